@@ -1,0 +1,1 @@
+"""Run folders, manifests, digests, atomic publishing and lineage."""

@@ -1,0 +1,69 @@
+"""sha256 digests of files, folders and values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from visionllm_interaction.errors import InputDataError
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Hex sha256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of the file's bytes.
+
+    Raises:
+        InputDataError: if the file is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputDataError(
+            "A file cannot be read.",
+            expected="a readable file",
+            found=error.strerror or str(error),
+            where=str(path),
+        ) from error
+
+
+def sha256_files(paths: Iterable[Path], *, workers: int = 4) -> list[str]:
+    """Digests of many files, in order; hashing releases the interpreter lock, so threads help."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return list(pool.map(sha256_file, paths))
+
+
+def sha256_value(value: Any) -> str:
+    """Digest of a JSON-able value, independent of key order."""
+    return sha256_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode())
+
+
+def sha256_tree(folder: Path) -> str:
+    """One digest over the relative names and bytes of every file below ``folder``."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return sha256_value(list(zip(names, sha256_files(files), strict=True)))
+
+
+@cache
+def code_version(*rooms: str) -> str:
+    """Digest of the package's source files in ``rooms`` (folder or module names; none = the whole package).
+
+    It is what makes a stage *stale* after its code changed.
+    """
+    root = Path(__file__).resolve().parents[1]
+    chosen = [root / room for room in rooms] or [root]
+    files = sorted(
+        f for c in chosen for f in (c.rglob("*.py") if c.is_dir() else [c.with_suffix(".py")]) if f.is_file()
+    )
+    content = [(f.relative_to(root).as_posix(), sha256_bytes(f.read_bytes())) for f in files]
+    return sha256_value(content)[:16]

@@ -1,0 +1,125 @@
+"""The manifest every stage writes: what went in, what came out, with which settings and code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from visionllm_interaction import __version__
+from visionllm_interaction.artifacts.digests import sha256_file
+from visionllm_interaction.artifacts.publish import write_file
+from visionllm_interaction.errors import ManifestError
+
+SCHEMA_VERSION = 1
+
+
+class FileRef(BaseModel):
+    """One file: ``path`` relative to the run folder when inside it, else absolute; digest; size in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, path: Path, *, run: Path) -> FileRef:
+        """Hash ``path`` and note it relative to the run folder if it lies inside."""
+        return cls(path=relative_to_run(path, run), sha256=sha256_file(path), bytes=path.stat().st_size)
+
+    def resolve(self, run: Path) -> Path:
+        """The file's place on disk, given the run folder."""
+        return run / self.path
+
+
+class Manifest(BaseModel):
+    """Fields common to all manifests; each stage adds its own keys in a subclass."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    schema_version: int = SCHEMA_VERSION
+    stage: str
+    status: str = "done"
+    created_at: str
+    duration_s: float
+    package_version: str = __version__
+    code_version: str
+    config: dict[str, Any]
+    inputs: tuple[FileRef, ...]
+    outputs: tuple[FileRef, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a manifest.
+
+        Raises:
+            ManifestError: if it is missing, not YAML, or lacks keys.
+        """
+        try:
+            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a SafeLoader)
+        except OSError as error:
+            raise ManifestError(
+                "A manifest cannot be read.",
+                expected="a YAML manifest",
+                found=error.strerror,
+                where=str(path),
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ManifestError("A manifest is not YAML.", found=str(error), where=str(path)) from error
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ManifestError(
+                "A manifest lacks keys or holds wrong ones.",
+                expected=f"a {cls.__name__}",
+                found=found,
+                where=str(path),
+                fix="point at a manifest written by this program, or run the stage again",
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """Write as YAML, atomically, keys in declaration order."""
+        content = self.model_dump(mode="json", by_alias=True)
+        write_file(path, yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110).encode())
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+STAGES: tuple[Literal["ingest", "validate", "transform", "train"], ...] = (
+    "ingest",
+    "validate",
+    "transform",
+    "train",
+)
+STAGE_MANIFESTS: dict[str, str] = {
+    "ingest": "data_ingestion/data_manifest.yaml",
+    "validate": "data_validation/data_validation_report.yaml",
+    "transform": "data_transformation/training_manifest.yaml",
+    "train": "model_trainer/training_report.yaml",
+}
+"""Stage → path of its manifest inside a run folder."""
+
+
+def relative_to_run(path: Path, run: Path) -> str:
+    """``path`` relative to the run folder if it lies inside, else absolute."""
+    full = Path(os.path.abspath(path))  # not resolve(): a link inside the run stays inside the run
+    base = Path(os.path.abspath(run))
+    return full.relative_to(base).as_posix() if full.is_relative_to(base) else str(full)
+
+
+def file_refs(paths: Iterable[Path], *, run: Path) -> tuple[FileRef, ...]:
+    """:meth:`FileRef.of` for each path."""
+    return tuple(FileRef.of(path, run=run) for path in paths)
+
+
+def utc_now() -> str:
+    """Now, as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

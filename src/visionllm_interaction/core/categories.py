@@ -1,0 +1,85 @@
+"""Object categories: COCO's sparse ``category_id`` beside the contiguous training ``label``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+PERSON_CATEGORIES: frozenset[str] = frozenset({"person", "child", "caregiver", "infant", "adult"})
+"""Names read as people by relations and roles; everything else is an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One object category.
+
+    ``category_id`` is the sparse number of the annotation file; ``label`` is the contiguous number a model
+    is trained with (1…K; 0 is background).
+    """
+
+    category_id: int
+    name: str
+    label: int
+
+    @property
+    def is_person(self) -> bool:
+        """Whether tracks of this category are people."""
+        return self.name in PERSON_CATEGORIES
+
+
+@dataclass(frozen=True)
+class Categories:
+    """An ordered set of categories, ``label`` 1…K in order.
+
+    Raises:
+        ValueError: if names or ids repeat or labels are not 1…K.
+    """
+
+    items: tuple[Category, ...]
+
+    def __post_init__(self) -> None:
+        if [c.label for c in self.items] != list(range(1, len(self.items) + 1)):
+            raise ValueError("labels must be 1…K in order")
+        for field in ("name", "category_id"):
+            values = [getattr(c, field) for c in self.items]
+            if len(set(values)) != len(values):
+                raise ValueError(f"category {field}s repeat: {values}")
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[tuple[int, str]]) -> Categories:
+        """Build from ``(category_id, name)`` pairs, labels in order of ``category_id``."""
+        ordered = sorted(pairs)
+        return cls(tuple(Category(cid, name, label) for label, (cid, name) in enumerate(ordered, start=1)))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Category]:
+        return iter(self.items)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in label order."""
+        return tuple(c.name for c in self.items)
+
+    @cached_property
+    def by_label(self) -> dict[int, Category]:
+        """Label → category."""
+        return {c.label: c for c in self.items}
+
+    @cached_property
+    def by_id(self) -> dict[int, Category]:
+        """category_id → category."""
+        return {c.category_id: c for c in self.items}
+
+    @cached_property
+    def by_name(self) -> dict[str, Category]:
+        """Name → category."""
+        return {c.name: c for c in self.items}
+
+
+def nearest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
+    """The known names closest to ``name``, for "did you mean" messages; best first, possibly none."""
+    return tuple(difflib.get_close_matches(name, list(known), n=limit, cutoff=0.6))

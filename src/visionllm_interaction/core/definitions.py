@@ -1,0 +1,46 @@
+"""Published definitions of the spatial predicates, on boxes, in one place.
+
+All distances are relative to a *reference height*: the mean height of the people in the pair, so that the
+predicate does not change when the picture is rescaled or mirrored.
+
+===========  =====================================================================================
+predicate    definition for one frame
+===========  =====================================================================================
+near         edge-to-edge gap ≤ ``NEAR_GAP`` × reference height
+in_contact   edge-to-edge gap ≤ ``CONTACT_GAP`` × reference height
+holding      in_contact, and the object moves with the person (see ``scenes.relations``)
+===========  =====================================================================================
+
+Pairs have at least one person. The person is the subject; of two people the lower track id is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.geometry import Boxes, box_gap_px
+
+NEAR_GAP = 0.25
+"""Largest gap called *near*, as a share of the reference height."""
+CONTACT_GAP = 0.02
+"""Largest gap called *in contact*, as a share of the reference height (detector jitter is about this large)."""
+
+PREDICATES: tuple[str, ...] = ("near", "in_contact", "holding")
+EVENT_KINDS: tuple[str, ...] = ("enters", "leaves", "picks_up", "puts_down", "hands_over")
+
+
+def reference_height_px(subject_xyxy: Boxes, object_xyxy: Boxes, *, object_is_person: bool) -> NDArray[np.float64]:
+    """Mean height in pixels of the people in the pair; inputs (…, 4) xyxy, output (…,)."""
+    subject = np.asarray(subject_xyxy, dtype=np.float64)
+    height = subject[..., 3] - subject[..., 1]
+    if object_is_person:
+        other = np.asarray(object_xyxy, dtype=np.float64)
+        height = (height + other[..., 3] - other[..., 1]) / 2.0
+    return np.asarray(height)
+
+
+def relative_gap(subject_xyxy: Boxes, object_xyxy: Boxes, *, object_is_person: bool) -> NDArray[np.float64]:
+    """Edge-to-edge gap divided by the reference height; inputs (…, 4) xyxy, output (…,)."""
+    height = reference_height_px(subject_xyxy, object_xyxy, object_is_person=object_is_person)
+    return np.asarray(box_gap_px(subject_xyxy, object_xyxy) / np.maximum(height, 1.0))

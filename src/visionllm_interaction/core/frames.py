@@ -1,0 +1,74 @@
+"""One decoded frame, and the table of all frames of a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.arrays import frozen_array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """One frame: ``image_rgb`` is (H, W, 3) uint8; ``timestamp_s`` comes from the presentation time stamp."""
+
+    frame_index: int
+    timestamp_s: float
+    image_rgb: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTable:
+    """All frames of one video, looked at or not, in presentation order.
+
+    Attributes:
+        frame_index: (n,) int64, rising.
+        timestamp_s: (n,) float64 seconds from the presentation time stamps, rising.
+        duration_s: (n,) float64 seconds until the next frame (the last frame: the median step).
+        processed: (n,) bool; False means *not looked at*, which is not the same as *nothing seen*.
+        quality: n texts, ``"ok"`` or the reason a frame was skipped or damaged.
+
+    Raises:
+        ValueError: on wrong shapes or times that do not rise.
+    """
+
+    frame_index: NDArray[np.int64]
+    timestamp_s: NDArray[np.float64]
+    duration_s: NDArray[np.float64]
+    processed: NDArray[np.bool_]
+    quality: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_index)
+        for name, dtype in (
+            ("frame_index", np.int64),
+            ("timestamp_s", np.float64),
+            ("duration_s", np.float64),
+            ("processed", np.bool_),
+        ):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, (n,), name))
+        if len(self.quality) != n:
+            raise ValueError(f"quality: expected {n} entries, found {len(self.quality)}")
+        if (np.diff(self.timestamp_s) <= 0).any() or (np.diff(self.frame_index) <= 0).any():
+            raise ValueError("frames must rise in index and time")
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+    @classmethod
+    def from_times(
+        cls,
+        frame_index: NDArray[np.int64],
+        timestamp_s: NDArray[np.float64],
+        *,
+        processed: NDArray[np.bool_],
+        quality: tuple[str, ...] | None = None,
+    ) -> FrameTable:
+        """Build the table, working out ``duration_s`` from the steps between time stamps."""
+        times = np.asarray(timestamp_s, dtype=np.float64)
+        steps = np.diff(times)
+        last = float(np.median(steps)) if len(steps) else 0.0
+        durations = np.append(steps, last) if len(times) else steps
+        return cls(frame_index, times, durations, processed, quality or ("ok",) * len(times))

@@ -1,0 +1,78 @@
+"""Symbols above boxes: tracks, relations, events, evidence. Times are seconds, intervals half-open."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object followed through a video.
+
+    ``role`` is ``"child"``, ``"caregiver"`` or ``None``; ``begin_s``/``end_s`` span first to last sighting.
+    """
+
+    track_id: int
+    category: str
+    role: str | None
+    begin_s: float
+    end_s: float
+    n_detections: int
+    mean_confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One bout of a predicate between two tracks, ``[begin_s, end_s)``."""
+
+    subject_track_id: int
+    predicate: str
+    object_track_id: int
+    begin_s: float
+    end_s: float
+    confidence: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the bout in seconds."""
+        return self.end_s - self.begin_s
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: ``kind`` is one of ``core.definitions.EVENT_KINDS``."""
+
+    event_id: str
+    kind: str
+    track_ids: tuple[int, ...]
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One computed (or seen) value and where in which video it can be checked.
+
+    ``frames`` are the first and last frame index covered; ``kind`` is ``"computed"`` for results of code and
+    ``"visual"`` for the weaker answers of a vision model.
+    """
+
+    id: str
+    measure: str
+    value: float | int | str | None
+    unit: str
+    video_id: str
+    track_ids: tuple[int, ...]
+    begin_s: float | None
+    end_s: float | None
+    frames: tuple[int, int] | None
+    kind: Literal["computed", "visual"] = "computed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form."""
+        out = asdict(self)
+        out["track_ids"] = list(self.track_ids)
+        out["frames"] = list(self.frames) if self.frames else None
+        return out

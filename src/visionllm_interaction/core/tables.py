@@ -1,0 +1,67 @@
+"""Detections of a whole video as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.arrays import frozen_array
+
+UNTRACKED = -1
+"""``track_id`` of a detection that belongs to no track."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionTable:
+    """Detections of one video, one row each, ordered by frame.
+
+    Attributes:
+        frame_index: (n,) int64.
+        timestamp_s: (n,) float64 seconds.
+        category: (n,) object array of category names.
+        confidence: (n,) float32 in [0, 1].
+        boxes_xyxy: (n, 4) float32 pixels.
+        track_id: (n,) int64; :data:`UNTRACKED` where the detection belongs to no track.
+
+    Raises:
+        ValueError: on wrong shapes or rows not ordered by frame.
+    """
+
+    frame_index: NDArray[np.int64]
+    timestamp_s: NDArray[np.float64]
+    category: NDArray[np.object_]
+    confidence: NDArray[np.float32]
+    boxes_xyxy: NDArray[np.float32]
+    track_id: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_index)
+        columns: tuple[tuple[str, type[np.generic], tuple[int | None, ...]], ...] = (
+            ("frame_index", np.int64, (n,)),
+            ("timestamp_s", np.float64, (n,)),
+            ("category", np.object_, (n,)),
+            ("confidence", np.float32, (n,)),
+            ("boxes_xyxy", np.float32, (n, 4)),
+            ("track_id", np.int64, (n,)),
+        )
+        for name, dtype, shape in columns:
+            object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, shape, name))
+        if (np.diff(self.frame_index) < 0).any():
+            raise ValueError("rows must be ordered by frame_index")
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+    def select(self, keep: NDArray[Any]) -> DetectionTable:
+        """The rows chosen by a boolean mask or a rising index array."""
+        return DetectionTable(
+            self.frame_index[keep],
+            self.timestamp_s[keep],
+            self.category[keep],
+            self.confidence[keep],
+            self.boxes_xyxy[keep],
+            self.track_id[keep],
+        )
