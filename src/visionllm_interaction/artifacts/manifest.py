@@ -110,8 +110,8 @@ STAGE_MANIFESTS: dict[str, str] = {
 
 def relative_to_run(path: Path, run: Path) -> str:
     """``path`` relative to the run folder if it lies inside, else absolute."""
-    full = Path(os.path.abspath(path))  # not resolve(): a link inside the run stays inside the run
-    base = Path(os.path.abspath(run))
+    full = Path(os.path.abspath(path))  # noqa: PTH100  not resolve(): a link inside the run stays inside the run
+    base = Path(os.path.abspath(run))  # noqa: PTH100
     return full.relative_to(base).as_posix() if full.is_relative_to(base) else str(full)
 
 
