@@ -1,0 +1,83 @@
+# VisionLLM Interaction Analysis. `make help` lists the targets; `make demo` and `make test` install all they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+DEMO_DIR ?= demo
+
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+##@ Main
+demo: $(VENV)/.ready-all ## The main job on simulated pictures and videos, to a report one can look at (about 12 minutes)
+	@$(BIN)/visionllm demo --out $(DEMO_DIR) --json
+
+test: $(VENV)/.ready-dev ## The fast tests
+	$(BIN)/pytest
+
+check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/zensical build --clean --strict
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Slow suites
+test-slow: $(VENV)/.ready-dev ## Tests of more than a few seconds (tracking and relations over many seeds, training)
+	$(BIN)/pytest -m slow
+test-crash: $(VENV)/.ready-dev ## kill -9 at random moments: the pipeline, the service
+	$(BIN)/pytest -m crash
+test-browser: $(VENV)/.ready-dev ## The page in Chromium
+	$(BIN)/pytest -m browser
+test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)
+	$(BIN)/pytest -m llm
+test-docker: $(VENV)/.ready-dev ## Both container images; needs a Docker engine
+	$(BIN)/pytest -m docker
+test-slurm: $(VENV)/.ready-dev ## sbatch of the training recipe; needs a Slurm cluster
+	$(BIN)/pytest -m slurm
+bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+
+##@ Upkeep
+install: $(VENV)/.ready-all ## Install the command `visionllm` into .venv
+lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
+	$(LOCK) --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(LOCK) -c requirements/dev.txt --extra all pyproject.toml requirements/build.in -o requirements/all.txt
+	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom pyproject.toml requirements/build.in -o requirements/train.txt
+	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/serve.txt
+	$(LOCK) requirements/uv.in -o requirements/uv.txt
+format: $(VENV)/.ready-dev ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+clean: ## Remove what was built here, but not .venv
+	rm -rf $(DEMO_DIR) artifacts store service mlruns site dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+$(UV): requirements/uv.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $(UV)
+
+$(VENV)/.ready-all: $(UV) requirements/all.txt pyproject.toml
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/all.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.ready-all
+
+.PHONY: demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench install lock format clean
