@@ -1,0 +1,169 @@
+"""The manifests of stages 1–4. They live here, below the stages, so that one stage can read what another wrote."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from visionllm_interaction.artifacts.digests import code_version
+from visionllm_interaction.artifacts.manifest import Manifest
+from visionllm_interaction.core.categories import Categories
+
+SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
+
+STAGE_CODE: dict[str, tuple[str, ...]] = {
+    "ingest": ("ingest",),
+    "validate": ("validate", "core"),
+    "transform": ("transform", "core"),
+    "train": ("train", "models", "core"),
+}
+"""Stage → the rooms whose code decides its result; a change in them makes the stage stale."""
+
+
+def stage_code_version(stage: str) -> str:
+    """Digest of the code that decides the result of ``stage`` (a key of :data:`STAGE_CODE`)."""
+    return code_version(*STAGE_CODE[stage])
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Ingestion(_Part):
+    """How the raw data was taken in."""
+
+    mode: str
+
+
+class ImagePaths(_Part):
+    """Absolute image folders; ``None`` where the source lacks the split."""
+
+    train_images: str | None
+    val_images: str | None
+
+
+class SplitPaths(_Part):
+    """One path per split; ``None`` where the source lacks it."""
+
+    train: str | None
+    val: str | None
+
+
+class DataManifest(Manifest):
+    """Stage 1, ``data_manifest.yaml``: where the raw data is and what every file of it hashes to."""
+
+    dataset_name: str
+    dataset_format: str
+    ingestion: Ingestion
+    paths: ImagePaths
+    annotations: SplitPaths
+    root: str
+    """Absolute folder that holds the splits."""
+    index: str
+    """The file index (``files.parquet``), relative to the run folder."""
+    files: int
+    """Number of raw files in the index."""
+    total_bytes: int
+    """Size of the raw files together, in bytes."""
+
+
+class Finding(_Part):
+    """All faults of one code in one split, and what the policy does about them."""
+
+    code: str
+    split: str | None
+    action: str
+    count: int
+    meaning: str
+    ids: tuple[int | str, ...]
+    """Every offending id: annotation, image or category ids, or names where there is no id."""
+    note: str | None = None
+
+
+class SplitCounts(_Part):
+    """Sizes of one split."""
+
+    images: int
+    annotations: int
+    categories: int | None = None
+
+
+class BoxTolerance(_Part):
+    """How many annotations have an invalid box that the policy drops, and how many it allows."""
+
+    found: int
+    allowed: int
+    dropped: bool
+
+
+class ValidationReport(Manifest):
+    """Stage 2, ``data_validation_report.yaml``: ``status`` is PASS or FAIL, with all offending ids."""
+
+    reasons: tuple[str, ...]
+    """Why the status is FAIL; empty on PASS."""
+    faults: dict[str, int]
+    """Fault code → count, over both splits."""
+    counts: dict[str, SplitCounts]
+    tolerance: BoxTolerance
+    drop: dict[str, tuple[int, ...]]
+    """Split → ids of the annotations that stage 3 drops, rising."""
+    findings: tuple[Finding, ...]
+    faults_file: str
+    """Every fault with its values (``faults.parquet``), relative to the run folder."""
+
+
+class TrainingCategory(_Part):
+    """A category with its contiguous training label (1…K; 0 is background)."""
+
+    category_id: int
+    name: str
+    label: int
+
+
+class TrainingManifest(Manifest):
+    """Stage 3, ``training_manifest.yaml``: all that training needs to know about the data."""
+
+    images: dict[str, str]
+    """Split → absolute folder of the raw images."""
+    annotations: dict[str, str]
+    """Split → cleaned annotation file, relative to the run folder."""
+    categories: tuple[TrainingCategory, ...]
+    counts: dict[str, SplitCounts]
+    dropped: dict[str, tuple[int, ...]]
+    """Split → annotation ids dropped here, rising."""
+
+    def label_map(self) -> Categories:
+        """The categories as the value type the models and rooms above speak."""
+        return Categories.from_pairs((c.category_id, c.name) for c in self.categories)
+
+
+class TrainingReport(Manifest):
+    """Stage 4, ``training_report.yaml``: which checkpoint is best, how good it is, and how it got there."""
+
+    AP: float | None = None
+    """COCO AP of the best checkpoint on the validation split, in [0, 1]."""
+    AP50: float | None = None
+    best_epoch: int | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """The 12 COCO figures of the best checkpoint."""
+    curves: dict[str, Any] = Field(default_factory=dict)
+    """Loss and AP over the epochs."""
+
+
+__all__ = [
+    "SPLITS",
+    "STAGE_CODE",
+    "BoxTolerance",
+    "DataManifest",
+    "Finding",
+    "ImagePaths",
+    "Ingestion",
+    "SplitCounts",
+    "SplitPaths",
+    "TrainingCategory",
+    "TrainingManifest",
+    "TrainingReport",
+    "ValidationReport",
+    "stage_code_version",
+]
