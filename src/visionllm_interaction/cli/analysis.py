@@ -1,0 +1,99 @@
+"""Commands on videos and stores: analyze, ask, measures, erase."""
+
+# Rooms are imported inside the commands, so that questions are answered without torch.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.progress import VideoProgress
+from visionllm_interaction.cli.text import answer_text, as_lines
+
+StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
+
+
+def analyze(
+    videos: Annotated[list[Path], typer.Argument(help="Video files.")],
+    store: StoreOption = Path("store"),
+    detector: Annotated[Path | None, typer.Option(help="A checkpoint, for example …/fasterrcnn_best.pt.")] = None,
+    detections: Annotated[str | None, typer.Option(help="A detections file, or `truth` for ToyRoom's own.")] = None,
+    view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
+    roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Videos → tracks, relations and events in the store. One bad file never stops the others."""
+    from visionllm_interaction.analyze import analyze_videos
+    from visionllm_interaction.configuration import load
+
+    source = "truth" if detections == "truth" else Path(detections) if detections else None
+    with VideoProgress() as progress:
+        result = analyze_videos(
+            videos,
+            store,
+            detector=detector,
+            detections=source,
+            view=view,
+            roles=roles,
+            config=load(config, override).analysis,
+            progress=progress,
+        )
+    lines = [
+        f"{video['status']:<10} {video['path']}: "
+        + (video.get("reason") or f"{video['processed']} frames, {video['tracks']} tracks in {video['seconds']:.1f} s")
+        for video in result["videos"]
+    ]
+    return Outcome(result, as_lines([*lines, f"store: {result['store']}"]), json_output)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="A question in plain words.")],
+    store: StoreOption = Path("store"),
+    planner: Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")] = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """A question → an answer whose every number was computed from the store, or an honest refusal."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.reason import ask as answer_question
+
+    answer = answer_question(question, store, config=load(config, override).reason, planner=planner)
+    result = answer.model_dump(mode="json")
+    return Outcome(result, answer_text(result), json_output)
+
+
+def measures(
+    store: StoreOption = Path("store"),
+    out: Annotated[Path | None, typer.Option(help=".csv or .parquet; default: only the row count is shown.")] = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Every measure of the catalogue for every video, subject and object, as one tidy table."""
+    from visionllm_interaction.scenes.measures import write_measures
+
+    result = write_measures(store, out)
+    return Outcome(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
+
+
+def erase(
+    video: Annotated[str, typer.Option(help="video_id, as `visionllm analyze --json` names it.")],
+    store: StoreOption = Path("store"),
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Delete one video and everything known about it from the store."""
+    from visionllm_interaction.scenes.store import erase_video
+
+    erase_video(store, video)
+    return Outcome({"store": str(store), "erased": video}, f"erased {video}", json_output)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    for command in (analyze, ask, measures, erase):
+        app.command()(command)

@@ -1,0 +1,101 @@
+"""Commands for stages 1-3 and the whole pipeline: init, toyroom, run, ingest, validate, transform, lineage."""
+
+# Rooms are imported inside the commands, so that `visionllm --help` and an up-to-date run start without torch.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.text import as_lines, error_rate_line, stage_table
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to put config/.")] = Path(),
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Write config/*.yaml to edit, every key explained; existing files are left alone."""
+    from visionllm_interaction.configuration import write_config_files
+
+    written, kept = write_config_files(folder)
+    text = as_lines([f"wrote {path}" for path in written] + [f"kept  {path} (exists)" for path in kept])
+    return Outcome({"written": list(map(str, written)), "kept": list(map(str, kept))}, text, json_output)
+
+
+def toyroom(
+    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    images: Annotated[int, typer.Option(min=0, help="Pictures, four fifths for training.")] = 100,
+    videos: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
+    duration_s: Annotated[float, typer.Option(min=2.0, max=3600.0, help="Length of each video, seconds.")] = 20.0,
+    variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Make pictures and videos of a simulated play room, with exact truth."""
+    from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
+
+    config = ToyRoomConfig(duration_s=duration_s, variable_rate=variable_rate)
+    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
+    made = result["images"]
+    text = f"{made['train']} training and {made['val']} validation pictures, {len(result['videos'])} videos in {out}"
+    return Outcome(result, text, json_output)
+
+
+def _run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.pipeline import run_pipeline
+
+    return run_pipeline(load(config, overrides), until=until)
+
+
+def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+    """Stages 1-4: ingest, validate, transform, train. What is up to date is skipped; a killed run continues."""
+    result = _run_until(None, config, override)
+    return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
+
+
+def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+    """Stage 1: a COCO-style source → data_manifest.yaml. The raw data is only read."""
+    result = _run_until("ingest", config, override)
+    return Outcome(result, stage_table(result), json_output)
+
+
+def validate(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+    """Stages 1-2: check everything against the policy in config/schema.yaml; report written on PASS and FAIL."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.pipeline import run_validation
+
+    result = run_validation(load(config, override))
+    faults = [f"  {code}: {count}" for code, count in result["faults"].items()] or ["  no faults"]
+    text = as_lines([f"{result['status']}  {result['images']} images, {result['annotations']} annotations", *faults])
+    return Outcome(
+        result, as_lines([text, f"report: {result['report']}"]), json_output, 0 if result["status"] == "PASS" else 3
+    )
+
+
+def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+    """Stages 1-3: cleaned annotations and the training manifest."""
+    result = _run_until("transform", config, override)
+    return Outcome(result, stage_table(result), json_output)
+
+
+def lineage(
+    file: Annotated[Path, typer.Argument(help="Any artifact of a run, for example …/fasterrcnn_best.pt.")],
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """The chain from an artifact back to the raw data, every digest checked; a broken link ends with exit 3."""
+    from visionllm_interaction.artifacts.lineage import trace
+
+    chain = trace(file)
+    return Outcome(chain.to_dict(), chain.to_text(), json_output)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    for command in (init, toyroom, run, ingest, validate, transform, lineage):
+        app.command()(command)

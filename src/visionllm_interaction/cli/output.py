@@ -1,0 +1,107 @@
+"""How every command ends: one JSON object on stdout with ``--json``, words on stderr, a documented exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from typer.exceptions import TyperException
+
+from visionllm_interaction.errors import UsageError, VisionLLMError
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--config", "-c", help="YAML file; may be given several times, later ones win. Default: ./config/."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--override", "-o", metavar="KEY=VALUE", help="One setting, for example -o train.epochs=3."),
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has to say: ``result`` for machines, ``text`` for people."""
+
+    result: Mapping[str, Any]
+    text: str
+    as_json: bool
+    exit_code: int = 0
+
+
+def progress_console() -> Console:
+    """The console for progress and logs: always stderr, so that stdout holds results only."""
+    return Console(stderr=True)
+
+
+def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
+    """Run the Typer app on ``arguments`` and return the exit code of DESIGN's table."""
+    as_json = "--json" in arguments
+    _configure_logging()
+    try:
+        outcome = app(args=list(arguments), standalone_mode=False)
+    except TyperException as error:
+        return _usage_problem(error, as_json=as_json)
+    except VisionLLMError as error:
+        return _fail(error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        progress_console().print("Stopped. The same command continues where it was.")
+        return 130
+    except Exception as error:  # noqa: BLE001 (the outermost frame: anything here is our own mistake, exit 1)
+        traceback.print_exc(file=sys.stderr)
+        return _fail(VisionLLMError(f"Unexpected {type(error).__name__}: {error}"), as_json=as_json)
+    return _succeed(outcome)
+
+
+def _succeed(outcome: Outcome | int | None) -> int:
+    if not isinstance(outcome, Outcome):
+        return outcome or 0
+    _write(json.dumps(outcome.result, ensure_ascii=False, default=str) if outcome.as_json else outcome.text)
+    return outcome.exit_code
+
+
+def _usage_problem(error: TyperException, *, as_json: bool) -> int:
+    message = error.format_message()
+    if as_json:
+        problem = UsageError(message, fix="see `visionllm --help` or `visionllm COMMAND --help`")
+        _write(json.dumps({"error": problem.to_dict()}, ensure_ascii=False))
+    show = getattr(error, "show", None)
+    if show is not None:
+        show(file=sys.stderr)
+    return error.exit_code
+
+
+def _fail(error: VisionLLMError, *, as_json: bool) -> int:
+    if as_json:
+        _write(json.dumps({"error": error.to_dict()}, ensure_ascii=False, default=str))
+    sys.stderr.write(f"error: {error}\n")
+    return error.exit_code
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,105 @@
+"""Commands that serve, check and demonstrate: serve, keys, doctor, demo."""
+
+# Rooms are imported inside the commands, so that the other commands start without the service's libraries.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.text import as_lines
+
+keys = typer.Typer(help="API keys of the service.", no_args_is_help=True)
+
+
+def serve(
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Start without API keys (loopback only).")] = False,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """The HTTP service and its page; stop it with Ctrl-C."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.serve.main import serve as start_service
+
+    settings = load(config, [*(override or []), *(["serve.insecure=true"] if insecure else [])])
+    start_service(settings.serve, analysis=settings.analysis, reason=settings.reason)
+    return Outcome({"status": "stopped"}, "stopped", json_output)
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whom or what the key is for.")],
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Make a key; it is shown once and only its digest is kept."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.serve.keys import create_key
+
+    keys_file = load(config, override).serve.keys_file
+    key = create_key(keys_file, name=name)
+    return Outcome({"name": name, "key": key, "keys_file": str(keys_file)}, key, json_output)
+
+
+@keys.command("list")
+def list_command(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+    """The names of the keys."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.serve.keys import list_keys
+
+    found = list_keys(load(config, override).serve.keys_file)
+    return Outcome({"keys": found}, as_lines(found) or "no keys", json_output)
+
+
+@keys.command()
+def revoke(
+    name: Annotated[str, typer.Argument()],
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Take a key back."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.serve.keys import revoke_key
+
+    revoke_key(load(config, override).serve.keys_file, name=name)
+    return Outcome({"revoked": name}, f"revoked {name}", json_output)
+
+
+def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+    """Check this machine: versions, GPU, codecs, endpoints, disk."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.doctor import examine
+
+    checks = examine(load(config, override))
+    lines = [f"{'ok  ' if c['ok'] else 'FAIL'} {c['name']}: {c['found']}" for c in checks]
+    fixes = [f"     {c['name']}: {c['fix']}" for c in checks if not c["ok"]]
+    good = all(c["ok"] for c in checks)
+    return Outcome({"ok": good, "checks": checks}, as_lines([*lines, *fixes]), json_output, 0 if good else 1)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """The whole way on simulated data: pictures, stages 1-4, two videos, five questions, one report."""
+    from visionllm_interaction.configuration import load_demo
+    from visionllm_interaction.demo import run_demo
+
+    result, text = run_demo(load_demo(out, config, override), out=out)
+    return Outcome(result, text, json_output)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    app.add_typer(keys, name="keys")
+    for command in (serve, doctor, demo):
+        app.command()(command)

@@ -1,0 +1,44 @@
+"""Results in words, for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def as_lines(parts: Iterable[str]) -> str:
+    """Join the non-empty parts with line breaks."""
+    return "\n".join(part for part in parts if part)
+
+
+def stage_table(result: Mapping[str, Any]) -> str:
+    """One line per stage of a `run` result."""
+    lines = [f"run {result['run']}"]
+    for name, stage in result["stages"].items():
+        lines.append(f"  {name:<10} {stage['status']:<11} {stage.get('manifest') or ''}".rstrip())
+    return "\n".join(lines)
+
+
+def error_rate_line(result: Mapping[str, Any]) -> str:
+    """``AP … AP50 …`` where the result has them."""
+    figures = [f"{key} {result[key]:.3f}" for key in ("AP", "AP50", "AP75") if result.get(key) is not None]
+    return "  ".join(figures)
+
+
+def answer_text(answer: Mapping[str, Any]) -> str:
+    """An answer with its evidence, or why there is none."""
+    if answer["status"] == "abstained":
+        return f"No answer: {answer['reason']}"
+    lines = [str(answer["answer"]), f"  planner: {answer['planner']}"]
+    for item in answer["evidence"]:
+        lines.append(f"  [{item['id']}] {_evidence_text(item)}")
+    return "\n".join(lines)
+
+
+def _evidence_text(item: Mapping[str, Any]) -> str:
+    value = item["value"]
+    shown = f"{value:.2f}" if isinstance(value, float) else str(value)
+    when = "" if item["begin_s"] is None else f", {item['begin_s']:.2f}-{item['end_s']:.2f} s"
+    frames = "" if not item["frames"] else f", frames {item['frames'][0]}-{item['frames'][1]}"
+    tracks = f", tracks {', '.join(map(str, item['track_ids']))}" if item["track_ids"] else ""
+    return f"{item['measure']} = {shown} {item['unit']}  ({item['video_id']}{tracks}{when}{frames})"
