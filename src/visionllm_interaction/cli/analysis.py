@@ -1,7 +1,6 @@
 """Commands on videos and stores: analyze, ask, measures, erase."""
 
 # Rooms are imported inside the commands, so that questions are answered without torch.
-# ruff: noqa: PLC0415
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Commands for stages 1-3 and the whole pipeline: init, toyroom, run, ingest, validate, transform, lineage."""
 
 # Rooms are imported inside the commands, so that `visionllm --help` and an up-to-date run start without torch.
-# ruff: noqa: PLC0415
 
 from __future__ import annotations
 

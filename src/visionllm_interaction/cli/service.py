@@ -1,7 +1,6 @@
 """Commands that serve, check and demonstrate: serve, keys, doctor, demo."""
 
 # Rooms are imported inside the commands, so that the other commands start without the service's libraries.
-# ruff: noqa: PLC0415
 
 from __future__ import annotations
 

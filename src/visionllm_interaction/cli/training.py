@@ -1,7 +1,6 @@
 """Commands for stage 4: train, tune, evaluate."""
 
 # Rooms are imported inside the commands, so that the other commands start without torch.
-# ruff: noqa: PLC0415
 
 from __future__ import annotations
 

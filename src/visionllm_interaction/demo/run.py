@@ -94,7 +94,10 @@ def _result(
     lines = [
         f"report: {report}   (open it in a browser)",
         f"validation AP {pipeline['AP']:.3f}, AP50 {pipeline['AP50']:.3f}",
-        *(f"{'ok ' if a.agrees else 'OFF'} {a.question.text} {a.answer['answer']} (truth {a.truth:.2f})" for a in asked),
+        *(
+            f"{'ok ' if a.agrees else 'OFF'} {a.question.text} {a.answer['answer']} (truth {a.truth:.2f})"
+            for a in asked
+        ),
         "next, for example:",
         f'  visionllm ask "How long was the ball visible?" --store {store}',
         f"  visionllm lineage {checkpoint}",

@@ -58,9 +58,7 @@ def timeline_chart(timeline: Mapping[str, Any], *, names: tuple[str, ...]) -> st
         axes.broken_barh([span], (row - 0.35, 0.7), color=colour_of(track["category"], names))
     _draw_bouts(axes, timeline["relations"], pairs, first_row=len(tracks))
     _draw_events(axes, timeline["events"], {t["track_id"]: row for row, t in enumerate(tracks)})
-    texts = [labels[t["track_id"]] for t in tracks] + [
-        f"{labels.get(a, a)} – {labels.get(b, b)}" for a, b in pairs
-    ]
+    texts = [labels[t["track_id"]] for t in tracks] + [f"{labels.get(a, a)} – {labels.get(b, b)}" for a, b in pairs]
     axes.set_yticks(range(len(texts)), texts, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("seconds")
