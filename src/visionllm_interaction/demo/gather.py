@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, Tr
 from visionllm_interaction.configuration import Settings
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.geometry import xywh_to_xyxy
+from visionllm_interaction.demo.model import AskedQuestion
 from visionllm_interaction.models import Detector, load_detector
 from visionllm_interaction.report.model import (
     EvidenceFrame,
@@ -30,12 +31,8 @@ from visionllm_interaction.report.model import (
 from visionllm_interaction.scenes.store import Store, open_store
 from visionllm_interaction.video.decode import read_frame_at
 
-if TYPE_CHECKING:
-    from visionllm_interaction.demo.run import AskedQuestion
-
 SHOWN_PICTURES = 6
 SHOWN_CONFIDENCE = 0.5
-UNIT_OF_VALUE = {"instance_count": "", "bout_count": ""}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import structlog
 from visionllm_interaction.analyze import analyze_videos
 from visionllm_interaction.configuration import DemoConfig, DemoQuestion, Settings
 from visionllm_interaction.demo.gather import gather_report
+from visionllm_interaction.demo.model import AskedQuestion
 from visionllm_interaction.demo.truth import Truth, agrees, true_value
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reason import ask
@@ -19,16 +19,6 @@ from visionllm_interaction.report.build import write_report
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class AskedQuestion:
-    """A question of the demo with its answer (`ask` JSON) and the truth."""
-
-    question: DemoQuestion
-    answer: Mapping[str, Any]
-    truth: float
-    agrees: bool
 
 
 def run_demo(settings: Settings, *, out: Path) -> tuple[dict[str, Any], str]:
@@ -104,3 +94,8 @@ def _result(
         "  visionllm serve --insecure",
     ]
     return result, "\n".join(lines)
+
+
+def _question_line(asked: AskedQuestion) -> str:
+    verdict = "ok " if asked.agrees else "OFF"
+    return f"{verdict} {asked.question.text} {asked.answer['answer']} (truth {asked.truth:.2f})"
