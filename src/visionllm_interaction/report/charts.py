@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from visionllm_interaction.report.pictures import colour_of
 
-PREDICATE_COLOURS: dict[str, str] = {"near": "#9ecae1", "in_contact": "#fdae6b", "holding": "#d95f02"}
+PREDICATE_COLOURS: dict[str, str] = {"near": "#9ecae1", "in_contact": "#fdae6b", "holding": "#a63603"}
 EVENT_MARKERS: dict[str, str] = {"enters": ">", "leaves": "<", "picks_up": "^", "puts_down": "v", "hands_over": "D"}
 
 
