@@ -1,0 +1,145 @@
+"""API keys: 256-bit random tokens of which only the SHA-256 digest is kept.
+
+A token of full entropy needs no slow hash: there is nothing to guess. What this does not do: tell users
+apart by rights (every key may do everything), or limit attempts (2²⁵⁶ tokens are limit enough).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.artifacts.publish import write_file
+from visionllm_interaction.errors import ConfigError, UsageError
+
+PREFIX = "vli_"
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")
+
+
+class KeyEntry(BaseModel):
+    """What is kept of one key: never the key itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    name: str
+    sha256: str
+    created_at: str
+
+
+def create_key(keys_file: Path, *, name: str) -> str:
+    """Make a key called ``name``, add its digest to ``keys_file``, and return the key; it can't be shown again.
+
+    Raises:
+        UsageError: if the name is taken or malformed.
+        ConfigError: if the file is there but is not a file of keys.
+    """
+    if not _NAME.match(name):
+        raise UsageError("The name of the key is not usable.", expected="1–64 letters, digits, space . _ -", found=name)
+    token = PREFIX + secrets.token_urlsafe(32)
+    with _locked(keys_file):
+        entries = list_keys(keys_file)
+        if any(entry.name == name for entry in entries):
+            raise UsageError(
+                "A key of this name exists.", found=name, where=str(keys_file), fix="choose another name, or revoke it"
+            )
+        entry = KeyEntry(id=secrets.token_hex(4), name=name, sha256=_digest(token), created_at=utc_now())
+        _save(keys_file, [*entries, entry])
+    return token
+
+
+def list_keys(keys_file: Path) -> list[KeyEntry]:
+    """The keys in the file, oldest first; none if there is no file.
+
+    Raises:
+        ConfigError: if the file is not a file of keys.
+    """
+    try:
+        content: Any = yaml.safe_load(keys_file.read_text(encoding="utf-8"))
+        return [KeyEntry.model_validate(entry) for entry in content["keys"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, TypeError, KeyError) as error:
+        raise ConfigError(
+            "The file of API keys cannot be used.",
+            expected="a file made by `visionllm keys create`",
+            found=" ".join(str(error).split())[:300],
+            where=str(keys_file),
+            fix="restore it, or delete it and create new keys",
+        ) from error
+
+
+def revoke_key(keys_file: Path, name_or_id: str) -> KeyEntry:
+    """Remove a key, by name or id; a running service stops accepting it at once.
+
+    Raises:
+        UsageError: if there is no such key.
+    """
+    with _locked(keys_file):
+        entries = list_keys(keys_file)
+        gone = next((e for e in entries if name_or_id in (e.name, e.id)), None)
+        if gone is None:
+            known = ", ".join(e.name for e in entries) or "no keys"
+            raise UsageError("There is no such key.", expected=known, found=name_or_id, where=str(keys_file))
+        _save(keys_file, [e for e in entries if e is not gone])
+    return gone
+
+
+class KeyRing:
+    """The keys of a running service; read again whenever the file changes."""
+
+    def __init__(self, keys_file: Path) -> None:
+        self._file = keys_file
+        self._seen: tuple[int, int, int] | None = None
+        self._entries: tuple[KeyEntry, ...] = ()
+
+    @property
+    def entries(self) -> tuple[KeyEntry, ...]:
+        """The keys now in the file."""
+        try:
+            stat = self._file.stat()
+            signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        except FileNotFoundError:
+            return ()
+        if signature != self._seen:
+            self._entries, self._seen = tuple(list_keys(self._file)), signature
+        return self._entries
+
+    def find(self, token: str) -> KeyEntry | None:
+        """The entry of a presented key; every entry is compared, each in constant time."""
+        presented = _digest(token)
+        found = [entry for entry in self.entries if hmac.compare_digest(entry.sha256, presented)]
+        return found[0] if found else None
+
+    def has_id(self, key_id: str) -> bool:
+        """Whether the key with this id is still valid."""
+        return any(entry.id == key_id for entry in self.entries)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _save(keys_file: Path, entries: list[KeyEntry]) -> None:
+    content = {"keys": [entry.model_dump() for entry in entries]}
+    write_file(keys_file, yaml.safe_dump(content, sort_keys=False).encode())
+    keys_file.chmod(0o600)
+
+
+@contextmanager
+def _locked(keys_file: Path) -> Iterator[None]:
+    keys_file.parent.mkdir(parents=True, exist_ok=True)
+    with keys_file.with_name(f".{keys_file.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,147 @@
+"""Errors as RFC 9457 problem details (``application/problem+json``), for every way a request can fail.
+
+===============  ======================================================================================
+our error        status
+===============  ======================================================================================
+UsageError       400
+InputDataError   422
+ServiceError     503
+anything else    500, with no detail but the request id; the log has the rest
+===============  ======================================================================================
+
+Paths on the server (``where``) are never sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from visionllm_interaction.errors import InputDataError, ServiceError, UsageError, VisionLLMError
+
+_log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One wrong field of a request."""
+
+    where: str = Field(description="place in the request, for example body.question")
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details, with the members every error of this program has."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:visionllm:problem:VIDEO",
+                "title": "Unprocessable Content",
+                "status": 422,
+                "detail": "The file is not a video.",
+                "instance": "/v1/videos",
+                "code": "VIDEO",
+                "expected": "a video in a format listed in the documentation",
+                "found": "notes.txt",
+                "fix": "upload an MP4, MOV, MKV, WebM or AVI file",
+                "request_id": "5f1c0f4e8f4b4b6f9d7c0c6a5d1e2f3a",
+            }
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str | None = None
+    expected: str | None = None
+    found: str | None = None
+    fix: str | None = None
+    errors: list[FieldProblem] | None = None
+
+
+def refusal(status: int, message: str, *, code: str, headers: dict[str, str] | None = None, **more: str) -> HTTPException:
+    """An exception to raise for a refusal that is not one of our errors; ``more`` is expected, found, fix."""
+    return HTTPException(status, {"detail": message, "code": code, **more}, headers)
+
+
+def problem_content(status: int, *, path: str, request_id: str | None, members: dict[str, Any]) -> dict[str, Any]:
+    """The JSON body of one problem, without empty members."""
+    phrase = HTTPStatus(status).phrase
+    base = {
+        "type": f"urn:visionllm:problem:{members['code']}",
+        "title": phrase,
+        "status": status,
+        "detail": phrase,
+        "instance": path,
+        "request_id": request_id,
+    }
+    return {key: value for key, value in {**base, **members}.items() if value is not None}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of ``app`` with problem details."""
+    app.add_exception_handler(StarletteHTTPException, _from_http)
+    app.add_exception_handler(RequestValidationError, _from_validation)
+    app.add_exception_handler(VisionLLMError, _from_ours)
+    app.add_exception_handler(Exception, _from_unexpected)
+
+
+def error_status(error: VisionLLMError) -> int:
+    """The HTTP status of one of our errors."""
+    if isinstance(error, UsageError):
+        return 400
+    if isinstance(error, InputDataError):
+        return 422
+    return 503 if isinstance(error, ServiceError) else 500
+
+
+def _respond(
+    request: Request, status: int, members: dict[str, Any], headers: dict[str, str] | None = None
+) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", None)
+    content = problem_content(status, path=request.url.path, request_id=request_id, members=members)
+    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _from_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)
+    if isinstance(error.detail, dict):
+        members = dict(error.detail)
+    else:
+        members = {"detail": error.detail, "code": HTTPStatus(error.status_code).name.replace("_", "-")}
+    return _respond(request, error.status_code, members, dict(error.headers or {}))
+
+
+async def _from_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in error.errors()]
+    members = {"code": "VALIDATION", "detail": "The request does not fit the interface.", "errors": errors}
+    return _respond(request, 422, members)
+
+
+async def _from_ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, VisionLLMError)
+    status = error_status(error)
+    if status == 500:
+        _log.error("request failed", exc_info=error)
+    members = {"detail": error.message, "code": error.code}
+    members |= {name: getattr(error, name) for name in ("expected", "found", "fix")}
+    return _respond(request, status, members)
+
+
+async def _from_unexpected(request: Request, error: Exception) -> JSONResponse:
+    # The server logs the exception itself; a client must not see what it says.
+    detail = "Something unexpected went wrong; the log of the service has the details under this request id."
+    request_id = getattr(request.state, "request_id", "")
+    return _respond(request, 500, {"detail": detail, "code": "INTERNAL"}, {"X-Request-ID": request_id})
