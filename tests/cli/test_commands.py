@@ -1,0 +1,109 @@
+"""The command line as a user meets it: a subprocess, its stdout, its exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from visionllm_interaction.cli import app
+from visionllm_interaction.configuration import BASE_FILES, Settings
+from visionllm_interaction.settings import load_settings, shipped_config_dir
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def visionllm(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from visionllm_interaction.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+
+
+def _leaf_commands() -> dict[str, object]:
+    root = typer.main.get_command(app)
+    found: dict[str, object] = {}
+    for name, command in root.commands.items():
+        children = getattr(command, "commands", None)
+        found |= {f"{name} {child}": c for child, c in children.items()} if children else {name: command}
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(_leaf_commands()))
+def test_every_command_takes_json_and_is_documented(name: str) -> None:
+    options = {option for parameter in _leaf_commands()[name].params for option in parameter.opts}
+    assert "--json" in options
+    documented = (REPO / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert f"visionllm {name}" in documented or f"`{name}" in documented
+
+
+def test_three_mistakes_one_message_exit_2_and_nothing_written(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("train: {epoch: 3, epochs: many}\nmodel: {min_size: -5}\n", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    done = visionllm("run", "-c", str(config), "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "CONFIG"
+    assert len(error["problems"]) == 3
+    for part in ("train.epoch: unknown key, did you mean 'epochs'?", "train.epochs", "model.min_size"):
+        assert part in error["message"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("ask",), 2),  # an argument is missing
+        (("run", "--nonsense"), 2),  # no such option
+        (("evaluate",), 2),  # nothing to evaluate
+        (("ask", "How many balls are there?", "--store", "none"), 3),  # no such store
+        (("lineage", "none.pt"), 3),  # no such file
+        (("evaluate", "--truth", "none.json", "--detections", "none.json"), 3),  # no such file
+        (("analyze", "none.mp4", "--detections", "truth"), 3),  # no such video
+        (("run", "-o", "data.root=none"), 3),  # no such folder
+    ],
+)
+def test_failures_say_so_as_json_with_their_exit_code(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    done = visionllm(*arguments, "--json", cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["code"]
+    assert error["message"]
+
+
+def test_init_writes_config_that_loads_and_keeps_what_exists(tmp_path: Path) -> None:
+    first = json.loads(visionllm("init", "--json", cwd=tmp_path).stdout)
+    assert {Path(p).name for p in first["written"]} >= {f"{name}.yaml" for name in BASE_FILES}
+    (tmp_path / "config" / "model.yaml").write_text("train: {epochs: 2}\n", encoding="utf-8")
+    second = json.loads(visionllm("init", "--json", cwd=tmp_path).stdout)
+    assert second["written"] == []
+    assert (tmp_path / "config" / "model.yaml").read_text(encoding="utf-8") == "train: {epochs: 2}\n"
+
+
+def test_shipped_base_files_equal_the_documented_defaults() -> None:
+    files = [shipped_config_dir() / f"{name}.yaml" for name in BASE_FILES]
+    assert load_settings(Settings, files) == Settings()
+
+
+@pytest.mark.parametrize("path", sorted(shipped_config_dir().glob("*.yaml")), ids=lambda path: path.name)
+def test_each_config_file_starts_with_a_command_that_uses_it_and_loads(path: Path) -> None:
+    header = path.read_text(encoding="utf-8").splitlines()[0]
+    assert header.startswith("# visionllm ")
+    load_settings(Settings, [path])
+
+
+def test_help_starts_without_torch(tmp_path: Path) -> None:
+    code = "import sys; from visionllm_interaction.cli import app; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
+
+
+def test_questions_and_stores_start_without_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys, visionllm_interaction.configuration, visionllm_interaction.analyze, visionllm_interaction.reason,"
+        "visionllm_interaction.pipeline, visionllm_interaction.toyroom; sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
