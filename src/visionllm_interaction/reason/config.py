@@ -1,0 +1,55 @@
+"""Settings of the question-answering room."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from visionllm_interaction.settings import Section
+
+
+class EndpointConfig(Section):
+    """An OpenAI-compatible language model endpoint; none is assumed."""
+
+    base_url: str | None = None
+    """Address of the endpoint, for example `http://127.0.0.1:8081/v1`; null means that no model is used."""
+    model: str | None = None
+    """Name of the model as the endpoint knows it; needed when `base_url` is set."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the API key; null for endpoints that need none."""
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Longest wait for one question in seconds, retries included."""
+    max_tokens: int = Field(default=200, ge=32, le=4096)
+    """Longest reply in tokens; a plan needs about 60."""
+    token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """Name under which the endpoint takes `max_tokens`; some cloud models accept only the second."""
+    retries: int = Field(default=2, ge=0, le=5)
+    """How often a reply that breaks the schema or contradicts the question is sent back for correction."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    """Sampling temperature; 0 gives the same plan for the same question."""
+    seed: int = 7
+    """Sampling seed, sent to endpoints that honour one."""
+
+    @model_validator(mode="after")
+    def _model_is_named(self) -> Self:
+        if self.base_url and not self.model:
+            raise ValueError("`model` must be set when `base_url` is")
+        return self
+
+
+class ReasonConfig(Section):
+    """How questions are turned into plans."""
+
+    planner: Literal["auto", "rules", "llm"] = "auto"
+    """`auto` takes the language model if an endpoint is configured, else the rules."""
+    on_unreachable: Literal["fail", "rules"] = "fail"
+    """When the endpoint does not answer: end with exit code 4, or plan by rules (the answer says which did)."""
+    max_question_chars: int = Field(default=500, ge=20, le=10_000)
+    """Longest question accepted, in characters; it bounds the tokens that one question can cost."""
+    max_listed_videos: int = Field(default=5, ge=1, le=1000)
+    """Answers over more videos than this name the total in the sentence and leave single videos to the claims."""
+    aliases: dict[str, list[str]] = Field(default_factory=dict)
+    """More words for names of the store, for example `caregiver: [nan, grandpa]`; added to the built-in ones."""
+    endpoint: EndpointConfig = EndpointConfig()
+    """The language model endpoint."""

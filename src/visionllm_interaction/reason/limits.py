@@ -1,0 +1,40 @@
+"""What no measure of the catalogue can answer, recognised by words, with the reason to give."""
+
+from __future__ import annotations
+
+import re
+
+_LIMITS: tuple[tuple[str, str], ...] = (
+    (
+        r"happy|happier|sad|sadder|angry|afraid|scared|upset|bored|excited|tired|feel|feels|felt|feeling|feelings|mood"
+        r"|enjoy\w*|like[sd]? (?:the|it|to|being)|love[sd]?|smil\w+|cry|cries|crying|cried|laugh\w*"
+        r"|glad|trist|sint|redd|følte|gråt|gråter",
+        "feelings and expressions are not measured",
+    ),
+    (
+        r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
+        r"|sa|sier|snakk\w*|hørte|lyd",
+        "sound and speech are not measured",
+    ),
+    (
+        r"why|because|want\w*|intend\w*|intention\w*|try|tries|trying|tried|decid\w+|think\w*|thought|hvorfor|ville",
+        "reasons and intentions are not measured",
+    ),
+    (
+        r"not|isn't|wasn't|weren't|aren't|didn't|doesn't|don't|never|without (?!(?:a |any )?(?:break|pause|interruption|stopping))|except|apart from|alone|ikke|uten|alene",
+        "the catalogue has no measure of what did not happen",
+    ),
+    (
+        r"average|averaged|mean (?:time|duration|length)|median|percent|percentage|proportion|share of|fraction|ratio"
+        r"|gjennomsnitt\w*|prosent",
+        "averages and shares are not in the catalogue",
+    ),
+    (r"how (?:far|fast|big|large|tall|heavy|old)|distance|speed|colou?rs?", "sizes, speeds and looks are not measured"),
+    (r"while|whenever|mens", "conditions on other events (“while …”) are not in the catalogue; give a time window"),
+)
+_COMPILED = tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in _LIMITS)
+
+
+def outside_catalogue(question: str) -> str | None:
+    """The reason why a normalised ``question`` is outside the catalogue, or None if no such word is in it."""
+    return next((reason for pattern, reason in _COMPILED if pattern.search(question)), None)

@@ -1,0 +1,132 @@
+"""What the language model reads: the catalogue in words, the store's names, and worked examples built from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reason.vocabulary import Vocabulary
+
+NONE = "none"
+"""What the model writes where a part of the plan is not set."""
+UNANSWERABLE = "unanswerable"
+"""The measure of a question that nothing in the catalogue answers."""
+
+_MEASURES: Mapping[str, str] = {
+    "visible_duration": "how long SUBJECT is visible, seen, in view",
+    "instance_count": "how many SUBJECTs there are (number of things)",
+    "first_seen": "when SUBJECT appears or is seen first",
+    "last_seen": "when SUBJECT is seen last",
+    "co_presence_duration": "how long SUBJECT and OBJECT are both visible at the same time",
+    "near_duration": "how long SUBJECT is near, close to OBJECT",
+    "contact_duration": "how long SUBJECT touches OBJECT",
+    "bout_count": "how many times, how often SUBJECT is PREDICATE OBJECT (number of occasions)",
+    "longest_bout": "the longest single time that SUBJECT is PREDICATE OBJECT",
+    UNANSWERABLE: "anything else: feelings, speech, reasons, or a thing that is not listed",
+}
+_SYNONYMS = 4
+"""Synonyms shown per name; more would only cost tokens."""
+
+_HEAD = """\
+Turn the question about a video into one query. Do not answer the question.
+
+measure:
+{measures}
+
+subject and object, only these (with some other words for them):
+{names}
+
+predicate, only for bout_count and longest_bout: visible (no object), near, in_contact (touching), holding (in the hand).
+begin_s, end_s: seconds, only if the question names a part of the video, else null.
+Write "none" for subject, object or predicate that is not needed."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One worked example: a question, and the fields of its plan."""
+
+    question: str
+    fields: Mapping[str, Any]
+
+
+def instructions(vocabulary: Vocabulary) -> str:
+    """The system prompt; its length depends on the number of names, never on the length of the videos."""
+    measures = "\n".join(f"- {name}: {text}" for name, text in _MEASURES.items())
+    names = "\n".join(f"- {_with_synonyms(name, vocabulary)}" for name in vocabulary.names)
+    return _HEAD.format(measures=measures, names=names)
+
+
+def user_prompt(question: str, vocabulary: Vocabulary) -> str:
+    """The question as data, with the store's names that its words stand for, in order."""
+    said = dict.fromkeys(name for name, _ in vocabulary.mentions(question))
+    return f"Question: {question}\nListed things in it: {', '.join(said) or 'none of the listed'}"
+
+
+def _with_synonyms(name: str, vocabulary: Vocabulary) -> str:
+    synonyms = vocabulary.synonyms(name, limit=_SYNONYMS)
+    return f"{name} ({', '.join(synonyms)})" if synonyms else name
+
+
+def examples(vocabulary: Vocabulary) -> tuple[Example, ...]:
+    """Worked examples over this store's names; none where the store has fewer than two."""
+    people = [name for name in vocabulary.names if name in PERSON_CATEGORIES]
+    things = [name for name in vocabulary.names if name not in PERSON_CATEGORIES]
+    cast = [*people, *things]
+    if len(cast) < 2:
+        return ()
+    first, second = (people or cast)[0], (people or cast)[-1]
+    toys = things or cast
+    return tuple(_examples(first, second if second != first else toys[0], toys))
+
+
+def _examples(who: str, other: str, toys: list[str]) -> Iterator[Example]:
+    toy, last = toys[0], toys[-1]
+    yield _example(f"What is the overall time that the {last} is on screen?", "visible_duration", last)
+    yield _example(f"Number of different {toy}s?", "instance_count", toy)
+    yield _example(f"Tell me the moment where the {who} shows up.", "first_seen", who)
+    yield _example(f"After which time is the {toy} gone?", "last_seen", toy)
+    yield _example(f"Time during which {who} and {last} can be seen together?", "co_presence_duration", who, last)
+    yield _example(f"Duration of the {who} being next to the {other}", "near_duration", who, other)
+    yield _example(f"How long do {who} and {last} touch?", "contact_duration", who, last)
+    yield _example(f"How often does the {who} grip the {last}?", "bout_count", who, last, predicate="holding")
+    yield _example(f"Number of times the {other} came near the {who}", "bout_count", other, who, predicate="near")
+    yield _example(f"How often did the {toy} come into view?", "bout_count", toy, predicate="visible")
+    yield _example(f"Longest touch between {who} and {toy}?", "longest_bout", who, toy, predicate="in_contact")
+    yield _example(f"Longest time the {other} carried the {toy}?", "longest_bout", other, toy, predicate="holding")
+    yield _example(f"Time the {who} was visible from 20 to 31.5 s", "visible_duration", who, begin_s=20, end_s=31.5)
+    yield _example(f"How many {last}s are there after 1:30?", "instance_count", last, begin_s=90)
+    yield _example(f"What did the {who} say about the {toy}?", UNANSWERABLE)
+    yield _example("For how long was the piano visible?", UNANSWERABLE)
+    yield _example(f"Is the {other} tired?", UNANSWERABLE)
+
+
+def _example(
+    question: str,
+    measure: str,
+    subject: str = NONE,
+    target: str = NONE,
+    *,
+    predicate: str = NONE,
+    begin_s: float | None = None,
+    end_s: float | None = None,
+) -> Example:
+    fields = {
+        "measure": measure,
+        "subject": subject,
+        "predicate": predicate,
+        "object": target,
+        "begin_s": begin_s,
+        "end_s": end_s,
+    }
+    return Example(question, fields)
+
+
+def prompt_digest(vocabulary: Vocabulary) -> str:
+    """sha256 of everything the model reads besides the question, so that an answer can name its prompt."""
+    content = instructions(vocabulary) + "".join(
+        f"{user_prompt(e.question, vocabulary)}{dict(e.fields)}" for e in examples(vocabulary)
+    )
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""What the words of a question allow a plan to be.
+
+A language model proposes plans; these checks know nothing but the question itself. A plan that leaves out a name or a
+time that was said, brings in one that was not, or answers *when* with *how often*, is sent back or refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from visionllm_interaction.reason.grammar import normalise
+from visionllm_interaction.reason.limits import outside_catalogue
+from visionllm_interaction.reason.plan import Plan, Step
+from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE
+from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reason.windows import Window, take_window
+
+_DURATIONS = frozenset(
+    {"visible_duration", "co_presence_duration", "near_duration", "contact_duration", "longest_bout"}
+)
+_TIMES = frozenset({"first_seen", "last_seen"})
+_BOUTS = frozenset({"bout_count"})
+_COUNTS = frozenset({"instance_count", "bout_count"})
+
+_KINDS: tuple[tuple[str, frozenset[str]], ...] = (
+    (r"how many times|how often|number of times|(?:on )?how many occasions|hvor mange ganger|hvor ofte", _BOUTS),
+    (r"how many (?:seconds|minutes)|for how long|how long|how much time|hvor lenge|hvor lang tid", _DURATIONS),
+    (r"longest|lengste", frozenset({"longest_bout"})),
+    (r"how many|hvor mange", _COUNTS),
+    (r"^when|at (?:what|which) (?:time|point|moment|second)|^når|hvilket tidspunkt", _TIMES),
+)
+"""The first words that a question holds decide which measures can answer it."""
+
+_PREDICATES: tuple[tuple[str, str], ...] = (
+    (r"near|nearby|close to|close together|next to|beside|proximity|nær|i nærheten av", "near"),
+    (r"touch\w*|contact|kontakt|rørte|berørte", "in_contact"),
+    (r"hold|holds|held|holding|carry|carries|carried|carrying|grip\w*|grasp\w*|holdt|holder", "holding"),
+)
+_PREDICATE_OF = {"near_duration": "near", "contact_duration": "in_contact"}
+_NUMBER = re.compile(r"(?<![\w.])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)(?![\w.]*[a-z_])|(?<![\w.])\d+(?=s\b)")
+_CLOSE_ENOUGH_S = 1e-6
+
+
+def spoken_window(question: str) -> Window | None:
+    """The time window as far as code can read it: the one said in a known form, an empty one where no time is said.
+
+    None means that the question holds times in a form that code does not know.
+    """
+    text = normalise(question)
+    _, window = take_window(text)
+    return window or (None if _NUMBER.search(text) else Window())
+
+
+def objections(question: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
+    """Everything in ``plan`` that the words of ``question`` contradict, in words a language model can act on."""
+    if plan.unanswerable:
+        return
+    text = normalise(question)
+    reason = outside_catalogue(text)
+    if reason:
+        yield f"the question cannot be answered: {reason}; the measure must be unanswerable"
+    yield from _names(text, plan, vocabulary)
+    for step in plan.steps:
+        yield from _kind(text, step)
+        yield from _predicate(text, step)
+        yield from _window(text, step)
+
+
+def _names(text: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
+    said = {name for name, _ in vocabulary.mentions(text)}
+    used = {name for step in plan.steps for name in (step.subject, step.object) if name}
+    for name in sorted(used - said):
+        yield f"the question does not speak of {name!r}; if what it speaks of is not listed, it is unanswerable"
+    for name in sorted(said - used):
+        yield f"the question speaks of {name!r}, which the plan leaves out"
+
+
+def _kind(text: str, step: Step) -> Iterator[str]:
+    for words, measures in _KINDS:
+        if re.search(rf"(?<!\w)(?:{words})(?!\w)", text):
+            if step.measure not in measures:
+                yield f"{step.measure} does not answer this kind of question; {' or '.join(sorted(measures))} would"
+            return
+
+
+def _predicate(text: str, step: Step) -> Iterator[str]:
+    said = [name for words, name in _PREDICATES if re.search(rf"(?<!\w)(?:{words})(?!\w)", text)]
+    if not said:
+        return
+    predicate = step.predicate or _PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
+    if predicate not in said:
+        yield f"the question asks about {' and '.join(said)}, not about {predicate}"
+
+
+def _window(text: str, step: Step) -> Iterator[str]:
+    said = _said_times(text)
+    used = [time for time in (step.begin_s, step.end_s) if time is not None]
+    for time in used:
+        if time > 0 and not any(abs(time - other) < _CLOSE_ENOUGH_S for other in said):
+            yield f"the question does not say {time:g} seconds; leave the window empty where it names none"
+    for time in said:
+        if not any(abs(time - other) < _CLOSE_ENOUGH_S for other in used) and time > 0:
+            yield f"the question says {time:g} seconds, which the plan's window leaves out"
+
+
+def _said_times(text: str) -> list[float]:
+    """Times in seconds that the question names."""
+    _, window = take_window(text)
+    if window:
+        return [time for time in (window.begin_s, window.end_s) if time is not None]
+    return [_seconds(number) for number in _NUMBER.findall(text)]
+
+
+def _seconds(text: str) -> float:
+    total = 0.0
+    for part in text.replace(",", ".").split(":"):
+        total = total * 60 + float(part)
+    return total

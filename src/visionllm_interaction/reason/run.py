@@ -1,0 +1,34 @@
+"""Run a plan: every value in an answer is computed here, by queries over the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.reason.plan import Plan, Step
+from visionllm_interaction.scenes.measures import run_query
+from visionllm_interaction.scenes.store import Store
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step and its evidence, one per video."""
+
+    step: Step
+    evidence: tuple[Evidence, ...]
+
+
+def run_plan(store: Store, plan: Plan) -> tuple[StepResult, ...]:
+    """Compute every step; evidence ids are e1, e2, … in order of steps and videos, the same at every run."""
+    numbers = count(1)
+    return tuple(
+        StepResult(step, tuple(replace(item, id=f"e{next(numbers)}") for item in run_query(store, step.to_query())))
+        for step in plan.steps
+    )
+
+
+def all_evidence(results: Sequence[StepResult]) -> dict[str, Evidence]:
+    """Evidence of all steps by id."""
+    return {item.id: item for result in results for item in result.evidence}

@@ -1,0 +1,165 @@
+"""Verify: run every query again and let through only claims that still follow from what comes back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.reason.answer import Claim, DroppedClaim
+from visionllm_interaction.reason.arithmetic import Number, amounts, total, winner
+from visionllm_interaction.reason.plan import Plan, Step
+from visionllm_interaction.reason.run import StepResult, all_evidence
+from visionllm_interaction.reason.shapes import TOTALS
+from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reason.words import DECIMALS
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
+_ROUNDING = 0.5 * 10**-DECIMALS + 1e-9
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What is left after verification."""
+
+    claims: tuple[Claim, ...]
+    dropped: tuple[DroppedClaim, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """Everything a claim is held against; ``fresh`` is computed anew, ``shown`` is what the answer would carry."""
+
+    plan: Plan
+    fresh: Mapping[str, Evidence]
+    shown: Mapping[str, Evidence]
+    steps: Mapping[str, Step]
+    vocabulary: Vocabulary
+
+
+def verify(
+    claims: Sequence[Claim],
+    shown: Sequence[Evidence],
+    *,
+    plan: Plan,
+    fresh: Sequence[StepResult],
+    vocabulary: Vocabulary,
+) -> Verified:
+    """Keep the claims that hold.
+
+    Args:
+        claims: what the answer would say.
+        shown: the evidence the answer would carry.
+        plan: the plan behind both.
+        fresh: the results of running the plan *again*.
+        vocabulary: names of the store, to find names in the claims' words.
+
+    A claim is dropped if it cites unknown evidence, if cited evidence is not what the fresh run gives, if its value
+    or unit does not follow from the fresh evidence, or if its words hold a number, a name or a video that the
+    cited evidence does not explain. Evidence that no kept claim cites is left out.
+    """
+    steps = {item.id: result.step for result in fresh for item in result.evidence}
+    ground = _Ground(plan, all_evidence(fresh), {item.id: item for item in shown}, steps, vocabulary)
+    faults = [(claim, next(_faults(claim, ground), None)) for claim in claims]
+    kept = tuple(claim for claim, fault in faults if fault is None)
+    dropped = tuple(DroppedClaim(claim=claim, reason=fault) for claim, fault in faults if fault is not None)
+    cited = {identifier for claim in kept for identifier in claim.evidence}
+    return Verified(kept, dropped, tuple(item for item in ground.fresh.values() if item.id in cited))
+
+
+def _faults(claim: Claim, ground: _Ground) -> Iterator[str]:
+    unknown = [i for i in claim.evidence if i not in ground.fresh or i not in ground.shown]
+    if unknown or not claim.evidence:
+        yield f"cites evidence that does not exist: {', '.join(unknown) or 'none at all'}"
+        return
+    changed = [i for i in claim.evidence if ground.fresh[i] != ground.shown[i]]
+    if changed:
+        yield f"evidence {', '.join(changed)} is not what the query gives"
+        return
+    items = [ground.fresh[i] for i in claim.evidence]
+    yield from _wrong_value(claim, items, ground)
+    yield from _wrong_words(claim, items, ground)
+
+
+def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
+    unit = "name" if claim.operation == "winner" else items[0].unit
+    if claim.unit != unit or len({item.unit for item in items}) != 1:
+        yield f"the unit is {unit!r}, the claim says {claim.unit!r}"
+    if claim.operation == "value" and len(items) != 1:
+        yield "a single value cites more than one evidence"
+        return
+    if claim.operation in ("sum", "largest") and {TOTALS[item.measure] for item in items} != {claim.operation}:
+        yield f"results of {items[0].measure} do not add up by {claim.operation}"
+        return
+    if claim.operation != "value" and not _covers(claim, items, ground):
+        yield "a summary does not cite exactly the evidence it summarises"
+        return
+    expected = _expected(claim, items, ground)
+    if not _same(expected, claim.value):
+        yield f"computed again the value is {expected!r}, the claim says {claim.value!r}"
+
+
+def _covers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> bool:
+    """A total cites all evidence of one step; a comparison all evidence, or all of one video where times don't add."""
+    cited = {item.id for item in items}
+    if claim.operation != "winner":
+        step = ground.steps[items[0].id]
+        return cited == {i for i, other in ground.steps.items() if other == step}
+    videos = {item.video_id for item in items}
+    per_video = TOTALS[items[0].measure] == "none"
+    return cited == {i for i in ground.fresh if not per_video or ground.fresh[i].video_id in videos}
+
+
+def _expected(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Number | str | None:
+    if claim.operation == "value":
+        return items[0].value
+    if claim.operation == "winner":
+        combine: Literal["largest", "smallest"] = "smallest" if ground.plan.combine == "smallest" else "largest"
+        return winner(amounts(ground.steps, items), combine)
+    return total(items, claim.operation)
+
+
+def _same(expected: Number | str | None, found: Number | str | None) -> bool:
+    if isinstance(expected, (int, float)) and isinstance(found, (int, float)):
+        return math.isclose(expected, found, rel_tol=1e-9, abs_tol=1e-9)
+    return expected == found
+
+
+def _wrong_words(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
+    steps = [ground.steps[item.id] for item in items]
+    text, videos = _without_videos(claim.text, ground.vocabulary.video_ids)
+    if strange := videos - {item.video_id for item in items}:
+        yield f"names a video it does not cite: {', '.join(sorted(strange))}"
+    allowed_names = {name for step in steps for name in (step.subject, step.object) if name}
+    named = {name for name, _ in ground.vocabulary.exact_mentions(text)}
+    if named != allowed_names:
+        yield f"speaks of {', '.join(sorted(named)) or 'nothing'}, the evidence is about {', '.join(sorted(allowed_names))}"
+    explained = _explained_numbers(claim, items, ground)
+    for number in _NUMBER.findall(ground.vocabulary.without_names(text)):
+        if not any(abs(float(number) - value) <= _ROUNDING for value in explained):
+            yield f"the number {number} in its words has no evidence"
+
+
+def _explained_numbers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> list[float]:
+    steps = [ground.steps[item.id] for item in items]
+    windows = [bound for step in steps for bound in (step.begin_s, step.end_s)]
+    numbers: list[object] = [*windows, _expected(claim, items, ground)]
+    if claim.operation == "winner":
+        numbers += amounts(ground.steps, items).values()
+    if claim.operation != "value":
+        numbers.append(len({item.video_id for item in items}))
+    return [float(number) for number in numbers if isinstance(number, (int, float))]
+
+
+def _without_videos(text: str, video_ids: Sequence[str]) -> tuple[str, set[str]]:
+    named: set[str] = set()
+    for video_id in sorted(video_ids, key=len, reverse=True):
+        pattern = re.compile(rf"(?<![\w-]){re.escape(video_id)}(?![\w-])", re.IGNORECASE)
+        text, hits = pattern.subn(" ", text)
+        if hits:
+            named.add(video_id)
+    return text, named

@@ -1,0 +1,71 @@
+"""Time windows in plain words: "between 5 and 10 seconds", "in the first 2 minutes", "etter 30 sekunder"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene)?|mins?|hours?|timer?|h)(?!\w)"
+
+
+def _time(n: int) -> str:
+    """A time, groups ``t<n>`` and ``u<n>``: "5", "5.5 s", "second 5", "1:05", "2 minutes"."""
+    return rf"(?:(?:second|sekund)\s+)?(?P<t{n}>\d+(?::\d\d){{1,2}}|\d+(?:[.,]\d+)?)\s*(?P<u{n}>{_UNIT})?"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time window ``[begin_s, end_s)`` in seconds; None leaves that side open."""
+
+    begin_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class _Form:
+    pattern: re.Pattern[str]
+    build: Callable[[list[float]], Window]
+
+
+def _form(pattern: str, build: Callable[[list[float]], Window]) -> _Form:
+    filled = pattern.format(t1=_time(1), t2=_time(2), unit=_UNIT)
+    return _Form(re.compile(rf"(?:^|(?<=\s)){filled}(?=\s|$)"), build)
+
+
+_FORMS: tuple[_Form, ...] = (
+    _form(r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])),
+    _form(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
+    _form(r"(?:in|during|within|over|i|under) (?:the |de )?(?:first|første) {t1}", lambda t: Window(None, t[0])),
+    _form(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
+    _form(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
+)
+
+
+def take_window(question: str) -> tuple[str, Window | None]:
+    """Cut a time window out of a normalised ``question``; returns the rest and the window, None if there is none."""
+    for form in _FORMS:
+        match = form.pattern.search(question)
+        if match:
+            rest = question[: match.start()] + question[match.end() :]
+            return " ".join(rest.split()), form.build(_times(match))
+    return question, None
+
+
+def _times(match: re.Match[str]) -> list[float]:
+    """The times of ``match``; a time without a unit takes the unit said after it, else seconds."""
+    found = match.groupdict()
+    later = found.get("u2") or "s"
+    first = [_seconds(found["t1"], found["u1"] or later)]
+    return [*first, _seconds(found["t2"], later)] if found.get("t2") else first
+
+
+def _seconds(text: str, unit: str) -> float:
+    if ":" in text:
+        total = 0.0
+        for part in text.split(":"):
+            total = total * 60 + float(part)
+        return total
+    scale = "h" if unit.startswith(("h", "t")) else unit[0]
+    return float(text.replace(",", ".")) * _UNITS[scale]
