@@ -80,7 +80,7 @@ def _disk(settings: Settings) -> list[Check]:
 
 
 def _language_model(settings: Settings) -> list[Check]:
-    base_url = settings.reason.llm.base_url
+    base_url = settings.reason.endpoint.base_url
     if not base_url:
         return [_check("language model", True, "none configured: questions are planned by rules", "")]
     import httpx  # noqa: PLC0415 (httpx is optional here)
@@ -88,5 +88,7 @@ def _language_model(settings: Settings) -> list[Check]:
     try:
         status = httpx.get(f"{base_url.rstrip('/')}/models", timeout=5.0).status_code
     except httpx.HTTPError as error:
-        return [_check("language model", False, f"{base_url}: {error}", "start the endpoint or set reason.llm.base_url")]
+        return [
+            _check("language model", False, f"{base_url}: {error}", "start the endpoint or set reason.endpoint.base_url")
+        ]
     return [_check("language model", status < 500, f"{base_url}: HTTP {status}", "look at the endpoint's log")]

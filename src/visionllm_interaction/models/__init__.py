@@ -1,0 +1,46 @@
+"""Faster R-CNN builders, checkpoints and the runtime that detects with them.
+
+Names are loaded when first used (PEP 562): settings import ``models.config``, and must not pay for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visionllm_interaction.models.build import build_model, build_pretrained
+    from visionllm_interaction.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
+    from visionllm_interaction.models.config import ModelConfig
+    from visionllm_interaction.models.detector import Detector
+    from visionllm_interaction.models.torch_runtime import TorchDetector, load_detector
+
+_HOMES: dict[str, str] = {
+    "CheckpointInfo": "checkpoints",
+    "Detector": "detector",
+    "ModelConfig": "config",
+    "TorchDetector": "torch_runtime",
+    "build_model": "build",
+    "build_pretrained": "build",
+    "load_checkpoint": "checkpoints",
+    "load_detector": "torch_runtime",
+    "save_checkpoint": "checkpoints",
+}
+
+__all__ = [
+    "CheckpointInfo",
+    "Detector",
+    "ModelConfig",
+    "TorchDetector",
+    "build_model",
+    "build_pretrained",
+    "load_checkpoint",
+    "load_detector",
+    "save_checkpoint",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
