@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction import __version__
-from visionllm_interaction.artifacts.digests import sha256_file
+from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
 from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import ManifestError
 
@@ -53,6 +53,8 @@ class Manifest(BaseModel):
     config: dict[str, Any]
     inputs: tuple[FileRef, ...]
     outputs: tuple[FileRef, ...]
+    content_sha256: str | None = None
+    """Digest of everything else in the manifest, filled in by :meth:`save`, so that an edited manifest shows."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -87,7 +89,12 @@ class Manifest(BaseModel):
     def save(self, path: Path) -> None:
         """Write as YAML, atomically, keys in declaration order."""
         content = self.model_dump(mode="json", by_alias=True)
+        content["content_sha256"] = self.content_digest()
         write_file(path, yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110).encode())
+
+    def content_digest(self) -> str:
+        """Digest of all keys but ``content_sha256``; differs from that key when the file was edited."""
+        return sha256_value(self.model_dump(mode="json", by_alias=True, exclude={"content_sha256"}))
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -113,6 +120,12 @@ def relative_to_run(path: Path, run: Path) -> str:
     full = Path(os.path.abspath(path))  # noqa: PTH100  not resolve(): a link inside the run stays inside the run
     base = Path(os.path.abspath(run))  # noqa: PTH100
     return full.relative_to(base).as_posix() if full.is_relative_to(base) else str(full)
+
+
+def published_ref(path: Path, *, partial: Path, final: Path) -> FileRef:
+    """The reference that ``path``, inside the folder under construction, has once that is published as ``final``."""
+    place = final / path.relative_to(partial)
+    return FileRef(path=relative_to_run(place, final.parent), sha256=sha256_file(path), bytes=path.stat().st_size)
 
 
 def file_refs(paths: Iterable[Path], *, run: Path) -> tuple[FileRef, ...]:

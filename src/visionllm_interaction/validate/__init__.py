@@ -1,0 +1,1 @@
+"""Stage 2: find every fault of the data, name it, and judge it by a policy."""

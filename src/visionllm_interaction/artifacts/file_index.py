@@ -1,0 +1,125 @@
+"""The index of raw files (``files.parquet``): what each of them was when the data was taken in.
+
+It answers two questions. *Quickly*: has anything changed since (size and modification time; only files where
+these differ are hashed again). *Provably*: is every byte the same (all files hashed).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visionllm_interaction.artifacts.digests import sha256_file
+from visionllm_interaction.errors import InputDataError, ManifestError
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("bytes", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """One raw file: absolute path, size in bytes, modification time, digest; pixels if it is a picture."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A raw file that is not what the index says."""
+
+    path: str
+    kind: Literal["changed", "missing", "new"]
+    expected: str | None
+    found: str | None
+
+
+def list_files(folders: Iterable[Path], files: Iterable[Path] = ()) -> list[tuple[str, os.stat_result]]:
+    """All regular files below ``folders`` plus ``files``, with their stat, ordered by path."""
+    found = {str(path): path.stat() for path in files}
+    for folder in folders:
+        found.update((path, status) for path, status in _walk(str(folder)))
+    return sorted(found.items())
+
+
+def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    # scandir rather than rglob: on a folder of 100,000 pictures it is several times faster.
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            # Links to folders are not followed (they can form a ring); links to files are, broken ones are skipped.
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path)
+            elif entry.is_file():
+                yield entry.path, entry.stat()
+
+
+def write_index(files: Sequence[IndexedFile], path: Path) -> None:
+    """Write the index as Parquet."""
+    columns = {name: [getattr(file, name) for file in files] for name in SCHEMA.names}
+    pq.write_table(pa.table(columns, schema=SCHEMA), path)
+
+
+def read_index(path: Path) -> list[IndexedFile]:
+    """Read an index.
+
+    Raises:
+        ManifestError: if it is missing or is not an index.
+    """
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, schema=SCHEMA).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise ManifestError(
+            "The file index cannot be read.", expected="files.parquet", found=str(error), where=str(path)
+        ) from error
+    return [IndexedFile(**row) for row in rows]
+
+
+def quick_changes(index: Sequence[IndexedFile], folders: Iterable[Path], *, workers: int = 4) -> list[Change]:
+    """What changed below ``folders`` and in the indexed files: sizes and times first, digests where these differ."""
+    known = {file.path: file for file in index}
+    there = dict(list_files(f for f in folders if f.is_dir()))
+    outside = (path for path in known if path not in there)
+    there.update((path, Path(path).stat()) for path in outside if Path(path).is_file())
+    changes = [Change(path, "new", None, "a new file") for path in sorted(there.keys() - known.keys())]
+    suspects = [file for path, file in known.items() if path not in there or _differs(file, there[path])]
+    return changes + full_changes(suspects, workers=workers)
+
+
+def _differs(file: IndexedFile, status: os.stat_result) -> bool:
+    return (file.bytes, file.mtime_ns) != (status.st_size, status.st_mtime_ns)
+
+
+def full_changes(index: Sequence[IndexedFile], *, workers: int = 4) -> list[Change]:
+    """Which of the indexed files are gone or hash to something else; reads every byte."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return [change for change in pool.map(_check, index) if change]
+
+
+def _check(file: IndexedFile) -> Change | None:
+    path = Path(file.path)
+    if not path.is_file():
+        return Change(file.path, "missing", file.sha256, None)
+    try:
+        found = sha256_file(path)
+    except InputDataError as error:
+        return Change(file.path, "changed", file.sha256, error.found)
+    return None if found == file.sha256 else Change(file.path, "changed", file.sha256, found)

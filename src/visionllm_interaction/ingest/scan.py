@@ -1,0 +1,51 @@
+"""Hash the raw files and read the size of the pictures among them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+
+from visionllm_interaction.artifacts.digests import sha256_file
+from visionllm_interaction.artifacts.file_index import IndexedFile, list_files
+
+_NOT_A_PICTURE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow raises on files that are no picture; stage 2 judges them, stage 1 only notes what is there."""
+
+
+def scan_files(folders: Iterable[Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
+    """Index every file below ``folders`` and each of ``files``, ordered by path; reads, never writes."""
+    listed = list_files(folders, files)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return list(pool.map(_indexed, listed))
+
+
+def _indexed(listed: tuple[str, os.stat_result]) -> IndexedFile:
+    name, status = listed
+    path = Path(name)
+    width, height = picture_size(path)
+    return IndexedFile(name, status.st_size, status.st_mtime_ns, sha256_file(path), width, height)
+
+
+def picture_size(path: Path) -> tuple[int | None, int | None]:
+    """Width and height in pixels from the file's header, or ``(None, None)`` if it is no picture."""
+    if path.suffix.lower() == ".json":
+        return None, None
+    try:
+        with Image.open(path) as image:
+            return image.width, image.height
+    except _NOT_A_PICTURE:
+        return None, None

@@ -1,0 +1,91 @@
+"""Stage 1: source folder → ``data_manifest.yaml`` and ``files.parquet``."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from visionllm_interaction.artifacts.file_index import IndexedFile, write_index
+from visionllm_interaction.artifacts.manifest import FileRef, published_ref, utc_now
+from visionllm_interaction.artifacts.publish import publish_folder
+from visionllm_interaction.artifacts.stage_manifests import (
+    DataManifest,
+    ImagePaths,
+    Ingestion,
+    SplitPaths,
+    stage_code_version,
+)
+from visionllm_interaction.errors import ConfigError
+from visionllm_interaction.ingest.config import IngestConfig
+from visionllm_interaction.ingest.locate import Source, locate_source
+from visionllm_interaction.ingest.scan import scan_files
+
+MANIFEST_NAME = "data_manifest.yaml"
+INDEX_NAME = "files.parquet"
+
+
+def resolve(config: IngestConfig) -> IngestConfig:
+    """``config`` with an absolute root, so that the same data is the same setting from every folder.
+
+    Raises:
+        ConfigError: if ``root`` is not set.
+    """
+    if config.root is None:
+        raise ConfigError(
+            "data.root is not set.",
+            expected="the folder of a COCO-style data set",
+            where="section data",
+            fix="add -o data.root=FOLDER, or set it in config/data.yaml",
+        )
+    return config.model_copy(update={"root": Path(os.path.abspath(config.root.expanduser()))})  # noqa: PTH100
+
+
+def run(config: IngestConfig, *, out: Path) -> DataManifest:
+    """Register the data set of ``config`` and publish the manifest as the stage folder ``out``.
+
+    Raises:
+        ConfigError: if ``config.root`` is not set.
+        InputDataError: if there is no data set in it, or a file cannot be read.
+    """
+    started = time.monotonic()
+    config = resolve(config)
+    assert config.root is not None
+    source = locate_source(config.root)
+    folders = [folder for folder in source.images.values() if folder]
+    files = [path for path in source.annotations.values() if path]
+    indexed = scan_files(folders, files)
+    with publish_folder(out) as partial:
+        write_index(indexed, partial / INDEX_NAME)
+        index = published_ref(partial / INDEX_NAME, partial=partial, final=out)
+        manifest = _manifest(config, source, indexed, index=index, started=started)
+        manifest.save(partial / MANIFEST_NAME)
+    return manifest
+
+
+def _manifest(
+    config: IngestConfig, source: Source, indexed: list[IndexedFile], *, index: FileRef, started: float
+) -> DataManifest:
+    annotations = {str(path) for path in source.annotations.values() if path}
+    return DataManifest(
+        stage="ingest",
+        created_at=utc_now(),
+        duration_s=round(time.monotonic() - started, 3),
+        code_version=stage_code_version("ingest"),
+        config=config.model_dump(mode="json"),
+        inputs=tuple(FileRef(path=f.path, sha256=f.sha256, bytes=f.bytes) for f in indexed if f.path in annotations),
+        outputs=(index,),
+        dataset_name=config.name or source.root.name,
+        dataset_format="coco",
+        ingestion=Ingestion(mode=config.mode),
+        paths=ImagePaths(train_images=_text(source.images["train"]), val_images=_text(source.images["val"])),
+        annotations=SplitPaths(train=_text(source.annotations["train"]), val=_text(source.annotations["val"])),
+        root=str(source.root),
+        index=index.path,
+        files=len(indexed),
+        total_bytes=sum(file.bytes for file in indexed),
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

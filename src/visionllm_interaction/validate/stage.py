@@ -1,0 +1,152 @@
+"""Stage 2: data manifest → ``data_validation_report.yaml`` and ``faults.parquet``, on PASS and on FAIL."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
+from visionllm_interaction.artifacts.publish import publish_folder
+from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
+from visionllm_interaction.errors import ValidationFailed
+from visionllm_interaction.validate import checks
+from visionllm_interaction.validate.categories import check_presence, check_same_categories
+from visionllm_interaction.validate.config import ValidateConfig
+from visionllm_interaction.validate.faults import Fault, write_faults
+from visionllm_interaction.validate.judge import Policy, Verdict, judge
+from visionllm_interaction.validate.read import read_split
+from visionllm_interaction.validate.source import SplitSource, read_source
+from visionllm_interaction.validate.table import SplitTable
+
+REPORT_NAME = "data_validation_report.yaml"
+FAULTS_NAME = "faults.parquet"
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything that was found, before and after the policy."""
+
+    tables: dict[str, SplitTable]
+    faults: tuple[Fault, ...]
+    policy: Policy
+    verdict: Verdict
+
+
+def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> ValidationReport:
+    """Check the data of ``data_manifest`` and publish the report as the stage folder ``out``, whatever it says.
+
+    Raises:
+        ManifestError: if the manifest itself cannot be read.
+    """
+    started = time.monotonic()
+    sources, faults = read_source(data_manifest)
+    result = examine(config, sources, faults)
+    annotations = [source.annotations for source in sources.values() if source.annotations]
+    inputs = file_refs([data_manifest, *annotations], run=out.parent)
+    with publish_folder(out) as partial:
+        write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
+        faults_file = published_ref(partial / FAULTS_NAME, partial=partial, final=out)
+        report = _report(config, result, inputs=inputs, faults_file=faults_file, started=started)
+        report.save(partial / REPORT_NAME)
+    return report
+
+
+def examine(config: ValidateConfig, sources: dict[str, SplitSource], faults: list[Fault]) -> Examination:
+    """Read both splits, run every rule and judge; ``faults`` are those already known."""
+    tables: dict[str, SplitTable] = {}
+    found = list(faults)
+    for split, source in sources.items():
+        table, more = _read_and_check(split, source, config)
+        found += more
+        if table:
+            tables[split] = table
+    policy = Policy(config, {split: len(table.images.ids) for split, table in tables.items()})
+    found += [fault for table in tables.values() for fault in _presence(table, found, policy)]
+    if len(tables) == 2:
+        found += check_same_categories(tables["train"], tables["val"])
+    return Examination(tables, tuple(found), policy, judge(found, policy))
+
+
+def _read_and_check(split: str, source: SplitSource, config: ValidateConfig) -> tuple[SplitTable | None, list[Fault]]:
+    if source.annotations is None:
+        return None, []
+    table, faults = read_split(source.annotations, split)
+    if table is None:
+        return None, faults
+    faults += checks.check_ids(table)
+    faults += checks.check_references(table)
+    faults += checks.check_boxes(table, tolerance_px=config.bounds_tolerance_px)
+    if source.images:
+        faults += checks.check_files(table, source.images)
+    return table, faults
+
+
+def _presence(table: SplitTable, faults: list[Fault], policy: Policy) -> list[Fault]:
+    """Rules about what is left once the invalid annotations are gone."""
+    kept = ~np.isin(table.annotations.positions, list(policy.drops(faults, table.split)))
+    empty = checks.check_not_empty(table, kept)
+    # In an empty split every category is absent; saying so once is enough.
+    return empty or list(check_presence(table, kept))
+
+
+def _report(
+    config: ValidateConfig, result: Examination, *, inputs: tuple[FileRef, ...], faults_file: FileRef, started: float
+) -> ValidationReport:
+    verdict = result.verdict
+    return ValidationReport(
+        stage="validate",
+        status=verdict.status,
+        created_at=utc_now(),
+        duration_s=round(time.monotonic() - started, 3),
+        code_version=stage_code_version("validate"),
+        config=config.model_dump(mode="json"),
+        inputs=inputs,
+        outputs=(faults_file,),
+        reasons=verdict.reasons,
+        faults=dict(Counter(fault.code for fault in result.faults)),
+        counts={split: _counts(table) for split, table in result.tables.items()},
+        tolerance=verdict.tolerance,
+        drop=verdict.drop,
+        findings=verdict.findings,
+        faults_file=faults_file.path,
+    )
+
+
+def _counts(table: SplitTable) -> SplitCounts:
+    return SplitCounts(
+        images=len(table.images.ids), annotations=len(table.annotations.ids), categories=len(table.categories)
+    )
+
+
+def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
+    """The JSON result of ``visionllm validate``: status, report path, faults by code, sizes of the data."""
+    return {
+        "status": report.status,
+        "report": str(path),
+        "faults": report.faults,
+        "images": sum(count.images for count in report.counts.values()),
+        "annotations": sum(count.annotations for count in report.counts.values()),
+        "reasons": list(report.reasons),
+    }
+
+
+def require_pass(report: ValidationReport, path: Path) -> None:
+    """Stop here unless the data passed.
+
+    Raises:
+        ValidationFailed: if the status is not PASS.
+    """
+    if report.status == "PASS":
+        return
+    raise ValidationFailed(
+        "The data did not pass validation.",
+        expected="status PASS",
+        found="; ".join(report.reasons),
+        where=str(path),
+        fix="correct what the report lists at its source, or change the policy in config/schema.yaml",
+    )
