@@ -80,18 +80,18 @@ def list_keys(keys_file: Path) -> list[KeyEntry]:
         ) from error
 
 
-def revoke_key(keys_file: Path, name_or_id: str) -> KeyEntry:
-    """Remove a key, by name or id; a running service stops accepting it at once.
+def revoke_key(keys_file: Path, *, name: str) -> KeyEntry:
+    """Remove a key, by its name or id; a running service stops accepting it at once.
 
     Raises:
         UsageError: if there is no such key.
     """
     with _locked(keys_file):
         entries = list_keys(keys_file)
-        gone = next((e for e in entries if name_or_id in (e.name, e.id)), None)
+        gone = next((e for e in entries if name in (e.name, e.id)), None)
         if gone is None:
             known = ", ".join(e.name for e in entries) or "no keys"
-            raise UsageError("There is no such key.", expected=known, found=name_or_id, where=str(keys_file))
+            raise UsageError("There is no such key.", expected=known, found=name, where=str(keys_file))
         _save(keys_file, [e for e in entries if e is not gone])
     return gone
 

@@ -70,7 +70,9 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
-def refusal(status: int, message: str, *, code: str, headers: dict[str, str] | None = None, **more: str) -> HTTPException:
+def refusal(
+    status: int, message: str, *, code: str, headers: dict[str, str] | None = None, **more: str
+) -> HTTPException:
     """An exception to raise for a refusal that is not one of our errors; ``more`` is expected, found, fix."""
     return HTTPException(status, {"detail": message, "code": code, **more}, headers)
 
@@ -140,7 +142,7 @@ async def _from_ours(request: Request, error: Exception) -> JSONResponse:
     return _respond(request, status, members)
 
 
-async def _from_unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _from_unexpected(request: Request, _: Exception) -> JSONResponse:
     # The server logs the exception itself; a client must not see what it says.
     detail = "Something unexpected went wrong; the log of the service has the details under this request id."
     request_id = getattr(request.state, "request_id", "")

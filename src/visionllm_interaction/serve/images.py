@@ -1,0 +1,53 @@
+"""Pictures from a client: checked before their pixels are decoded."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from visionllm_interaction.errors import ImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+
+
+def decode_image(data: bytes, *, max_megapixels: float) -> NDArray[np.uint8]:
+    """Bytes of a picture → (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+
+    Raises:
+        ImageError: if the bytes are no picture in one of :data:`FORMATS`, are damaged, or have too many pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_pixels(image, max_megapixels)
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+    except ImageError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(
+            "The file is not a picture that can be decoded.",
+            expected=" or ".join(FORMATS),
+            found=_first_bytes(data),
+            fix="send the picture itself, for example with curl -F file=@picture.jpg",
+        ) from error
+    return np.asarray(upright, dtype=np.uint8)
+
+
+def _check_pixels(image: Image.Image, max_megapixels: float) -> None:
+    width, height = image.size
+    if width * height > max_megapixels * 1e6:
+        raise ImageError(
+            "The picture has too many pixels.",
+            expected=f"at most {max_megapixels:g} megapixels",
+            found=f"{width} × {height} = {width * height / 1e6:.1f} megapixels",
+            fix="scale it down; the detector works on a small copy anyway",
+        )
+
+
+def _first_bytes(data: bytes) -> str:
+    return f"{len(data)} bytes beginning with {data[:12]!r}" if data else "an empty file"
