@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,9 @@ from visionllm_interaction.reason.verify import Verified, verify
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.scenes.store import Store, open_store
 
+_NOTHING_HELD = "no claim held when it was computed again"
+_NOTHING_THERE = "the store holds no video to look at"
+
 PlannerName = Literal["rules", "llm"]
 
 
@@ -27,7 +30,7 @@ class Planned:
     plan: Plan
     planner: PlannerName
     model: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 def ask(
@@ -93,10 +96,7 @@ def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: R
     shown = tuple(all_evidence(results).values())
     verified = verify(claims, shown, plan=plan, fresh=run_plan(store, plan), vocabulary=vocabulary)
     if not verified.claims:
-        reason = (
-            "no claim held when it was computed again" if verified.dropped else "the store holds no video to look at"
-        )
-        return _abstain(planned, reason, verified)
+        return _abstain(planned, _NOTHING_HELD if verified.dropped else _NOTHING_THERE, verified)
     return _answer(planned, verified, config)
 
 

@@ -22,8 +22,8 @@ class EndpointConfig(Section):
     """Longest wait for one question in seconds, retries included."""
     max_tokens: int = Field(default=200, ge=32, le=4096)
     """Longest reply in tokens; a plan needs about 60."""
-    token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """Name under which the endpoint takes `max_tokens`; some cloud models accept only the second."""
+    max_completion_tokens: bool = False
+    """Send the limit as `max_completion_tokens`, as some cloud models insist, and not as `max_tokens`."""
     retries: int = Field(default=2, ge=0, le=5)
     """How often a reply that breaks the schema or contradicts the question is sent back for correction."""
     temperature: float = Field(default=0.0, ge=0, le=2)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.prompts import NONE, UNANSWERABLE
-from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window
+from visionllm_interaction.scenes.measures import CATALOGUE, Predicate
 
-PREDICATES = ("visible", "near", "in_contact", "holding")
+PREDICATES: tuple[str, ...] = get_args(Predicate)
 NO_MEASURE = "the model found no measure in the catalogue, or no thing in the store, that the question asks about"
 
 
@@ -27,16 +27,16 @@ def draft_model(vocabulary: Vocabulary) -> type[Draft]:
     """A model of one query whose measures, names and predicates are enumerations; times are seconds or null."""
     names = (*vocabulary.names, NONE)
     # Measure first: the small models this is made for choose the rest better once it is written.
-    return create_model(
-        "Query",
-        __base__=Draft,
-        measure=(Literal[(*SHAPES, UNANSWERABLE)], ...),
-        subject=(Literal[names], ...),
-        predicate=(Literal[(*PREDICATES, NONE)], ...),
-        object=(Literal[names], ...),
-        begin_s=(float | None, ...),
-        end_s=(float | None, ...),
-    )
+    fields: dict[str, Any] = {
+        "measure": (Literal[(*CATALOGUE, UNANSWERABLE)], ...),
+        "subject": (Literal[names], ...),
+        "predicate": (Literal[(*PREDICATES, NONE)], ...),
+        "object": (Literal[names], ...),
+        "begin_s": (float | None, ...),
+        "end_s": (float | None, ...),
+    }
+    model: type[Draft] = create_model("Query", __base__=Draft, **fields)
+    return model
 
 
 def draft_to_plan(draft: Mapping[str, Any], *, video_id: str | None, window: Window | None) -> Plan:
@@ -54,16 +54,14 @@ def draft_to_plan(draft: Mapping[str, Any], *, video_id: str | None, window: Win
         raise ValueError("subject must be one of the listed names; if none fits, the measure is unanswerable")
     if draft["subject"] == draft["object"]:
         raise ValueError("subject and object must differ")
-    shape = SHAPES[measure]
-    predicate = _set(draft["predicate"]) if shape == "bout" else None
-    with_object = shape == "pair" or (shape == "bout" and (predicate or DEFAULT_PREDICATE) != "visible")
+    inputs = CATALOGUE[measure].inputs
     times = window or Window(draft["begin_s"] or None, draft["end_s"])
     try:
         step = Step(
             measure=measure,
             subject=draft["subject"],
-            object=_set(draft["object"]) if with_object else None,
-            predicate=predicate,
+            object=_set(draft["object"]) if inputs != "one" else None,
+            predicate=_set(draft["predicate"]) if inputs == "bout" else None,
             video_id=video_id,
             begin_s=times.begin_s,
             end_s=times.end_s,

@@ -15,9 +15,11 @@ MACROS = {
     "total": "total |overall |combined |whole ",
     "in_all": "(?: in total| in all| altogether| overall)",
     "long": "(?:for )?how long|(?:for )?how much time|(?:for )?how many (?:seconds|minutes)"
-    "|(?:what (?:is|was) )?(?:the )?{total}?(?:time|duration|number of seconds)(?: (?:that|when|during which|for which))?",
+    "|(?:what (?:is|was) )?(?:the )?{total}?(?:time|duration|number of seconds)"
+    "(?: (?:that|when|during which|for which))?",
     "times": "how many times|how often|on how many occasions|(?:what (?:is|was) )?(?:the )?number of times(?: that)?",
-    "longest": "(?:what (?:is|was) |how long (?:is|was) )?the (?:longest|maximum|max)(?: single| unbroken| continuous)? "
+    "longest": "(?:what (?:is|was) |how long (?:is|was) )?the (?:longest|maximum|max)"
+    "(?: single| unbroken| continuous)? "
     "(?:time|period|stretch|bout|spell|episode|interval|duration|stretch of time|period of time)"
     "(?: (?:that|when|during which|for which|in which|where))?",
     "moment": "when|at what time|at which time|at what moment|at what point|at which point|at what second",
@@ -144,6 +146,14 @@ ROWS = (
     Row("longest_bout", ("{longest} of contact between {a} and {b}",), "in_contact"),
     Row("longest_bout", _bout_texts("{longest}", _COME_NEAR, "{near}", pair=_NEAR_PAIR), "near"),
     Row("longest_bout", ("{longest} (?:of|for) {a} (?:being )?{near} {b}",), "near"),
+    Row(
+        "longest_bout",
+        (
+            "{longest} {a} and {b} {be} (?:both )?(?:{seen} )?{together}(?: {seen})?",
+            "{longest} {be} {a} and {b} (?:both )?(?:{seen} )?{together}(?: {seen})?",
+        ),
+        "visible",
+    ),
     Row("longest_bout", ("{longest} {a} {be} {seen}", "{longest} {be} {a} {seen}"), "visible"),
     Row("longest_bout", ("{longest} of {a} being {seen}", "{longest} (?:of visibility )?(?:of|for) {a}"), "visible"),
     Row("bout_count", _bout_texts("{times}", "{hold}", "{holding}", pair=""), "holding"),
@@ -152,6 +162,8 @@ ROWS = (
     Row("bout_count", ("{times} {do} {a} and {b} {touch}(?: {other})?",), "in_contact"),
     Row("bout_count", _bout_texts("{times}", _COME_NEAR, "{near}", pair=_NEAR_PAIR), "near"),
     Row("bout_count", ("{times} {do} {a} and {b} (?:come|get) (?:{near_pair} {other}|{close})",), "near"),
+    Row("bout_count", ("{times} {be} {a} and {b} (?:both )?(?:{seen} )?{together}(?: {seen})?",), "visible"),
+    Row("bout_count", ("{times} {do} {a} and {b} {show} {together}",), "visible"),
     Row("bout_count", ("{times} {be} {a} {seen}", "{times} {do} {a} {show}", "{times} {a} {be} {seen}"), "visible"),
     Row("bout_count", ("{times} {a} (?:{show})(?:s|ed)?", "{times} {can} {who} see {a}"), "visible"),
     Row("first_seen", _FIRST),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from visionllm_interaction.reason.plan import Combine
-from visionllm_interaction.reason.shapes import Predicate
+from visionllm_interaction.scenes.measures import Predicate
 
 
 @dataclass(frozen=True)

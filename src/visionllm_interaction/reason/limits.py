@@ -21,7 +21,8 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "reasons and intentions are not measured",
     ),
     (
-        r"not|isn't|wasn't|weren't|aren't|didn't|doesn't|don't|never|without (?!(?:a |any )?(?:break|pause|interruption|stopping))|except|apart from|alone|ikke|uten|alene",
+        r"not|isn't|wasn't|weren't|aren't|didn't|doesn't|don't|never|except|apart from|alone|ikke|uten|alene"
+        r"|without (?!(?:a |any )?(?:break|pause|interruption|stopping))",
         "the catalogue has no measure of what did not happen",
     ),
     (

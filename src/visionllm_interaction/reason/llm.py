@@ -28,6 +28,7 @@ from visionllm_interaction.reason.grammar import normalise
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import examples, instructions, user_prompt
 from visionllm_interaction.reason.reading import objections, spoken_window
+from visionllm_interaction.reason.rules import why_unanswerable
 from visionllm_interaction.reason.videos import take_video, unknown_video
 from visionllm_interaction.reason.vocabulary import Vocabulary
 
@@ -88,7 +89,7 @@ async def _plan(attempt: _Attempt, config: EndpointConfig) -> Plan:
 def _agent(client: AsyncOpenAI, attempt: _Attempt, config: EndpointConfig) -> Agent[_Attempt, Draft]:
     profile = OpenAIModelProfile(
         supports_json_schema_output=True,
-        openai_chat_supports_max_completion_tokens=config.token_limit_field == "max_completion_tokens",
+        openai_chat_supports_max_completion_tokens=config.max_completion_tokens,
     )
     provider = OpenAICompatibleProvider("endpoint", openai_client=client, profile=profile)
     agent = Agent(
@@ -109,6 +110,8 @@ def _check(context: RunContext[_Attempt], draft: Draft) -> Draft:
     try:
         plan = draft_to_plan(draft.model_dump(), video_id=attempt.video_id, window=spoken_window(attempt.question))
         problems = list(objections(attempt.question, plan, attempt.vocabulary))
+        if plan.unanswerable:
+            plan = Plan.refuse(why_unanswerable(attempt.question, attempt.vocabulary) or plan.unanswerable)
     except ValueError as error:
         problems = [str(error)]
     if problems:

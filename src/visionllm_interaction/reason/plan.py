@@ -6,8 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, SHAPES, Predicate
-from visionllm_interaction.scenes.measures import Query
+from visionllm_interaction.scenes.measures import CATALOGUE, Predicate, Query
 
 MAX_STEPS = 4
 """Most queries in one plan."""
@@ -16,7 +15,10 @@ Combine = Literal["each", "largest", "smallest"]
 
 
 class Step(BaseModel):
-    """One query over the measure catalogue; times are seconds, the window is ``[begin_s, end_s)``."""
+    """One query over the measure catalogue; times are seconds, the window is ``[begin_s, end_s)``.
+
+    ``predicate`` is for measures of bouts (none means *visible*); their ``object`` may be left open for *anything*.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,16 +32,14 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_measure(self) -> Self:
-        shape = SHAPES.get(self.measure)
-        if shape is None:
-            raise ValueError(f"measure must be one of {', '.join(SHAPES)}, found {self.measure!r}")
-        predicate = self.predicate or DEFAULT_PREDICATE
-        needs_object = shape == "pair" or (shape == "bout" and predicate != "visible")
-        if needs_object and self.object is None:
+        measure = CATALOGUE.get(self.measure)
+        if measure is None:
+            raise ValueError(f"measure must be one of {', '.join(CATALOGUE)}, found {self.measure!r}")
+        if measure.inputs == "pair" and self.object is None:
             raise ValueError(f"{self.measure} is about two things: object is missing")
-        if not needs_object and self.object is not None:
+        if measure.inputs == "one" and self.object is not None:
             raise ValueError(f"{self.measure} is about one thing: object must not be set")
-        if shape != "bout" and self.predicate is not None:
+        if measure.inputs != "bout" and self.predicate is not None:
             raise ValueError(f"{self.measure} takes no predicate")
         if self.begin_s is not None and self.end_s is not None and self.begin_s >= self.end_s:
             raise ValueError(f"the window must end after it begins, found {self.begin_s} to {self.end_s}")

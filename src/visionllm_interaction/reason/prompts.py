@@ -39,7 +39,7 @@ measure:
 subject and object, only these (with some other words for them):
 {names}
 
-predicate, only for bout_count and longest_bout: visible (no object), near, in_contact (touching), holding (in the hand).
+predicate, only for bout_count and longest_bout: visible (no object), near, in_contact (touching), holding (in hand).
 begin_s, end_s: seconds, only if the question names a part of the video, else null.
 Write "none" for subject, object or predicate that is not needed."""
 
@@ -126,7 +126,6 @@ def _example(
 
 def prompt_digest(vocabulary: Vocabulary) -> str:
     """sha256 of everything the model reads besides the question, so that an answer can name its prompt."""
-    content = instructions(vocabulary) + "".join(
-        f"{user_prompt(e.question, vocabulary)}{dict(e.fields)}" for e in examples(vocabulary)
-    )
+    worked = [f"{user_prompt(example.question, vocabulary)}{dict(example.fields)}" for example in examples(vocabulary)]
+    content = "".join([instructions(vocabulary), *worked])
     return hashlib.sha256(content.encode()).hexdigest()

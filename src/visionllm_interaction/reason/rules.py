@@ -15,10 +15,12 @@ from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.videos import take_video, unknown_video
 from visionllm_interaction.reason.vocabulary import Vocabulary, strip_determiners
 from visionllm_interaction.reason.windows import Window, take_window
+from visionllm_interaction.scenes.measures import CATALOGUE
 
 FORMS: tuple[Form, ...] = (*FORMS_EN, *FORMS_NB)
 
 _NOT_A_THING = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
+_ANYTHING = frozenset({"anything", "something", "object", "objects", "thing", "things", "noe"})
 _MOST_WORDS_OF_A_NAME = 3
 _NO_DURATION_OF = re.compile(r"(?:^|\s)(?:hold|holds|held|holding|carry|carried|carrying|holdt|holder)(?:\s|$)")
 _EXAMPLES = (
@@ -65,6 +67,13 @@ def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     return Plan.refuse(outside_catalogue(rest) or _unknown_name(matches, vocabulary) or _no_form(rest, vocabulary))
 
 
+def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
+    """What in the words of ``question`` no plan can meet: a limit of the catalogue, or a name not in the store."""
+    text = normalise(question)
+    rest = re.sub(r"[,\s]+", " ", take_window(text)[0]).strip()
+    return outside_catalogue(text) or _unknown_name(list(_matches(rest)), vocabulary)
+
+
 def _is_forward(window: Window) -> bool:
     return window.begin_s is None or window.end_s is None or window.begin_s < window.end_s
 
@@ -79,7 +88,8 @@ def _matches(text: str) -> Iterator[tuple[Form, dict[str, str]]]:
 def _plan(form: Form, spoken: dict[str, str], scope: _Scope, vocabulary: Vocabulary) -> Plan | None:
     names = {group: vocabulary.resolve(text) for group, text in spoken.items()}
     subject, target = names["a"], names.get("b")
-    if subject is None or ("b" in names and target is None):
+    anything = CATALOGUE[form.measure].inputs == "bout" and strip_determiners(spoken.get("b") or "") in _ANYTHING
+    if subject is None or ("b" in names and target is None and not anything):
         return None
     if form.combine is None:
         return Plan(steps=(scope.step(form, subject, target),))

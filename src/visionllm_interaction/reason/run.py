@@ -11,6 +11,8 @@ from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.scenes.measures import run_query
 from visionllm_interaction.scenes.store import Store
 
+_DECIMALS = 6
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -24,9 +26,16 @@ def run_plan(store: Store, plan: Plan) -> tuple[StepResult, ...]:
     """Compute every step; evidence ids are e1, e2, … in order of steps and videos, the same at every run."""
     numbers = count(1)
     return tuple(
-        StepResult(step, tuple(replace(item, id=f"e{next(numbers)}") for item in run_query(store, step.to_query())))
+        StepResult(step, tuple(_settled(item, f"e{next(numbers)}") for item in run_query(store, step.to_query())))
         for step in plan.steps
     )
+
+
+def _settled(item: Evidence, identifier: str) -> Evidence:
+    """``item`` under a short id, its times rounded: parallel sums differ in the last digits from run to run."""
+    value = round(item.value, _DECIMALS) if isinstance(item.value, float) else item.value
+    begin_s, end_s = (None if time is None else round(time, _DECIMALS) for time in (item.begin_s, item.end_s))
+    return replace(item, id=identifier, value=value, begin_s=begin_s, end_s=end_s)
 
 
 def all_evidence(results: Sequence[StepResult]) -> dict[str, Evidence]:

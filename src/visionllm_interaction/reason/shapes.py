@@ -1,32 +1,19 @@
-"""What each measure of the catalogue is about, in one place for plans, prompts and sentences."""
+"""How results of the measures in the catalogue are read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-Predicate = Literal["visible", "near", "in_contact", "holding"]
-Shape = Literal["one", "pair", "bout"]
+from visionllm_interaction.scenes.measures import Predicate
 
 DEFAULT_PREDICATE: Predicate = "visible"
 """What a bout measure is about when no predicate is given."""
 
-SHAPES: Mapping[str, Shape] = {
-    "visible_duration": "one",
-    "instance_count": "one",
-    "first_seen": "one",
-    "last_seen": "one",
-    "co_presence_duration": "pair",
-    "near_duration": "pair",
-    "contact_duration": "pair",
-    "bout_count": "bout",
-    "longest_bout": "bout",
-}
-"""``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, and an object unless it is *visible*."""
-
 TOTALS: Mapping[str, Literal["sum", "largest", "none"]] = {
     "visible_duration": "sum",
-    "instance_count": "sum",
+    # The same people and toys come back in other videos: the largest number is the one that never counts twice.
+    "instance_count": "largest",
     "first_seen": "none",
     "last_seen": "none",
     "co_presence_duration": "sum",

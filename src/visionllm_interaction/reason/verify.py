@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from visionllm_interaction.core.symbols import Evidence
@@ -76,13 +76,19 @@ def _faults(claim: Claim, ground: _Ground) -> Iterator[str]:
     if unknown or not claim.evidence:
         yield f"cites evidence that does not exist: {', '.join(unknown) or 'none at all'}"
         return
-    changed = [i for i in claim.evidence if ground.fresh[i] != ground.shown[i]]
+    changed = [i for i in claim.evidence if not _same_evidence(ground.fresh[i], ground.shown[i])]
     if changed:
         yield f"evidence {', '.join(changed)} is not what the query gives"
         return
     items = [ground.fresh[i] for i in claim.evidence]
     yield from _wrong_value(claim, items, ground)
     yield from _wrong_words(claim, items, ground)
+
+
+def _same_evidence(fresh: Evidence, shown: Evidence) -> bool:
+    numbers = ("value", "begin_s", "end_s")
+    alike = all(_same(getattr(fresh, name), getattr(shown, name)) for name in numbers)
+    return alike and replace(shown, **{name: getattr(fresh, name) for name in numbers}) == fresh
 
 
 def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
@@ -125,7 +131,7 @@ def _expected(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Numbe
 
 def _same(expected: Number | str | None, found: Number | str | None) -> bool:
     if isinstance(expected, (int, float)) and isinstance(found, (int, float)):
-        return math.isclose(expected, found, rel_tol=1e-9, abs_tol=1e-9)
+        return math.isclose(expected, found, rel_tol=1e-9, abs_tol=2e-6)
     return expected == found
 
 
@@ -137,11 +143,15 @@ def _wrong_words(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> It
     allowed_names = {name for step in steps for name in (step.subject, step.object) if name}
     named = {name for name, _ in ground.vocabulary.exact_mentions(text)}
     if named != allowed_names:
-        yield f"speaks of {', '.join(sorted(named)) or 'nothing'}, the evidence is about {', '.join(sorted(allowed_names))}"
+        yield f"speaks of {_listed(named)}, the evidence is about {_listed(allowed_names)}"
     explained = _explained_numbers(claim, items, ground)
     for number in _NUMBER.findall(ground.vocabulary.without_names(text)):
         if not any(abs(float(number) - value) <= _ROUNDING for value in explained):
             yield f"the number {number} in its words has no evidence"
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
 
 
 def _explained_numbers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> list[float]:

@@ -11,8 +11,11 @@ from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.reason.aliases import BUILT_IN, plural
 
 DETERMINERS = frozenset(
-    "the a an any this that these those my our his her their its all both each every some different separate distinct "
-    "den det de en ei et alle begge hver noen ulike forskjellige".split()
+    {
+        *("the", "a", "an", "any", "this", "that", "these", "those", "my", "our", "his", "her", "their", "its"),
+        *("all", "both", "each", "every", "some", "different", "separate", "distinct"),
+        *("den", "det", "de", "en", "ei", "et", "alle", "begge", "hver", "noen", "ulike", "forskjellige"),
+    }
 )
 
 

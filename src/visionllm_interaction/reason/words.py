@@ -13,9 +13,9 @@ DECIMALS = 2
 
 _VERB: Mapping[str, str] = {
     "visible": "was in view",
-    "near": "was near the {b}",
-    "in_contact": "was in contact with the {b}",
-    "holding": "held the {b}",
+    "near": "was near {b}",
+    "in_contact": "was in contact with {b}",
+    "holding": "held {b}",
 }
 _SENTENCE: Mapping[str, str] = {
     "visible_duration": "the {a} was visible for {v}",
@@ -45,7 +45,7 @@ def format_number(value: float | int) -> str:
 
 def describe(step: Step, value: float | int | None) -> str:
     """What ``step`` found, as the body of a sentence."""
-    verb = _VERB[step.predicate or DEFAULT_PREDICATE].format(b=step.object)
+    verb = _verb(step)
     if value is None:
         return (
             f"the {step.subject} was not seen"
@@ -74,9 +74,18 @@ def sentence(body: str, *, place: str, step: Step) -> str:
     return text[0].upper() + text[1:]
 
 
+def _verb(step: Step) -> str:
+    predicate = step.predicate or DEFAULT_PREDICATE
+    if predicate == "visible" and step.object:
+        return f"was in view together with the {step.object}"
+    return _VERB[predicate].format(b=f"the {step.object}" if step.object else "something")
+
+
 def _count(name: str, value: int) -> str:
-    noun = name if value in (0, 1) else plural(name)
-    return f"{value} {noun} {'was' if value in (0, 1) else 'were'} seen"
+    if value == 0:
+        return f"no {name} was seen"
+    counted = f"{name} was" if value == 1 else f"{plural(name)} were"
+    return f"{value} {counted} counted (the most in view at once)"
 
 
 def _times(value: int) -> str:
