@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class DetectionTable:
         confidence: (n,) float32 in [0, 1].
         boxes_xyxy: (n, 4) float32 pixels.
         track_id: (n,) int64; :data:`UNTRACKED` where the detection belongs to no track.
+        interpolated: (n,) bool; True where a short gap of a track was filled, False where a detector saw it (default).
 
     Raises:
         ValueError: on wrong shapes or rows not ordered by frame.
@@ -36,9 +37,12 @@ class DetectionTable:
     confidence: NDArray[np.float32]
     boxes_xyxy: NDArray[np.float32]
     track_id: NDArray[np.int64]
+    interpolated: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __post_init__(self) -> None:
         n = len(self.frame_index)
+        if n and not len(self.interpolated):
+            object.__setattr__(self, "interpolated", np.zeros(n, np.bool_))
         columns: tuple[tuple[str, type[np.generic], tuple[int | None, ...]], ...] = (
             ("frame_index", np.int64, (n,)),
             ("timestamp_s", np.float64, (n,)),
@@ -46,6 +50,7 @@ class DetectionTable:
             ("confidence", np.float32, (n,)),
             ("boxes_xyxy", np.float32, (n, 4)),
             ("track_id", np.int64, (n,)),
+            ("interpolated", np.bool_, (n,)),
         )
         for name, dtype, shape in columns:
             object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, shape, name))
@@ -54,6 +59,12 @@ class DetectionTable:
 
     def __len__(self) -> int:
         return len(self.frame_index)
+
+    @classmethod
+    def empty(cls) -> DetectionTable:
+        """No detections."""
+        index, boxes = np.zeros(0, np.int64), np.zeros((0, 4), np.float32)
+        return cls(index, np.zeros(0), np.zeros(0, np.object_), np.zeros(0, np.float32), boxes, index)
 
     def select(self, keep: NDArray[Any]) -> DetectionTable:
         """The rows chosen by a boolean mask or a rising index array."""
@@ -64,4 +75,5 @@ class DetectionTable:
             self.confidence[keep],
             self.boxes_xyxy[keep],
             self.track_id[keep],
+            self.interpolated[keep],
         )

@@ -1,0 +1,59 @@
+"""Settings of the symbols above tracks: smoothing, minimum durations, bouts and events. All times in seconds."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from visionllm_interaction.settings import Section
+
+
+class RelationsConfig(Section):
+    """When a predicate of ``core.definitions`` begins and ends."""
+
+    smooth_s: float = Field(default=0.3, ge=0.0, le=5.0)
+    """Boxes are median-filtered over this time before distances are taken; takes out single-frame jitter."""
+    hysteresis: float = Field(default=0.25, ge=0.0, le=2.0)
+    """A running bout ends only when the gap exceeds the limit by this share of it."""
+    contact_slack: float = Field(default=0.02, ge=0.0, le=0.2)
+    """Further slack on the end of in_contact, in reference heights: the limit itself is too small for a share of it."""
+    merge_gap_s: float = Field(default=0.3, ge=0.0, le=10.0)
+    """Bouts of one pair closer than this become one."""
+    min_duration_s: float = Field(default=0.2, ge=0.0, le=10.0)
+    """Shorter bouts are dropped."""
+
+
+class HoldingConfig(Section):
+    """When contact is holding: the object moves *with* the person."""
+
+    window_s: float = Field(default=0.3, gt=0.0, le=2.0)
+    """Displacements are taken over this time."""
+    min_move: float = Field(default=0.05, gt=0.0, le=1.0)
+    """The object moves if it is displaced by this share of the person's height within the window."""
+    merge_gap_s: float = Field(default=0.5, ge=0.0, le=10.0)
+    """Bouts of one pair closer than this become one."""
+    min_duration_s: float = Field(default=0.4, ge=0.0, le=10.0)
+    """Shorter bouts are dropped."""
+
+
+class EventsConfig(Section):
+    """When a change of relations or tracks is an event."""
+
+    edge_s: float = Field(default=0.5, ge=0.0, le=10.0)
+    """A track there within this time of the video's begin did not enter; one there at its end did not leave."""
+    handover_s: float = Field(default=1.0, ge=0.0, le=10.0)
+    """Longest time between one person's holding and the next's for a hand-over."""
+    min_absence_s: float = Field(default=3.0, ge=0.0, le=60.0)
+    """A person out of sight for less than this, away from the picture's edge, neither left nor entered."""
+    border_share: float = Field(default=0.03, ge=0.0, le=0.5)
+    """Enters and leaves happen within this share of the picture's size from its left, right or lower edge."""
+
+
+class ScenesConfig(Section):
+    """Symbols computed from tracks."""
+
+    relations: RelationsConfig = RelationsConfig()
+    """near and in_contact."""
+    holding: HoldingConfig = HoldingConfig()
+    """holding."""
+    events: EventsConfig = EventsConfig()
+    """enters, leaves, picks_up, puts_down, hands_over."""

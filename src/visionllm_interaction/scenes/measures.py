@@ -1,0 +1,21 @@
+"""The measures of a store: the catalogue, typed queries, and the tidy table."""
+
+from __future__ import annotations
+
+from visionllm_interaction.scenes.catalogue import BOUT_GAP_S, CATALOGUE, MIN_TOGETHER_S, Measure
+from visionllm_interaction.scenes.query import ANY_PERSON, Predicate, Query, run_query
+from visionllm_interaction.scenes.tidy import TIDY_SCHEMA, measures_table, write_measures
+
+__all__ = [
+    "ANY_PERSON",
+    "BOUT_GAP_S",
+    "CATALOGUE",
+    "MIN_TOGETHER_S",
+    "TIDY_SCHEMA",
+    "Measure",
+    "Predicate",
+    "Query",
+    "measures_table",
+    "run_query",
+    "write_measures",
+]

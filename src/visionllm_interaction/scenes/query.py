@@ -1,0 +1,186 @@
+"""Run one typed query of the measure catalogue over a store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.scenes.catalogue import (
+    BOUT_GAP_S,
+    CATALOGUE,
+    MIN_TOGETHER_S,
+    Measure,
+    sql_for,
+)
+from visionllm_interaction.scenes.sql import LOOKED
+from visionllm_interaction.scenes.store import ANY_PERSON, Store
+
+Predicate = Literal["visible", "near", "in_contact", "holding"]
+
+_FOREVER_S = 1e15
+_PREDICATE_OF: Mapping[str, Predicate] = {"near_duration": "near", "contact_duration": "in_contact"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: a measure of a subject (and an object), in one video or all, within ``[begin_s, end_s)``.
+
+    ``subject`` and ``object`` are categories, roles (``child``, ``caregiver``) or ``person`` for people of any
+    category. ``predicate`` is for measures of bouts; without one it is ``visible``.
+    """
+
+    measure: str
+    subject: str
+    object: str | None = None
+    predicate: Predicate | None = None
+    video_id: str | None = None
+    begin_s: float | None = None
+    end_s: float | None = None
+
+
+def run_query(store: Store, query: Query) -> list[Evidence]:
+    """Compute ``query``; one Evidence per video, in order of ids, also where nothing was found.
+
+    Evidence of something found names its tracks and spans its first to its last frame; evidence of nothing found
+    spans what was looked at and names no track.
+
+    Raises:
+        UsageError: for an unknown measure, name or video, or parts that do not fit the measure.
+        StoreError: if the store is damaged.
+    """
+    measure = _checked(store, query)
+    predicate = query.predicate or _PREDICATE_OF.get(query.measure, "visible")
+    sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
+    parameters = {
+        "video_id": query.video_id,
+        "subject": query.subject,
+        "object": query.object,
+        "predicate": predicate,
+        "begin_s": -_FOREVER_S if query.begin_s is None else float(query.begin_s),
+        "end_s": _FOREVER_S if query.end_s is None else float(query.end_s),
+        "gap_s": BOUT_GAP_S if measure.inputs == "bout" else 0.0,
+        "min_together_s": MIN_TOGETHER_S,
+        "person_categories": sorted(PERSON_CATEGORIES),
+    }
+    found = {row["video_id"]: row for row in _rows(store, sql, parameters)}
+    looked = {row["video_id"]: row for row in _rows(store, LOOKED, parameters)}
+    spans = _frame_spans(store, found, query.video_id)
+    wanted = [query.video_id] if query.video_id else store.video_ids()
+    return [
+        _evidence(measure, video_id, row=found.get(video_id), looked=looked.get(video_id), frames=spans.get(video_id))
+        for video_id in wanted
+    ]
+
+
+def _rows(store: Store, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    # DuckDB refuses parameters that a query does not name.
+    named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
+    return store.rows(sql, named)
+
+
+def _frame_spans(
+    store: Store, found: Mapping[str, Mapping[str, Any]], video_id: str | None
+) -> dict[str, tuple[int, int]]:
+    """First and last processed frame of each result."""
+    if not found:
+        return {}
+    sql = """
+        SELECT f.video_id, min(frame_index) AS first, max(frame_index) AS last
+        FROM frames f JOIN (SELECT unnest($ids) AS video_id, unnest($begins) AS b, unnest($ends) AS e) r
+          ON f.video_id = r.video_id
+        WHERE processed AND timestamp_s + duration_s > r.b + 1e-6 AND timestamp_s < r.e - 1e-6
+          AND ($video_id IS NULL OR f.video_id = $video_id)
+        GROUP BY f.video_id"""
+    parameters = {
+        "ids": list(found),
+        "begins": [row["begin_s"] for row in found.values()],
+        "ends": [row["end_s"] for row in found.values()],
+        "video_id": video_id,
+    }
+    return {row["video_id"]: (row["first"], row["last"]) for row in _rows(store, sql, parameters)}
+
+
+def _evidence(
+    measure: Measure,
+    video_id: str,
+    *,
+    row: Mapping[str, Any] | None,
+    looked: Mapping[str, Any] | None,
+    frames: tuple[int, int] | None,
+) -> Evidence:
+    if row is None:
+        nothing: Mapping[str, Any] = looked or {}
+        seen = (looked["first_frame"], looked["last_frame"]) if looked else None
+        row = {
+            "value": measure.nothing,
+            "track_ids": [],
+            "begin_s": nothing.get("begin_s"),
+            "end_s": nothing.get("end_s"),
+        }
+        frames = seen
+    return Evidence(
+        id=f"{measure.name}:{video_id}",
+        measure=measure.name,
+        value=row["value"],
+        unit=measure.unit,
+        video_id=video_id,
+        track_ids=tuple(row["track_ids"]),
+        begin_s=row["begin_s"],
+        end_s=row["end_s"],
+        frames=frames,
+    )
+
+
+def _checked(store: Store, query: Query) -> Measure:
+    measure = CATALOGUE.get(query.measure)
+    if measure is None:
+        raise _unknown("measure", query.measure, CATALOGUE)
+    known = store.names()
+    for name in (query.subject, query.object):
+        if name is not None and name not in known:
+            _check_searched(store, name, known)
+    if query.video_id is not None and query.video_id not in store.video_ids():
+        raise _unknown("video", query.video_id, store.video_ids())
+    _check_shape(query, measure)
+    return measure
+
+
+def _check_searched(store: Store, name: str, present: Sequence[str]) -> None:
+    searched = store.known_names()
+    if name not in searched:
+        raise _unknown("name", name, dict.fromkeys([*present, *searched]))
+
+
+def _check_shape(query: Query, measure: Measure) -> None:
+    problem = None
+    if query.predicate is not None and query.predicate not in get_args(Predicate):
+        raise _unknown("predicate", query.predicate, get_args(Predicate))
+    if measure.inputs == "one" and query.object is not None:
+        problem = f"{measure.name} is about one thing", f"object {query.object!r}"
+    elif measure.inputs == "pair" and query.object is None:
+        problem = f"{measure.name} is about two things", "no object"
+    elif measure.inputs != "bout" and query.predicate is not None:
+        problem = f"{measure.name} takes no predicate", f"predicate {query.predicate!r}"
+    elif query.begin_s is not None and query.end_s is not None and query.begin_s >= query.end_s:
+        problem = "a window that ends after it begins", f"{query.begin_s} to {query.end_s} s"
+    if problem:
+        raise UsageError("The query does not fit its measure.", expected=problem[0], found=problem[1])
+
+
+def _unknown(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> UsageError:
+    near = nearest_names(name, known)
+    listing = ", ".join(sorted(known)[:20]) or "nothing yet"
+    return UsageError(
+        f"The {kind} {name!r} is not known here.",
+        expected=f"one of: {listing}",
+        found=name,
+        fix=f"did you mean {' or '.join(map(repr, near))}?" if near else None,
+    )
+
+
+__all__ = ["ANY_PERSON", "Predicate", "Query", "run_query"]

@@ -1,0 +1,92 @@
+"""``video.json``: what a video is and how it was analysed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from visionllm_interaction.errors import UsageError
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
+
+
+class SourceFile(BaseModel):
+    """The video file: where it was, its sha256 and size in bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    name: str
+    sha256: str
+    bytes: int
+
+
+class DetectorRecord(BaseModel):
+    """Where the detections came from; ``categories`` are all names it can find, seen or not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["checkpoint", "file", "truth", "none"]
+    name: str
+    digest: str
+    categories: tuple[str, ...]
+
+
+class VideoRecord(BaseModel):
+    """One analysed video. Sizes in pixels, times in seconds.
+
+    ``fingerprint`` is the digest of everything the result follows from: source, detections, roles, settings, code.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video_id: str
+    source: SourceFile
+    width: int
+    height: int
+    rotation_deg: int
+    duration_s: float
+    fps: float | None
+    time_base: str
+    container: str
+    codec: str
+    n_frames: int
+    n_processed: int
+    n_detections: int
+    n_tracks: int
+    view: Literal["room", "ego"]
+    detector: DetectorRecord
+    roles: dict[str, str]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    fingerprint: str
+    created_at: str
+
+    @field_validator("video_id")
+    @classmethod
+    def _id_is_safe(cls, value: str) -> str:
+        return check_video_id(value)
+
+
+def check_video_id(video_id: str) -> str:
+    """Return ``video_id`` if it is safe as a folder name.
+
+    Raises:
+        UsageError: otherwise; ids are 1-120 letters, digits, dots, dashes, underscores, starting with letter or digit.
+    """
+    if _SAFE_ID.match(video_id):
+        return video_id
+    raise UsageError(
+        "A video id cannot be used.",
+        expected="1 to 120 letters, digits, '.', '_' or '-', beginning with a letter or digit",
+        found=repr(video_id[:200]),
+    )
+
+
+def make_video_id(path: Path, sha256: str) -> str:
+    """A readable, safe id: the file's name and eight digits of its digest."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "video"
+    return f"{stem[:80]}-{sha256[:8]}"

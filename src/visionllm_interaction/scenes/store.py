@@ -1,0 +1,236 @@
+"""Reading an interaction store: an in-memory DuckDB whose views are the store's Parquet files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.symbols import Event, Relation, Track
+from visionllm_interaction.errors import StoreError
+from visionllm_interaction.scenes.publish import (
+    RECORD_FILE,
+    check_store,
+    erase_video,
+    list_videos,
+    publish_video,
+    unknown_video,
+)
+from visionllm_interaction.scenes.record import VideoRecord, check_video_id
+from visionllm_interaction.scenes.schemas import SCHEMAS, arrow_to_events, arrow_to_relations, arrow_to_tracks
+
+__all__ = ["ANY_PERSON", "Store", "StoreLimits", "VideoRecord", "erase_video", "open_store", "publish_video"]
+
+ANY_PERSON = "person"
+"""A name for people of every category."""
+
+
+@dataclass(frozen=True)
+class StoreLimits:
+    """What one reader may use: memory in MiB, threads, seconds per query."""
+
+    memory_mib: int = 1024
+    threads: int = 2
+    query_s: float = 60.0
+
+
+class Store:
+    """One store, as it was when it was opened: open it again to see videos published since.
+
+    The database behind it may read this store's folder and nothing else: no other file, no network, no extension;
+    its configuration is locked. Use one ``Store`` per thread.
+    """
+
+    def __init__(self, path: Path, *, limits: StoreLimits) -> None:
+        check_store(path)
+        self.path = path.resolve()
+        self._ids = tuple(list_videos(self.path))
+        try:
+            self._connection = _connect(self.path, self._ids, limits)
+        except duckdb.Error as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; files stay as they are."""
+        self._connection.close()
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one query of the package (never text from outside) over the views and return its rows.
+
+        Views: frames, detections, tracks, relations, events; each has ``video_id`` before the file's own columns.
+
+        Raises:
+            StoreError: if a file is damaged or gone, or the query is over its limits.
+        """
+        try:
+            result = self._connection.execute(sql, dict(parameters or {}))
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        except duckdb.Error as error:
+            raise self._failure(error) from error
+
+    def video_ids(self) -> list[str]:
+        """Ids of all videos, sorted."""
+        return list(self._ids)
+
+    def video(self, video_id: str) -> dict[str, Any]:
+        """The contents of ``video.json``.
+
+        Raises:
+            StoreError: if the video is not in the store or its record is damaged.
+        """
+        try:
+            content = json.loads((self._folder(video_id) / RECORD_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError("A video's record cannot be read.", found=str(error), where=video_id) from error
+        return dict(content)
+
+    def names(self) -> list[str]:
+        """Categories and roles of the tracks in the store, and ``"person"`` if any of them is a person."""
+        rows = self.rows("SELECT DISTINCT unnest([category, role]) AS name FROM tracks")
+        present = {row["name"] for row in rows if row["name"]}
+        people = {ANY_PERSON} if present & PERSON_CATEGORIES else set()
+        return sorted(present | people)
+
+    def known_names(self) -> list[str]:
+        """:meth:`names`, and what the detectors looked for without finding it (*nothing there* is an answer)."""
+        searched = {name for video_id in self._ids for name in self.video(video_id)["detector"]["categories"]}
+        return sorted(searched | set(self.names()))
+
+    def tracks(self, video_id: str) -> list[Track]:
+        """Tracks of one video."""
+        return arrow_to_tracks(self._read(video_id, "tracks"))
+
+    def relations(self, video_id: str) -> list[Relation]:
+        """Bouts of relations of one video, by begin."""
+        return arrow_to_relations(self._read(video_id, "relations"))
+
+    def events(self, video_id: str) -> list[Event]:
+        """Events of one video, by begin."""
+        return arrow_to_events(self._read(video_id, "events"))
+
+    def detections(self, video_id: str) -> pa.Table:
+        """``detections.parquet`` of one video."""
+        return self._read(video_id, "detections")
+
+    def frames(self, video_id: str) -> pa.Table:
+        """``frames.parquet`` of one video."""
+        return self._read(video_id, "frames")
+
+    def timeline(self, video_id: str) -> dict[str, Any]:
+        """What happened in one video, as plain JSON: frames, tracks, relations, events."""
+        record, frames = self.video(video_id), self.frames(video_id)
+        index = frames["frame_index"].to_pylist()
+        return {
+            "video_id": video_id,
+            "name": record["source"]["name"],
+            "width": record["width"],
+            "height": record["height"],
+            "duration_s": record["duration_s"],
+            "frames": {
+                "first": index[0] if index else None,
+                "last": index[-1] if index else None,
+                "count": len(index),
+                "processed": sum(frames["processed"].to_pylist()),
+            },
+            "tracks": [asdict(track) for track in self.tracks(video_id)],
+            "relations": [asdict(relation) for relation in self.relations(video_id)],
+            "events": [{**asdict(event), "track_ids": list(event.track_ids)} for event in self.events(video_id)],
+        }
+
+    def _failure(self, error: duckdb.Error) -> StoreError:
+        return StoreError(
+            "The store cannot be queried.",
+            expected="readable Parquet files and a query within its limits of memory and time",
+            found=str(error).splitlines()[0],
+            where=str(self.path),
+            fix="analyse the damaged video again, or ask about one video or a shorter time",
+        )
+
+    def _folder(self, video_id: str) -> Path:
+        folder = self.path / "videos" / check_video_id(video_id)
+        if not folder.is_dir():
+            raise unknown_video(self.path, video_id)
+        return folder
+
+    def _read(self, video_id: str, name: str) -> pa.Table:
+        path = self._folder(video_id) / f"{name}.parquet"
+        try:
+            return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
+
+
+@contextmanager
+def open_store(path: Path, *, limits: StoreLimits = StoreLimits()) -> Iterator[Store]:
+    """Open the store at ``path`` for reading; it sees the videos complete at this moment.
+
+    Raises:
+        StoreError: if there is no store, or one of another version.
+    """
+    with Store(path, limits=limits) as store:
+        yield store
+
+
+def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+            "memory_limit": f"{limits.memory_mib}MiB",
+            "threads": limits.threads,
+            "temp_directory": "",
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
+    connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
+    connection.execute("SET enable_external_access = false")
+    for name, schema in SCHEMAS.items():
+        connection.execute(f"CREATE VIEW {name} AS {_view(name, schema, root, video_ids)}")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = ", ".join(schema.names)
+    if not video_ids:
+        empty = ", ".join(f"NULL::{_sql_type(field.type)} AS {field.name}" for field in schema)
+        return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
+    files = ", ".join(_quoted(f"{root}/videos/{video_id}/{name}.parquet") for video_id in video_ids)
+    # The id comes from the path, so that a filter on it keeps DuckDB from opening other videos' files.
+    return (
+        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (paths quoted, ids checked)
+        f"FROM read_parquet([{files}], filename = true)"
+    )
+
+
+def _sql_type(type_: pa.DataType) -> str:
+    names = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT", pa.bool_(): "BOOLEAN"}
+    if pa.types.is_list(type_):
+        return f"{_sql_type(type_.value_type)}[]"
+    return names.get(type_, "VARCHAR")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
