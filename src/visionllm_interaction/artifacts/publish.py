@@ -74,9 +74,14 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def remove_partials(folder: Path) -> None:
-    """Delete what a killed process left under construction directly in ``folder``."""
+def remove_partials(folder: Path, *, keep: Path | None = None) -> None:
+    """Delete what a killed process left under construction directly in ``folder``, except ``keep``.
+
+    Call it only where no living process builds (with the lock of the run held).
+    """
     for path in folder.glob(f"{PARTIAL_PREFIX}*"):
+        if path == keep:
+            continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -2,20 +2,104 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from visionllm_interaction.artifacts.locks import LOCK_NAME, RunLock, try_lock
+from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
+from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, sync_folder, sync_tree
+
+_ABANDONED_AFTER_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRun:
+    """A run folder and the lock that this process holds on it."""
+
+    path: Path
+    lock: RunLock
 
 
 def create_run(artifacts_dir: Path) -> Path:
     """Make and return a new run folder; ``mkdir`` is the lock, so two runs can never share one."""
     artifacts_dir.mkdir(parents=True, exist_ok=True)
     while True:
-        run = artifacts_dir / datetime.now(UTC).strftime("%Y%m%dT%H%M%S_%fZ")
+        run = artifacts_dir / _new_name()
         try:
             run.mkdir()
         except FileExistsError:
             continue
         return run
+
+
+def create_locked_run(artifacts_dir: Path, *, stages_of: Path | None = None, stages: Sequence[str] = ()) -> LockedRun:
+    """Make a run folder that appears locked by us and with ``stages`` of the run ``stages_of`` in it, all at once.
+
+    Stage folders are taken over by hard links: artifacts never change, so the bytes can be shared.
+    """
+    artifacts_dir.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(artifacts_dir)
+    partial = artifacts_dir / f"{PARTIAL_PREFIX}run-{uuid.uuid4().hex[:8]}"
+    partial.mkdir()
+    lock = try_lock(partial)
+    assert lock is not None, "nobody else knows this folder"
+    for stage in stages:
+        assert stages_of is not None
+        folder = Path(STAGE_MANIFESTS[stage]).parent
+        _link_tree(stages_of / folder, partial / folder)
+    sync_tree(partial)
+    return LockedRun(_rename_to_new(partial, artifacts_dir), lock)
+
+
+def _rename_to_new(partial: Path, artifacts_dir: Path) -> Path:
+    while True:
+        run = artifacts_dir / _new_name()
+        try:
+            partial.rename(run)  # never replaces a run: a folder with a lock file in it is not empty
+        except OSError:
+            if not run.exists():
+                raise
+            continue
+        sync_folder(artifacts_dir)
+        return run
+
+
+def _new_name() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S_%fZ")
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target)
+
+
+def _remove_abandoned(artifacts_dir: Path) -> None:
+    """Delete run folders that a killed process left under construction; those of living ones are locked."""
+    for partial in artifacts_dir.glob(f"{PARTIAL_PREFIX}run-*"):
+        if not (partial / LOCK_NAME).exists() and time.time() - partial.stat().st_mtime < _ABANDONED_AFTER_S:
+            continue  # perhaps made this moment by another process that is about to lock it
+        lock = try_lock(partial)
+        if lock is not None:
+            with lock:
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def discard_if_empty(run: Path) -> None:
+    """Remove a run folder in which nothing was built (call it with the lock held)."""
+    if all(path.name.startswith(".") and path.is_file() for path in run.iterdir()):
+        shutil.rmtree(run, ignore_errors=True)
 
 
 def list_runs(artifacts_dir: Path) -> list[Path]:
@@ -33,5 +117,5 @@ def latest_run(artifacts_dir: Path) -> Path | None:
 
 def run_of(path: Path) -> Path | None:
     """The run folder a file lies in: the nearest parent of a known stage folder, or ``None``."""
-    stage_folders = {"data_ingestion", "data_validation", "data_transformation", "model_trainer"}
+    stage_folders = {str(Path(manifest).parent) for manifest in STAGE_MANIFESTS.values()}
     return next((parent.parent for parent in path.absolute().parents if parent.name in stage_folders), None)

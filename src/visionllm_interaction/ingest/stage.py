@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from visionllm_interaction.artifacts.file_index import IndexedFile, write_index
+from visionllm_interaction.artifacts.file_index import Change, IndexedFile, quick_changes, write_index
 from visionllm_interaction.artifacts.manifest import FileRef, published_ref, utc_now
 from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import (
@@ -16,7 +16,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     SplitPaths,
     stage_code_version,
 )
-from visionllm_interaction.errors import ConfigError
+from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.ingest.config import IngestConfig
 from visionllm_interaction.ingest.locate import Source, locate_source
 from visionllm_interaction.ingest.scan import scan_files
@@ -89,3 +89,28 @@ def _manifest(
 
 def _text(path: Path | None) -> str | None:
     return str(path) if path else None
+
+
+def sources_changed(config: IngestConfig, manifest: DataManifest, index: list[IndexedFile]) -> str | None:
+    """Why the data set is not what it was when ``manifest`` was made, or ``None``.
+
+    Quick: only files whose size or time changed are hashed again.
+    """
+    root = resolve(config).root
+    assert root is not None
+    try:
+        source = locate_source(root)
+    except InputDataError as error:
+        return error.message
+    folders = {split: _text(path) for split, path in source.images.items()}
+    annotations = {split: _text(path) for split, path in source.annotations.items()}
+    listed = {"train": manifest.paths.train_images, "val": manifest.paths.val_images}
+    if folders != listed or annotations != manifest.annotations.model_dump():
+        return "the data set has other splits now"
+    changes = quick_changes(index, [folder for folder in source.images.values() if folder])
+    return _describe(changes) if changes else None
+
+
+def _describe(changes: list[Change]) -> str:
+    first = f"{changes[0].path} ({changes[0].kind})"
+    return f"raw data changed: {first}" + (f" and {len(changes) - 1} more" if len(changes) > 1 else "")

@@ -1,0 +1,268 @@
+"""Stages 1–4 in order: skip what is up to date, continue what was interrupted, never overwrite.
+
+A run folder is only ever added to. A stage that is up to date is skipped; one that is missing is built in the run
+that goes furthest; one that is stale is built in a new run, which takes over the stages before it by hard links.
+While a run is built it is locked; a second process that finds it locked makes a new run of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from visionllm_interaction.artifacts.file_index import read_index
+from visionllm_interaction.artifacts.freshness import Digests, Recipe
+from visionllm_interaction.artifacts.locks import try_lock
+from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
+from visionllm_interaction.artifacts.resume import Candidate, assess, choose_run, prepare_build
+from visionllm_interaction.artifacts.runs import LockedRun, create_locked_run, discard_if_empty
+from visionllm_interaction.artifacts.stage_manifests import (
+    DataManifest,
+    TrainingReport,
+    ValidationReport,
+    stage_code_version,
+)
+from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.ingest import stage as ingest_stage
+from visionllm_interaction.ingest.config import IngestConfig
+from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.settings import Section
+from visionllm_interaction.train.config import TrackingConfig, TrainConfig
+from visionllm_interaction.transform import stage as transform_stage
+from visionllm_interaction.transform.config import TransformConfig
+from visionllm_interaction.validate import stage as validate_stage
+from visionllm_interaction.validate.config import ValidateConfig
+
+
+class PipelineSettings(Section):
+    """The sections stages 1–4 read."""
+
+    artifacts_dir: Path = Path("artifacts")
+    """Where runs are kept, one folder each."""
+    data: IngestConfig = IngestConfig()
+    """Stage 1: where the raw data is."""
+    validation: ValidateConfig = ValidateConfig()
+    """Stage 2: the policy."""
+    transform: TransformConfig = TransformConfig()
+    """Stage 3."""
+    model: ModelConfig = ModelConfig()
+    """The detector that stage 4 trains."""
+    train: TrainConfig = TrainConfig()
+    """Stage 4: how it is trained."""
+    tracking: TrackingConfig = TrackingConfig()
+    """Where stage 4 records its curves."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: what decides its result, and how to build it in a run folder."""
+
+    recipe: Recipe
+    build: Callable[[Path], Manifest]
+
+    @property
+    def name(self) -> str:
+        """A key of ``STAGE_MANIFESTS``."""
+        return self.recipe.stage
+
+
+def stages_of(settings: PipelineSettings) -> tuple[Stage, ...]:
+    """The one ordered list of stages."""
+    return (_ingest(settings), _validate(settings), _transform(settings), _train(settings))
+
+
+def _ingest(settings: PipelineSettings) -> Stage:
+    config = ingest_stage.resolve(settings.data)
+
+    def sources_changed(run: Path, digests: Digests) -> str | None:
+        manifest = DataManifest.load(run / STAGE_MANIFESTS["ingest"])
+        index = read_index(run / manifest.index)
+        reason = ingest_stage.sources_changed(config, manifest, index)
+        if reason is None:
+            digests.trust({file.path: file.sha256 for file in index})
+        return reason
+
+    recipe = _recipe("ingest", config, sources_changed)
+    return Stage(recipe, lambda run: ingest_stage.run(config, out=_folder(run, "ingest")))
+
+
+def _validate(settings: PipelineSettings) -> Stage:
+    def build(run: Path) -> Manifest:
+        data_manifest = run / STAGE_MANIFESTS["ingest"]
+        return validate_stage.run(settings.validation, data_manifest=data_manifest, out=_folder(run, "validate"))
+
+    return Stage(_recipe("validate", settings.validation), build)
+
+
+def _transform(settings: PipelineSettings) -> Stage:
+    def build(run: Path) -> Manifest:
+        return transform_stage.run(
+            settings.transform,
+            data_manifest=run / STAGE_MANIFESTS["ingest"],
+            validation_report=run / STAGE_MANIFESTS["validate"],
+            out=_folder(run, "transform"),
+        )
+
+    return Stage(_recipe("transform", settings.transform), build)
+
+
+def _train(settings: PipelineSettings) -> Stage:
+    def build(run: Path) -> Manifest:
+        # Imported here and not above: torch and Lightning take seconds to load, and a call that finds
+        # everything up to date does not need them.
+        from visionllm_interaction.train import stage as train_stage
+
+        return train_stage.run(
+            model=settings.model,
+            train=settings.train,
+            tracking=settings.tracking,
+            training_manifest=run / STAGE_MANIFESTS["transform"],
+            out=_folder(run, "train"),
+        )
+
+    config = {"model": settings.model.model_dump(mode="json"), "train": settings.train.model_dump(mode="json")}
+    # Where curves are recorded does not change the detector.
+    indifferent = frozenset({"tracking"})
+    recipe = Recipe("train", config, stage_code_version("train"), indifferent, keeps_workspace=True)
+    return Stage(recipe, build)
+
+
+def _recipe(
+    stage: str, config: Section, sources_changed: Callable[[Path, Digests], str | None] | None = None
+) -> Recipe:
+    return Recipe(stage, config.model_dump(mode="json"), stage_code_version(stage), sources_changed=sources_changed)
+
+
+def _folder(run: Path, stage: str) -> Path:
+    return (run / STAGE_MANIFESTS[stage]).parent
+
+
+def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> dict[str, Any]:
+    """Bring all stages (or those up to and including ``until``) up to date.
+
+    Returns:
+        The JSON result of ``visionllm run``: run folder, status and manifest per stage, AP and AP50 (``None``
+        while nothing is trained), best checkpoint.
+
+    Raises:
+        UsageError: if ``until`` is no stage.
+        ConfigError: if no data is named.
+        InputDataError: if the data cannot be read; ``ValidationFailed`` if its validation report says FAIL.
+    """
+    stages = _wanted(settings, until)
+    run, fresh = _bring_up_to_date(settings.artifacts_dir, stages)
+    return _result(run, stages, fresh)
+
+
+def run_validation(settings: PipelineSettings) -> dict[str, Any]:
+    """Stages 1 and 2; the JSON result of ``visionllm validate``, whether the data passes or not.
+
+    Raises:
+        As :func:`run_pipeline`, except that a FAIL is returned and not raised.
+    """
+    stages = _wanted(settings, "validate")
+    run, _ = _bring_up_to_date(settings.artifacts_dir, stages, stop_on_fail=False)
+    path = run / STAGE_MANIFESTS["validate"]
+    return validate_stage.summary(ValidationReport.load(path), path)
+
+
+def _wanted(settings: PipelineSettings, until: str | None) -> tuple[Stage, ...]:
+    if until is not None and until not in STAGES:
+        near = nearest_names(until, STAGES)
+        raise UsageError(
+            f"There is no stage {until!r}.",
+            expected=", ".join(STAGES),
+            found=until,
+            fix=f"did you mean {near[0]}?" if near else None,
+        )
+    stages = stages_of(settings)
+    return stages if until is None else stages[: STAGES.index(until) + 1]
+
+
+def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_fail: bool = True) -> tuple[Path, int]:
+    """Build what is missing; returns the run and how many stages were up to date already."""
+    recipes = [stage.recipe for stage in stages]
+    while True:
+        best = choose_run(artifacts_dir, recipes)
+        if best:
+            _tell_skipped(best, stages)
+            if stop_on_fail:
+                _stop_if_failed(best.run, stages[: best.fresh])
+        if best and best.fresh == len(stages):
+            return best.run, best.fresh
+        locked = _open_run(artifacts_dir, best, stages)
+        with locked.lock:
+            now = assess(locked.path, recipes, Digests())
+            if best and locked.path == best.run and now != best:
+                continue  # another process built more of it between our look and our lock
+            try:
+                _build(locked.path, stages, now.fresh, stop_on_fail=stop_on_fail)
+            finally:
+                discard_if_empty(locked.path)
+            return locked.path, now.fresh
+
+
+def _open_run(artifacts_dir: Path, best: Candidate | None, stages: Sequence[Stage]) -> LockedRun:
+    """The run to build in, locked: ``best`` itself if it can go on, else a new one with its fresh stages."""
+    log = structlog.get_logger()
+    if best is None:
+        return create_locked_run(artifacts_dir)
+    if best.resumable:
+        lock = try_lock(best.run)
+        if lock:
+            return LockedRun(best.run, lock)
+        log.info("another process is building this run, starting a new one", run=str(best.run))
+    elif best.reason:
+        log.info("stale, starting a new run", reason=best.reason)
+    return create_locked_run(artifacts_dir, stages_of=best.run, stages=[stage.name for stage in stages[: best.fresh]])
+
+
+def _build(run: Path, stages: Sequence[Stage], start: int, *, stop_on_fail: bool) -> None:
+    log = structlog.get_logger()
+    recipes = [stage.recipe for stage in stages]
+    for count, stage in enumerate(stages[start:], start=start):
+        prepare_build(run, recipes, count)
+        log.info("stage started", stage=stage.name, run=str(run))
+        manifest = stage.build(run)
+        log.info("stage done", stage=stage.name, status=manifest.status, seconds=manifest.duration_s)
+        if stop_on_fail:
+            _stop_if_failed(run, [stage])
+
+
+def _tell_skipped(best: Candidate, stages: Sequence[Stage]) -> None:
+    for stage in stages[: best.fresh]:
+        structlog.get_logger().info("stage up to date, skipped", stage=stage.name, run=str(best.run))
+
+
+def _stop_if_failed(run: Path, stages: Sequence[Stage]) -> None:
+    if any(stage.name == "validate" for stage in stages):
+        path = run / STAGE_MANIFESTS["validate"]
+        validate_stage.require_pass(ValidationReport.load(path), path)
+
+
+def _result(run: Path, stages: Sequence[Stage], fresh: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "run": str(run),
+        "stages": {
+            stage.name: {
+                "status": "up_to_date" if count < fresh else "done",
+                "manifest": str(run / STAGE_MANIFESTS[stage.name]),
+            }
+            for count, stage in enumerate(stages)
+        },
+        "AP": None,
+        "AP50": None,
+    }
+    if stages[-1].name == "train":
+        report = TrainingReport.load(run / STAGE_MANIFESTS["train"])
+        result |= {"AP": report.AP, "AP50": report.AP50}
+        result["checkpoint"] = str(_folder(run, "train") / "fasterrcnn_best.pt")
+    return result
+
+
+__all__ = ["PipelineSettings", "Stage", "run_pipeline", "run_validation", "stages_of"]
