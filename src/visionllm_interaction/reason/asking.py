@@ -18,7 +18,7 @@ from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.scenes.store import Store, open_store
 
 _NOTHING_HELD = "no claim held when it was computed again"
-_NOTHING_THERE = "the store holds no video to look at"
+_NOTHING_THERE = "no video of the store was looked at in the time asked about"
 
 PlannerName = Literal["rules", "llm"]
 

@@ -25,7 +25,13 @@ def compose(plan: Plan, results: Sequence[StepResult]) -> tuple[Claim, ...]:
 
 
 def answer_text(claims: Sequence[Claim], *, max_listed: int) -> str:
-    """The claims as one text; more than ``max_listed`` single results are left to the claims themselves."""
+    """The claims as one text: comparisons alone if there are any, else totals and single results.
+
+    More than ``max_listed`` single results are left to the claims themselves.
+    """
+    winners = [claim.text for claim in claims if claim.operation == "winner"]
+    if winners:
+        return " ".join(winners[:max_listed])
     summaries = [claim for claim in claims if claim.operation != "value"]
     singles = [claim for claim in claims if claim.operation == "value"]
     if len(singles) > max_listed:

@@ -23,11 +23,14 @@ class StepResult:
 
 
 def run_plan(store: Store, plan: Plan) -> tuple[StepResult, ...]:
-    """Compute every step; evidence ids are e1, e2, … in order of steps and videos, the same at every run."""
+    """Compute every step; evidence ids are e1, e2, … in order of steps and videos, the same at every run.
+
+    A video of which nothing was looked at within the window gives no evidence: that is not the same as *nothing seen*.
+    """
     numbers = count(1)
+    found = [(step, [item for item in run_query(store, step.to_query()) if item.frames]) for step in plan.steps]
     return tuple(
-        StepResult(step, tuple(_settled(item, f"e{next(numbers)}") for item in run_query(store, step.to_query())))
-        for step in plan.steps
+        StepResult(step, tuple(_settled(item, f"e{next(numbers)}") for item in items)) for step, items in found
     )
 
 
