@@ -13,7 +13,7 @@ HORIZON = (0.4, 0.52)
 
 
 def draw_backdrop(rng: np.random.Generator, size: tuple[int, int], *, horizon: float, unit: float) -> Image.Image:
-    """An empty room of ``size`` pixels, its wall ending at ``horizon`` pixels; ``unit`` is the room's height in pixels."""
+    """An empty room of ``size`` pixels, its wall ending at row ``horizon``; ``unit`` is the room's height in pixels."""
     width, height = size
     room = Image.new("RGB", size)
     _wall(room, rng, horizon=horizon, unit=unit)

@@ -13,7 +13,7 @@ from visionllm_interaction.toyroom.furniture import FurnitureLook, draw_furnitur
 from visionllm_interaction.toyroom.looks import random_person, random_toy
 from visionllm_interaction.toyroom.names import PEOPLE
 from visionllm_interaction.toyroom.pen import Sprite, render
-from visionllm_interaction.toyroom.people import PersonLook, Pose, draw_hands, draw_person
+from visionllm_interaction.toyroom.people import UPRIGHT, PersonLook, Pose, draw_hands, draw_person
 from visionllm_interaction.toyroom.stage import NOBODY, Layer
 from visionllm_interaction.toyroom.toys import ToyLook, draw_toy
 
@@ -91,7 +91,7 @@ class Standing:
     y: float
     scale: float
     lift: float = 0.0
-    pose: Pose = Pose()
+    pose: Pose = UPRIGHT
     angle: float = 0.0
     depth: float = 0.0
     centre: tuple[float, float] | None = None

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.toyroom.config import ToyRoomConfig
 from visionllm_interaction.toyroom.pictures import write_pictures
+from visionllm_interaction.toyroom.videos import write_video
 
 
 def make_toyroom(
@@ -21,7 +22,8 @@ def make_toyroom(
     view: Literal["room", "ego"] = "room",
     config: ToyRoomConfig | None = None,
 ) -> dict[str, Any]:
-    """Make ``images`` pictures (COCO layout) and ``videos`` videos (each with ``truth.json``) in the new folder ``out``.
+    """Make ``images`` pictures (COCO layout) and ``videos`` videos (each with ``truth.json``) in the new
+    folder ``out``.
 
     The same ``seed`` gives the same bytes of annotations and truth; picture and video number i do not depend on
     how many are made. Returns the JSON result of ``visionllm toyroom``.
@@ -65,4 +67,5 @@ def _fill(
     folder: Path, *, images: int, videos: int, seed: int, view: Literal["room", "ego"], config: ToyRoomConfig
 ) -> dict[str, Any]:
     counts = write_pictures(folder, count=images, seed=seed, config=config) if images else {"train": 0, "val": 0}
-    return {"images": counts, "videos": []}
+    made = [write_video(folder / "videos", index=n, seed=seed, view=view, config=config) for n in range(videos)]
+    return {"images": counts, "videos": [{key: path.relative_to(folder) for key, path in m.items()} for m in made]}

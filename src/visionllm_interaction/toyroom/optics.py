@@ -41,7 +41,7 @@ def random_optics(rng: np.random.Generator, *, gentle: bool) -> Optics:
         fall=float(rng.uniform(0.0, 0.25)),
         side=float(rng.choice([-1.0, 1.0])),
         vignette=float(rng.uniform(0.0, 0.18)),
-        blur_px=float(rng.uniform(0.0, 0.5 if gentle else 1.0)),
+        blur_px=0.0 if gentle else float(rng.uniform(0.0, 1.0)),
         noise=float(rng.uniform(1.0, 3.0 if gentle else 7.0)),
     )
 

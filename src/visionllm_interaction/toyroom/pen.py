@@ -6,6 +6,7 @@ every pixel covered at least half by the object's shapes.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -129,7 +130,7 @@ class Pen:
 
     def stroke(self, points: Sequence[Point], width: float, fill: RGB) -> None:
         """A line of ``width`` through ``points``, without outline."""
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in itertools.pairwise(points):
             self.limb(a, b, fill, widths=(width, width), edge=False)
 
 

@@ -75,6 +75,10 @@ class Pose:
     sit: bool = False
 
 
+UPRIGHT = Pose()
+"""Standing, towards the camera, arms down."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Joints:
     hip: Point

@@ -88,7 +88,7 @@ def _furnish(rng: np.random.Generator, size: tuple[int, int]) -> _Set:
     """An empty set; a third of them is seen from close, as by a head camera."""
     width, height = size
     close = bool(rng.random() < 0.33)
-    unit = height * float(rng.uniform(1.05, 1.5) if close else rng.uniform(0.95, 1.05))
+    unit = height * float(rng.uniform(1.05, 1.5) if close else rng.uniform(0.84, 1.05))
     horizon = height * float(rng.uniform(0.25, 0.55)) if close else height * float(rng.uniform(*HORIZON))
     room = Room(width, height, horizon, unit)
     furniture: list[tuple[float, Layer]] = []

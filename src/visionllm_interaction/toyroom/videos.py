@@ -1,0 +1,127 @@
+"""Videos of the play room: H.264 files with true time stamps, and their truth.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.toyroom.backdrop import draw_backdrop
+from visionllm_interaction.toyroom.camera import Camera, RoomCamera
+from visionllm_interaction.toyroom.cast import Room
+from visionllm_interaction.toyroom.config import ToyRoomConfig
+from visionllm_interaction.toyroom.film import Film, Shot, shoot
+from visionllm_interaction.toyroom.names import category_records
+from visionllm_interaction.toyroom.optics import random_optics
+from visionllm_interaction.toyroom.pictures import generator
+from visionllm_interaction.toyroom.plot import random_script
+from visionllm_interaction.toyroom.script import Script
+from visionllm_interaction.toyroom.truth import Sighting, events, holdings, relations
+
+_VIDEOS = 2
+TICKS_PER_S = 90_000
+"""Time stamps in the file are whole multiples of 1 / ``TICKS_PER_S`` seconds."""
+
+ViewName = Literal["room", "ego"]
+
+
+def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: ToyRoomConfig) -> dict[str, Path]:
+    """Write ``<name>/<name>.mp4`` and ``<name>/truth.json`` below ``folder``; returns both paths."""
+    name = f"{view}_s{seed}_{index:03d}"
+    place = folder / name
+    place.mkdir(parents=True)
+    rng = generator(seed, _VIDEOS, index)
+    ticks = frame_ticks(rng, config)
+    film = make_film(rng, view=view, config=config)
+    path = place / f"{name}.mp4"
+    seen = _encode(path, film, ticks, rng=rng, config=config)
+    truth = _truth(film.script, seen, ticks, view=view, config=config)
+    truth_path = place / "truth.json"
+    truth_path.write_text(json.dumps(truth, separators=(",", ":")), encoding="utf-8")
+    return {"path": path, "truth": truth_path}
+
+
+def make_film(rng: np.random.Generator, *, view: ViewName, config: ToyRoomConfig) -> Film:
+    """A room, its people, a story and a camera."""
+    size = (config.video_width, config.video_height)
+    room = Room(size[0], size[1], size[1] * float(rng.uniform(0.4, 0.45)), size[1] * float(rng.uniform(0.76, 0.82)))
+    children = 2 if rng.random() < 0.25 else 1
+    script = random_script(rng, room, duration_s=config.video_seconds, children=children, caregivers=1)
+    backdrop = draw_backdrop(rng, (room.width, room.height), horizon=room.horizon, unit=room.unit)
+    camera: Camera = RoomCamera(size)
+    return Film(script, backdrop, camera, random_optics(rng, gentle=True))
+
+
+def frame_ticks(rng: np.random.Generator, config: ToyRoomConfig) -> NDArray[np.int64]:
+    """(n + 1,) time stamps of n frames and the end of the last one, in ticks."""
+    count = round(config.video_seconds * config.fps)
+    steps = np.full(count, TICKS_PER_S / config.fps)
+    if config.frame_rate == "variable":
+        steps *= rng.uniform(0.6, 1.4, count)
+        steps[rng.random(count) < 0.03] *= 2.5
+        steps *= config.video_seconds * TICKS_PER_S / steps.sum()
+    return np.concatenate([[0], np.rint(np.cumsum(steps))]).astype(np.int64)
+
+
+def _encode(
+    path: Path, film: Film, ticks: NDArray[np.int64], *, rng: np.random.Generator, config: ToyRoomConfig
+) -> list[tuple[Sighting, ...]]:
+    seen: list[tuple[Sighting, ...]] = []
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(config.fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = config.video_width, config.video_height, "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "1"}
+        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
+        for pts, shot in zip(ticks[:-1].tolist(), shoot(film, ticks[:-1] / TICKS_PER_S, rng=rng), strict=True):
+            container.mux(stream.encode(_frame(shot, pts)))
+            seen.append(shot.sightings)
+        container.mux(stream.encode(None))
+    return seen
+
+
+def _frame(shot: Shot, pts: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(np.asarray(shot.picture), format="rgb24")
+    frame.pts, frame.time_base = pts, Fraction(1, TICKS_PER_S)
+    return frame
+
+
+def _truth(
+    script: Script,
+    frames: Sequence[tuple[Sighting, ...]],
+    ticks: NDArray[np.int64],
+    *,
+    view: ViewName,
+    config: ToyRoomConfig,
+) -> dict[str, Any]:
+    edges_s = ticks / TICKS_PER_S
+    found = [*relations(script.members, frames, edges_s), *holdings(script, edges_s)]
+    return {
+        "schema_version": 1,
+        "fps": config.fps,
+        "frame_rate": config.frame_rate,
+        "view": view,
+        "width": config.video_width,
+        "height": config.video_height,
+        "duration_s": float(edges_s[-1]),
+        "categories": category_records(),
+        "tracks": [{"track_id": m.number, "category": m.category} for m in script.members],
+        "frames": [_frame_truth(n, float(edges_s[n]), frame) for n, frame in enumerate(frames)],
+        "relations": sorted(
+            found, key=lambda r: (r["begin_s"], r["predicate"], r["subject_track_id"], r["object_track_id"])
+        ),
+        "events": events(script, frames, edges_s),
+    }
+
+
+def _frame_truth(index: int, timestamp_s: float, frame: Sequence[Sighting]) -> dict[str, Any]:
+    objects = [
+        {"track_id": s.track_id, "category": s.category, "box_xyxy": list(s.box_xyxy), "visible": s.visible}
+        for s in frame
+    ]
+    return {"index": index, "timestamp_s": timestamp_s, "objects": objects}
