@@ -1,0 +1,127 @@
+"""What can be known of the deployment files without an engine or a cluster."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+from deploy_checks import REPO
+
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+COMPOSE = yaml.safe_load((REPO / "deploy/docker/compose.yaml").read_text())
+WORKFLOW = yaml.safe_load((REPO / ".github/workflows/ci.yml").read_text())
+RECIPES = sorted((REPO / "deploy/slurm").glob("*.sbatch"))
+
+
+def pins(name: str) -> dict[str, set[str]]:
+    """Package → pinned versions in a requirements file (several, where they depend on the Python version)."""
+    found: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (REPO / name).read_text(), flags=re.MULTILINE):
+        found.setdefault(package, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("whole", ["requirements/train.txt", "requirements/serve.txt"])
+def test_the_shared_layer_holds_the_versions_of_both_images(whole: str) -> None:
+    """Otherwise the layers above it would replace torch, and gigabytes would be there twice."""
+    assert pins("requirements/models.txt").items() <= pins(whole).items()
+    assert "torch" in pins("requirements/models.txt")
+
+
+def test_packages_of_the_images_only_have_the_versions_tests_run_with() -> None:
+    dev = pins("requirements/dev.txt")
+    assert pins("deploy/docker/headless.txt")["opencv-python-headless"] == dev["opencv-python"]
+    assert pins("deploy/docker/postgres.txt").items() <= dev.items()
+
+
+def test_image_label_is_the_version() -> None:
+    label = re.search(r'image\.version="([^"]+)"', (REPO / "deploy/docker/Dockerfile").read_text())
+    assert label is not None
+    assert label[1] == PROJECT["version"]
+
+
+def test_compose_has_the_four_services_and_pinned_images() -> None:
+    assert set(COMPOSE["services"]) == {"service", "postgres", "mlflow", "prometheus"}
+    for name, service in COMPOSE["services"].items():
+        tag = service["image"].partition(":")[2]
+        assert tag not in ("", "latest"), name
+        assert "healthcheck" in service or name == "service", name  # the service's is in its image
+
+
+def test_compose_listens_on_this_machine_only() -> None:
+    ports = [port for service in COMPOSE["services"].values() for port in service["ports"]]
+    assert len(ports) == 4
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_compose_holds_no_password() -> None:
+    passwords = [
+        value
+        for service in COMPOSE["services"].values()
+        for key, value in service.get("environment", {}).items()
+        if "PASSWORD" in key
+    ]
+    assert len(passwords) == 3
+    assert all(re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?[^}]+\}", value) for value in passwords)
+    example = (REPO / "deploy/docker/.env.example").read_text()
+    assert re.search(r"^POSTGRES_PASSWORD=$", example, flags=re.MULTILINE)
+    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/docker/.env"], cwd=REPO, check=False)
+    assert ignored.returncode == 0
+
+
+def test_compose_mounts_what_is_there() -> None:
+    mounts = [volume for service in COMPOSE["services"].values() for volume in service["volumes"]]
+    named = [mount.partition(":")[0] for mount in mounts if not mount.startswith((".", "$"))]
+    assert set(named) == set(COMPOSE["volumes"])
+    files = [mount.partition(":")[0] for mount in mounts if mount.startswith(".")]
+    assert files
+    assert all((REPO / "deploy/docker" / file).exists() for file in files)
+    assert (REPO / "deploy/monitoring/prometheus.yml").is_file()
+
+
+def test_workflow_has_least_rights_and_pinned_actions() -> None:
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    uses = [step["uses"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert uses
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in uses)
+    assert all("timeout-minutes" in job for job in WORKFLOW["jobs"].values())
+
+
+def test_workflow_tests_every_python_the_package_claims() -> None:
+    claimed = {c.rpartition(" ")[2] for c in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", c)}
+    assert set(WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]) == claimed
+
+
+def test_workflow_calls_targets_that_exist() -> None:
+    steps: list[dict[str, Any]] = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+    called = {name for step in steps for name in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))}
+    targets = set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(), flags=re.MULTILINE))
+    assert {"check", "test", "test-docker"} <= called <= targets
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
+def test_recipe_parses_and_names_no_cluster(recipe: Any) -> None:
+    subprocess.run(["bash", "-n", recipe], check=True)
+    directives = re.findall(r"^#SBATCH (--[a-z-]+)", recipe.read_text(), flags=re.MULTILINE)
+    assert {"--requeue", "--signal", "--time", "--output"} <= set(directives)
+    assert not {"--partition", "--account", "--qos", "--mem", "--gres", "--constraint"} & set(directives)
+
+
+def test_both_recipes_are_here() -> None:
+    assert [path.name for path in RECIPES] == ["analyze.sbatch", "train.sbatch"]
+
+
+def test_pre_commit_runs_what_check_runs_with_the_tools_of_the_venv() -> None:
+    config = REPO / ".pre-commit-config.yaml"
+    command = [sys.executable, "-m", "pre_commit", "validate-config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    repos = yaml.safe_load(config.read_text())["repos"]
+    assert [repo["repo"] for repo in repos] == ["local"]
+    entries = " ".join(hook["entry"] for hook in repos[0]["hooks"])
+    assert all(f".venv/bin/{tool}" in entries for tool in ("ruff check", "ruff format", "mypy", "lint-imports"))

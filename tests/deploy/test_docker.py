@@ -1,0 +1,264 @@
+"""Both container images: built, trained in, and asked over HTTP, as non-root with a read-only root."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import tarfile
+import time
+import tomllib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from deploy_checks import REPO, assert_complete_run, tiny_training
+from PIL import Image
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(3000)]
+
+UID = 10001
+READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+NETWORK = ("--network", "host")
+"""The host's network, because an engine without bridge networks can run these tests too."""
+LOOK_AROUND = """
+import os, pathlib, torch
+folders = ('/', '/opt/venv', '/etc', '/usr/local/bin', '/data', '/tmp')
+caches = ('/var/lib/apt/lists', '/var/cache/apt/archives', '/data')
+left = [path for cache in caches for path in pathlib.Path(cache).glob('*') if path.is_file()]
+print(os.getuid(), [f for f in folders if os.access(f, os.W_OK)], left, torch.version.cuda is not None)
+"""
+CHECKPOINT = "model_trainer/fasterrcnn_best.pt"
+
+
+def docker(*arguments: str, timeout_s: float = 900, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+    """Call the engine; a failure shows what it said."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, timeout=timeout_s, check=False)
+    if check and done.returncode != 0:
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        pytest.fail(f"docker {' '.join(arguments)} ended with {done.returncode}:\n{said[-4000:]}")
+    return done
+
+
+@pytest.fixture(scope="module")
+def engine() -> None:
+    """A running engine; fails where there is none."""
+    try:
+        version = docker("version", "--format", "{{.Server.Version}}", timeout_s=30, check=False)
+    except FileNotFoundError:
+        pytest.fail("docker is not installed")
+    if version.returncode != 0:
+        pytest.fail(f"no Docker engine answers; start it first: {version.stderr.decode()}")
+
+
+@pytest.fixture(scope="module")
+def images(engine: None) -> dict[str, str]:
+    """Both targets, built from the checkout as it is."""
+    buildkit = docker("buildx", "version", check=False).returncode == 0
+    tags = {target: f"visionllm-interaction:{target}" for target in ("train", "serve")}
+    for target, tag in tags.items():
+        command = ["docker", "build", *NETWORK, "-f", "deploy/docker/Dockerfile", "--target", target, "-t", tag, "."]
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1" if buildkit else "0"}
+        built = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, timeout=2400, check=False)
+        assert built.returncode == 0, (built.stdout + built.stderr).decode(errors="replace")[-4000:]
+    return tags
+
+
+@pytest.fixture(scope="module")
+def volume(engine: None) -> Iterator[str]:
+    """A new named volume, mounted as /data."""
+    name = f"visionllm-test-{uuid.uuid4().hex[:8]}"
+    docker("volume", "create", name)
+    yield name
+    docker("volume", "rm", "-f", name)
+
+
+def call(image: str, volume: str, *arguments: str) -> Any:
+    """Run one command of the image and return the JSON it prints."""
+    run = ("run", "--rm", *READ_ONLY, *NETWORK, "-v", f"{volume}:/data", image, *arguments, "--json")
+    return json.loads(docker(*run).stdout)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What stages 1-4 left in the volume."""
+
+    result: dict[str, Any]
+    run_in_container: str
+    copy: Path
+
+
+@pytest.fixture(scope="module")
+def trained(images: dict[str, str], volume: str, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """ToyRoom and stages 1-4 inside `train`."""
+    made = call(images["train"], volume, "toyroom", "/data/toyroom", "--images", "24", "--videos", "0", "--seed", "5")
+    assert made["images"] == {"train": 19, "val": 5}
+    result = call(images["train"], volume, "run", "-o", f"data.root={made['root']}", *tiny_training(epochs=1))
+    copy = tmp_path_factory.mktemp("from-container")
+    _copy_out(images["train"], volume, "artifacts", copy)
+    return Trained(result, f"/data/{result['run'].removeprefix('/data/')}", copy)
+
+
+def _copy_out(image: str, volume: str, name: str, target: Path) -> None:
+    tar = ("run", "--rm", "-v", f"{volume}:/data:ro", "--entrypoint", "tar", image, "-C", "/data", "-c", name)
+    with tarfile.open(fileobj=io.BytesIO(docker(*tar).stdout)) as archive:
+        archive.extractall(target, filter="data")
+
+
+def test_stages_finish_inside_train(trained: Trained) -> None:
+    assert {stage: state["status"] for stage, state in trained.result["stages"].items()} == dict.fromkeys(
+        ("ingest", "validate", "transform", "train"), "done"
+    )
+    assert 0 <= trained.result["AP"] <= trained.result["AP50"] <= 1
+    run = assert_complete_run(trained.copy / "artifacts")
+    assert trained.run_in_container.endswith(run.name)
+
+
+@pytest.mark.parametrize("target", ["train", "serve"])
+def test_image_is_what_it_says(images: dict[str, str], target: str) -> None:
+    config = json.loads(docker("image", "inspect", images[target]).stdout)[0]["Config"]
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    assert config["User"] == f"{UID}:{UID}"
+    assert config["Entrypoint"] == ["tini", "--", "visionllm"]
+    assert list(config["Volumes"]) == ["/data"]
+    assert config["Labels"]["org.opencontainers.image.version"] == project["version"]
+    assert config["Labels"]["org.opencontainers.image.licenses"] == project["license"]
+    assert bool(config.get("Healthcheck")) == (target == "serve")
+
+
+@pytest.mark.parametrize("target", ["train", "serve"])
+def test_nothing_but_data_can_be_written(images: dict[str, str], target: str) -> None:
+    run = ("run", "--rm", *READ_ONLY, "--entrypoint", "python", images[target], "-c", LOOK_AROUND)
+    assert docker(*run).stdout.decode().strip() == f"{UID} ['/data', '/tmp'] [] True"
+
+
+def test_any_user_may_run_it(images: dict[str, str], tmp_path: Path) -> None:
+    """So that files in a mounted folder belong to who called, `--user` takes ids the image does not know."""
+    tmp_path.chmod(0o777)
+    user = ("--user", "12345:12345", "-v", f"{tmp_path}:/data")
+    arguments = ("toyroom", "/data/toyroom", "--images", "2", "--json")
+    docker("run", "--rm", *READ_ONLY, *user, images["train"], *arguments)
+    assert (tmp_path / "toyroom/annotations/instances_train2017.json").stat().st_uid == 12345
+
+
+def test_images_share_their_layers(images: dict[str, str]) -> None:
+    """Two images of 7 GB take little more disk than one."""
+    train, serve = (
+        json.loads(docker("image", "inspect", tag).stdout)[0]["RootFS"]["Layers"] for tag in images.values()
+    )
+    shared = [layer for layer, other in zip(train, serve, strict=False) if layer == other]
+    assert len(train) - len(shared) <= 6
+    assert len(shared) >= 4
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started service."""
+
+    container: str
+    url: str
+    key: str
+
+    def headers(self) -> dict[str, str]:
+        """What a caller with a key sends."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+@pytest.fixture(scope="module")
+def service(images: dict[str, str], volume: str, trained: Trained) -> Iterator[Running]:
+    """`serve` with the checkpoint that `train` made, ready."""
+    key = call(images["serve"], volume, "keys", "create", "test")["key"]
+    url = f"http://127.0.0.1:{_free_port()}"
+    where = ("-o", "serve.host=127.0.0.1", "-o", f"serve.port={url.rpartition(':')[2]}")
+    health = ("-e", f"VISIONLLM_HEALTH_URL={url}/v1/healthz", "--health-interval", "2s")
+    mounted = ("-v", f"{volume}:/data", images["serve"])
+    start = ("run", "-d", *READ_ONLY, *NETWORK, *health, *mounted)
+    checkpoint = f"serve.detector={trained.run_in_container}/{CHECKPOINT}"
+    container = docker(*start, "serve", *where, "-o", checkpoint).stdout.decode().strip()
+    try:
+        _wait_until_ready(container, url)
+        yield Running(container, url, key)
+    finally:
+        docker("rm", "-f", container)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(container: str, url: str, *, timeout_s: float = 240) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if not _state(container)["Running"]:
+            break
+        try:
+            if httpx.get(f"{url}/v1/readyz", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(1)
+    logs = docker("logs", container)
+    pytest.fail(f"the service is not ready:\n{(logs.stdout + logs.stderr).decode(errors='replace')[-4000:]}")
+
+
+def _state(container: str) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(docker("inspect", container).stdout)[0]["State"]
+    return state
+
+
+def test_serve_runs_as_non_root(service: Running) -> None:
+    status = docker("exec", service.container, "cat", "/proc/1/status", "/proc/self/status").stdout.decode()
+    uids = {line.split()[1] for line in status.splitlines() if line.startswith("Uid:")}
+    assert uids == {str(UID)}
+
+
+def test_serve_detects_on_a_real_picture(service: Running, shared_data: Path) -> None:
+    picture = sorted((shared_data / "coco-mini/val2017").glob("*.jpg"))[0]
+    with Image.open(picture) as image:
+        size = image.size
+    found = _detect(service, picture.read_bytes(), service.headers())
+    assert found.status_code == 200, found.text
+    result = found.json()
+    assert (result["width"], result["height"]) == size
+    assert len(result["model"]["sha256"]) == 64
+    assert result["detections"], "an untrained detector asked for any confidence finds something"
+    for item in result["detections"]:
+        x1, y1, x2, y2 = item["box_xyxy"]
+        assert 0 <= x1 < x2 <= size[0]
+        assert 0 <= y1 < y2 <= size[1]
+        assert 0 <= item["confidence"] <= 1
+        assert item["category"] in {"child", "caregiver", "ball", "book", "cup", "teddy bear", "car", "block"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer vli_wrong"}])
+def test_serve_refuses_without_a_valid_key(service: Running, headers: dict[str, str]) -> None:
+    assert _detect(service, b"", headers).status_code == 401
+
+
+def _detect(service: Running, picture: bytes, headers: dict[str, str]) -> httpx.Response:
+    files = {"file": ("picture.jpg", picture, "image/jpeg")}
+    query = {"min_confidence": 0}
+    return httpx.post(f"{service.url}/v1/detect", files=files, params=query, headers=headers, timeout=120)
+
+
+def test_serve_becomes_healthy(service: Running) -> None:
+    deadline = time.monotonic() + 60
+    while _state(service.container)["Health"]["Status"] != "healthy" and time.monotonic() < deadline:
+        time.sleep(1)
+    assert _state(service.container)["Health"]["Status"] == "healthy"
+
+
+def test_serve_stops_when_told(images: dict[str, str], volume: str, service: Running) -> None:
+    """SIGTERM reaches the service: it ends by itself, long before the engine would kill it. Runs last."""
+    begin = time.monotonic()
+    docker("stop", "-t", "60", service.container)
+    assert time.monotonic() - begin < 40
+    assert _state(service.container)["ExitCode"] in (0, 143)

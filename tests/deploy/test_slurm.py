@@ -1,0 +1,125 @@
+"""The Slurm recipes on a real cluster: sbatch, arrays, and the way a job is queued again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from deploy_checks import REPO, assert_complete_run, tiny_training
+
+from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
+
+RECIPES = REPO / "deploy/slurm"
+ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cluster() -> None:
+    """A cluster with an idle or busy node; fails where there is none."""
+    if shutil.which("sinfo") is None:
+        pytest.fail("Slurm is not installed: these tests need a cluster, or a one-node Slurm on this machine")
+    answer = _slurm("sinfo", "-h", "-t", "idle,mixed,allocated", check=False)
+    if answer.returncode != 0 or not answer.stdout.strip():
+        pytest.fail(f"no Slurm node is up; start slurmctld and slurmd first: {answer.stderr or 'sinfo lists no node'}")
+
+
+def _slurm(*command: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=check, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def submit(folder: Path, recipe: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
+    """Call sbatch in ``folder`` as a user would; returns the job id."""
+    venv = f"--export=ALL,VISIONLLM_VENV={sys.prefix}"
+    return _slurm("sbatch", "--parsable", venv, *options, str(RECIPES / recipe), *arguments, cwd=folder).stdout.strip()
+
+
+def fields(job: str) -> list[dict[str, str]]:
+    """What the controller knows of a job, one entry per array task."""
+    blocks = _slurm("scontrol", "show", "job", job).stdout.strip().split("\n\n")
+    return [dict(re.findall(r"(\w+)=(\S+)", block)) for block in blocks]
+
+
+def wait_for(job: str, folder: Path, *, timeout_s: float = 900) -> list[dict[str, str]]:
+    """Wait until the job, or each of its array tasks, has ended COMPLETED."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = fields(job)
+        if all(task["JobState"] in ENDED for task in found):
+            assert {task["JobState"] for task in found} == {"COMPLETED"}, _output(folder)
+            return found
+        time.sleep(1)
+    pytest.fail(f"job {job} did not end: {fields(job)}\n{_output(folder)}")
+
+
+def _output(folder: Path) -> str:
+    return "\n".join(f"== {p.name}\n{p.read_text()[-3000:]}" for p in [*folder.glob("*.out"), *folder.glob("logs/*")])
+
+
+def _wait_until(condition: Callable[[], bool], *, timeout_s: float = 240) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 ToyRoom pictures."""
+    out = tmp_path_factory.mktemp("slurm") / "toyroom"
+    make_toyroom(out, images=24, videos=0, seed=5)
+    return out
+
+
+def test_training_completes_with_its_artifacts(pictures: Path, tmp_path: Path) -> None:
+    job = submit(tmp_path, "train.sbatch", "-o", f"data.root={pictures}", *tiny_training(epochs=1))
+    wait_for(job, tmp_path)
+    assert_complete_run(tmp_path / "artifacts")
+    assert (tmp_path / f"visionllm-train-{job}.out").read_text().endswith("ended with exit code 0\n")
+    assert '"AP50"' in (tmp_path / f"logs/visionllm-train-{job}.log").read_text()
+
+
+def test_without_arguments_it_tries_itself_out(tmp_path: Path) -> None:
+    wait_for(submit(tmp_path, "train.sbatch"), tmp_path)
+    assert_complete_run(tmp_path / "artifacts")
+
+
+def test_training_stopped_by_the_time_limit_is_queued_again_and_continues(pictures: Path, tmp_path: Path) -> None:
+    job = submit(tmp_path, "train.sbatch", "-o", f"data.root={pictures}", *tiny_training(epochs=6))
+    _wait_until(lambda: any(tmp_path.glob("artifacts/*/data_transformation/training_manifest.yaml")))
+    # What Slurm sends, because of --signal, three minutes before the time is up.
+    _slurm("scancel", "--batch", "--signal=USR1", job)
+    _wait_until(lambda: fields(job)[0]["Restarts"] == "1" and fields(job)[0]["JobState"] == "PENDING")
+    _slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    wait_for(job, tmp_path)
+    assert_complete_run(tmp_path / "artifacts")
+    said = (tmp_path / f"visionllm-train-{job}.out").read_text()
+    assert said.index("attempt 1:") < said.index("time is nearly up") < said.index("attempt 2:")
+
+
+def test_a_failure_shows_its_reason_and_fails_the_job(tmp_path: Path) -> None:
+    job = submit(tmp_path, "train.sbatch", "-o", "train.epoch=1")
+    _wait_until(lambda: fields(job)[0]["JobState"] in ENDED)
+    assert (fields(job)[0]["JobState"], fields(job)[0]["ExitCode"]) == ("FAILED", "2:0")
+    assert "did you mean 'epochs'" in (tmp_path / f"visionllm-train-{job}.out").read_text()
+
+
+def test_an_array_shares_the_videos(tmp_path: Path) -> None:
+    make_toyroom(tmp_path / "toyroom", images=0, videos=3, seed=5, config=ToyRoomConfig(duration_s=3))
+    videos = sorted((tmp_path / "toyroom/videos").glob("*/*.mp4"))
+    (tmp_path / "videos.txt").write_text("\n".join(map(str, videos)) + "\n\n")
+    arguments = ("videos.txt", "--store", "store", "--detections", "truth")
+    job = submit(tmp_path, "analyze.sbatch", *arguments, options=("--array=4-5",))
+    assert len(wait_for(job, tmp_path)) == 2
+    with open_store(tmp_path / "store") as store:
+        assert len(store.video_ids()) == 3
+    logs = [(tmp_path / f"logs/visionllm-analyze-{job}_{task}.log").read_text() for task in (4, 5)]
+    assert [sum(video.name in log for video in videos) for log in logs] == [2, 1]
