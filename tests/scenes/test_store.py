@@ -155,7 +155,7 @@ def test_a_store_of_another_version_is_refused(store_path: Path) -> None:
 
 def test_a_damaged_file_is_named(store_path: Path) -> None:
     (store_path / "videos" / "a" / "tracks.parquet").write_bytes(b"PAR1 not really")
-    with open_store(store_path) as store, pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=r"tracks\.parquet"), open_store(store_path) as store:
         store.names()
 
 

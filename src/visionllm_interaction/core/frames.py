@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.arrays import frozen_array
 
 
+OK = "ok"
+"""``quality`` of a frame with nothing wrong."""
+NOT_SAMPLED = "not sampled"
+"""``quality`` of a frame passed over on purpose; the frame before it stands for its time."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
     """One frame: ``image_rgb`` is (H, W, 3) uint8; ``timestamp_s`` comes from the presentation time stamp."""
@@ -26,7 +32,9 @@ class FrameTable:
     Attributes:
         frame_index: (n,) int64, rising.
         timestamp_s: (n,) float64 seconds from the presentation time stamps, rising.
-        duration_s: (n,) float64 seconds until the next frame (the last frame: the median step).
+        duration_s: (n,) float64 seconds that the frame stands for: until the next frame (the last one: the median
+            step). Frames of quality :data:`NOT_SAMPLED` stand for none: the frame before them does. The sum is always
+            the length of the video.
         processed: (n,) bool; False means *not looked at*, which is not the same as *nothing seen*.
         quality: n texts, ``"ok"`` or the reason a frame was skipped or damaged.
 
@@ -68,7 +76,10 @@ class FrameTable:
     ) -> FrameTable:
         """Build the table, working out ``duration_s`` from the steps between time stamps."""
         times = np.asarray(timestamp_s, dtype=np.float64)
+        notes = quality or (OK,) * len(times)
         steps = np.diff(times)
-        last = float(np.median(steps)) if len(steps) else 0.0
-        durations = np.append(steps, last) if len(times) else steps
-        return cls(frame_index, times, durations, processed, quality or ("ok",) * len(times))
+        end = times[-1] + (float(np.median(steps)) if len(steps) else 0.0) if len(times) else 0.0
+        bearing = np.array([note != NOT_SAMPLED for note in notes], dtype=np.bool_)
+        durations = np.zeros(len(times))
+        durations[bearing] = np.diff(np.append(times[bearing], end))
+        return cls(frame_index, times, durations, processed, notes)

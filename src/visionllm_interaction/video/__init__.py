@@ -1,0 +1,1 @@
+"""Video in, tracks out: decoding with real time stamps, detection, tracking, roles."""

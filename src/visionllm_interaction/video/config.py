@@ -1,0 +1,79 @@
+"""Settings of decoding, detection and tracking. Times in seconds, boxes in pixels of the upright picture."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from visionllm_interaction.settings import Section
+
+
+class DecodeConfig(Section):
+    """What is read from a video file, and how much at most."""
+
+    sample_fps: float | None = Field(default=None, gt=0.0, le=240.0)
+    """Frames looked at per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
+    max_megapixels: float = Field(default=40.0, gt=0.0, le=400.0)
+    """A picture larger than this is refused before its pixels are decoded."""
+    max_duration_s: float = Field(default=6 * 3600.0, gt=0.0)
+    """A longer video is refused; cut it into parts."""
+    max_frames: int = Field(default=2_000_000, ge=1)
+    """A video with more frames is refused."""
+    ahead: int = Field(default=8, ge=1, le=256)
+    """Frames decoded ahead of the detector; bounds the memory."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Threads of the decoder."""
+
+
+class DetectConfig(Section):
+    """How frames are given to a detector."""
+
+    batch_size: int = Field(default=4, ge=1, le=256)
+    """Frames per call."""
+    min_confidence: float = Field(default=0.2, ge=0.0, le=1.0)
+    """Detections below this are not kept; the tracker holds on with those below `track.high_confidence`."""
+    truth_min_visible: float = Field(default=0.2, ge=0.0, le=1.0)
+    """With `--detections truth`: objects of which less than this share is visible are not seen."""
+
+
+class TrackConfig(Section):
+    """ByteTrack (Zhang et al., 2022), one per category, and what is done with its tracks."""
+
+    high_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Detections from here on are matched first."""
+    new_track_confidence: float = Field(default=0.55, ge=0.0, le=1.0)
+    """Only detections from here on begin a track."""
+    min_iou: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Least overlap of a predicted and a detected box (both enlarged by `box_buffer`) that can be the same object."""
+    box_buffer: float = Field(default=0.3, ge=0.0, le=2.0)
+    """Boxes are enlarged by this share on each side for matching, so that small and fast things still overlap."""
+    min_hits: int = Field(default=2, ge=1, le=30)
+    """Detections in a row that make a track."""
+    lost_s: float = Field(default=1.0, ge=0.0, le=60.0)
+    """A track that has not been seen for longer is closed."""
+    rejoin_s: float = Field(default=6.0, ge=0.0, le=600.0)
+    """A track that begins within this time of another's end continues it, if it begins where that one may have got."""
+    rejoin_reach: float = Field(default=1.0, ge=0.0, le=10.0)
+    """How far it may have got: this many box heights, and `rejoin_speed` more per second."""
+    rejoin_speed: float = Field(default=0.5, ge=0.0, le=10.0)
+    """Box heights per second."""
+    fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)
+    """Shorter gaps inside a track are filled by straight lines; the rows are marked `interpolated`."""
+    min_duration_s: float = Field(default=0.4, ge=0.0, le=60.0)
+    """Shorter tracks are noise: their detections stay, on no track."""
+    min_detections: int = Field(default=4, ge=1)
+    """Tracks with fewer detections are noise."""
+    min_mean_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Tracks less sure than this on average are noise."""
+    min_density: float = Field(default=0.4, ge=0.0, le=1.0)
+    """Tracks seen in a smaller share of the frames they span (gaps over `lost_s` left out) are noise."""
+
+
+class VideoConfig(Section):
+    """Video in, tracks out."""
+
+    decode: DecodeConfig = DecodeConfig()
+    """Reading the file."""
+    detect: DetectConfig = DetectConfig()
+    """Finding objects."""
+    track: TrackConfig = TrackConfig()
+    """Following them."""
