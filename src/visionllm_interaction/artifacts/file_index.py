@@ -85,7 +85,9 @@ def read_index(path: Path) -> list[IndexedFile]:
         ManifestError: if it is missing or is not an index.
     """
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path, schema=SCHEMA).to_pylist()
+        # Not pq.read_table: that imports the dataset machinery and with it pandas, which takes a second.
+        with pq.ParquetFile(path) as stream:
+            rows: list[dict[str, Any]] = stream.read(columns=SCHEMA.names).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise ManifestError(
             "The file index cannot be read.", expected="files.parquet", found=str(error), where=str(path)

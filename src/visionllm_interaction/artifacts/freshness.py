@@ -44,7 +44,7 @@ class Recipe:
     config: Mapping[str, Any]
     code_version: str
     indifferent: frozenset[str] = frozenset()
-    """Keys of the manifest's settings that do not change the result."""
+    """Dotted keys of the manifest's settings, sections or single ones, that do not change the result."""
     keeps_workspace: bool = False
     """Whether a killed build leaves its folder behind to be continued (``publish_folder(workspace=…)``)."""
     sources_changed: Callable[[Path, Digests], str | None] | None = field(default=None, compare=False)
@@ -70,9 +70,13 @@ def settings_stale(run: Path, recipe: Recipe) -> str | None:
     if manifest.content_sha256 not in (None, manifest.content_digest()):
         return "its manifest was edited"
     changed = changed_keys(manifest.config, recipe.config)
-    if changed := [key for key in changed if key.split(".")[0] not in recipe.indifferent]:
-        return f"settings changed: {', '.join(changed)}"
+    if telling := [key for key in changed if not _is_below(key, recipe.indifferent)]:
+        return f"settings changed: {', '.join(telling)}"
     return None if manifest.code_version == recipe.code_version else "the code changed"
+
+
+def _is_below(key: str, prefixes: frozenset[str]) -> bool:
+    return any(key == prefix or key.startswith(f"{prefix}.") for prefix in prefixes)
 
 
 def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any], *, prefix: str = "") -> list[str]:

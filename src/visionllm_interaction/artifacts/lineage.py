@@ -252,5 +252,8 @@ def _check_raw(run: Path, steps: Sequence[Step]) -> tuple[RawData | None, list[B
         index = read_index(run / manifest.index)
     except ManifestError as error:
         return None, [BrokenLink(str(error.where), "ingest", "ingest", "a readable file", str(error.found))]
-    broken = [BrokenLink(change.path, RAW, "ingest", change.expected, change.found) for change in full_changes(index)]
+    broken = [
+        _link(change.path, RAW, "ingest", expected=change.expected, found=change.found)
+        for change in full_changes(index)
+    ]
     return RawData(manifest.root, manifest.files, manifest.total_bytes), broken
