@@ -41,7 +41,7 @@ def create(
     from visionllm_interaction.configuration import load
     from visionllm_interaction.serve.keys import create_key
 
-    keys_file = load(config, override).serve.keys_file
+    keys_file = load(config, override).serve.keys_path
     key = create_key(keys_file, name=name)
     return Outcome({"name": name, "key": key, "keys_file": str(keys_file)}, key, json_output)
 
@@ -52,8 +52,10 @@ def list_command(config: ConfigFiles = None, override: Overrides = None, json_ou
     from visionllm_interaction.configuration import load
     from visionllm_interaction.serve.keys import list_keys
 
-    found = list_keys(load(config, override).serve.keys_file)
-    return Outcome({"keys": found}, as_lines(found) or "no keys", json_output)
+    found = list_keys(load(config, override).serve.keys_path)
+    shown = [{"id": key.id, "name": key.name, "created_at": key.created_at} for key in found]
+    text = as_lines(f"{key['id']}  {key['created_at'][:10]}  {key['name']}" for key in shown)
+    return Outcome({"keys": shown}, text or "no keys", json_output)
 
 
 @keys.command()
@@ -67,7 +69,7 @@ def revoke(
     from visionllm_interaction.configuration import load
     from visionllm_interaction.serve.keys import revoke_key
 
-    revoke_key(load(config, override).serve.keys_file, name=name)
+    revoke_key(load(config, override).serve.keys_path, name=name)
     return Outcome({"revoked": name}, f"revoked {name}", json_output)
 
 
