@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.toyroom.backdrop import draw_backdrop
 from visionllm_interaction.toyroom.camera import Camera, RoomCamera
 from visionllm_interaction.toyroom.cast import Room
+from visionllm_interaction.toyroom.clarity import unclear_s
 from visionllm_interaction.toyroom.config import ToyRoomConfig
+from visionllm_interaction.toyroom.ego import EgoCamera, random_ego_camera
 from visionllm_interaction.toyroom.film import Film, Shot, shoot
 from visionllm_interaction.toyroom.names import category_records
 from visionllm_interaction.toyroom.optics import random_optics
@@ -25,6 +27,8 @@ from visionllm_interaction.toyroom.script import Script
 from visionllm_interaction.toyroom.truth import Sighting, events, holdings, relations
 
 _VIDEOS = 2
+STORIES = 8
+"""Stories made up for each video, of which the clearest is filmed."""
 TICKS_PER_S = 90_000
 """Time stamps in the file are whole multiples of 1 / ``TICKS_PER_S`` seconds."""
 
@@ -41,21 +45,42 @@ def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: 
     film = make_film(rng, view=view, config=config)
     path = place / f"{name}.mp4"
     seen = _encode(path, film, ticks, rng=rng, config=config)
-    truth = _truth(film.script, seen, ticks, view=view, config=config)
+    truth = {**_truth(film.script, seen, ticks, view=view, config=config), **_camera_truth(film.camera, ticks)}
     truth_path = place / "truth.json"
     truth_path.write_text(json.dumps(truth, separators=(",", ":")), encoding="utf-8")
     return {"path": path, "truth": truth_path}
 
 
 def make_film(rng: np.random.Generator, *, view: ViewName, config: ToyRoomConfig) -> Film:
-    """A room, its people, a story and a camera."""
+    """A room, its people, a story and a camera; of several stories the one whose relations are clearest."""
     size = (config.video_width, config.video_height)
-    room = Room(size[0], size[1], size[1] * float(rng.uniform(0.4, 0.45)), size[1] * float(rng.uniform(0.76, 0.82)))
-    children = 2 if rng.random() < 0.25 else 1
-    script = random_script(rng, room, duration_s=config.video_seconds, children=children, caregivers=1)
+    room = _room(rng, view=view, size=size)
+    children, caregivers = _people(rng, view=view)
+    stories = [
+        random_script(child, room, duration_s=config.video_seconds, children=children, caregivers=caregivers)
+        for child in rng.spawn(STORIES)
+    ]
+    script = min(stories, key=unclear_s)
     backdrop = draw_backdrop(rng, (room.width, room.height), horizon=room.horizon, unit=room.unit)
-    camera: Camera = RoomCamera(size)
+    camera: Camera = RoomCamera(size) if view == "room" else random_ego_camera(rng, script, size)
     return Film(script, backdrop, camera, random_optics(rng, gentle=True))
+
+
+def _room(rng: np.random.Generator, *, view: ViewName, size: tuple[int, int]) -> Room:
+    """The canvas: just the frame, or for the head camera a larger room seen from closer."""
+    width, height = size
+    if view == "room":
+        return Room(width, height, height * float(rng.uniform(0.4, 0.45)), height * float(rng.uniform(0.76, 0.82)))
+    tall = height * 1.35
+    return Room(round(width * 1.75), round(tall), tall * float(rng.uniform(0.42, 0.46)), height * 1.12)
+
+
+def _people(rng: np.random.Generator, *, view: ViewName) -> tuple[int, int]:
+    """Children and caregivers to be seen; the child who wears the head camera is not."""
+    chance = float(rng.random())
+    if view == "ego":
+        return (1 if chance < 0.7 else 0, 1)
+    return (2 if chance < 0.25 else 1, 1)
 
 
 def frame_ticks(rng: np.random.Generator, config: ToyRoomConfig) -> NDArray[np.int64]:
@@ -125,3 +150,13 @@ def _frame_truth(index: int, timestamp_s: float, frame: Sequence[Sighting]) -> d
         for s in frame
     ]
     return {"index": index, "timestamp_s": timestamp_s, "objects": objects}
+
+
+def _camera_truth(camera: Camera, ticks: NDArray[np.int64]) -> dict[str, Any]:
+    """The path of a head camera: per frame left, top, zoom of its window on the canvas; and its jerks."""
+    if not isinstance(camera, EgoCamera):
+        return {}
+    views = [camera.at(t) for t in (ticks[:-1] / TICKS_PER_S).tolist()]
+    path = [[round(v.left, 3), round(v.top, 3), round(v.zoom, 5)] for v in views]
+    jerks = [{"begin_s": round(j.time_s, 3), "shift_px": [round(v, 1) for v in j.shift_px]} for j in camera.jerks]
+    return {"camera": path, "jerks": jerks}
