@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import uuid
@@ -15,6 +16,7 @@ from visionllm_interaction.artifacts.locks import LOCK_NAME, RunLock, try_lock
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, sync_folder, sync_tree
 
+_RUN_NAME = re.compile(r"\d{8}T\d{6}_\d{6}Z")
 _ABANDONED_AFTER_S = 3600.0
 
 
@@ -106,7 +108,8 @@ def list_runs(artifacts_dir: Path) -> list[Path]:
     """Run folders, oldest first."""
     if not artifacts_dir.is_dir():
         return []
-    return sorted(path for path in artifacts_dir.iterdir() if path.is_dir() and not path.name.startswith("."))
+    # Other things may live beside the runs, such as the experiment tracker's files.
+    return sorted(path for path in artifacts_dir.iterdir() if path.is_dir() and _RUN_NAME.fullmatch(path.name))
 
 
 def latest_run(artifacts_dir: Path) -> Path | None:
