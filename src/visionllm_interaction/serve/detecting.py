@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core import Detections
 from visionllm_interaction.errors import ServiceError, VisionLLMError
-from visionllm_interaction.models import Detector, load_detector
+from visionllm_interaction.models.detector import Detector
 from visionllm_interaction.serve.images import decode_image
 from visionllm_interaction.serve.problems import refusal
 
@@ -37,6 +37,9 @@ class DetectorSlot:
             threading.Thread(target=self._load, name="load-detector", daemon=True).start()
 
     def _load(self) -> None:
+        # Imported here: torch takes seconds to load, and the service answers meanwhile.
+        from visionllm_interaction.models import load_detector
+
         assert self.checkpoint is not None
         try:
             self._detector = load_detector(self.checkpoint, device=self._device)

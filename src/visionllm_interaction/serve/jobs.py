@@ -130,10 +130,10 @@ class Jobs:
         """Cancel a job, stop its worker, and delete every trace of it."""
         if not self.get([job_id]):
             return
-        self._cancelled.add(job_id)
         DBOS.cancel_workflow(job_id)
         worker = self._workers.get(job_id)
         if worker is not None:
+            self._cancelled.add(job_id)
             worker.kill()
             worker.wait()
         DBOS.delete_workflow(job_id)
@@ -159,10 +159,12 @@ class Jobs:
                 output = self._wait(worker)
             finally:
                 self._workers.pop(job_id, None)
-        if self._stopping.is_set():
-            # Not an Exception, so DBOS records no result and the job is taken up at the next start.
-            raise SystemExit("the service is stopping")
-        return _outcome(output, worker.returncode, log_file=log_file, cancelled=job_id in self._cancelled)
+        if self._stopping.is_set() or job_id in self._cancelled:
+            # Not an Exception, so DBOS records no result: a stopped job is taken up at the next start, and of an
+            # erased one nothing is left to record.
+            self._cancelled.discard(job_id)
+            raise SystemExit("the job was cut off")
+        return _outcome(output, worker.returncode, log_file=log_file)
 
     def _wait(self, worker: subprocess.Popen[bytes]) -> bytes:
         deadline = time.monotonic() + self._config.job_timeout_s
@@ -192,13 +194,11 @@ def _start_worker(order: Order, log: int) -> subprocess.Popen[bytes]:
     return worker
 
 
-def _outcome(output: bytes, code: int, *, log_file: Path, cancelled: bool) -> Outcome:
+def _outcome(output: bytes, code: int, *, log_file: Path) -> Outcome:
     lines = output.decode("utf-8", "replace").splitlines()
     if code == 0 and lines:
         outcome: Outcome = json.loads(lines[-1])
         return outcome
-    if cancelled:
-        return failed(VideoError("The job was cancelled."))
     # What a dying worker last wrote is the best there is; the file itself goes with the video.
     tail = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
     _log.error("the worker of %s ended with %s: %s", log_file.parent.name, code, tail)

@@ -12,7 +12,9 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from visionllm_interaction.errors import VideoError
 
@@ -24,8 +26,10 @@ WALL_S = 60.0
 MAX_SIDE_PX = 16_384
 
 
-class VideoFacts(TypedDict):
+class VideoFacts(BaseModel):
     """What the probe found; ``duration_s`` is None where the container does not say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     container: str
     codec: str
@@ -48,12 +52,11 @@ def probe_video(path: Path) -> VideoFacts:
         raise _not_a_video(f"reading it took more than {WALL_S:.0f} s") from error
     try:
         result: Any = json.loads(done.stdout)
-    except ValueError:
-        raise _not_a_video(f"the reader ended with {done.returncode}") from None
-    if "error" in result:
-        raise _not_a_video(str(result["error"]))
-    facts: VideoFacts = result
-    return facts
+        if "error" not in result:
+            return VideoFacts.model_validate(result)
+    except (ValueError, TypeError) as error:
+        raise _not_a_video(f"the reader ended with {done.returncode}") from error
+    raise _not_a_video(str(result["error"]))
 
 
 def _not_a_video(found: str) -> VideoError:

@@ -158,9 +158,9 @@ class Video(_Model):
             name=upload.name,
             uploaded_at=upload.uploaded_at,
             bytes=upload.bytes,
-            width=upload.facts["width"],
-            height=upload.facts["height"],
-            duration_s=upload.facts["duration_s"],
+            width=upload.facts.width,
+            height=upload.facts.height,
+            duration_s=upload.facts.duration_s,
             view=upload.options.view,
             job=job,
         )
@@ -182,6 +182,8 @@ class TimelineTrack(_Model):
     end_s: float
     n_detections: int
     mean_confidence: float
+    visible: list[tuple[float, float]] = []
+    """Stretches `[begin_s, end_s)` of frames looked at, without a gap, in which it was seen."""
 
 
 class TimelineRelation(_Model):

@@ -57,7 +57,7 @@ class Service:
         Raises:
             UsageError: if another service of the same name uses the data folder.
         """
-        with self._data_dir_taken():
+        with data_dir_taken(self.config):
             self.uploads.prepare()
             self.detector.start()
             self.jobs.start()
@@ -66,20 +66,6 @@ class Service:
                 yield
             finally:
                 self.jobs.stop()
-
-    @contextmanager
-    def _data_dir_taken(self) -> Iterator[None]:
-        self.config.data_dir.mkdir(parents=True, exist_ok=True)
-        with (self.config.data_dir / f".{self.config.executor_id}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UsageError(
-                    "Another service is using this data folder.",
-                    where=str(self.config.data_dir),
-                    fix="stop it, or start this one with -o serve.data_dir=OTHER",
-                ) from error
-            yield
 
     def _resubmit_unknown(self) -> None:
         # A process killed between keeping an upload and queueing its job leaves an upload whose job is unknown.
@@ -243,6 +229,26 @@ class Service:
     def free_bytes(self) -> int:
         """Free space on the disk of the data folder."""
         return shutil.disk_usage(self.config.data_dir).free
+
+
+@contextmanager
+def data_dir_taken(config: ServeConfig) -> Iterator[None]:
+    """Hold the data folder for this process; the system lets go of it if the process dies.
+
+    Raises:
+        UsageError: if another service of the same name has it.
+    """
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    with (config.data_dir / f".{config.executor_id}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                "Another service is using this data folder.",
+                where=str(config.data_dir),
+                fix="stop it, or start this one with -o serve.data_dir=OTHER",
+            ) from error
+        yield
 
 
 def is_ready(readiness: dict[str, str]) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 
+from visionllm_interaction.core.tables import UNTRACKED
 from visionllm_interaction.scenes.store import Store
 from visionllm_interaction.serve.problems import refusal
 from visionllm_interaction.serve.schemas import DetectionColumns, Timeline
@@ -15,8 +17,26 @@ _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", 
 
 def read_timeline(store: Store, video_id: str) -> Timeline:
     """Tracks, relations and events of one video."""
-    detector = store.video(video_id)["detector"]
-    return Timeline.model_validate({**store.timeline(video_id), "detector": detector})
+    content = store.timeline(video_id)
+    visible = _visible_stretches(store.frames(video_id), store.detections(video_id))
+    for track in content["tracks"]:
+        track["visible"] = visible.get(track["track_id"], [])
+    return Timeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+
+
+def _visible_stretches(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:
+    """Track id → stretches of consecutive frames looked at in which the track has a detection."""
+    looked_at = frames.filter(frames["processed"])
+    index, times = looked_at["frame_index"].to_numpy(), looked_at["timestamp_s"].to_numpy()
+    ends = np.append(times[1:], times[-1:] + looked_at["duration_s"].to_numpy()[-1:])
+    track_ids = detections["track_id"].to_numpy()
+    places = np.searchsorted(index, detections["frame_index"].to_numpy())
+    found: dict[int, list[tuple[float, float]]] = {}
+    for track_id in np.unique(track_ids[track_ids != UNTRACKED]):
+        seen = np.unique(places[track_ids == track_id])
+        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+            found.setdefault(int(track_id), []).append((float(times[run[0]]), float(ends[run[-1]])))
+    return found
 
 
 def read_detections(

@@ -112,10 +112,11 @@ class Uploads:
     def publish(self, incoming: Incoming, *, name: str, facts: VideoFacts, options: JobOptions) -> Upload:
         """Keep what arrived as a new upload with a new job id; call it under :meth:`lock`."""
         incoming.close()
+        video_id = make_video_id(name, incoming.sha256)
         upload = Upload(
-            video_id=make_video_id(name, incoming.sha256),
+            video_id=video_id,
             name=safe_name(name),
-            file=f"video{EXTENSIONS.get(facts['container'], '.mpg')}",
+            file=video_id[: -DIGEST_DIGITS - 1] + EXTENSIONS.get(facts.container, ".mpg"),
             sha256=incoming.sha256,
             bytes=incoming.bytes,
             uploaded_at=utc_now(),
