@@ -18,7 +18,7 @@ class EndpointConfig(Section):
     """Name of the model as the endpoint knows it; needed when `base_url` is set."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the API key; null for endpoints that need none."""
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
     """Longest wait for one question in seconds, retries included."""
     max_tokens: int = Field(default=200, ge=32, le=4096)
     """Longest reply in tokens; a plan needs about 60."""

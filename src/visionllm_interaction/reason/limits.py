@@ -27,11 +27,28 @@ _LIMITS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"average|averaged|mean (?:time|duration|length)|median|percent|percentage|proportion|share of|fraction|ratio"
-        r"|gjennomsnitt\w*|prosent",
-        "averages and shares are not in the catalogue",
+        r"|per (?:second|minute|hour)|rate|gjennomsnitt\w*|prosent",
+        "averages, shares and rates are not in the catalogue",
     ),
     (r"how (?:far|fast|big|large|tall|heavy|old)|distance|speed|colou?rs?", "sizes, speeds and looks are not measured"),
-    (r"while|whenever|mens", "conditions on other events (“while …”) are not in the catalogue; give a time window"),
+    (
+        r"while|whenever|mens|as soon as|by the time|during (?!which)"
+        r"|(?:before|after|until|till|since) (?!\d|which|all)"
+        r"|(?:etter|før) (?!\d)"
+        r"|(?!(?:times?|moments?|points?|periods?|stretch|seconds?|know|me|see|out|is|was|from|since) )\w+ when",
+        "conditions on other events (“while …”, “after the … came”) are not in the catalogue; give a time window",
+    ),
+    (
+        r"(?:last|final|closing|siste) (?:\d+(?:[.,]\d+)? )?(?:s|secs?|seconds?|minutes?|half|sekund\w*|minutt\w*)"
+        r"|(?:first|second|other) half|halfway"
+        r"|(?:at|near|towards?|in|from) the (?:very )?(?:beginning|start|end|middle)",
+        "parts of a video are named by times counted from its start, for example “between 5 and 10 seconds”",
+    ),
+    (
+        r"at (?:second |minute |time )?\d[\d.,:]*|(?:more|less|longer|shorter|fewer) than \d+|at (?:least|most) \d+"
+        r"|exactly \d+|(?:over|under) \d+",
+        "single moments and thresholds are not in the catalogue; give a time window",
+    ),
 )
 _COMPILED = tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in _LIMITS)
 

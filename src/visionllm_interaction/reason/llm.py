@@ -108,7 +108,9 @@ def _check(context: RunContext[_Attempt], draft: Draft) -> Draft:
     """Take the draft as the plan, or send it back with what is wrong with it."""
     attempt = context.deps
     try:
-        plan = draft_to_plan(draft.model_dump(), video_id=attempt.video_id, window=spoken_window(attempt.question))
+        plan = draft_to_plan(
+            draft.model_dump(), video_id=attempt.video_id, window=spoken_window(attempt.question, attempt.vocabulary)
+        )
         problems = list(objections(attempt.question, plan, attempt.vocabulary))
         if plan.unanswerable:
             plan = Plan.refuse(why_unanswerable(attempt.question, attempt.vocabulary) or plan.unanswerable)

@@ -38,18 +38,19 @@ _PREDICATES: tuple[tuple[str, str], ...] = (
     (r"hold|holds|held|holding|carry|carries|carried|carrying|grip\w*|grasp\w*|holdt|holder", "holding"),
 )
 _PREDICATE_OF = {"near_duration": "near", "contact_duration": "in_contact"}
-_NUMBER = re.compile(r"(?<![\w.])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)(?![\w.]*[a-z_])|(?<![\w.])\d+(?=s\b)")
+_NUMBER = re.compile(r"(?<![\w.,:])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)")
 _CLOSE_ENOUGH_S = 1e-6
 
 
-def spoken_window(question: str) -> Window | None:
+def spoken_window(question: str, vocabulary: Vocabulary) -> Window | None:
     """The time window as far as code can read it: the one said in a known form, an empty one where no time is said.
 
     None means that the question holds times in a form that code does not know.
     """
-    text = normalise(question)
-    _, window = take_window(text)
-    return window or (None if _NUMBER.search(text) else Window())
+    rest, window = take_window(normalise(question))
+    if _NUMBER.search(vocabulary.without_names(rest)):
+        return None
+    return window or Window()
 
 
 def objections(question: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
@@ -57,14 +58,14 @@ def objections(question: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[st
     if plan.unanswerable:
         return
     text = normalise(question)
-    reason = outside_catalogue(text)
+    reason = outside_catalogue(take_window(text)[0])
     if reason:
         yield f"the question cannot be answered: {reason}; the measure must be unanswerable"
     yield from _names(text, plan, vocabulary)
     for step in plan.steps:
         yield from _kind(text, step)
         yield from _predicate(text, step)
-        yield from _window(text, step)
+        yield from _window(vocabulary.without_names(text), step)
 
 
 def _names(text: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
@@ -105,11 +106,10 @@ def _window(text: str, step: Step) -> Iterator[str]:
 
 
 def _said_times(text: str) -> list[float]:
-    """Times in seconds that the question names."""
-    _, window = take_window(text)
-    if window:
-        return [time for time in (window.begin_s, window.end_s) if time is not None]
-    return [_seconds(number) for number in _NUMBER.findall(text)]
+    """Times in seconds that the question names; numbers that stand in no known window count as seconds."""
+    rest, window = take_window(text)
+    read = [time for time in (window.begin_s, window.end_s) if time is not None] if window else []
+    return [*read, *(_seconds(number) for number in _NUMBER.findall(rest))]
 
 
 def _seconds(text: str) -> float:

@@ -71,7 +71,7 @@ def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
     """What in the words of ``question`` no plan can meet: a limit of the catalogue, or a name not in the store."""
     text = normalise(question)
     rest = re.sub(r"[,\s]+", " ", take_window(text)[0]).strip()
-    return outside_catalogue(text) or _unknown_name(list(_matches(rest)), vocabulary)
+    return outside_catalogue(rest) or _unknown_name(list(_matches(rest)), vocabulary)
 
 
 def _is_forward(window: Window) -> bool:

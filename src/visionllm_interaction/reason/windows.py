@@ -9,6 +9,27 @@ from dataclasses import dataclass
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene)?|mins?|hours?|timer?|h)(?!\w)"
 
+_NUMBER_WORDS = (
+    *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
+_MORE_WORDS: dict[str, int] = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90}
+_NORWEGIAN: dict[str, int] = {"to": 2, "tre": 3, "fire": 4, "fem": 5, "ti": 10, "femten": 15, "tjue": 20, "tretti": 30}
+_WORD_VALUES = {word: value for value, word in enumerate(_NUMBER_WORDS, start=1)} | _MORE_WORDS | _NORWEGIAN
+_WORD = "|".join(_WORD_VALUES)
+_SPELLED = re.compile(rf"\b({_WORD}) (?={_UNIT}|(?:and|to|og|til) (?:\d+|{_WORD}) {_UNIT})")
+_SINGLE = re.compile(
+    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?(?=(?:minutt?e?|hour)\b)"
+)
+_HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
+
+
+def spell_numbers(question: str) -> str:
+    """Times in words as digits: "ten seconds" → "10 seconds", "the first minute" → "the first 1 minute"."""
+    text = _HALF.sub("30 seconds", question)
+    text = _SPELLED.sub(lambda match: f"{_WORD_VALUES[match[1]]} ", text)
+    return _SINGLE.sub(r"\1 1 ", text)
+
 
 def _time(n: int) -> str:
     """A time, groups ``t<n>`` and ``u<n>``: "5", "5.5 s", "second 5", "1:05", "2 minutes"."""
@@ -37,7 +58,10 @@ def _form(pattern: str, build: Callable[[list[float]], Window]) -> _Form:
 _FORMS: tuple[_Form, ...] = (
     _form(r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])),
     _form(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
-    _form(r"(?:in|during|within|over|i|under) (?:the |de )?(?:first|første) {t1}", lambda t: Window(None, t[0])),
+    _form(
+        r"(?:in|during|within|over|i|under) (?:the |de |det )?(?:first|opening|initial|første) {t1}",
+        lambda t: Window(None, t[0]),
+    ),
     _form(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
     _form(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
 )
@@ -45,6 +69,7 @@ _FORMS: tuple[_Form, ...] = (
 
 def take_window(question: str) -> tuple[str, Window | None]:
     """Cut a time window out of a normalised ``question``; returns the rest and the window, None if there is none."""
+    question = spell_numbers(question)
     for form in _FORMS:
         match = form.pattern.search(question)
         if match:
