@@ -115,9 +115,9 @@ def _train(settings: PipelineSettings) -> Stage:
     def build(run: Path) -> Manifest:
         # Imported here and not above: torch and Lightning take seconds to load, and a call that finds
         # everything up to date does not need them.
-        from visionllm_interaction.train import stage as train_stage
+        from visionllm_interaction.train.stage import run as train_run
 
-        return train_stage.run(
+        return train_run(
             model=settings.model,
             train=settings.train,
             tracking=settings.tracking,
