@@ -44,7 +44,7 @@ class DemoConfig(Section):
     """ToyRoom pictures, four fifths for training."""
     videos: int = Field(default=2, ge=1, le=10)
     """ToyRoom room videos to analyse."""
-    video_duration_s: float = Field(default=20.0, ge=5.0, le=120.0)
+    video_duration_s: float = Field(default=20.0, ge=8.0, le=120.0)
     """Length of each video in seconds."""
     seed: int = Field(default=7, ge=0)
     """Seed of pictures and videos."""

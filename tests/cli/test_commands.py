@@ -89,9 +89,11 @@ def test_shipped_base_files_equal_the_documented_defaults() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(shipped_config_dir().glob("*.yaml")), ids=lambda path: path.name)
-def test_each_config_file_starts_with_a_command_that_uses_it_and_loads(path: Path) -> None:
-    header = path.read_text(encoding="utf-8").splitlines()[0]
-    assert header.startswith("# visionllm ")
+def test_each_config_file_names_the_command_that_uses_it_and_loads(path: Path) -> None:
+    header = [line for line in path.read_text(encoding="utf-8").splitlines()[:10] if line.startswith("#")]
+    named = [line.split("visionllm ", 1)[1].split()[0] for line in header if "visionllm " in line]
+    assert named
+    assert set(named) <= {name.split()[0] for name in _leaf_commands()}
     load_settings(Settings, [path])
 
 

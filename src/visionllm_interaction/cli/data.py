@@ -31,14 +31,14 @@ def toyroom(
     videos: Annotated[int, typer.Option(min=0)] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
-    duration_s: Annotated[float, typer.Option(min=2.0, max=3600.0, help="Length of each video, seconds.")] = 20.0,
+    duration_s: Annotated[float, typer.Option(min=8.0, max=600.0, help="Length of each video, seconds.")] = 20.0,
     variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Make pictures and videos of a simulated play room, with exact truth."""
     from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
-    config = ToyRoomConfig(duration_s=duration_s, variable_rate=variable_rate)
+    config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
     result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
     made = result["images"]
     text = f"{made['train']} training and {made['val']} validation pictures, {len(result['videos'])} videos in {out}"

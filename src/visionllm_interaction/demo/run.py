@@ -46,7 +46,7 @@ def _make_room(demo: DemoConfig, out: Path) -> Path:
         log.info("ToyRoom is there already", folder=str(room))
         return room
     log.info("making ToyRoom", images=demo.images, videos=demo.videos, folder=str(room))
-    config = ToyRoomConfig(duration_s=demo.video_duration_s)
+    config = ToyRoomConfig(video_seconds=demo.video_duration_s)
     make_toyroom(room, images=demo.images, videos=demo.videos, seed=demo.seed, config=config)
     return room
 
