@@ -93,14 +93,15 @@ def _attention(rng: np.random.Generator, script: Script, times: Samples) -> Samp
 def _interests(script: Script, times: Samples) -> dict[int, Samples]:
     """Per number the (n, 2) point to look at: a person's chest, a thing where it first lies."""
     out: dict[int, Samples] = {}
+    for number, thing in script.things.items():
+        out[number] = np.tile(resting_centre(script.room, thing, thing.stays[0]), (len(times), 1))
+    elsewhere = next(iter(out.values()))
     for number, part in script.agents.items():
         xy = np.array([(part.x.at(t), part.y.at(t)) for t in times.tolist()])
         inside = (xy[:, 0] > 0) & (xy[:, 0] < script.room.width)
         xy[:, 1] -= 0.55 * part.member.size * script.room.unit
-        xy[~inside] = (script.room.width / 2, script.room.height * 0.55)
+        xy[~inside] = elsewhere[~inside]
         out[number] = xy
-    for number, thing in script.things.items():
-        out[number] = np.tile(resting_centre(script.room, thing, thing.stays[0]), (len(times), 1))
     return out
 
 

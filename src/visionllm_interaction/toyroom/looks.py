@@ -68,6 +68,7 @@ def random_person(rng: np.random.Generator, kind: str) -> PersonLook:
     hairs = HAIRS[:-1] if child else HAIRS
     bottoms = ("trousers", "shorts", "trousers", "skirt") if child else ("trousers", "trousers", "skirt", "dress")
     tops = ("plain", "stripes", "overalls", "print") if child else ("plain", "cardigan", "plain", "stripes", "print")
+    beard = not child and hair_style == "short" and bool(rng.random() < 0.45)
     return PersonLook(
         kind=kind,
         skin=SKINS[int(rng.integers(len(SKINS)))],
@@ -77,10 +78,10 @@ def random_person(rng: np.random.Generator, kind: str) -> PersonLook:
         accent=vivid(rng),
         shoes=hsv(float(rng.random()), 0.4, float(rng.uniform(0.15, 0.7))),
         hair_style=hair_style,
-        bottom_style=pick(rng, bottoms),
+        bottom_style="trousers" if beard else pick(rng, bottoms),
         top_style=pick(rng, tops),
         glasses=not child and bool(rng.random() < 0.3),
-        beard=not child and hair_style == "short" and bool(rng.random() < 0.45),
+        beard=beard,
     )
 
 

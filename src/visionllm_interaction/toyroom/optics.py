@@ -42,7 +42,7 @@ def random_optics(rng: np.random.Generator, *, gentle: bool) -> Optics:
         side=float(rng.choice([-1.0, 1.0])),
         vignette=float(rng.uniform(0.0, 0.18)),
         blur_px=0.0 if gentle else float(rng.uniform(0.0, 1.0)),
-        noise=float(rng.uniform(1.0, 3.0 if gentle else 7.0)),
+        noise=float(rng.uniform(1.0, 1.4 if gentle else 7.0)),
     )
 
 
@@ -50,11 +50,12 @@ def expose(picture: Image.Image, optics: Optics, *, rng: np.random.Generator) ->
     """The picture as the camera records it."""
     if optics.blur_px > 0.25:
         picture = picture.filter(ImageFilter.GaussianBlur(optics.blur_px))
-    light = _light(picture.size, optics)
-    values = (np.asarray(picture).astype(np.uint16) * light) >> 7
-    return Image.fromarray(
-        np.clip(values.astype(np.int16) + _grain(picture.size, optics.noise, rng), 0, 255).astype(np.uint8)
-    )
+    lit = np.multiply(np.asarray(picture), _light(picture.size, optics), dtype=np.uint16)
+    lit >>= 7
+    values = lit.view(np.int16)
+    values += _grain(picture.size, optics.noise, rng)
+    np.clip(values, 0, 255, out=values)
+    return Image.fromarray(values.astype(np.uint8))
 
 
 @lru_cache(maxsize=4)

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +77,18 @@ def smooth(points: Sequence[Point], rounds: int = 3) -> list[Point]:
 
 def arc_points(centre: Point, radii: Point, *, begin: float = 0.0, end: float = math.tau, angle: float = 0.0) -> Points:
     """Points (n, 2) along an ellipse from ``begin`` to ``end`` radians, turned by ``angle``."""
+    x, y = _unit_arc(begin, end)
+    x, y = radii[0] * x, radii[1] * y
+    c, s = math.cos(angle), math.sin(angle)
+    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], axis=1)
+
+
+@lru_cache(maxsize=256)
+def _unit_arc(begin: float, end: float) -> tuple[Points, Points]:
     steps = max(8, round(28 * abs(end - begin) / math.tau))
     closed = abs(end - begin) >= math.tau - 1e-9
     t = np.linspace(begin, end, steps, endpoint=not closed)
-    x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
-    c, s = math.cos(angle), math.sin(angle)
-    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], axis=1)
+    return np.cos(t), np.sin(t)
 
 
 class Pen:
@@ -111,8 +118,8 @@ class Pen:
         """A round-ended bar from ``a`` to ``b``, as wide as ``widths`` at the two ends."""
         heading = math.atan2(b[1] - a[1], b[0] - a[0])
         quarter = math.pi / 2
-        first = arc_points(a, (widths[0] / 2,) * 2, begin=heading + quarter, end=heading + 3 * quarter)
-        last = arc_points(b, (widths[1] / 2,) * 2, begin=heading - quarter, end=heading + quarter)
+        first = arc_points(a, (widths[0] / 2,) * 2, begin=quarter, end=3 * quarter, angle=heading)
+        last = arc_points(b, (widths[1] / 2,) * 2, begin=-quarter, end=quarter, angle=heading)
         self.poly(np.concatenate([first, last]), fill, edge=edge)
 
     def box(self, corner: Point, size: Point, fill: RGB, *, radius: float = 0.0, edge: bool = True) -> None:

@@ -133,7 +133,8 @@ def _resting(director: Director) -> list[int]:
 
 def _take(rng: np.random.Generator, director: Director, number: int) -> int | None:
     """Go to a thing nobody holds and pick it up."""
-    options = _resting(director)
+    clock = director.script.agents[number].clock_s
+    options = [n for n in _resting(director) if director.script.things[n].stays[-1].begin_s <= clock]
     if not options:
         return None
     thing = options[int(rng.integers(len(options)))]
