@@ -12,11 +12,11 @@ class RelationsConfig(Section):
 
     smooth_s: float = Field(default=0.3, ge=0.0, le=5.0)
     """Boxes are median-filtered over this time before distances are taken; takes out single-frame jitter."""
-    hysteresis: float = Field(default=0.25, ge=0.0, le=2.0)
+    hysteresis: float = Field(default=0.05, ge=0.0, le=2.0)
     """A running bout ends only when the gap exceeds the limit by this share of it."""
-    contact_slack: float = Field(default=0.02, ge=0.0, le=0.2)
+    contact_slack: float = Field(default=0.005, ge=0.0, le=0.2)
     """Further slack on the end of in_contact, in reference heights: the limit itself is too small for a share of it."""
-    merge_gap_s: float = Field(default=0.3, ge=0.0, le=10.0)
+    merge_gap_s: float = Field(default=0.2, ge=0.0, le=10.0)
     """Bouts of one pair closer than this become one."""
     min_duration_s: float = Field(default=0.2, ge=0.0, le=10.0)
     """Shorter bouts are dropped."""

@@ -18,7 +18,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Event, Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.scenes.record import VideoRecord, check_video_id
+from visionllm_interaction.scenes.record import RECORD_FILE, VideoRecord, check_video_id
 from visionllm_interaction.scenes.schemas import (
     SCHEMA_VERSION,
     detections_to_arrow,
@@ -27,7 +27,6 @@ from visionllm_interaction.scenes.schemas import (
 )
 
 STORE_FILE = "store.yaml"
-RECORD_FILE = "video.json"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 

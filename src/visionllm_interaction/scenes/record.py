@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from visionllm_interaction.errors import UsageError
 
@@ -69,6 +69,17 @@ class VideoRecord(BaseModel):
     @classmethod
     def _id_is_safe(cls, value: str) -> str:
         return check_video_id(value)
+
+
+RECORD_FILE = "video.json"
+
+
+def read_record(folder: Path) -> VideoRecord | None:
+    """The record in a video's folder, or ``None`` if there is none that can be read."""
+    try:
+        return VideoRecord.model_validate_json((folder / RECORD_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def check_video_id(video_id: str) -> str:

@@ -18,14 +18,13 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.symbols import Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.publish import (
-    RECORD_FILE,
     check_store,
     erase_video,
     list_videos,
     publish_video,
     unknown_video,
 )
-from visionllm_interaction.scenes.record import VideoRecord, check_video_id
+from visionllm_interaction.scenes.record import RECORD_FILE, VideoRecord, check_video_id
 from visionllm_interaction.scenes.schemas import SCHEMAS, arrow_to_events, arrow_to_relations, arrow_to_tracks
 
 __all__ = ["ANY_PERSON", "Store", "StoreLimits", "VideoRecord", "erase_video", "open_store", "publish_video"]

@@ -37,19 +37,32 @@ class VideoReader:
             self.info = _read_info(path, container, stream, name, config)
 
     def __iter__(self) -> Iterator[Frame]:
+        for index, time_s, frame in self._walk():
+            image = _upright(frame, self.info)
+            if image is None:
+                self._log.notes[index] = "skipped: the picture's size changed"
+            else:
+                yield Frame(index, time_s, image)
+        if not any(note == OK for note in self._log.notes):
+            raise _no_frames(self._path, len(self._log.notes))
+
+    def scan(self) -> Iterator[int]:
+        """Go through the file for its times alone; yields the index of each frame that would be looked at."""
+        for index, _, _ in self._walk():
+            yield index
+
+    def _walk(self) -> Iterator[tuple[int, float, Any]]:
+        """Index, time and undecoded picture of each frame to look at; all frames are noted."""
         self._log = _FrameLog()
         sampler = _Sampler(self._config.sample_fps)
         for frame, time_s, fault in _decode(self._path, self._config):
             note = self._log.check_time(time_s, fault)
             self._check_limits()
-            image = None
-            if note == OK and sampler.wants(self._log.times[-1]):
-                image = _upright(frame, self.info)
-                self._log.notes.append(OK if image is not None else "skipped: the picture's size changed")
-            else:
-                self._log.notes.append(NOT_SAMPLED if note == OK else note)
-            if image is not None:
-                yield Frame(len(self._log.notes) - 1, self._log.times[-1], image)
+            if note == OK and not sampler.wants(self._log.times[-1]):
+                note = NOT_SAMPLED
+            self._log.notes.append(note)
+            if note == OK:
+                yield len(self._log.notes) - 1, self._log.times[-1], frame
         if not any(note == OK for note in self._log.notes):
             raise _no_frames(self._path, len(self._log.notes))
 

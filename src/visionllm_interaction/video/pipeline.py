@@ -97,14 +97,14 @@ def follow_truth(
 def read_times(
     path: Path, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
 ) -> tuple[VideoInfo, FrameTable]:
-    """Header and frame table of a video, every frame decoded.
+    """Header and frame table of a video; every frame is decoded, none turned into a picture.
 
     Raises:
         VideoError: if the video cannot be read.
     """
     reader = VideoReader(path, config=config.decode)
-    for frame in reader:
-        progress(frame.frame_index + 1, reader.info.declared_frames or None)
+    for index in reader.scan():
+        progress(index + 1, reader.info.declared_frames or None)
     return reader.info, reader.frame_table()
 
 

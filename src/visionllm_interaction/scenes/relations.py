@@ -1,0 +1,95 @@
+"""near and in_contact from tracks, by the definitions of ``core.definitions``; see docs/measures.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.definitions import CONTACT_GAP, NEAR_GAP, relative_gap
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.symbols import Relation, Track
+from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
+from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid, build_grid
+from visionllm_interaction.scenes.holding import Contact, find_holding
+from visionllm_interaction.scenes.spans import Span, clean_spans, hysteresis, mask_to_spans
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A person and another track over the frames ``[first, after)`` in which both exist."""
+
+    subject: TrackGrid
+    other: TrackGrid
+    first: int
+    after: int
+
+    def gap(self) -> Floats:
+        """(after - first,) gap over reference height; NaN where one of them is not seen."""
+        a, b = (t.boxes_xyxy[self.first - t.first : self.after - t.first] for t in (self.subject, self.other))
+        gap = np.full(len(a), np.nan)
+        both = np.isfinite(a[:, 0]) & np.isfinite(b[:, 0])
+        gap[both] = relative_gap(a[both], b[both], object_is_person=self.other.is_person)
+        return gap
+
+    def confidence(self, mask: NDArray[np.bool_]) -> float:
+        """Mean over the masked frames of the less sure detection of the two."""
+        both = [t.confidence[self.first - t.first : self.after - t.first] for t in (self.subject, self.other)]
+        sure = np.fmin(*both)[mask]
+        return float(np.nanmean(sure)) if len(sure) else 0.0
+
+
+def find_relations(
+    detections: DetectionTable,
+    frames: FrameTable,
+    tracks: Sequence[Track],
+    *,
+    config: ScenesConfig = ScenesConfig(),
+) -> list[Relation]:
+    """All bouts of near, in_contact and holding, by begin.
+
+    The subject is a person; of two people the one with the lower track id. Times are those of frames, half-open.
+    """
+    grid = build_grid(detections, frames, tracks, smooth_s=config.relations.smooth_s)
+    found: list[Relation] = []
+    contacts: list[Contact] = []
+    for pair in _pairs(grid):
+        gap = pair.gap()
+        near = _bouts(gap, grid, pair, limit=NEAR_GAP, slack=0.0, config=config.relations)
+        touching = _bouts(
+            gap, grid, pair, limit=CONTACT_GAP, slack=config.relations.contact_slack, config=config.relations
+        )
+        found += [_relation("near", pair, span, grid) for span in near]
+        found += [_relation("in_contact", pair, span, grid) for span in touching]
+        if not pair.other.is_person:
+            contacts += [Contact(pair.subject, pair.other, span) for span in touching]
+    found += find_holding(contacts, grid, config=config.holding)
+    return sorted(found, key=lambda r: (r.begin_s, r.predicate, r.subject_track_id, r.object_track_id))
+
+
+def _pairs(grid: SceneGrid) -> Iterator[Pair]:
+    ordered = sorted(grid.tracks, key=lambda t: (not t.is_person, t.track.track_id))
+    for subject, other in combinations(ordered, 2):
+        first, after = max(subject.first, other.first), min(subject.after, other.after)
+        if subject.is_person and first < after:
+            yield Pair(subject, other, first, after)
+
+
+def _bouts(
+    gap: Floats, grid: SceneGrid, pair: Pair, *, limit: float, slack: float, config: RelationsConfig
+) -> list[Span]:
+    mask = hysteresis(gap, enter=limit, leave=limit * (1 + config.hysteresis) + slack)
+    here = slice(pair.first, pair.after)
+    spans = mask_to_spans(mask, grid.begins_s[here], grid.ends_s[here])
+    return clean_spans(spans, merge_gap_s=config.merge_gap_s, min_duration_s=config.min_duration_s)
+
+
+def _relation(predicate: str, pair: Pair, span: Span, grid: SceneGrid) -> Relation:
+    begins_s = grid.begins_s[pair.first : pair.after]
+    mask = (begins_s >= span.begin_s - 1e-9) & (begins_s < span.end_s - 1e-9)
+    ids = pair.subject.track.track_id, pair.other.track.track_id
+    return Relation(ids[0], predicate, ids[1], span.begin_s, span.end_s, pair.confidence(mask))

@@ -1,0 +1,54 @@
+"""Stretches of time: from a truth value per frame to half-open ``[begin_s, end_s)``, and back to clean bouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open stretch of time in seconds."""
+
+    begin_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.begin_s
+
+
+def hysteresis(values: NDArray[np.float64], *, enter: float, leave: float) -> Mask:
+    """True from where ``values`` ≤ ``enter`` until they exceed ``leave`` or are not known (NaN); same length."""
+    with np.errstate(invalid="ignore"):
+        signal = np.where(values <= enter, 1, np.where(values <= leave, 0, -1))
+    known = np.where(signal != 0, np.arange(len(signal)), -1)
+    last = np.maximum.accumulate(known) if len(known) else known
+    return np.asarray((last >= 0) & (signal[last] == 1))
+
+
+def runs(mask: Mask) -> list[tuple[int, int]]:
+    """``[first, after)`` of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def mask_to_spans(mask: Mask, begins_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> list[Span]:
+    """Stretches in which ``mask`` is true; ``begins_s`` and ``ends_s`` are the times of each frame."""
+    return [Span(float(begins_s[first]), float(ends_s[after - 1])) for first, after in runs(mask)]
+
+
+def clean_spans(spans: list[Span], *, merge_gap_s: float, min_duration_s: float) -> list[Span]:
+    """Join neighbours at most ``merge_gap_s`` apart, then drop what is shorter than ``min_duration_s``."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and span.begin_s - joined[-1].end_s <= merge_gap_s + 1e-6:
+            joined[-1] = Span(joined[-1].begin_s, max(joined[-1].end_s, span.end_s))
+        else:
+            joined.append(span)
+    return [s for s in joined if s.duration_s >= min_duration_s - 1e-6]
