@@ -51,12 +51,16 @@ def create_locked_run(artifacts_dir: Path, *, stages_of: Path | None = None, sta
     partial.mkdir()
     lock = try_lock(partial)
     assert lock is not None, "nobody else knows this folder"
-    for stage in stages:
-        assert stages_of is not None
-        folder = Path(STAGE_MANIFESTS[stage]).parent
-        _link_tree(stages_of / folder, partial / folder)
-    sync_tree(partial)
-    return LockedRun(_rename_to_new(partial, artifacts_dir), lock)
+    try:
+        for stage in stages:
+            assert stages_of is not None
+            folder = Path(STAGE_MANIFESTS[stage]).parent
+            _link_tree(stages_of / folder, partial / folder)
+        sync_tree(partial)
+        return LockedRun(_rename_to_new(partial, artifacts_dir), lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _rename_to_new(partial: Path, artifacts_dir: Path) -> Path:
