@@ -35,10 +35,10 @@ class Optics:
 
 def random_optics(rng: np.random.Generator, *, gentle: bool) -> Optics:
     """A camera; ``gentle`` for videos, where noise costs much and is the same all the time."""
-    level, warmth = float(rng.uniform(0.8, 1.12)), float(rng.uniform(-0.07, 0.07))
+    level, warmth = float(rng.uniform(0.92, 1.22)), float(rng.uniform(-0.07, 0.07))
     return Optics(
         tint=(level * (1 + warmth), level, level * (1 - warmth)),
-        fall=float(rng.uniform(0.0, 0.25)),
+        fall=float(rng.uniform(0.0, 0.2)),
         side=float(rng.choice([-1.0, 1.0])),
         vignette=float(rng.uniform(0.0, 0.18)),
         blur_px=0.0 if gentle else float(rng.uniform(0.0, 1.0)),

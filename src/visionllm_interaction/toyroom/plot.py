@@ -107,10 +107,10 @@ def _tell(rng: np.random.Generator, director: Director, *, table: Piece | None) 
         chance = float(rng.random())
         if partner is not None and (first or chance < 0.4) and left > _EPISODE_S:
             _give(rng, director, actor, partner)
-        elif chance < 0.8 or partner is None:
-            _fetch(rng, director, actor, table=table)
-        elif script.agents[actor].member.category == "child" and chance < 0.92:
+        elif chance > 0.75 and script.agents[actor].member.category == "child":
             _hide(rng, director, actor)
+        elif chance < 0.68 or partner is None:
+            _fetch(rng, director, actor, table=table)
         else:
             _visit(rng, director, actor, partner)
         first = False
