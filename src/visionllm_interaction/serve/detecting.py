@@ -48,15 +48,12 @@ class DetectorSlot:
             self.error, self.state = error, "failed"
             _log.error("the detector cannot be loaded: %s", error)
 
-    def require(self) -> Detector:
-        """The detector.
+    def check_usable(self) -> None:
+        """Make sure that there is a detector, or will be when it has loaded.
 
         Raises:
-            ServiceError: if there is none, or not yet.
-            CheckpointError: if the checkpoint could not be loaded.
+            ServiceError: if there is none, or its checkpoint could not be loaded.
         """
-        if self._detector is not None:
-            return self._detector
         if self.error is not None:
             raise ServiceError(
                 "The service's detector could not be loaded.", found=self.error.message, fix=self.error.fix
@@ -68,7 +65,17 @@ class DetectorSlot:
                 found="serve.detector is not set",
                 fix="start the service with -o serve.detector=…/model_trainer/fasterrcnn_best.pt",
             )
-        raise ServiceError("The detector is still loading.", fix="wait until /v1/readyz says ready")
+
+    def require(self) -> Detector:
+        """The detector.
+
+        Raises:
+            ServiceError: if there is none, or not yet.
+        """
+        self.check_usable()
+        if self._detector is None:
+            raise ServiceError("The detector is still loading.", fix="wait until /v1/readyz says ready")
+        return self._detector
 
     def detect(
         self, data: bytes, *, min_confidence: float, max_megapixels: float

@@ -97,12 +97,12 @@ class Service:
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
         content: dict[str, Any] = self.analysis.model_dump(mode="json")
         if options.sample_fps is not None:
-            content["video"]["sample_fps"] = options.sample_fps
+            content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content
 
     def check_room(self) -> None:
         """Refuse uploads when jobs could not be run, or the disk is nearly full."""
-        self.detector.require()
+        self.detector.check_usable()
         if self.uploads.free_bytes() < self.config.limits.min_free_disk_mb * 1e6:
             raise refusal(507, "The disk of the service is nearly full.", code="DISK-FULL", fix="delete videos")
 
@@ -115,8 +115,9 @@ class Service:
             VideoError: if the file is not a video.
             HTTPException: 409 if the same bytes are here with other options.
         """
+        incoming.close()
         known = self.uploads.find(incoming.sha256)
-        facts = known.facts if known else probe_video(incoming.path)
+        facts = known.facts if known else probe_video(incoming.path, decode=self.analysis.video.decode)
         with self.uploads.lock():
             known = self.uploads.find(incoming.sha256)
             upload = known or self.uploads.publish(incoming, name=name, facts=facts, options=options)

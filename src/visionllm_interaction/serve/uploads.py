@@ -73,7 +73,7 @@ class Incoming:
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """Finish writing."""
+        """Finish writing; before this the last pieces may not be in the file yet."""
         self._stream.close()
 
 
@@ -110,13 +110,12 @@ class Uploads:
             yield
 
     def publish(self, incoming: Incoming, *, name: str, facts: VideoFacts, options: JobOptions) -> Upload:
-        """Keep what arrived as a new upload with a new job id; call it under :meth:`lock`."""
-        incoming.close()
+        """Keep what arrived (and is closed) as a new upload with a new job id; call it under :meth:`lock`."""
         video_id = make_video_id(name, incoming.sha256)
         upload = Upload(
             video_id=video_id,
             name=safe_name(name),
-            file=video_id[: -DIGEST_DIGITS - 1] + EXTENSIONS.get(facts.container, ".mpg"),
+            file=video_id[: -DIGEST_DIGITS - 1] + EXTENSIONS[facts.container],
             sha256=incoming.sha256,
             bytes=incoming.bytes,
             uploaded_at=utc_now(),

@@ -30,8 +30,9 @@ async def build_video(context: Context, video_id: str, *, show: tuple[float, flo
             ui.label(_facts(video)).classes("note grow")
             _erase_button(context, video)
         if video.analysed:
-            player = Player(video_id, playable=video.playable, show=show)
-            AskBox(context, lambda item: _open(item, player, video_id)).build()
+            with ui.element("div").classes("columns"):
+                player = Player(video_id, playable=video.playable, show=show)
+                AskBox(context, lambda item: _open(item, player, video_id)).build()
         else:
             _wait(context, video)
 
