@@ -56,7 +56,7 @@ def _library(name: str, oldest: tuple[int, ...]) -> Check:
 def _gpu(_: Settings) -> list[Check]:
     if importlib.util.find_spec("torch") is None:
         return [_check("gpu", True, "torch is not installed", "")]
-    import torch  # noqa: PLC0415 (torch is optional here)
+    import torch
 
     if torch.cuda.is_available():
         return [_check("gpu", True, torch.cuda.get_device_name(0), "")]
@@ -66,7 +66,7 @@ def _gpu(_: Settings) -> list[Check]:
 def _codecs(_: Settings) -> list[Check]:
     if importlib.util.find_spec("av") is None:
         return [_check("codecs", True, "av is not installed", "")]
-    import av  # noqa: PLC0415 (av is optional here)
+    import av
 
     missing = sorted({"h264", "hevc", "vp9", "mjpeg"} - set(av.codecs_available))
     return [_check("codecs", not missing, f"missing {missing}" if missing else "all there", "install PyAV's own wheel")]
@@ -83,12 +83,14 @@ def _language_model(settings: Settings) -> list[Check]:
     base_url = settings.reason.endpoint.base_url
     if not base_url:
         return [_check("language model", True, "none configured: questions are planned by rules", "")]
-    import httpx  # noqa: PLC0415 (httpx is optional here)
+    import httpx
 
     try:
         status = httpx.get(f"{base_url.rstrip('/')}/models", timeout=5.0).status_code
     except httpx.HTTPError as error:
         return [
-            _check("language model", False, f"{base_url}: {error}", "start the endpoint or set reason.endpoint.base_url")
+            _check(
+                "language model", False, f"{base_url}: {error}", "start the endpoint or set reason.endpoint.base_url"
+            )
         ]
     return [_check("language model", status < 500, f"{base_url}: HTTP {status}", "look at the endpoint's log")]

@@ -14,6 +14,7 @@
     │   ├── CheckpointError                      a checkpoint is unreadable or of another model
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
     │   └── LineageError                         a link between an artifact and its inputs is broken
+    ├── TrainingDiverged                exit 1   the training loss stopped being a number
     └── ServiceError                    exit 4   a service we depend on is unreachable
         ├── LLMUnreachable                       the language model endpoint
         └── TrackingUnreachable                  the experiment tracking server
@@ -138,6 +139,12 @@ class LineageError(InputDataError):
     """A link between an artifact and its inputs is broken."""
 
     code = "LINEAGE"
+
+
+class TrainingDiverged(VisionLLMError):
+    """The training loss is not a finite number any more."""
+
+    code = "TRAINING-DIVERGED"
 
 
 class ServiceError(VisionLLMError):

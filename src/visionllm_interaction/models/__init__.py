@@ -1,6 +1,6 @@
 """Faster R-CNN builders, checkpoints and the runtime that detects with them.
 
-Names are loaded when first used (PEP 562): settings import ``models.config``, and must not pay for torch.
+Names load on first use, so that reading the configuration does not import torch.
 """
 
 from __future__ import annotations
@@ -15,18 +15,6 @@ if TYPE_CHECKING:
     from visionllm_interaction.models.detector import Detector
     from visionllm_interaction.models.torch_runtime import TorchDetector, load_detector
 
-_HOMES: dict[str, str] = {
-    "CheckpointInfo": "checkpoints",
-    "Detector": "detector",
-    "ModelConfig": "config",
-    "TorchDetector": "torch_runtime",
-    "build_model": "build",
-    "build_pretrained": "build",
-    "load_checkpoint": "checkpoints",
-    "load_detector": "torch_runtime",
-    "save_checkpoint": "checkpoints",
-}
-
 __all__ = [
     "CheckpointInfo",
     "Detector",
@@ -39,8 +27,20 @@ __all__ = [
     "save_checkpoint",
 ]
 
+_HOME = {
+    "CheckpointInfo": "checkpoints",
+    "Detector": "detector",
+    "ModelConfig": "config",
+    "TorchDetector": "torch_runtime",
+    "build_model": "build",
+    "build_pretrained": "build",
+    "load_checkpoint": "checkpoints",
+    "load_detector": "torch_runtime",
+    "save_checkpoint": "checkpoints",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

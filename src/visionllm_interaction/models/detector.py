@@ -1,0 +1,33 @@
+"""What every detector offers, whatever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detections import Detections
+
+
+class Detector(Protocol):
+    """Finds objects in pictures.
+
+    Attributes:
+        categories: what it can find; labels in its detections index these.
+        digest: sha256 of the file it was loaded from.
+        name: architecture, for people.
+    """
+
+    @property
+    def categories(self) -> Categories: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+    def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
+        """Detections per picture; pictures are (H, W, 3) uint8 RGB of any sizes, boxes are xyxy pixels of them."""
+        ...

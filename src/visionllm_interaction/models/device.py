@@ -1,0 +1,68 @@
+"""Which device and number format to compute with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Number = Literal["float32", "bfloat16"]
+DENSE_PARTS: tuple[str, ...] = ("backbone", "rpn.head", "roi_heads.box_head", "roi_heads.box_predictor")
+"""The parts of a Faster R-CNN that are nothing but layers; the rest computes with boxes in pixels."""
+
+
+def choose_device(device: str | None = None) -> torch.device:
+    """The device asked for, else CUDA where there is one, else the CPU."""
+    if device is not None and device != "auto":
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(precision: Precision, device: torch.device) -> Number:
+    """``auto`` is bfloat16 where the hardware multiplies it natively (it is emulated, slowly, elsewhere)."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return "bfloat16" if cpu_has_bfloat16() else "float32"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively (AVX-512 BF16 or AMX)."""
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+
+
+def set_precision(model: nn.Module, device: torch.device, *, train: Number, detect: Number) -> None:
+    """Compute the layers of a Faster R-CNN in these formats while training and while detecting; call it once.
+
+    Only the layers: bfloat16 has 8 significant bits, so a box edge at pixel 1000 would be rounded to a multiple
+    of 4. Autocast around the whole model does exactly that.
+    """
+    for name in DENSE_PARTS:
+        part = model.get_submodule(name)
+        part.forward = _autocast(part, device.type, {True: train, False: detect})
+
+
+def _autocast(part: nn.Module, device_type: str, number: dict[bool, Number]) -> Callable[..., Any]:
+    forward = part.forward
+
+    def run(*inputs: Any) -> Any:
+        if number[part.training] == "float32":
+            return forward(*inputs)
+        with torch.autocast(device_type, dtype=torch.bfloat16):
+            outputs = forward(*inputs)
+        return _to_float32(outputs)
+
+    return run
+
+
+def _to_float32(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return {key: _to_float32(item) for key, item in value.items()}
+    return type(value)(_to_float32(item) for item in value)

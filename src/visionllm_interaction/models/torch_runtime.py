@@ -1,0 +1,94 @@
+"""A :class:`~visionllm_interaction.models.detector.Detector` that runs a checkpoint with torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from visionllm_interaction.artifacts.digests import sha256_file
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.models.checkpoints import CheckpointInfo, load_checkpoint
+from visionllm_interaction.models.detector import Detector
+from visionllm_interaction.models.device import Number, choose_device, choose_precision, set_precision
+
+
+@dataclass(frozen=True, eq=False)
+class TorchDetector:
+    """Runs a torchvision Faster R-CNN eagerly, in inference mode.
+
+    One call is one batch: memory grows with the number of pictures given.
+    """
+
+    model: nn.Module
+    info: CheckpointInfo
+    digest: str
+    device: torch.device
+
+    @property
+    def categories(self) -> Categories:
+        """What it can find, in label order."""
+        return self.info.categories
+
+    @property
+    def name(self) -> str:
+        """The architecture."""
+        return self.info.model.architecture
+
+    def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
+        """See :class:`~visionllm_interaction.models.detector.Detector`."""
+        if not images_rgb:
+            return []
+        tensors = [image_to_tensor(image).to(self.device, non_blocking=True) for image in images_rgb]
+        with torch.inference_mode():
+            outputs = self.model([tensor.float().div_(255) for tensor in tensors])
+        return [to_detections(output, min_confidence=min_confidence) for output in outputs]
+
+
+def image_to_tensor(image_rgb: NDArray[np.uint8]) -> Tensor:
+    """(H, W, 3) uint8 → (3, H, W) uint8 tensor.
+
+    Raises:
+        ValueError: on another shape or type.
+    """
+    if image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.dtype != np.uint8:
+        raise ValueError(f"expected (H, W, 3) uint8, found {image_rgb.shape} {image_rgb.dtype}")
+    # torch refuses to wrap read-only memory without a warning; such arrays are copied
+    array = image_rgb if image_rgb.flags.writeable else image_rgb.copy()
+    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1).contiguous()
+
+
+def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> Detections:
+    """torchvision's output for one picture → :class:`Detections` of at least ``min_confidence``."""
+    scores = output["scores"].float().cpu().numpy()
+    keep = scores >= min_confidence
+    boxes = output["boxes"].float().cpu().numpy()[keep]
+    return Detections(boxes, scores[keep], output["labels"].cpu().numpy()[keep])
+
+
+def load_detector(path: Path, *, device: str | None = None) -> Detector:
+    """Load a checkpoint for detection, on ``device`` or the best there is.
+
+    Raises:
+        CheckpointError: if the checkpoint is missing, truncated, unsafe or not ours.
+    """
+    where = choose_device(device)
+    model, info = load_checkpoint(path)
+    prepare_for_detection(model, where)
+    return TorchDetector(model, info, sha256_file(path), where)
+
+
+def prepare_for_detection(model: nn.Module, device: torch.device, *, train: Number = "float32") -> None:
+    """Move to ``device``, channels-last; detect in bfloat16 on CUDA and in float32 on the CPU.
+
+    Training validates through here too, so that the figures it reports are those of the detector one loads.
+    """
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    detect = choose_precision("auto", device) if device.type == "cuda" else "float32"
+    set_precision(model, device, train=train, detect=detect)

@@ -1,0 +1,146 @@
+"""Settings of the training loop, the experiment tracking and the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from visionllm_interaction.settings import Section
+
+
+class TrainConfig(Section):
+    """Section ``train``."""
+
+    epochs: int = Field(default=12, ge=1)
+    """Passes over the training pictures."""
+    batch_size: int = Field(default=8, ge=1)
+    """Pictures per step."""
+    lr: float = Field(default=2e-4, gt=0)
+    """Highest learning rate of the schedule."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """``adamw`` needs little tuning; ``sgd`` (momentum 0.9, lr about 0.0025 × batch size) is torchvision's recipe."""
+    weight_decay: float = Field(default=1e-4, ge=0)
+    """Pull of the weights towards zero; never applied to normalisation layers and biases."""
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    """``one_cycle``: up to lr, then down to almost 0, momentum the other way; ``cosine``: a linear warm-up, then a half
+    cosine; ``constant``: the warm-up only."""
+    warmup_share: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of all steps in which the learning rate rises."""
+    clip_norm: float = Field(default=10.0, ge=0)
+    """Gradients are scaled down to this norm; 0: not at all."""
+    ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Decay per step of the running average of the weights that is evaluated and kept; 0: the weights themselves."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of initial weights, order of pictures, augmentation and sampling; same seed, same machine → same weights."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """``auto``: bfloat16 products where the hardware has them natively (CUDA, AVX-512 BF16, AMX), else float32."""
+    device: str = "auto"
+    """``auto``: CUDA where there is one, else ``cpu``."""
+    workers: int = Field(default=2, ge=0)
+    """Processes that decode pictures; 0: in the training process, best when cache_images is on."""
+    cache_images: bool = False
+    """Keep decoded pictures in memory after the first pass (0.9 MB for 640×480), per worker."""
+    hflip: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Probability of mirroring a picture."""
+    zoom: tuple[float, float] = (0.8, 1.25)
+    """Range of the scale jitter: below 1 the picture shrinks onto a grey canvas, above 1 a part fills the frame."""
+    photometric: float = Field(default=0.2, ge=0.0, le=0.9)
+    """Strength of random brightness, contrast and saturation."""
+    validate_every_epochs: int = Field(default=1, ge=1)
+    """Evaluate after each n-th epoch (and after the last)."""
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many steps (for a quick look)."""
+    max_train_images: int | None = Field(default=None, ge=1)
+    """Train on the first n pictures only (for a quick look)."""
+    max_val_images: int | None = Field(default=None, ge=1)
+    """Evaluate on the first n pictures only (for a quick look)."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not 0.2 <= self.zoom[0] <= self.zoom[1] <= 5.0:
+            raise ValueError("zoom must be an increasing range within 0.2…5")
+        return self
+
+
+class TrackingConfig(Section):
+    """Section ``tracking``."""
+
+    kind: Literal["none", "local", "mlflow", "dagshub"] = "local"
+    """``local``: MLflow on a SQLite file beside the runs; ``mlflow``: a server; ``dagshub``: its MLflow server."""
+    uri: str | None = None
+    """Address of the MLflow server (kind ``mlflow``)."""
+    repository: str | None = Field(default=None, pattern="^[^/]+/[^/]+$")
+    """``owner/name`` (kind ``dagshub``)."""
+    experiment: str = "visionllm-interaction"
+    """Name under which runs are grouped."""
+    username_env: str = "MLFLOW_TRACKING_USERNAME"
+    """Environment variable that holds the user name; never the name itself."""
+    password_env: str = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (the name of a variable)
+    """Environment variable that holds the password or token."""
+    required: bool = False
+    """Whether training refuses to start when the server is away; otherwise it warns and goes on untracked."""
+    timeout_s: float = Field(default=10.0, gt=0)
+    """How long one request to the server may take."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "mlflow" and not self.uri:
+            raise ValueError("kind mlflow needs uri")
+        if self.kind == "dagshub" and not self.repository:
+            raise ValueError("kind dagshub needs repository (owner/name)")
+        return self
+
+
+class SearchRange(Section):
+    """Where a study looks for one key: a range (``low``, ``high``) or a list (``choices``)."""
+
+    low: float | None = None
+    """Smallest value."""
+    high: float | None = None
+    """Largest value."""
+    log: bool = False
+    """Whether the range is searched on a logarithmic scale."""
+    integer: bool = False
+    """Whether only whole numbers are tried."""
+    choices: tuple[int | float | str | bool, ...] | None = None
+    """Values to choose from, instead of a range."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        ranged = self.low is not None and self.high is not None
+        if ranged == (self.choices is not None):
+            raise ValueError("give either low and high, or choices")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("low must not exceed high")
+        if self.log and self.low is not None and self.low <= 0:
+            raise ValueError("a logarithmic range must start above 0")
+        return self
+
+
+class TuneConfig(Section):
+    """Section ``tune``: an Optuna study that looks for the highest validation AP."""
+
+    trials: int = Field(default=10, ge=1)
+    """Trainings to try, over all calls: a study that was cut short goes on."""
+    space: dict[str, SearchRange] = Field(
+        default={
+            "train.lr": SearchRange(low=5e-5, high=2e-3, log=True),
+            "train.batch_size": SearchRange(choices=(4, 8, 16)),
+        },
+        min_length=1,
+    )
+    """Key of the sections ``train`` and ``model`` → where to look."""
+    name: str = "detector"
+    """Name of the study within its journal."""
+    journal: Path | None = None
+    """Journal file of the study; null: ``study.journal`` in the study's folder."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Epochs of one trial; null: as in section ``train``."""
+    prune: bool = True
+    """Stop a trial early when its AP is below the median of the others at the same epoch."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the sampler."""
+    train_best: bool = False
+    """Train once more with the best values, at full length, and keep the checkpoint."""

@@ -1,0 +1,99 @@
+"""How good is a checkpoint, or a results file? The twelve COCO figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from visionllm_interaction.artifacts.runs import run_of
+from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.errors import AnnotationError, CheckpointError
+from visionllm_interaction.models.detector import Detector
+from visionllm_interaction.models.torch_runtime import load_detector
+from visionllm_interaction.train.annotations import Picture, categories_of, list_pictures, read_coco
+from visionllm_interaction.train.dataset import decode_picture
+from visionllm_interaction.train.metrics import coco_figures, to_results
+
+BATCH = 8
+T = TypeVar("T")
+
+
+def evaluate_files(truth: Path, detections: Path) -> dict[str, Any]:
+    """Figures of a COCO results file against a COCO annotation file.
+
+    Raises:
+        AnnotationError: if one of them cannot be used, or they do not belong together.
+    """
+    try:
+        results = msgspec.json.decode(detections.read_bytes(), type=list[dict[str, Any]])
+    except (OSError, msgspec.DecodeError) as error:
+        raise AnnotationError(
+            "A results file cannot be used.",
+            expected="a JSON list of {image_id, category_id, bbox, score}",
+            found=str(error),
+            where=str(detections),
+        ) from error
+    return coco_figures(read_coco(truth), results)
+
+
+def evaluate_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> dict[str, Any]:
+    """Figures of a checkpoint on the validation split of a training manifest, or on a COCO annotation file.
+
+    ``images`` is the folder of the pictures; by default what the manifest says, or COCO's layout
+    (``…/annotations/instances_<split>.json`` beside ``…/<split>/``).
+
+    Raises:
+        CheckpointError: if the checkpoint is unusable, or has a category the data lacks.
+        ManifestError, AnnotationError, ImageError: if the data is unusable.
+    """
+    detector = load_detector(checkpoint)
+    truth_path, folder = _truth_and_images(data, images)
+    truth = read_coco(truth_path)
+    categories = categories_of(truth)
+    _require_same_names(detector, categories, checkpoint)
+    pictures = list_pictures(truth, folder, categories=categories)
+    return coco_figures(truth, list(_detect_all(detector, pictures, categories)))
+
+
+def _truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
+    if data.suffix.lower() == ".json":
+        split = data.stem.removeprefix("instances_").removesuffix(".cleaned")
+        return data, images or data.parent.parent / split
+    manifest = TrainingManifest.load(data)
+    run = run_of(data) or data.parent.parent
+    return run / manifest.annotations["val"], images or run / manifest.images["val"]
+
+
+def _require_same_names(detector: Detector, categories: Categories, checkpoint: Path) -> None:
+    strange = sorted(set(detector.categories.names) - set(categories.names))
+    if strange:
+        raise CheckpointError(
+            "The checkpoint and the data do not have the same categories.",
+            expected=f"categories among {', '.join(categories.names[:8])}{' …' if len(categories) > 8 else ''}",
+            found=f"{len(strange)} others: {', '.join(strange[:8])}",
+            where=str(checkpoint),
+            fix="evaluate on data of the categories the checkpoint was trained for",
+        )
+
+
+def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: Categories) -> Iterator[dict[str, Any]]:
+    own = detector.categories
+    ids = Categories(tuple(_renumbered(own, categories)))
+    for batch in _batches(pictures, BATCH):
+        arrays = [decode_picture(picture).permute(1, 2, 0).numpy() for picture in batch]
+        for picture, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
+            yield from to_results(picture.image_id, found, categories=ids)
+
+
+def _renumbered(own: Categories, data: Categories) -> Iterator[Any]:
+    """The detector's labels with the data's ``category_id`` s, matched by name."""
+    for category in own:
+        yield type(category)(data.by_name[category.name].category_id, category.name, category.label)
+
+
+def _batches(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,0 +1,199 @@
+"""What happened in each epoch; which one was best; how training resumes after a kill. All as Lightning callbacks."""
+
+# ruff: noqa: ARG002  (Lightning fixes the signatures of its hooks)
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor
+
+from visionllm_interaction.artifacts.publish import write_file
+from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
+from visionllm_interaction.train.metrics import FIGURES
+
+BEST_NAME = "fasterrcnn_best.pt"
+LAST_NAME = "fasterrcnn_last.pt"
+METRICS_NAME = "metrics.csv"
+RESUME_NAME = "resume.ckpt"
+
+Row = dict[str, Any]
+Describe = Callable[[int, Mapping[str, float]], CheckpointInfo]
+"""(epochs completed, figures) → what the checkpoint says about itself."""
+
+
+class History(Callback):
+    """One row per epoch: losses, figures, learning rate, speed; kept in ``metrics.csv`` and in the resume point."""
+
+    def __init__(self, folder: Path, on_epoch: Callable[[Row], None] | None = None) -> None:
+        self._folder = folder
+        self._on_epoch = on_epoch
+        self._rows: dict[int, Row] = {}
+        self._started = 0.0
+        self._images = 0
+        self._train_seconds = 0.0
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows in order of epochs."""
+        return [self._rows[epoch] for epoch in sorted(self._rows)]
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Start the clock; see to it that the last epoch is evaluated whatever the rhythm is."""
+        self._started, self._images = time.monotonic(), 0
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *event: Any) -> None:
+        """Count pictures."""
+        self._images += len(event[1][0])
+
+    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """The training part of the epoch is over; validation is timed apart."""
+        self._train_seconds = time.monotonic() - self._started
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Add the row, rewrite the file and tell who wants to know."""
+        seconds = time.monotonic() - self._started
+        validated = pl_module.figures_epoch == trainer.current_epoch
+        logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k not in FIGURES}
+        figures = {name: pl_module.figures[name] for name in FIGURES} if validated else {}
+        training = self._train_seconds if validated else seconds
+        row: Row = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            **logged,
+            **figures,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(seconds, 2),
+            "images_per_s": round(self._images / max(training, 1e-9), 2),
+        }
+        self._rows[row["epoch"]] = row
+        write_file(self._folder / METRICS_NAME, rows_to_csv(self.rows).encode())
+        if self._on_epoch:
+            self._on_epoch(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the resume point."""
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the resume point."""
+        self._rows = dict(state_dict["rows"])
+
+
+def rows_to_csv(rows: Sequence[Row]) -> str:
+    """A table with one line per row; a key that a row lacks is left empty."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch so far (from 1) and its COCO figures, ``per_category`` included."""
+
+    epoch: int
+    figures: dict[str, Any]
+
+
+class KeepCheckpoints(Callback):
+    """Writes the checkpoint of each evaluated epoch, and that of the epoch with the highest AP so far."""
+
+    def __init__(self, folder: Path, *, describe: Describe) -> None:
+        self._folder = folder
+        self._describe = describe
+        self.best: Best | None = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Keep the weights that were just evaluated."""
+        epoch, figures = trainer.current_epoch + 1, pl_module.figures
+        info = self._describe(epoch, {name: figures[name] for name in FIGURES})
+        state = pl_module.detector.state_dict()
+        if self.best is None or figures["AP"] > self.best.figures["AP"]:
+            self.best = Best(epoch, figures)
+            save_checkpoint(self._folder / BEST_NAME, state, info=info)
+        if epoch == trainer.max_epochs:
+            save_checkpoint(self._folder / LAST_NAME, state, info=info)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the resume point."""
+        return {"best": (self.best.epoch, self.best.figures) if self.best else None}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the resume point."""
+        self.best = Best(*state_dict["best"]) if state_dict["best"] else None
+
+
+class WeightAverage(Callback):
+    """An exponential running average of the weights, swapped in while the model is evaluated.
+
+    The decay rises with the number of steps, so that the random initial weights are soon forgotten.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+        self._average: dict[str, Tensor] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Begin with the weights as they are, unless restored."""
+        state = pl_module.detector.state_dict()
+        self._average = {k: self._average.get(k, v).detach().to(v.device, copy=True) for k, v in state.items()}
+
+    @torch.no_grad()
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *event: Any) -> None:
+        """Move the average towards the weights."""
+        decay = min(self._decay, (1 + trainer.global_step) / (10 + trainer.global_step))
+        for key, value in pl_module.detector.state_dict().items():
+            floats = value.is_floating_point()
+            self._average[key].lerp_(value, 1 - decay) if floats else self._average[key].copy_(value)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Average in."""
+        self._swap(pl_module)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Average out."""
+        self._swap(pl_module)
+
+    @torch.no_grad()
+    def _swap(self, pl_module: Any) -> None:
+        for key, value in pl_module.detector.state_dict().items():
+            kept = value.clone()
+            value.copy_(self._average[key])
+            self._average[key].copy_(kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the resume point."""
+        return {"average": self._average}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the resume point."""
+        self._average = dict(state_dict["average"])
+
+
+class ResumePoint(Callback):
+    """After each epoch: weights, optimiser, schedule and callbacks, so that a killed run goes on from there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Write beside the old one, sync, then replace it: there is always one complete point."""
+        partial = self._folder / f"{RESUME_NAME}.partial"
+        trainer.save_checkpoint(partial)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.replace(self._folder / RESUME_NAME)

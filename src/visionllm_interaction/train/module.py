@@ -1,0 +1,87 @@
+"""The Lightning module: one training step, one validation step, AP at the end of each validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.errors import TrainingDiverged
+from visionllm_interaction.models.build import build_pretrained
+from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.models.device import choose_device, choose_precision
+from visionllm_interaction.models.torch_runtime import prepare_for_detection, to_detections
+from visionllm_interaction.train.config import TrainConfig
+from visionllm_interaction.train.dataset import Batch
+from visionllm_interaction.train.metrics import coco_figures, to_results
+from visionllm_interaction.train.optim import build_optimizer, build_schedule
+
+
+class DetectorModule(lightning.LightningModule):
+    """Trains a Faster R-CNN. ``figures`` holds the COCO figures of the latest validation, after ``figures_epoch``."""
+
+    def __init__(
+        self, model: ModelConfig, train: TrainConfig, *, categories: Categories, truth: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(train.seed)
+        self.detector: nn.Module = build_pretrained(model, categories=categories)
+        device = choose_device(train.device)
+        prepare_for_detection(self.detector, device, train=choose_precision(train.precision, device))
+        self.figures: dict[str, Any] = {}
+        self.figures_epoch = -1
+        self._train_config = train
+        self._categories = categories
+        self._truth = truth
+        self._results: list[dict[str, Any]] = []
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Sum of the four losses of Faster R-CNN."""
+        images, targets = batch
+        if batch_index == 0:
+            # proposals are sampled from torch's generator: seeding it per epoch makes a resumed run the same run
+            torch.manual_seed(hash((self._train_config.seed, self.current_epoch)) % 2**63)
+        losses = self.detector([image.float().div_(255) for image in images], targets)
+        total: Tensor = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total):
+            raise self._diverged(losses, batch)
+        parts = {name.removeprefix("loss_"): value.detach() for name, value in losses.items()}
+        self.log("train_loss", total.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(images))
+        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=len(images))
+        return total
+
+    def _diverged(self, losses: Mapping[str, Tensor], batch: Batch) -> TrainingDiverged:
+        ids = [int(target["image_id"]) for target in batch[1]]
+        return TrainingDiverged(
+            "The training loss is not finite.",
+            expected="a finite loss",
+            found=", ".join(f"{name} {value.item():g}" for name, value in losses.items()),
+            where=f"epoch {self.current_epoch + 1}, step {self.global_step}, image ids {ids}",
+            fix="lower train.lr, set train.clip_norm, or look at these pictures",
+        )
+
+    def validation_step(self, batch: Batch, _batch_index: int) -> None:
+        """Detect, and keep the results for the figures."""
+        images, targets = batch
+        outputs = self.detector([image.float().div_(255) for image in images])
+        for output, target in zip(outputs, targets, strict=True):
+            found = to_detections(output)
+            self._results += to_results(int(target["image_id"]), found, categories=self._categories)
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log the COCO figures."""
+        self.figures = coco_figures(dict(self._truth), self._results)
+        self.figures_epoch = self.current_epoch
+        self._results = []
+        self.log_dict({"AP": self.figures["AP"], "AP50": self.figures["AP50"]}, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser, and a schedule that advances every step."""
+        optimizer = build_optimizer(self.detector, self._train_config)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(optimizer, self._train_config, steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

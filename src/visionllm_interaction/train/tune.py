@@ -1,0 +1,200 @@
+"""An Optuna study: which values of the configuration give the highest validation AP?"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from pydantic import ValidationError
+
+from visionllm_interaction.artifacts.digests import sha256_value
+from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.errors import ConfigError, TrainingDiverged
+from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.settings import Section
+from visionllm_interaction.train import stage
+from visionllm_interaction.train.config import SearchRange, TrackingConfig, TrainConfig, TuneConfig
+from visionllm_interaction.train.datamodule import TrainingData, read_training_data
+from visionllm_interaction.train.fit import fit
+from visionllm_interaction.train.history import Row
+
+JOURNAL_NAME = "study.journal"
+FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+
+
+class _Setup(Section):
+    """The two sections a study may change."""
+
+    model: ModelConfig
+    train: TrainConfig
+
+
+def run_study(
+    *,
+    tune: TuneConfig,
+    model: ModelConfig,
+    train: TrainConfig,
+    tracking: TrackingConfig,
+    training_manifest: Path,
+    out: Path,
+) -> dict[str, Any]:
+    """Try ``tune.trials`` trainings in ``out`` and return the study's result.
+
+    Results are kept in a journal file: a study that was cut short goes on, several processes may share one.
+
+    Returns:
+        ``study, journal, best_value, best_params, trials`` (number, state, value, params, seconds) and, with
+        ``tune.train_best``, ``final``: AP, AP50, checkpoint of a full training with the best values.
+
+    Raises:
+        ConfigError: if a key of the search space is not a setting.
+    """
+    base = _Setup(model=model, train=train)
+    _check_space(tune.space)
+    out.mkdir(parents=True, exist_ok=True)
+    study = _open_study(tune, tune.journal or out / JOURNAL_NAME)
+    _run_trials(study, tune, base, training_manifest, folder=out)
+    result = _study_result(study, tune, journal=tune.journal or out / JOURNAL_NAME)
+    if tune.train_best:
+        best = apply_values(base, result["best_params"])
+        result["final"] = _train_best(best, tracking, training_manifest, out)
+    return result
+
+
+def _open_study(tune: TuneConfig, journal: Path) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            study_name=tune.name,
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=tune.seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=3) if tune.prune else optuna.pruners.NopPruner(),
+            load_if_exists=True,
+        )
+
+
+def _run_trials(study: optuna.Study, tune: TuneConfig, base: _Setup, training_manifest: Path, *, folder: Path) -> None:
+    epochs = {"train.epochs": tune.epochs} if tune.epochs else {}
+    data = read_training_data(training_manifest, base.train)
+
+    def objective(trial: optuna.Trial) -> float:
+        values = {key: _suggest(trial, key, where) for key, where in tune.space.items()}
+        return _run_trial(trial, apply_values(base, {**epochs, **values}), data, folder=folder)
+
+    done = len(study.get_trials(deepcopy=False, states=FINISHED))
+    if done < tune.trials:
+        study.optimize(objective, n_trials=tune.trials - done, catch=(TrainingDiverged,))
+
+
+def _run_trial(trial: optuna.Trial, setup: _Setup, data: TrainingData, *, folder: Path) -> float:
+    work = folder / f".trial-{trial.number}-{uuid.uuid4().hex[:8]}"
+    work.mkdir()
+
+    def on_epoch(row: Row) -> None:
+        if "AP" not in row:
+            return
+        trial.report(row["AP"], step=row["epoch"])
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        recipe = sha256_value(setup.model_dump(mode="json"))
+        result = fit(model=setup.model, train=setup.train, data=data, folder=work, recipe=recipe, on_epoch=on_epoch)
+        trial.set_user_attr("AP50", result.best.figures["AP50"])
+        return float(result.best.figures["AP"])
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _suggest(trial: optuna.Trial, key: str, where: SearchRange) -> Any:
+    if where.choices is not None:
+        return trial.suggest_categorical(key, list(where.choices))
+    low, high = float(where.low or 0), float(where.high or 0)
+    if where.integer:
+        return trial.suggest_int(key, int(low), int(high), log=where.log)
+    return trial.suggest_float(key, low, high, log=where.log)
+
+
+def apply_values(base: _Setup, values: Mapping[str, Any]) -> _Setup:
+    """``base`` with dotted keys (``train.lr``) replaced.
+
+    Raises:
+        ConfigError: if a value does not suit its key.
+    """
+    content = base.model_dump()
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        content[section][name] = value
+    try:
+        return _Setup.model_validate(content)
+    except ValidationError as error:
+        problems = tuple(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(
+            "A study tried values that are not allowed.", problems=problems, found="; ".join(problems)
+        ) from None
+
+
+def _check_space(space: Mapping[str, SearchRange]) -> None:
+    known = [f"{section}.{name}" for section, model in _SECTIONS.items() for name in model.model_fields]
+    problems = []
+    for key in space:
+        if key not in known:
+            near = nearest_names(key, known)
+            problems.append(f"tune.space: {key} is no setting" + (f", did you mean {near[0]}?" if near else ""))
+    if problems:
+        raise ConfigError(
+            "The search space names unknown settings.", problems=tuple(problems), found="; ".join(problems)
+        )
+
+
+_SECTIONS: dict[str, type[Section]] = {"model": ModelConfig, "train": TrainConfig}
+
+
+def _study_result(study: optuna.Study, tune: TuneConfig, *, journal: Path) -> dict[str, Any]:
+    trials: Sequence[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False)
+    complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        raise TrainingDiverged(
+            "No trial of the study came to an end.",
+            expected="at least one complete trial",
+            found=f"{len(trials)} trials, none complete",
+            where=str(journal),
+            fix="narrow tune.space, for example to lower learning rates",
+        )
+    return {
+        "study": tune.name,
+        "journal": str(journal),
+        "best_value": study.best_value,
+        "best_params": study.best_params,
+        "trials": [_trial_row(trial) for trial in trials],
+    }
+
+
+def _trial_row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": trial.value,
+        "params": trial.params,
+        "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
+    }
+
+
+def _train_best(setup: _Setup, tracking: TrackingConfig, training_manifest: Path, out: Path) -> dict[str, Any]:
+    stamp = utc_now().replace(":", "").replace("+0000", "Z")
+    target = out / f"best-{stamp}"
+    report = stage.run(
+        model=setup.model, train=setup.train, tracking=tracking, training_manifest=training_manifest, out=target
+    )
+    return {"AP": report.AP, "AP50": report.AP50, "checkpoint": str(target / "fasterrcnn_best.pt")}
