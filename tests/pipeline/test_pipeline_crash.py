@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tiny_run import start_run
+from tiny_run import Nursery
 
 from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.lineage import trace
@@ -21,28 +22,24 @@ from visionllm_interaction.toyroom import make_toyroom
 KILLS = 20
 
 
-def complete(root: Path, artifacts: Path, *overrides: str) -> tuple[dict[str, object], float]:
-    """Run to the end; returns the result and the seconds of work."""
-    process = start_run(root, artifacts, *overrides)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n", process.communicate()[1]
+def complete(nursery: Nursery, *overrides: str) -> tuple[dict[str, Any], float]:
+    """Run to the end; returns the result and the seconds it took."""
     begin = time.monotonic()
-    output, log = process.communicate()
-    assert process.returncode == 0, log
-    return json.loads(output.splitlines()[-1]), time.monotonic() - begin
+    nursery.start(*overrides)
+    status, result = nursery.end()
+    assert status == 0 and result is not None
+    return result, time.monotonic() - begin
 
 
-def kill_after(root: Path, artifacts: Path, delay_s: float, *overrides: str) -> bool:
-    """Start a run and kill its process group after ``delay_s`` of work; whether it was still running."""
-    process = start_run(root, artifacts, *overrides)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+def kill_after(nursery: Nursery, delay_s: float, *overrides: str) -> bool:
+    """Start a run and kill its process after ``delay_s``; whether that ended it."""
+    process = nursery.start(*overrides)
     time.sleep(delay_s)
-    running = process.poll() is None
-    if running:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    return running
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+    status, _ = nursery.end()
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
 
 
 def published(artifacts: Path) -> dict[str, int]:
@@ -74,23 +71,25 @@ def _check_stage(run: Path, path: Path) -> None:
 def test_killed_runs_leave_only_whole_artifacts_and_continue(tmp_path: Path) -> None:
     root, artifacts = tmp_path / "toyroom", tmp_path / "artifacts"
     make_toyroom(root, images=10, videos=0, seed=3)
-    _, seconds = complete(root, artifacts, "data.name=whole")
     moments = random.Random(20)
     stages_at_death = []
-    for kill in range(KILLS):
-        name = f"data.name=kill{kill}"
-        before = published(artifacts)
-        died = kill_after(root, artifacts, moments.uniform(0.0, seconds), name)
-        after = published(artifacts)
-        stages_at_death.append(sum(after.values()) - sum(before.values()))
-        result, _ = complete(root, artifacts, name)
-        stages = result["stages"]
-        assert isinstance(stages, dict) and list(stages) == list(STAGE_MANIFESTS)
-        skipped = [stage["status"] for stage in stages.values()].count("up_to_date")
-        assert skipped == stages_at_death[-1], "what was complete is not built again"
-        assert died or skipped == 4
-        assert len(list_runs(artifacts)) == kill + 2, "the killed run itself was continued"
-        assert not list(artifacts.rglob(".partial-*"))
-    assert trace(Path(str(result["checkpoint"]))).raw.files == 12
+    with Nursery(root, artifacts) as nursery:
+        complete(nursery, "data.name=first")  # the first run in a process is slower than the others
+        _, seconds = complete(nursery, "data.name=second")
+        for kill in range(KILLS):
+            name = f"data.name=kill{kill}"
+            before = published(artifacts)
+            # The cube favours early moments: stages 1-3 together take a small share of the time.
+            died = kill_after(nursery, seconds * moments.random() ** 3, name)
+            stages_at_death.append(sum(published(artifacts).values()) - sum(before.values()))
+            result, _ = complete(nursery, name)
+            assert list(result["stages"]) == list(STAGE_MANIFESTS)
+            skipped = [stage["status"] for stage in result["stages"].values()].count("up_to_date")
+            assert skipped == stages_at_death[-1], "what was complete is not built again"
+            assert died or skipped == 4
+            assert len(list_runs(artifacts)) == kill + 3, "the killed run itself was continued"
+            assert not list(artifacts.rglob(".partial-*"))
+    published(artifacts)
+    assert trace(Path(result["checkpoint"])).raw.files == 12
     print(f"stages complete at the moment of death: {sorted(stages_at_death)} of 4; a whole run takes {seconds:.1f} s")
     assert len(set(stages_at_death)) > 1 and stages_at_death.count(4) < KILLS / 2, "too few kills hit a run at work"
