@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene)?|mins?|hours?|timer?|h)(?!\w)"
+_UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
 
 _NUMBER_WORDS = (
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
-_MORE_WORDS: dict[str, int] = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90}
-_NORWEGIAN: dict[str, int] = {"to": 2, "tre": 3, "fire": 4, "fem": 5, "ti": 10, "femten": 15, "tjue": 20, "tretti": 30}
-_WORD_VALUES = {word: value for value, word in enumerate(_NUMBER_WORDS, start=1)} | _MORE_WORDS | _NORWEGIAN
-_WORD = "|".join(_WORD_VALUES)
-_SPELLED = re.compile(rf"\b({_WORD}) (?={_UNIT}|(?:and|to|og|til) (?:\d+|{_WORD}) {_UNIT})")
+_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90}
+_ENGLISH = {word: value for value, word in enumerate(_NUMBER_WORDS, start=1)} | _TENS
+_NORWEGIAN = {"to": 2, "tre": 3, "fire": 4, "fem": 5, "ti": 10, "femten": 15, "tjue": 20, "tretti": 30}
+
+
+def _spelled(words: Iterable[str], *, link: str, unit: str) -> re.Pattern[str]:
+    """A number word before a unit, or before another number with one: "five" in "between five and ten seconds"."""
+    word = "|".join(words)
+    return re.compile(rf"\b({word}) (?=(?:{unit})|(?:{link}) (?:\d+|{word}) (?:{unit}))")
+
+
+_SPELLED = (
+    (_spelled(_ENGLISH, link="and|to", unit=r"(?:seconds?|minutes?|hours?)\b"), _ENGLISH),
+    # Only before Norwegian units: "up to second 12" says nothing of a 2.
+    (_spelled(_NORWEGIAN, link="og|til", unit=r"(?:sekund|minutt)"), _NORWEGIAN),
+)
 _SINGLE = re.compile(
-    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?(?=(?:minutt?e?|hour)\b)"
+    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?(?=(?:minute|minutt(?:et)?|hour)\b)"
 )
 _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
 
@@ -27,8 +39,13 @@ _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
 def spell_numbers(question: str) -> str:
     """Times in words as digits: "ten seconds" → "10 seconds", "the first minute" → "the first 1 minute"."""
     text = _HALF.sub("30 seconds", question)
-    text = _SPELLED.sub(lambda match: f"{_WORD_VALUES[match[1]]} ", text)
+    for pattern, values in _SPELLED:
+        text = pattern.sub(partial(_as_digits, values), text)
     return _SINGLE.sub(r"\1 1 ", text)
+
+
+def _as_digits(values: Mapping[str, int], match: re.Match[str]) -> str:
+    return f"{values[match[1]]} "
 
 
 def _time(n: int) -> str:
