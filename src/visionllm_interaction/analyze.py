@@ -293,6 +293,8 @@ def _publish(
         relations=relations,
         events=events,
     )
+    for note in record.notes:
+        log.warning("damaged video", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
 
@@ -323,6 +325,7 @@ def _record(
         view=job.view,
         detector=origin,
         roles=dict(job.roles),
+        notes=followed.notes(),
         config=job.config.model_dump(mode="json"),
         versions={"visionllm-interaction": __version__, **{name: metadata.version(name) for name in _PACKAGES}},
         fingerprint=fingerprint,

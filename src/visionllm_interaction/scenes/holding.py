@@ -8,8 +8,8 @@ Boxes cannot show a grip; what they show is an object that is touched and moves.
   beside it or goes away), or when contact ends while the object moves (it was taken or thrown).
 
 Where contact ends because one of the two is no longer seen or the video ends, an object that is off the floor is
-still held. One object has one holder at a time: where stretches of two people overlap, the first holds it until
-the moment between, when the object moves least.
+still held. One object has one holder at a time: where stretches of two people overlap, it changes hands at the pause
+between being brought and being taken.
 
 An object *moves* when both its left and right edges, or both its upper and lower edges, are displaced to the same side:
 something passing in front of it changes one edge only.
@@ -28,8 +28,10 @@ from visionllm_interaction.scenes.config import HoldingConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid
 from visionllm_interaction.scenes.spans import Span, runs
 
-_CHANGE_S = 1.0
-"""The object changes hands within this time before the first person's contact with it ends."""
+_PAUSE_S = 1.0
+"""Longest pause between bringing and taking."""
+_DIP = 0.7
+"""A movement slower than this share of the movements before and after it is a pause between two movements."""
 _OFF_FLOOR = 0.2
 """An object is off the floor if its lower edge is this share of the person's height above the person's."""
 
@@ -59,8 +61,8 @@ def find_holding(contacts: Sequence[Contact], grid: SceneGrid, *, config: Holdin
     return found
 
 
-def moved_px(boxes_xyxy: Floats, *, steps: int) -> Floats:
-    """(n,) pixels by which a box is displaced over ``steps`` frames around each frame; 0 where not known.
+def displacement_px(boxes_xyxy: Floats, *, steps: int) -> Floats:
+    """(n, 2) by how much a box is displaced in x and y over ``steps`` frames around each frame; 0 where not known.
 
     Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none.
     """
@@ -69,16 +71,15 @@ def moved_px(boxes_xyxy: Floats, *, steps: int) -> Floats:
     shift = padded[2 * half :] - padded[: -2 * half]
     low, high = shift[:, :2], shift[:, 2:]
     with np.errstate(invalid="ignore"):
-        same = np.sign(low) == np.sign(high)
-        lesser = np.where(same, np.minimum(np.abs(low), np.abs(high)), 0.0)
-    return np.asarray(np.nan_to_num(np.hypot(lesser[:, 0], lesser[:, 1])))
+        lesser = np.where(np.abs(low) < np.abs(high), low, high)
+        return np.asarray(np.nan_to_num(np.where(np.sign(low) == np.sign(high), lesser, 0.0)))
 
 
 def _hold(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> _Hold | None:
     first, after = _positions(contact.span, grid)
     height = _height(contact.person, first, after)
-    moved = _moved(contact.object, grid, config)[first - contact.object.first : after - contact.object.first]
-    episodes = runs(moved >= config.min_move * height)
+    moved = np.hypot(*_displacement(contact.object, first, after, grid=grid, config=config).T)
+    episodes = _episodes(moved, config.min_move * height)
     if not episodes:
         return None
     begin, end = first + episodes[0][0], first + episodes[-1][1]
@@ -87,8 +88,14 @@ def _hold(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> _Hold | N
     return _Hold(contact, Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1])))
 
 
-def _moved(track: TrackGrid, grid: SceneGrid, config: HoldingConfig) -> Floats:
-    return moved_px(track.boxes_xyxy, steps=grid.samples(config.window_s))
+def _displacement(track: TrackGrid, first: int, after: int, *, grid: SceneGrid, config: HoldingConfig) -> Floats:
+    whole = displacement_px(track.boxes_xyxy, steps=grid.samples(config.window_s))
+    return whole[first - track.first : after - track.first]
+
+
+def _episodes(moved: Floats, limit: float) -> list[tuple[int, int]]:
+    """Movements ``[first, after)``: at least ``limit`` somewhere, at least half of it throughout."""
+    return [(first, after) for first, after in runs(moved >= limit / 2) if (moved[first:after] >= limit).any()]
 
 
 def _positions(span: Span, grid: SceneGrid) -> tuple[int, int]:
@@ -132,14 +139,31 @@ def _one_holder(holds: Iterable[_Hold], grid: SceneGrid, config: HoldingConfig) 
 
 
 def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingConfig) -> float:
-    """The moment late in the overlap of two people's stretches at which the object moves least."""
-    thing = one.contact.object
-    begin_s = max(other.span.begin_s, one.span.end_s - _CHANGE_S)
-    first, after = _positions(Span(begin_s, one.span.end_s), grid)
-    moved = _moved(thing, grid, config)[first - thing.first : after - thing.first]
-    if not len(moved):
-        return one.span.end_s
-    return float(grid.begins_s[first + int(np.argmin(moved))])
+    """When the object goes from one to the other, within the overlap of their stretches.
+
+    It leaves the first person's frame of reference: it is brought to a meeting point, slows down there, and is taken
+    on. Walking up with it does not count, for then it moves *with* the first person.
+    """
+    thing, giver, span = one.contact.object, one.contact.person, Span(other.span.begin_s, one.span.end_s)
+    first, after = _positions(span, grid)
+    shifts = [_displacement(track, first, after, grid=grid, config=config) for track in (thing, giver)]
+    moved = np.hypot(*(shifts[0] - shifts[1]).T)
+    episodes = _episodes(moved, config.min_move * _height(giver, first, after))
+    if not episodes:
+        return span.end_s
+    begin, end = episodes[0]
+    dip = _slow_moment(moved[begin:end])
+    brought = len(episodes) > 1 and episodes[1][0] - end <= grid.samples(_PAUSE_S)
+    return float(grid.begins_s[first + (begin + dip if dip or not brought else end)])
+
+
+def _slow_moment(moved: Floats) -> int:
+    """Position of the deepest dip between two peaks; 0 where there is no clear one."""
+    before = np.maximum.accumulate(moved)
+    beyond = np.maximum.accumulate(moved[::-1])[::-1]
+    peaks = np.minimum(before, beyond)
+    depth = np.where(moved <= _DIP * peaks, peaks - moved, 0.0)
+    return int(np.argmax(depth)) if depth.any() else 0
 
 
 def _merged(holds: list[_Hold], config: HoldingConfig) -> list[_Hold]:

@@ -38,7 +38,8 @@ class DetectorRecord(BaseModel):
 class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
-    ``fingerprint`` is the digest of everything the result follows from: source, detections, roles, settings, code.
+    ``notes`` say what was wrong with the file. ``fingerprint`` is the digest of everything the result follows from:
+    source, detections, roles, settings, code.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class VideoRecord(BaseModel):
     view: Literal["room", "ego"]
     detector: DetectorRecord
     roles: dict[str, str]
+    notes: tuple[str, ...] = ()
     config: dict[str, Any]
     versions: dict[str, str]
     fingerprint: str

@@ -31,8 +31,8 @@ class DetectConfig(Section):
     """Frames per call."""
     min_confidence: float = Field(default=0.2, ge=0.0, le=1.0)
     """Detections below this are not kept; the tracker holds on with those below `track.high_confidence`."""
-    truth_min_visible: float = Field(default=0.2, ge=0.0, le=1.0)
-    """With `--detections truth`: objects of which less than this share is visible are not seen."""
+    truth_min_visible: float = Field(default=0.0, ge=0.0, le=1.0)
+    """With `--detections truth`: objects of which less than this share is visible are not seen; 0 = all listed."""
 
 
 class TrackConfig(Section):

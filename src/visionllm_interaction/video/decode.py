@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +156,49 @@ def _decode(path: Path, config: DecodeConfig) -> Iterator[tuple[Any, float | Non
         # The decoder itself refuses larger pictures, also those that come in the middle of a stream.
         stream.codec_context.options = {"max_pixels": str(int(config.max_megapixels * 1e6))}
         start_s = (container.start_time or 0) / _TIME_UNIT
+        losses = _Losses()
         for packet in _packets(container, stream):
+            losses.expect(packet.pts)
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError) as error:
-                time_s = float(packet.pts * packet.time_base) - start_s if packet.pts is not None else None
-                yield None, time_s, f"damaged: {error.strerror if isinstance(error, av.FFmpegError) else error}"
+                losses.blame(error)
                 continue
             for frame in frames:
+                for pts, reason in losses.before(frame.pts):
+                    yield None, float(pts * stream.time_base) - start_s, reason
                 time_s = None if frame.time is None else frame.time - start_s
                 yield frame, time_s, "damaged: marked corrupt by the decoder" if frame.is_corrupt else OK
+        for pts, reason in losses.before(None):
+            yield None, float(pts * stream.time_base) - start_s, reason
+
+
+class _Losses:
+    """Which frames are missing: a decoder works ahead, so its error does not say to which frame it belongs.
+
+    A packet without a frame is a loss only after an error: some codecs have packets that show nothing.
+    """
+
+    def __init__(self) -> None:
+        self._expected: list[int] = []
+        self._reasons: deque[str] = deque()
+
+    def expect(self, pts: int | None) -> None:
+        """A packet with this time stamp was given to the decoder."""
+        if pts is not None:
+            heappush(self._expected, pts)
+
+    def blame(self, error: Exception) -> None:
+        """The decoder reported ``error``."""
+        text = error.strerror if isinstance(error, av.FFmpegError) and error.strerror else str(error)
+        self._reasons.append(f"damaged: {text}")
+
+    def before(self, pts: int | None) -> Iterator[tuple[int, str]]:
+        """Time stamp and reason of each frame lost before the one at ``pts`` (``None``: before the end)."""
+        while self._expected and (pts is None or self._expected[0] <= pts):
+            expected = heappop(self._expected)
+            if expected != pts and self._reasons:
+                yield expected, self._reasons.popleft()
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:

@@ -57,7 +57,7 @@ def load_detections(path: Path, frames: FrameTable) -> tuple[DetectionTable, tup
                 int(d["frame_index"]),
                 names[int(d["category_id"])],
                 float(d["score"]),
-                tuple(xywh_to_xyxy(np.array(d["bbox"], dtype=np.float64)).tolist()),
+                tuple(xywh_to_xyxy(np.array(d["bbox"], dtype=np.float64).reshape(4)).tolist()),
                 UNTRACKED,
             )
             for d in content["detections"]

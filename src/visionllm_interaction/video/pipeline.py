@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.core.frames import Frame, FrameTable
+from visionllm_interaction.core.frames import NOT_SAMPLED, OK, Frame, FrameTable
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import VideoConfig
@@ -19,6 +19,9 @@ from visionllm_interaction.video.track import track
 
 if TYPE_CHECKING:
     from visionllm_interaction.models.detector import Detector
+
+_MISSING_S = 0.5
+_MISSING_SHARE = 0.02
 
 Progress = Callable[[int, int | None], None]
 """Called with frames read and frames expected (``None`` if the file does not say)."""
@@ -32,6 +35,17 @@ class TrackedVideo:
     frames: FrameTable
     detections: DetectionTable
     categories: tuple[str, ...]
+
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the file, in words: frames that were not read, a tail that is missing; mostly empty."""
+        found = []
+        bad = [note for note in self.frames.quality if note not in (OK, NOT_SAMPLED)]
+        if bad:
+            found.append(f"{len(bad)} of {len(self.frames)} frames could not be used, the first one: {bad[0]}")
+        read_s, declared_s = float(self.frames.duration_s.sum()), self.info.declared_duration_s
+        if declared_s is not None and declared_s - read_s > max(_MISSING_S, _MISSING_SHARE * declared_s):
+            found.append(f"the file ends early: its header says {declared_s:.1f} s, frames reach {read_s:.1f} s")
+        return tuple(found)
 
 
 def _ignore(_done: int, _total: int | None) -> None:

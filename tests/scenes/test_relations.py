@@ -1,0 +1,195 @@
+"""Relations and events on motions whose answers follow from arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.symbols import Event, Relation
+from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.scenes.events import find_events
+from visionllm_interaction.scenes.grid import median_filter
+from visionllm_interaction.scenes.relations import find_relations
+from visionllm_interaction.scenes.spans import Span, clean_spans, hysteresis
+from visionllm_interaction.video.track import summarise_tracks
+
+SIZE = (640, 480)
+HEIGHT = 200.0
+Boxes = NDArray[np.float64]
+
+
+def frames_at(fps: float, seconds: float) -> FrameTable:
+    n = round(fps * seconds)
+    return FrameTable.from_times(np.arange(n), np.arange(n) / fps, processed=np.ones(n, bool))
+
+
+def box(x: NDArray[np.float64] | float, y: NDArray[np.float64] | float, w: float, h: float, n: int) -> Boxes:
+    """(n, 4) boxes with the upper left corner at x, y."""
+    x, y = np.broadcast_to(x, n), np.broadcast_to(y, n)
+    return np.stack([x, y, x + w, y + h], axis=1)
+
+
+def scene(frames: FrameTable, things: dict[int, tuple[str, Boxes]]) -> tuple[list[Relation], list[Event]]:
+    """Relations and events of things by track id; NaN boxes are not seen."""
+    rows = [
+        (index, track_id, category, boxes[index])
+        for track_id, (category, boxes) in things.items()
+        for index in range(len(frames))
+        if np.isfinite(boxes[index]).all()
+    ]
+    rows.sort(key=lambda r: (r[0], r[1]))
+    index = np.array([r[0] for r in rows])
+    table = DetectionTable(
+        index,
+        frames.timestamp_s[index],
+        np.array([r[2] for r in rows], dtype=object),
+        np.full(len(rows), 0.8, np.float32),
+        np.array([r[3] for r in rows], np.float32),
+        np.array([r[1] for r in rows]),
+    )
+    tracks = summarise_tracks(table, frames, roles={})
+    relations = find_relations(table, frames, tracks)
+    return relations, find_events(table, frames, tracks, relations=relations, size_px=SIZE)
+
+
+def of(relations: list[Relation], predicate: str) -> list[tuple[int, int, float, float]]:
+    return [(r.subject_track_id, r.object_track_id, r.begin_s, r.end_s) for r in relations if r.predicate == predicate]
+
+
+@pytest.mark.parametrize("fps", [10.0, 25.0, 30.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_near_and_contact_are_the_same_at_any_rate_size_and_side(fps: float, mirrored: bool, scale: float) -> None:
+    frames = frames_at(fps, 10)
+    t, n = frames.timestamp_s, len(frames)
+    # The gap to the ball is 100 - 20 t: near from 2.5 s (50 px), in contact from 4.8 s (4 px) on.
+    child, ball = box(20 * t, 100, 60, HEIGHT, n), box(160, 250, 30, 30, n)
+    if mirrored:
+        for boxes in (child, ball):
+            boxes[:, [0, 2]] = SIZE[0] - boxes[:, [2, 0]]
+    relations, _ = scene(frames, {1: ("child", child * scale), 2: ("ball", ball * scale)})
+    [(subject, other, near, end)] = of(relations, "near")
+    assert (subject, other, end) == (1, 2, 10.0)
+    assert near == pytest.approx(2.5, abs=1 / fps + 1e-6)
+    [(_, _, touch, _)] = of(relations, "in_contact")
+    assert touch == pytest.approx(4.8, abs=1 / fps + 1e-6)
+
+
+def test_the_lower_id_of_two_people_is_the_subject_and_things_have_no_relations() -> None:
+    frames = frames_at(25, 2)
+    n = len(frames)
+    things = {
+        5: ("child", box(100, 100, 60, HEIGHT, n)),
+        3: ("caregiver", box(150, 100, 60, HEIGHT, n)),
+        1: ("cup", box(400, 300, 20, 20, n)),
+        2: ("ball", box(425, 300, 20, 20, n)),
+    }
+    relations, _ = scene(frames, things)
+    assert of(relations, "near") == [(3, 5, 0.0, 2.0)] == of(relations, "in_contact")
+    assert [r.confidence for r in relations] == pytest.approx([0.8] * len(relations))
+
+
+def test_shaking_at_the_limit_is_one_bout() -> None:
+    frames = frames_at(25, 4)
+    n = len(frames)
+    shake = np.random.default_rng(1).normal(0, 1.0, n)
+    relations, _ = scene(
+        frames, {1: ("child", box(0, 100, 60, HEIGHT, n)), 2: ("cup", box(109 + shake, 250, 20, 20, n))}
+    )
+    assert len(of(relations, "near")) == 1
+
+
+def carried(frames: FrameTable) -> dict[int, tuple[str, Boxes]]:
+    """At 2 s the child lifts the cup for 0.5 s, stands until 3.5 s, carries it to the right until 5.5 s, lowers it
+    until 6 s, stands beside it until 7 s and walks on."""
+    t, n = frames.timestamp_s, len(frames)
+    knots = [0, 3.5, 5.5, 7, 9, 10]
+    x = np.interp(t, knots, [100, 100, 300, 300, 500, 500])
+    cup_x = np.interp(t, [0, 3.5, 5.5, 10], [150, 150, 350, 350])
+    cup_y = np.interp(t, [0, 2, 2.5, 5.5, 6, 10], [280, 280, 180, 180, 280, 280])
+    return {1: ("child", box(x, 100, 60, HEIGHT, n)), 2: ("cup", box(cup_x, cup_y, 20, 20, n))}
+
+
+@pytest.mark.parametrize("fps", [10.0, 25.0, 30.0])
+def test_holding_is_from_lifting_to_putting_down(fps: float) -> None:
+    relations, events = scene(frames_at(fps, 10), carried(frames_at(fps, 10)))
+    [(subject, thing, begin, end)] = of(relations, "holding")
+    assert (subject, thing) == (1, 2)
+    assert (begin, end) == (pytest.approx(2.0, abs=0.2), pytest.approx(6.0, abs=0.2))
+    assert [(e.kind, e.track_ids) for e in events] == [("picks_up", (1, 2)), ("puts_down", (1, 2))]
+    assert [e.begin_s for e in events] == [begin, end]
+
+
+def test_standing_beside_or_passing_in_front_is_not_holding() -> None:
+    frames = frames_at(25, 6)
+    t, n = frames.timestamp_s, len(frames)
+    cup = box(300, 280, 20, 20, n)
+    walker = box(50 + 80 * t, 100, 60, HEIGHT, n)
+    covered = (walker[:, 0] < 320) & (walker[:, 2] > 300)
+    cup[covered, 0] = np.minimum(np.maximum(cup[covered, 0], walker[covered, 2]), 318)
+    relations, events = scene(frames, {1: ("child", walker), 2: ("cup", cup)})
+    assert len(of(relations, "in_contact")) == 1
+    assert of(relations, "holding") == [] == events
+
+
+def test_a_thing_given_changes_hands_once() -> None:
+    frames = frames_at(25, 10)
+    t, n = frames.timestamp_s, len(frames)
+    # Lifted at 1 s, brought 40 px towards the other from 4 to 5 s, taken 50 px further until 5.6 s; then A walks off.
+    thing_x = np.interp(t, [0, 4, 4.9, 5.0, 5.6, 10], [150, 150, 188, 190, 235, 235])
+    thing_y = np.interp(t, [0, 1, 1.5, 10], [280, 280, 200, 200])
+    hand_a = np.interp(t, [0, 4, 5, 5.3, 10], [160, 160, 195, 160, 160])
+    hand_b = np.interp(t, [0, 4.2, 4.9, 5.6, 10], [260, 260, 200, 240, 240])
+    away = np.interp(t, [0, 6.5, 8, 10], [0, 0, -90, -90])
+    a = np.stack([100 + away, np.full(n, 100.0), hand_a + away, np.full(n, 300.0)], axis=1)
+    b = np.stack([hand_b, np.full(n, 100.0), np.full(n, 320.0), np.full(n, 300.0)], axis=1)
+    relations, events = scene(
+        frames, {1: ("caregiver", a), 2: ("child", b), 3: ("ball", box(thing_x, thing_y, 20, 20, n))}
+    )
+    first, second = sorted(of(relations, "holding"), key=lambda h: h[2])
+    assert (first[0], second[0]) == (1, 2)
+    assert first[3] == second[2] == pytest.approx(5.0, abs=0.3)
+    assert [(e.kind, e.track_ids) for e in events] == [("picks_up", (1, 3)), ("hands_over", (1, 2, 3))]
+    assert second[3] == 10.0  # still off the floor when the video ends
+
+
+def test_coming_and_going() -> None:
+    frames = frames_at(25, 10)
+    t, n = frames.timestamp_s, len(frames)
+    left = np.clip(-200 + 100 * t, 0, 250)
+    right = np.clip(left + 80 - np.clip(80 - (-200 + 100 * t + 80), 0, 80), 0, 330)
+    walker = np.stack([left, np.full(n, 100.0), np.maximum(right, left + 1), np.full(n, 300.0)], axis=1)
+    walker[t < 1.4] = np.nan  # in at the left, at 1.4 s
+    walker[t >= 8.0] = np.nan  # out of sight in the middle of the room: hidden, not gone
+    stayer = box(400, 100, 60, HEIGHT, n)
+    leaver = box(np.clip(300 + 60 * t, 0, 579), 50, 60, HEIGHT, n)
+    leaver[t >= 6.0] = np.nan
+    _, events = scene(frames, {1: ("child", walker), 2: ("caregiver", stayer), 3: ("caregiver", leaver)})
+    assert [(e.kind, e.track_ids, round(e.begin_s, 2)) for e in events] == [
+        ("enters", (1,), 1.4),
+        ("leaves", (3,), 6.0),
+    ]
+
+
+def test_hysteresis_holds_between_its_limits_and_ends_at_the_unknown() -> None:
+    values = np.array([5, 1, 2, 2, 4, 2, 1, np.nan, 2, 1], dtype=float)
+    assert hysteresis(values, enter=1.0, leave=3.0).tolist() == [
+        *[False, True, True, True, False],
+        *[False, True, False, False, True],
+    ]
+    assert hysteresis(np.zeros(0), enter=1, leave=2).tolist() == []
+
+
+def test_spans_are_joined_then_cleaned() -> None:
+    spans = [Span(0, 1), Span(1.1, 1.2), Span(2, 2.1), Span(2.3, 2.4)]
+    assert clean_spans(spans, merge_gap_s=0.2, min_duration_s=0.2) == [Span(0, 1.2)]
+    assert clean_spans(spans, merge_gap_s=0.21, min_duration_s=0.2) == [Span(0, 1.2), Span(2, 2.4)]
+
+
+def test_the_median_takes_out_a_spike_and_keeps_the_unseen() -> None:
+    values = np.array([[1.0], [1.0], [9.0], [1.0], [np.nan], [2.0]])
+    smooth = median_filter(values, half=1)
+    assert smooth[[0, 1, 2, 3, 5], 0].tolist() == [1, 1, 1, 5, 2]
+    assert np.isnan(smooth[4, 0])

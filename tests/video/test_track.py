@@ -1,0 +1,128 @@
+"""Tracking on closed-form motions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.track import summarise_tracks, track
+
+Path_ = dict[int, tuple[float, float]]
+
+
+def frames_at(fps: float, seconds: float) -> FrameTable:
+    n = round(fps * seconds)
+    return FrameTable.from_times(np.arange(n), np.arange(n) / fps, processed=np.ones(n, bool))
+
+
+def table(
+    frames: FrameTable, things: list[tuple[str, NDArray[np.float64], float]], *, size: float = 40
+) -> DetectionTable:
+    """Things as (category, centre x per frame with NaN where not seen, y); boxes are ``size`` squares."""
+    rows = [
+        (index, category, x[index], y)
+        for category, x, y in things
+        for index in range(len(frames))
+        if np.isfinite(x[index])
+    ]
+    rows.sort(key=lambda r: r[0])
+    x, y = np.array([r[2] for r in rows]), np.array([r[3] for r in rows])
+    half = size / 2
+    index = np.array([r[0] for r in rows])
+    return DetectionTable(
+        index,
+        frames.timestamp_s[index],
+        np.array([r[1] for r in rows], dtype=object),
+        np.full(len(rows), 0.9, np.float32),
+        np.stack([x - half, y - half, x + half, y + half], axis=1).astype(np.float32),
+        np.full(len(rows), UNTRACKED),
+    )
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 25.0, 30.0])
+def test_two_things_that_cross_keep_their_tracks_at_any_rate(fps: float) -> None:
+    frames = frames_at(fps, 6)
+    t = frames.timestamp_s
+    found = track(table(frames, [("child", 50 + 80 * t, 100), ("caregiver", 530 - 80 * t, 100)]), frames)
+    tracks = summarise_tracks(found, frames, roles={"child": "child"})
+    assert [(k.category, k.role, k.n_detections) for k in tracks] in (
+        [("child", "child", len(frames)), ("caregiver", None, len(frames))],
+        [("caregiver", None, len(frames)), ("child", "child", len(frames))],
+    )
+    assert {(k.begin_s, round(k.end_s, 6)) for k in tracks} == {(0.0, 6.0)}
+
+
+def test_the_first_sighting_belongs_to_the_track() -> None:
+    frames = frames_at(25, 2)
+    x = np.where(frames.timestamp_s >= 0.5, 100.0, np.nan)
+    [only] = summarise_tracks(track(table(frames, [("ball", x, 50)]), frames), frames, roles={})
+    assert (only.begin_s, only.end_s) == (pytest.approx(0.52), pytest.approx(2.0))
+
+
+def test_short_gaps_are_filled_and_marked_long_ones_are_not() -> None:
+    frames = frames_at(25, 4)
+    t = frames.timestamp_s
+    x = 100 + 20 * t
+    x[(t > 1.0) & (t < 1.3)] = np.nan
+    x[(t > 2.0) & (t < 3.0)] = np.nan
+    found = track(table(frames, [("ball", x, 50)]), frames)
+    assert set(found.track_id.tolist()) == {1}
+    filled = found.select(found.interpolated)
+    assert filled.timestamp_s.tolist() == pytest.approx(np.arange(26, 33) / 25)
+    assert filled.boxes_xyxy[:, 0].tolist() == pytest.approx((80 + 20 * filled.timestamp_s).tolist(), abs=1e-3)
+
+
+def test_someone_hidden_for_a_while_is_the_same_track_afterwards() -> None:
+    frames = frames_at(25, 10)
+    t = frames.timestamp_s
+    x = np.where(t < 4, 100 + 20 * t, np.where(t < 7, np.nan, 200 + 20 * (t - 7)))
+    found = track(table(frames, [("child", x, 100)], size=80), frames)
+    assert set(found.track_id.tolist()) == {1}
+    far = np.where(t < 4, 100.0, np.where(t < 7, np.nan, 600.0))
+    assert set(track(table(frames, [("child", far, 100)], size=80), frames).track_id.tolist()) == {1, 2}
+    off = track(table(frames, [("child", x, 100)], size=80), frames, config=TrackConfig(rejoin_s=0.0))
+    assert set(off.track_id.tolist()) == {1, 2}
+
+
+def test_flicker_is_no_track_and_stays_in_the_table() -> None:
+    frames = frames_at(25, 4)
+    rng = np.random.default_rng(3)
+    steady, flicker = np.full(len(frames), 100.0), np.full(len(frames), np.nan)
+    flicker[10:13] = 400.0
+    scattered = np.where(rng.random(len(frames)) < 0.08, rng.uniform(300, 600, len(frames)), np.nan)
+    rows = table(frames, [("ball", steady, 50), ("ball", flicker, 200), ("ball", scattered, 350)])
+    found = track(rows, frames)
+    assert len(summarise_tracks(found, frames, roles={})) == 1
+    assert (~found.interpolated).sum() == len(rows)
+    assert (found.track_id == UNTRACKED).sum() == len(rows) - len(frames)
+
+
+def test_categories_never_share_a_track() -> None:
+    frames = frames_at(25, 4)
+    t = frames.timestamp_s
+    cup, ball = np.where(t < 2, 100.0, np.nan), np.where(t >= 2, 100.0, np.nan)
+    found = track(table(frames, [("cup", cup, 50), ("ball", ball, 50)]), frames)
+    assert {(c, i) for c, i in zip(found.category.tolist(), found.track_id.tolist(), strict=True)} == {
+        ("cup", 1),
+        ("ball", 2),
+    }
+
+
+def test_sampled_frames_track_like_all_frames() -> None:
+    frames = frames_at(25, 6)
+    chosen = np.arange(len(frames)) % 5 == 0
+    quality = tuple("ok" if c else "not sampled" for c in chosen)
+    sampled = FrameTable.from_times(frames.frame_index, frames.timestamp_s, processed=chosen, quality=quality)
+    rows = table(frames, [("child", 50 + 60 * frames.timestamp_s, 100)])
+    found = track(rows.select(np.isin(rows.frame_index, np.flatnonzero(chosen))), sampled)
+    [only] = summarise_tracks(found, sampled, roles={})
+    assert (only.begin_s, only.end_s, only.n_detections) == (0.0, pytest.approx(6.0), 30)
+
+
+def test_no_detections_no_tracks() -> None:
+    frames = frames_at(25, 1)
+    assert len(track(DetectionTable.empty(), frames)) == 0
