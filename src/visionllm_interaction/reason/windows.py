@@ -31,7 +31,8 @@ _SPELLED = (
     (_spelled(_NORWEGIAN, link="og|til", unit=r"(?:sekund|minutt)"), _NORWEGIAN),
 )
 _SINGLE = re.compile(
-    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?(?=(?:minute|minutt(?:et)?|hour)\b)"
+    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?"
+    r"(?=(?:minute|minutt(?:et)?|hour)\b)"
 )
 _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
 
