@@ -31,7 +31,7 @@ LOOK_AROUND = """
 import os, pathlib, torch
 folders = ('/', '/opt/venv', '/etc', '/usr/local/bin', '/data', '/tmp')
 caches = ('/var/lib/apt/lists', '/var/cache/apt/archives', '/data')
-left = [path for cache in caches for path in pathlib.Path(cache).glob('*') if path.is_file()]
+left = [path for cache in caches for path in pathlib.Path(cache).glob('*') if path.is_file() and path.stat().st_size]
 print(os.getuid(), [f for f in folders if os.access(f, os.W_OK)], left, torch.version.cuda is not None)
 """
 CHECKPOINT = "model_trainer/fasterrcnn_best.pt"
@@ -98,7 +98,7 @@ class Trained:
 def trained(images: dict[str, str], volume: str, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """ToyRoom and stages 1-4 inside `train`."""
     made = call(images["train"], volume, "toyroom", "/data/toyroom", "--images", "24", "--videos", "0", "--seed", "5")
-    assert made["images"] == {"train": 19, "val": 5}
+    assert sum(made["images"].values()) == 24
     result = call(images["train"], volume, "run", "-o", f"data.root={made['root']}", *tiny_training(epochs=1))
     copy = tmp_path_factory.mktemp("from-container")
     _copy_out(images["train"], volume, "artifacts", copy)
@@ -194,7 +194,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(container: str, url: str, *, timeout_s: float = 240) -> None:
+def _wait_until_ready(container: str, url: str, *, timeout_s: float = 600) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not _state(container)["Running"]:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +36,24 @@ def _slurm(*command: str, check: bool = True, cwd: Path | None = None) -> subpro
     return subprocess.run(command, check=check, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
+@pytest.fixture(autouse=True)
+def none_left_behind() -> Iterator[None]:
+    """A test that ends early takes its jobs with it."""
+    _SUBMITTED.clear()
+    yield
+    if _SUBMITTED:
+        _slurm("scancel", *_SUBMITTED, check=False)
+
+
+_SUBMITTED: list[str] = []
+
+
 def submit(folder: Path, recipe: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
     """Call sbatch in ``folder`` as a user would; returns the job id."""
     venv = f"--export=ALL,VISIONLLM_VENV={sys.prefix}"
-    return _slurm("sbatch", "--parsable", venv, *options, str(RECIPES / recipe), *arguments, cwd=folder).stdout.strip()
+    job = _slurm("sbatch", "--parsable", venv, *options, str(RECIPES / recipe), *arguments, cwd=folder).stdout.strip()
+    _SUBMITTED.append(job)
+    return job
 
 
 def fields(job: str) -> list[dict[str, str]]:
@@ -64,7 +78,7 @@ def _output(folder: Path) -> str:
     return "\n".join(f"== {p.name}\n{p.read_text()[-3000:]}" for p in [*folder.glob("*.out"), *folder.glob("logs/*")])
 
 
-def _wait_until(condition: Callable[[], bool], *, timeout_s: float = 240) -> None:
+def _wait_until(condition: Callable[[], bool], *, timeout_s: float = 600) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
