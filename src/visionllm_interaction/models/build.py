@@ -56,6 +56,7 @@ def build_model(config: ModelConfig, *, num_classes: int) -> FasterRCNN:
         box_head=_box_head(config),
         box_predictor=FastRCNNPredictor(config.box_head_width, num_classes),
         box_batch_size_per_image=config.box_samples,
+        box_positive_fraction=config.box_positive_share,
         box_score_thresh=config.score_threshold,
         box_nms_thresh=config.nms_threshold,
         box_detections_per_img=config.detections_per_image,

@@ -59,8 +59,8 @@ class CheckpointInfo:
 
 def save_checkpoint(path: Path, state: Mapping[str, Tensor], *, info: CheckpointInfo) -> None:
     """Write ``path`` and its sidecar ``path`` + ``.json``, each atomically."""
-    # contiguous: a channels-last layout would make the bytes depend on how the model was run
-    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    # cloned into one layout, because channels-last strides would make the bytes depend on how the model was run
+    tensors = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in state.items()}
     buffer = io.BytesIO()
     torch.save({"state_dict": tensors, "metadata": info.to_dict()}, buffer)
     write_file(path, buffer.getvalue())

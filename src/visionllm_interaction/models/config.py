@@ -56,6 +56,8 @@ class ModelConfig(Section):
     """Anchors per picture in the proposal loss."""
     box_samples: int = Field(default=512, ge=8)
     """Proposals per picture in the box loss."""
+    box_positive_share: float = Field(default=0.25, gt=0.0, le=1.0)
+    """Largest share of proposals that hit an object among them; only these teach the box edges."""
     box_head_width: int = Field(default=1024, ge=32, le=4096)
     """Width of the two fully connected layers of the box head; pretrained detectors have 1024."""
     roi_sampling: int = Field(default=2, ge=1, le=4)

@@ -25,7 +25,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     ]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=MOMENTUM)
-    return torch.optim.AdamW(groups, lr=config.lr)
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 
 
 def build_schedule(optimizer: Optimizer, config: TrainConfig, *, steps: int) -> LRScheduler:

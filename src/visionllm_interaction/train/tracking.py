@@ -5,7 +5,9 @@ MLflow is imported only when something is tracked, and its telemetry is switched
 
 from __future__ import annotations
 
+import logging
 import os
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX
 from visionllm_interaction.errors import TrackingUnreachable
 from visionllm_interaction.train.config import TrackingConfig
 
@@ -152,7 +155,21 @@ def _client(config: TrackingConfig, uri: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside MLflow and its dependencies, at import
         from mlflow.tracking import MlflowClient
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if config.kind == "local":
+        _create_store(Path(uri.removeprefix("sqlite:///")), MlflowClient)
     return MlflowClient(uri)
+
+
+def _create_store(path: Path, client: Callable[[str], Any]) -> None:
+    """Make the database beside its place: one that a kill left half made could never be opened again."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
+    client(f"sqlite:///{partial}").search_experiments()
+    partial.replace(path)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
