@@ -15,7 +15,7 @@ class ServeLimits(Section):
     max_image_mb: float = Field(default=20.0, gt=0, le=1024)
     """Largest picture sent to ``/v1/detect``, in megabytes (10⁶ bytes)."""
 
-    max_image_megapixels: float = Field(default=50.0, gt=0, le=1000)
+    max_image_megapixels: float = Field(default=50.0, gt=0, le=170)
     """Largest picture in millions of pixels; checked from the header, before the pixels are decoded."""
 
     max_video_mb: float = Field(default=4096.0, gt=0)

@@ -86,13 +86,18 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     content["security"] = [{"bearer": []}, {"header": []}]
-    reference = {"$ref": "#/components/schemas/Problem"}
     for operations in content["paths"].values():
         for operation in operations.values():
-            operation["responses"].setdefault("401", {"description": _REASONS[401]})
-            for status, response in operation["responses"].items():
-                if int(status) >= 400:
-                    response["content"] = {MEDIA_TYPE: {"schema": reference}}
+            _describe_problems(operation["responses"])
     for unused in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(unused, None)
     return content
+
+
+def _describe_problems(responses: dict[str, Any]) -> None:
+    """Give 401, the framework's own 422 and our problems the one shape they are really sent in."""
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    responses.setdefault("401", {"description": _REASONS[401], "content": problem})
+    for response in responses.values():
+        if "/Problem" in str(response.get("content")) or "/HTTPValidationError" in str(response.get("content")):
+            response["content"] = problem
