@@ -31,7 +31,9 @@ def analyze(
     from visionllm_interaction.analyze import analyze_videos
     from visionllm_interaction.configuration import load
 
-    source = "truth" if detections == "truth" else Path(detections) if detections else None
+    source: Path | Literal["truth"] | None = Path(detections) if detections else None
+    if detections == "truth":
+        source = "truth"
     with VideoProgress() as progress:
         result = analyze_videos(
             videos,

@@ -48,6 +48,10 @@ class TrackConfig(Section):
     """Boxes are enlarged by this share on each side for matching, so that small and fast things still overlap."""
     min_hits: int = Field(default=2, ge=1, le=30)
     """Detections in a row that make a track."""
+    same_place_iou: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Tracklets of two categories are one thing if their boxes overlap so far …"""
+    same_place_share: float = Field(default=0.6, gt=0.0, le=1.0)
+    """… in this share of the shorter one's frames; 1 all but switches this off."""
     lost_s: float = Field(default=1.0, ge=0.0, le=60.0)
     """A track that has not been seen for longer is closed."""
     rejoin_s: float = Field(default=6.0, ge=0.0, le=600.0)

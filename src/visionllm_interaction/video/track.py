@@ -13,15 +13,17 @@ from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.post import drop_noise, fill_gaps, rejoin, take_first_sightings
 from visionllm_interaction.video.tracklets import link
+from visionllm_interaction.video.vote import settle_categories
 
 
 def track(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig = TrackConfig()) -> DetectionTable:
-    """The same detections with ``track_id`` set, and short gaps filled (rows marked ``interpolated``).
+    """The same detections with ``track_id`` set, one category per track, short gaps filled (marked ``interpolated``).
 
     Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
     frame must be a processed one of ``frames``.
     """
     ids = link(detections, frames, config=config)
+    detections, ids = settle_categories(detections, ids, config=config)
     ids = take_first_sightings(detections, ids, frames, config=config)
     ids = rejoin(detections, ids, config=config)
     ids = drop_noise(detections, ids, frames, config=config)
