@@ -15,6 +15,9 @@ from visionllm_interaction.scenes.config import EventsConfig
 from visionllm_interaction.scenes.grid import SceneGrid, TrackGrid, build_grid
 from visionllm_interaction.scenes.spans import runs
 
+_CUT_S = 0.1
+"""Holding that reaches so close to the video's begin or end was cut off by it."""
+
 Found = tuple[float, str, tuple[int, ...], float]
 """time_s, kind, track ids, confidence."""
 
@@ -92,10 +95,10 @@ def _ends_of(
     taken = former is not None and _is_handover(former, bout, config)
     if former is not None and taken:
         yield bout.begin_s, "hands_over", (former.subject_track_id, person, thing), bout.confidence
-    elif bout.begin_s - grid.begins_s[0] > config.edge_s:
+    elif bout.begin_s - grid.begins_s[0] > _CUT_S:
         yield bout.begin_s, "picks_up", (person, thing), bout.confidence
     given = later is not None and _is_handover(bout, later, config)
-    if not given and grid.ends_s[-1] - bout.end_s > config.edge_s and _stays(bout, grid):
+    if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid):
         yield bout.end_s, "puts_down", (person, thing), bout.confidence
 
 

@@ -14,6 +14,8 @@ from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 
 _SAME_BOX_IOU = 0.3
+_TAIL_S = 0.25
+"""A tracklet may go on for so long beside the one that continues it."""
 Ids = NDArray[np.int64]
 
 
@@ -55,12 +57,18 @@ def rejoin(rows: DetectionTable, ids: Ids, *, config: TrackConfig) -> Ids:
     two alike things that take turns at one place become one track, which is why counts are of things seen *at once*.
     """
     ids = ids.copy()
+    if not config.rejoin_s:
+        return ids
     tracklets = sorted(_tracklets(rows, ids), key=lambda t: t.begin_s)
     ends: dict[int, _Tracklet] = {}
     for tracklet in tracklets:
         costs = {key: _rejoin_cost(rows, former, tracklet, config) for key, former in ends.items()}
         possible = {key: cost for key, cost in costs.items() if cost is not None}
         key = min(possible, key=lambda k: possible[k]) if possible else tracklet.id
+        if key in ends:
+            # The tail of the earlier one, kept alive by something else, would put the thing in two places at once.
+            former = ends[key].rows
+            ids[former[rows.timestamp_s[former] >= tracklet.begin_s]] = UNTRACKED
         ids[tracklet.rows] = key
         ends[key] = tracklet
     return ids
@@ -130,15 +138,17 @@ def _most_overlapping(rows: DetectionTable, row: int, candidates: list[int]) -> 
 
 def _rejoin_cost(rows: DetectionTable, former: _Tracklet, later: _Tracklet, config: TrackConfig) -> float | None:
     gap_s = later.begin_s - former.end_s
-    if former.category != later.category or not 0.0 < gap_s <= config.rejoin_s:
+    contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
+    if former.category != later.category or contained or not -_TAIL_S <= gap_s <= config.rejoin_s:
         return None
+    gap_s = max(gap_s, 0.0)
     # Median boxes: the first and last ones are often cut by whatever hides the thing.
     old = np.median(rows.boxes_xyxy[former.rows[-5:]], axis=0)
     new = np.median(rows.boxes_xyxy[later.rows[:5]], axis=0)
     size = max(float((old[3] - old[1] + new[3] - new[1]) / 2.0), 1.0)
-    reach = config.rejoin_reach + config.rejoin_speed * gap_s
+    reach = max(config.rejoin_reach + config.rejoin_speed * gap_s, 1e-6)
     distance = float(np.hypot(*(box_centres(new) - box_centres(old)))) / size
-    return distance / reach + gap_s / config.rejoin_s if distance <= reach else None
+    return distance / reach + gap_s / max(config.rejoin_s, 1e-6) if distance <= reach else None
 
 
 def _is_real(rows: DetectionTable, tracklet: _Tracklet, step_s: float, config: TrackConfig) -> bool:
