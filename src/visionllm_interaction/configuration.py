@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
-
 from pydantic import Field
 
 from visionllm_interaction.analyze import AnalysisConfig
@@ -25,8 +23,8 @@ class DemoQuestion(Section):
 
     text: str
     """The question in plain words."""
-    video: Literal["room", "ego"] = "room"
-    """Which of the demo's videos it is about."""
+    video: int = Field(default=0, ge=0)
+    """Which of the demo's videos it is about, counted from 0."""
     measure: str
     """The measure the answer must come from."""
     subject: str
@@ -49,7 +47,7 @@ class DemoConfig(Section):
     seed: int = Field(default=7, ge=0)
     """Seed of pictures and videos."""
     questions: tuple[DemoQuestion, ...] = ()
-    """Asked of the first video."""
+    """What is asked once the videos are analysed."""
 
 
 class Settings(PipelineSettings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,15 @@ def _make_room(demo: DemoConfig, out: Path) -> Path:
 
 
 def _ask_all(settings: Settings, analysis: Mapping[str, Any], store: Path) -> tuple[AskedQuestion, ...]:
-    first = analysis["videos"][0]
-    truth = Truth.load(Path(first["path"]).parent / "truth.json")
-    return tuple(_ask_one(settings, question, first["video_id"], store, truth) for question in settings.demo.questions)
+    return tuple(_ask_about(settings, question, analysis["videos"], store) for question in settings.demo.questions)
+
+
+def _ask_about(
+    settings: Settings, question: DemoQuestion, videos: Sequence[Mapping[str, Any]], store: Path
+) -> AskedQuestion:
+    video = videos[min(question.video, len(videos) - 1)]
+    truth = Truth.load(Path(video["path"]).parent / "truth.json")
+    return _ask_one(settings, question, video["video_id"], store, truth)
 
 
 def _ask_one(settings: Settings, question: DemoQuestion, video_id: str, store: Path, truth: Truth) -> AskedQuestion:
