@@ -54,6 +54,7 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra all pyproject.toml requirements/build.in -o requirements/all.txt
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom pyproject.toml requirements/build.in -o requirements/train.txt
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/serve.txt
+	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+
 from pydantic import Field
 
 from visionllm_interaction.analyze import AnalysisConfig

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.arrays import frozen_array
 
-
 OK = "ok"
 """``quality`` of a frame with nothing wrong."""
 NOT_SAMPLED = "not sampled"
