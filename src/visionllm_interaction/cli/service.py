@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -96,6 +97,8 @@ def demo(
     from visionllm_interaction.demo import run_demo
 
     result, text = run_demo(load_demo(out, config, override), out=out)
+    if json_output:
+        sys.stderr.write(text + "\n")
     return Outcome(result, text, json_output)
 
 
