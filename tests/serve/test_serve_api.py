@@ -35,7 +35,12 @@ def config(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> S
 @pytest.fixture(scope="module")
 def client(config: ServeConfig) -> Iterator[TestClient]:
     key = create_key(config.keys_path, name="test")
-    endpoint = {"base_url": "http://127.0.0.1:9/v1", "model": "none"}  # nobody listens on the discard port
+    endpoint = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "none",
+        "retries": 0,
+        "timeout_s": 10,
+    }  # nobody listens on the discard port
     reason = ReasonConfig.model_validate({"planner": "rules", "endpoint": endpoint})
     app = create_app(config, analysis=AnalysisConfig(), reason=reason)
     with TestClient(app, headers={"X-API-Key": key}) as running:

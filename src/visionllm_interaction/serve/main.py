@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 
 import structlog
 import uvicorn
@@ -34,7 +35,8 @@ def serve(config: ServeConfig, analysis: AnalysisConfig, reason: ReasonConfig) -
         settings = uvicorn.Config(
             app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
         )
-        uvicorn.Server(settings).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # the server has stopped in order and passes Ctrl-C on
+            uvicorn.Server(settings).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:
