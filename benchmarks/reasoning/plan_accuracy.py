@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,7 @@ def main() -> None:
             tokens, requests = usage.input_tokens, usage.requests
         seconds = time.monotonic() - begin
         rows.append((verdict(plan, question["expect"]), seconds, tokens, requests, question["question"]))
+        print(f"{rows[-1][0]:8} {seconds:6.1f} s  {question['question']}", file=sys.stderr, flush=True)
     counts = {name: sum(row[0] == name for row in rows) for name in ("right", "refused", "wrong")}
     print(
         json.dumps(

@@ -220,6 +220,13 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         draft("visible_duration"),
         "which the plan's window leaves out",
     ),
+    ("From when on can one see the ball?", draft("last_seen"), "first_seen would"),
+    ("When was the ball gone?", draft("first_seen"), "last_seen would"),
+    ("When did the ball first leave?", draft("last_seen"), "does not answer"),
+    ("When did the ball come back?", draft("first_seen"), "single occurrences"),
+    ("How many balls are there?", draft("bout_count", predicate="visible"), "instance_count would"),
+    ("How long was the ball visible?", draft("longest_bout", predicate="visible"), "visible_duration would"),
+    ("What is the longest time that one sees the ball?", draft("visible_duration"), "longest_bout would"),
     # a condition must not be lost, nor turned into another measure
     (
         "How long was the ball visible after the caregiver came in?",

@@ -9,11 +9,14 @@ import pytest
 import toyroom_truth
 import yaml
 
-from visionllm_interaction.reason import Answer, ask
+from visionllm_interaction.reason import Answer, Plan, Step, ask
 from visionllm_interaction.reason.prompts import examples, instructions, prompt_digest
+from visionllm_interaction.reason.reading import objections, spoken_window
 from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reason.windows import Window
 from visionllm_interaction.scenes.measures import CATALOGUE
 
+DEVELOPMENT = Path(__file__).resolve().parents[2] / "benchmarks" / "reasoning" / "questions_dev.yaml"
 HERE = Path(__file__).resolve().parent
 TWELVE = yaml.safe_load((HERE / "questions_llm.yaml").read_text(encoding="utf-8"))["questions"]
 NAMES = ("ball", "block", "book", "car", "caregiver", "child", "cup", "person", "teddy bear")
@@ -70,6 +73,31 @@ def test_rule_planned_answers_agree_with_truth(tmp_path: Path) -> None:
         answer = ask(question, store)
         assert answer.status == "answered", question
         assert_true(answer, truths, expect)
+
+
+ANSWERABLE = [
+    (question["question"], question["expect"])
+    for question in (*TWELVE, *yaml.safe_load(DEVELOPMENT.read_text(encoding="utf-8"))["questions"])
+    if not question["expect"].get("unanswerable")
+]
+
+
+@pytest.mark.parametrize(("question", "expect"), ANSWERABLE)
+def test_checks_let_right_plans_through(question: str, expect: dict[str, str | float]) -> None:
+    vocabulary = Vocabulary.build(NAMES, [])
+    step = Step.model_validate(expect)
+    assert list(objections(question, Plan(steps=(step,)), vocabulary)) == []
+    assert spoken_window(question, vocabulary) in (None, Window(step.begin_s, step.end_s))
+
+
+@pytest.mark.parametrize(("question", "expect"), ANSWERABLE)
+def test_checks_stop_plans_about_something_else(question: str, expect: dict[str, str | float]) -> None:
+    vocabulary = Vocabulary.build(NAMES, [])
+    for name in set(NAMES) - {expect["subject"], expect.get("object")}:
+        swapped = Step.model_validate({**expect, "subject": name})
+        assert list(objections(question, Plan(steps=(swapped,)), vocabulary))
+    shifted = Step.model_validate({**expect, "begin_s": 3.25, "end_s": 99.0})
+    assert list(objections(question, Plan(steps=(shifted,)), vocabulary))
 
 
 def test_examples_are_not_the_questions_of_the_test() -> None:

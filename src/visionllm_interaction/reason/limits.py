@@ -45,6 +45,10 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "parts of a video are named by times counted from its start, for example “between 5 and 10 seconds”",
     ),
     (
+        r"(?:come|comes|came|coming|get|gets|got|go|goes|went) back|return\w*|again|(?:second|third|next) time",
+        "of single occurrences only the first and the last time of being seen are in the catalogue",
+    ),
+    (
         r"at (?:second |minute |time )?\d[\d.,:]*|(?:more|less|longer|shorter|fewer) than \d+|at (?:least|most) \d+"
         r"|exactly \d+|(?:over|under) \d+",
         "single moments and thresholds are not in the catalogue; give a time window",

@@ -9,6 +9,7 @@ from typing import Any
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.scenes.measures import ANY_PERSON
 
 NONE = "none"
 """What the model writes where a part of the plan is not set."""
@@ -55,7 +56,7 @@ class Example:
 def instructions(vocabulary: Vocabulary) -> str:
     """The system prompt; its length depends on the number of names, never on the length of the videos."""
     measures = "\n".join(f"- {name}: {text}" for name, text in _MEASURES.items())
-    names = "\n".join(f"- {_with_synonyms(name, vocabulary)}" for name in vocabulary.names)
+    names = "\n".join(f"- {_with_synonyms(name, vocabulary)}" for name in _cast(vocabulary))
     return _HEAD.format(measures=measures, names=names)
 
 
@@ -72,14 +73,23 @@ def _with_synonyms(name: str, vocabulary: Vocabulary) -> str:
 
 def examples(vocabulary: Vocabulary) -> tuple[Example, ...]:
     """Worked examples over this store's names; none where the store has fewer than two."""
-    people = [name for name in vocabulary.names if name in PERSON_CATEGORIES]
-    things = [name for name in vocabulary.names if name not in PERSON_CATEGORIES]
-    cast = [*people, *things]
+    cast = _cast(vocabulary)
     if len(cast) < 2:
         return ()
-    first, second = (people or cast)[0], (people or cast)[-1]
-    toys = things or cast
-    return tuple(_examples(first, second if second != first else toys[0], toys))
+    people = [name for name in cast if name in PERSON_CATEGORIES]
+    things = [name for name in cast if name not in PERSON_CATEGORIES]
+    first = (people or things)[0]
+    second = people[1] if len(people) > 1 else next(name for name in things if name != first)
+    return tuple(_examples(first, second, things or people))
+
+
+def _cast(vocabulary: Vocabulary) -> list[str]:
+    """The names, people first and *person*, which is anybody, after the others: examples take them in this order."""
+    roles = ("child", "caregiver")
+    return sorted(
+        vocabulary.names,
+        key=lambda name: (name not in PERSON_CATEGORIES, name == ANY_PERSON, name not in roles, name == roles[1]),
+    )
 
 
 def _examples(who: str, other: str, toys: list[str]) -> Iterator[Example]:

@@ -16,21 +16,42 @@ from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window, take_window
 
-_DURATIONS = frozenset(
-    {"visible_duration", "co_presence_duration", "near_duration", "contact_duration", "longest_bout"}
-)
+_DURATIONS = frozenset({"visible_duration", "co_presence_duration", "near_duration", "contact_duration"})
 _TIMES = frozenset({"first_seen", "last_seen"})
+_FIRST, _LAST = frozenset({"first_seen"}), frozenset({"last_seen"})
 _BOUTS = frozenset({"bout_count"})
+_LONGEST = frozenset({"longest_bout"})
 _COUNTS = frozenset({"instance_count", "bout_count"})
 
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
-    (r"how many times|how often|number of times|(?:on )?how many occasions|hvor mange ganger|hvor ofte", _BOUTS),
-    (r"how many (?:seconds|minutes)|for how long|how long|how much time|hvor lenge|hvor lang tid", _DURATIONS),
-    (r"longest|lengste", frozenset({"longest_bout"})),
-    (r"how many|hvor mange", _COUNTS),
-    (r"^when|at (?:what|which) (?:time|point|moment|second)|^når|hvilket tidspunkt", _TIMES),
+    (
+        r"longest|lengste|maximum|record|in one go|unbroken|uninterrupted|at a stretch"
+        r"|without (?:a |any )?(?:break|pause|interruption|stopping)",
+        _LONGEST,
+    ),
+    (
+        r"how (?:often|frequently)|(?:how many|number of) (?:\w+ )?(?:times|occasions|bouts|episodes|stretches|visits)"
+        r"|(?:how many|number of) (?:\w+ )?(?:touches|contacts|holds|grips|encounters|approaches|appearances)"
+        r"|occasions|hvor mange ganger|hvor ofte",
+        _BOUTS,
+    ),
+    (r"how many (?:seconds|minutes)|how long|how much(?: of the)? time|hvor lenge|hvor lang tid", _DURATIONS),
+    (r"how many|headcount|hvor mange", frozenset({"instance_count"})),
+    (r"^(?:\w+ )?when|at (?:what|which) (?:time|point|moment|second)|^når|hvilket tidspunkt", _TIMES),
+    (r"(?:first|last|final) (?:time|moment|glimpse|sighting|appearance|sight)", _TIMES),
+    (r"number of|count", _COUNTS),
+    (r"total|sum|add up|duration|amount of time|seconds|time", _DURATIONS),
 )
-"""The first words that a question holds decide which measures can answer it."""
+"""The first row whose words a question holds says which measures can answer it."""
+
+_ENDS: tuple[tuple[str, frozenset[str]], ...] = (
+    (r"first (?:\w+ )?(?:leave|leaves|left|exit|exits|disappear\w*|vanish\w*|gone)", frozenset()),
+    (r"last|final\w*|sist\w*", _LAST),
+    (r"first|initial\w*|først\w*", _FIRST),
+    (r"gone|leave|leaves|left|exit|exits|disappear\w*|vanish\w*|until when|forsvant|forlot", _LAST),
+    (r"from when|since when|appear\w*|enter\w*|arriv\w*|(?:come|comes|came|walk|walks|walked) in\w*|up", _FIRST),
+)
+"""The same for the two ends of being seen."""
 
 _PREDICATES: tuple[tuple[str, str], ...] = (
     (r"near|nearby|close to|close together|next to|beside|proximity|nær|i nærheten av", "near"),
@@ -78,15 +99,20 @@ def _names(text: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
 
 
 def _kind(text: str, step: Step) -> Iterator[str]:
-    for words, measures in _KINDS:
-        if re.search(rf"(?<!\w)(?:{words})(?!\w)", text):
-            if step.measure not in measures:
-                yield f"{step.measure} does not answer this kind of question; {' or '.join(sorted(measures))} would"
-            return
+    tables = (_KINDS, _ENDS) if step.measure in _TIMES else (_KINDS,)
+    for table in tables:
+        fitting = next((measures for words, measures in table if _holds(text, words)), None)
+        if fitting is not None and step.measure not in fitting:
+            would = f"; {' or '.join(sorted(fitting))} would" if fitting else ""
+            yield f"{step.measure} does not answer this kind of question{would}"
+
+
+def _holds(text: str, words: str) -> bool:
+    return re.search(rf"(?<!\w)(?:{words})(?!\w)", text) is not None
 
 
 def _predicate(text: str, step: Step) -> Iterator[str]:
-    said = [name for words, name in _PREDICATES if re.search(rf"(?<!\w)(?:{words})(?!\w)", text)]
+    said = [name for words, name in _PREDICATES if _holds(text, words)]
     if not said:
         return
     predicate = step.predicate or _PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
