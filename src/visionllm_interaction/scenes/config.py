@@ -12,7 +12,7 @@ class RelationsConfig(Section):
 
     smooth_s: float = Field(default=0.3, ge=0.0, le=5.0)
     """Boxes are median-filtered over this time before distances are taken; takes out single-frame jitter."""
-    hysteresis: float = Field(default=0.05, ge=0.0, le=2.0)
+    hysteresis: float = Field(default=0.01, ge=0.0, le=2.0)
     """A running bout ends only when the gap exceeds the limit by this share of it."""
     contact_slack: float = Field(default=0.005, ge=0.0, le=0.2)
     """Further slack on the end of in_contact, in reference heights: the limit itself is too small for a share of it."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -142,7 +142,8 @@ def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingC
     """When the object goes from one to the other, within the overlap of their stretches.
 
     It leaves the first person's frame of reference: it is brought to a meeting point, slows down there, and is taken
-    on. Walking up with it does not count, for then it moves *with* the first person.
+    on: the last of these movements, or the pause within it, is the moment. Walking up with it does not count, for then
+    it moves *with* the first person.
     """
     thing, giver, span = one.contact.object, one.contact.person, Span(other.span.begin_s, one.span.end_s)
     first, after = _positions(span, grid)
@@ -151,10 +152,13 @@ def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingC
     episodes = _episodes(moved, config.min_move * _height(giver, first, after))
     if not episodes:
         return span.end_s
-    begin, end = episodes[0]
-    dip = _slow_moment(moved[begin:end])
-    brought = len(episodes) > 1 and episodes[1][0] - end <= grid.samples(_PAUSE_S)
-    return float(grid.begins_s[first + (begin + dip if dip or not brought else end)])
+    taking = episodes[0]
+    for former, later in pairwise(episodes):
+        if later[0] - former[1] > grid.samples(_PAUSE_S):
+            break
+        taking = later
+    begin, end = taking
+    return float(grid.begins_s[first + begin + _slow_moment(moved[begin:end])])
 
 
 def _slow_moment(moved: Floats) -> int:
