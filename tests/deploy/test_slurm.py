@@ -130,7 +130,7 @@ def test_a_failure_shows_its_reason_and_fails_the_job(tmp_path: Path) -> None:
 
 
 def test_an_array_shares_the_videos(tmp_path: Path) -> None:
-    make_toyroom(tmp_path / "toyroom", images=0, videos=3, seed=5, config=ToyRoomConfig(duration_s=3))
+    make_toyroom(tmp_path / "toyroom", images=0, videos=3, seed=5, config=ToyRoomConfig(video_seconds=8))
     videos = sorted((tmp_path / "toyroom/videos").glob("*/*.mp4"))
     (tmp_path / "videos.txt").write_text("\n".join(map(str, videos)) + "\n\n")
     arguments = ("videos.txt", "--store", "store", "--detections", "truth")
