@@ -26,10 +26,10 @@ MONITORING = REPO / "deploy" / "monitoring"
         ("test", "rules", "rules_test.yml"),
     ],
 )
-def test_prometheus_accepts_what_is_shipped(arguments: str) -> None:
+def test_prometheus_accepts_what_is_shipped(arguments: tuple[str, ...]) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed")
-    done = subprocess.run(["promtool", *arguments.split()], cwd=MONITORING, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["promtool", *arguments], cwd=MONITORING, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
