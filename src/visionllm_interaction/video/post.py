@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.geometry import box_centres, box_iou
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 
 _SAME_BOX_IOU = 0.3
+_THING_SIZE = 0.4
+"""How far a thing may have got is counted in shares of a person's height if it is small: people carry things."""
 _TAIL_S = 0.25
 """A tracklet may go on for so long beside the one that continues it."""
 Ids = NDArray[np.int64]
@@ -60,9 +63,12 @@ def rejoin(rows: DetectionTable, ids: Ids, *, config: TrackConfig) -> Ids:
     if not config.rejoin_s:
         return ids
     tracklets = sorted(_tracklets(rows, ids), key=lambda t: t.begin_s)
+    least_size = _THING_SIZE * _person_height(rows)
     ends: dict[int, _Tracklet] = {}
     for tracklet in tracklets:
-        costs = {key: _rejoin_cost(rows, former, tracklet, config) for key, former in ends.items()}
+        costs = {
+            key: _rejoin_cost(rows, former, tracklet, config, least_size=least_size) for key, former in ends.items()
+        }
         possible = {key: cost for key, cost in costs.items() if cost is not None}
         key = min(possible, key=lambda k: possible[k]) if possible else tracklet.id
         if key in ends:
@@ -136,7 +142,15 @@ def _most_overlapping(rows: DetectionTable, row: int, candidates: list[int]) -> 
     return candidates[best] if overlaps[best] >= _SAME_BOX_IOU else None
 
 
-def _rejoin_cost(rows: DetectionTable, former: _Tracklet, later: _Tracklet, config: TrackConfig) -> float | None:
+def _person_height(rows: DetectionTable) -> float:
+    """Median height in pixels of the people detected; 0 if there are none."""
+    boxes = rows.boxes_xyxy[np.isin(rows.category.astype(str), sorted(PERSON_CATEGORIES))]
+    return float(np.median(boxes[:, 3] - boxes[:, 1])) if len(boxes) else 0.0
+
+
+def _rejoin_cost(
+    rows: DetectionTable, former: _Tracklet, later: _Tracklet, config: TrackConfig, *, least_size: float
+) -> float | None:
     gap_s = later.begin_s - former.end_s
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
     if former.category != later.category or contained or not -_TAIL_S <= gap_s <= config.rejoin_s:
@@ -145,7 +159,7 @@ def _rejoin_cost(rows: DetectionTable, former: _Tracklet, later: _Tracklet, conf
     # Median boxes: the first and last ones are often cut by whatever hides the thing.
     old = np.median(rows.boxes_xyxy[former.rows[-5:]], axis=0)
     new = np.median(rows.boxes_xyxy[later.rows[:5]], axis=0)
-    size = max(float((old[3] - old[1] + new[3] - new[1]) / 2.0), 1.0)
+    size = max(float((old[3] - old[1] + new[3] - new[1]) / 2.0), least_size, 1.0)
     reach = max(config.rejoin_reach + config.rejoin_speed * gap_s, 1e-6)
     distance = float(np.hypot(*(box_centres(new) - box_centres(old)))) / size
     return distance / reach + gap_s / max(config.rejoin_s, 1e-6) if distance <= reach else None
