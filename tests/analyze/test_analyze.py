@@ -134,12 +134,12 @@ def test_a_copy_elsewhere_has_the_same_id(clip: Path, tmp_path: Path) -> None:
     assert [v["status"] for v in result["videos"]] == ["done", "up_to_date"]
 
 
-def test_given_detections_need_no_torch(clip: Path, tmp_path: Path) -> None:
+def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from visionllm_interaction.analyze import analyze_videos;"
         f"analyze_videos([Path({str(clip)!r})], Path({str(tmp_path / 'store')!r}), detections='truth');"
-        "print('torch' in sys.modules)"
+        "print({'torch', 'trackers', 'cv2'} & set(sys.modules))"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert done.stdout.split()[-1] == "False"
+    assert done.stdout.split()[-1] == "set()"

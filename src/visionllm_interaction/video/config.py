@@ -57,7 +57,7 @@ class TrackConfig(Section):
     rejoin_s: float = Field(default=6.0, ge=0.0, le=600.0)
     """A track that begins within this time of another's end continues it, if it begins where that one may have got."""
     rejoin_reach: float = Field(default=1.0, ge=0.0, le=10.0)
-    """How far it may have got: this many heights (of its box, or 0.4 of a person's if more) and `rejoin_speed` a second."""
+    """How far it may have got: this many heights (its box's, or 0.4 of a person's), `rejoin_speed` more a second."""
     rejoin_speed: float = Field(default=0.5, ge=0.0, le=10.0)
     """Box heights per second."""
     fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)

@@ -12,7 +12,6 @@ from visionllm_interaction.core.symbols import Track
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.post import drop_noise, fill_gaps, rejoin, take_first_sightings
-from visionllm_interaction.video.tracklets import link
 from visionllm_interaction.video.vote import settle_categories
 
 
@@ -22,6 +21,9 @@ def track(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig
     Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
     frame must be a processed one of ``frames``.
     """
+    # Imported here because the tracking package takes seconds to load and true tracks need none of it.
+    from visionllm_interaction.video.tracklets import link
+
     ids = link(detections, frames, config=config)
     detections, ids = settle_categories(detections, ids, config=config)
     ids = take_first_sightings(detections, ids, frames, config=config)
