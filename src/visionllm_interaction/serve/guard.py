@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -83,20 +82,12 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         begin = time.perf_counter()
-        status = 500
-
-        async def send_marked(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                _mark(message, scope["state"]["request_id"])
-            await send(message)
-
+        exchange = _Exchange(scope, receive, send)
         try:
-            await (refused or self._app)(scope, receive, send_marked)
+            await (refused or self._app)(scope, exchange.receive, exchange.send)
         finally:
             route = _route_label(scope)
-            self._metrics.requests.labels(scope["method"], route, status).inc()
+            self._metrics.requests.labels(scope["method"], route, exchange.status).inc()
             self._metrics.latency.labels(scope["method"], route).observe(time.perf_counter() - begin)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
@@ -128,16 +119,39 @@ class Guard:
         return cookie is not None and self._sessions.valid(cookie)
 
 
+class _Exchange:
+    """Passes one request's messages on, marks its answer, and notes its status."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        self.status = 500
+        self._request_id: str = scope["state"]["request_id"]
+        self._receive, self._send = receive, send
+        self._unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+    async def receive(self) -> Message:
+        """The next piece of the request."""
+        message = await self._receive()
+        self._unread = self._unread and bool(message.get("more_body", False))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """The next piece of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            headers["x-request-id"] = self._request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            if self._unread:
+                # Else the server would go on reading what was refused, for as long as the client sends.
+                headers["connection"] = "close"
+        await self._send(message)
+
+
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.match(given) else uuid.uuid4().hex
-
-
-def _mark(message: MutableMapping[str, Any], request_id: str) -> None:
-    headers = MutableHeaders(raw=message.setdefault("headers", []))
-    headers["x-request-id"] = request_id
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
 
 
 def _may_change(scope: Scope) -> bool:
