@@ -16,8 +16,6 @@ from visionllm_interaction.train.datamodule import TrainingData, read_training_d
 from visionllm_interaction.train.fit import RESUME_NAME, FitResult, Length, fit
 from visionllm_interaction.train.history import Row
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning", "ignore:.*LeafSpec.*:DeprecationWarning")
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> TrainingData:

@@ -20,8 +20,6 @@ from visionllm_interaction.train.config import TrackingConfig
 from visionllm_interaction.train.evaluate import evaluate_checkpoint
 from visionllm_interaction.train.metrics import FIGURES
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning", "ignore:.*LeafSpec.*:DeprecationWarning")
-
 
 def train(manifest: Path) -> TrainingReport:
     return stage.run(

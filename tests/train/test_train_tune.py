@@ -13,7 +13,6 @@ from visionllm_interaction.errors import ConfigError
 from visionllm_interaction.train.config import SearchRange, TrackingConfig, TuneConfig
 from visionllm_interaction.train.tune import _Setup, apply_values, run_study
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning", "ignore:.*LeafSpec.*:DeprecationWarning")
 SPACE = {"train.lr": {"low": 1e-4, "high": 1e-2, "log": True}, "train.batch_size": {"choices": [2, 4]}}
 
 

@@ -168,6 +168,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of an older torch
             yield
     finally:
         logger.setLevel(level)
