@@ -110,6 +110,7 @@ def test_the_page_asks_for_a_key_and_opens_with_it(config: ServeConfig, key: str
         ("POST", {"origin": "null"}, 403),
         ("POST", {"sec-fetch-site": "cross-site"}, 403),
         ("POST", {"sec-fetch-site": "same-site"}, 403),
+        ("POST", {"origin": "null", "sec-fetch-site": "same-origin"}, 405),  # a form of our own page
         ("DELETE", {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}, 405),
         ("DELETE", {}, 405),  # not a browser
         ("GET", {"origin": "http://evil.example"}, 200),  # it cannot read the answer: there is no CORS header

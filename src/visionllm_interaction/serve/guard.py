@@ -38,7 +38,7 @@ SECURITY_HEADERS = {
         "base-uri 'self'; form-action 'self'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
 }
 
 
@@ -159,8 +159,9 @@ def _may_change(scope: Scope) -> bool:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:  # the browser's own word; beside it Origin may be "null", as for a form sent without referrer
+        return site not in ("none", "same-origin")
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
 
