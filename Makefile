@@ -63,6 +63,8 @@ clean: ## Remove what was built here, but not .venv
 	rm -rf $(DEMO_DIR) artifacts store service mlruns site dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
+# One package (promise, which MLflow needs through graphene) is published as source only: the locked setuptools builds it.
+INSTALL = $(UV) pip install -q --python $(BIN)/python --require-hashes -b requirements/dev.txt -r
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 $(UV): requirements/uv.txt
@@ -72,12 +74,12 @@ $(UV): requirements/uv.txt
 	@touch $(UV)
 
 $(VENV)/.ready-all: $(UV) requirements/all.txt pyproject.toml
-	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/all.txt
+	$(INSTALL) requirements/all.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
-	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(INSTALL) requirements/dev.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready-all
 

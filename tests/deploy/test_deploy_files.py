@@ -35,7 +35,8 @@ def test_the_shared_layer_holds_the_versions_of_both_images(whole: str) -> None:
 
 def test_packages_of_the_images_only_have_the_versions_tests_run_with() -> None:
     dev = pins("requirements/dev.txt")
-    assert pins("deploy/docker/headless.txt")["opencv-python-headless"] == dev["opencv-python"]
+    assert pins("requirements/serve.txt")["opencv-python-headless"] == dev["opencv-python-headless"]
+    assert "opencv-python" not in pins("requirements/serve.txt")
     assert pins("deploy/docker/postgres.txt").items() <= dev.items()
 
 
