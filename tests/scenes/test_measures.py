@@ -10,7 +10,7 @@ import pytest
 
 from visionllm_interaction.core.symbols import Evidence
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.scenes.measures import CATALOGUE, Query, run_query, write_measures
+from visionllm_interaction.scenes.measures import MEASURES, Query, run_query, write_measures
 from visionllm_interaction.scenes.store import open_store
 
 CASES = [
@@ -35,6 +35,10 @@ CASES = [
     (Query("near_duration", "child", "person", begin_s=2.0), 1.0, (2.0, 3.0), (20, 29), (1, 2)),
     (Query("contact_duration", "child", "cup"), 0.5, (2.5, 3.0), (25, 29), (1, 3)),
     (Query("contact_duration", "child", "caregiver"), 0.0, (0.0, 10.0), (0, 99), ()),
+    # 0.3 s, 0.4 s and 0.4 s: pauses are not held
+    (Query("holding_duration", "child", "cup"), 1.1, (2.5, 4.9), (25, 48), (1, 3, 4)),
+    (Query("holding_duration", "child", "cup", begin_s=2.6, end_s=3.2), 0.3, (2.6, 3.2), (26, 29), (1, 3)),
+    (Query("holding_duration", "caregiver", "cup"), 0.0, (0.0, 10.0), (0, 99), ()),
     (Query("bout_count", "child"), 2, (1.0, 8.0), (10, 79), (1,)),
     (Query("bout_count", "child", "cup", "holding"), 2, (2.5, 4.9), (25, 48), (1, 3, 4)),
     (Query("bout_count", "child", predicate="near"), 1, (1.5, 5.0), (15, 49), (1, 2, 3, 4)),
@@ -60,7 +64,7 @@ def test_value_span_frames_and_tracks(
     assert found.value == (None if value is None else pytest.approx(value, abs=1e-9))
     assert (found.begin_s, found.end_s) == pytest.approx(span, abs=1e-9)
     assert (found.frames, found.track_ids) == (frames, tracks)
-    assert found.unit == CATALOGUE[query.measure].unit and found.kind == "computed"
+    assert found.unit == MEASURES[query.measure].unit and found.kind == "computed"
 
 
 def test_one_evidence_per_video_or_only_the_one_asked_for(store_path: Path) -> None:

@@ -48,7 +48,7 @@ class Measure:
 _OWN = "this project; see docs/measures.md"
 _BOUT_SOURCE = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"
 
-CATALOGUE: Mapping[str, Measure] = MappingProxyType(
+MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         m.name: m
         for m in (
@@ -116,6 +116,15 @@ CATALOGUE: Mapping[str, Measure] = MappingProxyType(
                 sql.RELATION_DURATION,
             ),
             Measure(
+                "holding_duration",
+                "Seconds in which the subject holds the object (core.definitions), overlaps counted once.",
+                "s",
+                "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
+                "pair",
+                0.0,
+                sql.RELATION_DURATION,
+            ),
+            Measure(
                 "bout_count",
                 f"Number of stretches in which the predicate holds; pauses up to {BOUT_GAP_S} s do not end one.",
                 "count",
@@ -137,6 +146,21 @@ CATALOGUE: Mapping[str, Measure] = MappingProxyType(
     }
 )
 """Every measure by name. Measures of bouts are written here for relations; :func:`sql_for` gives the visible ones."""
+
+_ASKED = (
+    "visible_duration",
+    "instance_count",
+    "first_seen",
+    "last_seen",
+    "co_presence_duration",
+    "near_duration",
+    "contact_duration",
+    "bout_count",
+    "longest_bout",
+)
+CATALOGUE: Mapping[str, Measure] = MappingProxyType({name: MEASURES[name] for name in _ASKED})
+"""The measures that a question in plain words may be about (a name goes into ``_ASKED`` once ``reason`` has its words);
+queries and the tidy table know all of :data:`MEASURES`."""
 
 
 def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visionllm_interaction.scenes.catalogue import BOUT_GAP_S, CATALOGUE, MIN_TOGETHER_S, Measure
+from visionllm_interaction.scenes.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
 from visionllm_interaction.scenes.query import ANY_PERSON, Predicate, Query, run_query
 from visionllm_interaction.scenes.tidy import TIDY_SCHEMA, measures_table, write_measures
 
@@ -10,6 +10,7 @@ __all__ = [
     "ANY_PERSON",
     "BOUT_GAP_S",
     "CATALOGUE",
+    "MEASURES",
     "MIN_TOGETHER_S",
     "TIDY_SCHEMA",
     "Measure",

@@ -12,7 +12,7 @@ from visionllm_interaction.core.symbols import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.catalogue import (
     BOUT_GAP_S,
-    CATALOGUE,
+    MEASURES,
     MIN_TOGETHER_S,
     Measure,
     sql_for,
@@ -23,7 +23,11 @@ from visionllm_interaction.scenes.store import ANY_PERSON, Store
 Predicate = Literal["visible", "near", "in_contact", "holding"]
 
 _FOREVER_S = 1e15
-_PREDICATE_OF: Mapping[str, Predicate] = {"near_duration": "near", "contact_duration": "in_contact"}
+_PREDICATE_OF: Mapping[str, Predicate] = {
+    "near_duration": "near",
+    "contact_duration": "in_contact",
+    "holding_duration": "holding",
+}
 
 
 @dataclass(frozen=True)
@@ -137,9 +141,9 @@ def _evidence(
 
 
 def _checked(store: Store, query: Query) -> Measure:
-    measure = CATALOGUE.get(query.measure)
+    measure = MEASURES.get(query.measure)
     if measure is None:
-        raise _unknown("measure", query.measure, CATALOGUE)
+        raise _unknown("measure", query.measure, MEASURES)
     known = store.names()
     for name in (query.subject, query.object):
         if name is not None and name not in known:

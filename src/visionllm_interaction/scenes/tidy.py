@@ -16,7 +16,7 @@ from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.definitions import PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.scenes.catalogue import CATALOGUE
+from visionllm_interaction.scenes.catalogue import MEASURES
 from visionllm_interaction.scenes.query import Predicate, Query, run_query
 from visionllm_interaction.scenes.store import ANY_PERSON, Store, StoreLimits, open_store
 
@@ -63,7 +63,7 @@ def write_measures(store: Path, out: Path | None = None, *, limits: StoreLimits 
         "out": str(out) if out else None,
         "rows": table.num_rows,
         "videos": videos,
-        "measures": sorted(CATALOGUE),
+        "measures": sorted(MEASURES),
     }
 
 
@@ -80,11 +80,12 @@ def _all_queries(store: Store) -> Iterator[Query]:
     names = [name for name in store.names() if name != ANY_PERSON or name in _categories(store)]
     people = [name for name in names if name in PERSON_CATEGORIES]
     pairs = [(p, o) for p in people for o in names if o != p and not (o in people and o < p)]
-    for measure in CATALOGUE.values():
+    for measure in MEASURES.values():
         if measure.inputs == "one":
             yield from (Query(measure.name, name) for name in names)
         elif measure.inputs == "pair":
-            yield from (Query(measure.name, person, other) for person, other in pairs)
+            held = [(p, o) for p, o in pairs if measure.name != "holding_duration" or o not in people]
+            yield from (Query(measure.name, person, other) for person, other in held)
         else:
             yield from (Query(measure.name, name, predicate="visible") for name in names)
             yield from _bout_queries(measure.name, pairs, people)
