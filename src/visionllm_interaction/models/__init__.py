@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from visionllm_interaction.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
     from visionllm_interaction.models.config import ModelConfig
     from visionllm_interaction.models.detector import Detector
-    from visionllm_interaction.models.torch_runtime import TorchDetector, load_detector
+    from visionllm_interaction.models.load import load_detector
+    from visionllm_interaction.models.torch_runtime import TorchDetector
 
 __all__ = [
     "CheckpointInfo",
@@ -35,7 +36,7 @@ _HOME = {
     "build_model": "build",
     "build_pretrained": "build",
     "load_checkpoint": "checkpoints",
-    "load_detector": "torch_runtime",
+    "load_detector": "load",
     "save_checkpoint": "checkpoints",
 }
 

@@ -15,7 +15,6 @@ from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.models.checkpoints import CheckpointInfo, load_checkpoint
-from visionllm_interaction.models.detector import Detector
 from visionllm_interaction.models.device import Number, choose_device, choose_precision, set_precision
 
 
@@ -72,7 +71,7 @@ def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> 
     return Detections(boxes, scores[keep], output["labels"].cpu().numpy()[keep])
 
 
-def load_detector(path: Path, *, device: str | None = None) -> Detector:
+def load_torch_detector(path: Path, *, device: str | None = None) -> TorchDetector:
     """Load a checkpoint for detection, on ``device`` or the best there is.
 
     Raises:

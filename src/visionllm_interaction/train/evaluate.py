@@ -13,7 +13,7 @@ from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import AnnotationError, CheckpointError
 from visionllm_interaction.models.detector import Detector
-from visionllm_interaction.models.torch_runtime import load_detector
+from visionllm_interaction.models.load import load_detector
 from visionllm_interaction.train.annotations import Picture, categories_of, list_pictures, read_coco
 from visionllm_interaction.train.dataset import decode_picture
 from visionllm_interaction.train.metrics import coco_figures, to_results

@@ -1,0 +1,65 @@
+"""OpenVINO, imported on first use and with its usage reports switched off."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from visionllm_interaction.errors import CheckpointError, UsageError
+
+
+@cache
+def openvino() -> Any:
+    """The module ``openvino``.
+
+    Raises:
+        UsageError: if it is not installed.
+    """
+    # both OpenVINO's converter and NNCF report usage to Intel if they find this package; they do without if not
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise UsageError(
+            "This detector needs OpenVINO.",
+            expected="the package openvino",
+            found=str(error),
+            fix="pip install 'visionllm-interaction[openvino]'",
+        ) from error
+    return openvino
+
+
+def read_graph(path: Path) -> Any:
+    """The graph in an ``.onnx`` or ``.xml`` file.
+
+    Raises:
+        CheckpointError: if the file is missing or holds no readable graph.
+    """
+    try:
+        return openvino().Core().read_model(path)
+    except RuntimeError as error:
+        raise CheckpointError(
+            "A detector's graph cannot be read.",
+            expected="a complete ONNX or OpenVINO file",
+            found=" ".join(str(error).split())[-200:],
+            where=str(path),
+            fix="export or download it again",
+        ) from error
+
+
+def compile_graph(graph: Any) -> Any:
+    """``graph`` for this CPU, on as many threads as torch uses.
+
+    Layers that are not quantised compute in float32: left to itself OpenVINO takes bfloat16 on processors that have
+    it, and the same file would detect differently from machine to machine.
+    """
+    hints = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
+    }
+    return openvino().Core().compile_model(graph, "CPU", hints)
