@@ -19,21 +19,30 @@ import pyarrow.parquet as pq
 from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.errors import InputDataError, ManifestError
 
+GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
+"""What a picture can be grouped by: things that must not be shared between splits, and places in a recording."""
+
 SCHEMA = pa.schema(
     [
+        ("split", pa.string()),
         ("path", pa.string()),
         ("bytes", pa.int64()),
         ("mtime_ns", pa.int64()),
         ("sha256", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        *((name, pa.string()) for name in GROUP_COLUMNS),
     ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """One raw file: absolute path, size in bytes, modification time, digest; pixels if it is a picture."""
+    """One raw file: absolute path, size in bytes, modification time, digest; pixels if it is a picture.
+
+    ``split`` is that of the image folder the file lies in, ``None`` for annotation files. The groups (child …
+    time) are as the data's owner gave them, ``None`` where they gave none.
+    """
 
     path: str
     bytes: int
@@ -41,6 +50,12 @@ class IndexedFile:
     sha256: str
     width: int | None = None
     height: int | None = None
+    split: str | None = None
+    child: str | None = None
+    household: str | None = None
+    session: str | None = None
+    camera: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class DataManifest(Manifest):
     """Number of raw files in the index."""
     total_bytes: int
     """Size of the raw files together, in bytes."""
+    groups: dict[str, Any] = Field(default_factory=dict)
+    """How many pictures have a child, household, session, camera or time in the index."""
 
 
 class Finding(_Part):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 
 from PIL import Image
@@ -26,18 +27,19 @@ _NOT_A_PICTURE = (
 """What Pillow raises on files that are no picture; stage 2 judges them, stage 1 only notes what is there."""
 
 
-def scan_files(folders: Iterable[Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
-    """Index every file below ``folders`` and each of ``files``, ordered by path; reads, never writes."""
-    listed = list_files(folders, files)
+def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
+    """Index every file below ``folders`` (split → folder) and each of ``files``, ordered by path; never writes."""
+    listed: list[tuple[str, os.stat_result, str | None]] = [(*entry, None) for entry in list_files((), files)]
+    listed += [(*entry, split) for split, folder in folders.items() for entry in list_files([folder])]
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return list(pool.map(_indexed, listed))
+        return list(pool.map(_indexed, sorted(listed, key=itemgetter(0))))
 
 
-def _indexed(listed: tuple[str, os.stat_result]) -> IndexedFile:
-    name, status = listed
+def _indexed(listed: tuple[str, os.stat_result, str | None]) -> IndexedFile:
+    name, status, split = listed
     path = Path(name)
     width, height = picture_size(path)
-    return IndexedFile(name, status.st_size, status.st_mtime_ns, sha256_file(path), width, height)
+    return IndexedFile(name, status.st_size, status.st_mtime_ns, sha256_file(path), width, height, split)
 
 
 def picture_size(path: Path) -> tuple[int | None, int | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from visionllm_interaction.artifacts.file_index import Change, IndexedFile, quick_changes, write_index
@@ -18,6 +19,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
 )
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.ingest.config import IngestConfig
+from visionllm_interaction.ingest.groups import GroupCounts, add_groups
 from visionllm_interaction.ingest.locate import Source, locate_source
 from visionllm_interaction.ingest.scan import scan_files
 
@@ -38,7 +40,13 @@ def resolve(config: IngestConfig) -> IngestConfig:
             where="section data",
             fix="add -o data.root=FOLDER, or set it in config/data.yaml",
         )
-    return config.model_copy(update={"root": Path(os.path.abspath(config.root.expanduser()))})  # noqa: PTH100
+    table = config.groups.table
+    groups = config.groups.model_copy(update={"table": _absolute(table) if table else None})
+    return config.model_copy(update={"root": _absolute(config.root), "groups": groups})
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  not resolve(): a link is meant as it is named
 
 
 def run(config: IngestConfig, *, out: Path) -> DataManifest:
@@ -52,28 +60,37 @@ def run(config: IngestConfig, *, out: Path) -> DataManifest:
     config = resolve(config)
     assert config.root is not None
     source = locate_source(config.root)
-    folders = [folder for folder in source.images.values() if folder]
+    folders = {split: folder for split, folder in source.images.items() if folder}
     files = [path for path in source.annotations.values() if path]
-    indexed = scan_files(folders, files)
+    indexed, counts = add_groups(scan_files(folders, files), config.groups, root=source.root, folders=folders)
     with publish_folder(out) as partial:
         write_index(indexed, partial / INDEX_NAME)
         index = published_ref(partial / INDEX_NAME, partial=partial, final=out)
-        manifest = _manifest(config, source, indexed, index=index, started=started)
+        manifest = _manifest(config, source, indexed, index=index, groups=counts, started=started)
         manifest.save(partial / MANIFEST_NAME)
     return manifest
 
 
 def _manifest(
-    config: IngestConfig, source: Source, indexed: list[IndexedFile], *, index: FileRef, started: float
+    config: IngestConfig,
+    source: Source,
+    indexed: list[IndexedFile],
+    *,
+    index: FileRef,
+    groups: GroupCounts,
+    started: float,
 ) -> DataManifest:
     annotations = {str(path) for path in source.annotations.values() if path}
+    inputs = [FileRef(path=f.path, sha256=f.sha256, bytes=f.bytes) for f in indexed if f.path in annotations]
+    if config.groups.table:
+        inputs.append(FileRef.of(config.groups.table, run=Path(index.path)))
     return DataManifest(
         stage="ingest",
         created_at=utc_now(),
         duration_s=round(time.monotonic() - started, 3),
         code_version=stage_code_version("ingest"),
         config=config.model_dump(mode="json"),
-        inputs=tuple(FileRef(path=f.path, sha256=f.sha256, bytes=f.bytes) for f in indexed if f.path in annotations),
+        inputs=tuple(inputs),
         outputs=(index,),
         dataset_name=config.name or source.root.name,
         dataset_format="coco",
@@ -84,6 +101,7 @@ def _manifest(
         index=index.path,
         files=len(indexed),
         total_bytes=sum(file.bytes for file in indexed),
+        groups=asdict(groups),
     )
 
 
