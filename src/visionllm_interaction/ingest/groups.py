@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS, IndexedFile
 from visionllm_interaction.errors import InputDataError
@@ -48,7 +49,10 @@ def add_groups(
         below_root, below_folder = _relative(file.path, root), _relative(file.path, folders[file.split])
         keys = [key for key in dict.fromkeys((below_root, below_folder)) if key in table]
         used.update(keys)
-        values = {**_searched(pattern, below_root), **{k: v for key in reversed(keys) for k, v in table[key].items()}}
+        values: dict[str, Any] = {
+            **_searched(pattern, below_root),
+            **{k: v for key in reversed(keys) for k, v in table[key].items()},
+        }
         grouped.append(replace(file, **values) if values else file)
     _refuse_ambiguous(used, config.table)
     return grouped, _count(grouped, rows_without_picture=len(table.keys() - used.keys()))
@@ -97,7 +101,7 @@ def read_table(path: Path) -> dict[str, Groups]:
         raise InputDataError(
             "The table of groups cannot be read.", expected="a CSV file in UTF-8", found=str(error), where=str(path)
         ) from error
-    table = {_normal(name): groups for name, groups in rows if name}
+    table: dict[str, Groups] = {_normal(name): groups for name, groups in rows if name}
     if len(table) < len(rows):
         raise InputDataError(
             "The table of groups has two rows for one file, or a row without one.",
