@@ -197,7 +197,7 @@ def test_report_is_on_disk_with_all_ids_on_fail(tmp_path: Path) -> None:
     assert [f["ids"] for f in content["findings"] if f["code"] == "BOX-OUT-OF-BOUNDS"] == [expected]
     table = pq.read_table(tmp_path / "run" / report.faults_file).to_pylist()
     boxes = [row for row in table if row["code"] == "BOX-OUT-OF-BOUNDS"]
-    assert [int(row["id"]) for row in boxes] == expected
+    assert [row["annotation_id"] for row in boxes] == expected
     assert boxes[0]["found"].startswith("bbox [54.5, 6.25") and boxes[0]["image_id"] == 100
 
 
@@ -225,7 +225,8 @@ def test_policy(tmp_path: Path, config: dict[str, Any], status: str, dropped: in
     ("actions", "message"),
     [
         ({"BOX-OUT-OF-BOUND": "warn"}, "did you mean BOX-OUT-OF-BOUNDS"),
-        ({"FILE-MISSING": "drop"}, "cannot be dropped"),
+        ({"CAT-DIFFERENT": "drop"}, "cannot be dropped"),
+        ({"BOX-MALFORMED": "repair"}, "cannot be repaired"),
         ({"JSON-SYNTAX": "ignore"}, "always an error"),
     ],
 )

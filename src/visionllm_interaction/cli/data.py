@@ -1,4 +1,4 @@
-"""Commands for stages 1-3 and the whole pipeline: init, toyroom, run, ingest, validate, transform, lineage."""
+"""Commands for stages 1-3 and the whole pipeline: init, toyroom, run, ingest, validate, faults, transform, lineage."""
 
 # Rooms are imported inside the commands, so that `visionllm --help` and an up-to-date run start without torch.
 
@@ -83,6 +83,19 @@ def transform(config: ConfigFiles = None, override: Overrides = None, json_outpu
     return Outcome(result, stage_table(result), json_output)
 
 
+def faults(
+    code: Annotated[str | None, typer.Argument(help="A fault code, for example BOX-OUT-OF-BOUNDS.")] = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """The catalogue of faults: meaning, example, harm, remedy and shipped policy; of one code, or the list of all."""
+    from visionllm_interaction.validate import explain
+    from visionllm_interaction.validate.catalogue import CATALOGUE
+
+    if code is None:
+        return Outcome({"faults": [explain.entry(name) for name in CATALOGUE]}, explain.list_text(), json_output)
+    return Outcome(explain.entry(code), explain.entry_text(code), json_output)
+
+
 def lineage(
     file: Annotated[Path, typer.Argument(help="Any artifact of a run, for example …/fasterrcnn_best.pt.")],
     json_output: JsonFlag = False,
@@ -96,5 +109,5 @@ def lineage(
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (init, toyroom, run, ingest, validate, transform, lineage):
+    for command in (init, toyroom, run, ingest, validate, faults, transform, lineage):
         app.command()(command)

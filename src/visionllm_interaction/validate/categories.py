@@ -15,7 +15,15 @@ def check_same_categories(train: SplitTable, val: SplitTable) -> list[Fault]:
     """CAT-DIFFERENT: one fault per category id whose name is not the same in both splits."""
     a, b = dict(train.categories), dict(val.categories)
     return [
-        Fault("CAT-DIFFERENT", None, "category", cid, f"train {a.get(cid)!r}, val {b.get(cid)!r}", "the same name")
+        Fault(
+            "CAT-DIFFERENT",
+            None,
+            "category",
+            f"train {a.get(cid)!r}, val {b.get(cid)!r}",
+            "the same name",
+            category_id=cid,
+            field="name",
+        )
         for cid in sorted(a.keys() | b.keys())
         if a.get(cid) != b.get(cid)
     ]
@@ -27,4 +35,6 @@ def check_presence(table: SplitTable, kept: Mask) -> Iterator[Fault]:
     for category_id, name in sorted(dict(table.categories).items()):
         if category_id not in present:
             found = f"{name!r} has no annotation in {table.split}"
-            yield Fault("CAT-ABSENT", table.split, "category", category_id, found, "at least one annotation")
+            yield Fault(
+                "CAT-ABSENT", table.split, "category", found, "at least one annotation", category_id=category_id
+            )

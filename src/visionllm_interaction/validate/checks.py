@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.validate.faults import Fault, Kind
+from visionllm_interaction.validate.catalogue import Entity
+from visionllm_interaction.validate.faults import Fault
 from visionllm_interaction.validate.table import Floats, Ints, SplitTable, first_rows
 
 Mask = NDArray[np.bool_]
 
 
-def duplicate_ids(ids: Ints, positions: Ints, *, code: str, split: str, kind: Kind) -> list[Fault]:
+def duplicate_ids(ids: Ints, positions: Ints, *, code: str, split: str, kind: Entity) -> list[Fault]:
     """One fault for each record whose id an earlier record has already."""
     first = first_rows(ids, ids)
     again = np.flatnonzero(first != np.arange(len(ids)))
@@ -24,9 +25,12 @@ def duplicate_ids(ids: Ints, positions: Ints, *, code: str, split: str, kind: Ki
             code,
             split,
             kind,
-            int(ids[row]),
             found=f"{kind}[{positions[row]}] and {kind}[{positions[first[row]]}]",
             expected="an id of its own",
+            field="id",
+            image_id=int(ids[row]) if kind == "image" else None,
+            annotation_id=int(ids[row]) if kind == "annotation" else None,
+            category_id=int(ids[row]) if kind == "category" else None,
             position=int(positions[row]),
         )
         for row in again
@@ -52,7 +56,15 @@ def _duplicate_names(table: SplitTable) -> Iterator[Fault]:
         first = owner.setdefault(name, category_id)
         if first != category_id:
             found = f"{name!r}, also the name of category {first}"
-            yield Fault("CAT-DUPLICATE-NAME", table.split, "category", category_id, found, "one name each", position)
+            yield Fault(
+                "CAT-DUPLICATE-NAME",
+                table.split,
+                "category",
+                found,
+                "one name each",
+                category_id=category_id,
+                position=position,
+            )
 
 
 def check_references(table: SplitTable) -> list[Fault]:
@@ -74,7 +86,7 @@ def _annotation_faults(table: SplitTable, bad: Mask, code: str, *, expected: str
             code,
             table.split,
             "annotation",
-            int(columns.ids[row]),
+            annotation_id=int(columns.ids[row]),
             found=f"image_id {columns.image_ids[row]}, category_id {columns.category_ids[row]}",
             expected=expected,
             position=int(columns.positions[row]),
@@ -125,7 +137,9 @@ def _box_fault(table: SplitTable, code: str, row: int, sizes: Floats) -> Fault:
         code,
         table.split,
         "annotation",
-        int(columns.ids[row]),
+        annotation_id=int(columns.ids[row]),
+        category_id=int(columns.category_ids[row]),
+        field="bbox",
         found=f"bbox {columns.malformed.get(row) or columns.boxes_xywh[row].tolist()}",
         expected=expected,
         position=int(columns.positions[row]),
@@ -142,7 +156,18 @@ def check_files(table: SplitTable, folder: Path) -> list[Fault]:
         if code:
             expected = f"a file below {folder}"
             position, image_id = int(table.images.positions[row]), int(table.images.ids[row])
-            faults.append(Fault(code, table.split, "image", image_id, str(name), expected, position, image_id))
+            faults.append(
+                Fault(
+                    code,
+                    table.split,
+                    "image",
+                    str(name),
+                    expected,
+                    image_id=image_id,
+                    file_name=name,
+                    position=position,
+                )
+            )
     return faults
 
 
@@ -168,7 +193,7 @@ def check_not_empty(table: SplitTable, kept: Mask) -> list[Fault]:
     """SPLIT-EMPTY, counting only the annotations that stay (``kept``: (m,))."""
     counts = {"images": len(table.images.ids), "annotations": int(kept.sum())}
     return [
-        Fault("SPLIT-EMPTY", table.split, "file", name, "0 usable records", "at least one")
+        Fault("SPLIT-EMPTY", table.split, "dataset", "0 usable records", "at least one", field=name)
         for name, count in counts.items()
         if not count
     ]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.settings import Section
-from visionllm_interaction.validate.codes import CATALOGUE, FATAL_CODES, Action
+from visionllm_interaction.validate.catalogue import CATALOGUE, Action
 
 
 class ValidateConfig(Section):
@@ -23,7 +23,7 @@ class ValidateConfig(Section):
     category_presence_min_images: int = Field(50, ge=0)
     """CAT-ABSENT only warns in splits of fewer images, where chance alone can leave a category out."""
     actions: dict[str, Action] = Field(default_factory=dict)
-    """Fault code → ``error``, ``drop``, ``warn`` or ``ignore``, instead of the catalogue's action."""
+    """Fault code → ``error``, ``drop``, ``repair``, ``warn`` or ``ignore``, instead of the catalogue's action."""
 
     @model_validator(mode="after")
     def _codes_exist(self) -> Self:
@@ -32,10 +32,12 @@ class ValidateConfig(Section):
                 near = nearest_names(code, CATALOGUE)
                 hint = f", did you mean {' or '.join(near)}?" if near else ""
                 raise ValueError(f"actions: unknown fault code {code!r}{hint}")
-            if code in FATAL_CODES and action != "error":
+            if CATALOGUE[code].fatal and action != "error":
                 raise ValueError(f"actions: {code} is always an error, nothing could be done with such data")
-            if action == "drop" and not CATALOGUE[code].of_annotation:
-                raise ValueError(f"actions: {code} cannot be dropped, only single annotations can")
+            if action == "drop" and not CATALOGUE[code].droppable:
+                raise ValueError(f"actions: {code} cannot be dropped, only annotations and images can")
+            if action == "repair" and not CATALOGUE[code].repair:
+                raise ValueError(f"actions: {code} cannot be repaired without a person")
         return self
 
     def action_of(self, code: str) -> Action:

@@ -5,57 +5,73 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Kind = Literal["annotation", "image", "category", "file", "manifest"]
+from visionllm_interaction.validate.catalogue import CATALOGUE, Entity
 
 SCHEMA = pa.schema(
     [
         ("code", pa.string()),
         ("action", pa.string()),
         ("split", pa.string()),
-        ("kind", pa.string()),
-        ("id", pa.string()),
-        ("position", pa.int64()),
+        ("entity", pa.string()),
         ("image_id", pa.int64()),
+        ("annotation_id", pa.int64()),
+        ("category_id", pa.int64()),
+        ("file_name", pa.string()),
+        ("field", pa.string()),
+        ("position", pa.int64()),
         ("found", pa.string()),
         ("expected", pa.string()),
+        ("message", pa.string()),
     ]
 )
+"""``faults.parquet``: one row per fault; ``position`` is the record's place in its list of the file, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault.
 
-    ``id`` is the id of the ``kind`` of thing at fault (or its name where it has no id); ``position`` is its place
-    in the file's list, from 0; ``found`` and ``expected`` are texts for people.
+    ``entity`` says what kind of record is at fault; its id is in the column of that name. ``field`` is the key at
+    fault; ``position`` the record's place in the file's list, from 0; ``found`` and ``expected`` are texts for people.
     """
 
     code: str
     split: str | None
-    kind: Kind
-    id: int | str
+    entity: Entity
     found: str
     expected: str
-    position: int | None = None
     image_id: int | None = None
+    annotation_id: int | None = None
+    category_id: int | None = None
+    file_name: str | None = None
+    field: str | None = None
+    position: int | None = None
+
+    @property
+    def subject(self) -> int | str:
+        """What is at fault: the record's id, else the best name there is."""
+        ids = {"image": self.image_id, "annotation": self.annotation_id, "category": self.category_id}
+        number = ids.get(self.entity)
+        if number is not None:
+            return number
+        if self.position is not None:
+            return f"{self.entity}[{self.position}]"
+        return self.file_name or self.field or self.entity
+
+    @property
+    def message(self) -> str:
+        """The fault in words."""
+        return f"{CATALOGUE[self.code].meaning}: found {self.found}, expected {self.expected}"
 
 
 def write_faults(faults: Sequence[Fault], path: Path, *, action_of: Callable[[Fault], str]) -> None:
     """Write every fault with its values and the policy's action as Parquet (also when there are none)."""
     columns = {
-        "code": [f.code for f in faults],
-        "action": [action_of(f) for f in faults],
-        "split": [f.split for f in faults],
-        "kind": [f.kind for f in faults],
-        "id": [str(f.id) for f in faults],
-        "position": [f.position for f in faults],
-        "image_id": [f.image_id for f in faults],
-        "found": [f.found for f in faults],
-        "expected": [f.expected for f in faults],
+        name: [action_of(fault) if name == "action" else getattr(fault, name) for fault in faults]
+        for name in SCHEMA.names
     }
     pq.write_table(pa.table(columns, schema=SCHEMA), path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS, BoxTolerance, Finding
-from visionllm_interaction.validate.codes import BOX_CODES, CATALOGUE, Action
+from visionllm_interaction.validate.catalogue import CATALOGUE, INVALID_BOX_CODES, Action
 from visionllm_interaction.validate.config import ValidateConfig
 from visionllm_interaction.validate.faults import Fault
 
@@ -56,23 +56,24 @@ def judge(faults: Sequence[Fault], policy: Policy) -> Verdict:
     findings = tuple(_finding(list(group), policy) for _, group in groupby(sorted(faults, key=_group), key=_group))
     tolerance = _tolerance(faults, policy)
     drop: dict[str, tuple[int, ...]] = {
-        split: tuple(sorted({int(f.id) for f in _dropped(faults, policy, split)})) for split in SPLITS
+        split: tuple(sorted({f.annotation_id for f in _dropped(faults, policy, split) if f.annotation_id is not None}))
+        for split in SPLITS
     }
     return Verdict(findings, _reasons(findings, tolerance), drop, tolerance)
 
 
 def _group(fault: Fault) -> tuple[int, str, str]:
-    return _ORDER[fault.code], fault.split or "", fault.kind
+    return _ORDER[fault.code], fault.split or "", fault.entity
 
 
 def _finding(group: list[Fault], policy: Policy) -> Finding:
     first = group[0]
-    ids = {fault.id for fault in group}
+    ids = {fault.subject for fault in group}
     softened = policy.action(first) != policy.config.action_of(first.code)
     return Finding(
         code=first.code,
         split=first.split,
-        kind=first.kind,
+        entity=first.entity,
         action=policy.action(first),
         count=len(group),
         meaning=CATALOGUE[first.code].meaning,
@@ -86,7 +87,9 @@ def _dropped(faults: Sequence[Fault], policy: Policy, split: str) -> list[Fault]
 
 
 def _tolerance(faults: Sequence[Fault], policy: Policy) -> BoxTolerance:
-    boxes = {(f.split, f.position) for f in faults if f.code in BOX_CODES and policy.action(f) in ("drop", "error")}
+    boxes = {
+        (f.split, f.position) for f in faults if f.code in INVALID_BOX_CODES and policy.action(f) in ("drop", "error")
+    }
     config = policy.config
     return BoxTolerance(found=len(boxes), allowed=config.max_invalid_bbox_allowed, dropped=config.drop_invalid_bbox)
 

@@ -16,13 +16,14 @@ import msgspec
 import numpy as np
 
 from visionllm_interaction.validate import records
-from visionllm_interaction.validate.faults import Fault, Kind
+from visionllm_interaction.validate.catalogue import Entity
+from visionllm_interaction.validate.faults import Fault
 from visionllm_interaction.validate.records import AnnotationFile, brief
 from visionllm_interaction.validate.table import AnnotationColumns, ImageColumns, SplitTable
 
 _FILE = msgspec.json.Decoder(AnnotationFile)
 _NAN = (float("nan"),) * 4
-_LISTS: tuple[tuple[str, Kind, tuple[records.Field, ...]], ...] = (
+_LISTS: tuple[tuple[str, Entity, tuple[records.Field, ...]], ...] = (
     ("images", "image", records.IMAGE_FIELDS),
     ("annotations", "annotation", records.ANNOTATION_FIELDS),
     ("categories", "category", records.CATEGORY_FIELDS),
@@ -66,7 +67,7 @@ def _whole_table(split: str, file: AnnotationFile) -> SplitTable:
 def _read_leniently(data: bytes, split: str, path: Path) -> tuple[SplitTable | None, list[Fault]]:
     content, complaint = _parse(data)
     if complaint:
-        return None, [Fault("JSON-SYNTAX", split, "file", path.name, complaint, "a JSON file in UTF-8")]
+        return None, [Fault("JSON-SYNTAX", split, "file", complaint, "a JSON file in UTF-8", file_name=path.name)]
     if not isinstance(content, dict):
         return None, [_shape_fault(split, path.name, content, "an object with images, annotations and categories")]
     faults: list[Fault] = []
@@ -95,18 +96,18 @@ def _parse(data: bytes) -> tuple[Any, str | None]:
 
 def _shape_fault(split: str, name: str, found: Any, expected: str) -> Fault:
     what = "nothing" if found is None else type(found).__name__
-    return Fault("JSON-SCHEMA", split, "file", name, what, expected)
+    return Fault("JSON-SCHEMA", split, "file", what, expected, field=name)
 
 
 def _usable_rows(
-    rows: Sequence[Any], *, split: str, kind: Kind, fields: tuple[records.Field, ...], faults: list[Fault]
+    rows: Sequence[Any], *, split: str, kind: Entity, fields: tuple[records.Field, ...], faults: list[Fault]
 ) -> list[tuple[int, dict[str, Any]]]:
     """The records whose ids can be used, with their position; complaints about all others go to ``faults``."""
     keep = []
     for position, row in enumerate(rows):
         good, complaints = _judge(row, fields)
-        name = good.get("id", f"{kind}[{position}]")
-        faults += [Fault("JSON-SCHEMA", split, kind, name, text, f"a COCO {kind}", position) for text in complaints]
+        where: dict[str, Any] = {f"{kind}_id": good.get("id"), "position": position}
+        faults += [Fault("JSON-SCHEMA", split, kind, text, f"a COCO {kind}", **where) for text in complaints]
         if all(key in good for key, _, required in fields if required and key.endswith("id")):
             keep.append((position, good))
     return keep

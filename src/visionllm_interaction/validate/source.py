@@ -43,7 +43,7 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
     content = _mapping(manifest)
     absent = {key for key in REQUIRED_KEYS if _lookup(content, key) is _ABSENT}
     faults = [
-        Fault("MANIFEST-KEY-MISSING", None, "manifest", key, "nothing", "a value")
+        Fault("MANIFEST-KEY-MISSING", None, "dataset", "nothing", "a value", field=key)
         for key in REQUIRED_KEYS
         if key in absent
     ]
@@ -61,7 +61,7 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
 
 def _missing(split: str, what: str, named: Any, expected: str) -> Fault:
     found = "nothing" if named is None else f"{named}, which is not there"
-    return Fault("SPLIT-MISSING", split, "manifest", what, found, expected)
+    return Fault("SPLIT-MISSING", split, "file", found, expected, field=what)
 
 
 def _existing(content: Mapping[str, Any], key: str, *, folder: bool) -> Path | None:
