@@ -7,13 +7,14 @@ from html import escape
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from visionllm_interaction.serve.favicon import FAVICON_URL
 from visionllm_interaction.serve.keys import KeyRing
 from visionllm_interaction.serve.receive import receive_fields
 from visionllm_interaction.serve.sessions import COOKIE, LIFETIME_S, Sessions
 
 HOME = "/ui/"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VisionLLM: log in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="{icon}"><style>
 body{{font:16px/1.5 system-ui,sans-serif;background:#f4f6f8;color:#1c2733;display:grid;place-items:center;
 min-height:100vh;margin:0}}
 form{{background:#fff;padding:2rem 2.25rem;border-radius:14px;box-shadow:0 8px 30px #1c273318;width:20rem}}
@@ -55,4 +56,4 @@ def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRoute
 
 
 def _page(message: str, *, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(message=escape(message)), status_code=status)
+    return HTMLResponse(_PAGE.format(icon=FAVICON_URL, message=escape(message)), status_code=status)

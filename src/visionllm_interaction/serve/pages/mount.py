@@ -8,16 +8,12 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 
 from visionllm_interaction.serve.context import current
+from visionllm_interaction.serve.favicon import FAVICON_SVG
 from visionllm_interaction.serve.pages.home import build_home
 from visionllm_interaction.serve.pages.video import build_video
 
 TITLE = "VisionLLM Interaction Analysis"
 _LOG_OUT = '<form method="post" action="/logout"><button class="plain">Log out</button></form>'
-_FAVICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f5f8b"/>'
-    '<path d="M7 11V7h4M21 7h4v4M25 21v4h-4M11 25H7v-4" fill="none" stroke="#fff" stroke-width="2.4"/>'
-    '<circle cx="16" cy="16" r="4" fill="#ffd166"/></svg>'
-)
 
 
 def mount_pages(app: FastAPI, path: str) -> None:
@@ -37,7 +33,7 @@ def mount_pages(app: FastAPI, path: str) -> None:
         app,
         mount_path=path,
         title=TITLE,
-        favicon=_FAVICON,
+        favicon=FAVICON_SVG,
         tailwind=False,
         show_welcome_message=False,
         reconnect_timeout=20.0,
