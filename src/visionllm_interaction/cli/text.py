@@ -25,6 +25,20 @@ def error_rate_line(result: Mapping[str, Any]) -> str:
     return "  ".join(figures)
 
 
+def evaluation_text(result: Mapping[str, Any]) -> str:
+    """Figures with their intervals, the difference to another detector, and where the page is."""
+    lines = [_with_interval(key, result[key], result["intervals"].get(key)) for key in ("AP", "AP50")]
+    for key in ("AP", "AP50") if "comparison" in result else ():
+        row = result["comparison"][key]
+        lines.append(_with_interval(f"{key} other - this", row["difference"], row["interval"], sign="+"))
+    note = result["resampling"]["note"]
+    return as_lines([*lines, f"note: {note}" if note else "", result.get("report", {}).get("page", "")])
+
+
+def _with_interval(name: str, value: float, ends: tuple[float, float] | None, *, sign: str = "") -> str:
+    return f"{name} {value:{sign}.3f}" + (f"  [{ends[0]:{sign}.3f}, {ends[1]:{sign}.3f}]" if ends else "")
+
+
 def answer_text(answer: Mapping[str, Any]) -> str:
     """An answer with its evidence, or why there is none."""
     if answer["status"] == "abstained":

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.text import as_lines, error_rate_line, stage_table
+from visionllm_interaction.cli.text import as_lines, error_rate_line, evaluation_text, stage_table
 from visionllm_interaction.errors import UsageError
 
 
@@ -48,26 +48,51 @@ def _study_text(result: dict[str, Any]) -> str:
 
 
 def evaluate(
-    checkpoint: Annotated[Path | None, typer.Option(help="A .pt checkpoint.")] = None,
-    data: Annotated[Path | None, typer.Option(help="training_manifest.yaml of a run.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A .pt checkpoint, or another detector.")] = None,
+    data: Annotated[Path | None, typer.Option(help="training_manifest.yaml of a run, or COCO annotations.")] = None,
     truth: Annotated[Path | None, typer.Option(help="COCO annotations.")] = None,
     detections: Annotated[Path | None, typer.Option(help="COCO results.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures, if it is not where COCO has it.")] = None,
+    against: Annotated[Path | None, typer.Option(help="A second checkpoint or results file to compare with.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for evaluation.html and evaluation.json.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV (file_name,group): pictures of one child or session.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Draws of groups behind the intervals.")] = 1000,
+    pictures: Annotated[int, typer.Option(min=0, help="Worst pictures to show in the page.")] = 12,
     json_output: JsonFlag = False,
 ) -> Outcome:
-    """The twelve COCO figures: of a checkpoint on data, or of a results file against truth."""
-    from visionllm_interaction.train.evaluate import evaluate_checkpoint, evaluate_files
+    """The twelve COCO figures; with --report also intervals, errors, calibration, slices and a page."""
+    from visionllm_interaction.train import evaluate as evaluation
 
     if checkpoint and data:
-        result = evaluate_checkpoint(checkpoint, data)
+        material = evaluation.material_of_checkpoint(checkpoint, data, images=images)
+        other = evaluation.material_of_checkpoint(against, data, images=images) if against else None
     elif truth and detections:
-        result = evaluate_files(truth, detections)
+        material = evaluation.material_of_files(truth, detections, images=images)
+        other = evaluation.material_of_files(truth, against) if against else None
     else:
-        raise UsageError(
-            "Nothing to evaluate.",
-            expected="--checkpoint F --data MANIFEST, or --truth COCO.json --detections RESULTS.json",
-            found="neither pair",
-        )
-    return Outcome(result, error_rate_line(result), json_output)
+        raise _nothing_to_evaluate()
+    if report is None and against is None:
+        result = evaluation.figures(material)
+        return Outcome(result, error_rate_line(result), json_output)
+    result = evaluation.report_in_depth(
+        material,
+        report,
+        groups=groups,
+        other=other.subject if other else None,
+        resamples=resamples,
+        pictures=pictures,
+    )
+    return Outcome(result, evaluation_text(result), json_output)
+
+
+def _nothing_to_evaluate() -> UsageError:
+    return UsageError(
+        "Nothing to evaluate.",
+        expected="--checkpoint F --data MANIFEST, or --truth COCO.json --detections RESULTS.json",
+        found="neither pair",
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -1,13 +1,13 @@
-"""How good is a checkpoint, or a results file? The twelve COCO figures."""
+"""How good is a checkpoint, or a results file? The twelve COCO figures, and an evaluation in depth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
+from visionllm_interaction.artifacts.digests import sha256_bytes
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
@@ -16,10 +16,21 @@ from visionllm_interaction.models.detector import Detector
 from visionllm_interaction.models.load import load_detector
 from visionllm_interaction.train.annotations import Picture, categories_of, list_pictures, read_coco
 from visionllm_interaction.train.dataset import decode_picture
-from visionllm_interaction.train.metrics import coco_figures, to_results
+from visionllm_interaction.train.evaluation.depth import Subject, evaluate_in_depth, publish
+from visionllm_interaction.train.evaluation.groups import find_groups
+from visionllm_interaction.train.metrics import Results, coco_figures, join_results, parse_results, to_results
 
 BATCH = 8
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Annotations with detections for them; ``images`` is the folder of the pictures, if known."""
+
+    truth: dict[str, Any]
+    subject: Subject
+    images: Path | None
 
 
 def evaluate_files(truth: Path, detections: Path) -> dict[str, Any]:
@@ -28,16 +39,7 @@ def evaluate_files(truth: Path, detections: Path) -> dict[str, Any]:
     Raises:
         AnnotationError: if one of them cannot be used, or they do not belong together.
     """
-    try:
-        results = msgspec.json.decode(detections.read_bytes(), type=list[dict[str, Any]])
-    except (OSError, msgspec.DecodeError) as error:
-        raise AnnotationError(
-            "A results file cannot be used.",
-            expected="a JSON list of {image_id, category_id, bbox, score}",
-            found=str(error),
-            where=str(detections),
-        ) from error
-    return coco_figures(read_coco(truth), results)
+    return figures(material_of_files(truth, detections))
 
 
 def evaluate_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> dict[str, Any]:
@@ -50,13 +52,76 @@ def evaluate_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = N
         CheckpointError: if the checkpoint is unusable, or has a category the data lacks.
         ManifestError, AnnotationError, ImageError: if the data is unusable.
     """
+    return figures(material_of_checkpoint(checkpoint, data, images=images))
+
+
+def figures(material: Material) -> dict[str, Any]:
+    """The twelve figures and ``per_category``.
+
+    Raises:
+        AnnotationError: if annotations and detections do not belong together.
+    """
+    return coco_figures(material.truth, material.subject.results)
+
+
+def material_of_files(truth: Path, detections: Path, *, images: Path | None = None) -> Material:
+    """A COCO annotation file and a COCO results file, read.
+
+    Raises:
+        AnnotationError: if one of them cannot be used.
+    """
+    try:
+        content = detections.read_bytes()
+    except OSError as error:
+        raise AnnotationError(
+            "A results file cannot be read.", found=error.strerror or str(error), where=str(detections)
+        ) from error
+    results = parse_results(content, where=str(detections))
+    return Material(read_coco(truth), Subject(detections.name, sha256_bytes(content), results), images)
+
+
+def material_of_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> Material:
+    """What a checkpoint detects in the pictures of ``data``; arguments and errors as :func:`evaluate_checkpoint`."""
     detector = load_detector(checkpoint)
     truth_path, folder = _truth_and_images(data, images)
     truth = read_coco(truth_path)
     categories = categories_of(truth)
     _require_same_names(detector, categories, checkpoint)
     pictures = list_pictures(truth, folder, categories=categories)
-    return coco_figures(truth, list(_detect_all(detector, pictures, categories)))
+    results = join_results(list(_detect_all(detector, pictures, categories)))
+    name = f"{detector.name} ({checkpoint.parent.parent.name}/{checkpoint.name})"
+    return Material(truth, Subject(name, detector.digest, results), folder)
+
+
+def report_in_depth(
+    material: Material,
+    folder: Path | None,
+    *,
+    groups: Path | None = None,
+    other: Subject | None = None,
+    resamples: int = 1000,
+    pictures: int = 12,
+) -> dict[str, Any]:
+    """Evaluate in depth and write ``evaluation.json`` and ``evaluation.html`` to ``folder``, if there is one.
+
+    Returns the content of ``evaluation.json``, and the two paths as ``report``.
+
+    Raises:
+        AnnotationError: if detections, groups and annotations do not belong together.
+        ImageError: if a picture that is to be shown cannot be decoded.
+    """
+    study = evaluate_in_depth(
+        material.truth,
+        material.subject,
+        groups=find_groups(material.truth, groups),
+        other=other,
+        resamples=resamples,
+        pictures=pictures,
+    )
+    if folder is None:
+        return study.content
+    paths = publish(study, material.truth, images=material.images, folder=folder)
+    return {**study.content, "report": {name: str(path) for name, path in paths.items()}}
 
 
 def _truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
@@ -80,13 +145,13 @@ def _require_same_names(detector: Detector, categories: Categories, checkpoint: 
         )
 
 
-def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: Categories) -> Iterator[dict[str, Any]]:
+def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: Categories) -> Iterator[Results]:
     own = detector.categories
     ids = Categories(tuple(_renumbered(own, categories)))
     for batch in _batches(pictures, BATCH):
         arrays = [decode_picture(picture).permute(1, 2, 0).numpy() for picture in batch]
         for picture, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
-            yield from to_results(picture.image_id, found, categories=ids)
+            yield to_results(picture.image_id, found, categories=ids)
 
 
 def _renumbered(own: Categories, data: Categories) -> Iterator[Any]:

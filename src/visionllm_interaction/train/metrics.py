@@ -1,16 +1,17 @@
-"""The twelve COCO figures, as pycocotools computes them, by faster-coco-eval.
+"""The twelve COCO figures, as pycocotools computes them, by hotcoco.
 
 Source: Lin et al., Microsoft COCO, 2014; https://cocodataset.org/#detection-eval
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
-from faster_coco_eval import COCO, COCOeval_faster
+from hotcoco import COCO, COCOeval
+from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
@@ -22,79 +23,132 @@ FIGURES: tuple[str, ...] = (
 )  # fmt: skip
 ABSENT = -1.0
 """What COCO writes for a figure that has no ground truth to be computed from."""
-IOU_50 = 0
+IOU_50, IOU_75 = 0, 5
 AREA_ALL = 0
+MOST = 2
+"""Index of 100 detections per picture among 1, 10, 100."""
+
+Results = NDArray[np.float64]
+"""(n, 7): image_id, x, y, width, height (pixels), score, category_id; one row per detection."""
+IMAGE_ID, SCORE, CATEGORY_ID = 0, 5, 6
 
 
-def coco_figures(truth: dict[str, Any], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Evaluate COCO results (``image_id, category_id, bbox`` xywh pixels, ``score``) against COCO annotations.
+class _Row(msgspec.Struct):
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    score: float
 
-    Crowd regions are ignored as COCO does. Returns the twelve figures in [0, 1] by name (−1 where there is no
-    ground truth) and ``per_category``: name → AP, AP50.
+
+def parse_results(content: bytes, *, where: str) -> Results:
+    """A COCO results file (a JSON list of ``image_id, category_id, bbox, score``) as :data:`Results`.
 
     Raises:
-        AnnotationError: if results name pictures or lack keys that the annotations do not have.
+        AnnotationError: if it is not such a list.
+    """
+    try:
+        rows = msgspec.json.decode(content, type=list[_Row])
+    except msgspec.DecodeError as error:
+        raise AnnotationError(
+            "A results file cannot be used.",
+            expected="a JSON list of {image_id, category_id, bbox, score}",
+            found=str(error),
+            where=where,
+        ) from error
+    return np.array([(r.image_id, *r.bbox, r.score, r.category_id) for r in rows], dtype=np.float64).reshape(-1, 7)
+
+
+def to_results(image_id: int, detections: Detections, *, categories: Categories) -> Results:
+    """Detections in one picture as :data:`Results`."""
+    ids = [categories.by_label[label].category_id for label in detections.labels.tolist()]
+    columns = (np.full(len(ids), image_id), xyxy_to_xywh(detections.boxes_xyxy), detections.confidences, ids)
+    return np.column_stack(columns).astype(np.float64).reshape(-1, 7)
+
+
+def join_results(parts: Sequence[Results]) -> Results:
+    """Results of several pictures in one table."""
+    return np.concatenate([np.zeros((0, 7)), *parts])
+
+
+def coco_figures(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
+    """Evaluate results against COCO annotations; crowd regions are ignored as COCO does.
+
+    Returns the twelve figures in [0, 1] by name (−1 where there is no ground truth) and ``per_category``:
+    name → AP, AP50.
+
+    Raises:
+        AnnotationError: if results name pictures or categories that the annotations do not have.
+    """
+    return figures_of(match(truth, results), truth)
+
+
+def match(truth: Mapping[str, Any], results: Results, *, areas: bool = True) -> COCOeval:
+    """The evaluation with detections matched and precision accumulated; without ``areas`` for all sizes only.
+
+    Raises:
+        AnnotationError: if results name pictures or categories that the annotations do not have.
     """
     _check(truth, results)
-    gt = COCO(_with_positive_ids(truth))
-    evaluation = COCOeval_faster(gt, gt.loadRes(copy.deepcopy(list(results))), "bbox", print_function=_silent)
-    evaluation.run()
-    figures: dict[str, Any] = dict(zip(FIGURES, map(float, evaluation.stats[:12]), strict=True))
-    figures["per_category"] = _per_category(evaluation, gt)
-    return figures
+    boxes = COCO.from_arrays(list(truth["images"]), list(truth["categories"]), **_columns(truth["annotations"]))
+    evaluation = COCOeval(boxes, boxes.load_res(results), "bbox")
+    if not areas:
+        evaluation.params.area_rng = evaluation.params.area_rng[:1]
+        evaluation.params.area_rng_lbl = evaluation.params.area_rng_lbl[:1]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return evaluation
 
 
-def to_results(image_id: int, detections: Detections, *, categories: Categories) -> list[dict[str, Any]]:
-    """COCO results of one picture."""
-    boxes = xyxy_to_xywh(detections.boxes_xyxy).tolist()
-    rows = zip(boxes, detections.confidences.tolist(), detections.labels.tolist(), strict=True)
-    return [
-        {"image_id": image_id, "category_id": categories.by_label[label].category_id, "bbox": box, "score": score}
-        for box, score, label in rows
-    ]
+def _columns(annotations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    boxes = np.array([a["bbox"] for a in annotations], dtype=np.float64).reshape(-1, 4)
+    areas = [a.get("area", a["bbox"][2] * a["bbox"][3]) for a in annotations]
+    return {
+        "image_ids": np.array([a["image_id"] for a in annotations], dtype=np.int64),
+        "category_ids": np.array([a["category_id"] for a in annotations], dtype=np.int64),
+        "boxes": boxes,
+        "area": np.array(areas, dtype=np.float64),
+        "iscrowd": np.array([a.get("iscrowd", 0) for a in annotations], dtype=np.int64),
+    }
 
 
-def _check(truth: dict[str, Any], results: Sequence[dict[str, Any]]) -> None:
-    known = {image["id"] for image in truth["images"]}
-    lacking = [n for n, row in enumerate(results) if not {"image_id", "category_id", "bbox", "score"} <= row.keys()]
-    if lacking:
-        raise AnnotationError(
-            "Detections lack keys.",
-            expected="image_id, category_id, bbox and score in each",
-            found=f"{len(lacking)} without, the first is number {lacking[0]}",
-        )
-    strange = sorted({row["image_id"] for row in results} - known)
-    if strange:
-        raise AnnotationError(
-            "Detections name pictures the annotations do not have.",
-            expected=f"image ids among the {len(known)} annotated",
-            found=f"{len(strange)} unknown, for example {strange[:3]}",
-        )
+def _check(truth: Mapping[str, Any], results: Results) -> None:
+    for column, key, what in ((IMAGE_ID, "images", "pictures"), (CATEGORY_ID, "categories", "categories")):
+        known = np.array([entry["id"] for entry in truth[key]], dtype=np.float64)
+        strange = np.setdiff1d(results[:, column], known)
+        if strange.size:
+            raise AnnotationError(
+                f"Detections name {what} the annotations do not have.",
+                expected=f"ids among the {len(known)} {what} annotated",
+                found=f"{strange.size} unknown, for example {strange[:3].astype(int).tolist()}",
+            )
 
 
-def _with_positive_ids(truth: dict[str, Any]) -> dict[str, Any]:
-    # the evaluation marks "unmatched" by 0 and adds keys to the annotations: give it copies with ids from 1
-    annotations = [
-        {**annotation, "id": number, "area": annotation.get("area", annotation["bbox"][2] * annotation["bbox"][3])}
-        for number, annotation in enumerate(truth["annotations"], start=1)
-    ]
-    return {**truth, "annotations": annotations}
+def figures_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]:
+    """The twelve figures and ``per_category`` of an evaluation over all areas."""
+    precision = accumulated(evaluation, "precision")  # (IoU, recall, category, area, detections)
+    recall = accumulated(evaluation, "recall")  # (IoU, category, area, detections)
+    everything = precision[..., AREA_ALL, MOST]
+    values = [mean_valid(everything), mean_valid(everything[IOU_50]), mean_valid(everything[IOU_75])]
+    values += [mean_valid(precision[..., area, MOST]) for area in (1, 2, 3)]
+    values += [mean_valid(recall[..., AREA_ALL, most]) for most in (0, 1, 2)]
+    values += [mean_valid(recall[..., area, MOST]) for area in (1, 2, 3)]
+    return {**dict(zip(FIGURES, values, strict=True)), "per_category": _per_category(evaluation, truth)}
 
 
-def _per_category(evaluation: COCOeval_faster, gt: COCO) -> dict[str, dict[str, float]]:
-    precision = evaluation.eval["precision"]  # (IoU threshold, recall, category, area range, detections per image)
-    names = {category["id"]: category["name"] for category in gt.dataset["categories"]}
-    result = {}
-    for number, category_id in enumerate(evaluation.params.catIds):
-        mine = precision[:, :, number, AREA_ALL, -1]
-        result[names[category_id]] = {"AP": _mean(mine), "AP50": _mean(mine[IOU_50])}
-    return result
+def accumulated(evaluation: COCOeval, key: str) -> NDArray[np.float64]:
+    """The table ``precision`` or ``recall`` of an accumulated evaluation."""
+    tables: dict[str, NDArray[np.float64]] = evaluation.eval or {}
+    return tables[key]
 
 
-def _mean(precision: np.ndarray[Any, Any]) -> float:
-    valid = precision[precision > ABSENT]
+def _per_category(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    precision = accumulated(evaluation, "precision")[..., AREA_ALL, MOST]
+    names = {category["id"]: category["name"] for category in truth["categories"]}
+    columns = {category_id: precision[:, :, n] for n, category_id in enumerate(evaluation.params.cat_ids)}
+    return {names[key]: {"AP": mean_valid(mine), "AP50": mean_valid(mine[IOU_50])} for key, mine in columns.items()}
+
+
+def mean_valid(values: NDArray[np.float64]) -> float:
+    """Mean of what is not −1; −1 if nothing is left."""
+    valid = values[values > ABSENT]
     return float(valid.mean()) if valid.size else ABSENT
-
-
-def _silent(*_: object) -> None:
-    """The evaluation's progress messages go nowhere."""

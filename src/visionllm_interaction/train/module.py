@@ -17,7 +17,7 @@ from visionllm_interaction.models.device import choose_device, choose_precision
 from visionllm_interaction.models.torch_runtime import prepare_for_detection, to_detections
 from visionllm_interaction.train.config import TrainConfig
 from visionllm_interaction.train.dataset import Batch
-from visionllm_interaction.train.metrics import coco_figures, to_results
+from visionllm_interaction.train.metrics import Results, coco_figures, join_results, to_results
 from visionllm_interaction.train.optim import build_optimizer, build_schedule
 
 
@@ -37,7 +37,7 @@ class DetectorModule(lightning.LightningModule):
         self._train_config = train
         self._categories = categories
         self._truth = truth
-        self._results: list[dict[str, Any]] = []
+        self._results: list[Results] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Sum of the four losses of Faster R-CNN."""
@@ -70,11 +70,11 @@ class DetectorModule(lightning.LightningModule):
         outputs = self.detector([image.float().div_(255) for image in images])
         for output, target in zip(outputs, targets, strict=True):
             found = to_detections(output)
-            self._results += to_results(int(target["image_id"]), found, categories=self._categories)
+            self._results.append(to_results(int(target["image_id"]), found, categories=self._categories))
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the COCO figures."""
-        self.figures = coco_figures(dict(self._truth), self._results)
+        self.figures = coco_figures(self._truth, join_results(self._results))
         self.figures_epoch = self.current_epoch
         self._results = []
         self.log_dict({"AP": self.figures["AP"], "AP50": self.figures["AP50"]}, prog_bar=True)

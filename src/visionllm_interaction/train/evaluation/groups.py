@@ -1,0 +1,77 @@
+"""Which pictures belong together: frames of one child or one session are no independent evidence."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.errors import AnnotationError
+
+KEYS: tuple[str, ...] = ("group", "video_id", "video", "session", "household", "child")
+"""Keys of COCO's ``images`` entries that name a group; the first that all pictures have is used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Groups of pictures.
+
+    Attributes:
+        source: where they come from, for people.
+        names: of the groups.
+        of_image: (pictures,) index into ``names``, in the order of the annotation file.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    of_image: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
+    """Groups from a CSV (``file_name,group``), else from a key of the annotation file, else each picture by itself.
+
+    Raises:
+        AnnotationError: if the table cannot be read or leaves pictures out.
+    """
+    images = truth["images"]
+    if table is not None:
+        given = _read_table(table)
+        lost = [image["file_name"] for image in images if image["file_name"] not in given]
+        if lost:
+            raise AnnotationError(
+                "The table of groups leaves pictures out.",
+                expected=f"a line for each of the {len(images)} pictures",
+                found=f"{len(lost)} missing, for example {lost[0]}",
+                where=str(table),
+            )
+        return _indexed(f"table {table.name}", [given[image["file_name"]] for image in images])
+    for key in KEYS:
+        if images and all(key in image for image in images):
+            return _indexed(f"images[].{key}", [str(image[key]) for image in images])
+    return _indexed("each picture by itself", [str(image["id"]) for image in images])
+
+
+def _indexed(source: str, names: list[str]) -> Groups:
+    unique, index = np.unique(np.array(names, dtype=object), return_inverse=True)
+    return Groups(source, tuple(unique.tolist()), index.astype(np.int64))
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            return {row["file_name"]: row["group"] for row in csv.DictReader(stream)}
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise AnnotationError(
+            "The table of groups cannot be read.",
+            expected="a CSV file with the columns file_name and group",
+            found=f"{type(error).__name__}: {error}",
+            where=str(path),
+        ) from error
