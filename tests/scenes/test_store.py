@@ -14,7 +14,8 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Event, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.scenes.publish import exchange, list_videos
+from visionllm_interaction.scenes.folder import list_videos
+from visionllm_interaction.scenes.publish import exchange
 from visionllm_interaction.scenes.record import make_video_id
 from visionllm_interaction.scenes.store import Store, StoreLimits, erase_video, open_store, publish_video
 
@@ -57,8 +58,11 @@ def test_timeline_is_plain_json(store_path: Path) -> None:
 
 
 def test_the_layout_is_the_published_one(store_path: Path) -> None:
-    names = {p.relative_to(store_path).as_posix() for p in store_path.rglob("*") if p.is_file()}
-    files = ("video.json", *(f"{n}.parquet" for n in ("frames", "detections", "tracks", "relations", "events")))
+    names = {p.relative_to(store_path).as_posix() for p in store_path.rglob("[!.]*") if p.is_file()}
+    files = (
+        "video.json",
+        *(f"{n}.parquet" for n in ("frames", "detections", "tracks", "relations", "events", "sightings", "codes")),
+    )
     assert names == {"store.yaml", *(f"videos/{v}/{f}" for v in "ab" for f in files)}
 
 

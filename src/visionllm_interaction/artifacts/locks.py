@@ -1,4 +1,4 @@
-"""One process builds in a run folder at a time.
+"""One process builds in a folder at a time.
 
 The lock is advisory (``flock`` on ``<run>/.lock``) and belongs to the process: the kernel lets it go when the
 process dies, however it dies, so a killed run never blocks the next one. It does not guard against programs that
@@ -46,12 +46,21 @@ class RunLock:
 
 def try_lock(folder: Path) -> RunLock | None:
     """Lock ``folder`` for this process, or ``None`` at once if another holds it."""
+    try:
+        return _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+
+
+def wait_for_lock(folder: Path) -> RunLock:
+    """Lock ``folder`` for this process, waiting as long as another holds it."""
+    return _lock(folder, fcntl.LOCK_EX)
+
+
+def _lock(folder: Path, operation: int) -> RunLock:
     descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+        fcntl.flock(descriptor, operation)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             os.close(descriptor)

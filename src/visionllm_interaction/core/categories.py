@@ -9,6 +9,8 @@ from functools import cached_property
 
 PERSON_CATEGORIES: frozenset[str] = frozenset({"person", "child", "caregiver", "infant", "adult"})
 """Names read as people by relations and roles; everything else is an object."""
+BODY_CATEGORIES: frozenset[str] = frozenset({"hand", "left hand", "right hand", "face", "head"})
+"""Names of body parts: in view, but not *things* that a child may look at or handle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,28 @@ CONTACT_GAP = 0.02
 """Largest gap called *in contact*, as a share of the reference height (detector jitter is about this large)."""
 
 PREDICATES: tuple[str, ...] = ("near", "in_contact", "holding")
-EVENT_KINDS: tuple[str, ...] = ("enters", "leaves", "picks_up", "puts_down", "hands_over")
+"""Predicates that hold between two in either order (of holding, the person is always the subject)."""
+DIRECTED_PREDICATES: tuple[str, ...] = (
+    "left_of",
+    "right_of",
+    "above",
+    "below",
+    "inside",
+    "overlaps",
+    "approaching",
+    "facing",
+)
+"""Predicates that are read from the subject to the object."""
+EVENT_KINDS: tuple[str, ...] = (
+    "enters",
+    "leaves",
+    "picks_up",
+    "puts_down",
+    "hands_over",
+    "approaches",
+    "withdraws",
+    "joint_handling",
+)
 
 
 def reference_height_px(subject_xyxy: Boxes, object_xyxy: Boxes, *, object_is_person: bool) -> NDArray[np.float64]:

@@ -52,6 +52,25 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """One stretch that a person coded in another program (ELAN, BORIS, Datavyu …), ``[begin_s, end_s)``.
+
+    ``tier`` is where it stood there; ``kind`` is what measures read it as (``"speech"``, ``"gaze"``, ``"naming"``, or
+    ``"code"`` for anything else); ``participant`` is who did it (a role or category, ``""`` if not said); ``label`` is
+    what was written (for gaze and naming: the thing looked at or named); ``source`` is the name of the file.
+    """
+
+    code_id: str
+    tier: str
+    kind: str
+    participant: str
+    label: str
+    begin_s: float
+    end_s: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One computed (or seen) value and where in which video it can be checked.
 

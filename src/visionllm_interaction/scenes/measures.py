@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from visionllm_interaction.scenes.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
-from visionllm_interaction.scenes.query import ANY_PERSON, Predicate, Query, run_query
+from visionllm_interaction.scenes.query import ANY_PERSON, ANY_THING, BOUT_PREDICATES, Predicate, Query, run_query
 from visionllm_interaction.scenes.tidy import TIDY_SCHEMA, measures_table, write_measures
 
 __all__ = [
     "ANY_PERSON",
+    "ANY_THING",
     "BOUT_GAP_S",
+    "BOUT_PREDICATES",
     "CATALOGUE",
     "MEASURES",
     "MIN_TOGETHER_S",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import os
+import io
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -11,22 +11,26 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
+from visionllm_interaction.artifacts.locks import wait_for_lock
 from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, sync_folder, sync_tree, write_file
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Event, Relation, Track
+from visionllm_interaction.core.symbols import Code, Event, Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.scenes.folder import STORE_FILE, check_store, stamp, unknown_video
+from visionllm_interaction.scenes.migrate import migrate_store
 from visionllm_interaction.scenes.record import RECORD_FILE, VideoRecord, check_video_id
 from visionllm_interaction.scenes.schemas import (
-    SCHEMA_VERSION,
+    SCHEMAS,
+    arrow_to_codes,
     detections_to_arrow,
     frames_to_arrow,
     symbols_to_arrow,
 )
+from visionllm_interaction.scenes.sightings import find_sightings
 
-STORE_FILE = "store.yaml"
+CODES_FILE = "codes.parquet"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -43,7 +47,8 @@ def publish_video(
 ) -> Path:
     """Write one analysed video into the store at ``store`` (made if need be) and return its folder.
 
-    A video that is there under the same id is replaced: a reader sees the old one or the new one.
+    A video that is there under the same id is replaced: a reader sees the old one or the new one. Codes imported for
+    it (``codes.parquet``) stay. A store of an older version is brought up to this one first.
 
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
@@ -55,15 +60,38 @@ def publish_video(
         "tracks": symbols_to_arrow("tracks", tracks),
         "relations": symbols_to_arrow("relations", relations),
         "events": symbols_to_arrow("events", events),
+        "sightings": find_sightings(detections, frames),
+        "codes": SCHEMAS["codes"].empty_table(),
     }
     final = store / "videos" / record.video_id
     partial = _partial(final)
     try:
         _write_folder(partial, record, tables)
-        _move_into_place(partial, final)
+        with wait_for_lock(store):
+            _keep_codes(final, partial)
+            _move_into_place(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return final
+
+
+def import_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
+    """Add coded stretches to a video; those that came from the same files (``source``) before are replaced.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    check_store(store)
+    folder = store / "videos" / check_video_id(video_id)
+    with wait_for_lock(store):
+        if not folder.is_dir():
+            raise unknown_video(store, video_id)
+        sources = {code.source for code in codes}
+        former = arrow_to_codes(pq.read_table(folder / CODES_FILE, schema=SCHEMAS["codes"], partitioning=None))
+        kept = [code for code in former if code.source not in sources]
+        buffer = io.BytesIO()
+        pq.write_table(symbols_to_arrow("codes", [*kept, *codes]), buffer, compression="zstd")
+        write_file(folder / CODES_FILE, buffer.getvalue())
 
 
 def erase_video(store: Path, video_id: str) -> None:
@@ -75,42 +103,31 @@ def erase_video(store: Path, video_id: str) -> None:
     """
     check_store(store)
     folder = store / "videos" / check_video_id(video_id)
-    if not folder.is_dir():
+    if not folder.is_dir() and not _remains(folder):
         raise unknown_video(store, video_id)
-    # Renamed first: a reader never sees half a video, and a kill in between leaves nothing that is read.
-    doomed = _partial(folder)
-    folder.rename(doomed)
-    sync_folder(folder.parent)
-    shutil.rmtree(doomed)
-    sync_folder(folder.parent)
+    with wait_for_lock(store):
+        # Renamed first: a reader never sees half a video, and a kill in between leaves nothing that is read.
+        if folder.is_dir():
+            folder.rename(_partial(folder))
+            sync_folder(folder.parent)
+        for doomed in _remains(folder):
+            shutil.rmtree(doomed)
+        sync_folder(folder.parent)
 
 
-def unknown_video(store: Path, video_id: str) -> StoreError:
-    """The error for a video that is not in the store."""
-    known = list_videos(store)
-    return StoreError(
-        "The video is not in the store.",
-        expected=f"one of {', '.join(known[:10])}{' …' if len(known) > 10 else ''}" if known else "a video",
-        found=video_id,
-        where=str(store),
-    )
-
-
-def list_videos(store: Path) -> list[str]:
-    """Ids of the complete videos in a store, sorted."""
-    folder = store / "videos"
-    if not folder.is_dir():
-        return []
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+def _remains(folder: Path) -> list[Path]:
+    """Folders of this video under construction or half deleted, of this call or of a killed one."""
+    return [p for p in folder.parent.glob(f"{PARTIAL_PREFIX}*") if p.name[len(PARTIAL_PREFIX) : -9] == folder.name]
 
 
 def prepare_store(store: Path) -> None:
-    """Make an empty store at ``store`` unless one is there.
+    """Make an empty store at ``store`` unless one is there; bring one of an older version up to date.
 
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
     """
     if (store / STORE_FILE).is_file():
+        migrate_store(store)
         check_store(store)
         return
     if store.exists() and (not store.is_dir() or any(not p.name.startswith(".") for p in store.iterdir())):
@@ -121,36 +138,8 @@ def prepare_store(store: Path) -> None:
             where=str(store),
             fix="name another folder with --store",
         )
-    content = {"kind": "visionllm-interaction store", "schema_version": SCHEMA_VERSION}
-    write_file(store / STORE_FILE, yaml.safe_dump(content, sort_keys=False).encode())
-    (store / "videos").mkdir(exist_ok=True)
-
-
-def check_store(store: Path) -> None:
-    """Make sure that ``store`` is a store this program reads.
-
-    Raises:
-        StoreError: otherwise.
-    """
-    try:
-        content = yaml.safe_load((store / STORE_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StoreError(
-            "There is no interaction store here.",
-            expected=f"a folder with a {STORE_FILE}",
-            found=getattr(error, "strerror", None) or "an unreadable file",
-            where=str(store),
-            fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
-        ) from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            "The store is of another version.",
-            expected=f"schema_version {SCHEMA_VERSION}",
-            found=repr(version),
-            where=str(store / STORE_FILE),
-            fix="analyse the videos again into a new store",
-        )
+    (store / "videos").mkdir(parents=True, exist_ok=True)
+    stamp(store)
 
 
 def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]) -> None:
@@ -159,6 +148,12 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     (folder / RECORD_FILE).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     sync_tree(folder)
+
+
+def _keep_codes(former: Path, folder: Path) -> None:
+    if (former / CODES_FILE).is_file():
+        shutil.copyfile(former / CODES_FILE, folder / CODES_FILE)
+        sync_folder(folder / CODES_FILE)
 
 
 def _move_into_place(partial: Path, final: Path) -> None:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.core.definitions import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.core.symbols import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.catalogue import (
     BOUT_GAP_S,
+    CODED_PREDICATES,
     MEASURES,
     MIN_TOGETHER_S,
+    NAMING_S,
+    TURN_S,
     Measure,
     sql_for,
 )
 from visionllm_interaction.scenes.sql import LOOKED
-from visionllm_interaction.scenes.store import ANY_PERSON, Store
+from visionllm_interaction.scenes.store import ANY_PERSON, ANY_THING, Store
 
 Predicate = Literal["visible", "near", "in_contact", "holding"]
+"""Predicates that a question in plain words may be about; queries know all of :data:`BOUT_PREDICATES`."""
+BOUT_PREDICATES: tuple[str, ...] = ("visible", *PREDICATES, *DIRECTED_PREDICATES, *CODED_PREDICATES)
 
 _FOREVER_S = 1e15
-_PREDICATE_OF: Mapping[str, Predicate] = {
-    "near_duration": "near",
-    "contact_duration": "in_contact",
-    "holding_duration": "holding",
-}
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,14 @@ class Query:
     """One query: a measure of a subject (and an object), in one video or all, within ``[begin_s, end_s)``.
 
     ``subject`` and ``object`` are categories, roles (``child``, ``caregiver``) or ``person`` for people of any
-    category. ``predicate`` is for measures of bouts; without one it is ``visible``.
+    category, or ``thing`` for whatever is neither person nor body part. ``predicate`` is for measures of bouts (without
+    one it is ``visible``) and of events (the kind of event).
     """
 
     measure: str
     subject: str
     object: str | None = None
-    predicate: Predicate | None = None
+    predicate: str | None = None
     video_id: str | None = None
     begin_s: float | None = None
     end_s: float | None = None
@@ -57,10 +59,40 @@ def run_query(store: Store, query: Query) -> list[Evidence]:
         UsageError: for an unknown measure, name or video, or parts that do not fit the measure.
         StoreError: if the store is damaged.
     """
-    measure = _checked(store, query)
-    predicate = query.predicate or _PREDICATE_OF.get(query.measure, "visible")
-    sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
-    parameters = {
+    return QueryRunner(store).run(query)
+
+
+class QueryRunner:
+    """Runs many queries over one store, asking once for what they share."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known = [*store.names(), ANY_THING]
+        self._looked: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
+
+    def run(self, query: Query) -> list[Evidence]:
+        """As :func:`run_query`."""
+        measure = _checked(self._store, query, self._known)
+        predicate = query.predicate or measure.predicate or "visible"
+        sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
+        parameters = _parameters(query, measure, CODED_PREDICATES.get(predicate, predicate))
+        found = {row["video_id"]: row for row in _rows(self._store, sql, parameters)}
+        looked = self._looked_at(parameters)
+        spans = _frame_spans(self._store, found, query.video_id)
+        wanted = [query.video_id] if query.video_id else self._store.video_ids()
+        return [
+            _evidence(measure, id_, row=found.get(id_), looked=looked.get(id_), frames=spans.get(id_)) for id_ in wanted
+        ]
+
+    def _looked_at(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
+        if key not in self._looked:
+            self._looked[key] = {row["video_id"]: row for row in _rows(self._store, LOOKED, parameters)}
+        return self._looked[key]
+
+
+def _parameters(query: Query, measure: Measure, predicate: str) -> dict[str, Any]:
+    return {
         "video_id": query.video_id,
         "subject": query.subject,
         "object": query.object,
@@ -69,16 +101,11 @@ def run_query(store: Store, query: Query) -> list[Evidence]:
         "end_s": _FOREVER_S if query.end_s is None else float(query.end_s),
         "gap_s": BOUT_GAP_S if measure.inputs == "bout" else 0.0,
         "min_together_s": MIN_TOGETHER_S,
+        "turn_s": TURN_S,
+        "naming_s": NAMING_S,
         "person_categories": sorted(PERSON_CATEGORIES),
+        "body_categories": sorted(BODY_CATEGORIES),
     }
-    found = {row["video_id"]: row for row in _rows(store, sql, parameters)}
-    looked = {row["video_id"]: row for row in _rows(store, LOOKED, parameters)}
-    spans = _frame_spans(store, found, query.video_id)
-    wanted = [query.video_id] if query.video_id else store.video_ids()
-    return [
-        _evidence(measure, video_id, row=found.get(video_id), looked=looked.get(video_id), frames=spans.get(video_id))
-        for video_id in wanted
-    ]
 
 
 def _rows(store: Store, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -140,11 +167,10 @@ def _evidence(
     )
 
 
-def _checked(store: Store, query: Query) -> Measure:
+def _checked(store: Store, query: Query, known: Sequence[str]) -> Measure:
     measure = MEASURES.get(query.measure)
     if measure is None:
         raise _unknown("measure", query.measure, MEASURES)
-    known = store.names()
     for name in (query.subject, query.object):
         if name is not None and name not in known:
             _check_searched(store, name, known)
@@ -162,14 +188,17 @@ def _check_searched(store: Store, name: str, present: Sequence[str]) -> None:
 
 def _check_shape(query: Query, measure: Measure) -> None:
     problem = None
-    if query.predicate is not None and query.predicate not in get_args(Predicate):
-        raise _unknown("predicate", query.predicate, get_args(Predicate))
+    predicates = EVENT_KINDS if measure.inputs == "event" else BOUT_PREDICATES
+    if query.predicate is not None and query.predicate not in predicates:
+        raise _unknown("predicate", query.predicate, predicates)
     if measure.inputs == "one" and query.object is not None:
         problem = f"{measure.name} is about one thing", f"object {query.object!r}"
     elif measure.inputs == "pair" and query.object is None:
         problem = f"{measure.name} is about two things", "no object"
-    elif measure.inputs != "bout" and query.predicate is not None:
+    elif measure.inputs in ("one", "pair") and query.predicate is not None:
         problem = f"{measure.name} takes no predicate", f"predicate {query.predicate!r}"
+    elif measure.inputs == "event" and query.predicate is None:
+        problem = f"{measure.name} is about one kind of event", "no predicate"
     elif query.begin_s is not None and query.end_s is not None and query.begin_s >= query.end_s:
         problem = "a window that ends after it begins", f"{query.begin_s} to {query.end_s} s"
     if problem:
@@ -187,4 +216,4 @@ def _unknown(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> 
     )
 
 
-__all__ = ["ANY_PERSON", "Predicate", "Query", "run_query"]
+__all__ = ["ANY_PERSON", "ANY_THING", "BOUT_PREDICATES", "Predicate", "Query", "QueryRunner", "run_query"]

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Event, Relation, Track
+from visionllm_interaction.core.symbols import Code, Event, Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 
-SCHEMA_VERSION = 1
-"""Version of the store's layout, kept in ``store.yaml``."""
+SCHEMA_VERSION = 2
+"""Version of the store's layout, kept in ``store.yaml``; ``scenes.migrate`` brings older stores up to it."""
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "frames": pa.schema(
@@ -71,6 +71,27 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             "confidence": pa.float64(),
         }
     ),
+    "sightings": pa.schema(
+        {
+            "track_id": pa.int64(),
+            "first_frame": pa.int64(),
+            "last_frame": pa.int64(),
+            "begin_s": pa.float64(),
+            "end_s": pa.float64(),
+        }
+    ),
+    "codes": pa.schema(
+        {
+            "code_id": pa.string(),
+            "tier": pa.string(),
+            "kind": pa.string(),
+            "participant": pa.string(),
+            "label": pa.string(),
+            "begin_s": pa.float64(),
+            "end_s": pa.float64(),
+            "source": pa.string(),
+        }
+    ),
 }
 """File name without ``.parquet`` → its columns."""
 
@@ -96,8 +117,10 @@ def detections_to_arrow(detections: DetectionTable) -> pa.Table:
     return _table("detections", columns)
 
 
-def symbols_to_arrow(name: str, rows: Sequence[Track] | Sequence[Relation] | Sequence[Event]) -> pa.Table:
-    """``tracks.parquet``, ``relations.parquet`` or ``events.parquet`` (``name`` without the ending)."""
+def symbols_to_arrow(
+    name: str, rows: Sequence[Track] | Sequence[Relation] | Sequence[Event] | Sequence[Code]
+) -> pa.Table:
+    """``tracks``, ``relations``, ``events`` or ``codes`` (``name``: the file's name without the ending)."""
     schema = SCHEMAS[name]
     return _table(name, [[_plain(getattr(row, field)) for row in rows] for field in schema.names])
 
@@ -115,6 +138,11 @@ def arrow_to_relations(table: pa.Table) -> list[Relation]:
 def arrow_to_events(table: pa.Table) -> list[Event]:
     """Rows of ``events.parquet``."""
     return [Event(**{**row, "track_ids": tuple(row["track_ids"])}) for row in table.to_pylist()]
+
+
+def arrow_to_codes(table: pa.Table) -> list[Code]:
+    """Rows of ``codes.parquet``."""
+    return [Code(**row) for row in table.to_pylist()]
 
 
 def _table(name: str, columns: Sequence[Any]) -> pa.Table:

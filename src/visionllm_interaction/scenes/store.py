@@ -15,22 +15,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.symbols import Event, Relation, Track
+from visionllm_interaction.core.symbols import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.scenes.publish import (
-    check_store,
-    erase_video,
-    list_videos,
-    publish_video,
-    unknown_video,
-)
+from visionllm_interaction.scenes.folder import check_store, list_videos, unknown_video
+from visionllm_interaction.scenes.publish import erase_video, import_codes, publish_video
 from visionllm_interaction.scenes.record import RECORD_FILE, VideoRecord, check_video_id
-from visionllm_interaction.scenes.schemas import SCHEMAS, arrow_to_events, arrow_to_relations, arrow_to_tracks
+from visionllm_interaction.scenes.schemas import (
+    SCHEMAS,
+    arrow_to_codes,
+    arrow_to_events,
+    arrow_to_relations,
+    arrow_to_tracks,
+)
 
-__all__ = ["ANY_PERSON", "Store", "StoreLimits", "VideoRecord", "erase_video", "open_store", "publish_video"]
+__all__ = [
+    "ANY_PERSON",
+    "Store",
+    "StoreLimits",
+    "VideoRecord",
+    "erase_video",
+    "import_codes",
+    "open_store",
+    "publish_video",
+]
 
 ANY_PERSON = "person"
 """A name for people of every category."""
+ANY_THING = "thing"
+"""A name for whatever is neither a person nor a body part."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +85,35 @@ class Store:
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query of the package (never text from outside) over the views and return its rows.
 
-        Views: frames, detections, tracks, relations, events; each has ``video_id`` before the file's own columns.
+        Views: frames, detections, tracks, relations, events, sightings, codes; each has ``video_id`` before the file's
+        own columns. And videos: ``video_id``, ``width``, ``height`` (pixels), ``duration_s``.
 
         Raises:
             StoreError: if a file is damaged or gone, or the query is over its limits.
         """
+        names, found = self._run(sql, parameters)
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
         try:
             result = self._connection.execute(sql, dict(parameters or {}))
-            names = [column[0] for column in result.description]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+            return [column[0] for column in result.description], result.fetchall()
         except duckdb.Error as error:
             raise self._failure(error) from error
+
+    def load_symbols(self) -> None:
+        """Read all but frames and detections into memory; worth it before many queries over all videos.
+
+        Raises:
+            StoreError: if a file is damaged, or all of them together do not fit.
+        """
+        for name in ("tracks", "relations", "events", "sightings", "codes", "videos"):
+            # DuckDB has no way to put a table in a view's place.
+            for statement in (
+                f"CREATE TEMP TABLE loaded_{name} AS SELECT * FROM {name}",  # noqa: S608
+                f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM loaded_{name}",  # noqa: S608
+            ):
+                self._run(statement)
 
     def video_ids(self) -> list[str]:
         """Ids of all videos, sorted."""
@@ -124,6 +154,10 @@ class Store:
     def events(self, video_id: str) -> list[Event]:
         """Events of one video, by begin."""
         return arrow_to_events(self._read(video_id, "events"))
+
+    def codes(self, video_id: str) -> list[Code]:
+        """Stretches coded by people that were imported for one video."""
+        return arrow_to_codes(self._read(video_id, "codes"))
 
     def detections(self, video_id: str) -> pa.Table:
         """``detections.parquet`` of one video."""
@@ -207,8 +241,18 @@ def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duc
     connection.execute("SET enable_external_access = false")
     for name, schema in SCHEMAS.items():
         connection.execute(f"CREATE VIEW {name} AS {_view(name, schema, root, video_ids)}")
+    connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = {"video_id": "VARCHAR", "width": "DOUBLE", "height": "DOUBLE", "duration_s": "DOUBLE"}
+    if not video_ids:
+        return f"SELECT {', '.join(f'NULL::{t} AS {n}' for n, t in columns.items())} WHERE false"
+    files = ", ".join(_quoted(f"{root}/videos/{video_id}/{RECORD_FILE}") for video_id in video_ids)
+    types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
+    return f"SELECT * FROM read_json([{files}], columns = {{{types}}})"  # noqa: S608  (paths quoted, ids checked)
 
 
 def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.definitions import PREDICATES
+from visionllm_interaction.core.definitions import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.scenes.catalogue import MEASURES
-from visionllm_interaction.scenes.query import Predicate, Query, run_query
-from visionllm_interaction.scenes.store import ANY_PERSON, Store, StoreLimits, open_store
+from visionllm_interaction.scenes.catalogue import CODED_PREDICATES, MEASURES, Measure
+from visionllm_interaction.scenes.query import Query, QueryRunner
+from visionllm_interaction.scenes.store import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
 
 TIDY_SCHEMA = pa.schema(
     {
@@ -71,7 +71,9 @@ def measures_table(store: Store) -> pa.Table:
     """The tidy table of :data:`TIDY_SCHEMA`."""
     sql = "SELECT video_id, sum(duration_s) AS s FROM frames WHERE processed GROUP BY video_id"
     processed = {row["video_id"]: row["s"] for row in store.rows(sql)}
-    rows = [_row(query, item, processed) for query in _all_queries(store) for item in run_query(store, query)]
+    store.load_symbols()
+    runner = QueryRunner(store)
+    rows = [_row(query, item, processed) for query in _all_queries(store) for item in runner.run(query)]
     rows.sort(key=lambda r: (r["video_id"], r["subject"], r["object"] or "", r["measure"], r["predicate"] or ""))
     return pa.Table.from_pylist(rows, schema=TIDY_SCHEMA)
 
@@ -79,24 +81,62 @@ def measures_table(store: Store) -> pa.Table:
 def _all_queries(store: Store) -> Iterator[Query]:
     names = [name for name in store.names() if name != ANY_PERSON or name in _categories(store)]
     people = [name for name in names if name in PERSON_CATEGORIES]
+    things = [name for name in names if name not in PERSON_CATEGORIES]
     pairs = [(p, o) for p in people for o in names if o != p and not (o in people and o < p)]
+    coded = _coded(store)
     for measure in MEASURES.values():
         if measure.inputs == "one":
-            yield from (Query(measure.name, name) for name in names)
+            several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
+            yield from (Query(measure.name, name) for name in [*names, *several] if _applies(measure, name, coded))
         elif measure.inputs == "pair":
-            held = [(p, o) for p, o in pairs if measure.name != "holding_duration" or o not in people]
-            yield from (Query(measure.name, person, other) for person, other in held)
+            yield from _pair_queries(measure, pairs, people, coded)
+        elif measure.inputs == "event":
+            kinds = sorted({row["kind"] for row in store.rows("SELECT DISTINCT kind FROM events")})
+            yield from (Query(measure.name, person, predicate=kind) for person in people for kind in kinds)
         else:
             yield from (Query(measure.name, name, predicate="visible") for name in names)
-            yield from _bout_queries(measure.name, pairs, people)
+            yield from _bout_queries(store, measure.name, pairs, people)
 
 
-def _bout_queries(measure: str, pairs: list[tuple[str, str]], people: list[str]) -> Iterator[Query]:
-    for name in PREDICATES:
-        predicate: Predicate = name  # type: ignore[assignment]  # PREDICATES are all predicates but visible
+_OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
+
+
+def _coded(store: Store) -> dict[str, frozenset[str]]:
+    """Kind of code → who is coded in it, and for naming what is named."""
+    found: dict[str, set[str]] = {}
+    for row in store.rows("SELECT DISTINCT kind, participant, lower(trim(label)) AS label FROM codes"):
+        found.setdefault(row["kind"], set()).add(row["label"] if row["kind"] == "naming" else row["participant"])
+    return {kind: frozenset(names) for kind, names in found.items()}
+
+
+def _applies(measure: Measure, name: str, coded: Mapping[str, frozenset[str]]) -> bool:
+    return measure.name != "size_at_naming" or name in coded.get("naming", ())
+
+
+def _pair_queries(
+    measure: Measure, pairs: list[tuple[str, str]], people: list[str], coded: Mapping[str, frozenset[str]]
+) -> Iterator[Query]:
+    """Turns go both ways between those whose speech was coded; nobody holds a person."""
+    if measure.name in ("turn_count", "turn_lag"):
+        speakers = sorted(name for name in people if name in coded.get("speech", ()))
+        yield from (Query(measure.name, one, other) for one in speakers for other in speakers if one != other)
+        return
+    handled = measure.name in ("holding_duration", "joint_handling_duration")
+    yield from (Query(measure.name, person, other) for person, other in pairs if not handled or other not in people)
+
+
+def _bout_queries(store: Store, measure: str, pairs: list[tuple[str, str]], people: list[str]) -> Iterator[Query]:
+    present = {row["predicate"] for row in store.rows("SELECT DISTINCT predicate FROM relations")}
+    for predicate in PREDICATES:
         for person, other in pairs:
             if predicate != "holding" or other not in people:
                 yield Query(measure, person, other, predicate=predicate)
+    for predicate in (name for name in DIRECTED_PREDICATES if name in present):
+        yield from (Query(measure, person, other, predicate=predicate) for person, other in pairs)
+    for predicate, kind in CODED_PREDICATES.items():
+        sql = "SELECT DISTINCT participant AS who FROM codes WHERE kind = $kind ORDER BY who"
+        speakers = [row["who"] for row in store.rows(sql, {"kind": kind})]
+        yield from (Query(measure, who, predicate=predicate) for who in speakers if who in people)
 
 
 def _categories(store: Store) -> set[str]:

@@ -16,7 +16,7 @@ from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.reason import ask
 from visionllm_interaction.reason.answer import Answer
 from visionllm_interaction.reason.config import ReasonConfig
-from visionllm_interaction.scenes.publish import list_videos
+from visionllm_interaction.scenes.folder import list_videos
 from visionllm_interaction.scenes.store import Store, erase_video, open_store
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.detecting import DetectorSlot
