@@ -12,12 +12,24 @@ class DecodeConfig(Section):
 
     sample_fps: float | None = Field(default=None, gt=0.0, le=240.0)
     """Frames looked at per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
+    adaptive: bool = False
+    """Pass over frames that look like the last one looked at; what moves is looked at in every (sampled) frame."""
+    adaptive_change: float = Field(default=5.0, gt=0.0, le=255.0)
+    """A frame is different if the grey level (0-255) of any cell, 1/96 of the width across, differs by so much."""
+    adaptive_gap_s: float = Field(default=0.5, gt=0.0, le=60.0)
+    """A frame is looked at after this time even if nothing has changed; keep it below `track.lost_s`."""
     max_megapixels: float = Field(default=40.0, gt=0.0, le=400.0)
     """A picture larger than this is refused before its pixels are decoded."""
     max_duration_s: float = Field(default=6 * 3600.0, gt=0.0)
     """A longer video is refused; cut it into parts."""
     max_frames: int = Field(default=2_000_000, ge=1)
     """A video with more frames is refused."""
+    max_memory_mb: int = Field(default=448, ge=192, le=65536)
+    """Memory of the process that decodes, besides three pictures; very large pictures need more."""
+    stall_cpu_s: int = Field(default=8, ge=1, le=3600)
+    """Processor time for one frame, and for a beginning of a video, after which the file is given up …"""
+    cpu_s_per_s: float = Field(default=20.0, gt=0.0)
+    """… and for each second of video. A file that takes longer was made to keep a computer busy."""
     ahead: int = Field(default=8, ge=1, le=256)
     """Frames decoded ahead of the detector; bounds the memory."""
     threads: int = Field(default=2, ge=1, le=64)

@@ -1,19 +1,18 @@
-"""Opening a video file without ever letting the file decide what else is opened.
+"""What a video file may be: containers and codecs that cameras and editors write, told by the first bytes.
 
 The container format is recognised by its first bytes and forced; playlists (HLS, concat, DASH, image sequences) are
-not among the formats, and the only protocol allowed is ``file``. So no file, whatever it contains, makes the decoder
-read a second file or the network.
+not among the formats. Decoding happens in a process that can open nothing (see :mod:`.sandbox`), so no file, whatever
+it contains, makes the decoder read a second file or the network.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import av
 
 from visionllm_interaction.errors import VideoError
 
@@ -28,6 +27,15 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
 )
 FORMAT_NAMES = "MP4/MOV, Matroska/WebM, AVI, GIF, MPEG-TS, MPEG-PS, Ogg, WMV"
+CODECS = frozenset(
+    {
+        *("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "vvc"),
+        *("mpeg4", "mpeg2video", "mpeg1video", "h263", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1"),
+        *("mjpeg", "theora", "gif", "dvvideo", "prores", "dnxhd", "cfhd", "ffv1", "huffyuv", "ffvhuff", "utvideo"),
+        *("rawvideo", "v210", "png", "qtrle", "svq3", "cinepak"),
+    }
+)
+"""Decoders that may be used; the other hundreds of FFmpeg's are for old games and programs, and little tested."""
 
 
 @dataclass(frozen=True)
@@ -66,42 +74,81 @@ def sniff_format(head: bytes) -> str | None:
 
 
 @contextmanager
-def open_container(path: Path) -> Iterator[tuple[Any, Any, str]]:
-    """Yield PyAV's container, its first video stream and the name of the format.
+def open_video(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield a descriptor of the file, at its beginning, and the name of its container format.
 
     Raises:
-        VideoError: if the file is missing, empty, of another format, broken, or has no video stream.
+        VideoError: if the file is missing, empty, no plain file, or of another format.
     """
-    name = _recognise(path)
     try:
-        container = av.open(f"file:{path}", format=name, options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError) as error:
-        raise _refused(path, found=f"a file that begins like {name} and is broken or cut off ({error})") from error
-    with container:
-        if not container.streams.video:
-            raise _refused(path, found="no video stream (sound only?)")
-        yield container, container.streams.video[0], name
-
-
-def _recognise(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
+        # Without waiting: opening a pipe that nobody writes to would otherwise never end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise _refused(path, found=error.strerror or str(error)) from error
+        raise refused(found=error.strerror or str(error), where=path) from error
+    try:
+        yield descriptor, _recognise(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _recognise(path: Path, descriptor: int) -> str:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise refused(found="a folder, device or pipe", where=path)
+    head = os.pread(descriptor, _HEAD_BYTES, 0)
     if not head:
-        raise _refused(path, found="an empty file")
+        raise refused(found="an empty file", where=path)
     name = sniff_format(head)
     if name is None:
-        raise _refused(path, found=f"a file that begins with {head[:16]!r}")
+        raise refused(found=f"a file that begins with {head[:16]!r}", where=path)
     return name
 
 
-def _refused(path: Path, *, found: str) -> VideoError:
+def refused(*, found: str, where: Path | None = None) -> VideoError:
+    """The file is not one of the kinds that are read."""
     return VideoError(
         "The video cannot be read.",
         expected=f"a video file: {FORMAT_NAMES}",
         found=found,
-        where=str(path),
+        where=None if where is None else str(where),
         fix="play the file to see whether it is whole, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4",
+    )
+
+
+def broken(container: str, reason: str) -> VideoError:
+    """The file begins like one of the kinds and goes on otherwise."""
+    return refused(found=f"a file that begins like {container} and is broken or cut off ({reason})")
+
+
+def no_stream() -> VideoError:
+    """The file holds no pictures."""
+    return refused(found="no video stream (sound only?)")
+
+
+def strange_codec(name: str) -> None:
+    """Refuse codecs outside :data:`CODECS`.
+
+    Raises:
+        VideoError: naming the codec.
+    """
+    if name not in CODECS:
+        raise refused(found=f"pictures coded as {name}, which no camera writes")
+
+
+def no_frames(met: int) -> VideoError:
+    """Nothing in the file can be decoded."""
+    return VideoError(
+        "The video holds no frame that can be decoded.",
+        expected="at least one whole frame",
+        found=f"{met} frames, all damaged" if met else "none",
+        fix="copy the file again from the camera; a cut-off MP4 can sometimes be repaired by untrunc",
+    )
+
+
+def over_limit(*, expected: str, found: str) -> VideoError:
+    """The file asks for more than it is given."""
+    return VideoError(
+        "The video is over a limit.",
+        expected=expected,
+        found=found,
+        fix="cut or scale the video, or raise the limit in config/analysis.yaml (analysis.video.decode)",
     )

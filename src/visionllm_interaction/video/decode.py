@@ -1,31 +1,55 @@
-"""Frames of a video with their real presentation times."""
+"""Frames of a video with their real presentation times, decoded in a process of its own."""
 
 from __future__ import annotations
 
-from collections import deque
+import mmap
+import os
+import select
+import signal
+import subprocess
+import sys
+import weakref
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import av
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, Frame, FrameTable
+from visionllm_interaction.core.frames import OK, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.container import VideoInfo, open_container
+from visionllm_interaction.video.container import VideoInfo, open_video, over_limit
+from visionllm_interaction.video.messages import (
+    Begin,
+    Finished,
+    Opened,
+    Order,
+    Picture,
+    Refused,
+    Report,
+    Walked,
+    pack,
+    picture_shape,
+    read_packed,
+    write_all,
+)
 
-_TIME_UNIT = 1_000_000  # FFmpeg's AV_TIME_BASE
-_NUDGE_S = 1e-6
+_SLOTS = 3
+"""Pictures the child may be ahead, besides what a reader queues."""
+_SILENCE_S = 120.0
+"""A child that neither works nor speaks for so long waits for a disk that does not answer."""
+_COMMAND = ("-P", "-m", "visionllm_interaction.video.child")
+_QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 class VideoReader:
     """Iterate over the frames to look at; afterwards :meth:`frame_table` tells of every frame, looked at or not.
 
     Times are seconds since the container's start, from the presentation time stamps: never counted from a frame rate.
-    Iterating again reads the file again.
+    Iterating again reads the file again. The file is decoded by a child process that can open no other file and no
+    socket, with limits on memory and processor time; a file that breaks the decoder breaks only that process.
 
     Raises:
         VideoError: when the file is opened or read, if it is no video, over a limit, or holds no readable frame.
@@ -34,97 +58,46 @@ class VideoReader:
     def __init__(self, path: Path, *, config: DecodeConfig = DecodeConfig()) -> None:
         self._path = path
         self._config = config
-        self._log = _FrameLog()
-        with open_container(path) as (container, stream, name):
-            self.info = _read_info(path, container, stream, name, config)
+        self._times: list[float] = []
+        self._notes: list[str] = []
+        self._fresh: _Child | None = _Child(path, config)
+        self.info = self._fresh.info
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, time_s, frame in self._walk():
-            image = _upright(frame, self.info)
-            if image is None:
-                self._log.notes[index] = "skipped: the picture's size changed"
-            else:
-                yield Frame(index, time_s, image)
-        if not any(note == OK for note in self._log.notes):
-            raise _no_frames(self._path, len(self._log.notes))
+        return self.frames("rgb")
+
+    def frames(self, picture: Picture = "rgb", *, only_index: int | None = None) -> Iterator[Frame]:
+        """The frames to look at (or only the one with ``only_index``), in RGB or in grey and small."""
+        for image in self._walk(Begin(picture, _SLOTS, only_index)):
+            if image is not None:
+                yield Frame(len(self._notes) - 1, self._times[-1], image)
 
     def scan(self) -> Iterator[int]:
         """Go through the file for its times alone; yields the index of each frame that would be looked at."""
-        for index, _, _ in self._walk():
-            yield index
+        told = 0
+        for _ in self._walk(Begin("none", _SLOTS)):
+            for index in range(told, len(self._notes)):
+                if self._notes[index] == OK:
+                    yield index
+            told = len(self._notes)
 
-    def _walk(self) -> Iterator[tuple[int, float, Any]]:
-        """Index, time and undecoded picture of each frame to look at; all frames are noted."""
-        self._log = _FrameLog()
-        sampler = _Sampler(self._config.sample_fps)
-        for frame, time_s, fault in _decode(self._path, self._config):
-            note = self._log.check_time(time_s, fault)
-            self._check_limits()
-            if note == OK and not sampler.wants(self._log.times[-1]):
-                note = NOT_SAMPLED
-            self._log.notes.append(note)
-            if note == OK:
-                yield len(self._log.notes) - 1, self._log.times[-1], frame
-        if not any(note == OK for note in self._log.notes):
-            raise _no_frames(self._path, len(self._log.notes))
+    def _walk(self, begin: Begin) -> Iterator[NDArray[np.uint8] | None]:
+        """Log what the child says; yields the picture of the last frame logged, or ``None``."""
+        child, self._fresh = self._fresh or _Child(self._path, self._config), None
+        self._times, self._notes = [], []
+        try:
+            for report, image in child.read(begin):
+                self._times += report.times_s
+                self._notes += report.notes
+                yield image
+        finally:
+            child.close()
 
     def frame_table(self) -> FrameTable:
         """All frames met so far, in order of presentation."""
-        n = len(self._log.notes)
-        processed = np.array([note == OK for note in self._log.notes], dtype=np.bool_)
-        times = np.array(self._log.times[:n], dtype=np.float64)
-        return FrameTable.from_times(np.arange(n), times, processed=processed, quality=tuple(self._log.notes))
-
-    def _check_limits(self) -> None:
-        config, times = self._config, self._log.times
-        if times[-1] > config.max_duration_s or len(times) > config.max_frames:
-            raise _over_limit(
-                self._path,
-                expected=f"at most {config.max_duration_s:g} s and {config.max_frames} frames",
-                found=f"frame {len(times)} at {times[-1]:.1f} s and no end",
-            )
-
-
-class _FrameLog:
-    """Times and notes of the frames met so far."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self.notes: list[str] = []
-
-    def check_time(self, time_s: float | None, note: str) -> str:
-        """Record a rising time for one more frame; returns its note."""
-        last = self.times[-1] if self.times else None
-        if time_s is None:
-            self.times.append(self._next())
-            return "skipped: no time stamp" if note == OK else note
-        if last is not None and time_s <= last:
-            self.times.append(last + _NUDGE_S)
-            return "skipped: the time stamp does not rise" if note == OK else note
-        self.times.append(time_s)
-        return note
-
-    def _next(self) -> float:
-        if len(self.times) < 2:
-            return self.times[-1] + _NUDGE_S if self.times else 0.0
-        return self.times[-1] + float(np.median(np.diff(self.times[-9:])))
-
-
-class _Sampler:
-    """Chooses the first good frame of each interval of ``1 / fps`` seconds."""
-
-    def __init__(self, fps: float | None) -> None:
-        self._fps = fps
-        self._last = -1
-
-    def wants(self, time_s: float) -> bool:
-        if self._fps is None:
-            return True
-        interval = int(np.floor(time_s * self._fps + 1e-6))
-        if interval <= self._last:
-            return False
-        self._last = interval
-        return True
+        processed = np.array([note == OK for note in self._notes], dtype=np.bool_)
+        times = np.array(self._times, dtype=np.float64)
+        return FrameTable.from_times(np.arange(len(times)), times, processed=processed, quality=tuple(self._notes))
 
 
 def read_frame_at(path: Path, index: int) -> Frame:
@@ -135,134 +108,171 @@ def read_frame_at(path: Path, index: int) -> Frame:
     Raises:
         VideoError: if the video is unreadable or has no such frame.
     """
-    config = DecodeConfig()
-    with open_container(path) as (container, stream, name):
-        info = _read_info(path, container, stream, name, config)
-    log = _FrameLog()
-    for number, (frame, time_s, note) in enumerate(_decode(path, config)):
-        log.check_time(time_s, note)
-        if number == index:
-            image = _upright(frame, info) if frame is not None else None
-            if image is not None:
-                return Frame(index, log.times[-1], image)
-            break
+    for frame in VideoReader(path).frames(only_index=index):
+        return frame
     raise VideoError("The video has no such frame.", expected=f"frame {index}", found="none", where=str(path))
 
 
-def _decode(path: Path, config: DecodeConfig) -> Iterator[tuple[Any, float | None, str]]:
-    """(frame or None, time in seconds or None, note) for each frame, damaged ones included."""
-    with open_container(path) as (container, stream, _):
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", config.threads
-        # The decoder itself refuses larger pictures, also those that come in the middle of a stream.
-        stream.codec_context.options = {"max_pixels": str(int(config.max_megapixels * 1e6))}
-        start_s = (container.start_time or 0) / _TIME_UNIT
-        losses = _Losses()
-        for packet in _packets(container, stream):
-            losses.expect(packet.pts)
-            try:
-                frames = packet.decode()
-            except (av.FFmpegError, ValueError) as error:
-                losses.blame(error)
-                continue
-            for frame in frames:
-                for pts, reason in losses.before(frame.pts):
-                    yield None, float(pts * stream.time_base) - start_s, reason
-                time_s = None if frame.time is None else frame.time - start_s
-                yield frame, time_s, "damaged: marked corrupt by the decoder" if frame.is_corrupt else OK
-        for pts, reason in losses.before(None):
-            yield None, float(pts * stream.time_base) - start_s, reason
+class _Child:
+    """The process that decodes one video; its words are checked, its pictures copied."""
+
+    def __init__(self, path: Path, config: DecodeConfig) -> None:
+        self._path, self._config = path, config
+        self._shared_bytes = _SLOTS * 3 * int(config.max_megapixels * 1e6)
+        self._shared_fd = _shared_memory(self._shared_bytes)
+        try:
+            with open_video(path) as (video_fd, container):
+                self._process = _start((video_fd, self._shared_fd))
+                self.close = weakref.finalize(self, _end, self._process, self._shared_fd)
+                self._say(_order(config, container, video_fd, shared=(self._shared_fd, self._shared_bytes)))
+                self.info = _info(path, container, self._opened())
+        except BaseException:
+            self.close() if hasattr(self, "close") else os.close(self._shared_fd)
+            raise
+
+    def read(self, begin: Begin) -> Iterator[tuple[Walked, NDArray[np.uint8] | None]]:
+        """What the child says about the next frames, with the picture of the last of them."""
+        shape = picture_shape(begin.picture, self.info.width, self.info.height)
+        size = begin.slots * int(np.prod(shape))
+        if not size:
+            self._say(begin)
+            for report in self._walked():
+                yield report, None
+            return
+        with mmap.mmap(self._shared_fd, size) as shared:
+            self._say(begin)
+            self._write(bytes(range(begin.slots)))
+            for report in self._walked():
+                yield report, self._picture(shared, report.slot, shape)
+
+    def _picture(self, shared: mmap.mmap, slot: int | None, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        if slot is None:
+            return None
+        count = int(np.prod(shape))
+        image = np.frombuffer(shared[slot * count : (slot + 1) * count], np.uint8).reshape(shape)
+        self._write(bytes([slot]))
+        return image
+
+    def _walked(self) -> Iterator[Walked]:
+        while True:
+            report = self._hear()
+            if isinstance(report, Finished):
+                return
+            if not isinstance(report, Walked) or len(report.times_s) != len(report.notes):
+                raise self._crashed("it spoke out of turn")
+            yield report
+
+    def _opened(self) -> Opened:
+        report = self._hear()
+        if not isinstance(report, Opened) or report.width * report.height > self._config.max_megapixels * 1e6:
+            raise self._crashed("it spoke out of turn")
+        return report
+
+    def _say(self, message: msgspec.Struct) -> None:
+        self._write(pack(message))
+
+    def _write(self, data: bytes) -> None:
+        # A child that is gone has said why, or its exit code does: that is found when it is listened to.
+        with suppress(BrokenPipeError):
+            assert self._process.stdin is not None
+            write_all(self._process.stdin.fileno(), data)
+
+    def _hear(self) -> Report:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        if not select.select([descriptor], [], [], _SILENCE_S)[0]:
+            raise self._crashed(f"no answer for {_SILENCE_S:g} s")
+        try:
+            content = read_packed(descriptor)
+            report: Report | None = None if content is None else msgspec.msgpack.decode(content, type=Report)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise self._crashed("it spoke nonsense") from error
+        if report is None:
+            raise self._ended()
+        if isinstance(report, Refused):
+            where = str(self._path)
+            raise VideoError(report.message, expected=report.expected, found=report.found, where=where, fix=report.fix)
+        return report
+
+    def _ended(self) -> VideoError:
+        code = self._process.wait()
+        if code == -signal.SIGXCPU:
+            error = over_limit(
+                expected=f"at most {self._config.stall_cpu_s} s of work for one frame", found="a frame that takes longer"
+            )
+            error.where = str(self._path)
+            return error
+        return self._crashed(signal.Signals(-code).name if code < 0 else f"exit code {code}")
+
+    def _crashed(self, how: str) -> VideoError:
+        return VideoError(
+            "The video broke the decoder.",
+            expected="a decoder that comes to an end",
+            found=how,
+            where=str(self._path),
+            fix="convert the video with a program you trust it to: ffmpeg -i IN -c:v libx264 OUT.mp4",
+        )
 
 
-class _Losses:
-    """Which frames are missing: a decoder works ahead, so its error does not say to which frame it belongs.
-
-    A packet without a frame is a loss only after an error: some codecs have packets that show nothing.
-    """
-
-    def __init__(self) -> None:
-        self._expected: list[int] = []
-        self._reasons: deque[str] = deque()
-
-    def expect(self, pts: int | None) -> None:
-        """A packet with this time stamp was given to the decoder."""
-        if pts is not None:
-            heappush(self._expected, pts)
-
-    def blame(self, error: Exception) -> None:
-        """The decoder reported ``error``."""
-        text = error.strerror if isinstance(error, av.FFmpegError) and error.strerror else str(error)
-        self._reasons.append(f"damaged: {text}")
-
-    def before(self, pts: int | None) -> Iterator[tuple[int, str]]:
-        """Time stamp and reason of each frame lost before the one at ``pts`` (``None``: before the end)."""
-        while self._expected and (pts is None or self._expected[0] <= pts):
-            expected = heappop(self._expected)
-            if expected != pts and self._reasons:
-                yield expected, self._reasons.popleft()
+def _shared_memory(size: int) -> int:
+    """A nameless file in memory; it takes space only where something is written."""
+    descriptor = os.memfd_create("visionllm-pictures", os.MFD_CLOEXEC)
+    os.ftruncate(descriptor, size)
+    return descriptor
 
 
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    try:
-        yield from container.demux(stream)
-    except av.FFmpegError:
-        # The file ends in the middle of a packet: what came before it is still good.
-        return
+def _start(descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, *_COMMAND],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        pass_fds=descriptors,
+        env={**os.environ, **_QUIET},
+        start_new_session=True,
+    )
 
 
-def _upright(frame: Any, info: VideoInfo) -> NDArray[np.uint8] | None:
-    """RGB pixels (H, W, 3) turned upright, or ``None`` if they are not of the video's size."""
-    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-    turned = np.rot90(image, info.rotation_deg // 90) if info.rotation_deg else image
-    return np.ascontiguousarray(turned) if turned.shape == (info.height, info.width, 3) else None
+def _end(process: subprocess.Popen[bytes], shared_fd: int) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    process.kill()
+    process.wait()
+    os.close(shared_fd)
 
 
-def _read_info(path: Path, container: Any, stream: Any, name: str, config: DecodeConfig) -> VideoInfo:
-    width, height = stream.codec_context.width, stream.codec_context.height
-    if width * height > config.max_megapixels * 1e6:
-        raise _over_limit(path, expected=f"at most {config.max_megapixels:g} megapixels", found=f"{width} x {height}")
-    duration_s = container.duration / _TIME_UNIT if container.duration else None
-    if duration_s is not None and duration_s > config.max_duration_s:
-        raise _over_limit(path, expected=f"at most {config.max_duration_s:g} s", found=f"{duration_s:.0f} s")
-    rotation = _rotation_deg(path)
-    if rotation % 180:
-        width, height = height, width
+def _order(config: DecodeConfig, container: str, video_fd: int, *, shared: tuple[int, int]) -> Order:
+    return Order(
+        video_fd=video_fd,
+        shared_fd=shared[0],
+        shared_bytes=shared[1],
+        container=container,
+        sample_fps=config.sample_fps,
+        adaptive=config.adaptive,
+        adaptive_change=config.adaptive_change,
+        adaptive_gap_s=config.adaptive_gap_s,
+        threads=config.threads,
+        max_pixels=int(config.max_megapixels * 1e6),
+        max_duration_s=config.max_duration_s,
+        max_frames=config.max_frames,
+        max_memory_bytes=config.max_memory_mb << 20,
+        stall_cpu_s=config.stall_cpu_s,
+        cpu_s_per_s=config.cpu_s_per_s,
+    )
+
+
+def _info(path: Path, container: str, opened: Opened) -> VideoInfo:
     return VideoInfo(
         path=path,
-        container=name,
-        codec=stream.codec_context.name,
-        width=width,
-        height=height,
-        rotation_deg=rotation,
-        fps=float(stream.average_rate) if stream.average_rate else None,
-        time_base=str(stream.time_base),
-        declared_duration_s=duration_s,
-        declared_frames=stream.frames,
-    )
-
-
-def _rotation_deg(path: Path) -> int:
-    """Counter-clockwise turn in [0, 360) that puts the pictures upright; PyAV tells it only of decoded frames."""
-    for frame, _, _ in _decode(path, DecodeConfig(threads=1)):
-        if frame is not None:
-            return round(int(frame.rotation) / 90) * 90 % 360
-    raise _no_frames(path, 0)
-
-
-def _no_frames(path: Path, met: int) -> VideoError:
-    return VideoError(
-        "The video holds no frame that can be decoded.",
-        expected="at least one whole frame",
-        found=f"{met} frames, all damaged" if met else "none",
-        where=str(path),
-        fix="copy the file again from the camera; a cut-off MP4 can sometimes be repaired by untrunc",
-    )
-
-
-def _over_limit(path: Path, *, expected: str, found: str) -> VideoError:
-    return VideoError(
-        "The video is over a limit.",
-        expected=expected,
-        found=found,
-        where=str(path),
-        fix="cut or scale the video, or raise the limit in config/analysis.yaml (analysis.video.decode)",
+        container=container,
+        codec=opened.codec,
+        width=opened.width,
+        height=opened.height,
+        rotation_deg=opened.rotation_deg,
+        fps=opened.fps,
+        time_base=opened.time_base,
+        declared_duration_s=opened.duration_s,
+        declared_frames=opened.frames,
     )

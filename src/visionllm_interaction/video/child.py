@@ -1,0 +1,243 @@
+"""The process that decodes: ``python -m visionllm_interaction.video.child``, started by :mod:`.decode` for one video.
+
+Everything it needs is imported before it locks itself in; afterwards it can open nothing.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import time
+from typing import Any, BinaryIO
+
+import av
+import av.subtitles.codeccontext  # PyAV imports these on first use, which is too late once nothing can be opened
+import av.subtitles.stream
+import av.subtitles.subtitle
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.frames import NOT_SAMPLED, OK
+from visionllm_interaction.errors import VideoError
+from visionllm_interaction.video.container import broken, no_frames, no_stream, over_limit, strange_codec
+from visionllm_interaction.video.messages import (
+    Begin,
+    Finished,
+    Opened,
+    Order,
+    Picture,
+    Refused,
+    Walked,
+    pack,
+    picture_shape,
+    read_exactly,
+    read_packed,
+    write_all,
+)
+from visionllm_interaction.video.sampling import ChangeSampler, IntervalSampler
+from visionllm_interaction.video.sandbox import allow_cpu, lock_down
+from visionllm_interaction.video.walk import TIME_UNIT, Clock, upright, walk
+
+_IN, _OUT = 0, 1
+_NOTES_AT_ONCE = 256
+_SIZE_CHANGED = "skipped: the picture's size changed"
+
+
+def main() -> int:
+    """Obey one order; the exit code is 0 unless the parent is gone."""
+    order = _receive(Order)
+    if order is None:
+        return 1
+    shared = mmap.mmap(order.shared_fd, order.shared_bytes)
+    with os.fdopen(order.video_fd, "rb", buffering=0, closefd=False) as video:
+        lock_down(max_memory_bytes=order.max_memory_bytes + order.shared_bytes)
+        allow_cpu(order.stall_cpu_s)
+        try:
+            _decode(video, shared, order)
+        except VideoError as error:
+            _send(Refused(error.message, error.expected, error.found, error.fix))
+        except MemoryError:
+            error = over_limit(expected=f"{order.max_memory_bytes >> 20} MB of memory to be enough", found="more needed")
+            _send(Refused(error.message, error.expected, error.found, error.fix))
+        except BrokenPipeError:
+            return 1
+    return 0
+
+
+def _decode(video: BinaryIO, shared: mmap.mmap, order: Order) -> None:
+    try:
+        # The file is read through its descriptor, so the name of no protocol or file can matter; none is allowed.
+        container = av.open(video, format=order.container, options={"protocol_whitelist": "none"})
+    except (av.FFmpegError, OSError) as error:
+        if isinstance(error, MemoryError):
+            raise
+        raise broken(order.container, str(error)) from error
+    with container:
+        if not container.streams.video:
+            raise no_stream()
+        _Decoding(order, shared, container).run()
+
+
+class _Decoding:
+    """One pass through an open container."""
+
+    def __init__(self, order: Order, shared: mmap.mmap, container: Any) -> None:
+        self._order, self._shared = order, shared
+        self._container, self._stream = container, container.streams.video[0]
+        self._interval = IntervalSampler(order.sample_fps)
+        self._change = ChangeSampler(change=order.adaptive_change, gap_s=order.adaptive_gap_s)
+        self._clock = Clock()
+        self._walked = Walked([], [])
+        self._met = self._good = 0
+
+    def run(self) -> None:
+        """Say what the file is, wait for the word to begin, and send its frames."""
+        self._check_header()
+        frames = walk(self._container, self._stream)
+        held = []
+        for item in frames:
+            held.append(item)
+            if item[0] is not None:
+                break
+            self._check_limits(item[1] or 0.0, len(held))
+        else:
+            raise no_frames(len(held))
+        first = held[-1][0]
+        self._size = first.width, first.height
+        self._rotation_deg = round(int(first.rotation) / 90) * 90 % 360
+        _send(self._opened())
+        begin = _receive(Begin)
+        if begin is None:
+            return
+        self._prepare(begin)
+        for item in _chain(held, frames):
+            if self._take(*item, begin=begin):
+                break
+        else:
+            if not self._good and begin.only_index is None:
+                raise no_frames(self._met)
+        _send(self._walked)
+        _send(Finished())
+
+    def _check_header(self) -> None:
+        codec, order = self._stream.codec_context, self._order
+        strange_codec(codec.name)
+        if codec.width * codec.height > order.max_pixels:
+            found = f"{codec.width} x {codec.height}"
+            raise over_limit(expected=f"at most {order.max_pixels / 1e6:g} megapixels", found=found)
+        duration_s = self._duration_s()
+        if duration_s is not None and duration_s > order.max_duration_s:
+            raise over_limit(expected=f"at most {order.max_duration_s:g} s", found=f"{duration_s:.0f} s")
+        self._stream.thread_type, codec.thread_count = "AUTO", order.threads
+        # The decoder itself refuses larger pictures, also those that come in the middle of a stream.
+        codec.options = {"max_pixels": str(order.max_pixels)}
+
+    def _duration_s(self) -> float | None:
+        return self._container.duration / TIME_UNIT if self._container.duration else None
+
+    def _opened(self) -> Opened:
+        stream = self._stream
+        width, height = self._size[::-1] if self._rotation_deg % 180 else self._size
+        return Opened(
+            codec=stream.codec_context.name,
+            width=width,
+            height=height,
+            rotation_deg=self._rotation_deg,
+            fps=float(stream.average_rate) if stream.average_rate else None,
+            time_base=str(stream.time_base),
+            duration_s=self._duration_s(),
+            frames=stream.frames,
+        )
+
+    def _prepare(self, begin: Begin) -> None:
+        self._slots: NDArray[np.uint8] | None = None
+        opened = self._opened()
+        shape = picture_shape(begin.picture, opened.width, opened.height)
+        size = begin.slots * int(np.prod(shape))
+        if size:
+            self._slots = np.frombuffer(self._shared, np.uint8, size).reshape(begin.slots, *shape)
+
+    def _take(self, frame: Any, time_s: float | None, note: str, *, begin: Begin) -> bool:
+        """Note one frame and send its picture if it is one to look at; True when nothing more is wanted."""
+        at_s, note = self._clock.check(time_s, note)
+        index = self._met
+        self._met += 1
+        self._check_limits(at_s, self._met)
+        if begin.only_index is not None:
+            note = note if index == begin.only_index else NOT_SAMPLED
+        elif note == OK and not (self._interval.wants(at_s) and self._changed(frame, at_s)):
+            note = NOT_SAMPLED
+        if note == OK and (frame.width, frame.height) != self._size:
+            note = _SIZE_CHANGED
+        self._walked.times_s.append(at_s)
+        self._walked.notes.append(note)
+        if note == OK:
+            self._good += 1
+            self._flush(self._show(frame, begin.picture))
+        elif len(self._walked.notes) >= _NOTES_AT_ONCE:
+            self._flush(None)
+        return index == begin.only_index
+
+    def _changed(self, frame: Any, at_s: float) -> bool:
+        return not self._order.adaptive or self._change.wants(frame, at_s)
+
+    def _show(self, frame: Any, picture: Picture) -> int | None:
+        """Put the picture into a free slot; returns its number."""
+        if self._slots is None:
+            return None
+        answer = read_exactly(_IN, 1)
+        if answer is None:
+            raise BrokenPipeError
+        slot = self._slots[answer[0]]
+        slot[...] = upright(self._pixels(frame, picture, slot.shape), self._rotation_deg)
+        return answer[0]
+
+    def _pixels(self, frame: Any, picture: Picture, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        if picture == "rgb":
+            image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+            return image
+        height, width = shape[::-1] if self._rotation_deg % 180 else shape
+        small = frame.reformat(width=width, height=height, format="gray", interpolation="AREA")
+        return np.asarray(small.to_ndarray(), dtype=np.uint8)
+
+    def _flush(self, slot: int | None) -> None:
+        if self._walked.notes and (slot is not None or len(self._walked.notes) >= _NOTES_AT_ONCE):
+            _send(msgspec.structs.replace(self._walked, slot=slot))
+            self._walked = Walked([], [])
+
+    def _check_limits(self, time_s: float, met: int) -> None:
+        order = self._order
+        allow_cpu(order.stall_cpu_s)
+        if time_s > order.max_duration_s or met > order.max_frames:
+            raise over_limit(
+                expected=f"at most {order.max_duration_s:g} s and {order.max_frames} frames",
+                found=f"frame {met} at {time_s:.1f} s and no end",
+            )
+        used_s = time.process_time()
+        if used_s > order.stall_cpu_s + order.cpu_s_per_s * time_s:
+            raise over_limit(
+                expected=f"at most {order.cpu_s_per_s:g} s of work for each second of video",
+                found=f"{used_s:.1f} s for {time_s:.1f} s",
+            )
+
+
+def _chain(held: list[Any], rest: Any) -> Any:
+    """The frames already met, then the others; those met are let go at once."""
+    while held:
+        yield held.pop(0)
+    yield from rest
+
+
+def _send(message: msgspec.Struct) -> None:
+    write_all(_OUT, pack(message))
+
+
+def _receive(kind: type[Any]) -> Any:
+    content = read_packed(_IN)
+    return None if content is None else msgspec.msgpack.decode(content, type=kind)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What the process that decodes and the process that asked for it say to each other.
+
+Messages are msgpack of typed, frozen structures, each after its length: nothing that arrives from a decoder, which may
+have been taken over by a hostile file, is ever run or unpickled. Pixels go through shared memory, by slot number.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Literal
+
+import msgspec
+
+MAX_MESSAGE_BYTES = 1 << 20
+_LENGTH = struct.Struct("<I")
+
+Picture = Literal["rgb", "grey", "none"]
+"""RGB at full size; a grey one of at most :data:`GREY_WIDTH` pixels' width; times alone."""
+GREY_WIDTH = 320
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What to open and how far it may go. Descriptors are numbers in the child; times in seconds."""
+
+    video_fd: int
+    shared_fd: int
+    shared_bytes: int
+    container: str
+    sample_fps: float | None
+    adaptive: bool
+    adaptive_change: float
+    adaptive_gap_s: float
+    threads: int
+    max_pixels: int
+    max_duration_s: float
+    max_frames: int
+    max_memory_bytes: int
+    stall_cpu_s: int
+    cpu_s_per_s: float
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """Start reading: which pictures, of one frame only or of all, and how many slots there are for them."""
+
+    picture: Picture
+    slots: int
+    only_index: int | None = None
+
+
+class Opened(msgspec.Struct, frozen=True, tag=True):
+    """The header; sizes in pixels of the upright picture, turned counter-clockwise by ``rotation_deg``."""
+
+    codec: str
+    width: int
+    height: int
+    rotation_deg: int
+    fps: float | None
+    time_base: str
+    duration_s: float | None
+    frames: int
+
+
+class Walked(msgspec.Struct, frozen=True, tag=True):
+    """Times and notes of the next frames; ``slot`` holds the picture of the last of them, if it is one to look at."""
+
+    times_s: list[float]
+    notes: list[str]
+    slot: int | None = None
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The file has been read to its end."""
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """Why the file cannot be read; the words of a :class:`~visionllm_interaction.errors.VideoError`."""
+
+    message: str
+    expected: str | None
+    found: str | None
+    fix: str | None
+
+
+Report = Opened | Walked | Finished | Refused
+
+
+def pack(message: msgspec.Struct) -> bytes:
+    """Length and content."""
+    content = msgspec.msgpack.encode(message)
+    return _LENGTH.pack(len(content)) + content
+
+
+def read_packed(fd: int) -> bytes | None:
+    """The content of the next message, or ``None`` at the end.
+
+    Raises:
+        ValueError: if a message is longer than any we send.
+    """
+    head = read_exactly(fd, _LENGTH.size)
+    if head is None:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    if length > MAX_MESSAGE_BYTES:
+        raise ValueError(f"a message of {length} bytes")
+    return read_exactly(fd, length)
+
+
+def read_exactly(fd: int, count: int) -> bytes | None:
+    """``count`` bytes, or ``None`` if the other side is gone."""
+    parts = []
+    while count:
+        part = os.read(fd, count)
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data``."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def picture_shape(picture: Picture, width: int, height: int) -> tuple[int, ...]:
+    """Shape of the pictures of an upright video of ``width`` x ``height`` pixels; empty for times alone."""
+    if picture == "rgb":
+        return (height, width, 3)
+    if picture == "grey":
+        small = min(GREY_WIDTH, width)
+        return (max(1, round(height * small / width)), small)
+    return (0,)

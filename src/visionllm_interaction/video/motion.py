@@ -1,0 +1,137 @@
+"""Where a moving camera looks, from frame to frame, and boxes as a camera at rest would have seen them.
+
+Points that are easy to recognise are followed from one frame to the next, and the similarity transform (shift, turn,
+zoom) that most of them agree on is the camera's motion: people and toys that move for themselves are outvoted. Boxes are
+then linked, rejoined and filled in the coordinates of the first frame and put back afterwards.
+
+Sources: Lucas & Kanade (1981) with pyramids (Bouguet, 2001); corners of Shi & Tomasi (1994); camera-motion compensation
+in tracking as in BoT-SORT (Aharon et al., 2022). A jerk of the head can be longer than the flow's reach, so the flow
+is also begun from the shift of highest phase correlation (Kuglin & Hines, 1975), and the better of the two is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.arrays import frozen_array
+from visionllm_interaction.core.tables import DetectionTable
+
+_STILL = np.eye(2, 3)
+_CORNERS = {"maxCorners": 300, "qualityLevel": 0.01, "minDistance": 5}
+_WINDOW = {"winSize": (21, 21), "maxLevel": 3}
+_AGREE_PX = 2.0
+_LEAST_POINTS = 8
+_LEAST_SHARE = 0.2
+_ZOOM_PER_FRAME = 1.5
+"""A larger zoom between two frames, or a smaller share of agreeing points, is a cut or a failure: no motion."""
+
+Matrix = NDArray[np.float64]
+
+
+class MotionEstimator:
+    """Follows the camera through grey pictures of one size."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.uint8] | None = None
+
+    def step(self, grey: NDArray[np.uint8]) -> Matrix:
+        """(2, 3) transform of points of the previous picture to this one, in its pixels; the identity if unknown."""
+        last, self._last = self._last, grey
+        if last is None or last.shape != grey.shape:
+            return _STILL
+        # Imported here because it takes a while to load, and cameras at rest need none of it.
+        import cv2
+
+        points = cv2.goodFeaturesToTrack(last, mask=None, **_CORNERS)
+        if points is None or len(points) < _LEAST_POINTS:
+            return _STILL
+        window = cv2.createHanningWindow(last.shape[::-1], cv2.CV_32F)
+        shift, _ = cv2.phaseCorrelate(last.astype(np.float32), grey.astype(np.float32), window)
+        found = [_flow(last, grey, points, np.array(guess)) for guess in ((0.0, 0.0), shift)]
+        matrix, share = max(found, key=lambda item: item[1])
+        zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        credible = share >= _LEAST_SHARE and 1 / _ZOOM_PER_FRAME <= zoom <= _ZOOM_PER_FRAME
+        return matrix if credible else _STILL
+
+
+def _flow(
+    last: NDArray[np.uint8], grey: NDArray[np.uint8], points: NDArray[np.float32], guess: Matrix
+) -> tuple[Matrix, float]:
+    """The transform most points agree on, and their share, when the search begins at ``guess`` (x, y)."""
+    import cv2
+
+    begin = (points + guess.astype(np.float32)).astype(np.float32)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(last, grey, points, begin, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_WINDOW)
+    good = status.reshape(-1) == 1
+    if good.sum() < _LEAST_POINTS:
+        return _STILL, 0.0
+    matrix, agree = cv2.estimateAffinePartial2D(
+        points[good], moved[good], method=cv2.RANSAC, ransacReprojThreshold=_AGREE_PX
+    )
+    return (_STILL, 0.0) if matrix is None else (np.asarray(matrix, np.float64), float(agree.sum()) / len(points))
+
+
+@dataclass(frozen=True, eq=False)
+class CameraPath:
+    """For each processed frame the transform of its points to the first frame's coordinates.
+
+    Attributes:
+        frame_index: (n,) int64, rising.
+        to_first: (n, 2, 3) float64, pixels of the upright picture.
+    """
+
+    frame_index: NDArray[np.int64]
+    to_first: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_index)
+        object.__setattr__(self, "frame_index", frozen_array(self.frame_index, np.int64, (n,), "frame_index"))
+        object.__setattr__(self, "to_first", frozen_array(self.to_first, np.float64, (n, 2, 3), "to_first"))
+
+    def steady(self, boxes_xyxy: NDArray[np.floating], frame_index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, 4) boxes of the frames ``frame_index`` (n,) in the first frame's coordinates."""
+        return move_boxes(boxes_xyxy, self._of(frame_index))
+
+    def as_seen(self, boxes_xyxy: NDArray[np.floating], frame_index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The reverse of :meth:`steady`."""
+        return move_boxes(boxes_xyxy, invert(self._of(frame_index)))
+
+    def _of(self, frame_index: NDArray[np.int64]) -> Matrix:
+        return self.to_first[np.searchsorted(self.frame_index, frame_index)]
+
+
+def follow_on(to_first: Matrix, step: Matrix) -> Matrix:
+    """The next frame's ``to_first`` (2, 3), given this frame's and the ``step`` from this to the next."""
+    back = invert(step[None])[0]
+    return np.column_stack([to_first[:, :2] @ back[:, :2], to_first[:, :2] @ back[:, 2] + to_first[:, 2]])
+
+
+def invert(matrices: Matrix) -> Matrix:
+    """Inverses of (n, 2, 3) affine transforms."""
+    turn = np.linalg.inv(matrices[:, :, :2])
+    return np.concatenate([turn, -turn @ matrices[:, :, 2:]], axis=2)
+
+
+def move_boxes(boxes_xyxy: NDArray[np.floating], matrices: Matrix) -> NDArray[np.float32]:
+    """(n, 4) boxes after (n, 2, 3) transforms: centres move, sizes follow the zoom; boxes stay upright."""
+    centres = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
+    moved = np.einsum("nij,nj->ni", matrices[:, :, :2], centres) + matrices[:, :, 2]
+    zoom = np.sqrt(np.abs(np.linalg.det(matrices[:, :, :2])))[:, None]
+    half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2 * zoom
+    return np.concatenate([moved - half, moved + half], axis=1).astype(np.float32)
+
+
+def with_boxes(rows: DetectionTable, boxes_xyxy: NDArray[np.float32]) -> DetectionTable:
+    """``rows`` with other boxes."""
+    return DetectionTable(
+        rows.frame_index,
+        rows.timestamp_s,
+        rows.category,
+        rows.confidence,
+        boxes_xyxy,
+        rows.track_id,
+        rows.interpolated,
+    )
