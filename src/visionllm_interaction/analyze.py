@@ -254,11 +254,12 @@ def _follow(path: Path, given: Path | None, job: _Job) -> TrackedVideo:
         job.progress(path.name, done, total)
 
     if job.detector is not None:
-        return follow_with_detector(path, job.detector, config=config, progress=progress)
+        return follow_with_detector(path, job.detector, config=config, moving=job.view == "ego", progress=progress)
     if given is None:
         raise UsageError("There are no detections.", expected="a detector or a file", found="neither")
-    follow = follow_truth if job.detections == "truth" else follow_from_file
-    return follow(path, given, config=config, progress=progress)
+    if job.detections == "truth":
+        return follow_truth(path, given, config=config, progress=progress)
+    return follow_from_file(path, given, config=config, moving=job.view == "ego", progress=progress)
 
 
 def _publish(

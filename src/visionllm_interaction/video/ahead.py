@@ -31,6 +31,11 @@ class _Producer(threading.Thread, Generic[T]):
                     return
         except BaseException as caught:  # noqa: BLE001  (handed to the consumer, who raises it)
             error = caught
+        finally:
+            # A generator that is not read to its end is closed here, in the thread that ran it.
+            close = getattr(self._source, "close", None)
+            if close is not None:
+                close()
         self._put(_End(error))
 
     def _put(self, item: T | _End) -> bool:

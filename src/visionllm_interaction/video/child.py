@@ -59,8 +59,9 @@ def main() -> int:
         except VideoError as error:
             _send(Refused(error.message, error.expected, error.found, error.fix))
         except MemoryError:
-            error = over_limit(expected=f"{order.max_memory_bytes >> 20} MB of memory to be enough", found="more needed")
-            _send(Refused(error.message, error.expected, error.found, error.fix))
+            memory = f"at most {order.max_memory_bytes >> 20} MB of memory for decoding (max_memory_mb)"
+            limit = over_limit(expected=memory, found="a file that needs more")
+            _send(Refused(limit.message, limit.expected, limit.found, limit.fix))
         except BrokenPipeError:
             return 1
     return 0

@@ -70,6 +70,10 @@ class TrackConfig(Section):
     """A track that begins within this time of another's end continues it, if it begins where that one may have got."""
     rejoin_reach: float = Field(default=1.0, ge=0.0, le=10.0)
     """How far it may have got: this many heights (its box's, or 0.4 of a person's), `rejoin_speed` more a second."""
+    moving_rejoin_s: float = Field(default=20.0, ge=0.0, le=600.0)
+    """`rejoin_s` where the camera moves: things are out of sight because it looks away, and lie where they lay."""
+    moving_rejoin_reach: float = Field(default=1.5, ge=0.0, le=10.0)
+    """`rejoin_reach` where the camera moves."""
     rejoin_speed: float = Field(default=0.5, ge=0.0, le=10.0)
     """Box heights per second."""
     fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)

@@ -197,9 +197,8 @@ class _Child:
     def _ended(self) -> VideoError:
         code = self._process.wait()
         if code == -signal.SIGXCPU:
-            error = over_limit(
-                expected=f"at most {self._config.stall_cpu_s} s of work for one frame", found="a frame that takes longer"
-            )
+            limit = f"at most {self._config.stall_cpu_s} s of work for one frame (stall_cpu_s)"
+            error = over_limit(expected=limit, found="a frame that takes longer")
             error.where = str(self._path)
             return error
         return self._crashed(signal.Signals(-code).name if code < 0 else f"exit code {code}")

@@ -17,7 +17,7 @@ _LENGTH = struct.Struct("<I")
 
 Picture = Literal["rgb", "grey", "none"]
 """RGB at full size; a grey one of at most :data:`GREY_WIDTH` pixels' width; times alone."""
-GREY_WIDTH = 320
+GREY_WIDTH = 240
 
 
 class Order(msgspec.Struct, frozen=True):

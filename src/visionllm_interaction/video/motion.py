@@ -1,8 +1,8 @@
 """Where a moving camera looks, from frame to frame, and boxes as a camera at rest would have seen them.
 
 Points that are easy to recognise are followed from one frame to the next, and the similarity transform (shift, turn,
-zoom) that most of them agree on is the camera's motion: people and toys that move for themselves are outvoted. Boxes are
-then linked, rejoined and filled in the coordinates of the first frame and put back afterwards.
+zoom) that most of them agree on is the camera's motion: people and toys that move for themselves are outvoted. Boxes
+are then linked, rejoined and filled in the coordinates of the first frame and put back afterwards.
 
 Sources: Lucas & Kanade (1981) with pyramids (Bouguet, 2001); corners of Shi & Tomasi (1994); camera-motion compensation
 in tracking as in BoT-SORT (Aharon et al., 2022). A jerk of the head can be longer than the flow's reach, so the flow
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.arrays import frozen_array
 from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.video.messages import picture_shape
 
 _STILL = np.eye(2, 3)
 _CORNERS = {"maxCorners": 300, "qualityLevel": 0.01, "minDistance": 5}
@@ -57,6 +58,32 @@ class MotionEstimator:
         return matrix if credible else _STILL
 
 
+class CameraFollower:
+    """The camera's motion since the first picture, in pixels of pictures ``width`` pixels wide."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._estimator = MotionEstimator()
+        self._to_first = _STILL
+
+    def watch(self, image: NDArray[np.uint8]) -> Matrix:
+        """(2, 3) transform of this picture's points to the first one's; ``image`` is RGB or grey, of any one size."""
+        grey = small_grey(image) if image.ndim == 3 else image
+        step = self._estimator.step(grey).copy()
+        step[:, 2] *= self._width / grey.shape[1]
+        self._to_first = follow_on(self._to_first, step)
+        return self._to_first
+
+
+def small_grey(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture as the decoder gives it in grey: at most ``GREY_WIDTH`` wide."""
+    import cv2
+
+    height, width = picture_shape("grey", image_rgb.shape[1], image_rgb.shape[0])
+    small = cv2.resize(image_rgb, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
 def _flow(
     last: NDArray[np.uint8], grey: NDArray[np.uint8], points: NDArray[np.float32], guess: Matrix
 ) -> tuple[Matrix, float]:
@@ -64,7 +91,9 @@ def _flow(
     import cv2
 
     begin = (points + guess.astype(np.float32)).astype(np.float32)
-    moved, status, _ = cv2.calcOpticalFlowPyrLK(last, grey, points, begin, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_WINDOW)
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        last, grey, points, begin, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_WINDOW
+    )
     good = status.reshape(-1) == 1
     if good.sum() < _LEAST_POINTS:
         return _STILL, 0.0

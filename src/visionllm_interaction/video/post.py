@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.geometry import box_centres, box_iou
+from visionllm_interaction.core.geometry import box_iou
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 
@@ -33,6 +33,22 @@ class _Tracklet:
     end_s: float
 
 
+@dataclass(frozen=True)
+class _Reach:
+    """How long something may be out of sight, and how far it may get meanwhile in heights of its box."""
+
+    gap_s: float
+    heights: float
+    heights_per_s: float
+
+    @classmethod
+    def of(cls, config: TrackConfig, *, moving: bool) -> _Reach:
+        """The limits for a camera at rest, or for one that moves."""
+        if moving:
+            return cls(config.moving_rejoin_s, config.moving_rejoin_reach, config.rejoin_speed)
+        return cls(config.rejoin_s, config.rejoin_reach, config.rejoin_speed)
+
+
 def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
     """Give each tracklet the unlinked detections just before its first: a tracker names a track only when confirmed."""
     ids = ids.copy()
@@ -53,21 +69,23 @@ def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, 
     return ids
 
 
-def rejoin(rows: DetectionTable, ids: Ids, *, config: TrackConfig) -> Ids:
+def rejoin(rows: DetectionTable, ids: Ids, *, config: TrackConfig, moving: bool = False) -> Ids:
     """Make one of tracklets of a category when the later begins where the earlier may have got to meanwhile.
 
     For things that were hidden for longer than the tracker waits (someone behind a sofa). No appearance is compared:
     two alike things that take turns at one place become one track, which is why counts are of things seen *at once*.
+    With a ``moving`` camera things are out of sight because it looks away, so more is allowed.
     """
     ids = ids.copy()
-    if not config.rejoin_s:
+    limits = _Reach.of(config, moving=moving)
+    if not limits.gap_s:
         return ids
     tracklets = sorted(_tracklets(rows, ids), key=lambda t: t.begin_s)
     least_size = _THING_SIZE * _person_height(rows)
     ends: dict[int, _Tracklet] = {}
     for tracklet in tracklets:
         costs = {
-            key: _rejoin_cost(rows, former, tracklet, config, least_size=least_size) for key, former in ends.items()
+            key: _rejoin_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
         }
         possible = {key: cost for key, cost in costs.items() if cost is not None}
         key = min(possible, key=lambda k: possible[k]) if possible else tracklet.id
@@ -84,8 +102,7 @@ def drop_noise(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: Tr
     """Take the id from tracks too short, too unsure or too patchy, and number the rest 1, 2, … by first sighting."""
     out = np.full(len(ids), UNTRACKED, dtype=np.int64)
     times = frames.timestamp_s[frames.processed]
-    step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    kept = [t for t in _tracklets(rows, ids) if _is_real(rows, t, step_s, config)]
+    kept = [t for t in _tracklets(rows, ids) if _is_real(rows, t, times, config)]
     for number, tracklet in enumerate(sorted(kept, key=lambda t: (t.begin_s, t.id)), start=1):
         out[tracklet.rows] = number
     return out
@@ -149,32 +166,50 @@ def _person_height(rows: DetectionTable) -> float:
 
 
 def _rejoin_cost(
-    rows: DetectionTable, former: _Tracklet, later: _Tracklet, config: TrackConfig, *, least_size: float
+    rows: DetectionTable, former: _Tracklet, later: _Tracklet, limits: _Reach, *, least_size: float
 ) -> float | None:
     gap_s = later.begin_s - former.end_s
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
-    if former.category != later.category or contained or not -_TAIL_S <= gap_s <= config.rejoin_s:
+    if former.category != later.category or contained or not -_TAIL_S <= gap_s <= limits.gap_s:
         return None
     gap_s = max(gap_s, 0.0)
     # Median boxes: the first and last ones are often cut by whatever hides the thing.
     old = np.median(rows.boxes_xyxy[former.rows[-5:]], axis=0)
     new = np.median(rows.boxes_xyxy[later.rows[:5]], axis=0)
     size = max(float((old[3] - old[1] + new[3] - new[1]) / 2.0), least_size, 1.0)
-    reach = max(config.rejoin_reach + config.rejoin_speed * gap_s, 1e-6)
-    distance = float(np.hypot(*(box_centres(new) - box_centres(old)))) / size
-    return distance / reach + gap_s / max(config.rejoin_s, 1e-6) if distance <= reach else None
+    reach = max(limits.heights + limits.heights_per_s * gap_s, 1e-6)
+    distance = float(np.hypot(*_shift(old, new))) / size
+    return distance / reach + gap_s / max(limits.gap_s, 1e-6) if distance <= reach else None
 
 
-def _is_real(rows: DetectionTable, tracklet: _Tracklet, step_s: float, config: TrackConfig) -> bool:
-    times = rows.timestamp_s[tracklet.rows]
-    gaps = np.diff(times)
-    followed_s = float(gaps[gaps <= max(config.lost_s, step_s * 1.5)].sum()) + step_s
+def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(x, y) from one box to another: that of the side or middle which moved least.
+
+    What is half hidden, by a sofa or by the edge of the picture, is in its place with one side only.
+    """
+    sides = new_xyxy - old_xyxy
+    middle = (sides[:2] + sides[2:]) / 2
+    return np.abs(np.stack([sides[:2], sides[2:], middle])).min(axis=0)
+
+
+def _is_real(rows: DetectionTable, tracklet: _Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
+    own_s = rows.timestamp_s[tracklet.rows]
+    at = np.searchsorted(times_s, own_s)
+    followed = np.diff(own_s) <= np.maximum(config.lost_s, 1.5 * _steps(times_s)[at[:-1]])
+    followed_s = float(np.diff(own_s)[followed].sum() + _steps(times_s)[at[-1]])
+    chances = int(np.diff(at)[followed].sum()) + 1  # frames looked at while it was followed
     return (
-        len(times) >= config.min_detections
-        and followed_s >= config.min_duration_s
+        len(own_s) >= config.min_detections
+        and followed_s >= config.min_duration_s - 1e-9
         and float(rows.confidence[tracklet.rows].mean()) >= config.min_mean_confidence
-        and len(times) * step_s >= config.min_density * followed_s
+        and len(own_s) >= config.min_density * chances
     )
+
+
+def _steps(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time from each frame looked at to the next; the last: the median."""
+    steps = np.diff(times_s)
+    return np.append(steps, np.median(steps) if len(steps) else 0.0)
 
 
 def _fillings(

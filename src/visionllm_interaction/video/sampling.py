@@ -46,11 +46,15 @@ class ChangeSampler:
     def wants(self, frame: Any, time_s: float) -> bool:
         """Whether ``frame`` (of PyAV) at ``time_s`` is to be looked at."""
         cells = _cells(frame)
-        if self._last is not None and self._last.shape == cells.shape and time_s - self._last_s < self._gap_s - 1e-6:
-            if int(np.abs(cells - self._last).max(initial=0)) < self._change:
-                return False
+        if self._alike(cells) and time_s - self._last_s < self._gap_s - 1e-6:
+            return False
         self._last, self._last_s = cells, time_s
         return True
+
+    def _alike(self, cells: NDArray[np.int16]) -> bool:
+        if self._last is None or self._last.shape != cells.shape:
+            return False
+        return int(np.abs(cells - self._last).max(initial=0)) < self._change
 
 
 def _cells(frame: Any) -> NDArray[np.int16]:

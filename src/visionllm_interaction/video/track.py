@@ -11,25 +11,60 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Track
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.motion import CameraPath, with_boxes
 from visionllm_interaction.video.post import drop_noise, fill_gaps, rejoin, take_first_sightings
 from visionllm_interaction.video.vote import settle_categories
 
 
-def track(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig = TrackConfig()) -> DetectionTable:
+def track(
+    detections: DetectionTable,
+    frames: FrameTable,
+    *,
+    config: TrackConfig = TrackConfig(),
+    camera: CameraPath | None = None,
+) -> DetectionTable:
     """The same detections with ``track_id`` set, one category per track, short gaps filled (marked ``interpolated``).
 
     Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
-    frame must be a processed one of ``frames``.
+    frame must be a processed one of ``frames``. With the path of a moving ``camera`` all this happens in the first
+    frame's coordinates.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
     from visionllm_interaction.video.tracklets import link
 
-    ids = link(detections, frames, config=config)
-    detections, ids = settle_categories(detections, ids, config=config)
-    ids = take_first_sightings(detections, ids, frames, config=config)
-    ids = rejoin(detections, ids, config=config)
-    ids = drop_noise(detections, ids, frames, config=config)
-    return fill_gaps(with_ids(detections, ids), frames, config=config)
+    ids = link(steadied(detections, camera), frames, config=config)
+    return settle(detections, ids, frames, config=config, camera=camera)
+
+
+def steadied(detections: DetectionTable, camera: CameraPath | None) -> DetectionTable:
+    """``detections`` as a camera at rest would have seen them."""
+    if camera is None:
+        return detections
+    return with_boxes(detections, camera.steady(detections.boxes_xyxy, detections.frame_index))
+
+
+def settle(
+    detections: DetectionTable,
+    ids: NDArray[np.int64],
+    frames: FrameTable,
+    *,
+    config: TrackConfig,
+    camera: CameraPath | None = None,
+) -> DetectionTable:
+    """Tracks from tracklet ids: what can only be told once the whole video is known."""
+    rows, ids = settle_categories(steadied(detections, camera), ids, config=config)
+    ids = take_first_sightings(rows, ids, frames, config=config)
+    ids = rejoin(rows, ids, config=config, moving=camera is not None)
+    ids = drop_noise(rows, ids, frames, config=config)
+    filled = fill_gaps(with_ids(rows, ids), frames, config=config)
+    return filled if camera is None else _as_seen(filled, detections, camera)
+
+
+def _as_seen(filled: DetectionTable, detections: DetectionTable, camera: CameraPath) -> DetectionTable:
+    """Boxes back in their own frames: those that were seen exactly as they were."""
+    boxes = camera.as_seen(filled.boxes_xyxy, filled.frame_index)
+    boxes[~filled.interpolated] = detections.boxes_xyxy
+    return with_boxes(filled, boxes)
 
 
 def with_ids(detections: DetectionTable, ids: NDArray[np.int64]) -> DetectionTable:

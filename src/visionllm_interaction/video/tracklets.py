@@ -9,6 +9,8 @@ Yang et al. (2023), C-BIoU, WACV.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
@@ -23,41 +25,64 @@ _FALLBACK_FPS = 25.0
 _BUFFER_FPS = 30.0  # the package counts its lost buffer in frames of a 30 fps video
 
 
+class Linker:
+    """Links detections as they come, frame by frame.
+
+    ``fps`` is the usual rate of the frames looked at; real times are told with each frame.
+    """
+
+    def __init__(self, config: TrackConfig, *, fps: float | None) -> None:
+        self._config = config
+        self._fps = fps or _FALLBACK_FPS
+        self._trackers: dict[str, ByteTrackTracker] = {}
+        self._numbers: dict[tuple[str, int], int] = {}
+
+    def add(
+        self, time_s: float, categories: NDArray[np.object_], confidences: NDArray[np.float32], boxes: NDArray[Any]
+    ) -> NDArray[np.int64]:
+        """A tracklet id for each detection of the next frame, (n,); :data:`UNTRACKED` where it was not linked."""
+        ids = np.full(len(categories), UNTRACKED, dtype=np.int64)
+        for category in sorted({*self._trackers, *categories.tolist()}):
+            rows = np.flatnonzero(categories == category)
+            ids[rows] = self._add_one(category, time_s, confidences[rows], boxes[rows])
+        return ids
+
+    def _add_one(
+        self, category: str, time_s: float, confidences: NDArray[np.float32], boxes: NDArray[Any]
+    ) -> NDArray[np.int64]:
+        ids = np.full(len(boxes), UNTRACKED, dtype=np.int64)
+        tracker = self._trackers.setdefault(category, _tracker(self._fps, self._config))
+        if not len(boxes) and not tracker.tracks:
+            return ids
+        tracked = tracker.update(_to_supervision(confidences, boxes), timestamp=time_s)
+        if tracked.tracker_id is not None and len(tracked):
+            for row, number in zip(tracked.data["row"].tolist(), tracked.tracker_id.tolist(), strict=True):
+                if number != UNTRACKED:
+                    ids[row] = self._numbers.setdefault((category, number), len(self._numbers) + 1)
+        return ids
+
+
 def link(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> NDArray[np.int64]:
     """A tracklet id for each row of ``detections``, (n,) int64; :data:`UNTRACKED` where a row was not linked."""
     ids = np.full(len(detections), UNTRACKED, dtype=np.int64)
-    times = frames.timestamp_s[frames.processed]
-    index = frames.frame_index[frames.processed]
-    offset = 0
-    for category in sorted(set(detections.category.tolist())):
-        rows = np.flatnonzero(detections.category == category)
-        found = _link_one(detections.select(rows), index, times, config)
-        linked = found != UNTRACKED
-        ids[rows[linked]] = found[linked] + offset
-        offset += int(found.max(initial=-1)) + 1
-    return ids
-
-
-def _link_one(
-    rows: DetectionTable, index: NDArray[np.int64], times: NDArray[np.float64], config: TrackConfig
-) -> NDArray[np.int64]:
-    tracker = _tracker(times, config)
-    ids = np.full(len(rows), UNTRACKED, dtype=np.int64)
-    begins = np.searchsorted(rows.frame_index, index, side="left")
-    ends = np.searchsorted(rows.frame_index, index, side="right")
+    times, index = frames.timestamp_s[frames.processed], frames.frame_index[frames.processed]
+    linker = Linker(config, fps=usual_fps(times))
+    begins = np.searchsorted(detections.frame_index, index, side="left")
+    ends = np.searchsorted(detections.frame_index, index, side="right")
     for begin, end, time_s in zip(begins.tolist(), ends.tolist(), times.tolist(), strict=True):
-        if begin == end and not tracker.tracks:
-            continue
         here = slice(begin, end)
-        tracked = tracker.update(_to_supervision(rows, here), timestamp=time_s)
-        if tracked.tracker_id is not None and len(tracked):
-            ids[begin + tracked.data["row"]] = tracked.tracker_id
+        boxes = detections.boxes_xyxy[here]
+        ids[here] = linker.add(time_s, detections.category[here], detections.confidence[here], boxes)
     return ids
 
 
-def _tracker(times: NDArray[np.float64], config: TrackConfig) -> ByteTrackTracker:
-    steps = np.diff(times)
-    fps = 1.0 / float(np.median(steps)) if len(steps) else _FALLBACK_FPS
+def usual_fps(times_s: NDArray[np.float64]) -> float | None:
+    """The rate of most frames, or ``None`` of a single one."""
+    steps = np.diff(times_s)
+    return 1.0 / float(np.median(steps)) if len(steps) else None
+
+
+def _tracker(fps: float, config: TrackConfig) -> ByteTrackTracker:
     return ByteTrackTracker(
         lost_track_buffer=round(config.lost_s * _BUFFER_FPS),
         frame_rate=fps,
@@ -69,12 +94,9 @@ def _tracker(times: NDArray[np.float64], config: TrackConfig) -> ByteTrackTracke
     )
 
 
-def _to_supervision(rows: DetectionTable, here: slice) -> sv.Detections:
-    boxes = rows.boxes_xyxy[here]
+def _to_supervision(confidences: NDArray[np.float32], boxes: NDArray[Any]) -> sv.Detections:
     if not len(boxes):
         return sv.Detections.empty()
     return sv.Detections(
-        xyxy=boxes.astype(np.float64),
-        confidence=rows.confidence[here].copy(),
-        data={"row": np.arange(len(boxes))},
+        xyxy=boxes.astype(np.float64), confidence=confidences.copy(), data={"row": np.arange(len(boxes))}
     )
