@@ -31,6 +31,7 @@ from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.store import publish_video
 from visionllm_interaction.settings import Section
 from visionllm_interaction.video.config import VideoConfig
+from visionllm_interaction.video.container import open_video
 
 if TYPE_CHECKING:
     from visionllm_interaction.models.detector import Detector
@@ -204,7 +205,8 @@ def _all_failed(videos: Sequence[Path], errors: Sequence[VisionLLMError]) -> Vis
 
 
 def _analyze_one(path: Path, video_id: str | None, job: _Job) -> tuple[VideoRecord, str]:
-    source = _source_of(path)
+    with open_video(path):
+        source = _source_of(path)
     origin, origin_path = _origin(path, job)
     chosen_id = video_id or make_video_id(path, source.sha256)
     fingerprint = _fingerprint(source, origin, job)

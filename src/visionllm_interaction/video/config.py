@@ -26,10 +26,10 @@ class DecodeConfig(Section):
     """A video with more frames is refused."""
     max_memory_mb: int = Field(default=448, ge=192, le=65536)
     """Memory of the process that decodes, besides three pictures; very large pictures need more."""
-    stall_cpu_s: int = Field(default=8, ge=1, le=3600)
+    stall_cpu_s: int = Field(default=6, ge=1, le=3600)
     """Processor time for one frame, and for a beginning of a video, after which the file is given up …"""
-    cpu_s_per_s: float = Field(default=20.0, gt=0.0)
-    """… and for each second of video. A file that takes longer was made to keep a computer busy."""
+    cpu_s_per_s: float = Field(default=10.0, gt=0.0)
+    """… and for each second of video (of a GIF: at most 3 s and a quarter). What takes longer was made to keep one busy."""
     ahead: int = Field(default=8, ge=1, le=256)
     """Frames decoded ahead of the detector; bounds the memory."""
     threads: int = Field(default=2, ge=1, le=64)

@@ -21,8 +21,8 @@ from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.video.messages import picture_shape
 
 _STILL = np.eye(2, 3)
-_CORNERS = {"maxCorners": 300, "qualityLevel": 0.01, "minDistance": 5}
-_WINDOW = {"winSize": (21, 21), "maxLevel": 3}
+_CORNERS, _CORNER_QUALITY, _CORNER_DISTANCE_PX = 300, 0.01, 5
+_WINDOW_PX, _LEVELS = (21, 21), 3
 _AGREE_PX = 2.0
 _LEAST_POINTS = 8
 _LEAST_SHARE = 0.2
@@ -46,12 +46,13 @@ class MotionEstimator:
         # Imported here because it takes a while to load, and cameras at rest need none of it.
         import cv2
 
-        points = cv2.goodFeaturesToTrack(last, mask=None, **_CORNERS)
+        points = cv2.goodFeaturesToTrack(last, _CORNERS, _CORNER_QUALITY, _CORNER_DISTANCE_PX)
         if points is None or len(points) < _LEAST_POINTS:
             return _STILL
         window = cv2.createHanningWindow(last.shape[::-1], cv2.CV_32F)
         shift, _ = cv2.phaseCorrelate(last.astype(np.float32), grey.astype(np.float32), window)
-        found = [_flow(last, grey, points, np.array(guess)) for guess in ((0.0, 0.0), shift)]
+        corners = np.asarray(points, np.float32)
+        found = [_flow(last, grey, corners, np.array(guess)) for guess in ((0.0, 0.0), shift)]
         matrix, share = max(found, key=lambda item: item[1])
         zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
         credible = share >= _LEAST_SHARE and 1 / _ZOOM_PER_FRAME <= zoom <= _ZOOM_PER_FRAME
@@ -92,7 +93,7 @@ def _flow(
 
     begin = (points + guess.astype(np.float32)).astype(np.float32)
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
-        last, grey, points, begin, flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **_WINDOW
+        last, grey, points, begin, winSize=_WINDOW_PX, maxLevel=_LEVELS, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
     )
     good = status.reshape(-1) == 1
     if good.sum() < _LEAST_POINTS:

@@ -152,7 +152,11 @@ def follow_from_file(
         InputDataError: if the detections cannot be used.
     """
     reader = VideoReader(path, config=config.decode)
-    camera = _follow_camera(reader, progress) if moving else _read_times(reader, progress)
+    camera = None
+    if moving:
+        camera = _follow_camera(reader, progress)
+    else:
+        _read_times(reader, progress)
     frames = reader.frame_table()
     table, categories = load_detections(detections, frames)
     tracked = track(table, frames, config=config.track, camera=camera)

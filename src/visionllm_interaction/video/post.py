@@ -189,7 +189,8 @@ def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDAr
     """
     sides = new_xyxy - old_xyxy
     middle = (sides[:2] + sides[2:]) / 2
-    return np.abs(np.stack([sides[:2], sides[2:], middle])).min(axis=0)
+    least: NDArray[np.float32] = np.abs(np.stack([sides[:2], sides[2:], middle])).min(axis=0)
+    return least
 
 
 def _is_real(rows: DetectionTable, tracklet: _Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:

@@ -56,7 +56,7 @@ class Linker:
             return ids
         tracked = tracker.update(_to_supervision(confidences, boxes), timestamp=time_s)
         if tracked.tracker_id is not None and len(tracked):
-            for row, number in zip(tracked.data["row"].tolist(), tracked.tracker_id.tolist(), strict=True):
+            for row, number in zip(np.asarray(tracked.data["row"]).tolist(), tracked.tracker_id.tolist(), strict=True):
                 if number != UNTRACKED:
                     ids[row] = self._numbers.setdefault((category, number), len(self._numbers) + 1)
         return ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterator
 from heapq import heappop, heappush
@@ -51,6 +52,8 @@ def walk(container: Any, stream: Any) -> Iterator[tuple[Any, float | None, str]]
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, av.FFmpegError) and error.errno == errno.ENOMEM:
+                raise MemoryError from error
             losses.blame(error)
             continue
         for frame in frames:
