@@ -29,7 +29,7 @@ class DecodeConfig(Section):
     stall_cpu_s: int = Field(default=6, ge=1, le=3600)
     """Processor time for one frame, and for a beginning of a video, after which the file is given up …"""
     cpu_s_per_s: float = Field(default=10.0, gt=0.0)
-    """… and for each second of video (of a GIF: at most 3 s and a quarter). What takes longer was made to keep one busy."""
+    """… and for each second of video (of a GIF: 3 s and a quarter). What takes longer was made to do so."""
     ahead: int = Field(default=8, ge=1, le=256)
     """Frames decoded ahead of the detector; bounds the memory."""
     threads: int = Field(default=2, ge=1, le=64)
