@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -95,7 +95,27 @@ def _nothing_to_evaluate() -> UsageError:
     )
 
 
+def export_model(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint of `visionllm train`.")],
+    to: Annotated[Literal["onnx", "openvino", "openvino-int8", "safetensors"], typer.Option(help="The format.")],
+    out: Annotated[Path, typer.Option(help="A new file, or a new folder for OpenVINO.")],
+    data: Annotated[Path, typer.Option(help="training_manifest.yaml of a run, or COCO annotations.")],
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures, if it is not where COCO has it.")] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Validation pictures on which both must agree.")] = 16,
+    calibration: Annotated[int, typer.Option(min=10, help="Training pictures that set the ranges of int8.")] = 100,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """A checkpoint in another format, compared with the original on real pictures."""
+    from visionllm_interaction.train.exporting import export_with_data
+
+    result = export_with_data(checkpoint, to, out, data=data, images=images, pictures=pictures, calibration=calibration)
+    parity = result["parity"]
+    text = f"{parity['matched']:.1%} of {parity['detections']} detections in common with the original; {result['path']}"
+    return Outcome(result, text, json_output)
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     for command in (train, tune, evaluate):
         app.command()(command)
+    app.command("export-model")(export_model)

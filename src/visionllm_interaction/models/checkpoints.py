@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
@@ -67,6 +69,13 @@ def save_checkpoint(path: Path, state: Mapping[str, Tensor], *, info: Checkpoint
     write_file(sidecar_of(path), json.dumps(info.to_dict(), indent=2).encode())
 
 
+def save_safetensors(path: Path, model: nn.Module, info: CheckpointInfo) -> None:
+    """Write the weights as ``.safetensors`` with the description in its header, and the sidecar."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    write_file(path, safetensors.torch.save(tensors, {"visionllm": json.dumps(info.to_dict())}))
+    write_file(sidecar_of(path), json.dumps(info.to_dict(), indent=2).encode())
+
+
 def sidecar_of(path: Path) -> Path:
     """The JSON file beside a checkpoint."""
     return path.with_name(path.name + ".json")
@@ -78,8 +87,8 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe, not ours, or its parts contradict each other.
     """
-    content = load_tensors(path)
-    info = _read_info(content.get("metadata"), path)
+    content = _load_safetensors(path) if path.suffix.lower() == ".safetensors" else load_tensors(path)
+    info = read_info(content.get("metadata"), path)
     model = build_model(info.model, num_classes=len(info.categories) + 1)
     try:
         model.load_state_dict(content["state_dict"])
@@ -95,7 +104,22 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, CheckpointInfo]:
     return model, info
 
 
-def _read_info(metadata: Any, path: Path) -> CheckpointInfo:
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as stream:
+            metadata = json.loads((stream.metadata() or {}).get("visionllm", "null"))
+            return {"state_dict": {key: stream.get_tensor(key) for key in stream.keys()}, "metadata": metadata}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            "A checkpoint cannot be loaded.",
+            expected="a complete .safetensors file",
+            found=str(error),
+            where=str(path),
+            fix="export it again, or restore the file from a backup",
+        ) from error
+
+
+def read_info(metadata: Any, path: Path) -> CheckpointInfo:
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise _not_ours(path, "no description of the model in it")
     if metadata.get("format_version") != FORMAT_VERSION:

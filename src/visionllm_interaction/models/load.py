@@ -8,16 +8,29 @@ from visionllm_interaction.models.detector import Detector
 
 
 def load_detector(path: Path, *, device: str | None = None) -> Detector:
-    """Load a checkpoint (``.pt``) on ``device`` or the best there is, or a YOLOX graph (``.onnx``) on the CPU.
+    """Load what detects, by what ``path`` is.
+
+    * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is;
+    * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
+    * ``.onnx``: our own export, else a graph of the YOLOX family, on the CPU.
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
         UsageError: if the runtime it needs is not installed.
     """
     if path.suffix.lower() == ".onnx":
-        from visionllm_interaction.models.yolox import load_yolox
+        return _load_onnx(path)
+    if path.is_dir() or path.name == "detector.json":
+        from visionllm_interaction.models.openvino_runtime import load_openvino
 
-        return load_yolox(path)
+        return load_openvino(path if path.is_dir() else path.parent)
     from visionllm_interaction.models.torch_runtime import load_torch_detector
 
     return load_torch_detector(path, device=device)
+
+
+def _load_onnx(path: Path) -> Detector:
+    from visionllm_interaction.models.onnx_runtime import is_our_export, load_onnx
+    from visionllm_interaction.models.yolox import load_yolox
+
+    return load_onnx(path) if is_our_export(path) else load_yolox(path)

@@ -83,7 +83,7 @@ def material_of_files(truth: Path, detections: Path, *, images: Path | None = No
 def material_of_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> Material:
     """What a checkpoint detects in the pictures of ``data``; arguments and errors as :func:`evaluate_checkpoint`."""
     detector = load_detector(checkpoint)
-    truth_path, folder = _truth_and_images(data, images)
+    truth_path, folder = truth_and_images(data, images)
     truth = read_coco(truth_path)
     categories = categories_of(truth)
     _require_same_names(detector, categories, checkpoint)
@@ -124,7 +124,8 @@ def report_in_depth(
     return {**study.content, "report": {name: str(path) for name, path in paths.items()}}
 
 
-def _truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
+def truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
+    """The annotations ``data`` means (a manifest's validation split, or itself), and the folder of pictures."""
     if data.suffix.lower() == ".json":
         split = data.stem.removeprefix("instances_").removesuffix(".cleaned")
         return data, images or data.parent.parent / split

@@ -1,0 +1,116 @@
+"""Exports detect what the original detects; what is damaged or does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tiny_model import TOYS, tiny
+
+from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.errors import CheckpointError, UsageError
+from visionllm_interaction.models import CheckpointInfo, build_model, load_detector, save_checkpoint
+from visionllm_interaction.models.export import export_checkpoint
+from visionllm_interaction.models.parity import compare_detectors
+
+
+def pictures(count: int = 3) -> list[NDArray[np.uint8]]:
+    rng = np.random.default_rng(0)
+    coarse = [rng.integers(0, 256, (6, 8 + n, 3), dtype=np.uint8) for n in range(count)]
+    return [image.repeat(12, axis=0).repeat(12, axis=1) for image in coarse]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights, made opinionated: else every score is near 1/4 and nothing tells detections apart."""
+    torch.manual_seed(0)
+    config = tiny(fpn_extra_level=True, anchor_sizes=((12,), (24,), (40,)), score_threshold=0.01)
+    model = build_model(config, num_classes=len(TOYS) + 1)
+    with torch.no_grad():
+        model.roi_heads.box_predictor.cls_score.weight.mul_(8)
+    path = tmp_path_factory.mktemp("export") / "tiny.pt"
+    save_checkpoint(path, model.state_dict(), info=CheckpointInfo(config, TOYS))
+    return path
+
+
+@pytest.mark.parametrize(("target", "name"), [("safetensors", "m.safetensors"), ("openvino", "m"), ("onnx", "m.onnx")])
+def test_float32_exports_detect_the_same(checkpoint: Path, tmp_path: Path, target: str, name: str) -> None:
+    result = export_checkpoint(checkpoint, target, tmp_path / name, pictures=pictures())  # type: ignore[arg-type]
+    assert result["parity"]["detections"] > 20
+    assert result["parity"]["matched"] >= 0.99
+    detector = load_detector(tmp_path / name)
+    assert detector.categories == TOYS
+    assert [len(found) for found in detector.detect([])] == []
+
+
+@pytest.mark.slow
+def test_int8_detects_nearly_the_same(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match="calibrate"):
+        export_checkpoint(checkpoint, "openvino-int8", tmp_path / "m", pictures=pictures())
+    result = export_checkpoint(
+        checkpoint, "openvino-int8", tmp_path / "m", pictures=pictures(), calibration=pictures(6)
+    )
+    assert capsys.readouterr().out == ""  # progress belongs on stderr
+    assert result["parity"]["matched"] > 0.3
+    assert "int8" in load_detector(tmp_path / "m" / "detector.json").name
+    assert b'type="FakeQuantize"' in (tmp_path / "m" / "trunk.xml").read_bytes()
+
+
+def test_damaged_exports_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    with pytest.raises(UsageError, match="exists already"):
+        export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    about = json.loads((tmp_path / "m" / "detector.json").read_text())
+    weights = tmp_path / "m" / "boxes.bin"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(CheckpointError, match="no complete exported detector"):
+        load_detector(tmp_path / "m")
+    del about["scales"]
+    (tmp_path / "m" / "detector.json").write_text(json.dumps(about))
+    with pytest.raises(CheckpointError, match="without scales"):
+        load_detector(tmp_path / "m")
+    with pytest.raises(CheckpointError, match="no complete exported detector"):
+        load_detector(tmp_path)
+
+
+def test_a_truncated_safetensors_file_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    export_checkpoint(checkpoint, "safetensors", path, pictures=pictures(1))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        load_detector(path)
+
+
+class Fixed:
+    """Says the same about every picture."""
+
+    categories = TOYS
+    digest = name = ""
+
+    def __init__(self, *rows: tuple[float, int]) -> None:
+        boxes = np.array([[20.0 * n, 0, 20 * n + 10, 10] for n in range(len(rows))]).reshape(-1, 4)
+        scores, labels = np.array([s for s, _ in rows]), np.array([k for _, k in rows], dtype=np.int64)
+        self._found = Detections(boxes, scores, labels)
+
+    def detect(self, images_rgb: object, *, min_confidence: float = 0.05) -> list[Detections]:
+        return [self._found]
+
+
+@pytest.mark.parametrize(
+    ("other", "matched"),
+    [
+        (Fixed((0.9, 1), (0.5, 2)), 1.0),
+        (Fixed((0.9, 1), (0.47, 2), (0.05, 3)), 1.0),  # what is hardly believed needs no partner
+        (Fixed((0.9, 1), (0.5, 3)), 0.5),  # another label
+        (Fixed((0.9, 1), (0.4, 2)), 0.5),  # another confidence
+        (Fixed(), 0.0),
+    ],
+)
+def test_parity_is_mutual(other: Fixed, matched: float) -> None:
+    reference = Fixed((0.9, 1), (0.5, 2))
+    assert compare_detectors(reference, other, pictures(1)).matched == matched
+    assert compare_detectors(other, reference, pictures(1)).matched == matched
