@@ -123,17 +123,36 @@ class TrainingCategory(_Part):
     label: int
 
 
+class ChangeCount(_Part):
+    """How many values or records stage 3 changed, by what was done and why."""
+
+    split: str
+    action: str
+    code: str
+    entity: str
+    field: str | None
+    """The key that changed; ``None`` for whole records."""
+    count: int
+
+
 class TrainingManifest(Manifest):
     """Stage 3, ``training_manifest.yaml``: all that training needs to know about the data."""
 
     images: dict[str, str]
-    """Split → absolute folder of the raw images."""
+    """Split → folder that ``file_name`` starts in: absolute for raw images, relative to the run for written ones."""
     annotations: dict[str, str]
     """Split → cleaned annotation file, relative to the run folder."""
     categories: tuple[TrainingCategory, ...]
     counts: dict[str, SplitCounts]
     dropped: dict[str, tuple[int, ...]]
-    """Split → annotation ids dropped here, rising."""
+    """Split → ids of the annotations dropped or merged here by order of the policy, rising."""
+    changes_file: str | None = None
+    """Every change with old and new value (``changes.parquet``), relative to the run folder."""
+    changes: tuple[ChangeCount, ...] = ()
+    unrepaired: dict[str, dict[str, tuple[int, ...]]] = Field(default_factory=dict)
+    """Split → fault code → ids of records that were to be repaired and have no one right repair."""
+    leakage: dict[str, Any] = Field(default_factory=dict)
+    """What train and val share: files by digest, and children, households, sessions, cameras."""
 
     def label_map(self) -> Categories:
         """The categories as the value type the models and rooms above speak."""
@@ -157,6 +176,7 @@ __all__ = [
     "SPLITS",
     "STAGE_CODE",
     "BoxTolerance",
+    "ChangeCount",
     "DataManifest",
     "Finding",
     "ImagePaths",

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import mmap
 import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
+import structlog
 
-from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
+from visionllm_interaction.artifacts.digests import sha256_bytes
+from visionllm_interaction.artifacts.file_index import read_index
+from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, relative_to_run, utc_now
 from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import (
     SPLITS,
+    ChangeCount,
     DataManifest,
     SplitCounts,
     TrainingCategory,
@@ -20,70 +26,77 @@ from visionllm_interaction.artifacts.stage_manifests import (
     stage_code_version,
 )
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.errors import AnnotationError, ManifestError, ValidationFailed
-from visionllm_interaction.transform.clean import drop_annotations
+from visionllm_interaction.errors import InputDataError, ManifestError, ValidationFailed
+from visionllm_interaction.transform.changes import Change, write_changes
+from visionllm_interaction.transform.coco_bytes import CocoBytes
 from visionllm_interaction.transform.config import TransformConfig
+from visionllm_interaction.transform.draft import Draft
+from visionllm_interaction.transform.groups import Picture, list_pictures
+from visionllm_interaction.transform.leakage import audit_leakage
+from visionllm_interaction.transform.move import move_pictures, moved
+from visionllm_interaction.transform.orders import orders_for, read_orders
+from visionllm_interaction.transform.pictures import Places, place_pictures
+from visionllm_interaction.transform.repair import Bench, carry_out
+from visionllm_interaction.transform.taxonomy import (
+    Contents,
+    apply_taxonomy,
+    expected_counts,
+    names_of,
+    read_back,
+    require_conserved,
+    require_same_meaning,
+)
+from visionllm_interaction.transform.upright import turn_records
 
 MANIFEST_NAME = "training_manifest.yaml"
+CHANGES_NAME = "changes.parquet"
 FOLDER = "annotations"
 
 
-class _Category(msgspec.Struct):
-    id: int
-    name: str
-
-
-class _Content(msgspec.Struct):
-    images: list[msgspec.Raw]
-    annotations: list[msgspec.Raw]
-    categories: list[_Category]
-
-
-_CONTENT = msgspec.json.Decoder(_Content)
-
-
 @dataclass(frozen=True)
-class _Cleaned:
-    """One split: the raw file as it was read, and what is in the file written from it."""
+class Source:
+    """What stage 3 reads: the manifests, the raw files as they were read, and the policy's orders carried out."""
 
-    raw: FileRef
-    content: _Content
+    manifest: DataManifest
+    report: ValidationReport
+    inputs: tuple[FileRef, ...]
+    benches: Mapping[str, Bench]
+
+    @property
+    def drafts(self) -> dict[str, Draft]:
+        """Split → its file with the changes made so far."""
+        return {split: bench.draft for split, bench in self.benches.items()}
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Split → folder of its raw images."""
+        return {split: Path(str(getattr(self.manifest.paths, f"{split}_images"))) for split in SPLITS}
 
 
 def run(config: TransformConfig, *, data_manifest: Path, validation_report: Path, out: Path) -> TrainingManifest:
-    """Drop what the report names and publish the result as the stage folder ``out``.
+    """Drop and repair what the report names, apply taxonomy and splits, and publish the stage folder ``out``.
 
     Raises:
         ValidationFailed: if the report's status is not PASS.
         ManifestError: if manifest and report do not belong together, or the raw data changed since.
+        AnnotationError: if an order cannot be carried out, or the result would not be usable or not mean the same.
+        ConfigError: if the taxonomy names categories that are not there.
+        InputDataError: if the pictures cannot be divided as asked; ``ImageError`` if one cannot be turned.
     """
     started = time.monotonic()
-    manifest, report = DataManifest.load(data_manifest), ValidationReport.load(validation_report)
-    _require_pass(report, validation_report)
-    inputs = file_refs([data_manifest, validation_report], run=out.parent)
-    _require_same(inputs[0], report)
+    source = _read(data_manifest, validation_report, run=out.parent)
+    apply_taxonomy(config.taxonomy, source.drafts)
+    require_same_meaning({split: names_of(draft).items() for split, draft in source.drafts.items()})
+    pictures = _divide(config, source, _turn_and_list(source, run=out.parent))
     with publish_folder(out) as partial:
-        (partial / FOLDER).mkdir()
-        cleaned = {
-            split: _clean(manifest, report, split, target=partial / FOLDER / cleaned_name(split)) for split in SPLITS
-        }
-        outputs = tuple(
-            published_ref(partial / FOLDER / cleaned_name(split), partial=partial, final=out) for split in SPLITS
+        contents = _write_annotations(config, source, partial)
+        places = place_pictures(
+            pictures, raw=source.folders, divided=config.splits is not None, partial=partial, final=out
         )
-        training = TrainingManifest(
-            stage="transform",
-            created_at=utc_now(),
-            duration_s=round(time.monotonic() - started, 3),
-            code_version=stage_code_version("transform"),
-            config=config.model_dump(mode="json"),
-            inputs=(*inputs, *(part.raw for part in cleaned.values())),
-            outputs=outputs,
-            images={split: str(getattr(manifest.paths, f"{split}_images")) for split in SPLITS},
-            annotations={split: ref.path for split, ref in zip(SPLITS, outputs, strict=True)},
-            categories=_categories(cleaned["train"].content),
-            counts={split: _counts(part.content) for split, part in cleaned.items()},
-            dropped=report.drop,
-        )
+        changes = [change for draft in source.drafts.values() for change in draft.log]
+        write_changes(changes, partial / CHANGES_NAME)
+        training = _manifest(config, source, contents, pictures, places, changes, partial=partial, final=out)
+        training = training.model_copy(update={"duration_s": round(time.monotonic() - started, 3)})
         training.save(partial / MANIFEST_NAME)
     return training
 
@@ -93,31 +106,141 @@ def cleaned_name(split: str) -> str:
     return f"instances_{split}2017.cleaned.json"
 
 
-def _clean(manifest: DataManifest, report: ValidationReport, split: str, *, target: Path) -> _Cleaned:
-    source = Path(str(getattr(manifest.annotations, split)))
-    raw = FileRef.of(source, run=target.parents[2])
-    _require_same(raw, report)
-    cleaned = drop_annotations(source.read_bytes(), frozenset(report.drop[split]))
-    target.write_bytes(cleaned)
+def _read(data_manifest: Path, validation_report: Path, *, run: Path) -> Source:
+    manifest, report = DataManifest.load(data_manifest), ValidationReport.load(validation_report)
+    _require_pass(report, validation_report)
+    inputs = list(file_refs([data_manifest, validation_report], run=run))
+    _require_same(inputs[0], report)
+    orders = read_orders(run / report.faults_file)
+    merges_copies = report.config.get("actions", {}).get("BOX-DUPLICATE") == "repair"
+    benches: dict[str, Bench] = {}
+    for split in SPLITS:
+        path = Path(str(getattr(manifest.annotations, split)))
+        data = _bytes_of(path)
+        raw = FileRef(path=relative_to_run(path, run), sha256=sha256_bytes(data), bytes=len(data))
+        _require_same(raw, report)
+        inputs.append(raw)
+        draft = Draft(split, CocoBytes(data, where=str(path)))
+        benches[split] = carry_out(draft, orders_for(split, orders, draft.source), merges_copies=merges_copies)
+    return Source(manifest, report, tuple(inputs), benches)
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        return _Cleaned(raw, _CONTENT.decode(cleaned))
-    except msgspec.ValidationError as error:
-        raise AnnotationError(
-            "The annotation file is not a COCO file.", found=str(error), where=str(source), fix="see JSON-SCHEMA"
+        return path.read_bytes()
+    except OSError as error:
+        raise InputDataError(
+            "An annotation file cannot be read.", expected="a file", found=error.strerror, where=str(path)
         ) from error
 
 
-def _categories(content: _Content) -> tuple[TrainingCategory, ...]:
+def _turn_and_list(source: Source, *, run: Path) -> dict[str, list[Picture]]:
+    """Bring records to the upright frame where the policy wants it; all pictures that are left, by split."""
+    index = {file.path: file for file in read_index(run / source.manifest.index)}
+    pictures = {}
+    for split, bench in source.benches.items():
+        turned = turn_records(bench, folder=source.folders[split])
+        pictures[split] = list_pictures(bench.draft, folder=source.folders[split], index=index, turned=turned)
+    return pictures
+
+
+def _divide(config: TransformConfig, source: Source, pictures: dict[str, list[Picture]]) -> dict[str, list[Picture]]:
+    if config.splits is None:
+        return pictures
+    # Imported here and not above: SciPy takes half a second to load, and few runs divide anew.
+    from visionllm_interaction.transform.splits import choose_val
+
+    everything = [picture for listed in pictures.values() for picture in listed]
+    to_val = choose_val(config.splits, everything, source.drafts)
+    move_pictures(source.drafts, everything, to_val, folders=source.folders)
+    return moved(everything, to_val, folders=source.folders)
+
+
+def _write_annotations(config: TransformConfig, source: Source, partial: Path) -> dict[str, Contents]:
+    """Write both files and read them back: what counts is what is on disk."""
+    (partial / FOLDER).mkdir()
+    contents = {}
+    for split, draft in source.drafts.items():
+        target = partial / FOLDER / cleaned_name(split)
+        with target.open("wb") as stream:
+            stream.writelines(draft.pieces())
+        with target.open("rb") as again, mmap.mmap(again.fileno(), 0, access=mmap.ACCESS_READ) as written:
+            contents[split] = read_back(written, where=str(getattr(source.manifest.annotations, split)))
+    require_same_meaning({split: part.categories for split, part in contents.items()})
+    require_conserved(expected_counts(config.taxonomy, list(source.drafts.values())), contents.values())
+    return contents
+
+
+def _manifest(
+    config: TransformConfig,
+    source: Source,
+    contents: Mapping[str, Contents],
+    pictures: Mapping[str, Sequence[Picture]],
+    places: Places,
+    changes: Sequence[Change],
+    *,
+    partial: Path,
+    final: Path,
+) -> TrainingManifest:
+    files = [*(partial / FOLDER / cleaned_name(split) for split in SPLITS), partial / CHANGES_NAME, *places.written]
+    outputs = tuple(published_ref(path, partial=partial, final=final) for path in files)
+    leaks = {code: count for code, count in source.report.faults.items() if code.startswith("LEAK-")}
+    divided_by = None if config.splits is None else config.splits.group_by
+    return TrainingManifest(
+        stage="transform",
+        created_at=utc_now(),
+        duration_s=0.0,
+        code_version=stage_code_version("transform"),
+        config=config.model_dump(mode="json"),
+        inputs=source.inputs,
+        outputs=outputs,
+        images=places.folders,
+        annotations={split: ref.path for split, ref in zip(SPLITS, outputs, strict=False)},
+        categories=_categories(contents["train"]),
+        counts={split: _counts(part) for split, part in contents.items()},
+        dropped=_dropped(changes),
+        changes_file=outputs[len(SPLITS)].path,
+        changes=_summary(changes),
+        unrepaired=_unrepaired(source.benches),
+        leakage=audit_leakage(pictures, faults=leaks, divided_by=divided_by),
+    )
+
+
+def _categories(content: Contents) -> tuple[TrainingCategory, ...]:
     return tuple(
         TrainingCategory(category_id=c.category_id, name=c.name, label=c.label)
-        for c in Categories.from_pairs((c.id, c.name) for c in content.categories)
+        for c in Categories.from_pairs(content.categories)
     )
 
 
-def _counts(content: _Content) -> SplitCounts:
-    return SplitCounts(
-        images=len(content.images), annotations=len(content.annotations), categories=len(content.categories)
+def _counts(content: Contents) -> SplitCounts:
+    return SplitCounts(images=content.images, annotations=content.annotations, categories=len(content.categories))
+
+
+def _dropped(changes: Sequence[Change]) -> dict[str, tuple[int, ...]]:
+    """Annotations that left by order of the policy, or merged into another; those of the taxonomy are in the table."""
+    ids: dict[str, list[int]] = defaultdict(list)
+    for change in changes:
+        by_policy = change.action in ("drop", "repair") and change.field is None
+        if by_policy and change.annotation_id is not None:
+            ids[change.split].append(change.annotation_id)
+    return {split: tuple(sorted(ids[split])) for split in SPLITS}
+
+
+def _summary(changes: Sequence[Change]) -> tuple[ChangeCount, ...]:
+    counts = Counter((c.split, c.action, c.code, c.entity, c.field) for c in changes)
+    return tuple(
+        ChangeCount(split=split, action=action, code=code, entity=entity, field=field, count=count)
+        for (split, action, code, entity, field), count in counts.items()
     )
+
+
+def _unrepaired(benches: Mapping[str, Bench]) -> dict[str, dict[str, tuple[int, ...]]]:
+    left = {s: {code: tuple(ids) for code, ids in bench.left.items()} for s, bench in benches.items() if bench.left}
+    for split, codes in left.items():
+        for code, ids in codes.items():
+            structlog.get_logger().warning("no one right repair, left as it is", split=split, code=code, ids=ids[:10])
+    return left
 
 
 def _require_pass(report: ValidationReport, path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Which pictures belong together: the same child, household or session, or the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS, IndexedFile
+from visionllm_interaction.transform.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a split: its row in the draft, digest of its file, and its groups (column → value)."""
+
+    split: str
+    row: int
+    image_id: int
+    file_name: str
+    sha256: str | None
+    groups: Mapping[str, str]
+    turn: bool = False
+    """Whether it is to be written upright."""
+
+
+def list_pictures(
+    draft: Draft, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
+) -> list[Picture]:
+    """The split's pictures with what stage 1 knows about their files.
+
+    ``folder`` is where ``file_name`` starts; ``turned``: rows of those that are to be written upright.
+    """
+    ids, names = draft.ids("images").tolist(), draft.source.file_names()
+    pictures = []
+    for row in draft.rows("images"):
+        name = names[row]
+        file = index.get(f"{folder}/{name}")
+        groups = {column: value for column in GROUP_COLUMNS if (value := getattr(file, column, None)) is not None}
+        pictures.append(Picture(draft.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned))
+    return pictures

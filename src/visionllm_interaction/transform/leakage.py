@@ -1,0 +1,65 @@
+"""What train and val share, for the training manifest: the audit behind every figure measured on val."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS
+from visionllm_interaction.transform.groups import Picture
+
+_EXAMPLES = 10
+_NOT_SHARED_ON_PURPOSE = tuple(column for column in GROUP_COLUMNS if column != "time")
+
+Audit = dict[str, Any]
+
+
+def audit_leakage(
+    pictures: Mapping[str, Sequence[Picture]], *, faults: Mapping[str, int], divided_by: Sequence[str] | None
+) -> Audit:
+    """Files and groups that both splits have.
+
+    ``pictures``: split → what is in it now. ``faults``: ``LEAK-…`` code → count as stage 2 found them in the splits as
+    they came. ``divided_by``: the columns the splits were divided by here, ``None`` if they are as they came.
+    """
+    shared = [column for column in _NOT_SHARED_ON_PURPOSE if any(column in p.groups for p in _all(pictures))]
+    return {
+        "splits": "as they came" if divided_by is None else "divided by transform.splits",
+        "disjoint_by": list(divided_by or ()),
+        "same_file": _shared({split: _by_digest(listed) for split, listed in pictures.items()}),
+        "without_digest": sum(picture.sha256 is None for picture in _all(pictures)),
+        "groups": {column: _group_audit(pictures, column) for column in shared},
+        "found_by_stage_2": dict(faults),
+        "found_by_stage_2_is_about": "the splits as they came",
+    }
+
+
+def _all(pictures: Mapping[str, Sequence[Picture]]) -> Iterable[Picture]:
+    return (picture for listed in pictures.values() for picture in listed)
+
+
+def _by_digest(pictures: Sequence[Picture]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = defaultdict(list)
+    for picture in pictures:
+        if picture.sha256:
+            names[picture.sha256].append(picture.file_name)
+    return names
+
+
+def _shared(names: Mapping[str, Mapping[str, list[str]]]) -> Audit:
+    both = sorted(names["train"].keys() & names["val"].keys(), key=lambda digest: names["train"][digest][0])
+    examples = [{split: names[split][digest][0] for split in ("train", "val")} for digest in both[:_EXAMPLES]]
+    return {"shared": len(both), "examples": examples}
+
+
+def _group_audit(pictures: Mapping[str, Sequence[Picture]], column: str) -> Audit:
+    values = {split: {p.groups[column] for p in listed if column in p.groups} for split, listed in pictures.items()}
+    both = sorted(values["train"] & values["val"])
+    return {
+        "train": len(values["train"]),
+        "val": len(values["val"]),
+        "shared": len(both),
+        "examples": both[:_EXAMPLES],
+        "pictures_without": sum(column not in picture.groups for picture in _all(pictures)),
+    }

@@ -1,0 +1,76 @@
+"""Where training finds the pictures: the raw folders, or a folder of links to them with our own in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionllm_interaction.artifacts.manifest import relative_to_run
+from visionllm_interaction.transform.groups import Picture
+from visionllm_interaction.transform.move import common_folder
+from visionllm_interaction.transform.upright import write_upright
+
+FOLDER = "images"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Split → folder that ``file_name`` starts in (relative to the run where it is inside), and the files written."""
+
+    folders: dict[str, str]
+    written: tuple[Path, ...]
+
+
+def place_pictures(
+    pictures: Mapping[str, Sequence[Picture]],
+    *,
+    raw: Mapping[str, Path],
+    divided: bool,
+    partial: Path,
+    final: Path,
+) -> Places:
+    """Write the pictures that are to be upright, and say where all are.
+
+    ``pictures``: split → what is in it now, with file names as written; ``raw``: split → raw image folder.
+    A split without pictures to turn uses the raw pictures where they are.
+
+    Raises:
+        ImageError: if a picture that is to be turned cannot be decoded.
+    """
+    if divided:
+        root = common_folder(raw)
+        everything = [picture for listed in pictures.values() for picture in listed]
+        folder, written = _place(everything, source=root, raw=root, below=FOLDER, partial=partial, final=final)
+        return Places(dict.fromkeys(pictures, folder), tuple(written))
+    folders: dict[str, str] = {}
+    files: list[Path] = []
+    for split, listed in pictures.items():
+        below = f"{FOLDER}/{split}"
+        source = raw[split].resolve()
+        folders[split], written = _place(
+            listed, source=source, raw=raw[split], below=below, partial=partial, final=final
+        )
+        files += written
+    return Places(folders, tuple(files))
+
+
+def _place(
+    pictures: Sequence[Picture], *, source: Path, raw: Path, below: str, partial: Path, final: Path
+) -> tuple[str, list[Path]]:
+    if not any(picture.turn for picture in pictures):
+        return str(raw), []
+    written = [path for picture in pictures if (path := _mirror(picture, source, partial / below))]
+    return relative_to_run(final / below, final.parent), written
+
+
+def _mirror(picture: Picture, source: Path, folder: Path) -> Path | None:
+    """Write the picture upright, or link it; a file that is missing stays missing."""
+    original, place = source / picture.file_name, folder / picture.file_name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if picture.turn:
+        write_upright(original, place)
+        return place
+    if original.is_file() and not place.is_symlink():
+        place.symlink_to(original)
+    return None

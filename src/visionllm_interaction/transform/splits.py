@@ -1,0 +1,185 @@
+"""Divide all pictures anew into train and val: alike in categories, and with no child, household … in both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.transform.config import SplitsConfig
+from visionllm_interaction.transform.divide import Division, divide
+from visionllm_interaction.transform.draft import Draft
+from visionllm_interaction.transform.groups import Picture
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """All pictures of both splits and how they hang together.
+
+    Attributes:
+        pictures: n pictures, train's first.
+        group: (n,) number of each picture's group, 0…g-1.
+        keys: g texts that name the groups by content, so that order and place of the files do not matter.
+        pictures_of: (g,) number of pictures.
+        showing: (g, k) sparse, pictures that show each category.
+        names: k category names.
+    """
+
+    pictures: Sequence[Picture]
+    group: NDArray[np.int64]
+    keys: Sequence[str]
+    pictures_of: NDArray[np.float64]
+    showing: csr_array
+    names: Sequence[str]
+
+
+def choose_val(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str, Draft]) -> list[bool]:
+    """For each of ``pictures``, whether it goes to val. The same pictures give the same answer in any order.
+
+    Raises:
+        InputDataError: if no division keeps the groups apart, every category in both splits, and val near its share.
+    """
+    _require_groups(config, pictures)
+    pool = _pool(config, pictures, drafts)
+    if config.all_categories:
+        _require_divisible(pool)
+    chosen = divide(_division(config, pool, both=config.all_categories))
+    if chosen is None:
+        raise _impossible(config, pool)
+    return np.asarray(chosen[pool.group]).tolist()  # type: ignore[no-any-return]
+
+
+def _pool(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str, Draft]) -> Pool:
+    raw = components(pictures, config.group_by)
+    keys: dict[int, str] = {}
+    for label, picture in zip(raw.tolist(), pictures, strict=True):
+        key = picture.sha256 or picture.file_name
+        keys[label] = min(key, keys.get(label, key))
+    order = {label: number for number, label in enumerate(sorted(keys, key=lambda label: keys[label]))}
+    group = np.array([order[label] for label in raw.tolist()], np.int64)
+    showing, names = _showing(pictures, group, drafts)
+    sizes = np.bincount(group, minlength=len(order)).astype(np.float64)
+    return Pool(pictures, group, sorted(keys.values()), sizes, showing, names)
+
+
+def components(pictures: Sequence[Picture], columns: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) number of the component of each picture; pictures that share a value of a column, or all bytes, share it.
+
+    Two columns chain: a child filmed in two households ties these together.
+    """
+    keys: dict[tuple[str, str], int] = {}
+    pairs = [(n, keys.setdefault(key, len(keys))) for n, p in enumerate(pictures) for key in _keys(p, columns)]
+    size = len(pictures) + len(keys)
+    first = np.array([n for n, _ in pairs], np.int64)
+    second = np.array([len(pictures) + key for _, key in pairs], np.int64)
+    links = coo_array((np.ones(len(pairs), np.int8), (first, second)), shape=(size, size))
+    _, labels = connected_components(links, directed=False)
+    return np.asarray(labels[: len(pictures)], np.int64)
+
+
+def _keys(picture: Picture, columns: Sequence[str]) -> list[tuple[str, str]]:
+    keys = [(column, picture.groups[column]) for column in columns if column in picture.groups]
+    return [*keys, ("sha256", picture.sha256)] if picture.sha256 else keys
+
+
+def _showing(
+    pictures: Sequence[Picture], group: NDArray[np.int64], drafts: Mapping[str, Draft]
+) -> tuple[csr_array, list[str]]:
+    group_of = {(p.split, p.image_id): int(g) for p, g in zip(pictures, group.tolist(), strict=True)}
+    shown: set[tuple[str, int, str]] = set()
+    for split, draft in drafts.items():
+        shown |= {(split, image_id, name) for image_id, name in _shown_in(draft)}
+    names = sorted({name for _, _, name in shown})
+    place = {name: number for number, name in enumerate(names)}
+    cells = [
+        (group_of[split, image_id], place[name]) for split, image_id, name in shown if (split, image_id) in group_of
+    ]
+    rows, columns = (np.array([cell[axis] for cell in cells], np.int64) for axis in (0, 1))
+    shape = (int(group.max(initial=-1)) + 1, len(names))
+    return csr_array((np.ones(len(cells)), (rows, columns)), shape=shape), names
+
+
+def _shown_in(draft: Draft) -> set[tuple[int, str]]:
+    """Image id and category name of each annotation that is still there; ids as in the raw file."""
+    _, image_ids, _ = draft.source.keys("annotations")
+    raw = draft.source.keys("annotations")[2].tolist()
+    name_of = {
+        int(draft.get("categories", row, "id")): str(draft.get("categories", row, "name"))
+        for row in draft.rows("categories")
+    }
+    changed = draft.values_set("annotations", "category_id")
+    return {
+        (image_id, name_of[number])
+        for row, image_id in enumerate(image_ids.tolist())
+        if not draft.is_gone("annotations", row) and (number := changed.get(row, raw[row])) in name_of
+    }
+
+
+def _division(config: SplitsConfig, pool: Pool, *, both: bool) -> Division:
+    costs = [int(hashlib.sha256(f"{config.seed} {key}".encode()).hexdigest()[:12], 16) / 16**12 for key in pool.keys]
+    return Division(pool.pictures_of, pool.showing, np.array(costs), config.val_share, config.tolerance, both)
+
+
+def _require_groups(config: SplitsConfig, pictures: Sequence[Picture]) -> None:
+    """Every picture must have every group asked for: one without could be of anybody."""
+    for column in config.group_by:
+        without = [p.file_name for p in pictures if column not in p.groups]
+        if without:
+            raise _refused(
+                expected=f"a {column} for each of {len(pictures)} pictures",
+                found=f"{len(without)} without: {', '.join(without[:_SHOWN])}{' …' if len(without) > _SHOWN else ''}",
+                fix=f"give each picture its {column} (data.groups), or leave {column} out of transform.splits.group_by",
+            )
+
+
+def _require_divisible(pool: Pool) -> None:
+    groups_with = np.asarray((pool.showing > 0).sum(axis=0)).ravel()
+    alone = [name for name, count in zip(pool.names, groups_with.tolist(), strict=True) if count == 1]
+    if len(pool.keys) > 1 and alone:
+        raise _refused(
+            expected="every category in at least two groups, one for each split",
+            found=f"in a single group only: {', '.join(alone)}",
+            fix="leave these categories out (transform.taxonomy.keep), or set transform.splits.all_categories: false",
+        )
+
+
+def _impossible(config: SplitsConfig, pool: Pool) -> InputDataError:
+    """The first reason that holds, from the plainest to the most involved."""
+    by = " or ".join(config.group_by) or "bytes"
+    total, largest = pool.pictures_of.sum(), pool.pictures_of.max(initial=0)
+    wanted = f"val with {config.val_share:.0%} ± {config.tolerance:.0%} of the pictures"
+    if len(pool.keys) < 2:
+        return _refused(
+            expected="at least two groups of pictures",
+            found=f"{len(pool.pictures)} pictures that all hang together by {by}",
+            fix="group by something narrower, for example session instead of household",
+        )
+    if divide(_division(config, pool, both=False)) is None:
+        return _refused(
+            expected=wanted,
+            found=f"{len(pool.keys)} groups by {by}, the largest with {largest / total:.0%}: no choice of them adds up",
+            fix="allow more with transform.splits.tolerance, change val_share, or group by something narrower",
+        )
+    return _refused(
+        expected=f"{wanted}, and every category in both splits",
+        found=f"no such choice among {len(pool.keys)} groups by {by}",
+        fix="allow more with transform.splits.tolerance, or set transform.splits.all_categories: false",
+    )
+
+
+def _refused(*, expected: str, found: str, fix: str) -> InputDataError:
+    return InputDataError(
+        "The pictures cannot be divided as transform.splits asks.",
+        expected=expected,
+        found=found,
+        where="section transform.splits",
+        fix=fix,
+    )

@@ -1,0 +1,208 @@
+"""Pictures with an EXIF orientation: written upright, and their annotations turned along where these lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+
+from visionllm_interaction.errors import ImageError
+from visionllm_interaction.transform.draft import ABSENT, Draft
+from visionllm_interaction.transform.orders import Order
+from visionllm_interaction.transform.repair import Bench
+from visionllm_interaction.transform.shapes import numbers, run_lengths
+
+ORIENTATION = ExifTags.Base.Orientation
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+_TURN: dict[int, tuple[bool, bool, bool]] = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+"""EXIF orientation (tag 0x0112) → exchange x and y, then mirror x, then mirror y: from stored to upright."""
+
+
+def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
+    """EXIF orientation (1 = upright) and stored width and height in pixels.
+
+    Raises:
+        ImageError: if the file is no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            value = image.getexif().get(ORIENTATION, 1)
+            return (value if value in _TURN else 1), image.size
+    except _DAMAGED as error:
+        raise _undecodable(path, error) from error
+
+
+def write_upright(source: Path, target: Path) -> None:
+    """Write the picture with its pixels turned as its EXIF orientation says, and without that tag.
+
+    JPEG is compressed with the tables of the original, PNG without loss; colour profile and other EXIF are kept.
+
+    Raises:
+        ImageError: if the file is no picture.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with Image.open(source) as image:
+            upright = ImageOps.exif_transpose(image)
+            options: dict[str, Any] = {"exif": upright.getexif(), "icc_profile": image.info.get("icc_profile")}
+            kind = image.format
+            if isinstance(image, JpegImagePlugin.JpegImageFile):  # phones write the MPO form of it
+                sampling = JpegImagePlugin.get_sampling(image)
+                kind = "JPEG"
+                options |= {"qtables": image.quantization, "subsampling": sampling if sampling >= 0 else 0}
+            upright.save(target, format=kind, **options)
+    except _DAMAGED as error:
+        raise _undecodable(source, error) from error
+
+
+def _undecodable(path: Path, error: Exception) -> ImageError:
+    return ImageError(
+        "A picture that is to be turned cannot be decoded.",
+        expected="a picture",
+        found=str(error),
+        where=str(path),
+        fix="drop it (FILE-TRUNCATED, FILE-NOT-IMAGE), or restore the file",
+    )
+
+
+def turn_records(bench: Bench, *, folder: Path) -> set[int]:
+    """Bring the images that are to be turned, and their annotations, to the upright frame; rows of their records.
+
+    Raises:
+        ImageError: if a file is no picture.
+    """
+    turned = set()
+    for row, code in bench.turned.items():
+        orientation, stored = orientation_and_size(folder / str(bench.draft.get("images", row, "file_name")))
+        if orientation == 1:
+            continue
+        if turn_record(bench.draft, row, orientation=orientation, stored=stored, code=code):
+            turned.add(row)
+        else:
+            bench.leave(Order(code, "repair", "images", row))
+    return turned
+
+
+def turn_record(draft: Draft, row: int, *, orientation: int, stored: tuple[int, int], code: str) -> bool:
+    """Bring an image's record and annotations to the upright frame, if they are in the stored one.
+
+    They are where the record has the stored size and the upright picture another one. With the upright size, or where
+    both are the same, they are taken to be upright already.
+
+    Returns:
+        Whether the record can stay with an upright picture: not if its size is neither, or a mask cannot be turned.
+    """
+    upright = stored[::-1] if orientation >= 5 else stored
+    size = (draft.get("images", row, "width"), draft.get("images", row, "height"))
+    if size == upright:
+        return True
+    annotations = _annotations_of(draft, row)
+    turned = [_turned(draft.record("annotations", a), orientation, stored) for a in annotations]
+    if size != stored or None in turned:
+        return False
+    for key, value in (("width", upright[0]), ("height", upright[1])):
+        draft.set("images", row, key, value, code=code)
+    for annotation, values in zip(annotations, turned, strict=True):
+        for key, value in (values or {}).items():
+            draft.set("annotations", annotation, key, value, code=code)
+    return True
+
+
+def _annotations_of(draft: Draft, image_row: int) -> list[int]:
+    image_ids = draft.source.keys("annotations")[1]
+    rows = np.flatnonzero(image_ids == draft.ids("images")[image_row]).tolist()
+    return [row for row in rows if not draft.is_gone("annotations", row)]
+
+
+def _turned(record: dict[str, Any], orientation: int, stored: tuple[int, int]) -> dict[str, Any] | None:
+    """The values that change when the picture is turned; ``None`` if one of them cannot be read."""
+    turned: dict[str, Any] = {}
+    for key, turn in (("bbox", turn_box), ("segmentation", turn_segmentation), ("keypoints", turn_keypoints)):
+        value = record.get(key, ABSENT)
+        if value is ABSENT or value in (None, []):
+            continue
+        turned[key] = turn(value, orientation=orientation, stored=stored)
+        if turned[key] is None:
+            return None
+    return turned
+
+
+def turn_box(value: Any, *, orientation: int, stored: tuple[int, int]) -> list[float] | None:
+    """A COCO box (x, y, width, height; pixels) of the stored picture as one of the upright picture."""
+    box = numbers(value, count=4)
+    if box is None:
+        return None
+    x, y, w, h = box
+    corners = _turn_points([x, y, x + w, y + h], orientation, stored)
+    left, top = min(corners[::2]), min(corners[1::2])
+    return [left, top, h, w] if orientation >= 5 else [left, top, w, h]
+
+
+def turn_segmentation(value: Any, *, orientation: int, stored: tuple[int, int]) -> Any:
+    """Polygons or run lengths of the stored picture as those of the upright one; ``None`` if they cannot be read."""
+    if isinstance(value, dict):
+        return _turn_runs(value, orientation, stored)
+    parts = [numbers(part) for part in value] if isinstance(value, list) else [None]
+    if any(part is None or len(part) % 2 for part in parts):
+        return None
+    return [_turn_points(part, orientation, stored) for part in parts if part is not None]
+
+
+def turn_keypoints(value: Any, *, orientation: int, stored: tuple[int, int]) -> list[float] | None:
+    """COCO keypoints (x, y, visibility)… of the stored picture as those of the upright one; unlabelled ones stay."""
+    flat = numbers(value)
+    if flat is None or len(flat) % 3:
+        return None
+    triples = [flat[at : at + 3] for at in range(0, len(flat), 3)]
+    return [v for t in triples for v in ((*_turn_points(t[:2], orientation, stored), t[2]) if t[2] else t)]
+
+
+def _turn_points(flat: Sequence[float], orientation: int, stored: tuple[int, int]) -> list[float]:
+    swap, mirror_x, mirror_y = _TURN[orientation]
+    width, height = stored[::-1] if swap else stored
+    turned: list[float] = []
+    for a, b in zip(flat[::2], flat[1::2], strict=True):
+        x, y = (b, a) if swap else (a, b)
+        turned += [round(width - x, 4) if mirror_x else x, round(height - y, 4) if mirror_y else y]
+    return turned
+
+
+def _turn_runs(value: dict[str, Any], orientation: int, stored: tuple[int, int]) -> dict[str, Any] | None:
+    runs = run_lengths(value.get("counts"))
+    if runs is None or sum(runs) != stored[0] * stored[1] or value.get("size") != [stored[1], stored[0]]:
+        return None
+    flat = np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
+    mask = flat.reshape(stored).T  # run lengths go down the columns
+    with Image.fromarray(mask) as picture:
+        upright = np.asarray(picture.transpose(_TRANSPOSE[orientation]))
+    return {**value, "counts": _runs_of(upright), "size": list(upright.shape)}
+
+
+def _runs_of(mask: np.ndarray[Any, Any]) -> list[int]:
+    flat = np.concatenate([[0], mask.T.ravel(), [2]])  # starts with background; the 2 ends the last run
+    edges = np.flatnonzero(np.diff(flat))
+    runs: list[int] = np.diff(np.concatenate([[0], edges])).tolist()
+    return runs
+
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
