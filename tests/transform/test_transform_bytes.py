@@ -13,7 +13,10 @@ from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.transform.coco_bytes import NO_ID, CocoBytes
 from visionllm_interaction.transform.draft import ABSENT, Draft
 
-ODD = '{"b":1.50, "annotations" : [ {"id":1,"x":1e2} ,{"id":2, "y":"\\u00e9é"} ,\n {"id":3}],"images":[ ],"categories":[]}'
+ODD = (
+    '{"b":1.50, "annotations" : [ {"id":1,"x":1e2} ,{"id":2, "y":"\\u00e9é"} ,\n {"id":3}]'
+    ',"images":[ ],"categories":[]}'
+)
 
 
 def draft(text: str | bytes) -> Draft:

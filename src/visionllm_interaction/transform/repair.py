@@ -99,7 +99,7 @@ def _turn_pictures(bench: Bench, orders: Sequence[Order]) -> None:
 
 def _clip(bench: Bench, orders: Sequence[Order]) -> None:
     """Clip boxes to their image. A box with nothing inside is dropped: clipped, it would be empty."""
-    for order in {order.row: order for order in reversed(orders)}.values():
+    for _, order in sorted({order.row: order for order in reversed(orders)}.items()):
         box = numbers(bench.draft.get("annotations", order.row, "bbox"), count=4)
         size = bench.image_size(order.row)
         if box is None or size is None:

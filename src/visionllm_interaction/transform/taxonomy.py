@@ -46,8 +46,8 @@ def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, Draft]) -> None:
 
 def names_of(draft: Draft) -> Names:
     """Category id → name, of the categories still there."""
-    ids = draft.ids("categories").tolist()
-    return {ids[row]: str(draft.get("categories", row, "name")) for row in draft.rows("categories")}
+    raw, changed = draft.ids("categories").tolist(), draft.values_set("categories", "id")
+    return {changed.get(row, raw[row]): str(draft.get("categories", row, "name")) for row in draft.rows("categories")}
 
 
 def _require_known(config: TaxonomyConfig, known: set[str]) -> None:

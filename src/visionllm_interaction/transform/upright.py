@@ -56,15 +56,25 @@ def write_upright(source: Path, target: Path) -> None:
     try:
         with Image.open(source) as image:
             upright = ImageOps.exif_transpose(image)
-            options: dict[str, Any] = {"exif": upright.getexif(), "icc_profile": image.info.get("icc_profile")}
-            kind = image.format
+            options = {"exif": upright.getexif(), "icc_profile": image.info.get("icc_profile")}
             if isinstance(image, JpegImagePlugin.JpegImageFile):  # phones write the MPO form of it
-                sampling = JpegImagePlugin.get_sampling(image)
-                kind = "JPEG"
-                options |= {"qtables": image.quantization, "subsampling": sampling if sampling >= 0 else 0}
-            upright.save(target, format=kind, **options)
+                upright.save(target, "JPEG", **options, **_compression(image))
+            else:
+                upright.save(target, image.format, **options)
     except _DAMAGED as error:
         raise _undecodable(source, error) from error
+
+
+def _compression(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
+    """The original's tables, turned with the picture, so that its blocks round to the same values again."""
+    swap = image.getexif()[ORIENTATION] >= 5
+    tables = {n: [t[i] for i in _TRANSPOSED] if swap else list(t) for n, t in image.quantization.items()}
+    sampling = JpegImagePlugin.get_sampling(image)
+    return {"qtables": tables, "subsampling": sampling if sampling >= 0 else 0}
+
+
+_TRANSPOSED = [8 * column + row for row in range(8) for column in range(8)]
+"""Places of an 8 × 8 table whose rows and columns are exchanged."""
 
 
 def _undecodable(path: Path, error: Exception) -> ImageError:
