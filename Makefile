@@ -46,6 +46,8 @@ test-slurm: $(VENV)/.ready-dev ## sbatch of the training recipe; needs a Slurm c
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+bench-annotations: $(VENV)/.ready-dev ## Annotation files of COCO's size (some minutes)
+	$(BIN)/python benchmarks/transform.py
 
 ##@ Upkeep
 install: $(VENV)/.ready-all ## Install the command `visionllm` into .venv
@@ -83,4 +85,4 @@ $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready-all
 
-.PHONY: demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench install lock format clean
+.PHONY: demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations install lock format clean

@@ -9,6 +9,7 @@ import yaml
 
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.ingest.config import IngestConfig
+from visionllm_interaction.transform.config import TransformConfig
 from visionllm_interaction.validate import explain
 from visionllm_interaction.validate.catalogue import CATALOGUE
 from visionllm_interaction.validate.config import ValidateConfig
@@ -33,4 +34,7 @@ def test_shipped_files_say_the_defaults() -> None:
     data = yaml.safe_load((REPO / "config/data.yaml").read_text())
     schema = yaml.safe_load((REPO / "config/schema.yaml").read_text())
     assert data == {"data": IngestConfig().model_dump(mode="json")}
-    assert schema == {"validation": ValidateConfig().model_dump(mode="json")}
+    assert schema == {
+        "validation": ValidateConfig().model_dump(mode="json"),
+        "transform": TransformConfig().model_dump(mode="json"),
+    }

@@ -103,7 +103,7 @@ def _stage_row(name: str, run: Path, status: str) -> StageRow:
 
 def _picture_pairs(manifest: TrainingManifest, run: Path, detector: Detector) -> list[PicturePair]:
     coco = json.loads((run / manifest.annotations["val"]).read_text(encoding="utf-8"))
-    folder = Path(manifest.images["val"])
+    folder = run / manifest.images["val"]
     return [
         _picture_pair(record, coco, folder=folder, detector=detector, manifest=manifest)
         for record in coco["images"][:SHOWN_PICTURES]
