@@ -115,7 +115,7 @@ def test_many_videos_are_summed_in_words_and_listed_in_claims(seven_videos: Path
 
 def test_comparison_names_the_winner_and_cites_both(two_videos: Path) -> None:
     answer = ask("Who was visible longer, the child or the caregiver?", two_videos)
-    assert answer.answer == "Visible longest: the child (child 24 s, caregiver 15 s)."
+    assert answer.answer == "In 2 videos together, visible longest: the child (child 24 s, caregiver 15 s)."
     assert (answer.claims[0].value, answer.claims[0].unit) == ("child", "name")
     assert answer.claims[0].evidence == ("e1", "e2", "e3", "e4")
 

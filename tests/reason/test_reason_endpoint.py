@@ -138,8 +138,8 @@ def test_what_the_model_is_sent(
     assert (request["temperature"], request["seed"], request["max_tokens"]) == (0.0, 7, 200)
     assert endpoint.headers[0]["authorization"] == "Bearer sesame"
     schema = request["response_format"]["json_schema"]["schema"]
-    names = {*("ball", "block", "book", "car", "caregiver", "child", "cup", "person", "teddy bear"), "none"}
-    assert set(schema["properties"]["subject"]["enum"]) == set(schema["properties"]["object"]["enum"]) == names
+    assert set(schema["properties"]["subject"]["enum"]) == {"ball", "none"}  # only what the question speaks of
+    assert set(schema["properties"]["object"]["enum"]) == {"ball", "none"}
     assert "tools" not in request
     sent = json.dumps(request["messages"])
     assert "image" not in sent
@@ -209,7 +209,7 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         "speaks of 'ball', which the plan leaves out",
     ),
     ("How often was the ball visible?", draft("visible_duration"), "bout_count would"),
-    ("When did one see the ball?", draft("visible_duration"), "first_seen or last_seen would"),
+    ("When did one see the ball?", draft("visible_duration"), "or last_seen would"),
     (
         "How long did the child touch the ball?",
         draft("near_duration", "child", object="ball"),
@@ -229,21 +229,20 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
     ("What is the longest time that one sees the ball?", draft("visible_duration"), "longest_bout would"),
     # a condition must not be lost, nor turned into another measure
     (
-        "How long was the ball visible after the caregiver came in?",
+        "How long was the ball visible after the caregiver sang?",
         draft("co_presence_duration", object="caregiver"),
-        "conditions on other events",
+        "condition 'the caregiver sang'",
     ),
     (
-        "How long was the ball visible when the caregiver was there?",
+        "How long was the ball visible when the caregiver was busy?",
         draft("co_presence_duration", object="caregiver"),
-        "conditions on other events",
+        "condition 'the caregiver was busy'",
     ),
     ("How long was the ball visible in the last 10 seconds?", draft(end_s=10.0), "counted from its start"),
     ("How long was the ball visible in the second half?", draft(), "counted from its start"),
     ("How many balls were there at 12 seconds?", draft("instance_count", begin_s=12.0), "single moments"),
     ("How often was the ball visible for more than 2 s?", draft("bout_count", predicate="visible"), "thresholds"),
-    ("How often per minute was the ball visible?", draft("bout_count", predicate="visible"), "rates"),
-    ("How long was the ball not visible?", draft("visible_duration"), "what did not happen"),
+    ("How long was the ball never visible?", draft("visible_duration"), "what did not happen"),
     ("Was the child happy about the ball?", draft("near_duration", "child", object="ball"), "feelings"),
 )
 

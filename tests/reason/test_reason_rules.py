@@ -215,12 +215,11 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("Was the child happy?", "feelings"),
     ("What did the caregiver say?", "speech"),
     ("Why did the child hold the cup?", "reasons"),
-    ("How long was the child not visible?", "did not happen"),
     ("How long was the child near the ball without the caregiver?", "did not happen"),
-    ("What was the average time the child held the cup?", "averages"),
     ("How far was the child from the caregiver?", "sizes"),
-    ("How long was the child visible while the caregiver was away?", "while"),
-    ("How long did the child hold the cup?", "no total time of holding"),
+    ("How long was the child visible while the dog was away?", "condition 'the dog was away'"),
+    ("When did the dog leave?", "'dog' is not in the store"),
+    ("What was the median time the child held the cup?", "of averages only"),
     # no form
     ("How many times did the child jump?", "none of the known forms"),
     ("Describe the video.", "none of the known forms"),
@@ -229,8 +228,6 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("How long was the ball visible between 10 and 5 seconds?", "ends at 5 s, before it begins at 10 s"),
     ("How long was the ball visible in the last 10 seconds?", "counted from its start"),
     ("How many cars were there at 12 seconds?", "single moments"),
-    # a condition that is no clock time must not be dropped
-    ("How long was the ball visible before the caregiver came in?", "conditions on other events"),
 )
 
 

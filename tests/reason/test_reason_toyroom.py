@@ -11,7 +11,9 @@ import yaml
 
 from visionllm_interaction.reason import Answer, Plan, Step, ask
 from visionllm_interaction.reason.prompts import examples, instructions, prompt_digest
-from visionllm_interaction.reason.reading import objections, spoken_window
+from visionllm_interaction.reason.reading import objections
+from visionllm_interaction.reason.rules import cut_scope
+from visionllm_interaction.reason.shapes import LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window
 from visionllm_interaction.scenes.measures import CATALOGUE
@@ -87,7 +89,8 @@ def test_checks_let_right_plans_through(question: str, expect: dict[str, str | f
     vocabulary = Vocabulary.build(NAMES, [])
     step = Step.model_validate(expect)
     assert list(objections(question, Plan(steps=(step,)), vocabulary)) == []
-    assert spoken_window(question, vocabulary) in (None, Window(step.begin_s, step.end_s))
+    window = cut_scope(question, vocabulary).scope.window
+    assert window in (Window(), Window(step.begin_s, step.end_s))
 
 
 @pytest.mark.parametrize(("question", "expect"), ANSWERABLE)
@@ -110,15 +113,15 @@ def test_examples_are_not_the_questions_of_the_test() -> None:
 def test_examples_and_catalogue_in_words_cover_every_measure() -> None:
     vocabulary = Vocabulary.build(NAMES, [])
     text = instructions(vocabulary)
-    assert all(f"- {measure}: " in text for measure in CATALOGUE)
-    assert {example.fields["measure"] for example in examples(vocabulary)} == {*CATALOGUE, "unanswerable"}
+    assert all(f"- {measure}: " in text for measure in (*CATALOGUE, *SHAPES) if measure != LOOKED)
+    assert {e.fields["measure"] for e in examples(vocabulary)} >= {*CATALOGUE, "unanswerable"}
 
 
 @pytest.mark.parametrize("names", [(), ("ball",), ("child", "ball"), ("person",), ("dog", "cat"), NAMES])
 def test_examples_fit_any_store(names: tuple[str, ...]) -> None:
     vocabulary = Vocabulary.build(names, [])
     for example in examples(vocabulary):
-        assert {example.fields["subject"], example.fields["object"]} <= {*names, "none"}
+        assert {example.fields["subject"], example.fields["object"]} <= {*names, "none", "each"}
     assert len(prompt_digest(vocabulary)) == 64
 
 

@@ -9,7 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionllm_interaction.core.symbols import Evidence
 from visionllm_interaction.reason.plan import Plan
 
-Operation = Literal["value", "sum", "largest", "winner"]
+Operation = Literal[
+    "value",
+    "sum",
+    "largest",
+    "winner",
+    "difference",
+    "share",
+    "rate",
+    "yes_no",
+    "which",
+    "order",
+    "videos",
+    "mean",
+]
 
 
 class _Frozen(BaseModel):
@@ -28,7 +41,7 @@ class Claim(_Frozen):
     evidence: tuple[str, ...]
     """Ids of the evidence it rests on."""
     operation: Operation = "value"
-    """How `value` follows from the evidence: taken as it is, summed, the largest, or the winning name."""
+    """How `value` follows from the evidence: taken as it is, or what is made of several (docs/reasoning.md)."""
 
 
 class DroppedClaim(_Frozen):

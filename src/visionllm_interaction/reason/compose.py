@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from visionllm_interaction.core.symbols import Evidence
 from visionllm_interaction.reason.answer import Claim
-from visionllm_interaction.reason.arithmetic import TIE, Number, amounts, total, winner
+from visionllm_interaction.reason.arithmetic import OPERATION_OF, UNITS, Number, amounts, conclusion, total
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.run import StepResult
 from visionllm_interaction.reason.shapes import TOTALS
-from visionllm_interaction.reason.words import describe, describe_winner, format_number, sentence
+from visionllm_interaction.reason.words import conclude, describe, sentence
 
 
 def compose(plan: Plan, results: Sequence[StepResult]) -> tuple[Claim, ...]:
-    """Every claim the results support: comparisons first, then totals over videos, then single videos."""
-    claims = [*_comparisons(plan, results)]
-    for result in results:
-        claims += _totals(result)
-    for result in results:
-        claims += _single(result)
+    """Every claim the results support: per part of the plan the conclusion, then totals over videos, then videos."""
+    claims: list[Claim] = []
+    for number, part in enumerate(plan.parts):
+        own = [result for result in results if result.part == number]
+        claims += _conclusions(part, own)
+        for result in own:
+            claims += _totals(result)
+        for result in own:
+            claims += _single(result)
     return tuple(claims)
 
 
 def answer_text(claims: Sequence[Claim], *, max_listed: int) -> str:
-    """The claims as one text: comparisons alone if there are any, else totals and single results.
+    """The claims as one text: conclusions alone if there are any, else totals and single results.
 
     More than ``max_listed`` single results are left to the claims themselves.
     """
-    winners = [claim.text for claim in claims if claim.operation == "winner"]
-    if winners:
-        return " ".join(winners[:max_listed])
+    concluded = [claim.text for claim in claims if claim.operation not in ("value", "sum", "largest")]
+    if concluded:
+        return " ".join(concluded[:max_listed])
     summaries = [claim for claim in claims if claim.operation != "value"]
     singles = [claim for claim in claims if claim.operation == "value"]
     if len(singles) > max_listed:
         singles = [] if summaries else singles[:max_listed]
     return " ".join(claim.text for claim in (*summaries, *singles))
+
+
+def scopes(plan: Plan, items: Sequence[Evidence]) -> list[tuple[Evidence, ...]]:
+    """The evidence that each conclusion of ``plan`` rests on: all of it, or per video where results do not add up."""
+    if all(TOTALS[step.measure] != "none" for step in plan.steps) or plan.combine in ("mean", "videos"):
+        return [tuple(items)] if items else []
+    videos = dict.fromkeys(item.video_id for item in items)
+    return [tuple(item for item in items if item.video_id == video_id) for video_id in videos]
 
 
 def _single(result: StepResult) -> Iterator[Claim]:
@@ -57,37 +67,24 @@ def _totals(result: StepResult) -> Iterator[Claim]:
     yield Claim(text=text, value=value, unit=result.evidence[0].unit, evidence=ids, operation=how)
 
 
-def _comparisons(plan: Plan, results: Sequence[StepResult]) -> Iterator[Claim]:
+def _conclusions(plan: Plan, results: Sequence[StepResult]) -> Iterator[Claim]:
     if plan.combine == "each":
         return
-    if TOTALS[plan.steps[0].measure] != "none":
-        yield from _comparison(plan.combine, results, video_id=None)
-        return
-    for video_id in dict.fromkeys(item.video_id for result in results for item in result.evidence):
-        yield from _comparison(plan.combine, results, video_id=video_id)
-
-
-def _comparison(
-    combine: Literal["largest", "smallest"], results: Sequence[StepResult], *, video_id: str | None
-) -> Iterator[Claim]:
-    items = [item for result in results for item in result.evidence if video_id in (None, item.video_id)]
+    items = [item for result in results for item in result.evidence]
     steps = {item.id: result.step for result in results for item in result.evidence}
-    values = amounts(steps, items)
-    best = winner(values, combine)
-    if best is None:
-        return
-    step = results[0].step
-    shown = {subject: _shown(values[subject], items[0].unit) for subject in values}
-    body = describe_winner(step.measure, combine, name=None if best == TIE else best, values=shown)
-    several = len({item.video_id for result in results for item in result.evidence}) > 1
-    place = f"in {video_id}, " if video_id and several else ""
-    ids = tuple(item.id for item in items)
-    text = sentence(body, place=place, step=step)
-    yield Claim(text=text, value=best, unit="name", evidence=ids, operation="winner")
-
-
-def _shown(value: Number, unit: str) -> str:
-    return f"{format_number(value)} s" if unit == "s" else format_number(value)
+    several = len({item.video_id for item in items}) > 1
+    groups = scopes(plan, items)
+    for group in groups:
+        values = amounts(steps, group, plan=plan)
+        value = conclusion(plan, values, group)
+        if value is None:
+            continue
+        place = f"in {group[0].video_id}, " if several and len(groups) > 1 else ""
+        operation = OPERATION_OF[plan.combine]
+        unit = UNITS.get(operation, group[0].unit)
+        text = conclude(plan, value, values=values, n_videos=len({item.video_id for item in group}), place=place)
+        ids = tuple(item.id for item in group)
+        yield Claim(text=text, value=value, unit=unit, evidence=ids, operation=operation)
 
 
 def _number(item: Evidence) -> Number | None:

@@ -1,4 +1,4 @@
-"""The flat form in which a language model writes a plan; its JSON schema knows only this store's names."""
+"""The flat form in which a language model writes a plan; its JSON schema knows only this question's names."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from visionllm_interaction.reason.plan import Plan, Step
+from visionllm_interaction.reason.building import Scope, steps_of
+from visionllm_interaction.reason.grammar import ABSENT, Row
+from visionllm_interaction.reason.intent import Intent
+from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import NONE, UNANSWERABLE
+from visionllm_interaction.reason.shapes import SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.reason.windows import Window
-from visionllm_interaction.scenes.measures import CATALOGUE, Predicate
+from visionllm_interaction.scenes.measures import Predicate
 
 PREDICATES: tuple[str, ...] = get_args(Predicate)
 NO_MEASURE = "the model found no measure in the catalogue, or no thing in the store, that the question asks about"
+EACH = "each"
+"""What stands for a side on which everything of a kind, or two alternatives, take turns."""
 
 
 class Draft(BaseModel):
@@ -23,15 +28,18 @@ class Draft(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def draft_model(vocabulary: Vocabulary) -> type[Draft]:
+def draft_model(intent: Intent) -> type[Draft]:
     """A model of one query whose measures, names and predicates are enumerations; times are seconds or null."""
-    names = (*vocabulary.names, NONE)
+    measures = tuple(name for name in (*SHAPES, ABSENT) if name in intent.measures)
+    turns = bool(intent.over or intent.alternatives)
+    subjects = (EACH,) if turns and intent.slot == "subject" else intent.subjects
+    objects = (EACH,) if turns and intent.slot == "object" else intent.objects
     # Measure first: the small models this is made for choose the rest better once it is written.
     fields: dict[str, Any] = {
-        "measure": (Literal[(*CATALOGUE, UNANSWERABLE)], ...),
-        "subject": (Literal[names], ...),
+        "measure": (Literal[(*measures, UNANSWERABLE)], ...),
+        "subject": (Literal[(*subjects, NONE)], ...),
         "predicate": (Literal[(*PREDICATES, NONE)], ...),
-        "object": (Literal[names], ...),
+        "object": (Literal[(*objects, NONE)], ...),
         "begin_s": (float | None, ...),
         "end_s": (float | None, ...),
     }
@@ -39,10 +47,8 @@ def draft_model(vocabulary: Vocabulary) -> type[Draft]:
     return model
 
 
-def draft_to_plan(draft: Mapping[str, Any], *, video_id: str | None, window: Window | None) -> Plan:
+def draft_to_plan(draft: Mapping[str, Any], *, intent: Intent, scope: Scope, vocabulary: Vocabulary) -> Plan:
     """The plan that ``draft`` means; parts that its measure has no use for are left out.
-
-    A ``window`` that code has read in the question replaces the one in the draft.
 
     Raises:
         ValueError: in words a model can act on, if the draft is no complete query.
@@ -52,23 +58,45 @@ def draft_to_plan(draft: Mapping[str, Any], *, video_id: str | None, window: Win
         return Plan.refuse(NO_MEASURE)
     if draft["subject"] == NONE:
         raise ValueError("subject must be one of the listed names; if none fits, the measure is unanswerable")
-    if draft["subject"] == draft["object"]:
+    if draft["subject"] == draft["object"] != NONE:
         raise ValueError("subject and object must differ")
-    inputs = CATALOGUE[measure].inputs
-    times = window or Window(draft["begin_s"] or None, draft["end_s"])
+    inputs = "one" if measure == ABSENT else SHAPES[measure].inputs
+    row = Row(
+        measure,
+        (),
+        _set(draft["predicate"]) if inputs == "bout" else None,
+        None if intent.combine == "each" else intent.combine,
+        intent.slot,
+        intent.over,
+        "looked" if intent.combine in ("share", "rate") else None,
+    )
+    target = _set(draft["object"]) if inputs in ("pair", "bout") else None
+    if inputs == "bout" and row.predicate in (None, "visible") and measure in ("first_onset", "last_offset"):
+        raise ValueError(f"{measure} needs a predicate: near, in_contact or holding")
     try:
-        step = Step(
-            measure=measure,
-            subject=draft["subject"],
-            object=_set(draft["object"]) if inputs != "one" else None,
-            predicate=_set(draft["predicate"]) if inputs == "bout" else None,
-            video_id=video_id,
-            begin_s=times.begin_s,
-            end_s=times.end_s,
-        )
+        plan = steps_of(row, _places(intent, draft["subject"], target), scope, vocabulary, threshold=intent.threshold)
     except ValidationError as error:
         raise ValueError("; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())) from None
-    return Plan(steps=(step,))
+    if plan is None:
+        raise ValueError("there is nothing to compare; if the question cannot be met, the measure is unanswerable")
+    return plan
+
+
+def _places(intent: Intent, subject: str, target: str | None) -> dict[str, str | None]:
+    """The places of a form (see ``grammar.Row``) that the draft fills."""
+    if intent.alternatives:
+        first, second = intent.alternatives
+        common = subject if intent.slot == "object" else target
+        return {"a": first, "b": second, "c": _other(common)}
+    if intent.over and intent.slot == "object":
+        return {"a": subject}
+    if intent.over:
+        return {"b": target}
+    return {"a": subject, "b": target}
+
+
+def _other(name: str | None) -> str | None:
+    return None if name == EACH else name
 
 
 def _set(value: str) -> Any:

@@ -34,6 +34,10 @@ MACROS = {
     "hold": "hold|holds|held|grip|grips|gripped|grasp|grasps|grasped|carry|carries|carried|clutch|clutches|clutched",
     "held": "held|gripped|grasped|carried|clutched",
     "contact": "in contact|in touch|touching",
+    "absent": "away|absent|gone|missing|out of (?:view|sight|shot|frame|the (?:picture|frame|room|shot))"
+    "|off (?:screen|camera)|hidden|invisible",
+    "mean_length": "(?:what (?:is|was) )?(?:the )?(?:average|mean|typical) (?:length|duration|time)"
+    "|(?:for )?how long on average",
 }
 
 _VISIBLE = (
@@ -78,7 +82,7 @@ _LAST = (
     "{moment} {be} {a} {seen} (?:last|for the last time)",
     "{moment} {a} {be} last {seen}",
     "{moment} {do} {a} (?:last appear|disappear|vanish|appear last|appear for the last time)",
-    "{moment} {do} {a} leave(?: (?:the )?(?:room|picture|view|frame|shot))? (?:for good|for the last time|finally)",
+    "{moment} {do} {a} leave(?: (?:the )?(?:room|picture|view|frame))?(?: (?:for good|for the last time|finally))?",
     "{moment} {do} {who} last see {a}",
     "{moment} {do} {who} see {a} (?:last|for the last time)",
     "{moment} (?:is|was) the last (?:time|moment)(?: that)? {a} {be} {seen}",
@@ -118,6 +122,44 @@ _CONTACT = (
     "{long} {do} {a} {touch} {b}",
     "{long} {a} {touch} {b}",
     "(?:what (?:is|was) )?(?:the )?{total}?contact (?:time|duration) (?:of|between) {a} and {b}",
+)
+_HOLDING = (
+    "{long} {do} {a} {hold} {b}{in_all}?",
+    "{long} {be} {a} {holding} {b}",
+    "{long} {a} {be} {holding} {b}",
+    "{long} {a} {hold} {b}",
+    "{long} {be} {b} {held} by {a}",
+    "{long} {be} {b} in {a}(?:'s|') hands?",
+    "(?:what (?:is|was) )?(?:the )?{total}?(?:holding|carrying) (?:time|duration) of {a} (?:for|with|and) {b}",
+)
+_ABSENT = (
+    "{long} {be} {a} (?:not {seen}|{absent})",
+    "{long} {a} {be} (?:not {seen}|{absent})",
+)
+_ONSET_HOLD = (
+    "{moment} {do} {a} (?:first )?(?:pick up|pick|take|grab|start holding|begin to hold|get hold of) {b}"
+    "(?: up)?(?: first| for the first time)?",
+    "{moment} {do} {a} first {hold} {b}",
+    "{moment} {do} {a} {hold} {b} (?:first|for the first time)",
+    "{moment} (?:is|was) the first time(?: that)? {a} (?:{hold}|{be} {holding}) {b}",
+)
+_OFFSET_HOLD = (
+    "{moment} {do} {a} (?:last |finally )?(?:let go of|put down|release|drop|stop holding) {b}"
+    "(?: for the last time| for good)?",
+    "{moment} {do} {a} (?:last )?put {b} down(?: for the last time| for good)?",
+    "{moment} {do} {a} last {hold} {b}",
+    "{moment} {do} {a} {hold} {b} (?:last|for the last time)",
+)
+_ONSET_NEAR = (
+    "{moment} {do} {a} first (?:come|get|go) (?:{near}) {b}",
+    "{moment} {do} {a} (?:come|get|go) (?:{near}) {b} (?:first|for the first time)",
+    "{moment} {be} {a} first (?:{near}) {b}",
+    "{moment} {do} {a} first approach {b}",
+)
+_ONSET_TOUCH = (
+    "{moment} {do} {a} first {touch} {b}",
+    "{moment} {do} {a} {touch} {b} (?:first|for the first time)",
+    "{moment} {be} {a} first (?:{touching}) {b}",
 )
 
 
@@ -166,11 +208,21 @@ ROWS = (
     Row("bout_count", ("{times} {do} {a} and {b} {show} {together}",), "visible"),
     Row("bout_count", ("{times} {be} {a} {seen}", "{times} {do} {a} {show}", "{times} {a} {be} {seen}"), "visible"),
     Row("bout_count", ("{times} {a} (?:{show})(?:s|ed)?", "{times} {can} {who} see {a}"), "visible"),
+    Row("mean_bout", _bout_texts("{mean_length}", "{hold}", "{holding}", pair=""), "holding"),
+    Row("mean_bout", ("{mean_length} (?:of|for) {a} {holding} {b}",), "holding"),
+    Row("mean_bout", _bout_texts("{mean_length}", "{touch}", "{touching}", pair=_TOUCH_PAIR), "in_contact"),
+    Row("mean_bout", _bout_texts("{mean_length}", "", "{near}", pair=_NEAR_PAIR), "near"),
+    Row("first_onset", _ONSET_HOLD, "holding"),
+    Row("last_offset", _OFFSET_HOLD, "holding"),
+    Row("first_onset", _ONSET_TOUCH, "in_contact"),
+    Row("first_onset", _ONSET_NEAR, "near"),
     Row("first_seen", _FIRST),
     Row("last_seen", _LAST),
     Row("co_presence_duration", _TOGETHER),
     Row("near_duration", _NEAR),
     Row("contact_duration", _CONTACT),
+    Row("holding_duration", _HOLDING),
+    Row("absent_duration", _ABSENT),
     Row(
         "visible_duration",
         (

@@ -30,6 +30,12 @@ ROWS = (
     Row("bout_count", ("{times} {be} {a} {touching} {b}", "{times} {touch} {a} {b}"), "in_contact"),
     Row("bout_count", ("{times} {be} {a} {near} {b}", "{times} {be} {a} og {b} {near} {other}"), "near"),
     Row("bout_count", ("{times} {be} {a} {seen}", "{times} (?:vises|dukker|dukket) {a}(?: opp)?"), "visible"),
+    Row("first_onset", ("{moment} {hold} {a}(?: {by})? {b} (?:først|for første gang|første gang)",), "holding"),
+    Row(
+        "first_onset", ("{moment} (?:plukket|tok) {a} (?:først )?opp {b}(?: for første gang| første gang)?",), "holding"
+    ),
+    Row("last_offset", ("{moment} slapp {a} {b}(?: for siste gang)?", "{moment} la {a} fra seg {b}"), "holding"),
+    Row("last_offset", ("{moment} {hold} {a}(?: {by})? {b} (?:sist|for siste gang|siste gang)",), "holding"),
     Row("first_seen", ("{moment} (?:ble|er|var) {a} (?:{seen_past} )?(?:for )?første gang(?: {seen_past})?",)),
     Row("first_seen", ("{moment} (?:ble|er|var) {a} først {seen_past}", "{moment} kom {a} inn(?: i rommet)?")),
     Row("last_seen", ("{moment} (?:ble|er|var) {a} (?:{seen_past} )?(?:for )?siste gang(?: {seen_past})?",)),
@@ -41,6 +47,8 @@ ROWS = (
     Row("near_duration", ("{long} {be} {a} og {b} {near} {other}", "{long} {be} {a} {near} {b}")),
     Row("contact_duration", ("{long} {be} {a} og {b} i kontakt(?: med {other})?", "{long} {be} {a} {touching} {b}")),
     Row("contact_duration", ("{long} {touch} {a} {b}",)),
+    Row("holding_duration", ("{long} {hold} {a}(?: {by})? {b}",)),
+    Row("absent_duration", ("{long} {be} {a} (?:ikke {seen}|borte|ute av (?:syne|bildet))",)),
     Row("visible_duration", ("{long} {be} {a} og {b} {seen}",), combine="each"),
     Row("visible_duration", ("{long} {be} {a} {seen}", "{long} (?:vises|sees) {a}", "{long} kan (?:vi|man) se {a}")),
     Row("instance_count", ("hvor mange {a} (?:er|var|finnes|fins)(?: det)?(?: (?:der|{seen}))?", "hvor mange {a}")),

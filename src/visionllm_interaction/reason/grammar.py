@@ -1,7 +1,8 @@
 """Question forms: a small pattern language over normalised questions, compiled to regular expressions.
 
-A form is text with ``{macros}``; ``{a}`` and ``{b}`` stand for the things asked about, other macros for groups of
-words that mean the same (:data:`MACROS`). The forms themselves are tables, in ``forms_en`` and ``forms_nb``.
+A form is text with ``{macros}``; ``{a}``, ``{b}`` and ``{c}`` stand for the things asked about, ``{n}`` for a number,
+other macros for groups of words that mean the same. The forms themselves are tables: ``forms_en`` and ``forms_nb`` for
+single values, ``readings_en`` and ``readings_nb`` for what is made of several.
 """
 
 from __future__ import annotations
@@ -9,44 +10,50 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from visionllm_interaction.reason.plan import Combine
+from visionllm_interaction.reason.windows import UNIT
 from visionllm_interaction.scenes.measures import Predicate
 
-
-@dataclass(frozen=True)
-class Form:
-    """One way to ask for one measure.
-
-    ``combine`` other than None makes one step for ``{a}`` and one for ``{b}``, read as :class:`Plan` says.
-    """
-
-    measure: str
-    pattern: re.Pattern[str]
-    predicate: Predicate | None = None
-    combine: Combine | None = None
+ABSENT = "absent_duration"
+"""Not a measure: the time looked at in which ``{a}`` is not visible."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a forms table: what is asked for, and the texts that ask for it."""
+    """One line of a forms table: what is asked for, and the texts that ask for it.
+
+    Without ``combine`` a text asks for one value of ``{a}`` (and ``{b}``). With it, ``{a}`` and ``{b}`` are two
+    alternatives for the side ``slot`` and ``{c}`` is what they have on the other side; or ``over`` names what is
+    gone through on that side, and ``{a}`` (the subject) or ``{b}`` (the object) is the other side. ``against`` adds
+    the time looked at as a second step.
+    """
 
     measure: str
     texts: tuple[str, ...]
     predicate: Predicate | None = None
     combine: Combine | None = None
+    slot: Literal["subject", "object"] = "subject"
+    over: Literal["things", "people"] | None = None
+    against: Literal["looked"] | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to ask: a compiled text of ``row``."""
+
+    row: Row
+    pattern: re.Pattern[str]
 
 
 def compile_rows(rows: Iterable[Row], macros: Mapping[str, str]) -> tuple[Form, ...]:
     """Compile a forms table; macros may use macros that stand above them in the table."""
-    expanded = {"a": "(?P<a>.+?)", "b": "(?P<b>.+?)"}
+    expanded = {name: f"(?P<{name}>.+?)" for name in "abc"}
+    expanded["n"] = rf"(?P<n>\d+(?:[.,]\d+)?)(?: ?(?P<unit>{UNIT}))?"
     for name, words in macros.items():
         expanded[name] = f"(?:{words.format(**expanded)})"
-    return tuple(
-        Form(row.measure, re.compile(text.format(**expanded)), row.predicate, row.combine)
-        for row in rows
-        for text in row.texts
-    )
+    return tuple(Form(row, re.compile(text.format(**expanded))) for row in rows for text in row.texts)
 
 
 _REPLACEMENTS: tuple[tuple[str, str], ...] = (

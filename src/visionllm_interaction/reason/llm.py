@@ -7,8 +7,9 @@ constrained to a JSON schema and then held against the words of the question (:m
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from openai import AsyncOpenAI
 from pydantic_ai import Agent, ModelRetry, NativeOutput, RunContext
@@ -22,15 +23,17 @@ from pydantic_ai.usage import RunUsage
 
 from visionllm_interaction.errors import LLMUnreachable
 from visionllm_interaction.reason.answer import Usage
+from visionllm_interaction.reason.building import Scope
 from visionllm_interaction.reason.config import EndpointConfig
-from visionllm_interaction.reason.draft import Draft, draft_model, draft_to_plan
-from visionllm_interaction.reason.grammar import normalise
+from visionllm_interaction.reason.draft import NO_MEASURE, Draft, draft_model, draft_to_plan
+from visionllm_interaction.reason.intent import Intent, read_intent
+from visionllm_interaction.reason.limits import THRESHOLD, outside_catalogue
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import examples, instructions, user_prompt
-from visionllm_interaction.reason.reading import objections, spoken_window
-from visionllm_interaction.reason.rules import why_unanswerable
-from visionllm_interaction.reason.videos import take_video, unknown_video
+from visionllm_interaction.reason.reading import has_numbers, objections
+from visionllm_interaction.reason.rules import Cut, cut_clauses, cut_scope, unread_clause, why_unanswerable
 from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reason.windows import Window
 
 _NO_KEY = "none"
 """Sent as the key to endpoints that ask for none; the client insists on a value."""
@@ -42,7 +45,8 @@ class _Attempt:
 
     question: str
     vocabulary: Vocabulary
-    video_id: str | None
+    intent: Intent
+    scope: Scope
     plan: Plan | None = None
     rejected: str | None = None
     usage: RunUsage = field(default_factory=RunUsage)
@@ -56,20 +60,36 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
     """
     if not vocabulary.names:
         return Plan.refuse("the store holds no detected things to ask about"), Usage()
-    text = normalise(question)
-    rest, video_id = take_video(text, vocabulary.video_ids)
-    missing = None if video_id else unknown_video(text, vocabulary.video_ids)
-    if missing:
-        return Plan.refuse(missing), Usage()
-    attempt = _Attempt(rest if video_id else question, vocabulary, video_id)
+    cut = cut_scope(question, vocabulary)
+    if cut.refusal:
+        return Plan.refuse(cut.refusal), Usage()
+    shorter = _without_clauses(cut, vocabulary)
+    unread = unread_clause(shorter.text, vocabulary)
+    if unread:
+        return Plan.refuse(unread), Usage()
+    text, intent = read_intent(shorter.text, vocabulary)
+    reason = outside_catalogue(text)
+    if reason:
+        return Plan.refuse(reason), Usage()
+    if intent.threshold is not None and intent.combine != "exceeds":
+        return Plan.refuse(THRESHOLD), Usage()
+    if not intent.subjects:
+        return Plan.refuse(why_unanswerable(question, vocabulary) or NO_MEASURE), Usage()
+    attempt = _Attempt(text, vocabulary, intent, shorter.scope)
     return asyncio.run(_plan(attempt, config)), _usage(attempt.usage)
+
+
+def _without_clauses(cut: Cut, vocabulary: Vocabulary) -> Cut:
+    """The question without the clauses that code can read; the model gets what is left."""
+    shorter = next(cut_clauses(cut, vocabulary), None)
+    return cut if shorter is None else _without_clauses(shorter, vocabulary)
 
 
 async def _plan(attempt: _Attempt, config: EndpointConfig) -> Plan:
     try:
         async with AsyncOpenAI(base_url=config.base_url, api_key=_api_key(config), max_retries=0) as client:
             await _agent(client, attempt, config).run(
-                user_prompt(attempt.question, attempt.vocabulary),
+                user_prompt(attempt.question, attempt.vocabulary, wants=attempt.intent.words),
                 deps=attempt,
                 message_history=_history(attempt.vocabulary),
                 usage=attempt.usage,
@@ -95,7 +115,7 @@ def _agent(client: AsyncOpenAI, attempt: _Attempt, config: EndpointConfig) -> Ag
     agent = Agent(
         OpenAIChatModel(config.model or "", provider=provider),
         deps_type=_Attempt,
-        output_type=NativeOutput(draft_model(attempt.vocabulary), template=False),
+        output_type=NativeOutput(draft_model(attempt.intent), template=False),
         instructions=instructions(attempt.vocabulary),
         retries={"output": config.retries, "tools": 0},
         model_settings=_settings(config),
@@ -109,9 +129,12 @@ def _check(context: RunContext[_Attempt], draft: Draft) -> Draft:
     attempt = context.deps
     try:
         plan = draft_to_plan(
-            draft.model_dump(), video_id=attempt.video_id, window=spoken_window(attempt.question, attempt.vocabulary)
+            draft.model_dump(),
+            intent=attempt.intent,
+            scope=_scope(attempt, draft),
+            vocabulary=attempt.vocabulary,
         )
-        problems = list(objections(attempt.question, plan, attempt.vocabulary))
+        problems = list(objections(attempt.question, plan, attempt.vocabulary, window=attempt.scope.window))
         if plan.unanswerable:
             plan = Plan.refuse(why_unanswerable(attempt.question, attempt.vocabulary) or plan.unanswerable)
     except ValueError as error:
@@ -121,6 +144,14 @@ def _check(context: RunContext[_Attempt], draft: Draft) -> Draft:
         raise ModelRetry(attempt.rejected)
     attempt.plan = plan
     return draft
+
+
+def _scope(attempt: _Attempt, draft: Draft) -> Scope:
+    """The scope that code has read; times in a form that code does not know are the model's to read."""
+    if attempt.scope.window != Window() or not has_numbers(attempt.question, attempt.vocabulary):
+        return attempt.scope
+    fields = draft.model_dump()
+    return replace(attempt.scope, window=Window(fields["begin_s"] or None, fields["end_s"]))
 
 
 def _settings(config: EndpointConfig) -> ModelSettings:
@@ -135,12 +166,14 @@ def _settings(config: EndpointConfig) -> ModelSettings:
 
 def _history(vocabulary: Vocabulary) -> list[ModelMessage]:
     """The worked examples as a conversation, so that an endpoint can keep the whole prefix in its cache."""
-    model = draft_model(vocabulary)
     messages: list[ModelMessage] = []
     for example in examples(vocabulary):
-        reply = model.model_validate(example.fields).model_dump_json()
-        messages.append(ModelRequest(parts=[UserPromptPart(content=user_prompt(example.question, vocabulary))]))
-        messages.append(ModelResponse(parts=[TextPart(content=reply)]))
+        prompt = user_prompt(example.question, vocabulary, wants=example.wants)
+        messages.append(ModelRequest(parts=[UserPromptPart(content=prompt)]))
+        # Compact, as models write it when a schema guides them.
+        messages.append(
+            ModelResponse(parts=[TextPart(content=json.dumps(dict(example.fields), separators=(",", ":")))])
+        )
     return messages
 
 

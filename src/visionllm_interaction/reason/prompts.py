@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reason.grammar import ABSENT
+from visionllm_interaction.reason.shapes import LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.scenes.measures import ANY_PERSON
 
@@ -17,16 +19,21 @@ UNANSWERABLE = "unanswerable"
 """The measure of a question that nothing in the catalogue answers."""
 
 _MEASURES: Mapping[str, str] = {
-    "visible_duration": "how long SUBJECT is visible, seen, in view",
+    "visible_duration": "how long SUBJECT is visible, seen, on screen",
+    ABSENT: "how long SUBJECT is not visible, out of view, away",
     "instance_count": "how many SUBJECTs there are (number of things)",
-    "first_seen": "when SUBJECT appears or is seen first",
-    "last_seen": "when SUBJECT is seen last",
+    "first_seen": "when SUBJECT appears, comes in, is seen first",
+    "last_seen": "when SUBJECT leaves, is seen last",
+    "first_onset": "when SUBJECT is PREDICATE OBJECT for the first time (takes, touches, comes near)",
+    "last_offset": "when SUBJECT stops being PREDICATE OBJECT for the last time (lets go, puts down)",
     "co_presence_duration": "how long SUBJECT and OBJECT are both visible at the same time",
     "near_duration": "how long SUBJECT is near, close to OBJECT",
     "contact_duration": "how long SUBJECT touches OBJECT",
+    "holding_duration": "how long SUBJECT holds, carries OBJECT",
     "bout_count": "how many times, how often SUBJECT is PREDICATE OBJECT (number of occasions)",
     "longest_bout": "the longest single time that SUBJECT is PREDICATE OBJECT",
-    UNANSWERABLE: "anything else: feelings, speech, reasons, or a thing that is not listed",
+    "mean_bout": "the average length of one time that SUBJECT is PREDICATE OBJECT",
+    UNANSWERABLE: "anything else: feelings, speech, looks, reasons, speed, or a thing that is not listed",
 }
 _SYNONYMS = 4
 """Synonyms shown per name; more would only cost tokens."""
@@ -40,9 +47,9 @@ measure:
 subject and object, only these (with some other words for them):
 {names}
 
-predicate, only for bout_count and longest_bout: visible (no object), near, in_contact (touching), holding (in hand).
+predicate, only where the measure says PREDICATE: visible (no object), near, in_contact (touching), holding (in hand).
 begin_s, end_s: seconds, only if the question names a part of the video, else null.
-Write "none" for subject, object or predicate that is not needed."""
+Write "each" for the side that is compared or listed, "none" for what is not needed."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +58,28 @@ class Example:
 
     question: str
     fields: Mapping[str, Any]
+    wants: str = "a value"
 
 
 def instructions(vocabulary: Vocabulary) -> str:
     """The system prompt; its length depends on the number of names, never on the length of the videos."""
-    measures = "\n".join(f"- {name}: {text}" for name, text in _MEASURES.items())
+    measures = "\n".join(f"- {name}: {text}" for name, text in _in_words().items())
     names = "\n".join(f"- {_with_synonyms(name, vocabulary)}" for name in _cast(vocabulary))
     return _HEAD.format(measures=measures, names=names)
 
 
-def user_prompt(question: str, vocabulary: Vocabulary) -> str:
-    """The question as data, with the store's names that its words stand for, in order."""
+def _in_words() -> dict[str, str]:
+    """Every measure in words for the model; new ones of the catalogue by their definition."""
+    known = {name: _MEASURES.get(name, shape.definition) for name, shape in SHAPES.items() if name != LOOKED}
+    return {**{name: text for name, text in _MEASURES.items() if name in (*known, ABSENT)}, **known} | {
+        UNANSWERABLE: _MEASURES[UNANSWERABLE]
+    }
+
+
+def user_prompt(question: str, vocabulary: Vocabulary, *, wants: str = "a value") -> str:
+    """The question as data, with the store's names that its words stand for, in order, and what it asks for."""
     said = dict.fromkeys(name for name, _ in vocabulary.mentions(question))
-    return f"Question: {question}\nListed things in it: {', '.join(said) or 'none of the listed'}"
+    return f"Question: {question}\nListed things in it: {', '.join(said) or 'none of the listed'}\nAsks for: {wants}"
 
 
 def _with_synonyms(name: str, vocabulary: Vocabulary) -> str:
@@ -108,9 +124,20 @@ def _examples(who: str, other: str, toys: list[str]) -> Iterator[Example]:
     yield _example(f"Longest time the {other} carried the {toy}?", "longest_bout", other, toy, predicate="holding")
     yield _example(f"Time the {who} was visible from 20 to 31.5 s", "visible_duration", who, begin_s=20, end_s=31.5)
     yield _example(f"How many {last}s are there after 1:30?", "instance_count", last, begin_s=90)
+    yield _example(f"How much time did the {who} carry the {toy}?", "holding_duration", who, toy)
+    yield _example(f"At what second did the {who} grasp the {toy} first?", "first_onset", who, toy, predicate="holding")
+    yield _example(f"When did {other} and {last} last touch?", "last_offset", other, last, predicate="in_contact")
+    yield _example(f"Typical length of the {who} being beside the {other}", "mean_bout", who, other, predicate="near")
+    yield _example(f"How many seconds is the {last} gone?", ABSENT, last)
+    most, yes, listed = "who or what has most of it", "yes or no", "a list"
+    yield _example(f"Which one is seen for more time, {toy} or {last}?", "visible_duration", "each", wants=most)
+    yield _example(f"Who had the {toy} in hand for more seconds?", "holding_duration", "each", toy, wants=most)
+    yield _example(f"Is the {toy} to be seen?", "visible_duration", toy, wants=yes)
+    yield _example(f"Has the {who} been close to the {last}?", "near_duration", who, last, wants=yes)
+    yield _example(f"What toys did the {who} grip?", "holding_duration", who, "each", wants=listed)
     yield _example(f"What did the {who} say about the {toy}?", UNANSWERABLE)
     yield _example("For how long was the piano visible?", UNANSWERABLE)
-    yield _example(f"Is the {other} tired?", UNANSWERABLE)
+    yield _example(f"Is the {other} tired?", UNANSWERABLE, wants=yes)
 
 
 def _example(
@@ -122,6 +149,7 @@ def _example(
     predicate: str = NONE,
     begin_s: float | None = None,
     end_s: float | None = None,
+    wants: str = "a value",
 ) -> Example:
     fields = {
         "measure": measure,
@@ -131,11 +159,14 @@ def _example(
         "begin_s": begin_s,
         "end_s": end_s,
     }
-    return Example(question, fields)
+    return Example(question, fields, wants)
 
 
 def prompt_digest(vocabulary: Vocabulary) -> str:
     """sha256 of everything the model reads besides the question, so that an answer can name its prompt."""
-    worked = [f"{user_prompt(example.question, vocabulary)}{dict(example.fields)}" for example in examples(vocabulary)]
+    worked = [
+        f"{user_prompt(example.question, vocabulary, wants=example.wants)}{dict(example.fields)}"
+        for example in examples(vocabulary)
+    ]
     content = "".join([instructions(vocabulary), *worked])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -10,20 +10,21 @@ import re
 from collections.abc import Iterator
 
 from visionllm_interaction.reason.grammar import normalise
-from visionllm_interaction.reason.limits import outside_catalogue
 from visionllm_interaction.reason.plan import Plan, Step
-from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE
+from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window, take_window
 
-_DURATIONS = frozenset({"visible_duration", "co_presence_duration", "near_duration", "contact_duration"})
-_TIMES = frozenset({"first_seen", "last_seen"})
-_FIRST, _LAST = frozenset({"first_seen"}), frozenset({"last_seen"})
+_DURATIONS = frozenset({LOOKED, *(name for name in SHAPES if name.endswith("_duration"))})
+_FIRST, _LAST = frozenset({"first_seen", "first_onset"}), frozenset({"last_seen", "last_offset"})
+_TIMES = _FIRST | _LAST
+_MEAN = frozenset({"mean_bout"})
 _BOUTS = frozenset({"bout_count"})
 _LONGEST = frozenset({"longest_bout"})
 _COUNTS = frozenset({"instance_count", "bout_count"})
 
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
+    (r"average|averaged|mean|typical\w*|gjennomsnitt\w*", _MEAN),
     (
         r"longest|lengste|maximum|record|in one go|unbroken|uninterrupted|at a stretch"
         r"|without (?:a |any )?(?:break|pause|interruption|stopping)",
@@ -58,44 +59,48 @@ _PREDICATES: tuple[tuple[str, str], ...] = (
     (r"touch\w*|contact|kontakt|rørte|berørte", "in_contact"),
     (r"hold|holds|held|holding|carry|carries|carried|carrying|grip\w*|grasp\w*|holdt|holder", "holding"),
 )
-_PREDICATE_OF = {"near_duration": "near", "contact_duration": "in_contact"}
+TWO = 2
+"""Steps of a comparison between two."""
 _NUMBER = re.compile(r"(?<![\w.,:])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)")
 _CLOSE_ENOUGH_S = 1e-6
 
 
-def spoken_window(question: str, vocabulary: Vocabulary) -> Window | None:
-    """The time window as far as code can read it: the one said in a known form, an empty one where no time is said.
+def has_numbers(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether a normalised question, its known windows cut out, still holds a number that could be a time."""
+    return _NUMBER.search(vocabulary.without_names(text)) is not None
 
-    None means that the question holds times in a form that code does not know.
+
+def objections(question: str, plan: Plan, vocabulary: Vocabulary, *, window: Window | None = None) -> Iterator[str]:
+    """Everything in ``plan`` that the words of ``question`` contradict, in words a language model can act on.
+
+    ``window`` is what code has read of the time asked about and cut out of ``question`` already.
     """
-    rest, window = take_window(normalise(question))
-    if _NUMBER.search(vocabulary.without_names(rest)):
-        return None
-    return window or Window()
-
-
-def objections(question: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
-    """Everything in ``plan`` that the words of ``question`` contradict, in words a language model can act on."""
     if plan.unanswerable:
         return
     text = normalise(question)
-    reason = outside_catalogue(take_window(text)[0])
-    if reason:
-        yield f"the question cannot be answered: {reason}; the measure must be unanswerable"
     yield from _names(text, plan, vocabulary)
-    for step in plan.steps:
-        yield from _kind(text, step)
-        yield from _predicate(text, step)
-        yield from _window(vocabulary.without_names(text), step)
+    yield from _predicate(text, plan.steps[0])
+    if plan.combine == "each":
+        yield from _kind(text, plan.steps[0])
+        yield from _window(vocabulary.without_names(text), plan.steps[0], window or Window())
 
 
 def _names(text: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
     said = {name for name, _ in vocabulary.mentions(text)}
-    used = {name for step in plan.steps for name in (step.subject, step.object) if name}
+    # Conditions are not in the text any more; where everything of a kind is gone through, nothing but the rest is said.
+    used = {name for step in plan.steps for name in _own_names(step)}
+    through_all = plan.combine in ("which", "order") or len(plan.steps) > TWO
+    if through_all:
+        said, used = said & used, said & used
     for name in sorted(used - said):
         yield f"the question does not speak of {name!r}; if what it speaks of is not listed, it is unanswerable"
     for name in sorted(said - used):
         yield f"the question speaks of {name!r}, which the plan leaves out"
+
+
+def _own_names(step: Step) -> set[str]:
+    absent = {step.during.subject} if step.measure == LOOKED and step.during else set()
+    return {name for name in (step.subject, step.object) if name} | absent
 
 
 def _kind(text: str, step: Step) -> Iterator[str]:
@@ -115,13 +120,13 @@ def _predicate(text: str, step: Step) -> Iterator[str]:
     said = [name for words, name in _PREDICATES if _holds(text, words)]
     if not said:
         return
-    predicate = step.predicate or _PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
+    predicate = step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
     if predicate not in said:
         yield f"the question asks about {' and '.join(said)}, not about {predicate}"
 
 
-def _window(text: str, step: Step) -> Iterator[str]:
-    said = _said_times(text)
+def _window(text: str, step: Step, read: Window) -> Iterator[str]:
+    said = [*_said_times(text), *(time for time in (read.begin_s, read.end_s) if time is not None)]
     used = [time for time in (step.begin_s, step.end_s) if time is not None]
     for time in used:
         if time > 0 and not any(abs(time - other) < _CLOSE_ENOUGH_S for other in said):

@@ -7,22 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reason.building import Scope, plan_of
+from visionllm_interaction.reason.clauses import Split, move_clause_to_the_end, read_clause, splits
 from visionllm_interaction.reason.forms_en import FORMS as FORMS_EN
 from visionllm_interaction.reason.forms_nb import FORMS as FORMS_NB
 from visionllm_interaction.reason.grammar import Form, normalise
 from visionllm_interaction.reason.limits import outside_catalogue
-from visionllm_interaction.reason.plan import Plan, Step
+from visionllm_interaction.reason.plan import Plan
+from visionllm_interaction.reason.readings_en import FORMS as READINGS_EN
+from visionllm_interaction.reason.readings_nb import FORMS as READINGS_NB
 from visionllm_interaction.reason.videos import take_video, unknown_video
 from visionllm_interaction.reason.vocabulary import Vocabulary, strip_determiners
 from visionllm_interaction.reason.windows import Window, take_window
-from visionllm_interaction.scenes.measures import CATALOGUE
 
-FORMS: tuple[Form, ...] = (*FORMS_EN, *FORMS_NB)
+FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *FORMS_EN, *FORMS_NB)
 
 _NOT_A_THING = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
-_ANYTHING = frozenset({"anything", "something", "object", "objects", "thing", "things", "noe"})
 _MOST_WORDS_OF_A_NAME = 3
-_NO_DURATION_OF = re.compile(r"(?:^|\s)(?:hold|holds|held|holding|carry|carried|carrying|holdt|holder)(?:\s|$)")
+_PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
+_UNREAD = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _EXAMPLES = (
     "How long was the {0} visible?",
     "How many times did the child hold the {0}?",
@@ -31,47 +34,116 @@ _EXAMPLES = (
 
 
 @dataclass(frozen=True)
-class _Scope:
-    video_id: str | None
-    window: Window
+class Cut:
+    """A question without its video, window and clauses, and what those say."""
 
-    def step(self, form: Form, subject: str, target: str | None) -> Step:
-        return Step(
-            measure=form.measure,
-            subject=subject,
-            object=target,
-            predicate=form.predicate,
-            video_id=self.video_id,
-            begin_s=self.window.begin_s,
-            end_s=self.window.end_s,
-        )
+    text: str
+    scope: Scope
+    refusal: str | None = None
+    clause: Split | None = None
 
 
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan for ``question``, or a refusal that says why and names the nearest things in the store."""
-    text = normalise(question)
-    rest, video_id = take_video(text, vocabulary.video_ids)
-    missing = None if video_id else unknown_video(text, vocabulary.video_ids)
-    if missing:
-        return Plan.refuse(missing)
-    rest, window = take_window(rest)
-    if window and not _is_forward(window):
-        return Plan.refuse(f"the time window ends at {window.end_s:g} s, before it begins at {window.begin_s:g} s")
-    scope = _Scope(video_id, window or Window())
-    rest = re.sub(r"[,\s]+", " ", rest).strip()
-    matches = list(_matches(rest))
+    plan = _one_part(question, vocabulary)
+    if plan.steps:
+        return plan
+    return _in_parts(question, vocabulary) or plan
+
+
+def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
+    """A question made of several: "how long …, and who …?", the parts planned one by one."""
+    for match in _PARTS.finditer(question):
+        first = _one_part(question[: match.start()], vocabulary)
+        if first.steps:
+            second = plan_by_rules(question[match.end() :], vocabulary)
+            return first.model_copy(update={"also": second}) if second.steps else None
+    return None
+
+
+def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
+    cut = cut_scope(question, vocabulary)
+    if cut.refusal:
+        return Plan.refuse(cut.refusal)
+    matches = list(_matches(cut.text))
     for form, spoken in matches:
-        plan = _plan(form, spoken, scope, vocabulary)
+        plan = plan_of(form, spoken, cut.scope, vocabulary)
         if plan:
             return plan
-    return Plan.refuse(outside_catalogue(rest) or _unknown_name(matches, vocabulary) or _no_form(rest, vocabulary))
+    plan = _with_clause(cut, vocabulary)
+    if plan:
+        return plan
+    return Plan.refuse(
+        outside_catalogue(cut.text)
+        or _unknown_in_clause(cut.text, vocabulary)
+        or _unknown_name(matches, vocabulary)
+        or _no_form(cut.text, vocabulary)
+    )
+
+
+def cut_scope(question: str, vocabulary: Vocabulary) -> Cut:
+    """Cut the video and the time window out of ``question``."""
+    text = normalise(move_clause_to_the_end(question))
+    rest, video_id = take_video(text, vocabulary.video_ids)
+    missing = None if video_id else unknown_video(text, vocabulary.video_ids)
+    rest, window = take_window(rest)
+    if window and not _is_forward(window):
+        missing = missing or f"the time window ends at {window.end_s:g} s, before it begins at {window.begin_s:g} s"
+    return Cut(re.sub(r"[,\s]+", " ", rest).strip(), Scope(video_id, window or Window()), missing)
+
+
+def cut_clauses(cut: Cut, vocabulary: Vocabulary) -> Iterator[Cut]:
+    """Every way to read ``cut`` as a shorter question and a clause that limits it."""
+    for split in splits(cut.text):
+        limits = read_clause(split, vocabulary)
+        if limits:
+            yield Cut(split.main, cut.scope.within(limits), clause=split)
+
+
+def _with_clause(cut: Cut, vocabulary: Vocabulary) -> Plan | None:
+    for shorter in cut_clauses(cut, vocabulary):
+        for form, spoken in _matches(shorter.text):
+            plan = plan_of(form, spoken, shorter.scope, vocabulary)
+            if plan:
+                return plan
+        plan = _with_clause(shorter, vocabulary)
+        if plan:
+            return plan
+    return None
 
 
 def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
     """What in the words of ``question`` no plan can meet: a limit of the catalogue, or a name not in the store."""
-    text = normalise(question)
-    rest = re.sub(r"[,\s]+", " ", take_window(text)[0]).strip()
-    return outside_catalogue(rest) or _unknown_name(list(_matches(rest)), vocabulary)
+    cut = cut_scope(question, vocabulary)
+    return (
+        outside_catalogue(cut.text)
+        or _unknown_in_clause(cut.text, vocabulary)
+        or _unknown_name(list(_matches(cut.text)), vocabulary)
+    )
+
+
+def unread_clause(text: str, vocabulary: Vocabulary) -> str | None:
+    """The refusal for a ``text`` in which a condition on something else is left that nothing here can read."""
+    left = next((split for split in splits(text) if _is_condition(split, vocabulary)), None)
+    return _UNREAD.format(left.clause) if left else None
+
+
+def _is_condition(split: Split, vocabulary: Vocabulary) -> bool:
+    """A clause with a verb of its own: "before" and "after" may also stand between two things or before a number."""
+    text = strip_determiners(split.clause)
+    bare = [span for _, span in vocabulary.mentions(text)] == [(0, len(text))]
+    return not bare and not split.clause[:1].isdigit()
+
+
+def _unknown_in_clause(text: str, vocabulary: Vocabulary) -> str | None:
+    """The refusal for a question that has a known form up to a clause that cannot be read."""
+    for split in splits(text):
+        understood = any(
+            plan_of(form, spoken, Scope(), vocabulary) is not None for form, spoken in _matches(split.main)
+        )
+        if understood and not read_clause(split, vocabulary):
+            return _UNREAD.format(split.clause)
+    return None
 
 
 def _is_forward(window: Window) -> bool:
@@ -83,18 +155,6 @@ def _matches(text: str) -> Iterator[tuple[Form, dict[str, str]]]:
         match = form.pattern.fullmatch(text)
         if match:
             yield form, match.groupdict()
-
-
-def _plan(form: Form, spoken: dict[str, str], scope: _Scope, vocabulary: Vocabulary) -> Plan | None:
-    names = {group: vocabulary.resolve(text) for group, text in spoken.items()}
-    subject, target = names["a"], names.get("b")
-    anything = CATALOGUE[form.measure].inputs == "bout" and strip_determiners(spoken.get("b") or "") in _ANYTHING
-    if subject is None or ("b" in names and target is None and not anything):
-        return None
-    if form.combine is None:
-        return Plan(steps=(scope.step(form, subject, target),))
-    steps = tuple(scope.step(form, name, None) for name in (subject, target) if name)
-    return Plan(steps=steps, combine=form.combine)
 
 
 def _unknown_name(matches: list[tuple[Form, dict[str, str]]], vocabulary: Vocabulary) -> str | None:
@@ -124,8 +184,6 @@ def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
 
 
 def _no_form(text: str, vocabulary: Vocabulary) -> str:
-    if _NO_DURATION_OF.search(text):
-        return "the catalogue counts holding and finds its longest bout, but has no total time of holding"
     said = [name for name, _ in vocabulary.mentions(text)]
     name = next((name for name in (*said, *vocabulary.names) if name not in PERSON_CATEGORIES), "ball")
     asked = " ".join(example.format(name) for example in _EXAMPLES)

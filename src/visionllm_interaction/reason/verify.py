@@ -6,11 +6,18 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from visionllm_interaction.core.symbols import Evidence
 from visionllm_interaction.reason.answer import Claim, DroppedClaim
-from visionllm_interaction.reason.arithmetic import Number, amounts, total, winner
+from visionllm_interaction.reason.arithmetic import (
+    OPERATION_OF,
+    UNITS,
+    Value,
+    amounts,
+    conclusion,
+    total,
+)
+from visionllm_interaction.reason.compose import scopes
 from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.run import StepResult, all_evidence
 from visionllm_interaction.reason.shapes import TOTALS
@@ -37,8 +44,15 @@ class _Ground:
     plan: Plan
     fresh: Mapping[str, Evidence]
     shown: Mapping[str, Evidence]
-    steps: Mapping[str, Step]
+    results: Mapping[str, StepResult]
     vocabulary: Vocabulary
+
+    def step(self, identifier: str) -> Step:
+        return self.results[identifier].step
+
+    def part(self, items: Sequence[Evidence]) -> Plan:
+        """The part of the plan that the first of ``items`` belongs to."""
+        return self.plan.parts[self.results[items[0].id].part]
 
 
 def verify(
@@ -62,8 +76,8 @@ def verify(
     or unit does not follow from the fresh evidence, or if its words hold a number, a name or a video that the
     cited evidence does not explain. Evidence that no kept claim cites is left out.
     """
-    steps = {item.id: result.step for result in fresh for item in result.evidence}
-    ground = _Ground(plan, all_evidence(fresh), {item.id: item for item in shown}, steps, vocabulary)
+    results = {item.id: result for result in fresh for item in result.evidence}
+    ground = _Ground(plan, all_evidence(fresh), {item.id: item for item in shown}, results, vocabulary)
     faults = [(claim, next(_faults(claim, ground), None)) for claim in claims]
     kept = tuple(claim for claim, fault in faults if fault is None)
     dropped = tuple(DroppedClaim(claim=claim, reason=fault) for claim, fault in faults if fault is not None)
@@ -92,8 +106,8 @@ def _same_evidence(fresh: Evidence, shown: Evidence) -> bool:
 
 
 def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
-    unit = "name" if claim.operation == "winner" else items[0].unit
-    if claim.unit != unit or len({item.unit for item in items}) != 1:
+    unit = UNITS.get(claim.operation, items[0].unit)
+    if claim.unit != unit:
         yield f"the unit is {unit!r}, the claim says {claim.unit!r}"
     if claim.operation == "value" and len(items) != 1:
         yield "a single value cites more than one evidence"
@@ -101,6 +115,11 @@ def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> It
     if claim.operation in ("sum", "largest") and {TOTALS[item.measure] for item in items} != {claim.operation}:
         yield f"results of {items[0].measure} do not add up by {claim.operation}"
         return
+    if claim.operation not in ("value", "sum", "largest"):
+        allowed = OPERATION_OF.get(ground.part(items).combine)
+        if claim.operation != allowed:
+            yield f"the plan asks for {allowed or 'values'}, the claim is {claim.operation}"
+            return
     if claim.operation != "value" and not _covers(claim, items, ground):
         yield "a summary does not cite exactly the evidence it summarises"
         return
@@ -110,37 +129,41 @@ def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> It
 
 
 def _covers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> bool:
-    """A total cites all evidence of one step; a comparison all evidence, or all of one video where times don't add."""
+    """A total cites all evidence of one step; a conclusion all evidence, or all of one video where times don't add."""
     cited = {item.id for item in items}
-    if claim.operation != "winner":
-        step = ground.steps[items[0].id]
-        return cited == {i for i, other in ground.steps.items() if other == step}
-    videos = {item.video_id for item in items}
-    per_video = TOTALS[items[0].measure] == "none"
-    return cited == {i for i in ground.fresh if not per_video or ground.fresh[i].video_id in videos}
+    result = ground.results[items[0].id]
+    if claim.operation in ("sum", "largest"):
+        return cited == {item.id for item in result.evidence}
+    of_part = [item for i, item in ground.fresh.items() if ground.results[i].part == result.part]
+    return cited in [{item.id for item in group} for group in scopes(ground.part(items), of_part)]
 
 
-def _expected(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Number | str | None:
+def _expected(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Value:
     if claim.operation == "value":
         return items[0].value
-    if claim.operation == "winner":
-        combine: Literal["largest", "smallest"] = "smallest" if ground.plan.combine == "smallest" else "largest"
-        return winner(amounts(ground.steps, items), combine)
-    return total(items, claim.operation)
+    if claim.operation in ("sum", "largest"):
+        return total(items, "sum" if claim.operation == "sum" else "largest")
+    plan = ground.part(items)
+    return conclusion(plan, _amounts(items, ground), items)
 
 
-def _same(expected: Number | str | None, found: Number | str | None) -> bool:
+def _amounts(items: Sequence[Evidence], ground: _Ground) -> dict[str, float | int | None]:
+    steps = {item.id: ground.step(item.id) for item in items}
+    return amounts(steps, items, plan=ground.part(items))
+
+
+def _same(expected: Value, found: Value) -> bool:
     if isinstance(expected, (int, float)) and isinstance(found, (int, float)):
         return math.isclose(expected, found, rel_tol=1e-9, abs_tol=2e-6)
     return expected == found
 
 
 def _wrong_words(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
-    steps = [ground.steps[item.id] for item in items]
+    steps = [ground.step(item.id) for item in items]
     text, videos = _without_videos(claim.text, ground.vocabulary.video_ids)
     if strange := videos - {item.video_id for item in items}:
         yield f"names a video it does not cite: {', '.join(sorted(strange))}"
-    allowed_names = {name for step in steps for name in (step.subject, step.object) if name}
+    allowed_names = {name for step in steps for name in step.names}
     named = {name for name, _ in ground.vocabulary.exact_mentions(text)}
     if named != allowed_names:
         yield f"speaks of {_listed(named)}, the evidence is about {_listed(allowed_names)}"
@@ -155,11 +178,11 @@ def _listed(names: set[str]) -> str:
 
 
 def _explained_numbers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> list[float]:
-    steps = [ground.steps[item.id] for item in items]
+    steps = [ground.step(item.id) for item in items]
     windows = [bound for step in steps for bound in (step.begin_s, step.end_s)]
     numbers: list[object] = [*windows, _expected(claim, items, ground)]
-    if claim.operation == "winner":
-        numbers += amounts(ground.steps, items).values()
+    if claim.operation not in ("value", "sum", "largest"):
+        numbers += [*_amounts(items, ground).values(), ground.part(items).threshold]
     if claim.operation != "value":
         numbers.append(len({item.video_id for item in items}))
     return [float(number) for number in numbers if isinstance(number, (int, float))]

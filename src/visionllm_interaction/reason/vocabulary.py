@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.reason.aliases import BUILT_IN, plural
+from visionllm_interaction.scenes.measures import ANY_PERSON
 
 DETERMINERS = frozenset(
     {
@@ -50,6 +51,17 @@ class Vocabulary:
         for name in known:
             words.update({name.casefold(): name, plural(name.casefold()): name})
         return cls(known, tuple(video_ids), words)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Names of people; *person*, which is anybody, only where there is no other."""
+        people = tuple(name for name in self.names if name in PERSON_CATEGORIES)
+        return tuple(name for name in people if name != ANY_PERSON) or people
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """Names of everything that is no person."""
+        return tuple(name for name in self.names if name not in PERSON_CATEGORIES)
 
     def resolve(self, text: str) -> str | None:
         """The store's name for ``text`` ("the kids" → "child"), or None if it has none."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
+UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
+"""Words for units of time, as a part of a pattern."""
 
 _NUMBER_WORDS = (
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -51,7 +52,7 @@ def _as_digits(values: Mapping[str, int], match: re.Match[str]) -> str:
 
 def _time(n: int) -> str:
     """A time, groups ``t<n>`` and ``u<n>``: "5", "5.5 s", "second 5", "1:05", "2 minutes"."""
-    return rf"(?:(?:second|sekund)\s+)?(?P<t{n}>\d+(?::\d\d){{1,2}}|\d+(?:[.,]\d+)?)\s*(?P<u{n}>{_UNIT})?"
+    return rf"(?:(?:second|sekund)\s+)?(?P<t{n}>\d+(?::\d\d){{1,2}}|\d+(?:[.,]\d+)?)\s*(?P<u{n}>{UNIT})?"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class _Form:
 
 
 def _form(pattern: str, build: Callable[[list[float]], Window]) -> _Form:
-    filled = pattern.format(t1=_time(1), t2=_time(2), unit=_UNIT)
+    filled = pattern.format(t1=_time(1), t2=_time(2), unit=UNIT)
     return _Form(re.compile(rf"(?:^|(?<=\s)){filled}(?=\s|$)"), build)
 
 
@@ -110,5 +111,11 @@ def _seconds(text: str, unit: str) -> float:
         for part in text.split(":"):
             total = total * 60 + float(part)
         return total
+    return in_seconds(text, unit)
+
+
+def in_seconds(text: str, unit: str | None) -> float:
+    """A number with a unit of :data:`UNIT` (none: seconds) in seconds."""
+    unit = unit or "s"
     scale = "h" if unit.startswith(("h", "t")) else unit[0]
     return float(text.replace(",", ".")) * _UNITS[scale]
