@@ -94,6 +94,8 @@ class Answer(_Frozen):
     evidence: tuple[EvidenceItem, ...] = ()
     planner: Literal["rules", "llm"]
     """Which planner read the question."""
+    wording: Literal["code", "llm"] = "code"
+    """Who worded the claims; words of a language model say no more than code's would."""
     model: str | None = None
     """The language model behind the plan; null for rules."""
     plan: Plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from visionllm_interaction.reason.rules import plan_by_rules
 from visionllm_interaction.reason.run import all_evidence, run_plan
 from visionllm_interaction.reason.verify import Verified, verify
 from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reason.words import moment_words
 from visionllm_interaction.scenes.store import Store, open_store
 
 _NOTHING_HELD = "no claim held when it was computed again"
@@ -96,8 +97,37 @@ def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: R
     shown = tuple(all_evidence(results).values())
     verified = verify(claims, shown, plan=plan, fresh=run_plan(store, plan), vocabulary=vocabulary)
     if not verified.claims:
-        return _abstain(planned, _NOTHING_HELD if verified.dropped else _NOTHING_THERE, verified)
+        return _abstain(planned, _NOTHING_HELD if verified.dropped else _nothing_there(plan), verified)
+    if config.wording == "llm" and config.endpoint.base_url:
+        return _in_other_words(planned, verified, vocabulary, config)
     return _answer(planned, verified, config)
+
+
+def _nothing_there(plan: Plan) -> str:
+    """Why no video gave evidence: nothing was looked at then, or what the question takes for granted never happens."""
+    moments = [moment for part in plan.parts for step in part.steps for moment in (step.after, step.before) if moment]
+    if moments:
+        return f"in no video is there a moment when {moment_words(moments[0])}"
+    return _NOTHING_THERE
+
+
+def _in_other_words(planned: Planned, verified: Verified, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
+    """The same claims in the model's words, as far as these are proven; without an endpoint in code's words."""
+    from visionllm_interaction.reason.endpoint import Spent, as_usage
+    from visionllm_interaction.reason.wording import word_claims
+
+    spent = Spent()
+    try:
+        claims, dropped = word_claims(
+            verified.claims, verified.evidence, vocabulary, config=config.endpoint, spent=spent
+        )
+    except LLMUnreachable:
+        return _answer(planned, verified, config)
+    worded = replace(verified, claims=claims, dropped=(*verified.dropped, *dropped))
+    cost = replace(planned, usage=as_usage(planned.usage, spent.total))
+    answer = _answer(cost, worded, config)
+    changed = any(new.text != old.text for new, old in zip(claims, verified.claims, strict=True))
+    return answer.model_copy(update={"wording": "llm", "model": config.endpoint.model}) if changed else answer
 
 
 def _answer(planned: Planned, verified: Verified, config: ReasonConfig) -> Answer:

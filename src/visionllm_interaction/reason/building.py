@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reason.clauses import Limits
 from visionllm_interaction.reason.grammar import ABSENT, Form, Row
 from visionllm_interaction.reason.plan import Condition, Plan, Step
-from visionllm_interaction.reason.shapes import LOOKED, SHAPES
+from visionllm_interaction.reason.shapes import LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary, strip_determiners
 from visionllm_interaction.reason.windows import Window, in_seconds
 
@@ -38,6 +39,8 @@ class Scope:
     def step(self, row: Row, subject: str, target: str | None) -> Step:
         """The step for ``row`` about these things, within this scope."""
         absent = row.measure == ABSENT
+        if _held_the_wrong_way(row, subject, target):
+            subject, target = target or "", subject
         return Step(
             measure=LOOKED if absent else row.measure,
             subject="" if absent else subject,
@@ -68,6 +71,12 @@ def plan_of(form: Form, spoken: Spoken, scope: Scope, vocabulary: Vocabulary) ->
         return steps_of(row, names, scope, vocabulary, threshold=_threshold(row, spoken))
     except ValidationError:
         return None
+
+
+def _held_the_wrong_way(row: Row, subject: str, target: str | None) -> bool:
+    """Whether a thing would hold a person: the relation is the other way round, however the question puts it."""
+    holding = "holding" in (row.predicate, PREDICATE_OF.get(row.measure))
+    return holding and target in PERSON_CATEGORIES and subject not in PERSON_CATEGORIES
 
 
 def _names(row: Row, spoken: Spoken, vocabulary: Vocabulary) -> dict[str, str | None] | None:

@@ -27,7 +27,8 @@ _JOINTS: tuple[tuple[Role, str], ...] = (
 _SPLITS = tuple((role, re.compile(rf"(?<=\S)\s+(?:{words})\s+(?=\S)")) for role, words in _JOINTS)
 _LEAST_SPACES = 2
 _LEADING = re.compile(
-    r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|mens|da|etter at|før)\s[^,]+),\s*(?P<main>\S.*)$",
+    r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|mens|da|etter at|før)"
+    r"\s[^,]+),\s*(?P<main>\S.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 

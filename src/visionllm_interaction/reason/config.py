@@ -22,10 +22,14 @@ class EndpointConfig(Section):
     """Longest wait for one question in seconds, retries included."""
     max_tokens: int = Field(default=200, ge=32, le=4096)
     """Longest reply in tokens; a plan needs about 60."""
+    max_words_tokens: int = Field(default=1200, ge=64, le=8192)
+    """Longest reply in tokens where the model words the claims (`reason.wording: llm`)."""
     max_completion_tokens: bool = False
     """Send the limit as `max_completion_tokens`, as some cloud models insist, and not as `max_tokens`."""
     retries: int = Field(default=2, ge=0, le=5)
     """How often a reply that breaks the schema or contradicts the question is sent back for correction."""
+    connection_retries: int = Field(default=2, ge=0, le=10)
+    """How often a busy or failing endpoint (429, 5xx, a cut connection) is tried again, within `timeout_s`."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     """Sampling temperature; 0 gives the same plan for the same question."""
     seed: int = 7
@@ -49,6 +53,8 @@ class ReasonConfig(Section):
     """Longest question accepted, in characters; it bounds the tokens that one question can cost."""
     max_listed_videos: int = Field(default=5, ge=1, le=1000)
     """Answers over more videos than this name the total in the sentence and leave single videos to the claims."""
+    wording: Literal["code", "llm"] = "code"
+    """Who words the claims: code, or the language model; what it writes is proven word for word or replaced."""
     aliases: dict[str, list[str]] = Field(default_factory=dict)
     """More words for names of the store, for example `caregiver: [nan, grandpa]`; added to the built-in ones."""
     endpoint: EndpointConfig = EndpointConfig()

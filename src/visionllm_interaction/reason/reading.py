@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from visionllm_interaction.reason.grammar import normalise
+from visionllm_interaction.reason.grammar import ABSENT, normalise
 from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
@@ -110,6 +110,16 @@ def _kind(text: str, step: Step) -> Iterator[str]:
         if fitting is not None and step.measure not in fitting:
             would = f"; {' or '.join(sorted(fitting))} would" if fitting else ""
             yield f"{step.measure} does not answer this kind of question{would}"
+
+
+def fitting_measures(text: str, measures: frozenset[str]) -> frozenset[str]:
+    """Those of ``measures`` that can answer a normalised question of this kind; all where the words do not tell."""
+    for table in (_KINDS, _ENDS):
+        fitting = next((names for words, names in table if _holds(text, words)), measures)
+        if table is _ENDS and not measures <= _TIMES:
+            break
+        measures = (measures & (fitting | {ABSENT} if fitting == _DURATIONS else fitting)) or measures
+    return measures
 
 
 def _holds(text: str, words: str) -> bool:
