@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from visionllm_interaction import __version__
-from visionllm_interaction.cli import analysis, data, service, stores, training
+from visionllm_interaction.cli import analysis, data, questions, service, stores, training
 from visionllm_interaction.cli.output import run_app
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for room in (data, training, analysis, stores, service):
+for room in (data, training, analysis, stores, service, questions):
     room.register(app)
 
 

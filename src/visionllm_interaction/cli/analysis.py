@@ -1,6 +1,6 @@
-"""Commands on videos and stores: analyze, ask, measures, erase."""
+"""Commands on videos and stores: analyze, measures, erase."""
 
-# Rooms are imported inside the commands, so that questions are answered without torch.
+# Rooms are imported inside the commands, so that a store is read without torch.
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.cli.progress import VideoProgress
-from visionllm_interaction.cli.text import answer_text, as_lines
+from visionllm_interaction.cli.text import as_lines
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
 
@@ -53,23 +53,6 @@ def analyze(
     return Outcome(result, as_lines([*lines, f"store: {result['store']}"]), json_output)
 
 
-def ask(
-    question: Annotated[str, typer.Argument(help="A question in plain words.")],
-    store: StoreOption = Path("store"),
-    planner: Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")] = None,
-    config: ConfigFiles = None,
-    override: Overrides = None,
-    json_output: JsonFlag = False,
-) -> Outcome:
-    """A question → an answer whose every number was computed from the store, or an honest refusal."""
-    from visionllm_interaction.configuration import load
-    from visionllm_interaction.reason import ask as answer_question
-
-    answer = answer_question(question, store, config=load(config, override).reason, planner=planner)
-    result = answer.model_dump(mode="json")
-    return Outcome(result, answer_text(result), json_output)
-
-
 def measures(
     store: StoreOption = Path("store"),
     out: Annotated[Path | None, typer.Option(help=".csv or .parquet; default: only the row count is shown.")] = None,
@@ -96,5 +79,5 @@ def erase(
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (analyze, ask, measures, erase):
+    for command in (analyze, measures, erase):
         app.command()(command)

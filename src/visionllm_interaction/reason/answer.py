@@ -110,3 +110,21 @@ class Answer(_Frozen):
     def to_json(self) -> dict[str, Any]:
         """Plain JSON form, keys as in the design document."""
         return self.model_dump(mode="json")
+
+
+class ReplayedClaim(_Frozen):
+    """Whether one claim of an old answer still holds."""
+
+    text: str
+    holds: bool
+    reason: str | None = None
+    """Why it does not."""
+
+
+class ReplayReport(_Frozen):
+    """What `visionllm replay --json` prints."""
+
+    status: Literal["holds", "changed"]
+    claims: tuple[ReplayedClaim, ...]
+    evidence_changed: tuple[str, ...]
+    """Ids of evidence that the store gives otherwise now, or not at all."""

@@ -20,9 +20,9 @@ _JOINTS: tuple[tuple[Role, str], ...] = (
         "during",
         r"while|whenever|as long as|during the time(?: that| when| in which)?|at times when|mens|så lenge|da|når",
     ),
-    ("during", r"(?<!time )when"),
+    ("during", r"(?<!time )(?<!by )when"),
     ("after", r"(?:right |directly )?after|since|once|etter at|etter"),
-    ("before", r"(?:right |directly )?before|until|till|up to when|før|inntil|til"),
+    ("before", r"(?:right |directly )?before|until(?! later)|till|up to when|før|inntil|til"),
 )
 _SPLITS = tuple((role, re.compile(rf"(?<=\S)\s+(?:{words})\s+(?=\S)")) for role, words in _JOINTS)
 _LEAST_SPACES = 2

@@ -38,7 +38,7 @@ def draft_model(intent: Intent) -> type[Draft]:
     fields: dict[str, Any] = {
         "measure": (Literal[(*measures, UNANSWERABLE)], ...),
         "subject": (Literal[(*subjects, NONE)], ...),
-        "predicate": (Literal[(*PREDICATES, NONE)], ...),
+        "predicate": (Literal[(*(intent.predicates or PREDICATES), NONE)], ...),
         "object": (Literal[(*objects, NONE)], ...),
         "begin_s": (float | None, ...),
         "end_s": (float | None, ...),
@@ -61,16 +61,21 @@ def draft_to_plan(draft: Mapping[str, Any], *, intent: Intent, scope: Scope, voc
     if draft["subject"] == draft["object"] != NONE:
         raise ValueError("subject and object must differ")
     inputs = "one" if measure == ABSENT else SHAPES[measure].inputs
+    predicate = _set(draft["predicate"])
+    if predicate is None and len(intent.predicates) == 1:
+        predicate = intent.predicates[0]
     row = Row(
         measure,
         (),
-        _set(draft["predicate"]) if inputs == "bout" else None,
+        predicate if inputs == "bout" else None,
         None if intent.combine == "each" else intent.combine,
         intent.slot,
         intent.over,
         "looked" if intent.combine in ("share", "rate") else None,
     )
     target = _set(draft["object"]) if inputs in ("pair", "bout") else None
+    if inputs == "pair" or (inputs == "bout" and row.predicate not in (None, "visible")):
+        target = target or _only_other(intent, draft["subject"])
     if inputs == "bout" and row.predicate in (None, "visible") and measure in ("first_onset", "last_offset"):
         raise ValueError(f"{measure} needs a predicate: near, in_contact or holding")
     try:
@@ -93,6 +98,14 @@ def _places(intent: Intent, subject: str, target: str | None) -> dict[str, str |
     if intent.over:
         return {"b": target}
     return {"a": subject, "b": target}
+
+
+def _only_other(intent: Intent, subject: str) -> str | None:
+    """The object that a pair must mean where the question names just one."""
+    if intent.slot == "object" and (intent.over or intent.alternatives):
+        return EACH
+    left = [name for name in intent.objects if name != subject]
+    return left[0] if len(left) == 1 else None
 
 
 def _other(name: str | None) -> str | None:

@@ -17,6 +17,7 @@ from visionllm_interaction.reason.plan import Combine
 from visionllm_interaction.reason.shapes import LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import UNIT, in_seconds
+from visionllm_interaction.scenes.measures import Predicate
 
 _BUT = r"(?:videos?|recordings?|clips?|films?|videoer|opptak)"
 _MOST = r"longest|longer|most|more|latest|later|last|lengst|lengre|mest|sist|until later"
@@ -53,14 +54,16 @@ _THRESHOLD = re.compile(
 class Intent:
     """What is wanted, and which names can stand where.
 
-    ``subjects`` and ``objects`` are what the model may choose from (empty objects: none); with ``alternatives`` two
-    names take turns on the side ``slot``; with ``over`` everything of a kind does.
+    ``measures`` and ``predicates`` (empty: any) are what the words leave open. ``subjects`` and ``objects`` are what
+    the model may choose from (empty objects: none); with ``alternatives`` two names take turns on the side ``slot``;
+    with ``over`` everything of a kind does.
     """
 
     combine: Combine
     subjects: tuple[str, ...]
     objects: tuple[str, ...]
     measures: frozenset[str]
+    predicates: tuple[Predicate, ...] = ()
     threshold: float | None = None
     slot: Literal["subject", "object"] = "subject"
     alternatives: tuple[str, ...] = ()
@@ -102,7 +105,7 @@ def read_intent(text: str, vocabulary: Vocabulary) -> tuple[str, Intent]:
         return rest, _through_all(combine, said, over, measures, vocabulary)
     if combine in ("largest", "smallest", "difference", "precedes"):
         return rest, _between_two(combine, said, measures)
-    return rest, Intent(combine, said, said, measures, threshold)
+    return rest, Intent(combine, said, said, measures, threshold=threshold)
 
 
 def _combine(text: str, said: Sequence[str], *, threshold: float | None) -> Combine:

@@ -19,7 +19,13 @@ from visionllm_interaction.reason.intent import Intent, read_intent
 from visionllm_interaction.reason.limits import THRESHOLD, outside_catalogue
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import examples, instructions, user_prompt
-from visionllm_interaction.reason.reading import fitting_measures, has_numbers, objections
+from visionllm_interaction.reason.reading import (
+    fitting_measures,
+    has_numbers,
+    measures_of,
+    objections,
+    said_predicates,
+)
 from visionllm_interaction.reason.rules import Cut, cut_clauses, cut_scope, unread_clause, why_unanswerable
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window
@@ -38,8 +44,7 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
         return Plan.refuse(cut.refusal), Usage()
     shorter = _without_clauses(cut, vocabulary)
     text, intent = read_intent(shorter.text, vocabulary)
-    if intent.combine == "each":
-        intent = replace(intent, measures=fitting_measures(text, intent.measures))
+    intent = _narrowed(text, intent)
     refusal = _hopeless(question, shorter, text, intent, vocabulary=vocabulary)
     if refusal:
         return Plan.refuse(refusal), Usage()
@@ -57,6 +62,13 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
     if plan.unanswerable:
         plan = Plan.refuse(why_unanswerable(question, vocabulary) or plan.unanswerable)
     return plan, spent.total
+
+
+def _narrowed(text: str, intent: Intent) -> Intent:
+    """``intent`` with the measures and predicates that the words of the question leave possible."""
+    measures = fitting_measures(text, intent.measures) if intent.combine == "each" else intent.measures
+    predicates = said_predicates(text)
+    return replace(intent, measures=measures_of(predicates, measures), predicates=predicates)
 
 
 def _without_clauses(cut: Cut, vocabulary: Vocabulary) -> Cut:

@@ -79,7 +79,7 @@ def _in_words() -> dict[str, str]:
 def user_prompt(question: str, vocabulary: Vocabulary, *, wants: str = "a value") -> str:
     """The question as data, with the store's names that its words stand for, in order, and what it asks for."""
     said = dict.fromkeys(name for name, _ in vocabulary.mentions(question))
-    return f"Question: {question}\nListed things in it: {', '.join(said) or 'none of the listed'}\nAsks for: {wants}"
+    return f"Question: {question}\nThings: {', '.join(said) or 'none listed'}\nWanted: {wants}"
 
 
 def _with_synonyms(name: str, vocabulary: Vocabulary) -> str:
@@ -130,10 +130,13 @@ def _examples(who: str, other: str, toys: list[str]) -> Iterator[Example]:
     yield _example(f"Typical length of the {who} being beside the {other}", "mean_bout", who, other, predicate="near")
     yield _example(f"How many seconds is the {last} gone?", ABSENT, last)
     most, yes, listed = "who or what has most of it", "yes or no", "a list"
+    share = "a duration as share of the video"
     yield _example(f"Which one is seen for more time, {toy} or {last}?", "visible_duration", "each", wants=most)
     yield _example(f"Who had the {toy} in hand for more seconds?", "holding_duration", "each", toy, wants=most)
     yield _example(f"Is the {toy} to be seen?", "visible_duration", toy, wants=yes)
     yield _example(f"Has the {who} been close to the {last}?", "near_duration", who, last, wants=yes)
+    yield _example(f"Which part of the film is {who} beside {other}?", "near_duration", who, other, wants=share)
+    yield _example("Name everything that one gets to see.", "visible_duration", "each", wants=listed)
     yield _example(f"What toys did the {who} grip?", "holding_duration", who, "each", wants=listed)
     yield _example(f"What did the {who} say about the {toy}?", UNANSWERABLE)
     yield _example("For how long was the piano visible?", UNANSWERABLE)

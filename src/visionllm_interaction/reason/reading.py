@@ -14,6 +14,7 @@ from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window, take_window
+from visionllm_interaction.scenes.measures import Predicate
 
 _DURATIONS = frozenset({LOOKED, *(name for name in SHAPES if name.endswith("_duration"))})
 _FIRST, _LAST = frozenset({"first_seen", "first_onset"}), frozenset({"last_seen", "last_offset"})
@@ -38,7 +39,11 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     (r"how many (?:seconds|minutes)|how long|how much(?: of the)? time|hvor lenge|hvor lang tid", _DURATIONS),
     (r"how many|headcount|hvor mange", frozenset({"instance_count"})),
-    (r"^(?:\w+ )?when|at (?:what|which) (?:time|point|moment|second)|^når|hvilket tidspunkt", _TIMES),
+    (
+        r"^(?:\w+ )?when|(?:at|give|tell) (?:what|which|the) (?:time|point|moment|second)|^når|hvilket tidspunkt"
+        r"|time (?:at|in) which",
+        _TIMES,
+    ),
     (r"(?:first|last|final) (?:time|moment|glimpse|sighting|appearance|sight)", _TIMES),
     (r"number of|count", _COUNTS),
     (r"total|sum|add up|duration|amount of time|seconds|time", _DURATIONS),
@@ -54,13 +59,24 @@ _ENDS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """The same for the two ends of being seen."""
 
-_PREDICATES: tuple[tuple[str, str], ...] = (
-    (r"near|nearby|close to|close together|next to|beside|proximity|nær|i nærheten av", "near"),
-    (r"touch\w*|contact|kontakt|rørte|berørte", "in_contact"),
-    (r"hold|holds|held|holding|carry|carries|carried|carrying|grip\w*|grasp\w*|holdt|holder", "holding"),
+_PREDICATES: tuple[tuple[str, Predicate], ...] = (
+    (
+        r"near|nearby|close|close to|close by|close together|next to|beside|proximity|neighbou?rhood|approach\w*"
+        r"|nær|nære|i nærheten av|ved siden av",
+        "near",
+    ),
+    (r"touch\w*|contacts?|kontakt|rørte|berørte", "in_contact"),
+    (
+        r"hold|holds|held|holding|carry|carries|carried|carrying|grip\w*|grasp\w*|grab\w*|in (?:the |\w+ )?hands?"
+        r"|let go|lets go|releas\w*|put\w* (?:\w+ ){0,3}down|pick\w* (?:\w+ ){0,3}up|holdt|holder|slapp|plukket",
+        "holding",
+    ),
 )
 TWO = 2
 """Steps of a comparison between two."""
+_ABOUT_ONE = frozenset(
+    {"visible_duration", "instance_count", "first_seen", "last_seen", "co_presence_duration", ABSENT}
+)
 _NUMBER = re.compile(r"(?<![\w.,:])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)")
 _CLOSE_ENOUGH_S = 1e-6
 
@@ -122,12 +138,25 @@ def fitting_measures(text: str, measures: frozenset[str]) -> frozenset[str]:
     return measures
 
 
+def said_predicates(text: str) -> tuple[Predicate, ...]:
+    """The predicates that the words of a normalised question name."""
+    return tuple(name for words, name in _PREDICATES if _holds(text, words))
+
+
+def measures_of(predicates: tuple[Predicate, ...], measures: frozenset[str]) -> frozenset[str]:
+    """Those of ``measures`` that can be about one of ``predicates``; all where none is named."""
+    if not predicates:
+        return measures
+    others = {name for name, predicate in PREDICATE_OF.items() if predicate not in predicates}
+    return (measures - _ABOUT_ONE - others) or measures
+
+
 def _holds(text: str, words: str) -> bool:
     return re.search(rf"(?<!\w)(?:{words})(?!\w)", text) is not None
 
 
 def _predicate(text: str, step: Step) -> Iterator[str]:
-    said = [name for words, name in _PREDICATES if _holds(text, words)]
+    said = said_predicates(text)
     if not said:
         return
     predicate = step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)

@@ -22,7 +22,7 @@ _TOUCH_S = 1e-6
 """Stretches that meet within this are one: time stamps are sums of floating point numbers."""
 
 _SELECT_BOUTS = "\nSELECT video_id, b, e, list_sort(list_distinct(ids)) AS ids FROM bouts ORDER BY video_id, b"
-_LOOKED = """
+LOOKED_SQL = """
 WITH looked AS (
     SELECT video_id, greatest(timestamp_s, $begin_s) AS b, least(timestamp_s + duration_s, $end_s) AS e FROM frames
     WHERE processed AND timestamp_s + duration_s > $begin_s AND timestamp_s < $end_s
@@ -34,6 +34,7 @@ numbered AS (
 )
 SELECT video_id, min(b) AS b, max(e) AS e, []::BIGINT[] AS ids
 FROM numbered GROUP BY video_id, stretch ORDER BY video_id, b"""
+"""The stretches that were looked at, per video."""
 _FRAMES = """
 SELECT min(frame_index) AS first, max(frame_index) AS last FROM frames
 WHERE processed AND video_id = $video_id AND timestamp_s + duration_s > $begin_s + 1e-6 AND timestamp_s < $end_s - 1e-6
@@ -65,7 +66,7 @@ class Scope:
 
 def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) -> dict[str, list[Stretch]]:
     """When ``atom`` holds, per video; stretches closer than ``gap_s`` are one."""
-    sql = BOUT_PREFIXES[_kind(atom)] + _SELECT_BOUTS
+    sql = sql_of(atom)
     parameters = {
         **_window(scope),
         "subject": atom.subject,
@@ -78,9 +79,14 @@ def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) 
     return _grouped(store, sql, parameters)
 
 
+def sql_of(atom: Atom) -> str:
+    """The query behind :func:`stretches_of`."""
+    return BOUT_PREFIXES[_kind(atom)] + _SELECT_BOUTS
+
+
 def looked_at(store: Store, scope: Scope) -> dict[str, list[Stretch]]:
     """The stretches that were looked at, per video."""
-    return _grouped(store, _LOOKED, _window(scope))
+    return _grouped(store, LOOKED_SQL, _window(scope))
 
 
 def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) -> tuple[int, int] | None:

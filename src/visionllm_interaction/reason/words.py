@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from visionllm_interaction.reason.aliases import plural
 from visionllm_interaction.reason.arithmetic import TIE, Number, Value, labels
 from visionllm_interaction.reason.plan import Atom, Condition, Moment, Plan, Step
-from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, SHAPES
+from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 
 DECIMALS = 2
 """Decimals shown in sentences; claim values keep all of theirs."""
@@ -146,7 +146,7 @@ def _topic(steps: Sequence[Step]) -> str:
 def _lead(steps: Sequence[Step]) -> str:
     """What those in a list have in common: "the child held", "held the ball", "was in view"."""
     step = steps[0]
-    verb = _VERB[step.predicate or DEFAULT_PREDICATE]
+    verb = _VERB[_predicate(step)]
     if step.object is None:
         return verb.format(b="something")
     if len({other.subject for other in steps}) == 1:
@@ -186,7 +186,11 @@ def _atom_words(atom: Atom) -> str:
 
 
 def _verb(step: Step) -> str:
-    return _verb_of(step.predicate or DEFAULT_PREDICATE, step.object, negated=False)
+    return _verb_of(_predicate(step), step.object, negated=False)
+
+
+def _predicate(step: Step) -> str:
+    return step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
 
 
 def _verb_of(predicate: str, target: str | None, *, negated: bool) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from visionllm_interaction.reason.aliases import plural
 from visionllm_interaction.reason.evaluation.forms import FORMS, EvalForm, Kind
+from visionllm_interaction.reason.evaluation.held_out import HELD_OUT
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.vocabulary import Vocabulary
 
-Wording = Literal["canonical", "norwegian", "paraphrase"]
+Wording = Literal["canonical", "norwegian", "paraphrase", "held_out"]
 
 _SPOKEN: Mapping[str, tuple[str, ...]] = {
     "child": ("child", "child", "kid", "toddler"),
@@ -65,7 +66,8 @@ def make_questions(
 
 
 def _texts(form: EvalForm, wording: Wording) -> tuple[str, ...]:
-    return {"canonical": form.canonical, "norwegian": form.norwegian, "paraphrase": form.paraphrases}[wording]
+    texts = {"canonical": form.canonical, "norwegian": form.norwegian, "paraphrase": form.paraphrases}
+    return HELD_OUT.get(form.name, ()) if wording == "held_out" else texts[wording]
 
 
 def _question(
@@ -110,8 +112,3 @@ def _spoken(name: str, wording: Wording, *, rng: random.Random, many: bool) -> s
         return _NORWEGIAN.get(name, name)
     word = rng.choice(_SPOKEN.get(name, (name,)))
     return plural(word) if many else word
-
-
-def family_of(forms: Sequence[EvalForm] = FORMS) -> Iterator[tuple[str, str]]:
-    """Form name and family, in order."""
-    return ((form.name, form.family) for form in forms)

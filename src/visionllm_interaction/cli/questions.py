@@ -1,0 +1,92 @@
+"""Commands that ask: ask, replay, eval-reasoning."""
+
+# Rooms are imported inside the commands, so that questions are answered without torch.
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from visionllm_interaction.cli.analysis import StoreOption
+from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.text import answer_text, as_lines, scores_text
+
+PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="A question in plain words.")],
+    store: StoreOption = Path("store"),
+    planner: PlannerOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the plan and the SQL behind every number.")] = False,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """A question → an answer whose every number was computed from the store, or an honest refusal."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.reason import ask as answer_question
+    from visionllm_interaction.reason.explain import explain as explain_plan
+    from visionllm_interaction.reason.explain import explain_text
+
+    answer = answer_question(question, store, config=load(config, override).reason, planner=planner)
+    result: dict[str, Any] = answer.model_dump(mode="json")
+    text = answer_text(result)
+    if explain:
+        result["explain"] = explain_plan(answer.plan)
+        text = as_lines([text, explain_text(answer.plan)])
+    return Outcome(result, text, json_output)
+
+
+def replay(
+    answer: Annotated[Path, typer.Argument(help="A file written by `visionllm ask --json`.")],
+    store: StoreOption = Path("store"),
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Compute every claim of an old answer again: does it still hold? Exit code 3 if one does not."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.reason.replay import load_answer
+    from visionllm_interaction.reason.replay import replay as replay_answer
+
+    report = replay_answer(load_answer(answer), store, aliases=load(config, override).reason.aliases)
+    lines = [
+        report.status,
+        *(f"  {'holds  ' if claim.holds else 'changed'} {claim.text} {claim.reason or ''}" for claim in report.claims),
+    ]
+    return Outcome(
+        report.model_dump(mode="json"), as_lines(lines), json_output, exit_code=0 if report.status == "holds" else 3
+    )
+
+
+def eval_reasoning(
+    questions: Annotated[int, typer.Option(min=1, help="How many questions.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the ToyRoom and of the questions.")] = 2026,
+    wording: Annotated[
+        Literal["canonical", "norwegian", "paraphrase", "held_out"], typer.Option(help="How they are worded.")
+    ] = "canonical",
+    planner: PlannerOption = "rules",
+    store: Annotated[Path | None, typer.Option(help="A store of ToyRoom videos; default: one is made.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write every question with its score to this JSON file.")] = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.demo.reasoning import evaluate_reasoning
+
+    result = evaluate_reasoning(
+        load(config, override), questions=questions, seed=seed, wording=wording, planner=planner, store=store, out=out
+    )
+    return Outcome(result, scores_text(result), json_output)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    app.command()(ask)
+    app.command()(replay)
+    app.command(name="eval-reasoning")(eval_reasoning)
