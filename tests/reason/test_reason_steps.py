@@ -38,6 +38,8 @@ ASKED: tuple[tuple[str, object, str, str], ...] = (
     ("Was the ball seen before the cup?", "yes", "yes/no", "Yes: "),
     ("In what order were the toys first seen?", "ball, block, car, teddy bear, book, cup", "names", "order of time"),
     ("In how many videos was the ball visible?", 1, "count", "In 1 of 1 videos"),
+    ("What was the object size of the ball?", 0.000326, "share", ""),
+    ("What was the joint handling duration of the child and the ball?", 0.0, "s", ""),
     ("How long was the video?", 20.0, "s", "20 s of video were looked at"),
     ("Hvor lenge var barnet synlig mens mamma ikke var synlig?", 4.0, "s", "while the caregiver was not in view"),
     ("Hvilke leker holdt barnet?", "book, cup", "names", "book, cup"),

@@ -13,7 +13,7 @@ from visionllm_interaction.reason import Answer, Plan, Step, ask
 from visionllm_interaction.reason.prompts import examples, instructions, prompt_digest
 from visionllm_interaction.reason.reading import objections
 from visionllm_interaction.reason.rules import cut_scope
-from visionllm_interaction.reason.shapes import LOOKED, SHAPES
+from visionllm_interaction.reason.shapes import ASKED, LOOKED
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window
 from visionllm_interaction.scenes.measures import CATALOGUE
@@ -113,7 +113,7 @@ def test_examples_are_not_the_questions_of_the_test() -> None:
 def test_examples_and_catalogue_in_words_cover_every_measure() -> None:
     vocabulary = Vocabulary.build(NAMES, [])
     text = instructions(vocabulary)
-    assert all(f"- {measure}: " in text for measure in (*CATALOGUE, *SHAPES) if measure != LOOKED)
+    assert all(f"- {measure}: " in text for measure in ASKED if measure != LOOKED)
     assert {e.fields["measure"] for e in examples(vocabulary)} >= {*CATALOGUE, "unanswerable"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from visionllm_interaction.reason.plan import Atom, Plan, Step
 from visionllm_interaction.reason.shapes import LOOKED, PREDICATE_OF
 from visionllm_interaction.reason.stretches import LOOKED_SQL, sql_of
-from visionllm_interaction.scenes.catalogue import CATALOGUE, sql_for
+from visionllm_interaction.scenes.catalogue import MEASURES, sql_for
 
 
 def explain(plan: Plan) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def _explained(number: int, step: Step) -> dict[str, Any]:
 
 def _sql(step: Step) -> str:
     predicate = step.predicate or PREDICATE_OF.get(step.measure, "visible")
-    measure = CATALOGUE.get(step.measure)
+    measure = MEASURES.get(step.measure)
     if measure and step.during is None:
         return sql_for(measure, predicate=predicate, has_object=step.object is not None)
     if step.measure == LOOKED:

@@ -14,7 +14,7 @@ from typing import Literal
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reason.grammar import ABSENT
 from visionllm_interaction.reason.plan import Combine
-from visionllm_interaction.reason.shapes import LOOKED, SHAPES
+from visionllm_interaction.reason.shapes import ASKED, LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import UNIT, in_seconds
 from visionllm_interaction.scenes.measures import Predicate
@@ -37,12 +37,12 @@ _TABLE: tuple[tuple[Combine, str], ...] = (
 _MEASURES: Mapping[str, frozenset[str]] = {
     "order": frozenset({"first_seen", "last_seen", "first_onset", "last_offset"}),
     "precedes": frozenset({"first_seen", "last_seen", "first_onset", "last_offset"}),
-    "share": frozenset(name for name, shape in SHAPES.items() if name.endswith("_duration") and name != LOOKED),
+    "share": frozenset(name for name in ASKED if name.endswith("_duration") and name != LOOKED),
     "rate": frozenset({"bout_count"}),
-    "mean": frozenset(name for name, shape in SHAPES.items() if shape.total == "sum" and name != LOOKED),
-    "exists": frozenset(name for name, shape in SHAPES.items() if shape.total == "sum" and name != LOOKED),
-    "which": frozenset(name for name, shape in SHAPES.items() if shape.total == "sum" and name != LOOKED),
-    "videos": frozenset(name for name, shape in SHAPES.items() if shape.total == "sum" and name != LOOKED),
+    "mean": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
+    "exists": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
+    "which": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
+    "videos": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
 }
 _THRESHOLD = re.compile(
     rf"(?:for )?(?:more|longer) than (?P<n>\d+(?:[.,]\d+)?) ?(?P<unit>{UNIT}|times)?|(?:mer|lenger) enn "
@@ -97,7 +97,7 @@ def read_intent(text: str, vocabulary: Vocabulary) -> tuple[str, Intent]:
     rest, threshold = _take_threshold(text)
     said = tuple(dict.fromkeys(name for name, _ in vocabulary.mentions(rest)))
     combine = _combine(rest, said, threshold=threshold)
-    measures = _MEASURES.get(combine, frozenset(SHAPES) - {LOOKED})
+    measures = _MEASURES.get(combine, ASKED - {LOOKED})
     if combine == "each":
         measures |= {ABSENT}
     over = _over(rest, said) if combine in ("largest", "smallest", "which", "order") else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reason.grammar import ABSENT
-from visionllm_interaction.reason.shapes import LOOKED, SHAPES
+from visionllm_interaction.reason.shapes import ASKED, LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.scenes.measures import ANY_PERSON
 
@@ -69,8 +69,8 @@ def instructions(vocabulary: Vocabulary) -> str:
 
 
 def _in_words() -> dict[str, str]:
-    """Every measure in words for the model; new ones of the catalogue by their definition."""
-    known = {name: _MEASURES.get(name, shape.definition) for name, shape in SHAPES.items() if name != LOOKED}
+    """Every measure in words for the model; new ones of the catalogue by definition."""
+    known = {name: _MEASURES.get(name, SHAPES[name].definition) for name in SHAPES if name in ASKED - {LOOKED}}
     return {**{name: text for name, text in _MEASURES.items() if name in (*known, ABSENT)}, **known} | {
         UNANSWERABLE: _MEASURES[UNANSWERABLE]
     }

@@ -11,16 +11,27 @@ from visionllm_interaction.reason.building import Scope, plan_of
 from visionllm_interaction.reason.clauses import Split, move_clause_to_the_end, read_clause, splits
 from visionllm_interaction.reason.forms_en import FORMS as FORMS_EN
 from visionllm_interaction.reason.forms_nb import FORMS as FORMS_NB
-from visionllm_interaction.reason.grammar import Form, normalise
+from visionllm_interaction.reason.grammar import Form, Row, compile_rows, normalise
 from visionllm_interaction.reason.limits import outside_catalogue
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.readings_en import FORMS as READINGS_EN
 from visionllm_interaction.reason.readings_nb import FORMS as READINGS_NB
+from visionllm_interaction.reason.shapes import SHAPES
 from visionllm_interaction.reason.videos import take_video, unknown_video
 from visionllm_interaction.reason.vocabulary import Vocabulary, strip_determiners
 from visionllm_interaction.reason.windows import Window, take_window
 
-FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *FORMS_EN, *FORMS_NB)
+_BY_NAME = compile_rows(
+    [
+        Row(name, (f"(?:what (?:is|was) )?(?:the )?{name.replace('_', '[ _-]')} (?:of|for|between) {places}",))
+        for name, shape in SHAPES.items()
+        for places in ({"one": ("{a}",), "pair": ("{a} (?:and|with|to) {b}",)}.get(shape.inputs, ()))
+    ],
+    {},
+)
+"""Every measure by its own name, so that a new one can be asked for at once."""
+
+FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *FORMS_EN, *FORMS_NB, *_BY_NAME)
 
 _NOT_A_THING = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
 _MOST_WORDS_OF_A_NAME = 3

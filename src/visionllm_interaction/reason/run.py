@@ -20,7 +20,7 @@ from visionllm_interaction.reason.stretches import (
     outside,
     stretches_of,
 )
-from visionllm_interaction.scenes.measures import BOUT_GAP_S, CATALOGUE, run_query
+from visionllm_interaction.scenes.measures import BOUT_GAP_S, MEASURES, run_query
 from visionllm_interaction.scenes.store import Store
 
 _DECIMALS = 6
@@ -64,10 +64,10 @@ def _settled(item: Evidence, identifier: str) -> Evidence:
 
 
 def _run(store: Store, step: Step) -> list[Evidence]:
-    if not step.atoms and step.measure in CATALOGUE:
+    if not step.atoms and step.measure in MEASURES:
         return run_query(store, step.to_query())
     scopes = list(_scopes(store, step))
-    if step.during is None and step.measure in CATALOGUE:
+    if step.during is None and step.measure in MEASURES:
         queries = [
             replace(step.to_query(), video_id=scope.video_id, begin_s=scope.begin_s, end_s=scope.end_s)
             for scope in scopes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.scenes.measures import CATALOGUE, Measure, Predicate
+from visionllm_interaction.scenes.measures import CATALOGUE, MEASURES, Measure, Predicate
 
 DEFAULT_PREDICATE: Predicate = "visible"
 """What a bout measure is about when no predicate is given."""
@@ -37,8 +37,6 @@ LOOKED = "looked_duration"
 """The seconds of video that were looked at: what shares and rates refer to."""
 
 _OWN: Mapping[str, Shape] = {
-    "holding_duration": Shape("pair", "s", "Seconds in which the subject holds the object.", "sum", True),
-    "mean_bout": Shape("bout", "s", "Mean length of the stretches that bout_count counts.", "none", True),
     "first_onset": Shape("bout", "s", "Time at which the predicate first begins to hold.", "none", True),
     "last_offset": Shape("bout", "s", "Time at which the predicate has held for the last time.", "none", True),
     LOOKED: Shape("none", "s", "Seconds of video that were looked at.", "sum", True),
@@ -52,15 +50,15 @@ _TOTALS: Mapping[str, Total] = {
 _STRETCHES = frozenset(
     {
         *("visible_duration", "co_presence_duration", "near_duration", "contact_duration", "holding_duration"),
-        *("bout_count", "longest_bout"),
+        *("bout_count", "longest_bout", "mean_bout"),
     }
 )
 
 
-def _shape_of(measure: Measure) -> Shape:
+def _shape_of(measure: Measure, inputs: Inputs) -> Shape:
     added_up: Total = "sum" if measure.name.endswith("_duration") else "none"
     return Shape(
-        measure.inputs,
+        inputs,
         measure.unit,
         measure.definition,
         _TOTALS.get(measure.name, added_up),
@@ -69,12 +67,19 @@ def _shape_of(measure: Measure) -> Shape:
 
 
 SHAPES: Mapping[str, Shape] = MappingProxyType(
-    {**{name: _shape_of(measure) for name, measure in CATALOGUE.items()}, **_OWN}
+    {
+        # Measures of events ask for a kind of event, which no question form names yet.
+        **{m.name: _shape_of(m, m.inputs) for m in MEASURES.values() if m.inputs != "event"},
+        **_OWN,
+    }
 )
-"""Every measure that a plan may name. A measure that is new in the catalogue is here without further ado."""
+"""Every measure that a plan may name. A measure that is new in the store's list is here without further ado."""
 
 TOTALS: Mapping[str, Total] = MappingProxyType({name: shape.total for name, shape in SHAPES.items()})
 """How the results of several videos add up."""
+
+ASKED: frozenset[str] = frozenset({*CATALOGUE, "holding_duration", "mean_bout", *_OWN})
+"""The measures that a language model may choose from: each one costs words in every prompt."""
 
 PREDICATE_OF: Mapping[str, Predicate] = MappingProxyType(
     {"near_duration": "near", "contact_duration": "in_contact", "holding_duration": "holding"}

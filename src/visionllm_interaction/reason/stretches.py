@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.reason.plan import Atom
 from visionllm_interaction.scenes.measures import MIN_TOGETHER_S
-from visionllm_interaction.scenes.sql import BOUT_PREFIXES
+from visionllm_interaction.scenes.sql import MERGED, STRETCHES
 from visionllm_interaction.scenes.store import Store
 
 _FOREVER_S = 1e15
@@ -75,13 +75,14 @@ def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) 
         "gap_s": gap_s,
         "min_together_s": MIN_TOGETHER_S,
         "person_categories": sorted(PERSON_CATEGORIES),
+        "body_categories": sorted(BODY_CATEGORIES),
     }
     return _grouped(store, sql, parameters)
 
 
 def sql_of(atom: Atom) -> str:
     """The query behind :func:`stretches_of`."""
-    return BOUT_PREFIXES[_kind(atom)] + _SELECT_BOUTS
+    return STRETCHES[_kind(atom)] + MERGED + _SELECT_BOUTS
 
 
 def looked_at(store: Store, scope: Scope) -> dict[str, list[Stretch]]:
