@@ -8,6 +8,8 @@
     ├── InputDataError                  exit 3   data handed to us was wrong
     │   ├── ManifestError                        a manifest is missing, unreadable or of another stage
     │   ├── AnnotationError                      a COCO-style annotation file is wrong
+    │   ├── ArchiveError                         an archive is damaged, unsafe or over the limits
+    │   ├── SpaceError                           the disk has no room for the data
     │   ├── ValidationFailed                     stage 2 ended with status FAIL
     │   ├── ImageError                           a picture cannot be decoded
     │   ├── VideoError                           a video cannot be decoded
@@ -16,6 +18,7 @@
     │   └── LineageError                         a link between an artifact and its inputs is broken
     ├── TrainingDiverged                exit 1   the training loss stopped being a number
     └── ServiceError                    exit 4   a service we depend on is unreachable
+        ├── DownloadFailed                       a server did not send what was asked for
         ├── LLMUnreachable                       the language model endpoint
         └── TrackingUnreachable                  the experiment tracking server
 
@@ -105,6 +108,18 @@ class AnnotationError(InputDataError):
     code = "ANNOTATIONS"
 
 
+class ArchiveError(InputDataError):
+    """An archive is damaged, unsafe or over the limits; nothing of it was kept."""
+
+    code = "ARCHIVE"
+
+
+class SpaceError(InputDataError):
+    """The disk has no room for the data; nothing was written, or what was written is kept to be continued."""
+
+    code = "DISK-SPACE"
+
+
 class ValidationFailed(InputDataError):
     """Stage 2 ended with status FAIL; the report lists every fault."""
 
@@ -152,6 +167,12 @@ class ServiceError(VisionLLMError):
 
     exit_code = 4
     code = "SERVICE"
+
+
+class DownloadFailed(ServiceError):
+    """A server did not send what was asked for; what arrived is kept, the same command continues."""
+
+    code = "DOWNLOAD"
 
 
 class LLMUnreachable(ServiceError):

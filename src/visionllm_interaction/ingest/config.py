@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS
 from visionllm_interaction.settings import Section
@@ -34,14 +34,57 @@ class GroupsConfig(Section):
         return pattern
 
 
+class DownloadConfig(Section):
+    """How patient downloads are."""
+
+    parallel: int = Field(default=3, ge=1, le=16)
+    """Files downloaded at the same time."""
+    retries: int = Field(default=6, ge=0, le=50)
+    """How many tries in a row may bring nothing new before it counts as failed."""
+    first_pause_s: float = Field(default=1.0, ge=0.0, le=60.0)
+    """Longest pause after the first such try, seconds; it doubles from try to try."""
+    longest_pause_s: float = Field(default=60.0, ge=0.0, le=600.0)
+    """Longest pause of all, seconds."""
+    timeout_s: float = Field(default=60.0, gt=0.0, le=3600.0)
+    """How long a server may send nothing, seconds."""
+
+
+class LimitsConfig(Section):
+    """What an archive may unpack to. An archive over a limit is refused, nothing of it is kept."""
+
+    max_unpacked_gb: float = Field(default=200.0, gt=0.0)
+    """Size of all files together, in 10⁹ bytes."""
+    max_ratio: float = Field(default=100.0, ge=1.0)
+    """Size unpacked by size packed."""
+    max_files: int = Field(default=500_000, ge=1)
+    """Number of files and folders."""
+    min_free_gb: float = Field(default=2.0, ge=0.0)
+    """What stays free on the disk, in 10⁹ bytes; before that stage 1 stops."""
+
+
 class IngestConfig(Section):
-    """Where the raw data is and how it is taken in."""
+    """Where the raw data is and how it is taken in: ``root`` (here) or ``source`` (elsewhere), one of the two."""
 
     root: Path | None = None
-    """Folder that holds ``train2017/``, ``val2017/`` and ``annotations/``, itself or up to two levels down."""
+    """Folder or archive (zip, tar) that holds the data set, itself or up to two levels down."""
+    source: tuple[str, ...] = ()
+    """What to download: ``coco-2017``, ``kaggle:OWNER/NAME``, or http(s) addresses of archives."""
     name: str | None = None
     """Name written to the manifest; the folder's name when left out."""
-    mode: Literal["register"] = "register"
-    """``register``: use the files where they are. Raw files are only ever read."""
+    mode: Literal["register", "copy", "hardlink"] = "register"
+    """``register``: use the files where they are; ``copy``, ``hardlink``: place them below ``work_dir`` first."""
+    work_dir: Path = Path("data")
+    """Where downloaded, unpacked, copied and converted data is kept; ``$NAME`` is filled in from the environment."""
+    subsets: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
+    """Which split a subset of the source is, where its name does not say so."""
+    limits: LimitsConfig = LimitsConfig()
+    """What an archive may unpack to."""
+    download: DownloadConfig = DownloadConfig()
+    """How patient downloads are."""
     groups: GroupsConfig = GroupsConfig()
     """Child, household, session, camera and time of each picture, so that splits can keep them apart."""
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _one_is_a_list_too(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value or ()

@@ -1,0 +1,126 @@
+"""Files on a server: what they are called, how big they are and what they hash to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
+
+from visionllm_interaction.errors import ConfigError
+
+_DIGEST_LENGTHS = {"sha256": 64, "md5": 32}
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """What a file must hash to; ``algorithm`` is sha256 or md5 (against accidents only)."""
+
+    algorithm: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One file to download; ``bytes`` and ``checksum`` are ``None`` where nobody said."""
+
+    url: str
+    name: str
+    bytes: int | None = None
+    checksum: Checksum | None = None
+
+    @property
+    def public_url(self) -> str:
+        """The address without user name, password and query, which may hold a secret."""
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
+
+
+_COCO = "http://images.cocodataset.org/"
+KNOWN: dict[str, tuple[Remote, ...]] = {
+    # COCO's server speaks plain HTTP; the checksums, which several projects list alike, make up for that.
+    "coco-2017": (
+        Remote(
+            f"{_COCO}annotations/annotations_trainval2017.zip",
+            "annotations_trainval2017.zip",
+            252_907_541,
+            Checksum("md5", "f4bbac642086de4f52a3fdda2de5fa2c"),
+        ),
+        Remote(
+            f"{_COCO}zips/val2017.zip",
+            "val2017.zip",
+            815_585_330,
+            Checksum("md5", "442b8da7639aecaf257c1dceb8ba8c80"),
+        ),
+        Remote(
+            f"{_COCO}zips/train2017.zip",
+            "train2017.zip",
+            19_336_861_798,
+            Checksum("md5", "cced6f7f71b7629ddf16f17bbcfab6b2"),
+        ),
+    )
+}
+"""Data sets that can be asked for by name."""
+
+
+def remotes_of(sources: Sequence[str]) -> tuple[Remote, ...]:
+    """The files that names of :data:`KNOWN` data sets and addresses stand for.
+
+    An address may end in ``#sha256=…`` or ``#md5=…``, and ``${NAME}`` in it is filled in from the environment.
+
+    Raises:
+        ConfigError: if one is neither, or two files have one name.
+    """
+    remotes = [remote for source in sources for remote in KNOWN.get(source) or (_from_url(source),)]
+    names = [remote.name for remote in remotes]
+    if len(set(names)) < len(names):
+        raise ConfigError("Two of the files to download have one name.", found=", ".join(sorted(names)))
+    return tuple(remotes)
+
+
+def _from_url(text: str) -> Remote:
+    url, fragment = urldefrag(os.path.expandvars(text))
+    parts = urlsplit(url)
+    name = unquote(parts.path).rsplit("/", 1)[-1]
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _is_plain(name):
+        raise ConfigError(
+            "data.source is not something that can be downloaded.",
+            expected=f"{', '.join(KNOWN)}, kaggle:OWNER/NAME, or an http(s) address that ends in a file name",
+            found=urldefrag(text)[0],
+            where="section data",
+        )
+    return Remote(url, name, checksum=_checksum(fragment) if fragment else None)
+
+
+def _is_plain(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w][\w .+()@=-]{0,200}", name))
+
+
+def _checksum(fragment: str) -> Checksum:
+    algorithm, _, value = fragment.partition("=")
+    if not re.fullmatch(r"[0-9a-fA-F]+", value) or len(value) != _DIGEST_LENGTHS.get(algorithm):
+        raise ConfigError(
+            "The checksum of a download cannot be used.",
+            expected="#sha256=<64 hex digits> or #md5=<32 hex digits>",
+            found=f"#{fragment}",
+            where="data.source",
+        )
+    return Checksum(algorithm, value.lower())
+
+
+def digests_of(path: Path, algorithms: Sequence[str]) -> dict[str, str]:
+    """Hex digests of a file, all in one reading."""
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            for digest in hashes.values():
+                digest.update(chunk)
+    return {name: digest.hexdigest() for name, digest in hashes.items()}
