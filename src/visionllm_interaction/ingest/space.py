@@ -33,17 +33,24 @@ class Space:
             SpaceError: if that does not fit beside what the others still have to write.
         """
         with self._lock:
-            wanted = sum(_lacks(*claim) for claim in {**self._claims, path: total_bytes}.items())
-            free = shutil.disk_usage(self._folder).free
-            if wanted + self._reserve > free:
-                raise SpaceError(
-                    "The disk has no room for the data.",
-                    expected=f"{_gb(wanted)} for the data and {_gb(self._reserve)} left over",
-                    found=f"{_gb(free)} free",
-                    where=str(self._folder),
-                    fix="free some space, set data.work_dir to another disk, or lower data.limits.min_free_gb",
-                )
+            self.require(sum(_lacks(*claim) for claim in {**self._claims, path: total_bytes}.items()))
             self._claims[path] = total_bytes
+
+    def require(self, wanted_bytes: int) -> None:
+        """Check once that ``wanted_bytes`` fit, without setting them aside.
+
+        Raises:
+            SpaceError: if they do not.
+        """
+        free = shutil.disk_usage(self._folder).free
+        if wanted_bytes + self._reserve > free:
+            raise SpaceError(
+                "The disk has no room for the data.",
+                expected=f"{_gb(wanted_bytes)} for the data and {_gb(self._reserve)} left over",
+                found=f"{_gb(free)} free",
+                where=str(self._folder),
+                fix="free some space, set data.work_dir to another disk, or lower data.limits.min_free_gb",
+            )
 
     def release(self, path: Path) -> None:
         """Forget the claim for ``path``: it is written, or given up."""
