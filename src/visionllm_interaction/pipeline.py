@@ -82,12 +82,21 @@ def _ingest(settings: PipelineSettings) -> Stage:
     def sources_changed(run: Path, digests: Digests) -> str | None:
         manifest = DataManifest.load(run / STAGE_MANIFESTS["ingest"])
         index = read_index(run / manifest.index)
-        reason = ingest_stage.sources_changed(config, manifest, index)
+        reason = ingest_stage.sources_changed(manifest, index)
         if reason is None:
             digests.trust({file.path: file.sha256 for file in index})
         return reason
 
-    recipe = _recipe("ingest", config, sources_changed)
+    # How the data got here does not change it; where copies go does, for they are what is used.
+    indifferent = {"download", "limits"} | ({"work_dir"} if config.mode == "register" else set())
+    version = stage_code_version("ingest")
+    recipe = Recipe(
+        "ingest",
+        config.model_dump(mode="json"),
+        version,
+        frozenset(indifferent),
+        sources_changed=sources_changed,
+    )
     return Stage(recipe, lambda run: ingest_stage.run(config, out=_folder(run, "ingest")))
 
 
@@ -132,10 +141,8 @@ def _train(settings: PipelineSettings) -> Stage:
     return Stage(recipe, build)
 
 
-def _recipe(
-    stage: str, config: Section, sources_changed: Callable[[Path, Digests], str | None] | None = None
-) -> Recipe:
-    return Recipe(stage, config.model_dump(mode="json"), stage_code_version(stage), sources_changed=sources_changed)
+def _recipe(stage: str, config: Section) -> Recipe:
+    return Recipe(stage, config.model_dump(mode="json"), stage_code_version(stage))
 
 
 def _folder(run: Path, stage: str) -> Path:

@@ -36,6 +36,30 @@ class Ingestion(_Part):
     mode: str
 
 
+class SourceFile(_Part):
+    """A file the data set was made from: an archive, a download or an annotation export."""
+
+    path: str
+    """Absolute path, or the address it was downloaded from."""
+    bytes: int
+    sha256: str
+    mtime_ns: int | None = None
+    """Modification time where it is expected to stay; ``None`` for downloads."""
+
+
+class DataSource(_Part):
+    """Where the data came from, before it was unpacked, converted, copied or linked."""
+
+    kind: Literal["folder", "archive", "file", "download", "kaggle"]
+    location: str
+    format: str
+    files: tuple[SourceFile, ...] = ()
+    listing_sha256: str | None = None
+    """Digest of names, sizes and times in the folder, where the data set is not used in that place."""
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """What a conversion could not carry over and how often; all of it is in ``annotations/left_out.json``."""
+
+
 class ImagePaths(_Part):
     """Absolute image folders; ``None`` where the source lacks the split."""
 
@@ -66,6 +90,10 @@ class DataManifest(Manifest):
     """Number of raw files in the index."""
     total_bytes: int
     """Size of the raw files together, in bytes."""
+    tree_sha256: str | None = None
+    """One digest over the names below ``root`` and the digests of all raw files."""
+    source: DataSource | None = None
+    """Where the data came from."""
     groups: dict[str, Any] = Field(default_factory=dict)
     """How many pictures have a child, household, session, camera or time in the index."""
 

@@ -107,7 +107,28 @@ def lineage(
     return Outcome(chain.to_dict(), chain.to_text(), json_output)
 
 
+def verify(
+    path: Annotated[
+        Path | None, typer.Argument(help="A run folder or any file in it. Default: the newest run.")
+    ] = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Hash every raw file again and compare with what stage 1 wrote down; any difference ends with exit 3."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.ingest.verify import find_manifest
+    from visionllm_interaction.ingest.verify import verify as verify_raw
+
+    artifacts_dir = load(config, override).artifacts_dir
+    found = verify_raw(find_manifest(path, artifacts_dir))
+    head = f"{'unchanged' if found.same else 'CHANGED'}  {found.files} files, {found.bytes} bytes in {found.root}"
+    changes = [f"  {change.kind}: {change.path}" for change in found.changes[:20]]
+    rest = [f"  and {len(found.changes) - 20} more"] if len(found.changes) > 20 else []
+    return Outcome(found.to_dict(), as_lines([head, *changes, *rest]), json_output, 0 if found.same else 3)
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (init, toyroom, run, ingest, validate, faults, transform, lineage):
+    for command in (init, toyroom, run, ingest, validate, faults, transform, lineage, verify):
         app.command()(command)

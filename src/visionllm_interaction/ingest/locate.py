@@ -1,4 +1,4 @@
-"""Find the splits of a COCO-style data set below a folder."""
+"""Find the data set below a folder, and the splits of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.ingest.formats.detect import detect_file, detect_folder
+from visionllm_interaction.ingest.formats.model import Foreign
 
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
 
-_LAYOUT = "train2017/, val2017/ and annotations/instances_{train,val}2017.json"
+_LAYOUT = (
+    "train2017/, val2017/ and annotations/instances_{train,val}2017.json, "
+    "or an export of CVAT (XML), Label Studio (JSON), Pascal VOC or YOLO"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +28,35 @@ class Source:
     annotations: dict[str, Path | None]
 
 
-def locate_source(root: Path) -> Source:
-    """Locate the data set that starts at ``root`` or up to :data:`SEARCH_DEPTH` levels below it.
+def locate(path: Path) -> Source | Foreign:
+    """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
 
     A missing split is not an error here: stage 2 reports it together with everything else.
 
     Raises:
-        InputDataError: if there is no such folder, no annotation file, or more than one data set.
+        InputDataError: if there is no data set, or more than one.
+    """
+    if path.is_file():
+        export = detect_file(path)
+        if export is None:
+            raise _nothing(path, path.name)
+        return export
+    level = [path]
+    for _ in range(SEARCH_DEPTH + 1):
+        sets = [found for folder in level if (found := _data_set_in(folder))]
+        if len(sets) == 1:
+            return sets[0]
+        if sets:
+            raise _ambiguous(path, [found.root for found in sets])
+        level = [child for folder in level for child in _subfolders(folder)]
+    raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+
+
+def locate_source(root: Path) -> Source:
+    """As :func:`locate`, for a data set in COCO's layout.
+
+    Raises:
+        InputDataError: if there is no such folder, no such data set, or more than one.
     """
     if not root.is_dir():
         raise InputDataError(
@@ -39,20 +66,23 @@ def locate_source(root: Path) -> Source:
             where=str(root),
             fix="set data.root to the folder of the data set",
         )
-    level = [root]
-    for _ in range(SEARCH_DEPTH + 1):
-        found = [folder for folder in level if _annotation_files(folder)]
-        if len(found) == 1:
-            return _source(found[0])
-        if found:
-            raise _ambiguous(root, found)
-        level = [child for folder in level for child in _subfolders(folder)]
-    raise InputDataError(
+    found = locate(root)
+    if isinstance(found, Foreign):
+        raise _nothing(root, f"a data set in the format {found.format}")
+    return found
+
+
+def _data_set_in(folder: Path) -> Source | Foreign | None:
+    return source_in(folder) if _annotation_files(folder) else detect_folder(folder)
+
+
+def _nothing(path: Path, found: str) -> InputDataError:
+    return InputDataError(
         "No COCO-style data set is in this folder.",
         expected=_LAYOUT,
-        found=", ".join(path.name for path in sorted(root.iterdir())[:10]) or "an empty folder",
-        where=f"{root} and up to {SEARCH_DEPTH} levels below",
-        fix="point data.root at the folder that holds annotations/",
+        found=found,
+        where=f"{path} and up to {SEARCH_DEPTH} levels below",
+        fix="point data.root at the folder that holds annotations/, or at the annotation file itself",
     )
 
 
@@ -66,20 +96,21 @@ def _ambiguous(root: Path, found: list[Path]) -> InputDataError:
     )
 
 
-def _source(root: Path) -> Source:
-    folders = {split: root / f"{split}2017" for split in SPLITS}
-    present = _annotation_files(root)
+def source_in(root: Path, *, splits: tuple[str, ...] = SPLITS) -> Source:
+    """The data set in COCO's layout that starts exactly here."""
+    folders = {split: root / f"{split}2017" for split in splits}
+    present = _annotation_files(root, splits)
     return Source(
         root=root,
         images={split: folder if folder.is_dir() else None for split, folder in folders.items()},
-        annotations={split: present.get(split) for split in SPLITS},
+        annotations={split: present.get(split) for split in splits},
     )
 
 
-def _annotation_files(folder: Path) -> dict[str, Path]:
-    files = {split: folder / "annotations" / f"instances_{split}2017.json" for split in SPLITS}
+def _annotation_files(folder: Path, splits: tuple[str, ...] = SPLITS) -> dict[str, Path]:
+    files = {split: folder / "annotations" / f"instances_{split}2017.json" for split in splits}
     return {split: path for split, path in files.items() if path.is_file()}
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))

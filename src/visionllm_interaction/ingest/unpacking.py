@@ -170,7 +170,9 @@ class Outlet:
             ) from error
 
     def place_of(self, name: str) -> PurePosixPath:
-        """Where below the folder an entry goes; "." is the folder itself. Backslashes separate too: Windows tools write them.
+        """Where below the folder an entry goes; "." is the folder itself.
+
+        Backslashes separate too: Windows tools write them.
 
         Raises:
             ArchiveError: if the name is absolute, leads outside, or is no name a file can have.

@@ -1,0 +1,187 @@
+"""What every reader of a format hands over."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from visionllm_interaction.errors import AnnotationError, InputDataError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A data set in another format: its folder and its annotation files."""
+
+    format: str
+    root: Path
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One object in one picture; ``bbox_xywh`` and points in pixels of the picture."""
+
+    label: str
+    bbox_xywh: tuple[float, float, float, float]
+    segmentation: Any = None
+    """COCO polygons or uncompressed RLE, if the source has an outline."""
+    area_px: float | None = None
+    """Area of the outline; the box's where there is none."""
+    track_id: int | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """What the annotators chose, in the source's own words."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further keys of the COCO annotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture; ``file`` is ``None`` where it is not below the data folder."""
+
+    name: str
+    file: Path | None
+    width: int
+    height: int
+    subset: str
+    shapes: tuple[Shape, ...]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something COCO cannot hold: what, why, where it stands in the source, and all it says."""
+
+    kind: str
+    reason: str
+    where: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A data set read from another format; ``labels`` in the source's order."""
+
+    labels: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class PictureFiles:
+    """The picture files below a folder, found by the names annotation tools give them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = sorted(
+            path.relative_to(root).as_posix()
+            for path in root.rglob("*")
+            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+        )
+        self._by_base: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            self._by_base[PurePosixPath(name).name].append(name)
+
+    def find(self, name: str, *, hint: str = "") -> Path | None:
+        """The file whose path ends in ``name``; among several, the one with a folder called ``hint``.
+
+        Raises:
+            InputDataError: if several fit.
+        """
+        wanted = PurePosixPath(name.replace("\\", "/"))
+        parts = tuple(part for part in wanted.parts if part not in ("/", ".", ".."))
+        fitting = [n for n in self._by_base.get(wanted.name, ()) if PurePosixPath(n).parts[-len(parts) :] == parts]
+        if len(fitting) > 1 and hint:
+            near = [n for n in fitting if hint.casefold() in (part.casefold() for part in PurePosixPath(n).parts[:-1])]
+            fitting = near or fitting
+        if len(fitting) > 1 and name in fitting:
+            fitting = [name]
+        if len(fitting) > 1:
+            raise InputDataError(
+                "Several pictures fit one name in the annotations.",
+                expected=f"one file {name}",
+                found=", ".join(fitting[:5]),
+                where=str(self.root),
+                fix="keep the pictures of each subset in a folder of the subset's name",
+            )
+        return self.root / fitting[0] if fitting else None
+
+
+def polygon_area_px(points: Points) -> float:
+    """Area inside a polygon (the shoelace formula)."""
+    pairs = zip(points, [*points[1:], *points[:1]], strict=True)
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+
+def box_around(points: Points) -> tuple[float, float, float, float]:
+    """The smallest upright box (xywh) around ``points``."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+def turned(points: Points, *, about: tuple[float, float], degrees: float) -> list[tuple[float, float]]:
+    """``points`` turned clockwise on the screen (y points down) about a point."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x0, y0 = about
+    return [(x0 + (x - x0) * cos - (y - y0) * sin, y0 + (x - x0) * sin + (y - y0) * cos) for x, y in points]
+
+
+def corners_of(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
+    """The four corners of an upright box, clockwise from the top left one."""
+    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+
+
+def clipped(box_xywh: tuple[float, float, float, float], width: int, height: int) -> tuple[float, float, float, float]:
+    """The part of a box inside the picture."""
+    x, y, w, h = box_xywh
+    left, top = min(max(x, 0.0), width), min(max(y, 0.0), height)
+    return left, top, min(max(x + w, left), width) - left, min(max(y + h, top), height) - top
+
+
+def turned_box(
+    label: str,
+    corners: Points,
+    *,
+    size: tuple[int, int],
+    track_id: int | None,
+    attributes: Mapping[str, Any],
+    extra: Mapping[str, Any],
+) -> Shape:
+    """A tilted rectangle: its corners as the outline, and the upright box around them inside the picture."""
+    return Shape(
+        label,
+        clipped(box_around(corners), *size),
+        segmentation=[flat(corners)],
+        area_px=polygon_area_px(corners),
+        track_id=track_id,
+        attributes=attributes,
+        extra=extra,
+    )
+
+
+def flat(points: Points) -> list[float]:
+    """COCO's x1, y1, x2, y2 …"""
+    return [value for point in points for value in point]
+
+
+def labels_in_order(declared: Iterable[str], pictures: Iterable[Picture]) -> tuple[str, ...]:
+    """Declared labels first, then others in order of appearance."""
+    used = (shape.label for picture in pictures for shape in picture.shapes)
+    return tuple(dict.fromkeys((*declared, *used)))
+
+
+def broken(path: Path, error: Exception | str, *, expected: str) -> AnnotationError:
+    """The error for an annotation file that cannot be read."""
+    found = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    return AnnotationError(
+        "An annotation file cannot be read.",
+        expected=expected,
+        found=found,
+        where=str(path),
+        fix="export it again from the annotation tool",
+    )
