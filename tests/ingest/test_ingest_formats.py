@@ -90,15 +90,13 @@ def assert_valid_coco(manifest: DataManifest) -> None:
 def same_when_pictures_are_there(manifest: DataManifest, root: Path, tmp_path: Path) -> Counter[str]:
     """Fault codes of stage 2 with every missing picture drawn and train used as val too."""
     target = tmp_path / "complete"
-    annotations = target / "annotations"
+    places = target / "annotations"
     shutil.copytree(manifest.root, target, symlinks=False)
     for split in ("train", "val"):
         source = "train" if not (target / f"annotations/instances_{split}2017.json").exists() else split
         if source != split:
             shutil.copytree(target / "train2017", target / f"{split}2017")
-            shutil.copy(
-                target / "annotations/instances_train2017.json", target / f"annotations/instances_{split}2017.json"
-            )
+            shutil.copy(places / "instances_train2017.json", places / f"instances_{split}2017.json")
         content = json.loads((target / f"annotations/instances_{split}2017.json").read_text())
         for image in content["images"]:
             path = target / f"{split}2017" / image["file_name"]
@@ -351,8 +349,10 @@ def test_cvat_masks_turned_boxes_ellipses_and_tags(tmp_path: Path) -> None:
         '<tag label="blurred"><attribute name="why">motion</attribute></tag>',
     )
     mask, box, ellipse = content["annotations"]
-    decoded = masks.decode(masks.frPyObjects(mask["segmentation"], 30, 40))
-    assert sorted(zip(*np.nonzero(decoded), strict=True)) == [(6, 6), (6, 7), (7, 6), (7, 7)]
+    runs = mask["segmentation"]["counts"]  # down the columns, background first
+    decoded = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(40, 30).T
+    assert np.argwhere(decoded).tolist() == [[6, 6], [6, 7], [7, 6], [7, 7]]
+    assert mask["segmentation"]["size"] == [30, 40]
     assert mask["bbox"] == [5, 6, 3, 2] and mask["area"] == 4
     assert box["bbox"] == pytest.approx([13, 7, 4, 10]) and box["cvat"]["upright_bbox"] == [10, 10, 10, 4]
     assert ellipse["bbox"] == [15, 12, 10, 6]

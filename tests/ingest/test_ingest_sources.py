@@ -7,10 +7,12 @@ import shutil
 import sys
 import types
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from faulty_server import faulty_server
 
 from small_coco import change, make_coco
@@ -191,6 +193,13 @@ def test_verify_does_not_trust_an_edited_record(tmp_path: Path, name: str) -> No
         verify(find_manifest(tmp_path / "run", tmp_path))
 
 
+@pytest.fixture
+def log_settings_restored() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("log_settings_restored")
 def test_commands_end_with_the_documented_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from hostile_archives import zip_slip
 
