@@ -68,7 +68,7 @@ def _content(split: str, count: int, first: int) -> dict[str, Any]:
             "bbox": [4.5 + 8 * k, 6.25, 20.0, 1.5e1],
             "area": 300.0,
             "iscrowd": 0,
-            "segmentation": [[4.5, 6.25, 24.5, 6.25, 24.5, 21.25]],
+            "segmentation": [[4.5 + 8 * k, 6.25, 24.5 + 8 * k, 6.25, 24.5 + 8 * k, 21.25, 4.5 + 8 * k, 21.25]],
             "attributes": {"occluded": k == 1, "note": "“quoted”"},
         }
         for image in images

@@ -1,13 +1,15 @@
 """An annotation file → columns and faults.
 
-A file without structural faults is decoded in one typed pass. Any other is read record by record, so that one
-bad record costs that record and not the file.
+Large files are cut into pieces that threads decode. Records without structural faults are decoded in one
+typed pass; a piece with others is read record by record, so that one bad record costs that record and not the file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,81 +19,94 @@ import numpy as np
 
 from visionllm_interaction.validate import records
 from visionllm_interaction.validate.catalogue import Entity
+from visionllm_interaction.validate.chunks import Chunk, Complaint, judge_rows, parse, read_chunk, usable_rows
 from visionllm_interaction.validate.faults import Fault
-from visionllm_interaction.validate.records import AnnotationFile, brief
-from visionllm_interaction.validate.table import AnnotationColumns, ImageColumns, SplitTable
+from visionllm_interaction.validate.polygons import connect
+from visionllm_interaction.validate.slices import Slices, cut
+from visionllm_interaction.validate.table import ImageColumns, SplitTable, join_annotations
 
-_FILE = msgspec.json.Decoder(AnnotationFile)
-_NAN = (float("nan"),) * 4
-_LISTS: tuple[tuple[str, Entity, tuple[records.Field, ...]], ...] = (
-    ("images", "image", records.IMAGE_FIELDS),
-    ("annotations", "annotation", records.ANNOTATION_FIELDS),
-    ("categories", "category", records.CATEGORY_FIELDS),
-)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PIECE_BYTES = 2 << 20
+"""Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (8 MB take twice as long)."""
+
+_IMAGES = msgspec.json.Decoder(list[records.ImageRecord])
+_CATEGORIES = msgspec.json.Decoder(list[records.CategoryRecord])
 
 
-def read_split(path: Path, split: str) -> tuple[SplitTable | None, list[Fault]]:
+def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable | None, list[Fault]]:
     """Decode an annotation file; the table is ``None`` if the file is no JSON object.
 
     Raises:
         OSError: if the file cannot be read.
     """
+    with path.open("rb") as stream:
+        if stream.read(3) == BYTE_ORDER_MARK:
+            return _read_whole(path, split)
+    slices = cut(path, piece_bytes=PIECE_BYTES)
+    chunks = _read_chunks(slices, workers=workers) if slices else None
+    if slices is None or chunks is None:
+        return _read_whole(path, split)
+    rest: dict[str, Any] = {
+        key: _decode(key, slices.rest[key]) for key in ("images", "categories") if key in slices.rest
+    }
+    return _assemble(split, rest, chunks, strict=True)
+
+
+def _decode(key: str, raw: msgspec.Raw) -> Any:
+    """A list of typed records if they all fit, else whatever the JSON is."""
+    decoder: msgspec.json.Decoder[Any] = _IMAGES if key == "images" else _CATEGORIES
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(raw)
+
+
+def _read_chunks(slices: Slices, *, workers: int) -> list[Chunk] | None:
+    """All pieces, decoded; ``None`` as soon as one is no JSON."""
+    with connect() as database, ThreadPoolExecutor(workers) as pool:
+        return _until_none(pool.map(partial(read_chunk, database=database), slices.places))
+
+
+def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk] | None:
+    good = []
+    for chunk in chunks:
+        if chunk is None:
+            return None
+        good.append(chunk)
+    return good
+
+
+def _read_whole(path: Path, split: str) -> tuple[SplitTable | None, list[Fault]]:
     data = path.read_bytes()
-    try:
-        return _whole_table(split, _FILE.decode(data)), []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_leniently(data, split, path)
-
-
-def _whole_table(split: str, file: AnnotationFile) -> SplitTable:
-    boxes = np.fromiter(chain.from_iterable(a.bbox for a in file.annotations), np.float64)
-    return SplitTable(
-        split,
-        ImageColumns(
-            ids=_ints(i.id for i in file.images),
-            sizes_px=np.array([(i.width, i.height) for i in file.images], np.float64).reshape(-1, 2),
-            file_names=tuple(i.file_name for i in file.images),
-            positions=np.arange(len(file.images)),
-        ),
-        AnnotationColumns(
-            ids=_ints(a.id for a in file.annotations),
-            image_ids=_ints(a.image_id for a in file.annotations),
-            category_ids=_ints(a.category_id for a in file.annotations),
-            boxes_xywh=boxes.reshape(-1, 4),
-            positions=np.arange(len(file.annotations)),
-        ),
-        tuple((c.id, c.name) for c in file.categories),
-    )
-
-
-def _read_leniently(data: bytes, split: str, path: Path) -> tuple[SplitTable | None, list[Fault]]:
-    content, complaint = _parse(data)
-    if complaint:
-        return None, [Fault("JSON-SYNTAX", split, "file", complaint, "a JSON file in UTF-8", file_name=path.name)]
-    if not isinstance(content, dict):
-        return None, [_shape_fault(split, path.name, content, "an object with images, annotations and categories")]
     faults: list[Fault] = []
-    usable: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for key, kind, fields in _LISTS:
-        rows = content.get(key)
-        if not isinstance(rows, list):
-            faults.append(_shape_fault(split, key, rows, "a list"))
-            rows = []
-        usable[key] = _usable_rows(rows, split=split, kind=kind, fields=fields, faults=faults)
-    return _lenient_table(split, usable), faults
+    if data.startswith(BYTE_ORDER_MARK):
+        data = data.removeprefix(BYTE_ORDER_MARK)
+        faults.append(
+            Fault("JSON-BYTE-ORDER-MARK", split, "file", "bytes EF BB BF", "a JSON file in UTF-8", file_name=path.name)
+        )
+    content, strict = parse(data)
+    if content is None:
+        complaint = _complaint(data)
+        fault = Fault("JSON-SYNTAX", split, "file", complaint, "a JSON file in UTF-8", file_name=path.name)
+        return None, [*faults, fault]
+    if not isinstance(content, dict):
+        expected = "an object with images, annotations and categories"
+        return None, [*faults, _shape_fault(split, path.name, content, expected)]
+    rows = content.get("annotations")
+    table, more = _assemble(
+        split, content, [judge_rows(rows if isinstance(rows, list) else [], strict=strict)], strict=strict
+    )
+    if not isinstance(rows, list):
+        more.append(_shape_fault(split, "annotations", rows, "a list"))
+    return table, faults + more
 
 
-def _parse(data: bytes) -> tuple[Any, str | None]:
+def _complaint(data: bytes) -> str:
     try:
-        return msgspec.json.decode(data), None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        # Python's own reader takes NaN, which exporters write and standard JSON forbids: the records that
-        # hold it are then named, instead of refusing the file as a whole.
-        return json.loads(data), None
+        json.loads(data)
     except (ValueError, RecursionError) as error:
-        return None, str(error)
+        return str(error)
+    return "null"
 
 
 def _shape_fault(split: str, name: str, found: Any, expected: str) -> Fault:
@@ -99,55 +114,73 @@ def _shape_fault(split: str, name: str, found: Any, expected: str) -> Fault:
     return Fault("JSON-SCHEMA", split, "file", what, expected, field=name)
 
 
-def _usable_rows(
-    rows: Sequence[Any], *, split: str, kind: Entity, fields: tuple[records.Field, ...], faults: list[Fault]
-) -> list[tuple[int, dict[str, Any]]]:
-    """The records whose ids can be used, with their position; complaints about all others go to ``faults``."""
-    keep = []
-    for position, row in enumerate(rows):
-        good, complaints = _judge(row, fields)
-        where: dict[str, Any] = {f"{kind}_id": good.get("id"), "position": position}
-        faults += [Fault("JSON-SCHEMA", split, kind, text, f"a COCO {kind}", **where) for text in complaints]
-        if all(key in good for key, _, required in fields if required and key.endswith("id")):
-            keep.append((position, good))
-    return keep
+def _assemble(
+    split: str, rest: dict[str, Any], chunks: Sequence[Chunk], *, strict: bool
+) -> tuple[SplitTable, list[Fault]]:
+    images, image_faults = _image_columns(rest.get("images"), split=split, strict=strict)
+    categories, category_faults = _categories(rest.get("categories"), split=split, strict=strict)
+    faults = image_faults + category_faults
+    first = 0
+    for chunk in chunks:
+        faults += _schema_faults(split, "annotation", chunk.complaints, first=first)
+        first += chunk.count
+    annotations = join_annotations([chunk.columns for chunk in chunks], [chunk.count for chunk in chunks])
+    return SplitTable(split, images, annotations, categories), faults
 
 
-def _judge(row: Any, fields: tuple[records.Field, ...]) -> tuple[dict[str, Any], list[str]]:
-    if not isinstance(row, dict):
-        return {}, [f"{brief(row)} is not an object"]
-    good, bad = records.usable_fields(row, fields)
-    complaints = list(bad.values())
-    # A box that is not four numbers has a code of its own (BOX-MALFORMED), so it is no complaint here.
-    if records.holds_non_finite({key: value for key, value in row.items() if key != "bbox"}):
-        complaints.append("NaN or an infinity, which JSON does not have")
-    return good | {"bbox": row.get("bbox", "no bbox")}, complaints
+def _categories(rows: Any, *, split: str, strict: bool) -> tuple[tuple[tuple[int, str], ...], list[Fault]]:
+    if not isinstance(rows, list):
+        return (), [_shape_fault(split, "categories", rows, "a list")]
+    if all(isinstance(row, records.CategoryRecord) for row in rows):
+        return tuple((row.id, row.name) for row in rows), []
+    keep, complaints = usable_rows(rows, records.CATEGORY_FIELDS, strict=strict)
+    pairs = tuple((row["id"], row["name"]) for _, row in keep if "name" in row)
+    return pairs, _schema_faults(split, "category", complaints)
 
 
-def _lenient_table(split: str, usable: dict[str, list[tuple[int, dict[str, Any]]]]) -> SplitTable:
-    images = [row for _, row in usable["images"]]
-    annotations = [row for _, row in usable["annotations"]]
-    boxes = [records.box_or_none(row["bbox"]) for row in annotations]
-    sizes = [(row.get("width", np.nan), row.get("height", np.nan)) for row in images]
-    return SplitTable(
-        split,
-        ImageColumns(
-            ids=_ints(row["id"] for row in images),
-            sizes_px=np.array(sizes, np.float64).reshape(-1, 2),
-            file_names=tuple(row.get("file_name") for row in images),
-            positions=_ints(position for position, _ in usable["images"]),
-        ),
-        AnnotationColumns(
-            ids=_ints(row["id"] for row in annotations),
-            image_ids=_ints(row["image_id"] for row in annotations),
-            category_ids=_ints(row["category_id"] for row in annotations),
-            boxes_xywh=np.array([box or _NAN for box in boxes], np.float64).reshape(-1, 4),
-            positions=_ints(position for position, _ in usable["annotations"]),
-            malformed={n: brief(annotations[n]["bbox"]) for n, box in enumerate(boxes) if box is None},
-        ),
-        tuple((row["id"], row["name"]) for _, row in usable["categories"] if "name" in row),
+def _schema_faults(split: str, entity: Entity, complaints: Iterable[Complaint], *, first: int = 0) -> list[Fault]:
+    return [
+        Fault(
+            "JSON-SCHEMA",
+            split,
+            entity,
+            c.found,
+            f"a COCO {entity}",
+            image_id=c.record_id if entity == "image" else None,
+            annotation_id=c.record_id if entity == "annotation" else None,
+            category_id=c.record_id if entity == "category" else None,
+            field=c.field,
+            position=first + c.position,
+        )
+        for c in complaints
+    ]
+
+
+def _image_columns(rows: Any, *, split: str, strict: bool) -> tuple[ImageColumns, list[Fault]]:
+    if not isinstance(rows, list):
+        return _images_of([]), [_shape_fault(split, "images", rows, "a list")]
+    if all(isinstance(row, records.ImageRecord) for row in rows):
+        return _typed_images(rows), []
+    keep, complaints = usable_rows(rows, records.IMAGE_FIELDS, strict=strict)
+    return _images_of(keep), _schema_faults(split, "image", complaints)
+
+
+def _typed_images(rows: Sequence[records.ImageRecord]) -> ImageColumns:
+    count = len(rows)
+    sizes = np.fromiter(chain.from_iterable((row.width, row.height) for row in rows), np.float64, 2 * count)
+    return ImageColumns(
+        ids=np.fromiter((row.id for row in rows), np.int64, count),
+        sizes_px=sizes.reshape(-1, 2),
+        file_names=tuple(row.file_name for row in rows),
+        positions=np.arange(count),
     )
 
 
-def _ints(values: Any) -> Any:
-    return np.fromiter(values, np.int64)
+def _images_of(rows: Sequence[tuple[int, dict[str, Any]]]) -> ImageColumns:
+    sizes = [(row.get("width", np.nan), row.get("height", np.nan)) for _, row in rows]
+    return ImageColumns(
+        ids=np.fromiter((row["id"] for _, row in rows), np.int64, len(rows)),
+        sizes_px=np.array(sizes, np.float64).reshape(-1, 2),
+        file_names=tuple(row.get("file_name") for _, row in rows),
+        positions=np.fromiter((position for position, _ in rows), np.int64, len(rows)),
+    )

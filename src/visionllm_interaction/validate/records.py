@@ -10,6 +10,7 @@ import msgspec
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Pixels = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Run = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -22,6 +23,16 @@ class ImageRecord(msgspec.Struct, frozen=True, gc=False):
     file_name: Name
 
 
+class Rle(msgspec.Struct, frozen=True, gc=False):
+    """A mask as run lengths: ``size`` is height and width."""
+
+    size: tuple[Pixels, Pixels]
+    counts: list[Run] | str
+
+
+Segmentation = list[list[float]] | Rle | None
+
+
 class AnnotationRecord(msgspec.Struct, frozen=True, gc=False):
     """The keys of an annotation that the stages rely on; others may be there."""
 
@@ -29,8 +40,9 @@ class AnnotationRecord(msgspec.Struct, frozen=True, gc=False):
     image_id: Int64
     category_id: Int64
     bbox: tuple[float, float, float, float]
-    area: float = 0.0
+    area: float = math.nan
     iscrowd: Literal[0, 1] = 0
+    segmentation: msgspec.Raw = msgspec.Raw(b"")
 
 
 class CategoryRecord(msgspec.Struct, frozen=True, gc=False):
@@ -38,14 +50,6 @@ class CategoryRecord(msgspec.Struct, frozen=True, gc=False):
 
     id: Int64
     name: Name
-
-
-class AnnotationFile(msgspec.Struct, frozen=True):
-    """A whole file, when nothing in it is wrong."""
-
-    images: list[ImageRecord]
-    annotations: list[AnnotationRecord]
-    categories: list[CategoryRecord]
 
 
 Field = tuple[str, Any, bool]
@@ -63,6 +67,7 @@ ANNOTATION_FIELDS: tuple[Field, ...] = (
     ("category_id", Int64, True),
     ("area", float, False),
     ("iscrowd", Literal[0, 1], False),
+    ("segmentation", Segmentation, False),
 )
 CATEGORY_FIELDS: tuple[Field, ...] = (("id", Int64, True), ("name", Name, True))
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
 from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
 from visionllm_interaction.errors import ValidationFailed
-from visionllm_interaction.validate import checks
-from visionllm_interaction.validate.categories import check_presence, check_same_categories
 from visionllm_interaction.validate.config import ValidateConfig
 from visionllm_interaction.validate.faults import Fault, write_faults
 from visionllm_interaction.validate.judge import Policy, Verdict, judge
+from visionllm_interaction.validate.names import check_files
 from visionllm_interaction.validate.read import read_split
+from visionllm_interaction.validate.rules import check_split, check_together
 from visionllm_interaction.validate.source import SplitSource, read_source
 from visionllm_interaction.validate.table import SplitTable
 
@@ -58,40 +57,28 @@ def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> Validation
 
 def examine(config: ValidateConfig, sources: dict[str, SplitSource], faults: list[Fault]) -> Examination:
     """Read both splits, run every rule and judge; ``faults`` are those already known."""
+    workers = config.workers or len(os.sched_getaffinity(0))
     tables: dict[str, SplitTable] = {}
     found = list(faults)
     for split, source in sources.items():
-        table, more = _read_and_check(split, source, config)
+        if source.annotations is None:
+            continue
+        table, more = read_split(source.annotations, split, workers=workers)
         found += more
         if table:
             tables[split] = table
-    policy = Policy(config, {split: len(table.images.ids) for split, table in tables.items()})
-    found += [fault for table in tables.values() for fault in _presence(table, found, policy)]
-    if len(tables) == 2:
-        found += check_same_categories(tables["train"], tables["val"])
+            found += check_split(table, config)
+            if source.images:
+                found += check_files(table, source.images).faults
+    counts = {split: _counts(table) for split, table in tables.items()}
+    dropped = {split: _policy(config, counts, found).dropped_positions(found, split) for split in tables}
+    found += check_together(tables, dropped, config)
+    policy = _policy(config, counts, found)
     return Examination(tables, tuple(found), policy, judge(found, policy))
 
 
-def _read_and_check(split: str, source: SplitSource, config: ValidateConfig) -> tuple[SplitTable | None, list[Fault]]:
-    if source.annotations is None:
-        return None, []
-    table, faults = read_split(source.annotations, split)
-    if table is None:
-        return None, faults
-    faults += checks.check_ids(table)
-    faults += checks.check_references(table)
-    faults += checks.check_boxes(table, tolerance_px=config.bounds_tolerance_px)
-    if source.images:
-        faults += checks.check_files(table, source.images)
-    return table, faults
-
-
-def _presence(table: SplitTable, faults: list[Fault], policy: Policy) -> list[Fault]:
-    """Rules about what is left once the invalid annotations are gone."""
-    kept = ~np.isin(table.annotations.positions, list(policy.drops(faults, table.split)))
-    empty = checks.check_not_empty(table, kept)
-    # In an empty split every category is absent; saying so once is enough.
-    return empty or list(check_presence(table, kept))
+def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Fault]) -> Policy:
+    return Policy(config, counts, Counter(fault.code for fault in faults))
 
 
 def _report(

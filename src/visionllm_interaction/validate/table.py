@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Codes = NDArray[np.int8]
+
+NO_MASK, POLYGONS, RUNS = 0, 1, 2
+"""Values of :attr:`MaskColumns.kinds`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +36,52 @@ class ImageColumns:
 
 
 @dataclass(frozen=True, eq=False)
+class MaskColumns:
+    """What the checks need to know of the segmentations, one row per annotation.
+
+    Attributes:
+        kinds: (m,) ``NO_MASK``, ``POLYGONS`` or ``RUNS``.
+        areas_px: (m,) covered area, px²; NaN without a readable mask. Polygons of one object are added up.
+        bounds_xyxy: (m, 4) extent in pixels; NaN without a readable mask.
+        fewest: (m,) numbers (not points) in the shortest polygon; -1 without polygons.
+        odd: (m,) whether a polygon has an odd number of coordinates.
+        rle_sizes: (m, 2) height and width a run-length mask says it has; -1 without one.
+        rle_broken: (m,) whether its runs cannot be read or do not add up to its size.
+    """
+
+    kinds: Codes
+    areas_px: Floats
+    bounds_xyxy: Floats
+    fewest: Ints
+    odd: Bools
+    rle_sizes: Ints
+    rle_broken: Bools
+
+    @classmethod
+    def empty(cls, count: int) -> MaskColumns:
+        """``count`` rows without a mask, to be filled in by :mod:`masks`."""
+        return cls(
+            kinds=np.zeros(count, np.int8),
+            areas_px=np.full(count, np.nan),
+            bounds_xyxy=np.full((count, 4), np.nan),
+            fewest=np.full(count, -1, np.int64),
+            odd=np.zeros(count, np.bool_),
+            rle_sizes=np.full((count, 2), -1, np.int64),
+            rle_broken=np.zeros(count, np.bool_),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class AnnotationColumns:
     """Annotations of a split, one row each.
 
     Attributes:
         ids, image_ids, category_ids: (m,) COCO ids.
         boxes_xywh: (m, 4) pixels; NaN where malformed.
+        areas_px: (m,) px²; NaN where there is none.
+        crowd: (m,) the flag ``iscrowd``.
         positions: (m,) place in the file's list.
+        masks: what the segmentations are like.
         malformed: row → what stood in place of a box.
     """
 
@@ -44,7 +89,10 @@ class AnnotationColumns:
     image_ids: Ints
     category_ids: Ints
     boxes_xywh: Floats
+    areas_px: Floats
+    crowd: Bools
     positions: Ints
+    masks: MaskColumns
     malformed: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -56,6 +104,23 @@ class SplitTable:
     images: ImageColumns
     annotations: AnnotationColumns
     categories: tuple[tuple[int, str], ...]
+
+
+def join_annotations(parts: Sequence[AnnotationColumns], counts: Sequence[int]) -> AnnotationColumns:
+    """Parts of one list behind each other; ``counts``: how many records of the list each part was read from."""
+    before = [0, *accumulate(counts)][:-1]
+    rows = [0, *accumulate(len(part.ids) for part in parts)][:-1]
+    plain = ("ids", "image_ids", "category_ids", "boxes_xywh", "areas_px", "crowd")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in plain}
+    masks = {f.name: np.concatenate([getattr(part.masks, f.name) for part in parts]) for f in fields(MaskColumns)}
+    return AnnotationColumns(
+        **joined,
+        positions=np.concatenate([part.positions + first for part, first in zip(parts, before, strict=True)]),
+        masks=MaskColumns(**masks),
+        malformed={
+            first + row: text for part, first in zip(parts, rows, strict=True) for row, text in part.malformed.items()
+        },
+    )
 
 
 def first_rows(wanted: Ints, ids: Ints) -> Ints:

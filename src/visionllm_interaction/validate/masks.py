@@ -1,0 +1,121 @@
+"""Segmentations → columns: areas, extents, and what is wrong with their form.
+
+Polygons are COCO's flat lists x1, y1, x2, y2, …; run lengths are COCO's, column by column, starting with background,
+as a list of numbers or in cocoapi's compressed text (``maskApi.c``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from visionllm_interaction.validate.records import Rle
+from visionllm_interaction.validate.table import POLYGONS, RUNS, Floats, Ints, MaskColumns
+
+Polygons = list[list[float]]
+
+
+def summarise(segmentations: Sequence[Polygons | Rle | None]) -> MaskColumns:
+    """One row per annotation; ``None`` and ``[]`` are no mask."""
+    columns = MaskColumns.empty(len(segmentations))
+    polygons = [(row, s) for row, s in enumerate(segmentations) if s and isinstance(s, list)]
+    if polygons:
+        _fill_polygons(columns, np.array([row for row, _ in polygons]), [mask for _, mask in polygons])
+    for row, segmentation in enumerate(segmentations):
+        if isinstance(segmentation, Rle):
+            fill_runs(columns, row, segmentation)
+    return columns
+
+
+def _fill_polygons(columns: MaskColumns, rows: Ints, masks: Sequence[Polygons]) -> None:
+    rings = list(chain.from_iterable(masks))
+    lengths = np.fromiter(map(len, rings), np.int64, len(rings))
+    numbers = np.fromiter(chain.from_iterable(rings), np.float64, int(lengths.sum()))
+    rings_of = np.fromiter(map(len, masks), np.int64, len(masks))
+    fill_shapes(columns, rows, numbers, lengths=lengths, rings_of=rings_of)
+
+
+def fill_shapes(columns: MaskColumns, rows: Ints, numbers: Floats, *, lengths: Ints, rings_of: Ints) -> None:
+    """Polygons as one run of ``numbers``: ``lengths`` (r,) of the rings, ``rings_of`` (k,) ≥ 1 for each of ``rows``."""
+    if not len(rows):
+        return
+    owner = np.repeat(np.arange(len(rows)), rings_of)
+    first_ring = np.cumsum(rings_of) - rings_of
+    odd = lengths % 2 == 1
+    columns.kinds[rows] = POLYGONS
+    columns.fewest[rows] = np.minimum.reduceat(lengths, first_ring)
+    columns.odd[rows] = np.logical_or.reduceat(odd, first_ring)
+    if odd.any():
+        numbers = np.delete(numbers, np.cumsum(lengths)[odd] - 1)
+    _fill_geometry(columns, rows, numbers.reshape(-1, 2), points=lengths // 2, owner=owner)
+
+
+def _fill_geometry(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints, owner: Ints) -> None:
+    """Areas (shoelace formula) and extents of rings of ``points`` points each, one after another in ``xy``."""
+    owner, points = owner[points > 0], points[points > 0]
+    if not len(points):
+        return
+    first = np.cumsum(points) - points
+    x, y = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
+    following = np.arange(1, len(x) + 1)
+    following[first + points - 1] = first
+    areas = np.abs(np.add.reduceat(x * y[following] - x[following] * y, first)) / 2
+    columns.areas_px[rows] = np.bincount(owner, weights=areas, minlength=len(rows))
+    new_mask = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    start, target = first[new_mask], rows[owner[new_mask]]
+    for column, (least_or_most, values) in enumerate(
+        ((np.minimum, x), (np.minimum, y), (np.maximum, x), (np.maximum, y))
+    ):
+        columns.bounds_xyxy[target, column] = least_or_most.reduceat(values, start)
+
+
+def fill_runs(columns: MaskColumns, row: int, mask: Rle) -> None:
+    """A mask of run lengths as ``row``."""
+    height, width = mask.size
+    columns.kinds[row] = RUNS
+    columns.rle_sizes[row] = mask.size
+    counts = _runs(mask.counts)
+    if counts is None or (counts < 0).any() or int(counts.sum()) != height * width:
+        columns.rle_broken[row] = True
+        return
+    ends = np.cumsum(counts)[1::2]
+    starts = ends - counts[1::2]
+    starts, ends = starts[ends > starts], ends[ends > starts]
+    columns.areas_px[row] = float((ends - starts).sum())
+    if len(starts):
+        columns.bounds_xyxy[row] = _extent(starts, ends - 1, height)
+
+
+def _extent(starts: Ints, lasts: Ints, height: int) -> tuple[float, float, float, float]:
+    """x1, y1, x2, y2 of runs of pixels that are numbered down the columns."""
+    one_column = starts // height == lasts // height
+    top = 0 if not one_column.all() else int((starts % height).min())
+    bottom = height if not one_column.all() else int((lasts % height).max()) + 1
+    return float(starts[0] // height), float(top), float(lasts[-1] // height + 1), float(bottom)
+
+
+def _runs(counts: list[int] | str) -> Ints | None:
+    if isinstance(counts, list):
+        return np.array(counts, np.int64)
+    return _uncompress(counts)
+
+
+def _uncompress(text: str) -> Ints | None:
+    """cocoapi's text form: 5 bits per character from ``0``, bit 6 = more follows, differences from the third run on."""
+    if not text.isascii():
+        return None
+    codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if not len(codes) or (codes < 0).any() or (codes > 63).any() or codes[-1] & 32:
+        return None
+    last = np.flatnonzero(codes & 32 == 0)
+    first = np.r_[0, last[:-1] + 1]
+    digit = np.arange(len(codes)) - np.repeat(first, last - first + 1)
+    if digit.max() > 11:
+        return None
+    values = np.add.reduceat((codes & 31) << (5 * digit), first)
+    values -= np.where(codes[last] & 16, np.int64(1) << (5 * (last - first + 1)), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values

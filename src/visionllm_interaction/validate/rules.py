@@ -1,0 +1,59 @@
+"""All rules about annotation files, in order: first what one split can tell, then what both can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from visionllm_interaction.validate.areas import check_areas, check_masks
+from visionllm_interaction.validate.boxes import check_boxes
+from visionllm_interaction.validate.categories import (
+    check_balance,
+    check_names,
+    check_presence,
+    check_same_categories,
+    image_shares,
+)
+from visionllm_interaction.validate.config import ValidateConfig
+from visionllm_interaction.validate.faults import Fault
+from visionllm_interaction.validate.identity import check_ids, check_not_empty, check_references
+from visionllm_interaction.validate.rows import sizes_of_annotations
+from visionllm_interaction.validate.table import SplitTable
+from visionllm_interaction.validate.twins import check_twins
+
+
+def check_split(table: SplitTable, config: ValidateConfig) -> list[Fault]:
+    """Ids, references, names, boxes, twins, areas and masks of one split."""
+    sizes = sizes_of_annotations(table)
+    return [
+        *check_ids(table),
+        *check_references(table),
+        *check_names(table),
+        *check_boxes(table, sizes, tolerance_px=config.bounds_tolerance_px, max_aspect=config.max_aspect),
+        *check_twins(table, min_iou=config.duplicate_iou),
+        *check_areas(table),
+        *check_masks(table, sizes),
+    ]
+
+
+def check_together(
+    tables: Mapping[str, SplitTable], dropped: Mapping[str, set[int]], config: ValidateConfig
+) -> list[Fault]:
+    """The rules about what is left once ``dropped`` (split → places in its list) are gone, and about both splits."""
+    faults: list[Fault] = []
+    shares = {split: image_shares(table) for split, table in tables.items()}
+    for split, table in tables.items():
+        kept = ~np.isin(table.annotations.positions, list(dropped[split]))
+        empty = check_not_empty(table, kept)
+        faults += empty
+        if any(fault.code == "SPLIT-EMPTY" for fault in empty):
+            continue  # every category is absent then; saying so once is enough
+        others = [share for name, share in shares.items() if name != split]
+        other = others[0] if others else {}
+        faults += check_presence(table, kept, min_images=config.category_presence_min_images, other_share=other)
+        if split == "train":
+            faults += check_balance(table, kept, max_imbalance=config.max_imbalance)
+    if len(tables) == 2:
+        faults += check_same_categories(tables["train"], tables["val"])
+    return faults
