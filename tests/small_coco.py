@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 WIDTH, HEIGHT = 64, 48
@@ -25,10 +26,15 @@ def make_coco(root: Path, *, train: int = 6, val: int = 4) -> Path:
         folder.mkdir(parents=True)
         content = _content(split, count, first)
         for image in content["images"]:
-            colour = (image["id"] % 256, 90, 160)
-            Image.new("RGB", (WIDTH, HEIGHT), colour).save(folder / image["file_name"], quality=80)
+            _picture(image["id"]).save(folder / image["file_name"], quality=80)
         write(root, split, content)
     return root
+
+
+def _picture(seed: int) -> Image.Image:
+    """Coloured squares, other ones for each seed: a picture of one colour would be a fault."""
+    squares = np.random.default_rng(seed).integers(0, 256, (HEIGHT // 4, WIDTH // 4, 3), np.uint8)
+    return Image.fromarray(squares).resize((WIDTH, HEIGHT), Image.Resampling.NEAREST)
 
 
 def annotation_file(root: Path, split: str) -> Path:

@@ -262,6 +262,7 @@ def test_coco_mini_passes(tmp_path: Path, shared_data: Path) -> None:
     report = validate(root, tmp_path / "run")
     contents = [json.loads(annotation_file(root, split).read_text()) for split in ("train", "val")]
     result = summary(report, tmp_path / "run" / REPORT)
-    assert result["status"] == "PASS" and result["faults"] == {}
+    assert result["status"] == "PASS" and result["faults"] == {"BOX-TWO-CATEGORIES": 1, "AREA-MISMATCH": 10}
+    assert all(finding.action == "warn" for finding in report.findings)
     assert result["images"] == sum(len(c["images"]) for c in contents) == 543
     assert result["annotations"] == sum(len(c["annotations"]) for c in contents) == 4624

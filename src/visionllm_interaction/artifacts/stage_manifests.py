@@ -141,6 +141,8 @@ class ValidationReport(Manifest):
     findings: tuple[Finding, ...]
     faults_file: str
     """Every fault with its values (``faults.parquet``), relative to the run folder."""
+    page: str | None = None
+    """The report for people, a self-contained HTML page, relative to the run folder."""
 
 
 class TrainingCategory(_Part):

@@ -45,7 +45,7 @@ class ImageChecks(Section):
     """A picture is dark if 99 % of its pixels are below this luminance, of 255."""
     min_bright_luminance: float = Field(245, ge=0, le=255)
     """A picture is bright if 99 % of its pixels are above this luminance, of 255."""
-    min_sharpness: float = Field(0.06, ge=0)
+    min_sharpness: float = Field(0.15, ge=0)
     """A picture is blurred if its fine detail, as a share of the coarse detail, is below this."""
     near_duplicates: bool = True
     """Look for pictures that are the same up to encoding, size, a small crop and brightness."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from visionllm_interaction.artifacts.file_index import IndexedFile, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.validate.faults import Fault
@@ -57,6 +58,35 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
         if annotations is None and f"annotations.{split}" not in absent:
             faults.append(_missing(split, "annotations", content["annotations"][split], "an annotation file"))
     return sources, faults
+
+
+def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
+    """The index of raw files that belongs to ``manifest``; empty if the manifest names none.
+
+    Raises:
+        ManifestError: if the manifest or the index it names cannot be read.
+    """
+    name = _mapping(manifest).get("index")
+    if not isinstance(name, str):
+        return ()
+    return tuple(read_index(manifest.parents[1] / name))
+
+
+def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
+    """FILE-CHANGED: pictures that are not the ones stage 1 took in. Only files of another size or time are read."""
+    return [
+        Fault(
+            "FILE-CHANGED",
+            None,
+            "file",
+            f"sha256 {change.found}",
+            f"sha256 {change.expected}",
+            file_name=change.path,
+            field="sha256",
+        )
+        for change in quick_changes([file for file in indexed if file.split], ())
+        if change.kind == "changed"
+    ]
 
 
 def _missing(split: str, what: str, named: Any, expected: str) -> Fault:

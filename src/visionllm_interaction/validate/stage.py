@@ -5,35 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
 from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
 from visionllm_interaction.errors import ValidationFailed
 from visionllm_interaction.validate.config import ValidateConfig
+from visionllm_interaction.validate.examination import Examination
 from visionllm_interaction.validate.faults import Fault, write_faults
-from visionllm_interaction.validate.judge import Policy, Verdict, judge
+from visionllm_interaction.validate.judge import Policy, judge
+from visionllm_interaction.validate.leaks import Album, check_copies, check_groups
 from visionllm_interaction.validate.names import check_files
+from visionllm_interaction.validate.page import render_page
+from visionllm_interaction.validate.pictures import Pictures, check_pictures
 from visionllm_interaction.validate.read import read_split
 from visionllm_interaction.validate.rules import check_split, check_together
-from visionllm_interaction.validate.source import SplitSource, read_source
+from visionllm_interaction.validate.source import SplitSource, changed_files, read_file_index, read_source
 from visionllm_interaction.validate.table import SplitTable
 
 REPORT_NAME = "data_validation_report.yaml"
 FAULTS_NAME = "faults.parquet"
-
-
-@dataclass(frozen=True)
-class Examination:
-    """Everything that was found, before and after the policy."""
-
-    tables: dict[str, SplitTable]
-    faults: tuple[Fault, ...]
-    policy: Policy
-    verdict: Verdict
+PAGE_NAME = "data_validation_report.html"
 
 
 def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> ValidationReport:
@@ -44,22 +40,32 @@ def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> Validation
     """
     started = time.monotonic()
     sources, faults = read_source(data_manifest)
-    result = examine(config, sources, faults)
+    indexed = read_file_index(data_manifest)
+    result = examine(config, sources, faults, indexed=indexed)
     annotations = [source.annotations for source in sources.values() if source.annotations]
     inputs = file_refs([data_manifest, *annotations], run=out.parent)
     with publish_folder(out) as partial:
         write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
-        faults_file = published_ref(partial / FAULTS_NAME, partial=partial, final=out)
-        report = _report(config, result, inputs=inputs, faults_file=faults_file, started=started)
+        (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8")
+        outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
+        report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
         report.save(partial / REPORT_NAME)
     return report
 
 
-def examine(config: ValidateConfig, sources: dict[str, SplitSource], faults: list[Fault]) -> Examination:
+def examine(
+    config: ValidateConfig,
+    sources: dict[str, SplitSource],
+    faults: Sequence[Fault],
+    *,
+    indexed: Sequence[IndexedFile] = (),
+) -> Examination:
     """Read both splits, run every rule and judge; ``faults`` are those already known."""
     workers = config.workers or len(os.sched_getaffinity(0))
+    found = [*faults, *check_groups(indexed), *changed_files(indexed)]
     tables: dict[str, SplitTable] = {}
-    found = list(faults)
+    albums: dict[str, Album] = {}
+    by_path = {file.path: file for file in indexed}
     for split, source in sources.items():
         if source.annotations is None:
             continue
@@ -68,13 +74,34 @@ def examine(config: ValidateConfig, sources: dict[str, SplitSource], faults: lis
         if table:
             tables[split] = table
             found += check_split(table, config)
-            if source.images:
-                found += check_files(table, source.images).faults
+            files, pictures = _check_files(table, source, config, workers=workers)
+            found += files
+            if pictures:
+                albums[split] = Album(table, pictures, by_path)
+    found += check_copies(albums, config.images)
     counts = {split: _counts(table) for split, table in tables.items()}
     dropped = {split: _policy(config, counts, found).dropped_positions(found, split) for split in tables}
     found += check_together(tables, dropped, config)
     policy = _policy(config, counts, found)
-    return Examination(tables, tuple(found), policy, judge(found, policy))
+    return Examination(
+        tables,
+        tuple(found),
+        policy,
+        judge(found, policy),
+        {split: album.pictures for split, album in albums.items()},
+    )
+
+
+def _check_files(
+    table: SplitTable, source: SplitSource, config: ValidateConfig, *, workers: int
+) -> tuple[list[Fault], Pictures | None]:
+    if source.images is None:
+        return [], None
+    listing = check_files(table, source.images)
+    if not config.images.enabled:
+        return listing.faults, None
+    faults, pictures = check_pictures(table, listing.paths, config.images, workers=workers)
+    return listing.faults + faults, pictures
 
 
 def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Fault]) -> Policy:
@@ -82,7 +109,12 @@ def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list
 
 
 def _report(
-    config: ValidateConfig, result: Examination, *, inputs: tuple[FileRef, ...], faults_file: FileRef, started: float
+    config: ValidateConfig,
+    result: Examination,
+    *,
+    inputs: tuple[FileRef, ...],
+    outputs: tuple[FileRef, ...],
+    started: float,
 ) -> ValidationReport:
     verdict = result.verdict
     return ValidationReport(
@@ -93,14 +125,15 @@ def _report(
         code_version=stage_code_version("validate"),
         config=config.model_dump(mode="json"),
         inputs=inputs,
-        outputs=(faults_file,),
+        outputs=outputs,
         reasons=verdict.reasons,
         faults=dict(Counter(fault.code for fault in result.faults)),
         counts={split: _counts(table) for split, table in result.tables.items()},
         tolerance=verdict.tolerance,
         drop=verdict.drop,
         findings=verdict.findings,
-        faults_file=faults_file.path,
+        faults_file=outputs[0].path,
+        page=outputs[1].path,
     )
 
 

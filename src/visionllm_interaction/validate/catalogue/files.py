@@ -94,7 +94,7 @@ FILES = (
         "a picture edited after ingest",
         "results cannot be traced to the raw data any more",
         "restore the file, or run stage 1 again",
-        "image",
+        "file",
     ),
     FaultType(
         "FILE-FORMAT",

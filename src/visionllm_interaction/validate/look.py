@@ -1,0 +1,152 @@
+"""One picture: decode it and note what the rules need. Runs in child processes, on files nobody has checked.
+
+JPEGs are decoded to luminance only. That reads every byte of them, as damage is found in the entropy code, and
+leaves time for the rest: a full look takes no longer than decoding to RGB.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "MPO")
+THUMB_PX = 32
+_EXIF_ORIENTATION = 0x0112
+_WORK_PX = 640
+_OVERHEAD_MB = 512
+
+Thumb = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may cost."""
+
+    max_pixels: int
+    timeout_s: float
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of one file.
+
+    ``fault`` is a code if the file cannot be used, with the reason in ``reason``; all else is then empty.
+    ``low`` and ``high`` are the 1st and 99th percentile of luminance (0-255), ``sharpness`` the fine detail as a share
+    of the coarse detail, ``thumb`` (32, 32) luminance, stretched to a square.
+    """
+
+    fault: str | None = None
+    reason: str = ""
+    width: int = 0
+    height: int = 0
+    orientation: int = 1
+    kind: str = ""
+    mode: str = ""
+    frames: int = 1
+    low: int = 0
+    high: int = 255
+    sharpness: float = 1.0
+    thumb: Thumb | None = None
+
+
+def limit_process(limits: Limits) -> None:
+    """Called once in each child: memory is capped, and a timer that runs out ends the process."""
+    memory = (limits.memory_mb + _OVERHEAD_MB) << 20
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends the pool
+    Image.MAX_IMAGE_PIXELS = None  # the size is checked before decoding, with our own limit
+
+
+def look_at_all(paths: Sequence[str], limits: Limits) -> list[Look]:
+    """:func:`look_at` for each path."""
+    return [look_at(path, limits) for path in paths]
+
+
+def look_at(path: str, limits: Limits) -> Look:
+    """Decode the file at ``path``; every damage of the file is an answer and not an error."""
+    signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
+            warnings.simplefilter("ignore")  # oddities of metadata, about which no rule has anything to say
+            return _look(image, limits)
+    except UnidentifiedImageError:
+        return Look("FILE-NOT-IMAGE", f"not {', '.join(FORMATS)}")
+    except MemoryError:
+        return Look("FILE-KILLS-DECODER", f"needs more than {limits.memory_mb} MB")
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
+        # What Pillow's readers raise on damaged files: SyntaxError for broken PNG chunks, for example.
+        return Look("FILE-TRUNCATED", str(error) or type(error).__name__)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _look(image: Image.Image, limits: Limits) -> Look:
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        return Look("FILE-TOO-LARGE", f"{width} × {height} pixels")
+    kind, mode, frames = image.format or "", image.mode, getattr(image, "n_frames", 1)
+    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    if kind in ("JPEG", "MPO"):
+        image.draft("L", (min(width, _WORK_PX), min(height, _WORK_PX)))
+    image.load()
+    grey = np.asarray(_grey(image))
+    low, high = _percentiles(grey)
+    return Look(
+        width=width,
+        height=height,
+        orientation=orientation if isinstance(orientation, int) else 1,
+        kind=kind,
+        mode=mode,
+        frames=frames if kind != "MPO" else 1,
+        low=low,
+        high=high,
+        sharpness=_sharpness(grey),
+        thumb=np.asarray(Image.fromarray(grey).resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX)),
+    )
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Luminance, 8 bits, at most about ``_WORK_PX`` long, so that figures mean the same at any resolution."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_8_bits(image)
+    factor = max(1, round(max(image.size) / _WORK_PX))
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if factor > 1:
+        image = image.reduce(factor)
+    return image if image.mode == "L" else image.convert("L")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, np.float64)
+    top = max(float(values.max(initial=0)), 1.0)
+    return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8))
+
+
+def _percentiles(grey: Thumb) -> tuple[int, int]:
+    cumulative = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    return int(np.searchsorted(cumulative, 0.01 * grey.size)), int(np.searchsorted(cumulative, 0.99 * grey.size))
+
+
+def _sharpness(grey: Thumb) -> float:
+    """Mean step between neighbours, as a share of that between pixels eight apart; 1 for tiny or flat pictures.
+
+    A blur of radius r makes steps of one pixel about r times smaller and leaves long steps alone, whatever the
+    contrast of the scene. Every fourth row is enough.
+    """
+    rows = grey[::4].astype(np.int16)
+    if rows.shape[1] < 4 * 8:
+        return 1.0
+    fine = float(np.abs(rows[:, 1:] - rows[:, :-1]).mean())
+    coarse = float(np.abs(rows[:, 8:] - rows[:, :-8]).mean())
+    return fine / coarse if coarse > 1.0 else 1.0
