@@ -47,6 +47,7 @@ test-slurm: $(VENV)/.ready-dev ## sbatch of the training recipe; needs a Slurm c
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 bench-annotations: $(VENV)/.ready-dev ## Annotation files of COCO's size (some minutes)
+	$(BIN)/python benchmarks/annotations.py
 	$(BIN)/python benchmarks/transform.py
 
 ##@ Upkeep

@@ -32,6 +32,7 @@ class World:
     indexed: list[IndexedFile] = field(default_factory=list)
     used: set[tuple[str, int]] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
+    min_images: int = 50
 
     @classmethod
     def copy(cls, base: Path, root: Path, seed: int) -> World:
@@ -437,6 +438,7 @@ def category_absent(world: World) -> Expected:
     for annotation in world.content["train"]["annotations"]:
         counts.setdefault(annotation["category_id"], set()).add(annotation["image_id"])
     common = max(counts, key=lambda number: len(counts[number]))
+    world.min_images = 1  # in so small a split chance could explain it
     val = world.content["val"]
     val["annotations"] = [a for a in val["annotations"] if a["category_id"] != common]
     return "CAT-ABSENT", "val", common

@@ -37,11 +37,11 @@ def coco(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
     """Pictures of COCO with objects large enough to be damaged in every way, and no fault of their own."""
     root = tmp_path_factory.mktemp("bases") / "coco"
     for split in ("train", "val"):
-        _part_of_coco(shared_data / "coco-mini", root, split)
+        part_of_coco(shared_data / "coco-mini", root, split)
     return root
 
 
-def _part_of_coco(source: Path, root: Path, split: str) -> None:
+def part_of_coco(source: Path, root: Path, split: str) -> None:
     name = f"annotations/instances_{split}2017.json"
     content = json.loads((source / name).read_text())
     by_image: dict[int, list[dict[str, object]]] = {}
@@ -69,7 +69,7 @@ def faults_of(world: World) -> list[Fault]:
         Fault("SPLIT-MISSING", split, "file", "nothing", "an annotation file", field="annotations")
         for split in sorted(world.missing)
     ]
-    config = ValidateConfig(workers=1)
+    config = ValidateConfig(workers=1, category_presence_min_images=world.min_images)
     return list(examine(config, sources, known, indexed=world.indexed).faults)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
+from types import ModuleType
 
 from visionllm_interaction.validate.look import Limits, Look, limit_process, look_at, look_at_all
 
@@ -25,7 +28,9 @@ def look_through(paths: Sequence[str], limits: Limits, *, workers: int) -> Itera
     while done < len(batches):
         try:
             with _pool(limits, workers=min(workers, len(batches) - done)) as pool:
-                for looks in pool.map(partial(look_at_all, limits=limits), batches[done:]):
+                with _no_main_module():
+                    answers = pool.map(partial(look_at_all, limits=limits), batches[done:])
+                for looks in answers:
                     done += 1
                     yield from looks
         except BrokenProcessPool:
@@ -39,7 +44,9 @@ def _one_by_one(paths: Sequence[str], limits: Limits) -> Iterator[Look]:
         try:
             with _pool(limits, workers=1) as pool:
                 while left:
-                    yield pool.submit(look_at, left[0], limits).result()
+                    with _no_main_module():
+                        answer = pool.submit(look_at, left[0], limits)
+                    yield answer.result()
                     left.pop(0)
         except BrokenProcessPool:
             left.pop(0)
@@ -49,8 +56,19 @@ def _one_by_one(paths: Sequence[str], limits: Limits) -> Iterator[Look]:
             )
 
 
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Start children without the program's main module, which they would import (a second each) and do not need."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _pool(limits: Limits, *, workers: int) -> ProcessPoolExecutor:
     # A fork server starts a child in some milliseconds, and the child has none of this process's threads or memory.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", _MODULE])
+    context.set_forkserver_preload([_MODULE])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=limit_process, initargs=(limits,))
