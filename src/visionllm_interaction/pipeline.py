@@ -105,7 +105,9 @@ def _validate(settings: PipelineSettings) -> Stage:
         data_manifest = run / STAGE_MANIFESTS["ingest"]
         return validate_stage.run(settings.validation, data_manifest=data_manifest, out=_folder(run, "validate"))
 
-    return Stage(_recipe("validate", settings.validation), build)
+    config, version = settings.validation.model_dump(mode="json"), stage_code_version("validate")
+    # How many processes look at the data does not change what they find.
+    return Stage(Recipe("validate", config, version, frozenset({"workers"})), build)
 
 
 def _transform(settings: PipelineSettings) -> Stage:

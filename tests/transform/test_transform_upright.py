@@ -21,9 +21,13 @@ from visionllm_interaction.transform.upright import (
     turn_segmentation,
     write_upright,
 )
+from visionllm_interaction.validate.config import ValidateConfig
 
 WIDTH, HEIGHT = 40, 24
 BOX = (5, 3, 20, 8)
+
+
+TURN = {"IMG-EXIF-FRAME": "repair", "IMG-EXIF-ROTATED": "repair", "IMG-SIZE": "warn"}
 
 
 def stored(orientation: int, *, quality: int | None = None) -> bytes:
@@ -130,7 +134,7 @@ def test_the_stage_writes_the_picture_and_links_the_others(tmp_path: Path) -> No
             annotation.update(bbox=[1, 2, 10, 5], segmentation=[[1, 2, 11, 2, 11, 7]])
 
     change(root, "train", describe)
-    first_two(root, folder)
+    first_two(root, folder, policy=ValidateConfig(actions=TURN))
     order_repair(folder, {101: 1, 102: 2})
     manifest = third(folder)
     assert manifest.images["train"] == "data_transformation/images/train"
@@ -156,7 +160,7 @@ def test_the_stage_writes_the_picture_and_links_the_others(tmp_path: Path) -> No
 def test_a_record_of_neither_size_is_left_and_named(tmp_path: Path) -> None:
     root, folder = make_coco(tmp_path / "data"), tmp_path / "run"
     rotate(root, "train_0001.jpg", 6)
-    first_two(root, folder)
+    first_two(root, folder, policy=ValidateConfig(actions=TURN))
     order_repair(folder, {101: 1})
     manifest = third(folder)
     assert manifest.unrepaired == {"train": {"IMG-EXIF-ROTATED": (101,)}}
