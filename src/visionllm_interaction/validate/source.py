@@ -61,15 +61,16 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
 
 
 def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
-    """The index of raw files that belongs to ``manifest``; empty if the manifest names none.
+    """The index of raw files that belongs to ``manifest``; empty if there is none.
 
     Raises:
-        ManifestError: if the manifest or the index it names cannot be read.
+        ManifestError: if the manifest or the index cannot be read.
     """
     name = _mapping(manifest).get("index")
     if not isinstance(name, str):
         return ()
-    return tuple(read_index(manifest.parents[1] / name))
+    path = manifest.parents[1] / name
+    return tuple(read_index(path)) if path.is_file() else ()
 
 
 def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
