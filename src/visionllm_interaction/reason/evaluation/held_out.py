@@ -1,8 +1,96 @@
-"""Paraphrases that were written after planners and prompt were done, and never used to change either."""
+"""Paraphrases written after planners, checks and prompt were done; nothing was changed for them afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-HELD_OUT: Mapping[str, tuple[str, ...]] = {}
+HELD_OUT: Mapping[str, tuple[str, ...]] = {
+    "visible": ("For how many seconds is the {a} in the picture altogether?",),
+    "together": ("How many seconds show the {a} and the {b} at once?",),
+    "near": ("How many seconds was the {a} right next to the {b}?",),
+    "contact": ("Over what time did the {a} touch the {b} in all?",),
+    "holding": ("How many seconds did the {a} spend carrying the {b}?",),
+    "absent": ("For how long is the {a} nowhere to be seen, that is, out of sight?",),
+    "count": ("How many {a+} does the video show?",),
+    "first-seen": ("At what moment does one get the first sight of the {a}?",),
+    "last-seen": ("What is the last moment at which the {a} can be seen?",),
+    "first-hold": ("At which moment did the {a} grab the {b} for the first time?",),
+    "last-hold": ("When did the {a} put the {b} down for the last time?",),
+    "times-held": ("How often was the {b} in the hands of the {a}?",),
+    "times-touched": ("How often did the {a} and the {b} touch?",),
+    "times-near": ("How many times did the {a} come up close to the {b}?",),
+    "times-visible": ("How often does the {a} show up?",),
+    "longest-held": ("What is the longest that the {a} kept holding the {b} in one go?",),
+    "longest-near": ("Of the times the {a} was near the {b}, how long did the longest last?",),
+    "longest-visible": ("What is the longest spell of the {a} being visible?",),
+    "mean-held": ("What is the mean duration of the {a} carrying the {b}?",),
+    "window-between": ("In the part from {t} to {u} seconds, for how long can the {a} be made out?",),
+    "window-first": ("Up to second {u}, for how long was the {a} beside the {b}?",),
+    "window-after": ("From second {t} on, how often was the {a} gripping the {b}?",),
+    "hold-while-visible": ("While the {c} could be seen, how many seconds did the {a} grip the {b}?",),
+    "visible-while-absent": ("How many seconds is the {a} in the picture while the {b} is hidden?",),
+    "near-while-holding": ("While the {a} was carrying the {b}, for how many seconds was the {c} close to the {a}?",),
+    "times-while": ("While the {c} was on camera, how often did the {a} get in contact with the {b}?",),
+    "visible-after-came": ("After the {b} arrived, for how many seconds is the {a} seen?",),
+    "times-before-held": ("How often was the {a} beside the {b} before the {a} took the {b}?",),
+    "near-after-released": ("After the {a} dropped the {b}, how many seconds was the {a} next to the {c}?",),
+    "who-visible-longer": ("Who can be seen for more seconds, the {a} or the {b}?",),
+    "who-held-longer": ("Who was carrying the {c} for the longer time, the {a} or the {b}?",),
+    "held-which-longer": ("What did the {c} carry for more time, the {a} or the {b}?",),
+    "who-came-first": ("Who can be seen earlier, the {a} or the {b}?",),
+    "who-left-last": ("Who disappears later, the {a} or the {b}?",),
+    "who-let-go-first": ("Who stopped carrying the {c} earlier, the {a} or the {b}?",),
+    "longest-toy": ("What toy stays on screen for the longest time?",),
+    "longest-held-toy": ("Which object had the {a} in hand for the most seconds?",),
+    "who-held": ("Who was carrying the {b} at some point?",),
+    "who-touched": ("Who came into contact with the {b}?",),
+    "what-held": ("What objects did the {a} have in hand?",),
+    "what-near": ("What toys did the {a} approach?",),
+    "what-visible": ("Which objects can be made out?",),
+    "order-seen": ("In which sequence do the toys come into view?",),
+    "seen-before": ("Can the {a} be seen earlier than the {b}?",),
+    "difference-visible": (
+        "How many seconds longer than the {b} was the {a} on screen?",
+        "How much more time on screen has the {a} than the {b}?",
+    ),
+    "difference-held": ("How much more time did the {a} spend holding the {c} than the {b}?",),
+    "share-visible": ("What proportion of the film shows the {a}?",),
+    "share-near": ("During what fraction of the time was the {a} beside the {b}?",),
+    "rate-held": ("How often a minute does the {a} take the {b} in hand?",),
+    "is-visible": ("Can one see the {a} anywhere?",),
+    "did-hold": ("Has the {a} been carrying the {b}?",),
+    "was-near": ("Is the {a} next to the {b} at any point?",),
+    "did-touch": ("Does the {a} ever make contact with the {b}?",),
+    "more-than": ("Is the {a} on screen for more than {n} seconds?",),
+    "in-how-many-videos": ("How many recordings have the {a} in them?",),
+    "mean-per-video": ("For how long is the {a} seen per recording, on average?",),
+    "unknown-thing": (
+        "How often did the {a} ride the bicycle?",
+        "When was the banana last seen?",
+        "Who held the violin?",
+        "For how long did the {a} watch the cat?",
+    ),
+    "unknown-video": ("How often is the {a} seen in clip room_s98_777?",),
+    "feelings": (
+        "Was the {a} in a good mood?",
+        "Did the {a} enjoy it?",
+    ),
+    "sound": (
+        "How often did the {a} shout?",
+        "What song did the {a} sing?",
+    ),
+    "intention": (
+        "Did the {a} want to take the {b}?",
+        "What made the {a} drop the {b}?",
+    ),
+    "looks": (
+        "How heavy is the {a}?",
+        "What is the shape of the {a}?",
+    ),
+    "speed": ("How quickly did the {a} run?",),
+    "judgement": (
+        "Is the {a} a clever person?",
+        "Who is the better parent?",
+    ),
+}
 """Form → texts."""
