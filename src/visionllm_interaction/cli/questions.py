@@ -1,4 +1,4 @@
-"""Commands that ask: ask, replay, eval-reasoning."""
+"""Commands that ask: ask, replay, ground, look, eval-reasoning."""
 
 # Rooms are imported inside the commands, so that questions are answered without torch.
 
@@ -11,9 +11,11 @@ import typer
 
 from visionllm_interaction.cli.analysis import StoreOption
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.text import answer_text, as_lines, scores_text
+from visionllm_interaction.cli.text import answer_text, as_lines, regions_text, scores_text
 
 PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
+
+VideoOption = Annotated[str | None, typer.Option(help="video_id; needed where the store has several videos.")]
 
 
 def ask(
@@ -62,6 +64,45 @@ def replay(
     )
 
 
+def ground(
+    phrase: Annotated[str, typer.Argument(help='For example "the cup nearest to the child".')],
+    at: Annotated[float, typer.Option(help="Time in the video, in seconds.")],
+    store: StoreOption = Path("store"),
+    video: VideoOption = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """A phrase → boxes and tracks in one frame, found by code."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.reason.seeing import ground_phrase
+
+    result = ground_phrase(phrase, store, at_s=at, video_id=video, config=load(config, override).reason)
+    return Outcome(result.model_dump(mode="json"), regions_text(result.model_dump()), json_output)
+
+
+def look(
+    question: Annotated[str, typer.Argument(help="A closed question about what the phrase marks.")],
+    phrase: Annotated[str, typer.Option(help='What to mark, for example "the child".')],
+    at: Annotated[float, typer.Option(help="Time in the video, in seconds.")],
+    store: StoreOption = Path("store"),
+    video: VideoOption = None,
+    answers: Annotated[str, typer.Option(help="The answers to choose from, separated by commas.")] = "yes,no",
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.reason.seeing import look_at
+
+    listed = [part.strip() for part in answers.split(",") if part.strip()]
+    settings = load(config, override).reason
+    result = look_at(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
+    text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
+    return Outcome(result.model_dump(mode="json"), text, json_output)
+
+
 def eval_reasoning(
     questions: Annotated[int, typer.Option(min=1, help="How many questions.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the ToyRoom and of the questions.")] = 2026,
@@ -89,4 +130,6 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     app.command()(ask)
     app.command()(replay)
+    app.command()(ground)
+    app.command()(look)
     app.command(name="eval-reasoning")(eval_reasoning)

@@ -76,3 +76,14 @@ def scores_text(result: Mapping[str, Any]) -> str:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def regions_text(result: Mapping[str, Any]) -> str:
+    """What `ground` found."""
+    if not result["regions"]:
+        return f"Nothing: {result['reason']}"
+    lines = [f"{result['video_id']}, frame {result['frame_index']} at {result['timestamp_s']:.3f} s"]
+    for region in result["regions"]:
+        box = ", ".join(f"{value:.1f}" for value in region["box_xyxy"])
+        lines.append(f"  track {region['track_id']:<4} {region['category']:<14} {box}")
+    return "\n".join(lines)

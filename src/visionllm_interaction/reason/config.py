@@ -42,6 +42,19 @@ class EndpointConfig(Section):
         return self
 
 
+class LookConfig(Section):
+    """Closed questions about marked things to a vision model; off unless somebody switches it on."""
+
+    enabled: bool = False
+    """Whether pictures may be sent to the endpoint at all."""
+    blur: Literal["people", "none"] = "people"
+    """What is made unrecognisable before a picture is sent: every detected person, or nothing."""
+    max_marks: int = Field(default=6, ge=1, le=30)
+    """Most things marked in one picture."""
+    endpoint: EndpointConfig = EndpointConfig()
+    """The vision model; without a `base_url` here the one of `reason.endpoint`."""
+
+
 class ReasonConfig(Section):
     """How questions are turned into plans."""
 
@@ -59,3 +72,5 @@ class ReasonConfig(Section):
     """More words for names of the store, for example `caregiver: [nan, grandpa]`; added to the built-in ones."""
     endpoint: EndpointConfig = EndpointConfig()
     """The language model endpoint."""
+    look: LookConfig = LookConfig()
+    """Looking at pictures."""
