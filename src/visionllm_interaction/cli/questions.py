@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from visionllm_interaction.cli.analysis import StoreOption
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.cli.text import answer_text, as_lines, regions_text, scores_text
+from visionllm_interaction.errors import UsageError
+
+if TYPE_CHECKING:
+    from visionllm_interaction.configuration import Settings
 
 PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
 
@@ -19,9 +23,11 @@ VideoOption = Annotated[str | None, typer.Option(help="video_id; needed where th
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help="A question in plain words.")],
+    question: Annotated[str | None, typer.Argument(help="A question in plain words.")] = None,
     store: StoreOption = Path("store"),
     planner: PlannerOption = None,
+    template: Annotated[str | None, typer.Option(help="Fill this sheet: a built-in name or a YAML file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --template: write the rows to this CSV file.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan and the SQL behind every number.")] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
@@ -33,6 +39,10 @@ def ask(
     from visionllm_interaction.reason.explain import explain as explain_plan
     from visionllm_interaction.reason.explain import explain_text
 
+    if template:
+        return _fill(template, store, planner, out, load(config, override), json_output=json_output)
+    if question is None:
+        raise UsageError("There is no question", expected="a question, or --template", found="neither")
     answer = answer_question(question, store, config=load(config, override).reason, planner=planner)
     result: dict[str, Any] = answer.model_dump(mode="json")
     text = answer_text(result)
@@ -40,6 +50,24 @@ def ask(
         result["explain"] = explain_plan(answer.plan)
         text = as_lines([text, explain_text(answer.plan)])
     return Outcome(result, text, json_output)
+
+
+def _fill(
+    template: str,
+    store: Path,
+    planner: Literal["rules", "llm"] | None,
+    out: Path | None,
+    settings: Settings,
+    *,
+    json_output: bool,
+) -> Outcome:
+    from visionllm_interaction.reason.templates import as_csv, fill_template
+
+    result = fill_template(template, store, config=settings.reason, planner=planner)
+    table = as_csv(result)
+    if out:
+        out.write_text(table, encoding="utf-8")
+    return Outcome(result, f"{len(result['rows'])} rows in {out}" if out else table, json_output)
 
 
 def replay(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -28,6 +29,8 @@ class EndpointConfig(Section):
     """Send the limit as `max_completion_tokens`, as some cloud models insist, and not as `max_tokens`."""
     retries: int = Field(default=2, ge=0, le=5)
     """How often a reply that breaks the schema or contradicts the question is sent back for correction."""
+    cache_dir: Path | None = None
+    """Folder in which replies are kept by the digest of everything the model was sent; null keeps none."""
     connection_retries: int = Field(default=2, ge=0, le=10)
     """How often a busy or failing endpoint (429, 5xx, a cut connection) is tried again, within `timeout_s`."""
     temperature: float = Field(default=0.0, ge=0, le=2)

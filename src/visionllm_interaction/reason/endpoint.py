@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent, ModelRetry, NativeOutput, RunContext
 from pydantic_ai.exceptions import ModelAPIError, OutputTokenLimitExceeded, RunTimedOut, UnexpectedModelBehavior
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserContent, UserPromptPart
+from pydantic_ai.messages import (
+    BinaryContent,
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    UserContent,
+    UserPromptPart,
+)
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
@@ -76,7 +87,60 @@ def ask_model(
     Raises:
         LLMUnreachable: the endpoint cannot be reached, refuses, does not answer in time or speaks another protocol.
     """
-    return asyncio.run(_ask(request, output, config, spent, check))
+    kept = _Kept.of(request, output, config)
+    reply = kept.read(output, check)
+    if reply is None:
+        reply = asyncio.run(_ask(request, output, config, spent, check))
+        kept.write(reply)
+    return reply
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Where the reply to exactly this request lies, if replies are kept."""
+
+    path: Path | None
+
+    @classmethod
+    def of(cls, request: Request, output: type[BaseModel], config: EndpointConfig) -> _Kept:
+        if config.cache_dir is None:
+            return cls(None)
+        content = request.content if isinstance(request.content, str) else [_digestible(c) for c in request.content]
+        sent = [
+            request.instructions,
+            [list(example) for example in request.examples],
+            content,
+            output.model_json_schema(),
+            [config.base_url, config.model, config.temperature, config.seed],
+        ]
+        digest = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
+        return cls(config.cache_dir / f"{digest}.json")
+
+    def read(self, output: type[Reply], check: Callable[[Reply], None]) -> Reply | None:
+        """The reply that was kept, if there is one and it still holds; a damaged one counts as none."""
+        if self.path is None or not self.path.is_file():
+            return None
+        try:
+            reply = output.model_validate_json(self.path.read_text(encoding="utf-8"))
+            check(reply)
+        except (OSError, ValueError):
+            return None
+        return reply
+
+    def write(self, reply: BaseModel | None) -> None:
+        if self.path is None or reply is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside and renamed, so that two commands at once never read half a reply.
+        part = self.path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(reply.model_dump_json(), encoding="utf-8")
+        part.replace(self.path)
+
+
+def _digestible(content: UserContent) -> str:
+    if isinstance(content, BinaryContent):
+        return hashlib.sha256(content.data).hexdigest()
+    return str(content)
 
 
 async def _ask(
