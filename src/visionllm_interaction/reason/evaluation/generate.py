@@ -11,6 +11,7 @@ from typing import Any, Literal
 from visionllm_interaction.reason.aliases import plural
 from visionllm_interaction.reason.evaluation.forms import FORMS, EvalForm, Kind
 from visionllm_interaction.reason.evaluation.held_out import HELD_OUT
+from visionllm_interaction.reason.evaluation.seen import SEEN
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.vocabulary import Vocabulary
 
@@ -66,8 +67,13 @@ def make_questions(
 
 
 def _texts(form: EvalForm, wording: Wording) -> tuple[str, ...]:
-    texts = {"canonical": form.canonical, "norwegian": form.norwegian, "paraphrase": form.paraphrases}
-    return HELD_OUT.get(form.name, ()) if wording == "held_out" else texts[wording]
+    texts: Mapping[Wording, tuple[str, ...]] = {
+        "canonical": form.canonical,
+        "norwegian": form.norwegian,
+        "paraphrase": (*form.paraphrases, *SEEN.get(form.name, ())),
+        "held_out": HELD_OUT.get(form.name, ()),
+    }
+    return texts[wording]
 
 
 def _question(
