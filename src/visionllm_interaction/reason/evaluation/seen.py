@@ -1,4 +1,4 @@
-"""Paraphrases that were held out until 24 November 2026; they have served for mending since, as development questions."""
+"""Paraphrases that were held out until 24 November 2026; development questions since, as they served for mending."""
 
 from __future__ import annotations
 
