@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ from PIL import Image
 from pycocotools import mask as masks
 from pycocotools.coco import COCO
 
-from small_coco import make_coco
+from small_coco import annotation_file, change, make_coco, read
 from visionllm_interaction.artifacts.digests import sha256_tree
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.errors import AnnotationError, InputDataError
@@ -385,6 +386,72 @@ def test_a_subset_of_unknown_split_must_be_explained(tmp_path: Path) -> None:
         ingest(tmp_path / "data", tmp_path / "out")
     manifest = ingest(tmp_path / "data", tmp_path / "again", subsets={"session 3": "val"})
     assert list(contents(manifest)) == ["val"]
+
+
+def exported_by_cvat(root: Path, target: Path) -> None:
+    for split, name in (("train", "train"), ("val", "Validation")):
+        shutil.copytree(root / f"{split}2017", target / "images" / name)
+        (target / "annotations").mkdir(exist_ok=True)
+        shutil.copy(annotation_file(root, split), target / f"annotations/instances_{name}.json")
+
+
+def exported_by_roboflow(root: Path, target: Path) -> None:
+    for split, name in (("train", "train"), ("val", "valid")):
+        shutil.copytree(root / f"{split}2017", target / name)
+        shutil.copy(annotation_file(root, split), target / name / "_annotations.coco.json")
+
+
+@pytest.mark.parametrize("export", [exported_by_cvat, exported_by_roboflow], ids=lambda export: export.__name__)
+def test_coco_in_other_layouts_keeps_its_bytes(tmp_path: Path, export: Callable[[Path, Path], None]) -> None:
+    root = make_coco(tmp_path / "made")
+    export(root, tmp_path / "in/export")
+    manifest = ingest(tmp_path / "in", tmp_path / "out")
+    assert manifest.source is not None and manifest.source.format == "coco"
+    for split in ("train", "val"):
+        assert annotation_file(Path(manifest.root), split).read_bytes() == annotation_file(root, split).read_bytes()
+        assert sha256_tree(Path(manifest.root) / f"{split}2017") == sha256_tree(root / f"{split}2017")
+
+
+def test_coco_of_labelstudio_is_one_file(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "made")
+    (tmp_path / "in").mkdir()
+    shutil.copytree(root / "train2017", tmp_path / "in/images")
+    shutil.copy(annotation_file(root, "train"), tmp_path / "in/result.json")
+    manifest = ingest(tmp_path / "in", tmp_path / "out")
+    assert manifest.annotations.val is None and manifest.files == 7
+    single = ingest(tmp_path / "in/result.json", tmp_path / "again")
+    assert single.tree_sha256 == manifest.tree_sha256
+
+
+def test_a_source_without_splits_gets_a_val_of_neighbours(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "made", train=10)
+    change(root, "train", lambda content: content["annotations"].append({"id": 1, "image_id": 7}))
+    (tmp_path / "in").mkdir()
+    shutil.copytree(root / "train2017", tmp_path / "in/images")
+    shutil.copy(annotation_file(root, "train"), tmp_path / "in/result.json")
+    (tmp_path / "yolo/labels").mkdir(parents=True)
+    (tmp_path / "yolo/classes.txt").write_text("child\n")
+    shutil.copytree(root / "train2017", tmp_path / "yolo/images")
+    for number, source in enumerate(("in", "yolo")):
+        manifest = ingest(tmp_path / source, tmp_path / str(number), val_share=0.3)
+        found = contents(manifest)
+        names = {split: sorted(image["file_name"] for image in found[split]["images"]) for split in found}
+        assert names["train"] + names["val"] == [f"train_{n:04d}.jpg" for n in range(10)] and len(names["val"]) == 3
+        assert all(sorted(p.name for p in Path(manifest.root, f"{s}2017").iterdir()) == names[s] for s in names)
+    whole, parts = read(root, "train"), contents(ingest(tmp_path / "in", tmp_path / "again", val_share=0.3))
+    for key in ("images", "annotations"):
+        together = [entry for split in ("train", "val") for entry in parts[split][key]]
+        assert sorted(together, key=lambda e: e["id"]) == sorted(whole[key], key=lambda e: e["id"]), "nothing is lost"
+    assert parts["val"]["unknown_key"] == whole["unknown_key"]
+
+
+def test_two_files_of_one_split_are_refused(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "made")
+    for name in ("train", "training"):
+        shutil.copytree(root / "train2017", tmp_path / "in" / name)
+        shutil.copy(annotation_file(root, "train"), tmp_path / "in" / name / "_annotations.coco.json")
+    with pytest.raises(InputDataError, match="which split"):
+        ingest(tmp_path / "in", tmp_path / "out")
 
 
 def test_coco_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ class IngestConfig(Section):
     """Where downloaded, unpacked, copied and converted data is kept; ``$NAME`` is filled in from the environment."""
     subsets: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
     """Which split a subset of the source is, where its name does not say so."""
+    val_share: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Share of the pictures that become val where the source names no splits: the last ones by name. None: no val."""
     limits: LimitsConfig = LimitsConfig()
     """What an archive may unpack to."""
     download: DownloadConfig = DownloadConfig()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial as partial_call
 from pathlib import Path
 
 import structlog
@@ -13,11 +15,12 @@ from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile, stage_code_version
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.ingest.config import IngestConfig
+from visionllm_interaction.ingest.formats.coco import write_as_it_is
 from visionllm_interaction.ingest.formats.detect import READERS
 from visionllm_interaction.ingest.formats.model import Foreign
-from visionllm_interaction.ingest.formats.write import LEFT_OUT, summary, summary_text, write_coco
+from visionllm_interaction.ingest.formats.write import LEFT_OUT, summary, write_coco
 from visionllm_interaction.ingest.locate import Source, locate, source_in
-from visionllm_interaction.ingest.place import place_files, placements_of
+from visionllm_interaction.ingest.place import Placement, place_files, placements_of
 from visionllm_interaction.ingest.prepare import Prepared, listing_digest, source_file, working_folder
 from visionllm_interaction.ingest.scan import scan_files
 
@@ -112,20 +115,32 @@ def _digests(source: Source) -> dict[str, str]:
 
 
 def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> tuple[Source, dict[str, int]]:
-    log = structlog.get_logger()
-    read = READERS[data.format](data)
+    write, left_out = _reader(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
-        folder = parent / f"{name}-{_key(config, data.format, str(data.root), files, key, config.subsets)}"
+        folder = (
+            parent / f"{name}-{_key(config, data.format, str(data.root), files, key, config.subsets, config.val_share)}"
+        )
         if not folder.exists():
             with publish_folder(folder, many_files=True) as partial:
-                placements = write_coco(read, partial, subsets=config.subsets)
-                place_files(placements, partial, mode=config.mode, reserve_bytes=_reserve(config))
-    shapes = sum(len(picture.shapes) for picture in read.pictures)
-    log.info("converted", format=data.format, pictures=len(read.pictures), annotations=shapes, to=str(folder))
-    if read.left_out:
-        log.warning("not carried over", what=summary_text(read), list=str(folder / LEFT_OUT))
-    return source_in(folder, splits=_ALL_SPLITS), summary(read)
+                place_files(write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
+    if left_out:
+        what = "; ".join(f"{count} × {text}" for text, count in left_out.items())
+        structlog.get_logger().warning("not carried over", what=what, list=str(folder / LEFT_OUT))
+    source = source_in(folder, splits=_ALL_SPLITS)
+    if source.annotations["val"] is None:
+        structlog.get_logger().warning("the source has no val split: set data.val_share or data.subsets")
+    return source, left_out
+
+
+def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[Placement]], dict[str, int]]:
+    """What writes the annotations below a folder and says where the pictures go; and what will be left out."""
+    if data.format == "coco":
+        return partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share), {}
+    converted = READERS[data.format](data)
+    shapes = sum(len(picture.shapes) for picture in converted.pictures)
+    structlog.get_logger().info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
+    return partial_call(write_coco, converted, subsets=config.subsets, val_share=config.val_share), summary(converted)
 
 
 def _key(config: IngestConfig, *parts: object) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from visionllm_interaction.ingest.formats.coco import coco_files_in, is_coco
 from visionllm_interaction.ingest.formats.cvat import read_cvat
 from visionllm_interaction.ingest.formats.labelstudio import is_tasks, read_labelstudio
 from visionllm_interaction.ingest.formats.model import Converted, Foreign
 from visionllm_interaction.ingest.formats.voc import read_voc
 from visionllm_interaction.ingest.formats.yolo import NAME_FILES, read_yolo
 
+# COCO's own JSON in another layout ("coco") needs no reader: its bytes stay as they are.
 READERS: dict[str, Callable[[Foreign], Converted]] = {
     "cvat": read_cvat,
     "voc": read_voc,
@@ -27,6 +29,8 @@ _LARGEST_TASKS_BYTES = 2_000_000_000
 def detect_folder(folder: Path) -> Foreign | None:
     """The data set whose annotation files lie in ``folder``, or ``None``."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if coco := coco_files_in(folder):
+        return Foreign("coco", folder, coco)
     if cvat := tuple(path for path in files if _is_cvat(path)):
         return Foreign("cvat", folder, cvat)
     voc = tuple(sorted(path for path in (folder / "Annotations").glob("*.xml") if _root_tag(path) == "annotation"))
@@ -45,6 +49,8 @@ def detect_file(path: Path) -> Foreign | None:
         return Foreign("cvat", path.parent, (path,))
     if path.suffix.lower() == ".json" and _is_labelstudio(path):
         return Foreign("labelstudio", path.parent, (path,))
+    if path.suffix.lower() == ".json" and is_coco(path):
+        return Foreign("coco", path.parent, (path,))
     return None
 
 

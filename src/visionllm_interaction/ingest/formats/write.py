@@ -29,8 +29,16 @@ def split_of(subset: str, given: Mapping[str, str]) -> str | None:
     return next((split for split, names in _SPLIT_NAMES.items() if subset.casefold() in names), None)
 
 
-def by_split(pictures: Sequence[Picture], given: Mapping[str, str]) -> dict[str, list[Picture]]:
-    """The pictures of each split.
+def last_share(names: Sequence[str], share: float) -> list[str]:
+    """The last ``share`` of ``names`` in their order: neighbours in a recording stay together, but for one seam."""
+    ordered = sorted(names)
+    return ordered[len(ordered) - max(round(share * len(ordered)), 1) :] if len(ordered) > 1 else []
+
+
+def by_split(
+    pictures: Sequence[Picture], given: Mapping[str, str], val_share: float | None = None
+) -> dict[str, list[Picture]]:
+    """The pictures of each split; where the source names none, the last ``val_share`` of them become val.
 
     Raises:
         InputDataError: naming the subsets nobody said the split of.
@@ -47,10 +55,18 @@ def by_split(pictures: Sequence[Picture], given: Mapping[str, str]) -> dict[str,
     splits: dict[str, list[Picture]] = {}
     for picture in pictures:
         splits.setdefault(str(split_of(picture.subset, given)), []).append(picture)
+    if val_share is not None and list(splits) == ["train"]:
+        val = set(last_share([picture.name for picture in pictures], val_share))
+        splits = {
+            "train": [picture for picture in pictures if picture.name not in val],
+            "val": [picture for picture in pictures if picture.name in val],
+        }
     return splits
 
 
-def write_coco(data: Converted, folder: Path, *, subsets: Mapping[str, str]) -> list[Placement]:
+def write_coco(
+    data: Converted, folder: Path, *, subsets: Mapping[str, str], val_share: float | None
+) -> list[Placement]:
     """Write ``annotations/`` below ``folder``; returns where the pictures go.
 
     Ids count from 1 through all splits, in the source's order.
@@ -60,7 +76,7 @@ def write_coco(data: Converted, folder: Path, *, subsets: Mapping[str, str]) -> 
     """
     if not data.pictures:
         raise InputDataError("The source holds no pictures that can be used.", found=summary_text(data))
-    splits = by_split(data.pictures, subsets)
+    splits = by_split(data.pictures, subsets, val_share)
     (folder / "annotations").mkdir(parents=True)
     categories = [{"id": number, "name": label} for number, label in enumerate(data.labels, start=1)]
     placements: list[Placement] = []
