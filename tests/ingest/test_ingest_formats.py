@@ -360,6 +360,15 @@ def test_cvat_masks_turned_boxes_ellipses_and_tags(tmp_path: Path) -> None:
     assert content["images"][0]["cvat"]["tags"] == [{"label": "blurred", "attributes": {"why": "motion"}}]
 
 
+def test_a_video_exported_picture_by_picture(tmp_path: Path) -> None:
+    picture(tmp_path / "data/frame_000003.png")
+    box = '<box label="child" xtl="1" ytl="2" xbr="3" ybr="4"/>'
+    text = CVAT.format(box).replace("<task>", "<task><mode>interpolation</mode>").replace("a.jpg", "frame_000003.png")
+    (tmp_path / "data/annotations.xml").write_text(text)
+    found = contents(ingest(tmp_path / "data", tmp_path / "out"))["train"]
+    assert boxes(found) == [("frame_000003.png", "child", (1, 2, 3, 4))]
+
+
 BROKEN = {
     "cut short": CVAT[:-30],
     "not a number": CVAT.format('<box label="child" xtl="a" ytl="1" xbr="2" ybr="3"/>'),

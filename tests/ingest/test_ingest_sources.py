@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 import types
 import zipfile
 from collections.abc import Iterator
@@ -134,6 +135,17 @@ def test_a_killed_copy_leaves_nothing_that_is_used(tmp_path: Path) -> None:
     (left / "half").write_bytes(b"half")
     ingest(tmp_path, root=make_coco(tmp_path / "toys"), mode="copy")
     assert not left.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
+def test_hard_links_to_another_disk_say_what_to_do(tmp_path: Path) -> None:
+    root = make_coco(tmp_path / "toys")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        if Path(other).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("one file system")
+        with pytest.raises(InputDataError, match=r"set data\.mode to copy"):
+            ingest(tmp_path, root=root, mode="hardlink", work_dir=Path(other))
+        assert [path.name for path in Path(other, "placed").iterdir()] == [".lock"]
 
 
 def test_root_or_source_and_not_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

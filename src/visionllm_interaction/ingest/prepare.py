@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -100,7 +101,8 @@ def _from_kaggle(handle: str) -> Path:
         raise _missing_extra("kaggle", error) from error
     try:
         # It keeps its own cache (KAGGLEHUB_CACHE) and reads KAGGLE_USERNAME and KAGGLE_KEY or ~/.kaggle/kaggle.json.
-        return Path(kagglehub.dataset_download(handle))
+        with redirect_stdout(sys.stderr):  # stdout is for results
+            return Path(kagglehub.dataset_download(handle))
     except Exception as error:  # its errors share no base, and each means that Kaggle did not deliver
         raise DownloadFailed(
             "Kaggle did not deliver the data set.",

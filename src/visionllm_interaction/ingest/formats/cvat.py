@@ -61,7 +61,12 @@ class _File:
     pictures: list[Picture] = field(default_factory=list)
     frames: dict[int, list[Shape]] = field(default_factory=lambda: defaultdict(list))
     left_out: list[LeftOut] = field(default_factory=list)
-    is_video: bool = False
+    has_tracks: bool = False
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is told in tracks; a video's frames may also be exported picture by picture."""
+        return self.has_tracks and not self.pictures
 
 
 def read_cvat(data: Foreign) -> Converted:
@@ -90,7 +95,7 @@ def _read(path: Path, pictures: PictureFiles) -> _File:
             elif element.tag == "image":
                 file.pictures.append(_picture(element, file, pictures))
             elif element.tag == "track":
-                file.is_video = True
+                file.has_tracks = True
                 _read_track(element, file)
     except (ParseError, DefusedXmlException, KeyError, ValueError, ArithmeticError, OSError) as error:
         raise broken(path, error, expected="CVAT's XML, version 1.1") from error
@@ -115,7 +120,7 @@ def _read_meta(meta: Element, file: _File) -> None:
     task = meta.find("task")
     if task is not None:
         file.subset = task.findtext("subset") or file.subset
-        file.is_video = task.findtext("mode") == "interpolation"
+        file.has_tracks = task.findtext("mode") == "interpolation"
     size = meta.find(".//original_size")
     if size is not None:
         file.size = (int(size.findtext("width") or 0), int(size.findtext("height") or 0))
