@@ -264,7 +264,8 @@ def test_yolo(tmp_path: Path, name: str) -> None:
     expected = []
     for path in sorted((DATA / name / "labels").iterdir()):
         (picture,) = (DATA / name / "images").glob(f"{path.stem}.*")
-        width, height = Image.open(picture).size
+        with Image.open(picture) as opened:
+            width, height = opened.size
         for line in path.read_text().splitlines():
             if line.strip():
                 number, x, y, w, h = line.split()
