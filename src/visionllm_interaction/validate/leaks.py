@@ -136,7 +136,8 @@ def _alike(albums: Mapping[str, Album], train: int, val: int) -> bool:
 def _moments(album: Album) -> dict[tuple[str, str], list[tuple[float, int]]]:
     """Recording → (instant, picture); from the names of files, and from the groups the index of files has."""
     found: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
-    for place, path in enumerate(album.pictures.paths):
+    for place in np.flatnonzero(~album.pictures.flat).tolist():
+        path = album.pictures.paths[place]
         numbered = _FRAME.fullmatch(Path(album.name(place)).with_suffix("").as_posix())
         if numbered and len(numbered[2]) < 16:
             found["name", numbered[1]].append((float(numbered[2]), place))
