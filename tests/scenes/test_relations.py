@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Event, Relation
 from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.grid import median_filter
 from visionllm_interaction.scenes.relations import find_relations
@@ -151,7 +152,11 @@ def test_a_thing_given_changes_hands_once() -> None:
     first, second = sorted(of(relations, "holding"), key=lambda h: h[2])
     assert (first[0], second[0]) == (1, 2)
     assert first[3] == second[2] == pytest.approx(5.0, abs=0.3)
-    assert [(e.kind, e.track_ids) for e in events] == [("picks_up", (1, 3)), ("hands_over", (1, 2, 3))]
+    moments = [(e.kind, e.track_ids) for e in events if e.kind in ("picks_up", "hands_over", "puts_down")]
+    assert moments == [("picks_up", (1, 3)), ("hands_over", (1, 2, 3))]
+    # The other one touches it before it is taken, and it is still touched after it was given.
+    joint = [(e.track_ids, e.begin_s, e.end_s) for e in events if e.kind == "joint_handling"]
+    assert joint and all(ids[2] == 3 and set(ids[:2]) == {1, 2} and begin < end for ids, begin, end in joint)
     assert second[3] == 10.0  # still off the floor when the video ends
 
 
@@ -167,10 +172,73 @@ def test_coming_and_going() -> None:
     leaver = box(np.clip(300 + 60 * t, 0, 579), 50, 60, HEIGHT, n)
     leaver[t >= 6.0] = np.nan
     _, events = scene(frames, {1: ("child", walker), 2: ("caregiver", stayer), 3: ("caregiver", leaver)})
-    assert [(e.kind, e.track_ids, round(e.begin_s, 2)) for e in events] == [
+    moves = [(e.kind, e.track_ids, round(e.begin_s, 2)) for e in events if e.kind in ("enters", "leaves")]
+    assert moves == [
         ("enters", (1,), 1.4),
         ("leaves", (3,), 6.0),
     ]
+
+
+@pytest.mark.parametrize("fps", [10.0, 25.0, 30.0])
+def test_who_moves_approaches_and_withdraws(fps: float) -> None:
+    frames = frames_at(fps, 12)
+    t, n = frames.timestamp_s, len(frames)
+    # The gap is 140 px, closes from 2 to 4 s to 0, opens from 7 to 9 s: near at 50 px: from 3.29 s
+    # until 7.71 s.
+    walker = box(np.interp(t, [0, 2, 4, 7, 9, 12], [100, 100, 240, 240, 100, 100]), 100, 60, HEIGHT, n)
+    relations, events = scene(frames, {1: ("child", box(300, 100, 60, HEIGHT, n)), 2: ("caregiver", walker)})
+    assert [(e.kind, e.track_ids) for e in events] == [("approaches", (2, 1)), ("withdraws", (2, 1))]
+    assert [e.begin_s for e in events] == [
+        pytest.approx(3.29, abs=1 / fps + 0.02),
+        pytest.approx(7.71, abs=1 / fps + 0.02),
+    ]
+    [(_, _, begin, end)] = of(relations, "approaching")
+    assert (begin, end) == (pytest.approx(2.0, abs=0.3), pytest.approx(4.0, abs=0.1))
+
+
+@pytest.mark.parametrize("fps", [10.0, 25.0, 30.0])
+def test_places_follow_from_the_boxes(fps: float) -> None:
+    frames = frames_at(fps, 10)
+    t, n = frames.timestamp_s, len(frames)
+    # The ball, 20 px wide, goes from 100 to 300 px; the child stands from 180 to 240 px.
+    ball = box(100 + 20 * t, 150, 20, 20, n)
+    relations, _ = scene(frames, {1: ("child", box(180, 100, 60, HEIGHT, n)), 2: ("ball", ball)})
+    step = 1 / fps + 0.06  # the slack of 0.02 heights takes another 0.2 s at most of leaving
+    # Centre of the ball beyond the left edge, centre of the child beyond its right edge: until 110 + 20 t = 180.
+    assert of(relations, "right_of") == [(1, 2, 0.0, pytest.approx(3.5, abs=0.2 + step))]
+    assert of(relations, "left_of") == [(1, 2, pytest.approx(6.5, abs=step), 10.0)]
+    # 0.9 of its 20 px are beyond 180 px at 3.9 s, and less than that within 240 px after 6.1 s.
+    [(thing, person, begin, end)] = of(relations, "inside")
+    assert (thing, person) == (2, 1)
+    assert (begin, end) == (pytest.approx(3.9, abs=step), pytest.approx(6.1, abs=step))
+    assert [b[:2] for b in of(relations, "overlaps")] == [(1, 2), (1, 2)]
+    assert of(relations, "above") == [] == of(relations, "below")
+
+
+def test_above_and_below_are_seen_from_the_subject() -> None:
+    frames = frames_at(25, 2)
+    n = len(frames)
+    things = {1: ("child", box(100, 200, 60, HEIGHT, n)), 2: ("cup", box(110, 100, 20, 20, n))}
+    relations, _ = scene(frames, things)
+    assert of(relations, "below") == [(1, 2, 0.0, 2.0)]
+    assert of(relations, "above") == [] == of(relations, "inside")
+
+
+def test_placement_can_be_left_out() -> None:
+    frames = frames_at(25, 2)
+    boxes = box(100, 100, 60, HEIGHT, len(frames))
+    index = np.arange(len(frames))
+    table = DetectionTable(
+        np.repeat(index, 2),
+        np.repeat(frames.timestamp_s, 2),
+        np.array(["child", "cup"] * len(frames), dtype=object),
+        np.full(2 * len(frames), 0.8, np.float32),
+        np.repeat(boxes, 2, axis=0).astype(np.float32),
+        np.tile([1, 2], len(frames)),
+    )
+    config = ScenesConfig(relations=RelationsConfig(placement=False))
+    found = find_relations(table, frames, summarise_tracks(table, frames, roles={}), config=config)
+    assert {r.predicate for r in found} == {"near", "in_contact"}
 
 
 def test_hysteresis_holds_between_its_limits_and_ends_at_the_unknown() -> None:

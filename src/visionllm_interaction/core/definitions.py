@@ -36,7 +36,6 @@ DIRECTED_PREDICATES: tuple[str, ...] = (
     "inside",
     "overlaps",
     "approaching",
-    "facing",
 )
 """Predicates that are read from the subject to the object."""
 EVENT_KINDS: tuple[str, ...] = (

@@ -49,14 +49,15 @@ def _curve(axes: Axes, epochs: Sequence[Mapping[str, float]], lines: Mapping[str
 def timeline_chart(timeline: Mapping[str, Any], *, names: tuple[str, ...]) -> str:
     """A row per track (seen), a row per related pair (bouts), and events as marks."""
     tracks = sorted(timeline["tracks"], key=lambda t: (t["category"], t["begin_s"]))
-    pairs = sorted({(r["subject_track_id"], r["object_track_id"]) for r in timeline["relations"]})
+    relations = [r for r in timeline["relations"] if r["predicate"] in PREDICATE_COLOURS]
+    pairs = sorted({(r["subject_track_id"], r["object_track_id"]) for r in relations})
     labels = {t["track_id"]: f"{t['category']} #{t['track_id']}" for t in tracks}
     figure = Figure(figsize=(10, 0.7 + 0.27 * (len(tracks) + len(pairs))))
     axes = figure.subplots()
     for row, track in enumerate(tracks):
         span = (track["begin_s"], track["end_s"] - track["begin_s"])
         axes.broken_barh([span], (row - 0.35, 0.7), color=colour_of(track["category"], names))
-    _draw_bouts(axes, timeline["relations"], pairs, first_row=len(tracks))
+    _draw_bouts(axes, relations, pairs, first_row=len(tracks))
     _draw_events(axes, timeline["events"], {t["track_id"]: row for row, t in enumerate(tracks)})
     texts = [labels[t["track_id"]] for t in tracks] + [f"{labels.get(a, a)} – {labels.get(b, b)}" for a, b in pairs]
     axes.set_yticks(range(len(texts)), texts, fontsize=8)

@@ -21,6 +21,13 @@ class RelationsConfig(Section):
     min_duration_s: float = Field(default=0.2, ge=0.0, le=10.0)
     """Shorter bouts are dropped."""
 
+    placement: bool = True
+    """Whether left_of, right_of, above, below, inside, overlaps and approaching are worked out as well."""
+    placement_slack: float = Field(default=0.02, ge=0.0, le=1.0)
+    """How far a predicate of placement may be exceeded (shares of height or area, heights a second) before it ends."""
+    approach_window_s: float = Field(default=0.5, gt=0.0, le=5.0)
+    """The speed at which a gap shrinks is taken over this time."""
+
 
 class HoldingConfig(Section):
     """When contact is holding: the object moves *with* the person."""
@@ -44,6 +51,10 @@ class EventsConfig(Section):
     """Longest time between one person's holding and the next's for a hand-over."""
     min_absence_s: float = Field(default=3.0, ge=0.0, le=60.0)
     """A person out of sight for less than this, away from the picture's edge, neither left nor entered."""
+    approach_s: float = Field(default=1.0, gt=0.0, le=30.0)
+    """Two people must have been apart, both seen, for this long before one approaches (after one withdraws)."""
+    joint_s: float = Field(default=0.4, ge=0.0, le=10.0)
+    """Least time that one person touches what another holds for them to handle it jointly."""
     border_share: float = Field(default=0.03, ge=0.0, le=0.5)
     """Enters and leaves happen within this share of the picture's size from its left, right or lower edge."""
 

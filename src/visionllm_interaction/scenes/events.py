@@ -1,4 +1,4 @@
-"""Events from tracks and holding: enters, leaves, picks_up, puts_down, hands_over; see docs/measures.md."""
+"""Events from tracks and relations; see docs/measures.md."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from visionllm_interaction.core.symbols import Event, Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import EventsConfig
 from visionllm_interaction.scenes.grid import SceneGrid, TrackGrid, build_grid
+from visionllm_interaction.scenes.meeting import find_joint_handling, find_moves
 from visionllm_interaction.scenes.spans import runs
 
 _CUT_S = 0.1
@@ -31,18 +32,21 @@ def find_events(
     size_px: tuple[int, int],
     config: EventsConfig = EventsConfig(),
 ) -> list[Event]:
-    """All events by time; each is one moment (begin and end are the same). ``size_px`` is width, height.
+    """All events by time; each is one moment, but joint_handling lasts. ``size_px`` is width, height.
 
-    Track ids are the actor's first; for hands_over giver, receiver, object.
+    Track ids are the actor's first; for hands_over giver, receiver, object; for joint_handling holder, other, object.
     """
     grid = build_grid(detections, frames, tracks, smooth_s=0.0)
     if not len(grid.begins_s):
         return []
     found = [f for t in grid.tracks if t.is_person for f in _comings_and_goings(t, grid, size_px, config)]
     found += _handling([r for r in relations if r.predicate == "holding"], grid, config)
+    moments = [(time_s, kind, ids, time_s, confidence) for time_s, kind, ids, confidence in found]
+    moments += [(time_s, kind, ids, time_s, sure) for time_s, kind, ids, sure in find_moves(relations, grid, config)]
+    moments += find_joint_handling(relations, config)
     return [
-        Event(f"e{number}", kind, ids, time_s, time_s, confidence)
-        for number, (time_s, kind, ids, confidence) in enumerate(sorted(found), start=1)
+        Event(f"e{number}", kind, ids, begin_s, end_s, confidence)
+        for number, (begin_s, kind, ids, end_s, confidence) in enumerate(sorted(moments), start=1)
     ]
 
 

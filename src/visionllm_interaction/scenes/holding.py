@@ -32,6 +32,8 @@ _PAUSE_S = 1.0
 """Longest pause between bringing and taking."""
 _DIP = 0.7
 """A movement slower than this share of the movements before and after it is a pause between two movements."""
+_PART = 1e-6
+"""Smaller parts of a frame are none."""
 _OFF_FLOOR = 0.2
 """An object is off the floor if its lower edge is this share of the person's height above the person's."""
 
@@ -61,18 +63,26 @@ def find_holding(contacts: Sequence[Contact], grid: SceneGrid, *, config: Holdin
     return found
 
 
-def displacement_px(boxes_xyxy: Floats, *, steps: int) -> Floats:
+def displacement_px(boxes_xyxy: Floats, *, steps: float) -> Floats:
     """(n, 2) by how much a box is displaced in x and y over ``steps`` frames around each frame; 0 where not known.
 
-    Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none.
+    Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none. ``steps``
+    need not be whole: between frames boxes are taken to move evenly, so that all frame rates give the same.
     """
-    half = max(steps // 2, 1)
-    padded = np.pad(boxes_xyxy, ((half, half), (0, 0)), mode="edge")
-    shift = padded[2 * half :] - padded[: -2 * half]
+    shift = _shifted(boxes_xyxy, steps / 2) - _shifted(boxes_xyxy[::-1], steps / 2)[::-1]
     low, high = shift[:, :2], shift[:, 2:]
     with np.errstate(invalid="ignore"):
         lesser = np.where(np.abs(low) < np.abs(high), low, high)
         return np.asarray(np.nan_to_num(np.where(np.sign(low) == np.sign(high), lesser, 0.0)))
+
+
+def _shifted(boxes_xyxy: Floats, by: float) -> Floats:
+    """Row i is where the box is ``by`` frames after frame i; past the end it is where it was at the end."""
+    whole, part = int(by), by - int(by)
+    padded = np.pad(boxes_xyxy, ((0, whole + 1), (0, 0)), mode="edge")
+    n = len(boxes_xyxy)
+    here = padded[whole : whole + n]
+    return here if part < _PART else (1 - part) * here + part * padded[whole + 1 : whole + 1 + n]
 
 
 def _hold(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> _Hold | None:
@@ -89,7 +99,7 @@ def _hold(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> _Hold | N
 
 
 def _displacement(track: TrackGrid, first: int, after: int, *, grid: SceneGrid, config: HoldingConfig) -> Floats:
-    whole = displacement_px(track.boxes_xyxy, steps=grid.samples(config.window_s))
+    whole = displacement_px(track.boxes_xyxy, steps=config.window_s / grid.step_s)
     return whole[first - track.first : after - track.first]
 
 

@@ -84,6 +84,11 @@ class QueryRunner:
             _evidence(measure, id_, row=found.get(id_), looked=looked.get(id_), frames=spans.get(id_)) for id_ in wanted
         ]
 
+    def processed_s(self, begin_s: float | None, end_s: float | None) -> dict[str, float]:
+        """Video id → seconds looked at within the window; videos of which nothing was looked at are left out."""
+        looked = self._looked_at({"video_id": None, **_window(begin_s, end_s)})
+        return {video_id: row["looked_s"] for video_id, row in looked.items()}
+
     def _looked_at(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
         if key not in self._looked:
@@ -97,14 +102,20 @@ def _parameters(query: Query, measure: Measure, predicate: str) -> dict[str, Any
         "subject": query.subject,
         "object": query.object,
         "predicate": predicate,
-        "begin_s": -_FOREVER_S if query.begin_s is None else float(query.begin_s),
-        "end_s": _FOREVER_S if query.end_s is None else float(query.end_s),
+        **_window(query.begin_s, query.end_s),
         "gap_s": BOUT_GAP_S if measure.inputs == "bout" else 0.0,
         "min_together_s": MIN_TOGETHER_S,
         "turn_s": TURN_S,
         "naming_s": NAMING_S,
         "person_categories": sorted(PERSON_CATEGORIES),
         "body_categories": sorted(BODY_CATEGORIES),
+    }
+
+
+def _window(begin_s: float | None, end_s: float | None) -> dict[str, float]:
+    return {
+        "begin_s": -_FOREVER_S if begin_s is None else float(begin_s),
+        "end_s": _FOREVER_S if end_s is None else float(end_s),
     }
 
 
@@ -172,12 +183,20 @@ def _checked(store: Store, query: Query, known: Sequence[str]) -> Measure:
     if measure is None:
         raise _unknown("measure", query.measure, MEASURES)
     for name in (query.subject, query.object):
-        if name is not None and name not in known:
+        if name is not None and name not in known and name not in _coded_names(store, query, measure):
             _check_searched(store, name, known)
     if query.video_id is not None and query.video_id not in store.video_ids():
         raise _unknown("video", query.video_id, store.video_ids())
     _check_shape(query, measure)
     return measure
+
+
+def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
+    """Names that people used in what they coded: known to the measures of coded stretches, and to no other."""
+    if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
+        return set()
+    rows = store.rows("SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes")
+    return {row["name"] for row in rows if row["name"]}
 
 
 def _check_searched(store: Store, name: str, present: Sequence[str]) -> None:

@@ -1,21 +1,22 @@
-"""near and in_contact from tracks, by the definitions of ``core.definitions``; see docs/measures.md."""
+"""near, in_contact and placement from tracks, by the definitions of ``core.definitions``; see docs/measures.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.definitions import CONTACT_GAP, NEAR_GAP, relative_gap
+from visionllm_interaction.core.definitions import CONTACT_GAP, NEAR_GAP, reference_height_px, relative_gap
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid, build_grid
 from visionllm_interaction.scenes.holding import Contact, find_holding
+from visionllm_interaction.scenes.placement import closing, containment, directions
 from visionllm_interaction.scenes.spans import Span, clean_spans, hysteresis, mask_to_spans
 
 
@@ -28,9 +29,14 @@ class Pair:
     first: int
     after: int
 
+    def boxes(self) -> tuple[Floats, Floats]:
+        """(after - first, 4) boxes of the two; NaN where not seen."""
+        one, other = (t.boxes_xyxy[self.first - t.first : self.after - t.first] for t in (self.subject, self.other))
+        return one, other
+
     def gap(self) -> Floats:
         """(after - first,) gap over reference height; NaN where one of them is not seen."""
-        a, b = (t.boxes_xyxy[self.first - t.first : self.after - t.first] for t in (self.subject, self.other))
+        a, b = self.boxes()
         gap = np.full(len(a), np.nan)
         both = np.isfinite(a[:, 0]) & np.isfinite(b[:, 0])
         gap[both] = relative_gap(a[both], b[both], object_is_person=self.other.is_person)
@@ -50,9 +56,11 @@ def find_relations(
     *,
     config: ScenesConfig = ScenesConfig(),
 ) -> list[Relation]:
-    """All bouts of near, in_contact and holding, by begin.
+    """All bouts of near, in_contact and holding, and with ``config.relations.placement`` of the predicates of
+    ``scenes.placement``, by begin.
 
-    The subject is a person; of two people the one with the lower track id. Times are those of frames, half-open.
+    The subject is a person; of two people the one with the lower track id. Only of *inside* it is the one that is
+    inside. Times are those of frames, half-open.
     """
     grid = build_grid(detections, frames, tracks, smooth_s=config.relations.smooth_s)
     found: list[Relation] = []
@@ -65,6 +73,8 @@ def find_relations(
         )
         found += [_relation("near", pair, span, grid) for span in near]
         found += [_relation("in_contact", pair, span, grid) for span in touching]
+        if config.relations.placement:
+            found += _placements(pair, gap, grid, config.relations)
         if not pair.other.is_person:
             contacts += [Contact(pair.subject, pair.other, span) for span in touching]
     found += find_holding(contacts, grid, config=config.holding)
@@ -77,6 +87,25 @@ def _pairs(grid: SceneGrid) -> Iterator[Pair]:
         first, after = max(subject.first, other.first), min(subject.after, other.after)
         if subject.is_person and first < after:
             yield Pair(subject, other, first, after)
+
+
+def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfig) -> Iterator[Relation]:
+    one, other = pair.boxes()
+    heights = np.maximum(reference_height_px(one, other, object_is_person=pair.other.is_person), 1.0)
+    inside, holds, overlap = containment(one, other)
+    steps = grid.samples(config.approach_window_s)
+    values = [
+        *directions(one, other, heights_px=heights),
+        ("inside", inside),
+        ("overlaps", overlap),
+        ("approaching", closing(gap, steps=steps, step_s=grid.step_s)),
+    ]
+    for predicate, value in values:
+        for span in _bouts(value, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
+            yield _relation(predicate, pair, span, grid)
+    for span in _bouts(holds, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
+        found = _relation("inside", pair, span, grid)
+        yield replace(found, subject_track_id=found.object_track_id, object_track_id=found.subject_track_id)
 
 
 def _bouts(

@@ -159,6 +159,13 @@ class Store:
         """Stretches coded by people that were imported for one video."""
         return arrow_to_codes(self._read(video_id, "codes"))
 
+    def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
+        """Track id → stretches ``[begin_s, end_s)`` of consecutive looked-at frames in which it is seen."""
+        found: dict[int, list[tuple[float, float]]] = {}
+        for row in self._read(video_id, "sightings").to_pylist():
+            found.setdefault(row["track_id"], []).append((row["begin_s"], row["end_s"]))
+        return found
+
     def detections(self, video_id: str) -> pa.Table:
         """``detections.parquet`` of one video."""
         return self._read(video_id, "detections")

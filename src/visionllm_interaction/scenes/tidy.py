@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.cells import to_cell
 from visionllm_interaction.core.definitions import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.catalogue import CODED_PREDICATES, MEASURES, Measure
 from visionllm_interaction.scenes.query import Query, QueryRunner
 from visionllm_interaction.scenes.store import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
+
+Window = tuple[float | None, float | None]
 
 TIDY_SCHEMA = pa.schema(
     {
@@ -34,27 +38,35 @@ TIDY_SCHEMA = pa.schema(
         "end_s": pa.float64(),
         "first_frame": pa.int64(),
         "last_frame": pa.int64(),
+        "bin_begin_s": pa.float64(),
+        "bin_end_s": pa.float64(),
     }
 )
-"""One row per video × subject × object × measure (× predicate); ``processed_s`` is the denominator for rates."""
+"""One row per video × subject × object × measure (× predicate × time bin).
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+``processed_s``, the seconds looked at in the video or bin, is the denominator for rates; a bin of which nothing was
+looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins.
+"""
 
 
-def write_measures(store: Path, out: Path | None = None, *, limits: StoreLimits = StoreLimits()) -> dict[str, Any]:
+def write_measures(
+    store: Path, out: Path | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+) -> dict[str, Any]:
     """Compute every measure for every video and write it to ``out`` (``.csv`` or ``.parquet``; ``None``: only count).
+
+    With ``bin_s`` each is computed per bin of so many seconds, from the begin of the video.
 
     Returns:
         ``{"store", "out", "rows", "videos", "measures"}``.
 
     Raises:
-        UsageError: if ``out`` has another ending.
+        UsageError: if ``out`` has another ending, or ``bin_s`` is not positive.
         StoreError: if the store is missing or damaged.
     """
     if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError("The table's format is not known.", expected=".csv or .parquet", found=str(out))
     with open_store(store, limits=limits) as opened:
-        table = measures_table(opened)
+        table = measures_table(opened, bin_s=bin_s)
         videos = len(opened.video_ids())
     if out is not None:
         write_file(out, _as_csv(table) if out.suffix.lower() == ".csv" else _as_parquet(table))
@@ -67,15 +79,36 @@ def write_measures(store: Path, out: Path | None = None, *, limits: StoreLimits 
     }
 
 
-def measures_table(store: Store) -> pa.Table:
-    """The tidy table of :data:`TIDY_SCHEMA`."""
-    sql = "SELECT video_id, sum(duration_s) AS s FROM frames WHERE processed GROUP BY video_id"
-    processed = {row["video_id"]: row["s"] for row in store.rows(sql)}
+def measures_table(store: Store, *, bin_s: float | None = None) -> pa.Table:
+    """The tidy table of :data:`TIDY_SCHEMA`.
+
+    Raises:
+        UsageError: if ``bin_s`` is not positive.
+    """
+    if bin_s is not None and not bin_s > 0:
+        raise UsageError("Bins must last.", expected="more than 0 s", found=f"{bin_s} s")
     store.load_symbols()
-    runner = QueryRunner(store)
-    rows = [_row(query, item, processed) for query in _all_queries(store) for item in runner.run(query)]
-    rows.sort(key=lambda r: (r["video_id"], r["subject"], r["object"] or "", r["measure"], r["predicate"] or ""))
+    runner, queries = QueryRunner(store), list(_all_queries(store))
+    rows = []
+    for window in _windows(store, bin_s):
+        processed = runner.processed_s(*window)
+        for query in queries:
+            found = runner.run(replace(query, begin_s=window[0], end_s=window[1]))
+            rows += [_row(query, item, processed, window) for item in found if item.video_id in processed]
+    rows.sort(key=_order)
     return pa.Table.from_pylist(rows, schema=TIDY_SCHEMA)
+
+
+def _windows(store: Store, bin_s: float | None) -> list[Window]:
+    if bin_s is None:
+        return [(None, None)]
+    [row] = store.rows("SELECT max(timestamp_s + duration_s) AS s FROM frames WHERE processed")
+    return [(n * bin_s, (n + 1) * bin_s) for n in range(math.ceil((row["s"] or 0.0) / bin_s - 1e-9))]
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    words = (row["subject"], row["object"] or "", row["measure"], row["predicate"] or "")
+    return (row["video_id"], row["bin_begin_s"] or 0.0, *words)
 
 
 def _all_queries(store: Store) -> Iterator[Query]:
@@ -143,7 +176,7 @@ def _categories(store: Store) -> set[str]:
     return {row["category"] for row in store.rows("SELECT DISTINCT category FROM tracks")}
 
 
-def _row(query: Query, item: Any, processed: dict[str, float]) -> dict[str, Any]:
+def _row(query: Query, item: Any, processed: Mapping[str, float], window: Window) -> dict[str, Any]:
     value = None if item.value is None else float(item.value)
     return {
         "video_id": item.video_id,
@@ -153,11 +186,13 @@ def _row(query: Query, item: Any, processed: dict[str, float]) -> dict[str, Any]
         "predicate": query.predicate,
         "value": value if value is None or math.isfinite(value) else None,
         "unit": item.unit,
-        "processed_s": processed.get(item.video_id, 0.0),
+        "processed_s": processed[item.video_id],
         "begin_s": item.begin_s,
         "end_s": item.end_s,
         "first_frame": item.frames[0] if item.frames else None,
         "last_frame": item.frames[1] if item.frames else None,
+        "bin_begin_s": window[0],
+        "bin_end_s": window[1],
     }
 
 
@@ -168,15 +203,10 @@ def _as_parquet(table: pa.Table) -> bytes:
 
 
 def _as_csv(table: pa.Table) -> bytes:
-    # A spreadsheet runs a cell that begins like a formula: a quote in front makes it plain text.
     for position, field in enumerate(table.schema):
         if field.type == pa.string():
-            cells = [_plain_text(cell) for cell in table.column(position).to_pylist()]
+            cells = [None if cell is None else to_cell(cell) for cell in table.column(position).to_pylist()]
             table = table.set_column(position, field, pa.array(cells, pa.string()))
     buffer = io.BytesIO()
     pa_csv.write_csv(table, buffer)
     return buffer.getvalue()
-
-
-def _plain_text(cell: str | None) -> str | None:
-    return f"'{cell}" if cell and cell.startswith(_FORMULA_STARTS) else cell

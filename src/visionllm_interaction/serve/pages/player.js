@@ -105,7 +105,7 @@ export default {
       if (!this.timeline) return [];
       const within = (item) => item.begin_s <= this.time && this.time < item.end_s;
       const strongest = new Map();
-      for (const r of this.timeline.relations.filter(within)) {
+      for (const r of this.timeline.relations.filter((r) => within(r) && r.predicate in PREDICATES)) {
         const pair = `${r.subject_track_id}-${r.object_track_id}`;
         const known = strongest.get(pair);
         if (!known || PREDICATES[r.predicate][0] > PREDICATES[known.predicate][0]) strongest.set(pair, r);

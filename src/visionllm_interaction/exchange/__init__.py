@@ -1,0 +1,1 @@
+"""Exchange: stores to and from the tools of the field (ELAN, BORIS, Datavyu, Praat, R, CVAT, Rerun)."""

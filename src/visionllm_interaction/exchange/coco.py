@@ -1,0 +1,59 @@
+"""Detections of a video as COCO annotations: to be corrected in CVAT or Label Studio, and trained on again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from visionllm_interaction.core.geometry import xyxy_to_xywh
+from visionllm_interaction.scenes.store import Store
+
+
+def coco_bytes(store: Store, video_id: str) -> bytes:
+    """Every processed frame is an image ``VIDEO_ID/frame_000123.jpg``, every seen box an annotation.
+
+    ``bbox`` is x, y, width, height in pixels, cut to the picture; ``attributes`` hold ``track_id`` (−1: none) and
+    ``confidence``. Boxes that were filled in between two sightings are left out. Category ids are 1, 2, … by name.
+    """
+    record, frames, boxes = store.video(video_id), store.frames(video_id), store.detections(video_id)
+    size = (float(record["width"]), float(record["height"]))
+    names = sorted({*boxes["category"].to_pylist(), *record["detector"]["categories"]})
+    ids = {name: number for number, name in enumerate(names, start=1)}
+    looked = frames.filter(frames["processed"])
+    images = [
+        {
+            "id": index + 1,
+            "file_name": f"{video_id}/frame_{index:06d}.jpg",
+            "width": record["width"],
+            "height": record["height"],
+            "timestamp_s": timestamp_s,
+        }
+        for index, timestamp_s in zip(*(looked[c].to_pylist() for c in ("frame_index", "timestamp_s")), strict=True)
+    ]
+    annotations = []
+    known = set(looked["frame_index"].to_pylist())
+    for row in boxes.to_pylist():
+        if row["interpolated"] or row["frame_index"] not in known:
+            continue
+        corners = [min(max(row[side], 0.0), size[n % 2]) for n, side in enumerate(("x1", "y1", "x2", "y2"))]
+        box = [round(value, 3) for value in xyxy_to_xywh(np.array(corners)).tolist()]
+        annotations.append(
+            {
+                "id": row["detection_id"] + 1,
+                "image_id": row["frame_index"] + 1,
+                "category_id": ids[row["category"]],
+                "bbox": box,
+                "area": round(box[2] * box[3], 3),
+                "iscrowd": 0,
+                "attributes": {"track_id": row["track_id"], "confidence": round(row["confidence"], 4)},
+            }
+        )
+    content = {
+        "info": {"description": f"{video_id}: detections to be corrected"},
+        "licenses": [],
+        "categories": [{"id": number, "name": name, "supercategory": ""} for name, number in ids.items()],
+        "images": images,
+        "annotations": annotations,
+    }
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"

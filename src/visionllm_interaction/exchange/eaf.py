@@ -1,0 +1,205 @@
+"""ELAN's .eaf, valid under EAFv2.7 and newer: tiers, participants, closed vocabularies, linked media.
+
+Written tiers stand on their own and are aligned to time; overlaps go to further tiers, because a tier of ELAN has none.
+Read are alignable annotations and those that refer to others (they have the time of the annotation that they hang on;
+several on one share it evenly). Times that ELAN leaves open lie evenly between their neighbours.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, unquote
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from visionllm_interaction.exchange.files import read_xml, refused, xml_text
+from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order, milliseconds, spread
+
+_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_ISO = "%Y-%m-%dT%H:%M:%S+00:00"
+_FREE_TYPE = "coded"
+
+
+def eaf_bytes(timeline: Timeline) -> bytes:
+    """``timeline`` as an ELAN document."""
+    tiers = spread(timeline.tiers)
+    created_at = timeline.created_at or datetime.now(UTC).strftime(_ISO)
+    root = Element("ANNOTATION_DOCUMENT", AUTHOR="", DATE=created_at, FORMAT="2.7", VERSION="2.7")
+    root.set("xmlns:xsi", _XSI)
+    root.set("xsi:noNamespaceSchemaLocation", _SCHEMA)
+    _header(root, timeline)
+    slots = _time_order(root, tiers)
+    vocabularies = _vocabularies(tiers)
+    number = 0
+    for tier in tiers:
+        number = _tier(root, tier, slots, type_=vocabularies.get(tier.vocabulary, _FREE_TYPE), number=number)
+    _types(root, vocabularies)
+    indent(root)
+    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True)) + b"\n"
+
+
+def _header(root: Element, timeline: Timeline) -> None:
+    header = SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    if timeline.media:
+        path = Path(timeline.media)
+        address = path.as_uri() if path.is_absolute() else f"file:///{quote(timeline.media)}"
+        kind = mimetypes.guess_type(path.name)[0] or "video/mp4"
+        SubElement(
+            header,
+            "MEDIA_DESCRIPTOR",
+            MEDIA_URL=address,
+            MIME_TYPE=kind,
+            RELATIVE_MEDIA_URL=f"./{quote(path.name)}",
+        )
+    if timeline.duration_s is not None:
+        SubElement(header, "PROPERTY", NAME="duration_s").text = repr(timeline.duration_s)
+
+
+def _time_order(root: Element, tiers: Sequence[Tier]) -> Mapping[int, str]:
+    order = SubElement(root, "TIME_ORDER")
+    times = sorted({milliseconds(t) for tier in tiers for i in tier.intervals for t in (i.begin_s, i.end_s)})
+    slots = {}
+    for number, time_ms in enumerate(times, start=1):
+        slots[time_ms] = f"ts{number}"
+        SubElement(order, "TIME_SLOT", TIME_SLOT_ID=f"ts{number}", TIME_VALUE=str(time_ms))
+    return slots
+
+
+def _vocabularies(tiers: Sequence[Tier]) -> dict[tuple[str, ...], str]:
+    """Vocabulary → the name of its linguistic type and controlled vocabulary."""
+    different = dict.fromkeys(tier.vocabulary for tier in tiers if tier.vocabulary)
+    return {words: f"vocabulary {number}" for number, words in enumerate(different, start=1)}
+
+
+def _tier(root: Element, tier: Tier, slots: Mapping[int, str], *, type_: str, number: int) -> int:
+    element = SubElement(root, "TIER", LINGUISTIC_TYPE_REF=type_)
+    if tier.participant:
+        element.set("PARTICIPANT", xml_text(tier.participant))
+    element.set("TIER_ID", xml_text(tier.name))
+    for interval in tier.intervals:
+        number += 1
+        aligned = SubElement(SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION", ANNOTATION_ID=f"a{number}")
+        aligned.set("TIME_SLOT_REF1", slots[milliseconds(interval.begin_s)])
+        aligned.set("TIME_SLOT_REF2", slots[milliseconds(interval.end_s)])
+        SubElement(aligned, "ANNOTATION_VALUE").text = xml_text(interval.label)
+    return number
+
+
+def _types(root: Element, vocabularies: Mapping[tuple[str, ...], str]) -> None:
+    shared = {"GRAPHIC_REFERENCES": "false", "TIME_ALIGNABLE": "true"}
+    SubElement(root, "LINGUISTIC_TYPE", shared, LINGUISTIC_TYPE_ID=_FREE_TYPE)
+    for name in vocabularies.values():
+        SubElement(root, "LINGUISTIC_TYPE", shared, LINGUISTIC_TYPE_ID=name, CONTROLLED_VOCABULARY_REF=name)
+    for words, name in vocabularies.items():
+        vocabulary = SubElement(root, "CONTROLLED_VOCABULARY", CV_ID=name)
+        for word in words:
+            SubElement(vocabulary, "CV_ENTRY").text = xml_text(word)
+
+
+def read_eaf(path: Path) -> Timeline:
+    """An ELAN document.
+
+    Raises:
+        InputDataError: if it is none, or refers to times or annotations that it does not have.
+    """
+    root = read_xml(path)
+    if root.tag != "ANNOTATION_DOCUMENT":
+        raise refused(path, expected="an ELAN document (ANNOTATION_DOCUMENT)", found=f"<{root.tag}>")
+    try:
+        spans = _spans(root)
+        vocabularies = _read_vocabularies(root)
+        tiers = tuple(_read_tier(tier, spans, vocabularies) for tier in root.iter("TIER"))
+    except (KeyError, ValueError) as error:
+        raise refused(
+            path, expected="complete times and references", found=f"{type(error).__name__} {error}"
+        ) from error
+    return Timeline(tiers, _media(root), _duration(root), root.get("DATE"))
+
+
+def _media(root: Element) -> str | None:
+    found = root.find("HEADER/MEDIA_DESCRIPTOR")
+    if found is None:
+        return None
+    address = unquote(found.get("MEDIA_URL", ""))
+    path = address.removeprefix("file://")
+    # A name without a folder was written as file:///name.
+    return path[1:] if path.count("/") == 1 else path
+
+
+def _duration(root: Element) -> float | None:
+    found = next((p.text for p in root.iterfind("HEADER/PROPERTY") if p.get("NAME") == "duration_s"), None)
+    return float(found) if found else None
+
+
+def _slot_times(root: Element) -> dict[str, float]:
+    """Slot → milliseconds; slots without a time lie evenly between their neighbours."""
+    slots = [(s.attrib["TIME_SLOT_ID"], s.get("TIME_VALUE")) for s in root.iterfind("TIME_ORDER/TIME_SLOT")]
+    known = [(n, float(value)) for n, (_, value) in enumerate(slots) if value is not None]
+    times = {}
+    for n, (name, value) in enumerate(slots):
+        if value is not None:
+            times[name] = float(value)
+            continue
+        before = max((k for k in known if k[0] < n), default=(0, 0.0))
+        after = min((k for k in known if k[0] > n), default=before)
+        share = (n - before[0]) / (after[0] - before[0]) if after[0] > before[0] else 0.0
+        times[name] = before[1] + share * (after[1] - before[1])
+    return times
+
+
+def _spans(root: Element) -> dict[str, tuple[float, float]]:
+    """Annotation id → begin and end in seconds."""
+    times = _slot_times(root)
+    spans, hanging = {}, []
+    for annotation in root.iter("ALIGNABLE_ANNOTATION"):
+        ends = (times[annotation.attrib[f"TIME_SLOT_REF{n}"]] / 1000 for n in (1, 2))
+        begin_s, end_s = ends
+        spans[annotation.attrib["ANNOTATION_ID"]] = (begin_s, end_s)
+    for tier in root.iter("TIER"):
+        groups: dict[str, list[str]] = {}
+        for annotation in tier.iter("REF_ANNOTATION"):
+            groups.setdefault(annotation.attrib["ANNOTATION_REF"], []).append(annotation.attrib["ANNOTATION_ID"])
+        hanging += list(groups.items())
+    while hanging:
+        ready = [item for item in hanging if item[0] in spans]
+        if not ready:
+            raise KeyError(f"annotation {hanging[0][0]}, which others refer to")
+        for parent, children in ready:
+            spans.update(_shares(spans[parent], children))
+        hanging = [item for item in hanging if item not in ready]
+    return spans
+
+
+def _shares(span: tuple[float, float], names: Sequence[str]) -> Iterator[tuple[str, tuple[float, float]]]:
+    step = (span[1] - span[0]) / len(names)
+    for n, name in enumerate(names):
+        end_s = span[1] if n == len(names) - 1 else span[0] + (n + 1) * step
+        yield name, (span[0] + n * step, end_s)
+
+
+def _read_vocabularies(root: Element) -> dict[str, tuple[str, ...]]:
+    """Linguistic type → the words of its vocabulary (of newer versions the first language)."""
+    words = {}
+    for vocabulary in root.iter("CONTROLLED_VOCABULARY"):
+        entries = [entry.text for entry in vocabulary.iterfind("CV_ENTRY")]
+        entries += [entry.findtext("CVE_VALUE") for entry in vocabulary.iterfind("CV_ENTRY_ML")]
+        words[vocabulary.get("CV_ID", "")] = tuple(entry for entry in entries if entry)
+    return {
+        type_.get("LINGUISTIC_TYPE_ID", ""): words.get(type_.get("CONTROLLED_VOCABULARY_REF", ""), ())
+        for type_ in root.iter("LINGUISTIC_TYPE")
+    }
+
+
+def _read_tier(
+    tier: Element, spans: Mapping[str, tuple[float, float]], vocabularies: Mapping[str, tuple[str, ...]]
+) -> Tier:
+    found = []
+    for annotation in tier.iter():
+        if annotation.tag in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION"):
+            begin_s, end_s = spans[annotation.attrib["ANNOTATION_ID"]]
+            found.append(Interval(begin_s, end_s, annotation.findtext("ANNOTATION_VALUE") or ""))
+    words = vocabularies.get(tier.get("LINGUISTIC_TYPE_REF", ""), ())
+    return Tier(tier.get("TIER_ID", ""), in_order(found), tier.get("PARTICIPANT", ""), words)

@@ -1,0 +1,90 @@
+"""Reading files from outside with care: a cap on their size, no document type in XML, one kind of error."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from visionllm_interaction.errors import InputDataError
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Larger files are refused; an hour of dense coding is about one megabyte."""
+
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Contents of a file.
+
+    Raises:
+        InputDataError: if it cannot be read or is larger than :data:`MAX_BYTES`.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise refused(path, expected=f"at most {MAX_BYTES} bytes", found=f"{size} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise refused(path, expected="a file that can be read", found=error.strerror or str(error)) from error
+
+
+def read_text(path: Path) -> str:
+    """Text of a file: UTF-8, or UTF-16 with its mark (Praat writes it), else Latin-1.
+
+    Raises:
+        InputDataError: as :func:`read_bytes`.
+    """
+    data = read_bytes(path)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        InputDataError: if it is something else.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise refused(path, expected="JSON", found=str(error)) from error
+    if not isinstance(content, dict):
+        raise refused(path, expected="a JSON object", found=type(content).__name__)
+    return content
+
+
+def read_xml(path: Path) -> Element:
+    """The root of an XML file without document type, entities or references to other files.
+
+    Raises:
+        InputDataError: if it is no such file.
+    """
+    data = read_bytes(path)
+    try:
+        root: Element = fromstring(data, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    except DefusedXmlException as error:
+        raise refused(path, expected="XML without document type and entities", found=str(error)) from error
+    except (ParseError, ValueError, LookupError) as error:
+        raise refused(path, expected="XML", found=str(error)) from error
+    return root
+
+
+def xml_text(text: str) -> str:
+    """``text`` without the control characters that XML has no way to hold; ends of lines become line feeds."""
+    return _NOT_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def refused(path: Path, *, expected: str, found: str) -> InputDataError:
+    """The error for a file that cannot be used."""
+    return InputDataError("The file cannot be imported.", expected=expected, found=found, where=str(path))

@@ -1,0 +1,73 @@
+"""A video of a store as a timeline: tracks in view, relations, events and what people coded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from visionllm_interaction.core.symbols import Code, Event, Relation, Track
+from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order
+from visionllm_interaction.scenes.catalogue import BOUT_GAP_S
+from visionllm_interaction.scenes.spans import Span, clean_spans
+from visionllm_interaction.scenes.store import Store
+
+
+def store_to_timeline(store: Store, video_id: str) -> Timeline:
+    """All that is known of one video.
+
+    Tiers: ``NAME in view`` per track (pauses up to 0.5 s are closed), ``NAME PREDICATE`` per track with relations (the
+    label is the other one), one per kind of event (the label is who took part), and the tiers of imported codes.
+    ``NAME`` is category and track id, the participant is the role or, of people, the category.
+    """
+    record, tracks = store.video(video_id), store.tracks(video_id)
+    names = {track.track_id: f"{track.category} {track.track_id}" for track in tracks}
+    seen = store.sightings(video_id)
+    tiers = [
+        *_in_view(tracks, names, seen),
+        *_relations(tracks, names, store.relations(video_id)),
+        *_events(names, store.events(video_id)),
+        *_codes(store.codes(video_id)),
+    ]
+    source = record["source"]
+    return Timeline(tuple(tiers), str(source["path"]), float(record["duration_s"]), str(record["created_at"]))
+
+
+def _who(track: Track) -> str:
+    return track.role or track.category
+
+
+def _in_view(
+    tracks: Sequence[Track], names: Mapping[int, str], seen: Mapping[int, Sequence[tuple[float, float]]]
+) -> Iterator[Tier]:
+    for track in tracks:
+        spans = [Span(begin_s, end_s) for begin_s, end_s in seen.get(track.track_id, ())]
+        bouts = clean_spans(spans, merge_gap_s=BOUT_GAP_S, min_duration_s=0.0)
+        intervals = tuple(Interval(bout.begin_s, bout.end_s, track.category) for bout in bouts)
+        yield Tier(f"{names[track.track_id]} in view", intervals, _who(track), (track.category,))
+
+
+def _relations(tracks: Sequence[Track], names: Mapping[int, str], relations: Sequence[Relation]) -> Iterator[Tier]:
+    who = {track.track_id: _who(track) for track in tracks}
+    found: dict[tuple[int, str], list[Relation]] = {}
+    for relation in relations:
+        found.setdefault((relation.subject_track_id, relation.predicate), []).append(relation)
+    for (subject, predicate), bouts in sorted(found.items()):
+        others = tuple(sorted({names[bout.object_track_id] for bout in bouts}))
+        intervals = [Interval(bout.begin_s, bout.end_s, names[bout.object_track_id]) for bout in bouts]
+        yield Tier(f"{names[subject]} {predicate}", in_order(intervals), who[subject], others)
+
+
+def _events(names: Mapping[int, str], events: Sequence[Event]) -> Iterator[Tier]:
+    found: dict[str, list[Interval]] = {}
+    for event in events:
+        label = ", ".join(names[track_id] for track_id in event.track_ids)
+        found.setdefault(event.kind, []).append(Interval(event.begin_s, event.end_s, label))
+    for kind, intervals in sorted(found.items()):
+        yield Tier(kind, in_order(intervals))
+
+
+def _codes(codes: Sequence[Code]) -> Iterator[Tier]:
+    found: dict[tuple[str, str], list[Interval]] = {}
+    for code in codes:
+        found.setdefault((code.tier, code.participant), []).append(Interval(code.begin_s, code.end_s, code.label))
+    for (tier, participant), intervals in found.items():
+        yield Tier(tier, in_order(intervals), participant)

@@ -1,0 +1,69 @@
+"""A store with one video: a child, in view twice, and a cup, which it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.symbols import Event, Relation, Track
+from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.scenes.store import publish_video
+
+SEEN = ((1, "child", 10, 50), (1, "child", 60, 100), (2, "cup", 20, 50))
+
+
+def make_store(path: Path) -> Path:
+    """100 frames at 10 a second, of which 30 and 31 were not looked at; boxes of 10 × 10 pixels at the origin."""
+    index = np.arange(100)
+    rows = sorted((f, t, c) for t, c, begin, end in SEEN for f in range(begin, end))
+    in_frame = np.array([row[0] for row in rows])
+    publish_video(
+        path,
+        _record(),
+        frames=FrameTable.from_times(index, index / 10, processed=~np.isin(index, (30, 31))),
+        detections=DetectionTable(
+            in_frame,
+            in_frame / 10,
+            np.array([row[2] for row in rows], dtype=object),
+            np.full(len(rows), 0.9, np.float32),
+            np.tile(np.array([0, 0, 10, 10], np.float32), (len(rows), 1)),
+            np.array([row[1] for row in rows]),
+        ),
+        tracks=[Track(1, "child", "child", 1.0, 10.0, 80, 0.9), Track(2, "cup", None, 2.0, 5.0, 30, 0.9)],
+        relations=[
+            Relation(1, "near", 2, 2.0, 5.0, 0.9),
+            Relation(1, "in_contact", 2, 2.5, 3.0, 0.9),
+            Relation(1, "holding", 2, 2.5, 5.0, 0.9),
+        ],
+        events=[Event("e1", "picks_up", (1, 2), 2.5, 2.5, 0.9), Event("e2", "puts_down", (1, 2), 5.0, 5.0, 0.9)],
+    )
+    return path
+
+
+def _record() -> VideoRecord:
+    return VideoRecord(
+        video_id="a",
+        source=SourceFile(path="/videos/a.mp4", name="a.mp4", sha256="0" * 64, bytes=1),
+        width=640,
+        height=480,
+        rotation_deg=0,
+        duration_s=10.0,
+        fps=10.0,
+        time_base="1/10",
+        container="mp4",
+        codec="h264",
+        n_frames=100,
+        n_processed=98,
+        n_detections=110,
+        n_tracks=2,
+        view="room",
+        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=("child", "cup")),
+        roles={},
+        config={},
+        versions={},
+        fingerprint="f",
+        created_at="2026-01-01T00:00:00+00:00",
+    )
