@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Event, Relation
 from visionllm_interaction.core.tables import DetectionTable
-from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
+from visionllm_interaction.scenes.config import EventsConfig, RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.grid import median_filter
+from visionllm_interaction.scenes.meeting import find_joint_handling
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.spans import Span, clean_spans, hysteresis
 from visionllm_interaction.video.track import summarise_tracks
@@ -154,10 +155,18 @@ def test_a_thing_given_changes_hands_once() -> None:
     assert first[3] == second[2] == pytest.approx(5.0, abs=0.3)
     moments = [(e.kind, e.track_ids) for e in events if e.kind in ("picks_up", "hands_over", "puts_down")]
     assert moments == [("picks_up", (1, 3)), ("hands_over", (1, 2, 3))]
-    # The other one touches it before it is taken, and it is still touched after it was given.
-    joint = [(e.track_ids, e.begin_s, e.end_s) for e in events if e.kind == "joint_handling"]
-    assert joint and all(ids[2] == 3 and set(ids[:2]) == {1, 2} and begin < end for ids, begin, end in joint)
     assert second[3] == 10.0  # still off the floor when the video ends
+
+
+def test_what_one_holds_and_another_touches_is_handled_jointly() -> None:
+    relations = [
+        Relation(1, "holding", 9, 1.0, 5.0, 0.9),
+        Relation(1, "in_contact", 9, 0.5, 6.0, 0.9),
+        Relation(2, "in_contact", 9, 4.0, 6.0, 0.7),
+        Relation(2, "in_contact", 9, 1.0, 1.3, 0.9),  # too short
+        Relation(3, "in_contact", 8, 1.0, 5.0, 0.9),  # another thing
+    ]
+    assert find_joint_handling(relations, EventsConfig()) == [(4.0, "joint_handling", (1, 2, 9), 5.0, 0.7)]
 
 
 def test_coming_and_going() -> None:
