@@ -22,7 +22,7 @@ def make_store(path: Path) -> Path:
     in_frame = np.array([row[0] for row in rows])
     publish_video(
         path,
-        _record(),
+        make_record(),
         frames=FrameTable.from_times(index, index / 10, processed=~np.isin(index, (30, 31))),
         detections=DetectionTable(
             in_frame,
@@ -43,7 +43,8 @@ def make_store(path: Path) -> Path:
     return path
 
 
-def _record() -> VideoRecord:
+def make_record() -> VideoRecord:
+    """The record of the video ``a``."""
     return VideoRecord(
         video_id="a",
         source=SourceFile(path="/videos/a.mp4", name="a.mp4", sha256="0" * 64, bytes=1),

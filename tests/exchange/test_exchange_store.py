@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import jsonschema
@@ -66,6 +67,15 @@ def test_exports_are_refused_with_the_known_formats(store: Path, tmp_path: Path)
         export_store(store, tmp_path, format_="docx")
     with pytest.raises(InputDataError, match="not what was analysed"):
         export_store(store, tmp_path, format_="mp4")
+
+
+def test_rerun_recordings_or_how_to_get_them(store: Path, tmp_path: Path) -> None:
+    if find_spec("rerun") is None:
+        with pytest.raises(UsageError, match=r"visionllm-interaction\[rerun\]"):
+            export_store(store, tmp_path, format_="rrd")
+        return
+    [file] = export_store(store, tmp_path, format_="rrd")["files"]
+    assert Path(file["path"]).read_bytes()[:3] == b"RRF" and file["bytes"] > 1000
 
 
 def test_what_is_imported_can_be_measured(store: Path, tmp_path: Path) -> None:

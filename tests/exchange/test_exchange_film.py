@@ -1,0 +1,76 @@
+"""The annotated film: the times of the source, and boxes where the store has them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from exchange_store import make_record
+
+from visionllm_interaction.artifacts.digests import sha256_file
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.symbols import Track
+from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.errors import VideoError
+from visionllm_interaction.exchange.formats import export_store
+from visionllm_interaction.scenes.record import SourceFile
+from visionllm_interaction.scenes.store import publish_video
+
+TIMES_S = np.array([0.0, 0.04, 0.1, 0.2, 0.24, 0.5, 0.54, 0.58, 0.7, 0.9])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A grey film of uneven frame times with one box in every other frame."""
+    film = tmp_path / "grey.mp4"
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time_s in TIMES_S:
+            frame = av.VideoFrame.from_ndarray(np.full((120, 160, 3), 128, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    source = SourceFile(path=str(film), name=film.name, sha256=sha256_file(film), bytes=film.stat().st_size)
+    seen = np.arange(0, len(TIMES_S), 2)
+    publish_video(
+        tmp_path / "store",
+        make_record().model_copy(update={"source": source, "width": 160, "height": 120}),
+        frames=FrameTable.from_times(np.arange(len(TIMES_S)), TIMES_S, processed=np.ones(len(TIMES_S), bool)),
+        detections=DetectionTable(
+            seen,
+            TIMES_S[seen],
+            np.array(["child"] * len(seen), dtype=object),
+            np.full(len(seen), 0.9, np.float32),
+            np.tile(np.array([40, 30, 120, 100], np.float32), (len(seen), 1)),
+            np.full(len(seen), 1),
+        ),
+        tracks=[Track(1, "child", "child", 0.0, 1.0, len(seen), 0.9)],
+        relations=[],
+        events=[],
+    )
+    return tmp_path / "store"
+
+
+def test_the_film_has_the_times_of_the_source_and_the_boxes_of_the_store(store: Path, tmp_path: Path) -> None:
+    [file] = export_store(store, tmp_path / "out", format_="mp4")["files"]
+    with av.open(file["path"]) as container:
+        frames = list(container.decode(video=0))
+        assert not container.streams.audio
+    assert [frame.time for frame in frames] == pytest.approx(TIMES_S.tolist(), abs=2e-5)
+    for index, frame in enumerate(frames):
+        edge = frame.to_ndarray(format="rgb24")[99, 80].astype(int)
+        coloured = bool(np.ptp(edge) > 40)
+        assert coloured == (index % 2 == 0), (index, edge)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.mp4"]
+
+
+def test_no_film_of_another_video(store: Path, tmp_path: Path) -> None:
+    with (tmp_path / "grey.mp4").open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(VideoError, match="not what was analysed"):
+        export_store(store, tmp_path / "out", format_="mp4")
