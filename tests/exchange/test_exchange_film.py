@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import av
 import numpy as np
 import pytest
 from exchange_store import make_record
+from PIL import Image
 
 from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Track
 from visionllm_interaction.core.tables import DetectionTable
-from visionllm_interaction.errors import VideoError
+from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.exchange.formats import export_store
 from visionllm_interaction.scenes.record import SourceFile
 from visionllm_interaction.scenes.store import publish_video
@@ -67,6 +69,20 @@ def test_the_film_has_the_times_of_the_source_and_the_boxes_of_the_store(store: 
         coloured = bool(np.ptp(edge) > 40)
         assert coloured == (index % 2 == 0), (index, edge)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.mp4"]
+
+
+def test_pictures_for_correcting_labels_are_those_that_the_annotations_name(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export_store(store, out, format_="coco", pictures=True, every_s=0.2)
+    content = json.loads((out / "a.coco.json").read_text())
+    assert [image["timestamp_s"] for image in content["images"]] == [0.0, 0.2, 0.5, 0.7, 0.9]
+    assert sorted(p.name for p in (out / "a").iterdir()) == [Path(i["file_name"]).name for i in content["images"]]
+    for image in content["images"]:
+        with Image.open(out / image["file_name"]) as picture:
+            assert picture.size == (image["width"], image["height"]) == (160, 120)
+    assert {a["image_id"] for a in content["annotations"]} == {1, 9}
+    with pytest.raises(UsageError, match="coco"):
+        export_store(store, out, format_="eaf", pictures=True)
 
 
 def test_no_film_of_another_video(store: Path, tmp_path: Path) -> None:

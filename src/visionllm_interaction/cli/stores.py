@@ -21,12 +21,14 @@ def export(
     out: Annotated[Path, typer.Option(help="A folder; one file per video.")],
     store: StoreOption = Path("store"),
     video: Annotated[str | None, typer.Option(help="Only this video_id.")] = None,
+    pictures: Annotated[bool, typer.Option(help="COCO: write the frames as JPEG as well.")] = False,
+    every_s: Annotated[float, typer.Option(min=0.0, help="COCO: least time between two frames.")] = 0.0,
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Write what is known of each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated film."""
     from visionllm_interaction.exchange.formats import export_store
 
-    result = export_store(store, out, format_=format_, video_id=video)
+    result = export_store(store, out, format_=format_, video_id=video, pictures=pictures, every_s=every_s)
     return Outcome(result, as_lines([f"wrote {file['path']}" for file in result["files"]]), json_output)
 
 

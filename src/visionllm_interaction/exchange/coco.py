@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 
@@ -10,29 +11,40 @@ from visionllm_interaction.core.geometry import xyxy_to_xywh
 from visionllm_interaction.scenes.store import Store
 
 
-def coco_bytes(store: Store, video_id: str) -> bytes:
-    """Every processed frame is an image ``VIDEO_ID/frame_000123.jpg``, every seen box an annotation.
+def chosen_frames(store: Store, video_id: str, *, every_s: float) -> dict[int, float]:
+    """Index → time of the processed frames that are at least ``every_s`` apart, the first one first."""
+    frames = store.frames(video_id)
+    looked = frames.filter(frames["processed"])
+    chosen: dict[int, float] = {}
+    last_s = -math.inf
+    for index, time_s in zip(*(looked[c].to_pylist() for c in ("frame_index", "timestamp_s")), strict=True):
+        if time_s - last_s >= every_s - 1e-9:
+            chosen[index] = last_s = time_s
+    return chosen
+
+
+def coco_bytes(store: Store, video_id: str, *, every_s: float = 0.0) -> bytes:
+    """The :func:`chosen_frames` are images ``VIDEO_ID/frame_000123.jpg``, every seen box in them an annotation.
 
     ``bbox`` is x, y, width, height in pixels, cut to the picture; ``attributes`` hold ``track_id`` (−1: none) and
     ``confidence``. Boxes that were filled in between two sightings are left out. Category ids are 1, 2, … by name.
     """
-    record, frames, boxes = store.video(video_id), store.frames(video_id), store.detections(video_id)
+    record, boxes = store.video(video_id), store.detections(video_id)
     size = (float(record["width"]), float(record["height"]))
     names = sorted({*boxes["category"].to_pylist(), *record["detector"]["categories"]})
     ids = {name: number for number, name in enumerate(names, start=1)}
-    looked = frames.filter(frames["processed"])
+    known = chosen_frames(store, video_id, every_s=every_s)
     images = [
         {
             "id": index + 1,
-            "file_name": f"{video_id}/frame_{index:06d}.jpg",
+            "file_name": f"{video_id}/{picture_name(index)}",
             "width": record["width"],
             "height": record["height"],
             "timestamp_s": timestamp_s,
         }
-        for index, timestamp_s in zip(*(looked[c].to_pylist() for c in ("frame_index", "timestamp_s")), strict=True)
+        for index, timestamp_s in known.items()
     ]
     annotations = []
-    known = set(looked["frame_index"].to_pylist())
     for row in boxes.to_pylist():
         if row["interpolated"] or row["frame_index"] not in known:
             continue
@@ -57,3 +69,8 @@ def coco_bytes(store: Store, video_id: str) -> bytes:
         "annotations": annotations,
     }
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def picture_name(frame_index: int) -> str:
+    """File name of a frame's picture."""
+    return f"frame_{frame_index:06d}.jpg"

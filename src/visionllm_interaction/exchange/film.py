@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from visionllm_interaction.artifacts.digests import sha256_file
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX
+from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, write_file
 from visionllm_interaction.core.tables import UNTRACKED
 from visionllm_interaction.errors import VideoError
+from visionllm_interaction.exchange.coco import chosen_frames, picture_name
 from visionllm_interaction.scenes.store import Store
 from visionllm_interaction.video.decode import VideoReader
 
@@ -51,6 +53,24 @@ def write_film(store: Store, video_id: str, path: Path) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_pictures(store: Store, video_id: str, folder: Path, *, every_s: float) -> int:
+    """Write the frames that the COCO export names as JPEG into ``folder``; returns how many.
+
+    Raises:
+        VideoError: as :func:`write_film`.
+    """
+    wanted = chosen_frames(store, video_id, every_s=every_s)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = 0
+    for frame in VideoReader(source_of(store, video_id)):
+        if frame.frame_index in wanted:
+            buffer = io.BytesIO()
+            Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
+            write_file(folder / picture_name(frame.frame_index), buffer.getvalue())
+            written += 1
+    return written
 
 
 def source_of(store: Store, video_id: str) -> Path:

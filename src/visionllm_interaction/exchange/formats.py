@@ -59,7 +59,6 @@ _WRITERS: Mapping[str, Write] = MappingProxyType(
         "textgrid": _of_timeline(textgrid_bytes),
         "csv": _of_timeline(csv_bytes),
         "parquet": _of_timeline(parquet_bytes),
-        "coco": coco_bytes,
         "json": _json,
     }
 )
@@ -84,29 +83,53 @@ def read_timelines(path: Path) -> dict[str, Timeline]:
     return {path.stem: _READERS[ending](path)}
 
 
-def export_store(store: Path, out: Path, *, format_: str, video_id: str | None = None) -> dict[str, Any]:
+def export_store(
+    store: Path,
+    out: Path,
+    *,
+    format_: str,
+    video_id: str | None = None,
+    pictures: bool = False,
+    every_s: float = 0.0,
+) -> dict[str, Any]:
     """Write one file per video (or only of ``video_id``) into the folder ``out``.
+
+    Of COCO, ``every_s`` is the least time between two frames, and ``pictures`` writes them as JPEG beside the file.
 
     Returns:
         ``{"store", "format", "files": [{"video_id", "path", "bytes"}]}``.
 
     Raises:
-        UsageError: for an unknown format.
+        UsageError: for an unknown format, or pictures with another format than COCO.
         StoreError: if the store or the video is not there.
         VideoError: if a format needs the video's pictures and they cannot be had.
     """
     if format_ not in ENDINGS:
         known = ", ".join(ENDINGS)
         raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
+    if format_ != "coco" and (pictures or every_s):
+        raise UsageError("Pictures and their distance are for COCO.", expected="--format coco", found=format_)
     files = []
     with open_store(store) as opened:
         for id_ in [video_id] if video_id else opened.video_ids():
             opened.video(id_)
             path = out / f"{id_}{ENDINGS[format_]}"
             out.mkdir(parents=True, exist_ok=True)
-            _write(opened, id_, path, format_)
+            if format_ == "coco":
+                _write_coco(opened, id_, path, pictures=pictures, every_s=every_s)
+            else:
+                _write(opened, id_, path, format_)
             files.append({"video_id": id_, "path": str(path), "bytes": path.stat().st_size})
     return {"store": str(store), "format": format_, "files": files}
+
+
+def _write_coco(store: Store, video_id: str, path: Path, *, pictures: bool, every_s: float) -> None:
+    if pictures:
+        # Imported here: only pictures need the libraries of films.
+        from visionllm_interaction.exchange.film import write_pictures
+
+        write_pictures(store, video_id, path.parent / video_id, every_s=every_s)
+    write_file(path, coco_bytes(store, video_id, every_s=every_s))
 
 
 def _write(store: Store, video_id: str, path: Path, format_: str) -> None:
