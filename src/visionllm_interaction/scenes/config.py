@@ -32,7 +32,7 @@ class RelationsConfig(Section):
 class HoldingConfig(Section):
     """When contact is holding: the object moves *with* the person."""
 
-    window_s: float = Field(default=0.32, gt=0.0, le=2.0)
+    window_s: float = Field(default=0.24, gt=0.0, le=2.0)
     """Displacements are taken over this time."""
     min_move: float = Field(default=0.05, gt=0.0, le=1.0)
     """The object moves if it is displaced by this share of the person's height within the window."""

@@ -32,8 +32,8 @@ _PAUSE_S = 1.0
 """Longest pause between bringing and taking."""
 _DIP = 0.7
 """A movement slower than this share of the movements before and after it is a pause between two movements."""
-_PART = 1e-6
-"""Smaller parts of a frame are none."""
+_DECIMALS = 6
+"""Parts of a frame that count."""
 _OFF_FLOOR = 0.2
 """An object is off the floor if its lower edge is this share of the person's height above the person's."""
 
@@ -78,11 +78,13 @@ def displacement_px(boxes_xyxy: Floats, *, steps: float) -> Floats:
 
 def _shifted(boxes_xyxy: Floats, by: float) -> Floats:
     """Row i is where the box is ``by`` frames after frame i; past the end it is where it was at the end."""
-    whole, part = int(by), by - int(by)
+    # Rounded, because the step between frames is a difference of time stamps and never quite 0.04 s.
+    whole = int(round(by, _DECIMALS))
+    part = max(by - whole, 0.0)
     padded = np.pad(boxes_xyxy, ((0, whole + 1), (0, 0)), mode="edge")
     n = len(boxes_xyxy)
     here = padded[whole : whole + n]
-    return here if part < _PART else (1 - part) * here + part * padded[whole + 1 : whole + 1 + n]
+    return here if part < 10**-_DECIMALS else (1 - part) * here + part * padded[whole + 1 : whole + 1 + n]
 
 
 def _hold(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> _Hold | None:
