@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import jsonschema
 import pytest
+import structlog
 from exchange_store import make_store
 
 from visionllm_interaction.cli import app
@@ -113,6 +115,14 @@ def test_a_file_with_several_observations_needs_a_choice(store: Path, tmp_path: 
     assert import_file(tmp_path / "p.boris", store, video_id="a", observation="two")["codes"] == 1
 
 
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Commands point the log at standard error, which here is gone after the test."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("own_logging")
 def test_commands(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", "--store", str(store), "--format", "eaf", "--out", str(tmp_path / "out"), "--json"]
     assert run_app(app, arguments) == 0

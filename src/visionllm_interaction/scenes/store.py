@@ -110,7 +110,7 @@ class Store:
         for name in ("tracks", "relations", "events", "sightings", "codes", "videos"):
             # DuckDB has no way to put a table in a view's place.
             for statement in (
-                f"CREATE TEMP TABLE loaded_{name} AS SELECT * FROM {name}",  # noqa: S608
+                f"CREATE TEMP TABLE IF NOT EXISTS loaded_{name} AS SELECT * FROM {name}",  # noqa: S608
                 f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM loaded_{name}",  # noqa: S608
             ):
                 self._run(statement)
