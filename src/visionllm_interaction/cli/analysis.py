@@ -78,7 +78,45 @@ def erase(
     return Outcome({"store": str(store), "erased": video}, f"erased {video}", json_output)
 
 
+def blur(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    out: Annotated[Path, typer.Option(help="The copy: a new .mp4 file; FILE.json and FILE.regions.csv lie beside it.")],
+    detector: Annotated[Path | None, typer.Option(help="For example centerface.onnx, or a detector of people.")] = None,
+    detections: Annotated[Path | None, typer.Option(help="A detections file instead.")] = None,
+    what: Annotated[Literal["faces", "people"], typer.Option(help="What is hidden.")] = "faces",
+    keep_audio: Annotated[bool, typer.Option("--keep-audio", help="Copy the sound; voices tell who speaks.")] = False,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """A copy of a video in which faces or whole people are blurred, also where the detector missed them."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.models import load_detector
+    from visionllm_interaction.video.blur import blur_video
+
+    settings = load(config, override).analysis.video
+    with VideoProgress() as progress:
+        result = blur_video(
+            video,
+            out,
+            detector=load_detector(detector) if detector else None,
+            detections=detections,
+            what=what,
+            keep_audio=keep_audio,
+            config=settings.blur,
+            decode=settings.decode,
+            progress=lambda done, total: progress(video.name, done, total),
+        )
+    whole = "; ".join(f"{w['begin_s']:.2f}-{w['end_s']:.2f} s" for w in result["whole"]) or "none"
+    lines = [
+        f"{result['out']}: {result['frames']} frames, {result['frames_blurred']} with blur, {result['tracks']} tracks",
+        f"blurred whole: {whole}",
+        "Look at the copy before you share it: a detector can miss a face from begin to end.",
+    ]
+    return Outcome(result, as_lines(lines), json_output)
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (analyze, measures, erase):
+    for command in (analyze, measures, erase, blur):
         app.command()(command)

@@ -12,7 +12,7 @@ def load_detector(path: Path, *, device: str | None = None) -> Detector:
 
     * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is;
     * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
-    * ``.onnx``: our own export, else a graph of the YOLOX family, on the CPU.
+    * ``.onnx``: our own export, else a graph of the YOLOX family or CenterFace, on the CPU.
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
@@ -31,6 +31,11 @@ def load_detector(path: Path, *, device: str | None = None) -> Detector:
 
 def _load_onnx(path: Path) -> Detector:
     from visionllm_interaction.models.onnx_runtime import is_our_export, load_onnx
+
+    if is_our_export(path):
+        return load_onnx(path)
+    from visionllm_interaction.models.centerface import OUTPUTS, load_centerface
+    from visionllm_interaction.models.openvino_library import read_graph
     from visionllm_interaction.models.yolox import load_yolox
 
-    return load_onnx(path) if is_our_export(path) else load_yolox(path)
+    return load_centerface(path) if len(read_graph(path).outputs) == OUTPUTS else load_yolox(path)

@@ -88,6 +88,25 @@ class TrackConfig(Section):
     """Tracks seen in a smaller share of the frames they span (gaps over `lost_s` left out) are noise."""
 
 
+class BlurConfig(Section):
+    """What `visionllm blur` hides, and how long it goes on where nothing is seen."""
+
+    min_confidence: float = Field(default=0.25, ge=0.0, le=1.0)
+    """Detections from here on are blurred; low, because a blurred shadow costs nothing."""
+    carry_s: float = Field(default=1.5, ge=0.0, le=5.0)
+    """Gaps in a track up to this are blurred along a straight line."""
+    whole_s: float = Field(default=4.0, ge=0.0, le=600.0)
+    """In longer gaps, up to this, the whole picture is blurred; they are listed."""
+    linger_s: float = Field(default=0.6, ge=0.0, le=10.0)
+    """The blur begins so long before a first and ends so long after a last sighting."""
+    margin: float = Field(default=0.25, ge=0.0, le=2.0)
+    """Boxes are enlarged by this share on each side …"""
+    margin_per_s: float = Field(default=0.5, ge=0.0, le=10.0)
+    """… and by this share more for each second since the last sighting."""
+    cells: int = Field(default=5, ge=1, le=16)
+    """What remains of a face: so many mean colours along its longer side."""
+
+
 class VideoConfig(Section):
     """Video in, tracks out."""
 
@@ -97,3 +116,5 @@ class VideoConfig(Section):
     """Finding objects."""
     track: TrackConfig = TrackConfig()
     """Following them."""
+    blur: BlurConfig = BlurConfig()
+    """Hiding them: `visionllm blur`."""

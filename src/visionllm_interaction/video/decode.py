@@ -149,7 +149,8 @@ class _Child:
         if slot is None:
             return None
         count = int(np.prod(shape))
-        image = np.frombuffer(shared[slot * count : (slot + 1) * count], np.uint8).reshape(shape)
+        # A copy, because the slot is given back; and its own memory, so that who gets it may draw on it.
+        image = np.frombuffer(shared, np.uint8, count, slot * count).reshape(shape).copy()
         self._write(bytes([slot]))
         return image
 

@@ -92,7 +92,8 @@ def follow_with_detector(
     frames = reader.frame_table()
     progress(len(frames), len(frames))
     rows, ids = log.table(frames)
-    tracked = settle(rows, ids, frames, config=config.track, camera=path_log.path())
+    size_px = (reader.info.width, reader.info.height)
+    tracked = settle(rows, ids, frames, config=config.track, camera=path_log.path(), size_px=size_px)
     return TrackedVideo(reader.info, frames, tracked, detector.categories.names)
 
 
@@ -159,7 +160,8 @@ def follow_from_file(
         _read_times(reader, progress)
     frames = reader.frame_table()
     table, categories = load_detections(detections, frames)
-    tracked = track(table, frames, config=config.track, camera=camera)
+    size_px = (reader.info.width, reader.info.height)
+    tracked = track(table, frames, config=config.track, camera=camera, size_px=size_px)
     return TrackedVideo(reader.info, frames, tracked, categories)
 
 

@@ -17,6 +17,10 @@ from visionllm_interaction.video.config import TrackConfig
 _SAME_BOX_IOU = 0.3
 _THING_SIZE = 0.4
 """How far a thing may have got is counted in shares of a person's height if it is small: people carry things."""
+_EDGE = 0.02
+"""Share of the picture's width or height from its edge at which a box is taken to be cut by it."""
+_BLINK_S = 0.5
+"""In a shorter gap nobody goes out at one side and in at another."""
 _TAIL_S = 0.25
 """A tracklet may go on for so long beside the one that continues it."""
 Ids = NDArray[np.int64]
@@ -40,13 +44,23 @@ class _Reach:
     gap_s: float
     heights: float
     heights_per_s: float
+    size_px: tuple[int, int] | None
 
     @classmethod
-    def of(cls, config: TrackConfig, *, moving: bool) -> _Reach:
+    def of(cls, config: TrackConfig, *, moving: bool, size_px: tuple[int, int] | None) -> _Reach:
         """The limits for a camera at rest, or for one that moves."""
         if moving:
-            return cls(config.moving_rejoin_s, config.moving_rejoin_reach, config.rejoin_speed)
-        return cls(config.rejoin_s, config.rejoin_reach, config.rejoin_speed)
+            return cls(config.moving_rejoin_s, config.moving_rejoin_reach, config.rejoin_speed, None)
+        return cls(config.rejoin_s, config.rejoin_reach, config.rejoin_speed, size_px)
+
+    def left_elsewhere(self, last_xyxy: NDArray[np.float32], first_xyxy: NDArray[np.float32], gap_s: float) -> bool:
+        """Whether the one went out at a side of the picture at which the other did not come in."""
+        if self.size_px is None or gap_s <= _BLINK_S:
+            return False
+        out = _sides(last_xyxy, self.size_px)
+        # People stand at the lower edge all the time; it is the left or right one they go out at.
+        out = out & {"left", "right"} or out
+        return bool(out) and not out & _sides(first_xyxy, self.size_px)
 
 
 def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
@@ -69,15 +83,23 @@ def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, 
     return ids
 
 
-def rejoin(rows: DetectionTable, ids: Ids, *, config: TrackConfig, moving: bool = False) -> Ids:
+def rejoin(
+    rows: DetectionTable,
+    ids: Ids,
+    *,
+    config: TrackConfig,
+    moving: bool = False,
+    size_px: tuple[int, int] | None = None,
+) -> Ids:
     """Make one of tracklets of a category when the later begins where the earlier may have got to meanwhile.
 
     For things that were hidden for longer than the tracker waits (someone behind a sofa). No appearance is compared:
     two alike things that take turns at one place become one track, which is why counts are of things seen *at once*.
-    With a ``moving`` camera things are out of sight because it looks away, so more is allowed.
+    Who has left the picture (of ``size_px``, width and height) comes back where he left it, or is someone else. With a
+    ``moving`` camera things are out of sight because it looks away, so more is allowed.
     """
     ids = ids.copy()
-    limits = _Reach.of(config, moving=moving)
+    limits = _Reach.of(config, moving=moving, size_px=size_px)
     if not limits.gap_s:
         return ids
     tracklets = sorted(_tracklets(rows, ids), key=lambda t: t.begin_s)
@@ -172,6 +194,8 @@ def _rejoin_cost(
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
     if former.category != later.category or contained or not -_TAIL_S <= gap_s <= limits.gap_s:
         return None
+    if limits.left_elsewhere(rows.boxes_xyxy[former.rows[-1]], rows.boxes_xyxy[later.rows[0]], gap_s):
+        return None
     gap_s = max(gap_s, 0.0)
     # Median boxes: the first and last ones are often cut by whatever hides the thing.
     old = np.median(rows.boxes_xyxy[former.rows[-5:]], axis=0)
@@ -180,6 +204,19 @@ def _rejoin_cost(
     reach = max(limits.heights + limits.heights_per_s * gap_s, 1e-6)
     distance = float(np.hypot(*_shift(old, new))) / size
     return distance / reach + gap_s / max(limits.gap_s, 1e-6) if distance <= reach else None
+
+
+def _sides(box_xyxy: NDArray[np.float32], size_px: tuple[int, int]) -> set[str]:
+    """Which edges of the picture cut the box."""
+    x1, y1, x2, y2 = box_xyxy.tolist()
+    width, height = size_px
+    cut = {
+        "left": x1 <= _EDGE * width,
+        "right": x2 >= (1 - _EDGE) * width,
+        "top": y1 <= _EDGE * height,
+        "bottom": y2 >= (1 - _EDGE) * height,
+    }
+    return {side for side, is_cut in cut.items() if is_cut}
 
 
 def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,18 +22,19 @@ def track(
     *,
     config: TrackConfig = TrackConfig(),
     camera: CameraPath | None = None,
+    size_px: tuple[int, int] | None = None,
 ) -> DetectionTable:
     """The same detections with ``track_id`` set, one category per track, short gaps filled (marked ``interpolated``).
 
     Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
     frame must be a processed one of ``frames``. With the path of a moving ``camera`` all this happens in the first
-    frame's coordinates.
+    frame's coordinates. ``size_px`` (width, height) tells who has left the picture.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
     from visionllm_interaction.video.tracklets import link
 
     ids = link(steadied(detections, camera), frames, config=config)
-    return settle(detections, ids, frames, config=config, camera=camera)
+    return settle(detections, ids, frames, config=config, camera=camera, size_px=size_px)
 
 
 def steadied(detections: DetectionTable, camera: CameraPath | None) -> DetectionTable:
@@ -50,11 +51,12 @@ def settle(
     *,
     config: TrackConfig,
     camera: CameraPath | None = None,
+    size_px: tuple[int, int] | None = None,
 ) -> DetectionTable:
     """Tracks from tracklet ids: what can only be told once the whole video is known."""
     rows, ids = settle_categories(steadied(detections, camera), ids, config=config)
     ids = take_first_sightings(rows, ids, frames, config=config)
-    ids = rejoin(rows, ids, config=config, moving=camera is not None)
+    ids = rejoin(rows, ids, config=config, moving=camera is not None, size_px=size_px)
     ids = drop_noise(rows, ids, frames, config=config)
     filled = fill_gaps(with_ids(rows, ids), frames, config=config)
     return filled if camera is None else _as_seen(filled, detections, camera)

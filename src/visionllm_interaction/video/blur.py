@@ -1,0 +1,244 @@
+"""A copy of a video in which faces, or whole people, cannot be recognised.
+
+The copy has new pictures only: no sound (unless asked for), no metadata, no subtitles, no cover of the original. What
+was blurred where is written beside it, so that it can be checked and repeated.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.frames import OK, FrameTable
+from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.video.ahead import read_ahead
+from visionllm_interaction.video.config import BlurConfig, DecodeConfig
+from visionllm_interaction.video.container import VideoInfo, open_video
+from visionllm_interaction.video.decode import VideoReader
+from visionllm_interaction.video.given import load_detections
+from visionllm_interaction.video.regions import Regions, find_regions
+from visionllm_interaction.video.rows import FrameDetections, RowLog
+
+if TYPE_CHECKING:
+    from visionllm_interaction.models.detector import Detector
+
+What = Literal["faces", "people"]
+Progress = Callable[[int, int | None], None]
+_TICKS_PER_S = 90_000
+_CATEGORIES: dict[What, frozenset[str]] = {"faces": frozenset({"face"}), "people": PERSON_CATEGORIES}
+_CODEC: dict[str, object] = {"preset": "fast", "crf": "20"}
+
+
+def blur_video(
+    source: Path,
+    out: Path,
+    *,
+    detector: Detector | None = None,
+    detections: Path | None = None,
+    what: What = "faces",
+    keep_audio: bool = False,
+    config: BlurConfig = BlurConfig(),
+    decode: DecodeConfig = DecodeConfig(),
+    progress: Progress = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """Write the blurred copy ``out`` (MP4), ``out``.regions.csv and ``out``.json; returns the content of the latter.
+
+    Every frame is looked at, whatever ``decode`` says about sampling. Frames that cannot be decoded are left out.
+
+    Raises:
+        UsageError: if ``out`` exists or there is not exactly one source of detections that knows of ``what``.
+        VideoError: if the video cannot be read.
+        InputDataError: if the detections cannot be used.
+    """
+    _check(out, detector, detections)
+    decode = decode.model_copy(update={"sample_fps": None, "adaptive": False})
+    reader = VideoReader(source, config=decode)
+    rows, frames, names = _detections(reader, detector, detections, config, progress)
+    _check_names(names, what)
+    wanted = rows.select(np.isin(rows.category.astype(str), sorted(_CATEGORIES[what])))
+    regions = find_regions(wanted, frames, config=config)
+    with _published(out) as partial:
+        _write(partial, reader, regions, config=config, audio_from=source if keep_audio else None, progress=progress)
+    _write_regions(out, regions)
+    report = _report(source, out, reader.info, frames, regions, what=what, keep_audio=keep_audio, config=config)
+    out.with_name(out.name + ".json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return report
+
+
+def _check(out: Path, detector: Detector | None, detections: Path | None) -> None:
+    if (detector is None) == (detections is None):
+        raise UsageError(
+            "It must be said once where the faces are found.",
+            expected="--detector FILE or --detections FILE",
+            found="both" if detector else "neither",
+            fix="centerface.onnx finds faces; a detector of persons serves for --what people",
+        )
+    if out.exists() or out.suffix.lower() != ".mp4":
+        found = "a file that exists" if out.exists() else out.name
+        raise UsageError("The copy cannot be written there.", expected="a new .mp4 file", found=found, where=str(out))
+
+
+def _check_names(names: tuple[str, ...], what: What) -> None:
+    if not _CATEGORIES[what] & set(names):
+        raise UsageError(
+            f"These detections know nothing of {what}.",
+            expected=f"a category among {', '.join(sorted(_CATEGORIES[what]))}",
+            found=", ".join(names[:10]) or "none",
+        )
+
+
+def _detections(
+    reader: VideoReader, detector: Detector | None, detections: Path | None, config: BlurConfig, progress: Progress
+) -> tuple[DetectionTable, FrameTable, tuple[str, ...]]:
+    total = reader.info.declared_frames or None
+    if detector is None:
+        for index in reader.scan():
+            progress(index + 1, total)
+        frames = reader.frame_table()
+        rows, names = load_detections(detections or Path(), frames)
+        return rows.select(rows.confidence >= config.min_confidence), frames, names
+    log = RowLog(detector.categories)
+    for frame in read_ahead(reader, depth=4):
+        [found] = detector.detect([frame.image_rgb], min_confidence=config.min_confidence)
+        row = FrameDetections(frame.frame_index, frame.timestamp_s, found)
+        log.add(row, np.full(len(found), -1))
+        progress(frame.frame_index + 1, total)
+    frames = reader.frame_table()
+    return log.table(frames)[0], frames, detector.categories.names
+
+
+@contextmanager
+def _published(out: Path) -> Iterator[Path]:
+    """A file beside ``out`` that becomes ``out`` when it is complete: a half-blurred copy never has its name."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".partial-{uuid.uuid4().hex[:8]}-{out.name}")
+    try:
+        yield partial
+        partial.rename(out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(
+    path: Path,
+    reader: VideoReader,
+    regions: Regions,
+    *,
+    config: BlurConfig,
+    audio_from: Path | None,
+    progress: Progress,
+) -> None:
+    info = reader.info
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(info.fps or 25).limit_denominator(1001))
+        stream.width, stream.height = info.width, info.height
+        stream.pix_fmt = "yuv444p" if info.width % 2 or info.height % 2 else "yuv420p"
+        stream.options = dict(_CODEC)
+        stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
+        for frame in read_ahead(reader, depth=4):
+            whole = regions.is_whole(frame.timestamp_s)
+            hide(frame.image_rgb, regions.at(frame.frame_index), cells=config.cells, whole=whole)
+            picture = av.VideoFrame.from_ndarray(frame.image_rgb, format="rgb24")
+            picture.pts, picture.time_base = round(frame.timestamp_s * _TICKS_PER_S), Fraction(1, _TICKS_PER_S)
+            container.mux(stream.encode(picture))
+            progress(frame.frame_index + 1, info.declared_frames or None)
+        container.mux(stream.encode(None))
+        if audio_from is not None:
+            _copy_audio(audio_from, container)
+
+
+def hide(image_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.floating], *, cells: int, whole: bool = False) -> None:
+    """Replace each rectangle (or all) of ``image_rgb`` (H, W, 3) by ``cells`` mean colours across, in place.
+
+    The means of a face's few cells do not tell whose it is, and nothing else of it is left to be sharpened again.
+    """
+    height, width = image_rgb.shape[:2]
+    boxes = [[0, 0, width, height]] if whole else boxes_xyxy.tolist()
+    for x1, y1, x2, y2 in boxes:
+        left, top = max(0, int(np.floor(x1))), max(0, int(np.floor(y1)))
+        right, bottom = min(width, int(np.ceil(x2))), min(height, int(np.ceil(y2)))
+        if right > left and bottom > top:
+            part = image_rgb[top:bottom, left:right]
+            part[...] = _coarse(part, cells)
+
+
+def _coarse(part: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
+    import cv2
+
+    height, width = part.shape[:2]
+    rows = max(1, round(cells * height / max(height, width)))
+    columns = max(1, round(cells * width / max(height, width)))
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _copy_audio(source: Path, out: Any) -> None:
+    """Packets of the first sound track as they are; the sound is not decoded."""
+    options = {"protocol_whitelist": "none"}
+    with (
+        open_video(source) as (descriptor, name),
+        open(descriptor, "rb", closefd=False) as file,
+        av.open(file, "r", format=name, options=options) as container,
+    ):
+        if not container.streams.audio:
+            return
+        stream = container.streams.audio[0]
+        target = out.add_stream_from_template(stream)
+        for packet in container.demux(stream):
+            if packet.dts is not None:
+                packet.stream = target
+                out.mux(packet)
+
+
+def _write_regions(out: Path, regions: Regions) -> None:
+    rows = regions.boxes
+    with out.with_name(out.name + ".regions.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["frame_index", "timestamp_s", "category", "track_id", "seen", "x1", "y1", "x2", "y2"])
+        for n in range(len(rows)):
+            box = [round(v, 1) for v in rows.boxes_xyxy[n].tolist()]
+            seen = int(not rows.interpolated[n])
+            time_s = round(float(rows.timestamp_s[n]), 6)
+            writer.writerow([rows.frame_index[n], time_s, rows.category[n], rows.track_id[n], seen, *box])
+
+
+def _report(
+    source: Path,
+    out: Path,
+    info: VideoInfo,
+    frames: FrameTable,
+    regions: Regions,
+    *,
+    what: What,
+    keep_audio: bool,
+    config: BlurConfig,
+) -> dict[str, Any]:
+    rows = regions.boxes
+    return {
+        "out": str(out),
+        "source": str(source),
+        "what": what,
+        "width": info.width,
+        "height": info.height,
+        "frames": int(frames.processed.sum()),
+        "frames_left_out": sum(note != OK for note in frames.quality),
+        "frames_blurred": len(np.unique(rows.frame_index)),
+        "tracks": len(np.unique(rows.track_id)),
+        "regions": len(rows),
+        "regions_carried": int(rows.interpolated.sum()),
+        "whole": [{"begin_s": round(begin, 3), "end_s": round(end, 3)} for begin, end in regions.whole],
+        "audio": keep_audio,
+        "config": config.model_dump(mode="json"),
+    }

@@ -1,0 +1,144 @@
+"""What is to be blurred, frame by frame, from detections: nothing may show because a detector blinked.
+
+Detections are tracked, and the blur is carried along each track: through frames in which it was missed, and for a while
+before its first and after its last sighting. Where a face was lost for longer than can be filled by a straight line
+and came back, it was somewhere in the picture: there whole frames are blurred, and listed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.video.config import BlurConfig, TrackConfig
+from visionllm_interaction.video.post import merge_tables
+from visionllm_interaction.video.track import track
+
+_REACH = 4.0
+"""A face that comes back within so many heights (and so many more a second) may be the one that was lost."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Rectangles to blur and stretches to blur whole.
+
+    Attributes:
+        boxes: rows of ``DetectionTable``; ``interpolated`` marks those that nobody saw; boxes are enlarged already.
+        whole: stretches ``[begin_s, end_s)`` in which all of the picture is blurred.
+    """
+
+    boxes: DetectionTable
+    whole: tuple[tuple[float, float], ...]
+
+    def at(self, frame_index: int) -> NDArray[np.float32]:
+        """(n, 4) rectangles of one frame, xyxy pixels."""
+        begin, end = np.searchsorted(self.boxes.frame_index, [frame_index, frame_index + 1])
+        return self.boxes.boxes_xyxy[begin:end]
+
+    def is_whole(self, time_s: float) -> bool:
+        """Whether all of the frame at ``time_s`` is blurred."""
+        return any(begin <= time_s < end for begin, end in self.whole)
+
+
+def find_regions(detections: DetectionTable, frames: FrameTable, *, config: BlurConfig) -> Regions:
+    """Regions for the faces (or people) in ``detections``, which are on no track yet."""
+    tracked = track(detections, frames, config=_follow_all(config))
+    return Regions(
+        _enlarged(merge_tables([tracked, *_lingering(tracked, frames, config)]), tracked, config),
+        tuple(_unsure(tracked, config)),
+    )
+
+
+def _follow_all(config: BlurConfig) -> TrackConfig:
+    """Every detection counts: a blurred shadow costs nothing, a face that shows may cost much."""
+    return TrackConfig(
+        high_confidence=config.min_confidence,
+        new_track_confidence=config.min_confidence,
+        min_hits=1,
+        lost_s=config.carry_s,
+        rejoin_s=config.whole_s,
+        rejoin_reach=_REACH,
+        rejoin_speed=_REACH,
+        fill_gap_s=config.carry_s,
+        min_duration_s=0.0,
+        min_detections=1,
+        min_mean_confidence=0.0,
+        min_density=0.0,
+        same_place_share=1.0,
+    )
+
+
+def _tracks(rows: DetectionTable) -> list[NDArray[np.int64]]:
+    return [np.flatnonzero(rows.track_id == i) for i in np.unique(rows.track_id[rows.track_id != UNTRACKED]).tolist()]
+
+
+def _unsure(rows: DetectionTable, config: BlurConfig) -> list[tuple[float, float]]:
+    """Gaps in tracks that are too long to be filled, joined where they overlap."""
+    gaps = []
+    for own in _tracks(rows):
+        times = rows.timestamp_s[own]
+        for n in np.flatnonzero(np.diff(times) > config.carry_s + 1e-9).tolist():
+            gaps.append((float(times[n]) + 1e-6, float(times[n + 1])))
+    joined: list[tuple[float, float]] = []
+    for begin, end in sorted(gaps):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def _lingering(rows: DetectionTable, frames: FrameTable, config: BlurConfig) -> list[DetectionTable]:
+    """The first and last box of each track, repeated for ``linger_s`` before and after it."""
+    index, times = frames.frame_index[frames.processed], frames.timestamp_s[frames.processed]
+    pieces = []
+    for own in _tracks(rows):
+        for row, sign in ((int(own[0]), -1), (int(own[-1]), 1)):
+            away = (times - rows.timestamp_s[row]) * sign
+            there = np.flatnonzero((away > 0) & (away <= config.linger_s + 1e-9))
+            pieces.append(_copies(rows, row, index[there], times[there]))
+    return pieces
+
+
+def _copies(rows: DetectionTable, row: int, index: NDArray[np.int64], times_s: Floats) -> DetectionTable:
+    n = len(index)
+    return DetectionTable(
+        index,
+        times_s,
+        np.full(n, rows.category[row], dtype=object),
+        np.full(n, rows.confidence[row], np.float32),
+        np.repeat(rows.boxes_xyxy[row][None], n, axis=0),
+        np.full(n, rows.track_id[row]),
+        np.ones(n, np.bool_),
+    )
+
+
+def _enlarged(rows: DetectionTable, seen: DetectionTable, config: BlurConfig) -> DetectionTable:
+    """Boxes with a margin, which grows with the time since the thing was last seen."""
+    away_s = np.zeros(len(rows))
+    for track_id in np.unique(rows.track_id[rows.interpolated]).tolist():
+        own = np.flatnonzero((rows.track_id == track_id) & rows.interpolated)
+        sightings = seen.timestamp_s[(seen.track_id == track_id) & ~seen.interpolated]
+        after = np.clip(np.searchsorted(sightings, rows.timestamp_s[own]), 0, len(sightings) - 1)
+        nearest = np.minimum(
+            np.abs(sightings[after] - rows.timestamp_s[own]),
+            np.abs(sightings[np.maximum(after - 1, 0)] - rows.timestamp_s[own]),
+        )
+        away_s[own] = nearest
+    size = rows.boxes_xyxy[:, 2:] - rows.boxes_xyxy[:, :2]
+    extra = size * (config.margin + config.margin_per_s * away_s)[:, None]
+    boxes = np.concatenate([rows.boxes_xyxy[:, :2] - extra, rows.boxes_xyxy[:, 2:] + extra], axis=1)
+    return DetectionTable(
+        rows.frame_index,
+        rows.timestamp_s,
+        rows.category,
+        rows.confidence,
+        boxes.astype(np.float32),
+        rows.track_id,
+        rows.interpolated,
+    )
