@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from running_service import finished_job
 from starlette.testclient import TestClient
 
-from conftest import finished_job
 from visionllm_interaction.analyze import AnalysisConfig, analyze_videos
 from visionllm_interaction.errors import LLMUnreachable
 from visionllm_interaction.reason import ask

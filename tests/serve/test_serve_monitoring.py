@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from running_service import REPO
 
-from conftest import REPO
 from visionllm_interaction.analyze import AnalysisConfig
 from visionllm_interaction.reason.config import ReasonConfig
 from visionllm_interaction.serve.config import ServeConfig

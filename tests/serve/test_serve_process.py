@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import CLI, REPO, RunningService, finished_job, wait_for
+from running_service import CLI, REPO, RunningService, finished_job, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 QUESTION = "How many children are there?"
