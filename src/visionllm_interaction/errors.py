@@ -17,6 +17,8 @@
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
     │   └── LineageError                         a link between an artifact and its inputs is broken
     ├── TrainingDiverged                exit 1   the training loss stopped being a number
+    ├── OutputError                     exit 1   a result cannot be written: the disk is full or read-only
+    ├── Interrupted                     exit 75  stopped in order by a signal; the same command continues
     └── ServiceError                    exit 4   a service we depend on is unreachable
         ├── DownloadFailed                       a server did not send what was asked for
         ├── LLMUnreachable                       the language model endpoint
@@ -160,6 +162,19 @@ class TrainingDiverged(VisionLLMError):
     """The training loss is not a finite number any more."""
 
     code = "TRAINING-DIVERGED"
+
+
+class OutputError(VisionLLMError):
+    """A result cannot be written: the disk is full, broken or read-only."""
+
+    code = "OUTPUT"
+
+
+class Interrupted(VisionLLMError):
+    """Stopped in order by a signal; the same command continues (75 is sysexits' "try again")."""
+
+    exit_code = 75
+    code = "INTERRUPTED"
 
 
 class ServiceError(VisionLLMError):

@@ -20,7 +20,8 @@ from visionllm_interaction.models.config import ModelConfig
         ({"fpn_strides": (16, 8)}, "must increase"),
         ({"fpn_strides": (8, 12)}, "Input should be 4, 8, 16 or 32"),
         ({"anchor_sizes": ((8,), (16, 32))}, "same number of sizes"),
-        ({"num_classes": 5}, "Extra inputs"),  # derived from the data, never trusted
+        ({"num_classes": 1}, "greater than or equal to 2"),  # the background is one of them
+        ({"clases": 5}, "Extra inputs"),
         ({"weights_sha256": "12"}, "should match pattern"),
     ],
 )

@@ -13,8 +13,9 @@ from tiny_training import tiny_model, tiny_train, write_manifest
 from visionllm_interaction.errors import TrainingDiverged
 from visionllm_interaction.models import load_checkpoint
 from visionllm_interaction.train.datamodule import TrainingData, read_training_data
-from visionllm_interaction.train.fit import RESUME_NAME, FitResult, Length, fit
+from visionllm_interaction.train.fit import FitResult, Length, fit
 from visionllm_interaction.train.history import Row
+from visionllm_interaction.train.resume import RESUME_NAME
 
 
 @pytest.fixture

@@ -2,57 +2,211 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from visionllm_interaction.errors import TrackingUnreachable
+from visionllm_interaction.errors import Interrupted, TrackingUnreachable
+from visionllm_interaction.train import tracking
 from visionllm_interaction.train.config import TrackingConfig
-from visionllm_interaction.train.tracking import NoTracker, flatten, open_tracker, tracking_uri
+from visionllm_interaction.train.mlflow_delivery import deliver
+from visionllm_interaction.train.spool import CURSOR_NAME, SPOOL_NAME, Spool
+from visionllm_interaction.train.tracking import flatten, open_tracker, sync_tracking, tracking_uri
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow and its dependencies deprecate is not ours
 AWAY = TrackingConfig(kind="mlflow", uri="http://127.0.0.1:9", timeout_s=1.0)
 
 
-@pytest.mark.slow
-def test_local_store_holds_parameters_curves_and_files(tmp_path: Path) -> None:
+def opened(config: TrackingConfig, folder: Path, name: str = "r1") -> Any:
+    """A training in ``folder``; runs are kept in the folder above it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parameters, tags = {"train": {"lr": 0.1}}, {"code": "c"}
+    return open_tracker(config, folder=folder, runs_dir=folder.parent, name=name, parameters=parameters, tags=tags)
+
+
+def client(uri: str) -> Any:
     from mlflow.tracking import MlflowClient
 
-    (tmp_path / "metrics.csv").write_text("epoch\n1\n")
-    with open_tracker(
-        TrackingConfig(), runs_dir=tmp_path / "runs", name="r1", parameters={"train": {"lr": 0.1}}, tags={"code": "c"}
-    ) as tracker:
-        for step, value in enumerate((0.25, 0.5), start=1):
-            tracker.metrics({"AP": value}, step=step)
-        tracker.finish("FINISHED", artifacts=[tmp_path / "metrics.csv"])
-    with (
-        pytest.raises(KeyError),
-        open_tracker(TrackingConfig(), runs_dir=tmp_path / "runs", name="r2", parameters={}, tags={}),
-    ):
-        raise KeyError
-    client = MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
-    (experiment,) = [e for e in client.search_experiments() if e.name == "visionllm-interaction"]
-    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    assert {name: run.info.status for name, run in runs.items()} == {"r1": "FINISHED", "r2": "FAILED"}
-    first = runs["r1"]
-    assert first.data.params == {"train.lr": "0.1"} and first.data.tags["code"] == "c"
-    curve = client.get_metric_history(first.info.run_id, "AP")
-    assert [(m.step, m.value) for m in curve] == [(1, 0.25), (2, 0.5)]
-    assert [f.path for f in client.list_artifacts(first.info.run_id)] == ["metrics.csv"]
-    assert [p.name for p in (tmp_path / "runs").iterdir() if p.is_dir() and not p.name.startswith(".")] == []
+    return MlflowClient(uri)
+
+
+def all_runs(uri: str) -> dict[str, Any]:
+    (experiment,) = [e for e in client(uri).search_experiments() if e.name == "visionllm-interaction"]
+    return {run.info.run_name: run for run in client(uri).search_runs([experiment.experiment_id])}
+
+
+def curve(uri: str, run: Any, key: str) -> list[tuple[int, float]]:
+    return [(m.step, m.value) for m in client(uri).get_metric_history(run.info.run_id, key)]
 
 
 @pytest.mark.slow
-def test_a_server_that_is_away_is_warned_about_or_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with open_tracker(AWAY, runs_dir=tmp_path, name="r", parameters={}, tags={}) as tracker:
-        assert isinstance(tracker, NoTracker)
+def test_local_store_holds_parameters_curves_and_files(tmp_path: Path) -> None:
+    runs, uri = tmp_path / "runs", f"sqlite:///{tmp_path}/runs/mlflow.db"
+    (runs / "a").mkdir(parents=True)
+    (runs / "a" / "metrics.csv").write_text("epoch\n1\n")
+    with opened(TrackingConfig(), runs / "a") as tracker:
+        for step, value in enumerate((0.25, 0.5), start=1):
+            tracker.metrics({"AP": value}, step=step)
+        tracker.finish("FINISHED", artifacts=[runs / "a" / "metrics.csv"])
+    with pytest.raises(KeyError), opened(TrackingConfig(), runs / "b", "r2"):
+        raise KeyError
+    found = all_runs(uri)
+    assert {name: run.info.status for name, run in found.items()} == {"r1": "FINISHED", "r2": "FAILED"}
+    first = found["r1"]
+    assert first.data.params == {"train.lr": "0.1"} and first.data.tags["code"] == "c"
+    assert curve(uri, first, "AP") == [(1, 0.25), (2, 0.5)]
+    assert [f.path for f in client(uri).list_artifacts(first.info.run_id)] == ["metrics.csv"]
+    assert not (runs / "a" / SPOOL_NAME).exists()
+    # the failed one goes on as the same run
+    with opened(TrackingConfig(), runs / "b", "r2") as tracker:
+        tracker.metrics({"AP": 0.1}, step=1)
+        tracker.finish("FINISHED")
+    found = all_runs(uri)
+    assert len(found) == 2 and found["r2"].info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_a_stopped_training_goes_on_as_one_run_without_doubled_points(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with pytest.raises(Interrupted), opened(TrackingConfig(), tmp_path / "a") as tracker:
+        tracker.metrics({"AP": 0.1}, step=1)
+        raise Interrupted("stopped")
+    assert all_runs(uri)["r1"].info.status == "RUNNING"
+    with opened(TrackingConfig(), tmp_path / "a") as tracker:
+        tracker.metrics({"AP": 0.1}, step=1)  # the epoch is done again
+        tracker.metrics({"AP": 0.2}, step=2)
+        # a reply that got lost: everything is sent once more
+        Spool(tmp_path / "a" / SPOOL_NAME).cursor_path.unlink()
+        deliver(Spool(tmp_path / "a" / SPOOL_NAME))
+        tracker.finish("FINISHED")
+    (run,) = all_runs(uri).values()
+    assert curve(uri, run, "AP") == [(1, 0.1), (2, 0.2)]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_loses_nothing_unless_it_is_required(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(AWAY, tmp_path / "a") as tracker:
         tracker.metrics({"AP": 0.5}, step=1)
+        tracker.finish("FINISHED")
+    kinds = [message["kind"] for message in Spool(tmp_path / "a" / SPOOL_NAME).pending()]
+    assert kinds == ["start", "metrics", "status"]
+    with pytest.raises(TrackingUnreachable) as caught:
+        sync_tracking(tmp_path)
+    assert caught.value.exit_code == 4
     with (
-        pytest.raises(TrackingUnreachable, match="required=false") as caught,
-        open_tracker(AWAY.model_copy(update={"required": True}), runs_dir=tmp_path, name="r", parameters={}, tags={}),
+        pytest.raises(TrackingUnreachable, match="required=false"),
+        opened(AWAY.model_copy(update={"required": True}), tmp_path / "b"),
     ):
         pass
-    assert caught.value.exit_code == 4
+
+
+def test_a_line_cut_by_a_power_loss_is_not_a_message(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / SPOOL_NAME)
+    spool.append({"kind": "start"})
+    with spool.path.open("a") as stream:
+        stream.write('{"kind": "metr')
+    assert [m["kind"] for m in spool.pending()] == ["start"]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path / "server")
+    running.start()
+    yield running
+    running.kill()
+
+
+class Server:
+    """A real MLflow server with basic authentication on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        (folder / "auth.ini").write_text(
+            "[mlflow]\ndefault_permission = READ\n"
+            f"database_uri = sqlite:///{folder}/auth.db\nadmin_username = lab\nadmin_password = long-password-1\n"
+            "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+        )
+
+    def start(self) -> None:
+        environment = {
+            **os.environ,
+            "MLFLOW_AUTH_CONFIG_PATH": str(self.folder / "auth.ini"),
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": "test",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "PYTHONWARNINGS": "ignore",
+        }
+        command = [
+            sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1",
+            "--port", str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/runs.db",
+            "--artifacts-destination", str(self.folder / "files"),
+        ]  # fmt: skip
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"{self.uri}/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.5)
+        raise RuntimeError((self.folder / "log").read_text()[-3000:])
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.mark.crash
+def test_a_server_killed_and_restarted_midway_gets_every_point_in_one_run(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "RETRY_EVERY_S", 0.0)
+    monkeypatch.setenv("LAB_USER", "lab")
+    monkeypatch.setenv("LAB_PASSWORD", "long-password-1")
+    config = TrackingConfig(
+        kind="mlflow", uri=server.uri, username_env="LAB_USER", password_env="LAB_PASSWORD", timeout_s=5
+    )
+    folder = tmp_path / "runs" / "a"
+    folder.mkdir(parents=True)
+    (folder / "metrics.csv").write_text("epoch\n")
+    steps = 12
+    with opened(config, folder) as tracker:
+        for step in range(1, steps + 1):
+            if step == 4:
+                server.kill()
+            if step == 8:
+                server.start()
+            if step == 11:
+                server.kill()
+            tracker.metrics({"AP": step / 100, "train_loss": 1 / step}, step=step)
+        tracker.finish("FINISHED", artifacts=[folder / "metrics.csv"])
+    assert len(Spool(folder / SPOOL_NAME).pending()) == 4  # two epochs, the file, the end
+    server.start()
+    assert sync_tracking(tmp_path / "runs")["delivered"] == 4
+    assert not (folder / SPOOL_NAME).exists() and not (folder / CURSOR_NAME).exists()
+    (run,) = all_runs(server.uri).values()
+    assert run.info.status == "FINISHED"
+    assert curve(server.uri, run, "AP") == [(n, n / 100) for n in range(1, steps + 1)]
+    assert curve(server.uri, run, "train_loss") == [(n, 1 / n) for n in range(1, steps + 1)]
+    assert [f.path for f in client(server.uri).list_artifacts(run.info.run_id)] == ["metrics.csv"]
 
 
 def test_addresses(tmp_path: Path) -> None:

@@ -114,8 +114,20 @@ def export_model(
     return Outcome(result, text, json_output)
 
 
+def sync_tracking(
+    folder: Annotated[Path, typer.Argument(help="A run, or the folder of all runs.")] = Path("artifacts"),
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Deliver what a tracking server missed while it was away; exit 4 if it still is."""
+    from visionllm_interaction.train.tracking import sync_tracking as deliver_all
+
+    result = deliver_all(folder)
+    return Outcome(result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output)
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     for command in (train, tune, evaluate):
         app.command()(command)
     app.command("export-model")(export_model)
+    app.command("sync-tracking")(sync_tracking)

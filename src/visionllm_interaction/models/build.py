@@ -10,7 +10,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import MultiScaleRoIAlign
 
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.errors import ConfigError
+from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.models.backbones import build_backbone
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.models.weights import load_initial_weights
@@ -68,11 +68,25 @@ def build_pretrained(config: ModelConfig, *, categories: Categories) -> FasterRC
 
     Raises:
         CheckpointError: if a weights file is unreadable, unsafe or of another architecture.
+        InputDataError: if ``config.num_classes`` contradicts the categories.
         ServiceError: if weights must be downloaded and cannot be.
     """
+    _check_num_classes(config, categories)
     model = build_model(config, num_classes=len(categories) + 1)
     load_initial_weights(model, config, categories=categories)
     return model
+
+
+def _check_num_classes(config: ModelConfig, categories: Categories) -> None:
+    if config.num_classes not in (None, len(categories) + 1):
+        raise InputDataError(
+            "The number of classes contradicts the data.",
+            expected=f"{len(categories) + 1}: the background and {', '.join(categories.names[:8])}"
+            + (" …" if len(categories) > 8 else ""),
+            found=str(config.num_classes),
+            where="model.num_classes",
+            fix="leave model.num_classes out: it follows from the categories of the data",
+        )
 
 
 def _anchors(config: ModelConfig, *, levels: int) -> AnchorGenerator:

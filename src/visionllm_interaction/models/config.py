@@ -21,7 +21,7 @@ Normalization = Literal["auto", "frozen_batch", "batch", "group"]
 
 
 class ModelConfig(Section):
-    """Section ``model``. The number of classes is derived from the data and cannot be set."""
+    """Section ``model``. The number of classes is derived from the data, never trusted."""
 
     architecture: Architecture = "fasterrcnn_resnet50_fpn"
     """Backbone and head family; the first four are torchvision's, with weights trained on COCO."""
@@ -30,6 +30,8 @@ class ModelConfig(Section):
     from scratch; otherwise a local file or an http(s) URL (then ``weights_sha256`` is required)."""
     weights_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     """sha256 of the weights file; checked before loading."""
+    num_classes: int | None = Field(default=None, ge=2)
+    """Categories + 1 (the background), if you want it checked: another number than the data has ends with exit 3."""
     normalization: Normalization = "auto"
     """Normalisation layers of the backbone. ``auto``: frozen batch statistics with pretrained weights, else batch."""
     trainable_layers: int | None = Field(default=None, ge=0, le=6)

@@ -28,6 +28,8 @@ class TrainConfig(Section):
     cosine; ``constant``: the warm-up only."""
     warmup_share: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of all steps in which the learning rate rises."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are added up before a step: a larger batch than memory holds."""
     clip_norm: float = Field(default=10.0, ge=0)
     """Gradients are scaled down to this norm; 0: not at all."""
     ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -50,6 +52,8 @@ class TrainConfig(Section):
     """Strength of random brightness, contrast and saturation."""
     validate_every_epochs: int = Field(default=1, ge=1)
     """Evaluate after each n-th epoch (and after the last)."""
+    resume_every_s: float = Field(default=600.0, gt=0)
+    """A resume point is written after each epoch, and within an epoch when the last one is this old."""
     max_steps: int | None = Field(default=None, ge=1)
     """Stop after this many steps (for a quick look)."""
     max_train_images: int | None = Field(default=None, ge=1)
@@ -80,7 +84,7 @@ class TrackingConfig(Section):
     password_env: str = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (the name of a variable)
     """Environment variable that holds the password or token."""
     required: bool = False
-    """Whether training refuses to start when the server is away; otherwise it warns and goes on untracked."""
+    """Whether training refuses to start when the server is away; otherwise it goes on and tells the server later."""
     timeout_s: float = Field(default=10.0, gt=0)
     """How long one request to the server may take."""
 

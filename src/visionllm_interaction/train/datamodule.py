@@ -17,6 +17,7 @@ from visionllm_interaction.train.annotations import Picture, list_pictures, read
 from visionllm_interaction.train.augment import Augmentation
 from visionllm_interaction.train.config import TrainConfig
 from visionllm_interaction.train.dataset import EpochSampler, PictureDataset, collate
+from visionllm_interaction.train.resume import Position
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +67,9 @@ def _cut(coco: dict[str, Any], limit: int | None) -> dict[str, Any]:
 class DetectionDataModule(lightning.LightningDataModule):
     """Augmented, shuffled training batches; plain validation batches in file order."""
 
-    def __init__(self, data: TrainingData, config: TrainConfig) -> None:
+    def __init__(self, data: TrainingData, config: TrainConfig, *, start: Position = Position()) -> None:
         super().__init__()
+        self._start = start
         self._data = data
         self._config = config
 
@@ -78,7 +80,8 @@ class DetectionDataModule(lightning.LightningDataModule):
         dataset = PictureDataset(
             self._data.train, augmentation=augmentation, seed=config.seed, cache=config.cache_images
         )
-        sampler = EpochSampler(len(dataset), seed=config.seed)
+        done = (self._start.epoch, self._start.batches * config.batch_size)
+        sampler = EpochSampler(len(dataset), seed=config.seed, done=done)
         # a last batch of one or two pictures gives batch normalisation a bad estimate
         drop_last = len(dataset) >= 2 * config.batch_size
         return self._loader(dataset, sampler=sampler, drop_last=drop_last)

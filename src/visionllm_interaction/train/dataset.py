@@ -87,11 +87,15 @@ def _open_rgb(path: Path, expected: tuple[int, int]) -> Image.Image:
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """``(epoch, number)`` pairs in an order that seed and epoch decide; Lightning calls :meth:`set_epoch`."""
+    """``(epoch, number)`` pairs in an order that seed and epoch decide; Lightning calls :meth:`set_epoch`.
 
-    def __init__(self, size: int, *, seed: int) -> None:
+    ``done`` (epoch, pairs) is where a resumed training stands: so many pairs of that epoch are not given again.
+    """
+
+    def __init__(self, size: int, *, seed: int, done: tuple[int, int] = (0, 0)) -> None:
         self._size = size
         self._seed = seed
+        self._done = done
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -104,7 +108,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         generator: Generator = torch.Generator().manual_seed(hash((self._seed, self._epoch)) % 2**63)
         order = torch.randperm(self._size, generator=generator).tolist()
-        return iter([(self._epoch, number) for number in order])
+        skipped = self._done[1] if self._epoch == self._done[0] else 0
+        return iter([(self._epoch, number) for number in order[skipped:]])
 
 
 def collate(items: Sequence[tuple[Tensor, Target]]) -> Batch:

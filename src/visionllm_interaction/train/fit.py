@@ -22,16 +22,16 @@ from visionllm_interaction.models.device import choose_device, choose_precision
 from visionllm_interaction.train.config import TrainConfig
 from visionllm_interaction.train.datamodule import DetectionDataModule, TrainingData
 from visionllm_interaction.train.history import (
-    RESUME_NAME,
     Best,
     History,
     KeepCheckpoints,
-    ResumePoint,
     Row,
     WeightAverage,
 )
 from visionllm_interaction.train.module import DetectorModule
 from visionllm_interaction.train.progress import progress_callbacks
+from visionllm_interaction.train.resume import RESUME_NAME, ResumePoint, read_position
+from visionllm_interaction.train.spool import CURSOR_NAME, SPOOL_NAME
 
 RECIPE_NAME = "recipe.sha256"
 
@@ -92,6 +92,9 @@ def fit(
     Raises:
         TrainingDiverged: if the loss is not finite.
         ImageError: if a picture cannot be decoded.
+        InputDataError: if ``model.num_classes`` contradicts the data, or the resume point cannot be read.
+        OutputError: if the disk is full.
+        Interrupted: if a signal asked to stop.
     """
     started = time.monotonic()
     resume = _resume_point(folder, recipe)
@@ -102,14 +105,19 @@ def fit(
         return CheckpointInfo(model, data.categories, manifest_sha256, epoch, metrics)
 
     history = History(folder, on_epoch)
+    point = ResumePoint(folder, every_s=train.resume_every_s)
     keep = KeepCheckpoints(folder, describe=describe)
     averages: list[Callback] = [WeightAverage(train.ema_decay)] if train.ema_decay else []
     # order matters: checkpoints are kept while the averaged weights are swapped in, the resume point comes last
-    callbacks = [keep, *averages, history, *progress_callbacks(history), ResumePoint(folder)]
+    callbacks = [keep, *averages, history, *progress_callbacks(history), point]
     with _quiet():
         module = DetectorModule(model, train, categories=data.categories, truth=data.truth)
         trainer = _trainer(train, length, folder=folder, callbacks=callbacks)
-        trainer.fit(module, datamodule=DetectionDataModule(data, train), ckpt_path=resume, weights_only=True)
+        loaders = DetectionDataModule(data, train, start=read_position(resume))
+        try:
+            trainer.fit(module, datamodule=loaders, ckpt_path=resume, weights_only=True)
+        finally:
+            point.stop.restore()
     if keep.best is None:
         raise RuntimeError("training ended without an evaluation")
     return FitResult(
@@ -129,7 +137,8 @@ def _resume_point(folder: Path, recipe: str) -> Path | None:
     if mark.is_file() and mark.read_text() == digest and point.is_file():
         return point
     for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name not in (SPOOL_NAME, CURSOR_NAME):  # the tracker has decided on these already
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     mark.write_text(digest)
     return None
 
@@ -146,6 +155,7 @@ def _trainer(config: TrainConfig, length: Length, *, folder: Path, callbacks: li
         accelerator="cuda" if cuda else "cpu",
         devices=1,
         max_epochs=length.epochs,
+        accumulate_grad_batches=config.accumulate,
         limit_train_batches=length.steps_per_epoch,
         check_val_every_n_epoch=config.validate_every_epochs,
         gradient_clip_val=config.clip_norm or None,

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,38 @@ from torch import Tensor
 
 from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
+from visionllm_interaction.train.interrupt import writing
 from visionllm_interaction.train.metrics import FIGURES
 
 BEST_NAME = "fasterrcnn_best.pt"
 LAST_NAME = "fasterrcnn_last.pt"
 METRICS_NAME = "metrics.csv"
-RESUME_NAME = "resume.ckpt"
 
 Row = dict[str, Any]
 Describe = Callable[[int, Mapping[str, float]], CheckpointInfo]
 """(epochs completed, figures) → what the checkpoint says about itself."""
+
+
+@dataclass
+class _EpochSums:
+    """Losses of the running epoch, each weighted by pictures; ``seconds`` is only up to date when saved."""
+
+    sums: dict[str, Any] = field(default_factory=dict)
+    images: int = 0
+    seconds: float = 0.0
+
+    def add(self, losses: Mapping[str, Tensor], images: int) -> None:
+        # kept as tensors: a number would make a GPU wait at each step
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.double() * images
+        self.images += images
+
+    def means(self) -> dict[str, float]:
+        return {name: float(value) / max(self.images, 1) for name, value in self.sums.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        sums = {name: float(value) for name, value in self.sums.items()}
+        return {"sums": sums, "images": self.images, "seconds": self.seconds}
 
 
 class History(Callback):
@@ -38,8 +59,8 @@ class History(Callback):
         self._folder = folder
         self._on_epoch = on_epoch
         self._rows: dict[int, Row] = {}
+        self._epoch = _EpochSums()
         self._started = 0.0
-        self._images = 0
         self._train_seconds = 0.0
 
     @property
@@ -47,15 +68,24 @@ class History(Callback):
         """Rows in order of epochs."""
         return [self._rows[epoch] for epoch in sorted(self._rows)]
 
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Go on with the clock where a resumed epoch stopped."""
+        self._started = time.monotonic() - self._epoch.seconds
+        self._see_to_last_epoch(trainer)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock; see to it that the last epoch is evaluated whatever the rhythm is."""
-        self._started, self._images = time.monotonic(), 0
+        """Start the clock (not called for an epoch that is resumed in its middle)."""
+        self._started, self._epoch = time.monotonic(), _EpochSums()
+        self._see_to_last_epoch(trainer)
+
+    def _see_to_last_epoch(self, trainer: Trainer) -> None:
+        # the last epoch is evaluated whatever the rhythm is
         if trainer.current_epoch + 1 == trainer.max_epochs:
             trainer.check_val_every_n_epoch = 1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *event: Any) -> None:
-        """Count pictures."""
-        self._images += len(event[1][0])
+        """Add up losses and pictures."""
+        self._epoch.add(pl_module.losses, len(event[1][0]))
 
     def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
         """The training part of the epoch is over; validation is timed apart."""
@@ -65,17 +95,16 @@ class History(Callback):
         """Add the row, rewrite the file and tell who wants to know."""
         seconds = time.monotonic() - self._started
         validated = pl_module.figures_epoch == trainer.current_epoch
-        logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k not in FIGURES}
         figures = {name: pl_module.figures[name] for name in FIGURES} if validated else {}
         training = self._train_seconds if validated else seconds
         row: Row = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
-            **logged,
+            **self._epoch.means(),
             **figures,
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(seconds, 2),
-            "images_per_s": round(self._images / max(training, 1e-9), 2),
+            "images_per_s": round(self._epoch.images / max(training, 1e-9), 2),
         }
         self._rows[row["epoch"]] = row
         write_file(self._folder / METRICS_NAME, rows_to_csv(self.rows).encode())
@@ -83,12 +112,14 @@ class History(Callback):
             self._on_epoch(row)
 
     def state_dict(self) -> dict[str, Any]:
-        """For the resume point."""
-        return {"rows": self._rows}
+        """For the resume point: the rows, and the sums of an epoch that is not over."""
+        self._epoch.seconds = time.monotonic() - self._started
+        return {"rows": self._rows, "epoch": self._epoch.to_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the resume point."""
         self._rows = dict(state_dict["rows"])
+        self._epoch = _EpochSums(**state_dict["epoch"])
 
 
 def rows_to_csv(rows: Sequence[Row]) -> str:
@@ -124,9 +155,13 @@ class KeepCheckpoints(Callback):
         state = pl_module.detector.state_dict()
         if self.best is None or figures["AP"] > self.best.figures["AP"]:
             self.best = Best(epoch, figures)
-            save_checkpoint(self._folder / BEST_NAME, state, info=info)
+            self._save(BEST_NAME, state, info)
         if epoch == trainer.max_epochs:
-            save_checkpoint(self._folder / LAST_NAME, state, info=info)
+            self._save(LAST_NAME, state, info)
+
+    def _save(self, name: str, state: Mapping[str, Tensor], info: CheckpointInfo) -> None:
+        with writing(self._folder / name):
+            save_checkpoint(self._folder / name, state, info=info)
 
     def state_dict(self) -> dict[str, Any]:
         """For the resume point."""
@@ -182,18 +217,3 @@ class WeightAverage(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the resume point."""
         self._average = dict(state_dict["average"])
-
-
-class ResumePoint(Callback):
-    """After each epoch: weights, optimiser, schedule and callbacks, so that a killed run goes on from there."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Write beside the old one, sync, then replace it: there is always one complete point."""
-        partial = self._folder / f"{RESUME_NAME}.partial"
-        trainer.save_checkpoint(partial)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(self._folder / RESUME_NAME)

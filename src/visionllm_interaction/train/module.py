@@ -22,7 +22,9 @@ from visionllm_interaction.train.optim import build_optimizer, build_schedule
 
 
 class DetectorModule(lightning.LightningModule):
-    """Trains a Faster R-CNN. ``figures`` holds the COCO figures of the latest validation, after ``figures_epoch``."""
+    """Trains a Faster R-CNN. ``figures`` holds the COCO figures of the latest validation, after ``figures_epoch``;
+    ``losses`` those of the latest step.
+    """
 
     def __init__(
         self, model: ModelConfig, train: TrainConfig, *, categories: Categories, truth: Mapping[str, Any]
@@ -34,6 +36,7 @@ class DetectorModule(lightning.LightningModule):
         prepare_for_detection(self.detector, device, train=choose_precision(train.precision, device))
         self.figures: dict[str, Any] = {}
         self.figures_epoch = -1
+        self.losses: dict[str, Tensor] = {}
         self._train_config = train
         self._categories = categories
         self._truth = truth
@@ -50,8 +53,8 @@ class DetectorModule(lightning.LightningModule):
         if not torch.isfinite(total):
             raise self._diverged(losses, batch)
         parts = {name.removeprefix("loss_"): value.detach() for name, value in losses.items()}
+        self.losses = {"train_loss": total.detach(), **parts}
         self.log("train_loss", total.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(images))
-        self.log_dict(parts, on_step=False, on_epoch=True, batch_size=len(images))
         return total
 
     def _diverged(self, losses: Mapping[str, Tensor], batch: Batch) -> TrainingDiverged:

@@ -74,7 +74,9 @@ def _train(
     parameters = {"model": config["model"], "train": config["train"]}
     tags = {"training_manifest_sha256": digest, "code_version": stage_code_version("train")}
     run = run_of(training_manifest) or out.parent
-    with open_tracker(tracking, runs_dir=run.parent, name=run.name, parameters=parameters, tags=tags) as tracker:
+    with open_tracker(
+        tracking, folder=folder, runs_dir=run.parent, name=run.name, parameters=parameters, tags=tags
+    ) as tracker:
 
         def on_epoch(row: Row) -> None:
             tracker.metrics({k: v for k, v in row.items() if k != "epoch"}, step=row["epoch"])

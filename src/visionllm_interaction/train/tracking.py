@@ -1,30 +1,28 @@
-"""Experiment tracking: parameters, curves and artifacts of a training, to MLflow or nowhere.
+"""Experiment tracking: parameters, curves and files of a training, to MLflow or nowhere.
 
-MLflow is imported only when something is tracked, and its telemetry is switched off before that.
+Everything goes to a spool on disk first and from there to the server. While that is away training goes on; what it
+missed is delivered when it is back, or later by ``visionllm sync-tracking``. MLflow is imported only when something is
+tracked.
 """
 
 from __future__ import annotations
 
-import logging
-import os
+import time
 import uuid
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX
-from visionllm_interaction.errors import TrackingUnreachable
+from visionllm_interaction.errors import Interrupted, TrackingUnreachable
 from visionllm_interaction.train.config import TrackingConfig
+from visionllm_interaction.train.mlflow_delivery import ARTIFACTS_NAME, STORE_NAME, deliver
+from visionllm_interaction.train.spool import SPOOL_NAME, Message, Spool
 
-STORE_NAME = "mlflow.db"
-ARTIFACTS_NAME = ".mlflow-artifacts"
-"""Hidden, because each plain folder beside the runs is taken for a run."""
-MAX_PARAMETER_LENGTH = 500
+RETRY_EVERY_S = 30.0
+"""A server that is away is not asked more often than this: each try makes training wait."""
 
 
 class Tracker(Protocol):
@@ -35,7 +33,7 @@ class Tracker(Protocol):
         ...
 
     def finish(self, status: str, *, artifacts: Sequence[Path] = ()) -> None:
-        """End of the training (``FINISHED`` or ``FAILED``) with the files to keep."""
+        """End of the training (``FINISHED`` or ``FAILED``) with the files to keep, which lie beside the spool."""
         ...
 
 
@@ -49,71 +47,156 @@ class NoTracker:
         """Nothing."""
 
 
-class MlflowTracker:
-    """One MLflow run. After the first failed call it warns once and stays silent: training goes on."""
+class SpoolingTracker:
+    """Writes to the spool, then tries to deliver."""
 
-    def __init__(self, client: Any, run_id: str) -> None:
-        self._client = client
-        self._run_id = run_id
-        self._alive = True
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._steps = {m["step"] for m in spool.messages() if m["kind"] == "metrics"}
+        self._away_since: float | None = None
 
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
-        """One batch of metrics."""
-        for name, value in values.items():
-            self._try(partial(self._client.log_metric, self._run_id, name, float(value), step=step))
+        """One message; an epoch that a resumed training does again was told already."""
+        if step in self._steps:
+            return
+        self._steps.add(step)
+        self._tell({"kind": "metrics", "step": step, "values": {k: float(v) for k, v in values.items()}})
+        self.send()
 
     def finish(self, status: str, *, artifacts: Sequence[Path] = ()) -> None:
-        """Upload the files and close the run."""
+        """Files, status, and a last try."""
         for path in artifacts:
-            self._try(partial(self._client.log_artifact, self._run_id, str(path)))
-        self._try(partial(self._client.set_terminated, self._run_id, status=status))
+            self._tell({"kind": "artifact", "path": path.name})
+        self._tell({"kind": "status", "status": status})
+        self._away_since = None
+        self.send()
+        if status == "FINISHED" and not self._spool.pending():
+            self._spool.remove()
 
-    def _try(self, call: Callable[[], object]) -> None:
-        if not self._alive:
-            return
+    def reopen(self) -> None:
+        """A training that was told to have failed goes on."""
+        self._tell({"kind": "status", "status": "RUNNING"})
+
+    def _tell(self, message: Message) -> None:
+        self._spool.append({**message, "at_ms": _now_ms()})
+
+    def send(self) -> Exception | None:
+        """Deliver unless the server was away a moment ago; returns what went wrong."""
+        if self._away_since is not None and time.monotonic() - self._away_since < RETRY_EVERY_S:
+            return None
         try:
-            call()
+            deliver(self._spool)
         except Exception as error:  # noqa: BLE001  MLflow raises whatever its stores raise; tracking must not end a training
-            self._alive = False
-            structlog.get_logger().warning("tracking stopped, training goes on", error=str(error)[:300])
+            if self._away_since is None:
+                structlog.get_logger().warning(
+                    "the tracking server is away; training goes on and tells it later", error=_first_line(error)
+                )
+            self._away_since = time.monotonic()
+            return error
+        self._away_since = None
+        return None
 
 
 @contextmanager
 def open_tracker(
-    config: TrackingConfig, *, runs_dir: Path, name: str, parameters: Mapping[str, Any], tags: Mapping[str, str]
+    config: TrackingConfig,
+    *,
+    folder: Path,
+    runs_dir: Path,
+    name: str,
+    parameters: Mapping[str, Any],
+    tags: Mapping[str, str],
 ) -> Iterator[Tracker]:
-    """A tracker for one training; a run that is left by an exception is marked FAILED.
+    """A tracker for one training that works in ``folder``; left by an exception the run is marked FAILED.
+
+    A training of the same parameters and tags that was begun in ``folder`` goes on as the same run.
 
     Raises:
         TrackingUnreachable: if the server is away at the start and ``config.required`` is set.
     """
-    tracker = _start(config, runs_dir=runs_dir, name=name, parameters=parameters, tags=tags)
+    if config.kind == "none":
+        yield NoTracker()
+        return
+    tracker = SpoolingTracker(_spool(config, folder, runs_dir, name=name, parameters=parameters, tags=tags))
+    error = tracker.send()
+    if error is not None and config.required:
+        raise _unreachable(tracking_uri(config, runs_dir), error) from error
     try:
         yield tracker
+    except Interrupted:
+        raise
     except BaseException:
         tracker.finish("FAILED")
         raise
 
 
-def _start(
-    config: TrackingConfig, *, runs_dir: Path, name: str, parameters: Mapping[str, Any], tags: Mapping[str, str]
-) -> Tracker:
-    if config.kind == "none":
-        return NoTracker()
-    uri = tracking_uri(config, runs_dir)
-    try:
-        return _start_run(config, uri, runs_dir=runs_dir, name=name, parameters=parameters, tags=tags)
-    except Exception as error:  # MLflow raises whatever its stores and requests raise
-        if config.required:
-            raise TrackingUnreachable(
-                "The experiment tracking server does not answer.",
-                expected="an MLflow tracking server",
-                found=str(error).split("\n", maxsplit=1)[0][:300],
-                where=uri,
-                fix="start it, correct tracking.uri, or set tracking.required=false to train untracked",
-            ) from error
-        structlog.get_logger().warning("training goes on untracked", tracking=uri, error=str(error)[:300])
-        return NoTracker()
+def _spool(
+    config: TrackingConfig,
+    folder: Path,
+    runs_dir: Path,
+    *,
+    name: str,
+    parameters: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> Spool:
+    start = {
+        "kind": "start",
+        "tracking": config.model_dump(mode="json"),
+        "uri": tracking_uri(config, runs_dir),
+        "artifacts": (runs_dir.absolute() / ARTIFACTS_NAME).as_uri(),
+        "name": name,
+        "parameters": {key: str(value) for key, value in flatten(parameters).items()},
+        "tags": dict(tags),
+    }
+    spool = Spool(folder / SPOOL_NAME)
+    found = list(spool.messages())
+    if found and all(found[0].get(key) == value for key, value in start.items()):
+        if found[-1]["kind"] == "status" and found[-1]["status"] != "RUNNING":
+            SpoolingTracker(spool).reopen()
+        return spool
+    spool.remove()
+    spool.append({**start, "id": uuid.uuid4().hex, "at_ms": _now_ms()})
+    return spool
+
+
+def sync_tracking(folder: Path) -> dict[str, Any]:
+    """Deliver every spool in ``folder`` and below it; those that are told completely and finished are removed.
+
+    Returns:
+        ``spools, delivered`` (messages), ``runs`` (run id or ``None`` and what is pending, by path).
+
+    Raises:
+        TrackingUnreachable: if a server is still away.
+    """
+    delivered, runs = 0, []
+    for spool in Spool.find_all(folder):
+        messages = list(spool.messages())
+        try:
+            delivered += deliver(spool)
+        except Exception as error:  # MLflow raises whatever its stores raise
+            raise _unreachable(messages[0]["uri"], error) from error
+        runs.append({"path": str(spool.path), "run_id": spool.run_id, "messages": len(messages)})
+        if messages and messages[-1].get("status") == "FINISHED":
+            spool.remove()
+    return {"spools": len(runs), "delivered": delivered, "runs": runs}
+
+
+def _unreachable(uri: str, error: Exception) -> TrackingUnreachable:
+    return TrackingUnreachable(
+        "The experiment tracking server does not answer.",
+        expected="an MLflow tracking server",
+        found=_first_line(error),
+        where=uri,
+        fix="start it, correct tracking.uri, or set tracking.required=false to train meanwhile",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", maxsplit=1)[0][:300]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def tracking_uri(config: TrackingConfig, runs_dir: Path) -> str:
@@ -123,53 +206,6 @@ def tracking_uri(config: TrackingConfig, runs_dir: Path) -> str:
     if config.kind == "dagshub":
         return f"https://dagshub.com/{config.repository}.mlflow"
     return f"sqlite:///{runs_dir.absolute() / STORE_NAME}"
-
-
-def _start_run(
-    config: TrackingConfig,
-    uri: str,
-    *,
-    runs_dir: Path,
-    name: str,
-    parameters: Mapping[str, Any],
-    tags: Mapping[str, str],
-) -> MlflowTracker:
-    client = _client(config, uri)
-    found = client.get_experiment_by_name(config.experiment)
-    place = (runs_dir.absolute() / ARTIFACTS_NAME).as_uri() if config.kind == "local" else None
-    experiment_id = found.experiment_id if found else client.create_experiment(config.experiment, place)
-    run = client.create_run(experiment_id, run_name=name, tags=dict(tags))
-    for key, value in flatten(parameters).items():
-        client.log_param(run.info.run_id, key, str(value)[:MAX_PARAMETER_LENGTH])
-    return MlflowTracker(client, run.info.run_id)
-
-
-def _client(config: TrackingConfig, uri: str) -> Any:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
-    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(config.timeout_s)))
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
-    for ours, mlflows in ((config.username_env, "USERNAME"), (config.password_env, "PASSWORD")):
-        if ours in os.environ:
-            os.environ[f"MLFLOW_TRACKING_{mlflows}"] = os.environ[ours]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside MLflow and its dependencies, at import
-        from mlflow.tracking import MlflowClient
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if config.kind == "local":
-        _create_store(Path(uri.removeprefix("sqlite:///")), MlflowClient)
-    return MlflowClient(uri)
-
-
-def _create_store(path: Path, client: Callable[[str], Any]) -> None:
-    """Make the database beside its place: one that a kill left half made could never be opened again."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
-    client(f"sqlite:///{partial}").search_experiments()
-    partial.replace(path)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
