@@ -45,22 +45,31 @@ def toyroom(
     return Outcome(result, text, json_output)
 
 
-def _run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
+def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
     from visionllm_interaction.configuration import load
     from visionllm_interaction.pipeline import run_pipeline
+    from visionllm_interaction.train.ranks import dismiss_helpers, is_helper
 
-    return run_pipeline(load(config, overrides), until=until)
+    if is_helper():
+        from visionllm_interaction.train.fit import help_to_fit
+
+        help_to_fit()
+        raise typer.Exit
+    result = run_pipeline(load(config, overrides), until=until)
+    if any(stage["status"] == "up_to_date" for name, stage in result["stages"].items() if name == "train"):
+        dismiss_helpers()
+    return result
 
 
 def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-4: ingest, validate, transform, train. What is up to date is skipped; a killed run continues."""
-    result = _run_until(None, config, override)
+    result = run_until(None, config, override)
     return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
 
 
 def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stage 1: a COCO-style source → data_manifest.yaml. The raw data is only read."""
-    result = _run_until("ingest", config, override)
+    result = run_until("ingest", config, override)
     return Outcome(result, stage_table(result), json_output)
 
 
@@ -79,7 +88,7 @@ def validate(config: ConfigFiles = None, override: Overrides = None, json_output
 
 def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-3: cleaned annotations and the training manifest."""
-    result = _run_until("transform", config, override)
+    result = run_until("transform", config, override)
     return Outcome(result, stage_table(result), json_output)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from visionllm_interaction.cli.data import run_until
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.cli.text import as_lines, error_rate_line, evaluation_text, stage_table
 from visionllm_interaction.errors import UsageError
@@ -16,10 +17,7 @@ from visionllm_interaction.errors import UsageError
 
 def train(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stage 4, with the stages before it brought up to date first."""
-    from visionllm_interaction.configuration import load
-    from visionllm_interaction.pipeline import run_pipeline
-
-    result = run_pipeline(load(config, override), until="train")
+    result = run_until("train", config, override)
     return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
 
 

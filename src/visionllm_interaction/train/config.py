@@ -139,11 +139,23 @@ class TuneConfig(Section):
     name: str = "detector"
     """Name of the study within its journal."""
     journal: Path | None = None
-    """Journal file of the study; null: ``study.journal`` in the study's folder."""
+    """Journal file of the study; null: ``study.journal`` in the study's folder. Several workers on one file system may
+    share it."""
+    storage_env: str | None = None
+    """Environment variable that holds a database address (``postgresql+psycopg://user:password@host/name``), instead
+    of a journal: workers on several machines, and the trial of a worker that died is tried again by another."""
+    heartbeat_s: int = Field(default=30, ge=1)
+    """With a database: how often a worker says that it lives; after three times as long its trial is taken over."""
+    retries: int = Field(default=2, ge=0)
+    """How often a trial whose worker died is tried again."""
     epochs: int | None = Field(default=None, ge=1)
     """Epochs of one trial; null: as in section ``train``."""
+    sampler: Literal["tpe", "cmaes", "random"] = "tpe"
+    """``tpe`` suits few trials and any key; ``cmaes`` many trials over numbers; ``random`` is the baseline."""
     prune: bool = True
-    """Stop a trial early when its AP is below the median of the others at the same epoch."""
+    """Stop hopeless trials early."""
+    pruner: Literal["median", "hyperband"] = "median"
+    """``median``: below the median of the others at the same epoch; ``hyperband``: successive halving."""
     seed: int = Field(default=0, ge=0)
     """Seed of the sampler."""
     train_best: bool = False

@@ -17,6 +17,7 @@ from visionllm_interaction.train.annotations import Picture, list_pictures, read
 from visionllm_interaction.train.augment import Augmentation
 from visionllm_interaction.train.config import TrainConfig
 from visionllm_interaction.train.dataset import EpochSampler, PictureDataset, collate
+from visionllm_interaction.train.ranks import process_count, rank, share_of_batch
 from visionllm_interaction.train.resume import Position
 
 
@@ -81,19 +82,20 @@ class DetectionDataModule(lightning.LightningDataModule):
             self._data.train, augmentation=augmentation, seed=config.seed, cache=config.cache_images
         )
         done = (self._start.epoch, self._start.batches * config.batch_size)
-        sampler = EpochSampler(len(dataset), seed=config.seed, done=done)
+        sampler = EpochSampler(len(dataset), seed=config.seed, done=done, share=(rank(), process_count()))
         # a last batch of one or two pictures gives batch normalisation a bad estimate
         drop_last = len(dataset) >= 2 * config.batch_size
         return self._loader(dataset, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """All validation pictures."""
-        return self._loader(PictureDataset(self._data.val, augmentation=None, cache=self._config.cache_images))
+        """All validation pictures, or this process's share of them."""
+        mine = self._data.val[rank() :: process_count()]
+        return self._loader(PictureDataset(mine, augmentation=None, cache=self._config.cache_images))
 
     def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
         return DataLoader(
             dataset,
-            batch_size=self._config.batch_size,
+            batch_size=share_of_batch(self._config.batch_size),
             num_workers=self._config.workers,
             collate_fn=collate,
             persistent_workers=self._config.workers > 0,

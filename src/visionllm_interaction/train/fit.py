@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import shutil
 import time
 import warnings
@@ -30,6 +31,7 @@ from visionllm_interaction.train.history import (
 )
 from visionllm_interaction.train.module import DetectorModule
 from visionllm_interaction.train.progress import progress_callbacks
+from visionllm_interaction.train.ranks import is_helper, process_count, share_of_batch, share_task
 from visionllm_interaction.train.resume import RESUME_NAME, ResumePoint, read_position
 from visionllm_interaction.train.spool import CURSOR_NAME, SPOOL_NAME
 
@@ -96,22 +98,54 @@ def fit(
         OutputError: if the disk is full.
         Interrupted: if a signal asked to stop.
     """
-    started = time.monotonic()
     resume = _resume_point(folder, recipe)
+    share_of_batch(train.batch_size)
+    task = _Task(model, train, data, folder, manifest_sha256, resume)
+    return _fit(share_task(task), on_epoch)
+
+
+def help_to_fit() -> bool:
+    """Train together with rank 0, which has called :func:`fit`; returns whether there was anything to train.
+
+    Raises:
+        As :func:`fit`.
+    """
+    task = share_task(None)
+    if task is None:
+        return False
+    _fit(task, None)
+    return True
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What all processes of a training must know."""
+
+    model: ModelConfig
+    train: TrainConfig
+    data: TrainingData
+    folder: Path
+    manifest_sha256: str | None
+    resume: Path | None
+
+
+def _fit(task: _Task, on_epoch: Callable[[Row], None] | None) -> FitResult:
+    started = time.monotonic()
+    train, data, folder, resume = task.train, task.data, task.folder, task.resume
     device = choose_device(train.device)
     length = Length.of(train, len(data.train))
 
     def describe(epoch: int, metrics: Mapping[str, float]) -> CheckpointInfo:
-        return CheckpointInfo(model, data.categories, manifest_sha256, epoch, metrics)
+        return CheckpointInfo(task.model, data.categories, task.manifest_sha256, epoch, metrics)
 
     history = History(folder, on_epoch)
     point = ResumePoint(folder, every_s=train.resume_every_s)
     keep = KeepCheckpoints(folder, describe=describe)
     averages: list[Callback] = [WeightAverage(train.ema_decay)] if train.ema_decay else []
     # order matters: checkpoints are kept while the averaged weights are swapped in, the resume point comes last
-    callbacks = [keep, *averages, history, *progress_callbacks(history), point]
+    callbacks = [keep, *averages, history, *([] if is_helper() else progress_callbacks(history)), point]
     with _quiet():
-        module = DetectorModule(model, train, categories=data.categories, truth=data.truth)
+        module = DetectorModule(task.model, train, categories=data.categories, truth=data.truth)
         trainer = _trainer(train, length, folder=folder, callbacks=callbacks)
         loaders = DetectionDataModule(data, train, start=read_position(resume))
         try:
@@ -153,7 +187,11 @@ def _trainer(config: TrainConfig, length: Length, *, folder: Path, callbacks: li
     cuda = choose_device(config.device).type == "cuda"
     return Trainer(
         accelerator="cuda" if cuda else "cpu",
-        devices=1,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=process_count() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        strategy="ddp" if process_count() > 1 else "auto",
+        sync_batchnorm=cuda and process_count() > 1,
+        use_distributed_sampler=False,
         max_epochs=length.epochs,
         accumulate_grad_batches=config.accumulate,
         limit_train_batches=length.steps_per_epoch,

@@ -20,6 +20,7 @@ from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
 from visionllm_interaction.train.interrupt import writing
 from visionllm_interaction.train.metrics import FIGURES
+from visionllm_interaction.train.ranks import gather
 
 BEST_NAME = "fasterrcnn_best.pt"
 LAST_NAME = "fasterrcnn_last.pt"
@@ -50,6 +51,13 @@ class _EpochSums:
     def to_dict(self) -> dict[str, Any]:
         sums = {name: float(value) for name, value in self.sums.items()}
         return {"sums": sums, "images": self.images, "seconds": self.seconds}
+
+    @classmethod
+    def joined(cls, parts: Sequence[Mapping[str, Any]]) -> _EpochSums:
+        """The sums of all processes together."""
+        names = parts[0]["sums"]
+        sums = {name: sum(part["sums"][name] for part in parts) for name in names}
+        return cls(sums, sum(part["images"] for part in parts), parts[0]["seconds"])
 
 
 class History(Callback):
@@ -93,6 +101,7 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Add the row, rewrite the file and tell who wants to know."""
+        self._epoch = _EpochSums.joined(gather(self._epoch.to_dict()))
         seconds = time.monotonic() - self._started
         validated = pl_module.figures_epoch == trainer.current_epoch
         figures = {name: pl_module.figures[name] for name in FIGURES} if validated else {}
@@ -107,6 +116,8 @@ class History(Callback):
             "images_per_s": round(self._epoch.images / max(training, 1e-9), 2),
         }
         self._rows[row["epoch"]] = row
+        if not trainer.is_global_zero:
+            return
         write_file(self._folder / METRICS_NAME, rows_to_csv(self.rows).encode())
         if self._on_epoch:
             self._on_epoch(row)
@@ -155,11 +166,13 @@ class KeepCheckpoints(Callback):
         state = pl_module.detector.state_dict()
         if self.best is None or figures["AP"] > self.best.figures["AP"]:
             self.best = Best(epoch, figures)
-            self._save(BEST_NAME, state, info)
+            self._save(trainer, BEST_NAME, state, info)
         if epoch == trainer.max_epochs:
-            self._save(LAST_NAME, state, info)
+            self._save(trainer, LAST_NAME, state, info)
 
-    def _save(self, name: str, state: Mapping[str, Tensor], info: CheckpointInfo) -> None:
+    def _save(self, trainer: Trainer, name: str, state: Mapping[str, Tensor], info: CheckpointInfo) -> None:
+        if not trainer.is_global_zero:
+            return
         with writing(self._folder / name):
             save_checkpoint(self._folder / name, state, info=info)
 

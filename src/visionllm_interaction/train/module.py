@@ -19,6 +19,7 @@ from visionllm_interaction.train.config import TrainConfig
 from visionllm_interaction.train.dataset import Batch
 from visionllm_interaction.train.metrics import Results, coco_figures, join_results, to_results
 from visionllm_interaction.train.optim import build_optimizer, build_schedule
+from visionllm_interaction.train.ranks import gather
 
 
 class DetectorModule(lightning.LightningModule):
@@ -77,7 +78,9 @@ class DetectorModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the COCO figures."""
-        self.figures = coco_figures(self._truth, join_results(self._results))
+        self.figures = coco_figures(
+            self._truth, join_results([part for parts in gather(self._results) for part in parts])
+        )
         self.figures_epoch = self.current_epoch
         self._results = []
         self.log_dict({"AP": self.figures["AP"], "AP50": self.figures["AP50"]}, prog_bar=True)

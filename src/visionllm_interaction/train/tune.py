@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import uuid
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.study import MaxTrialsCallback
 from pydantic import ValidationError
 
 from visionllm_interaction.artifacts.digests import sha256_value
@@ -25,9 +23,10 @@ from visionllm_interaction.train.config import SearchRange, TrackingConfig, Trai
 from visionllm_interaction.train.datamodule import TrainingData, read_training_data
 from visionllm_interaction.train.fit import fit
 from visionllm_interaction.train.history import Row
+from visionllm_interaction.train.study import open_study
 
-JOURNAL_NAME = "study.journal"
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+COUNTED = (*FINISHED, optuna.trial.TrialState.FAIL)
 
 
 class _Setup(Section):
@@ -48,7 +47,8 @@ def run_study(
 ) -> dict[str, Any]:
     """Try ``tune.trials`` trainings in ``out`` and return the study's result.
 
-    Results are kept in a journal file: a study that was cut short goes on, several processes may share one.
+    Results are kept in a journal file or a database: a study that was cut short goes on, several workers may share
+    one.
 
     Returns:
         ``study, journal, best_value, best_params, trials`` (number, state, value, params, seconds) and, with
@@ -60,28 +60,13 @@ def run_study(
     base = _Setup(model=model, train=train)
     _check_space(tune.space)
     out.mkdir(parents=True, exist_ok=True)
-    study = _open_study(tune, tune.journal or out / JOURNAL_NAME)
+    study, place = open_study(tune, folder=out)
     _run_trials(study, tune, base, training_manifest, folder=out)
-    result = _study_result(study, tune, journal=tune.journal or out / JOURNAL_NAME)
+    result = _study_result(study, tune, place=place)
     if tune.train_best:
         best = apply_values(base, result["best_params"])
         result["final"] = _train_best(best, tracking, training_manifest, out)
     return result
-
-
-def _open_study(tune: TuneConfig, journal: Path) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            study_name=tune.name,
-            direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=tune.seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=3) if tune.prune else optuna.pruners.NopPruner(),
-            load_if_exists=True,
-        )
 
 
 def _run_trials(study: optuna.Study, tune: TuneConfig, base: _Setup, training_manifest: Path, *, folder: Path) -> None:
@@ -92,9 +77,9 @@ def _run_trials(study: optuna.Study, tune: TuneConfig, base: _Setup, training_ma
         values = {key: _suggest(trial, key, where) for key, where in tune.space.items()}
         return _run_trial(trial, apply_values(base, {**epochs, **values}), data, folder=folder)
 
-    done = len(study.get_trials(deepcopy=False, states=FINISHED))
-    if done < tune.trials:
-        study.optimize(objective, n_trials=tune.trials - done, catch=(TrainingDiverged,))
+    if len(study.get_trials(deepcopy=False, states=FINISHED)) < tune.trials:
+        # counted over all workers; each looks again when one of its trials ends
+        study.optimize(objective, callbacks=[MaxTrialsCallback(tune.trials, states=COUNTED)], catch=(TrainingDiverged,))
 
 
 def _run_trial(trial: optuna.Trial, setup: _Setup, data: TrainingData, *, folder: Path) -> float:
@@ -161,7 +146,7 @@ def _check_space(space: Mapping[str, SearchRange]) -> None:
 _SECTIONS: dict[str, type[Section]] = {"model": ModelConfig, "train": TrainConfig}
 
 
-def _study_result(study: optuna.Study, tune: TuneConfig, *, journal: Path) -> dict[str, Any]:
+def _study_result(study: optuna.Study, tune: TuneConfig, *, place: str) -> dict[str, Any]:
     trials: Sequence[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False)
     complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
@@ -169,12 +154,12 @@ def _study_result(study: optuna.Study, tune: TuneConfig, *, journal: Path) -> di
             "No trial of the study came to an end.",
             expected="at least one complete trial",
             found=f"{len(trials)} trials, none complete",
-            where=str(journal),
+            where=place,
             fix="narrow tune.space, for example to lower learning rates",
         )
     return {
         "study": tune.name,
-        "journal": str(journal),
+        "journal": place,
         "best_value": study.best_value,
         "best_params": study.best_params,
         "trials": [_trial_row(trial) for trial in trials],
