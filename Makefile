@@ -49,6 +49,8 @@ bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
 bench-annotations: $(VENV)/.ready-dev ## Annotation files of COCO's size (some minutes)
 	$(BIN)/python benchmarks/annotations.py
 	$(BIN)/python benchmarks/transform.py
+bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against torchvision in the same run
+	$(BIN)/python benchmarks/gpu.py
 
 ##@ Upkeep
 install: $(VENV)/.ready-all ## Install the command `visionllm` into .venv
@@ -86,4 +88,4 @@ $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready-all
 
-.PHONY: demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations install lock format clean
+.PHONY: bench-gpu demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations install lock format clean

@@ -1,6 +1,6 @@
 """Pictures per second on a CPU: torchvision's eager Faster R-CNN against this project's OpenVINO runtimes.
 
-    python benchmarks/bench_cpu_inference.py COCO_MINI
+    python benchmarks/cpu_inference.py COCO_MINI
 
 ResNet-50 FPN, shorter side 800, real pictures, all cores; the sides take turns on each picture. The weights are random
 (official ones cannot be had offline): the work is the same, as 1,000 proposals are pooled and classified either way.
@@ -26,7 +26,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.models import CheckpointInfo, ModelConfig, build_model, load_detector, save_checkpoint
 from visionllm_interaction.models.export import export_checkpoint
 
-PICTURES, CALIBRATION, ROUNDS = 6, 16, 3
+PICTURES, CALIBRATION, ROUNDS = 4, 3, 2
 OUT = Path(__file__).parent / "results" / "cpu_inference.json"
 
 
