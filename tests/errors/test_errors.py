@@ -9,7 +9,7 @@ import pytest
 from visionllm_interaction import errors
 from visionllm_interaction.errors import VisionLLMError
 
-EXIT_CODES = {errors.UsageError: 2, errors.InputDataError: 3, errors.ServiceError: 4}
+EXIT_CODES = {errors.UsageError: 2, errors.InputDataError: 3, errors.ServiceError: 4, errors.Interrupted: 75}
 
 
 def _all_errors() -> list[type[VisionLLMError]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -19,8 +21,9 @@ JOURNAL_NAME = "study.journal"
 STALE_AFTER_BEATS = 3
 
 
-def open_study(tune: TuneConfig, *, folder: Path) -> tuple[optuna.Study, str]:
-    """The study, made if need be, and where it is kept (never with a password).
+@contextmanager
+def open_study(tune: TuneConfig, *, folder: Path) -> Iterator[tuple[optuna.Study, str]]:
+    """The study, made if need be, and where it is kept (never with a password); its connections close at the end.
 
     Raises:
         ConfigError: if the variable named by ``tune.storage_env`` is not set.
@@ -38,7 +41,12 @@ def open_study(tune: TuneConfig, *, folder: Path) -> tuple[optuna.Study, str]:
             pruner=_pruner(tune),
             load_if_exists=True,
         )
-    return study, place
+    try:
+        yield study, place
+    finally:
+        if isinstance(storage, RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _journal(tune: TuneConfig, folder: Path) -> tuple[BaseStorage, str]:

@@ -60,9 +60,9 @@ def run_study(
     base = _Setup(model=model, train=train)
     _check_space(tune.space)
     out.mkdir(parents=True, exist_ok=True)
-    study, place = open_study(tune, folder=out)
-    _run_trials(study, tune, base, training_manifest, folder=out)
-    result = _study_result(study, tune, place=place)
+    with open_study(tune, folder=out) as (study, place):
+        _run_trials(study, tune, base, training_manifest, folder=out)
+        result = _study_result(study, tune, place=place)
     if tune.train_best:
         best = apply_values(base, result["best_params"])
         result["final"] = _train_best(best, tracking, training_manifest, out)
