@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,54 @@ def test_float32_exports_detect_the_same(checkpoint: Path, tmp_path: Path, targe
     detector = load_detector(tmp_path / name)
     assert detector.categories == TOYS
     assert [len(found) for found in detector.detect([])] == []
+
+
+SIGNALLED = """
+import faulthandler, gc, os, signal, sys, threading
+from pathlib import Path
+import numpy as np
+from visionllm_interaction.models import load_detector
+{before}
+faulthandler.enable()  # handlers run on a stack of their own from here on, as under every test runner
+image = np.zeros((48, 64, 3), np.uint8)
+first = load_detector(Path(sys.argv[1]))
+first.detect([image])
+second = load_detector(Path(sys.argv[1]))
+second.detect([image])
+del first
+gc.collect()
+del second
+gc.collect()
+{after}
+signal.signal(signal.SIGCHLD, lambda *_: None)
+os.kill(os.getpid(), signal.SIGCHLD)
+print("alive")
+"""
+
+
+def signalled(before: str, after: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
+    code = SIGNALLED.format(before=before, after=after)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_signals_arrive_after_detectors_are_gone(checkpoint: Path, tmp_path: Path) -> None:
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    done = signalled("", "", tmp_path / "m")
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
+@pytest.mark.slow
+def test_signals_arrive_after_an_export_to_int8(checkpoint: Path, tmp_path: Path) -> None:
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    before = "from visionllm_interaction.models.export import export_checkpoint"
+    after = """
+images = [np.random.default_rng(n).integers(0, 256, (72, 96, 3), dtype=np.uint8) for n in range(6)]
+export_checkpoint(Path(sys.argv[2]), "openvino-int8", Path(sys.argv[3]), pictures=images[:1], calibration=images)
+gc.collect()
+"""
+    done = signalled(before, after, tmp_path / "m", checkpoint, tmp_path / "int8")
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 
 @pytest.mark.slow

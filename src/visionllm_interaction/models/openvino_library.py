@@ -33,6 +33,17 @@ def openvino() -> Any:
     return openvino
 
 
+@cache
+def _core() -> Any:
+    """The one ``Core`` of this process, kept until it ends.
+
+    OpenVINO's CPU plugin gives the thread that loads it a stack for signal handlers, and frees that stack with the
+    last Core that uses it. Of several Cores that end in another order or on another thread than they began, one leaves
+    its thread with a stack that is gone, and the next signal (a child that ends is enough) kills the process.
+    """
+    return openvino().Core()
+
+
 def read_graph(path: Path) -> Any:
     """The graph in an ``.onnx`` or ``.xml`` file.
 
@@ -40,7 +51,7 @@ def read_graph(path: Path) -> Any:
         CheckpointError: if the file is missing or holds no readable graph.
     """
     try:
-        return openvino().Core().read_model(path)
+        return _core().read_model(path)
     except RuntimeError as error:
         raise CheckpointError(
             "A detector's graph cannot be read.",
@@ -62,4 +73,4 @@ def compile_graph(graph: Any) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
     }
-    return openvino().Core().compile_model(graph, "CPU", hints)
+    return _core().compile_model(graph, "CPU", hints)
