@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hand_made_store import FIRST_SPANS, publish
 from scripted import Scripted, only_connections_to, scripted
 
-from conftest import FIRST_SPANS, publish
 from visionllm_interaction.reason import EndpointConfig, ReasonConfig, ask
 from visionllm_interaction.reason.evaluation.generate import make_questions
 from visionllm_interaction.reason.llm import plan_by_llm

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_made_store import FIRST_RELATIONS, FIRST_SPANS, SECOND_SPANS, publish
 
-from conftest import FIRST_RELATIONS, FIRST_SPANS, SECOND_SPANS, publish
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.reason import ask
