@@ -1,4 +1,4 @@
-"""Commands on videos and stores: analyze, measures, erase."""
+"""Commands on videos and stores: analyze, ledger, measures, erase, blur."""
 
 # Rooms are imported inside the commands, so that a store is read without torch.
 
@@ -23,12 +23,18 @@ def analyze(
     detections: Annotated[str | None, typer.Option(help="A detections file, or `truth` for ToyRoom's own.")] = None,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
+    cluster: Annotated[
+        Literal["none", "ray"], typer.Option(help="ray: side by side, on the cluster at RAY_ADDRESS or here.")
+    ] = "none",
+    workers: Annotated[int, typer.Option(min=1, help="With a cluster: videos at a time.")] = 2,
+    cpus: Annotated[float, typer.Option(min=0.5, help="With a cluster: processor cores of a worker.")] = 1,
+    gpus: Annotated[float, typer.Option(min=0, help="With a cluster: GPUs of a worker; 0.5 = two share one.")] = 0,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Videos → tracks, relations and events in the store. One bad file never stops the others."""
-    from visionllm_interaction.analyze import analyze_videos
+    from visionllm_interaction.analyze import Pool, analyze_videos
     from visionllm_interaction.configuration import load
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None
@@ -44,6 +50,7 @@ def analyze(
             roles=roles,
             config=load(config, override).analysis,
             progress=progress,
+            pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
         )
     lines = [
         f"{video['status']:<10} {video['path']}: "
@@ -64,6 +71,20 @@ def measures(
 
     result = write_measures(store, out, bin_s=bin_s)
     return Outcome(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
+
+
+def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> Outcome:
+    """What became of every video that was to be analysed: done, failed and why, or begun and never ended."""
+    from visionllm_interaction.scenes.folder import check_store
+    from visionllm_interaction.scenes.ledger import read_ledger
+
+    check_store(store)
+    entries = read_ledger(store)
+    counts = {status: sum(e.status == status for e in entries) for status in ("done", "failed", "running")}
+    lines = [f"{e.status:<8} {e.path}" + (f": {e.reason}" if e.reason else "") for e in entries]
+    total = ", ".join(f"{count} {status}" for status, count in counts.items())
+    result = {"store": str(store), **counts, "videos": [entry.model_dump() for entry in entries]}
+    return Outcome(result, as_lines([*lines, total]), json_output)
 
 
 def erase(
@@ -118,5 +139,5 @@ def blur(
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (analyze, measures, erase, blur):
+    for command in (analyze, ledger, measures, erase, blur):
         app.command()(command)

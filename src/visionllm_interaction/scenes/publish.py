@@ -19,8 +19,9 @@ from visionllm_interaction.core.symbols import Code, Event, Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.folder import STORE_FILE, check_store, stamp, unknown_video
+from visionllm_interaction.scenes.ledger import forget_video
 from visionllm_interaction.scenes.migrate import migrate_store
-from visionllm_interaction.scenes.record import RECORD_FILE, VideoRecord, check_video_id
+from visionllm_interaction.scenes.record import RECORD_FILE, VideoRecord, check_video_id, read_record
 from visionllm_interaction.scenes.schemas import (
     SCHEMAS,
     arrow_to_codes,
@@ -105,6 +106,7 @@ def erase_video(store: Path, video_id: str) -> None:
     folder = store / "videos" / check_video_id(video_id)
     if not folder.is_dir() and not _remains(folder):
         raise unknown_video(store, video_id)
+    record = read_record(folder)
     with wait_for_lock(store):
         # Renamed first: a reader never sees half a video, and a kill in between leaves nothing that is read.
         if folder.is_dir():
@@ -112,6 +114,7 @@ def erase_video(store: Path, video_id: str) -> None:
             sync_folder(folder.parent)
         for doomed in _remains(folder):
             shutil.rmtree(doomed)
+        forget_video(store, video_id, path=record.source.path if record else None)
         sync_folder(folder.parent)
 
 

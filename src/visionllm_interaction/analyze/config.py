@@ -1,0 +1,16 @@
+"""Settings of `visionllm analyze`."""
+
+from __future__ import annotations
+
+from visionllm_interaction.scenes.config import ScenesConfig
+from visionllm_interaction.settings import Section
+from visionllm_interaction.video.config import VideoConfig
+
+
+class AnalysisConfig(Section):
+    """Video → store: `visionllm analyze`."""
+
+    video: VideoConfig = VideoConfig()
+    """Decoding, detection, tracking."""
+    scenes: ScenesConfig = ScenesConfig()
+    """Relations and events."""
