@@ -13,8 +13,9 @@ import pytest
 
 from visionllm_interaction.analyze import AnalysisConfig, analyze_videos
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError, VideoError
+from visionllm_interaction.scenes.ledger import read_ledger
 from visionllm_interaction.scenes.measures import Query, run_query
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.scenes.store import erase_video, open_store
 
 
 def test_truth_becomes_a_store_that_answers(clip: Path, tmp_path: Path) -> None:
@@ -81,6 +82,27 @@ def test_when_all_fail_it_is_an_error(clip: Path, tmp_path: Path) -> None:
         analyze_videos([bad, bad], tmp_path / "store", detections="truth")
 
 
+def test_the_ledger_says_what_became_of_each_and_forgets_what_is_erased(clip: Path, tmp_path: Path) -> None:
+    bad, store = clip.parent / "text.mp4", tmp_path / "store"
+    bad.write_text("not a video")
+    [_, done] = analyze_videos([bad, clip], store, detections="truth")["videos"]
+    good, failed = read_ledger(store)
+    assert (good.status, good.video_id, good.attempt) == ("done", done["video_id"], 1)
+    assert failed.status == "failed" and failed.reason and "cannot be read" in failed.reason
+    erase_video(store, done["video_id"])
+    assert [entry.path for entry in read_ledger(store)] == [str(bad)]
+
+
+def test_a_video_that_kills_its_process_is_given_up(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    monkeypatch.setattr("visionllm_interaction.scenes.ledger.Ledger.begin", lambda *_: 4)
+    with pytest.raises(InputDataError, match="died"):
+        analyze_videos([clip], store, detections="truth")
+    assert read_ledger(store)[0].status == "failed"
+
+
 def test_ids_roles_and_progress(clip: Path, tmp_path: Path) -> None:
     roles = tmp_path / "roles.csv"
     roles.write_text("name,role\n3,caregiver\n")
@@ -138,7 +160,7 @@ def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path
     code = (
         "import sys; from pathlib import Path; from visionllm_interaction.analyze import analyze_videos;"
         f"analyze_videos([Path({str(clip)!r})], Path({str(tmp_path / 'store')!r}), detections='truth');"
-        "print({'torch', 'trackers', 'cv2'} & set(sys.modules))"
+        "print({'torch', 'trackers', 'cv2', 'ray'} & set(sys.modules))"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -139,11 +139,13 @@ def test_what_cannot_be_done_is_refused(tmp_path: Path, case: str) -> None:
     assert not list(tmp_path.glob(".partial*"))
 
 
-@pytest.mark.slow
-def test_toyroom_faces_with_a_fifth_missed(tmp_path: Path) -> None:
-    """A face is the upper part of a person's visible box (children's heads are a third of their height)."""
+def toyroom_shares(folder: Path) -> dict[str, float]:
+    """Shares of ToyRoom's faces that show if a fifth is missed, and of the time that is blurred whole.
+
+    A face is the upper part of a person's visible box (children's heads are a third of their height).
+    """
     config = ToyRoomConfig(video_width=480, video_height=360)
-    made = make_toyroom(tmp_path / "r", images=0, videos=1, seed=3, config=config)
+    made = make_toyroom(folder / "r", images=0, videos=1, seed=3, config=config)
     truth = json.loads(Path(made["videos"][0]["truth"]).read_text())
     times = np.array([f["timestamp_s"] for f in truth["frames"]])
     frames = FrameTable.from_times(np.arange(len(times)), times, processed=np.ones(len(times), bool))
@@ -157,7 +159,15 @@ def test_toyroom_faces_with_a_fifth_missed(tmp_path: Path) -> None:
                 faces.append((frame["index"], np.array([x - half, y1, x + half, y1 + tall], dtype=np.float64)))
     rng = np.random.default_rng(7)
     seen = as_table([face for face in faces if rng.random() >= 0.2], times)
-    assert share_shown(faces, Regions(seen, ()), frames) >= 0.15
     regions = find_regions(seen, frames, config=BlurConfig())
-    assert share_shown(faces, regions, frames) <= 0.005
-    assert sum(end - begin for begin, end in regions.whole) <= 0.1 * times[-1]
+    return {
+        "frame by frame": share_shown(faces, Regions(seen, ()), frames),
+        "carried": share_shown(faces, regions, frames),
+        "blurred whole": sum(end - begin for begin, end in regions.whole) / float(times[-1]),
+    }
+
+
+@pytest.mark.slow
+def test_toyroom_faces_with_a_fifth_missed(tmp_path: Path) -> None:
+    shares = toyroom_shares(tmp_path)
+    assert shares["frame by frame"] >= 0.15 and shares["carried"] <= 0.005 and shares["blurred whole"] <= 0.1, shares

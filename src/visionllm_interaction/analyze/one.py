@@ -21,6 +21,7 @@ from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.ledger import Ledger
 from visionllm_interaction.scenes.record import (
     DetectorRecord,
+    RoleGuess,
     SourceFile,
     VideoRecord,
     make_video_id,
@@ -212,9 +213,13 @@ def _publish(
     fingerprint: str,
     job: Job,
 ) -> VideoRecord:
+    from visionllm_interaction.video.proxies import guess_roles, with_proxies
     from visionllm_interaction.video.track import summarise_tracks
 
-    tracks = summarise_tracks(followed.detections, followed.frames, roles=job.roles)
+    known = summarise_tracks(followed.detections, followed.frames, roles=job.roles)
+    size_px = (followed.info.width, followed.info.height)
+    proxies = guess_roles(followed.detections, known, size_px=size_px, config=job.config.video.roles)
+    tracks = with_proxies(known, proxies)
     scenes = job.config.scenes
     relations = find_relations(followed.detections, followed.frames, tracks, config=scenes)
     events = find_events(
@@ -222,10 +227,12 @@ def _publish(
         followed.frames,
         tracks,
         relations=relations,
-        size_px=(followed.info.width, followed.info.height),
+        size_px=size_px,
         config=scenes.events,
     )
+    guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
     record = _record(followed, video_id, tracks, source=source, origin=origin, fingerprint=fingerprint, job=job)
+    record = record.model_copy(update={"role_proxies": guesses})
     publish_video(
         job.store,
         record,

@@ -35,9 +35,19 @@ class DetectorRecord(BaseModel):
     categories: tuple[str, ...]
 
 
+class RoleGuess(BaseModel):
+    """A role guessed from sizes; ``confidence`` is the share of time that speaks for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str
+    confidence: float
+
+
 class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
+    ``roles`` are those given (names of categories, or track ids); ``role_proxies`` those guessed, by track id.
     ``notes`` say what was wrong with the file. ``fingerprint`` is the digest of everything the result follows from:
     source, detections, roles, settings, code.
     """
@@ -61,6 +71,7 @@ class VideoRecord(BaseModel):
     view: Literal["room", "ego"]
     detector: DetectorRecord
     roles: dict[str, str]
+    role_proxies: dict[int, RoleGuess] = {}
     notes: tuple[str, ...] = ()
     config: dict[str, Any]
     versions: dict[str, str]

@@ -88,6 +88,19 @@ class TrackConfig(Section):
     """Tracks seen in a smaller share of the frames they span (gaps over `lost_s` left out) are noise."""
 
 
+class RolesConfig(Section):
+    """Roles of people whose category says nothing (``person``), guessed from their sizes and marked as guessed."""
+
+    proxy: bool = True
+    """Whether to guess; the roles are then called `child-proxy` and `caregiver-proxy`."""
+    size_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
+    """Of two people in a frame one is smaller if its height is at most this share of the other's …"""
+    min_share: float = Field(default=0.6, gt=0.5, le=1.0)
+    """… and has the role if this is so in such a share of the time both are seen whole …"""
+    min_together_s: float = Field(default=1.0, gt=0.0)
+    """… of at least so many seconds."""
+
+
 class BlurConfig(Section):
     """What `visionllm blur` hides, and how long it goes on where nothing is seen."""
 
@@ -116,5 +129,7 @@ class VideoConfig(Section):
     """Finding objects."""
     track: TrackConfig = TrackConfig()
     """Following them."""
+    roles: RolesConfig = RolesConfig()
+    """Guessing who is who."""
     blur: BlurConfig = BlurConfig()
     """Hiding them: `visionllm blur`."""
