@@ -21,7 +21,12 @@ from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMErro
 if TYPE_CHECKING:
     from visionllm_interaction.models.detector import Detector
 
-_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    # Its processes write to stderr between the lines of a command; their log files stay.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
 _LOOPBACK = "127.0.0.1"
 _OBJECT_STORE_BYTES = 100 << 20
 """Only paths and a few lines about each video travel through it."""
