@@ -153,8 +153,9 @@ def _encode(out: Path, images: Any, *, fps: int) -> Path:
     with av.open(str(out), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "16"})
         stream.pix_fmt = "yuv420p"
-        for image in images:
-            stream.height, stream.width = image.shape[:2]
+        for number, image in enumerate(images):
+            if not number:
+                stream.height, stream.width = image.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     return out
@@ -294,7 +295,7 @@ def _rss(process: psutil.Process) -> int:
 def _hours(out: Path, hours: int) -> Path:
     """One minute of 25 frames a second, encoded once and repeated."""
     rng = np.random.default_rng(0)
-    ground = rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    ground = np.kron(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8), np.ones((20, 20, 1), np.uint8))
     minute = _encode(out.with_name("minute.mp4"), (np.roll(ground, n // 5, axis=1) for n in range(1500)), fps=25)
     with av.open(str(out), "w") as target, av.open(str(minute)) as source:
         stream = target.add_stream_from_template(source.streams.video[0])
