@@ -204,7 +204,7 @@ def _values(store: Path) -> dict[tuple[str, ...], float]:
     with open_store(store) as opened:
         rows = measures_table(opened).to_pylist()
     return {
-        tuple(str(row[name]) for name in ("measure", "subject", "object") if name in row): row["value"] for row in rows
+        tuple(str(row[name]) for name in ("measure", "subject", "object", "predicate")): row["value"] for row in rows
     }
 
 
