@@ -83,7 +83,7 @@ def content(store: Path) -> dict[str, Any]:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_twenty_videos_while_workers_are_killed(clip: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     videos = copies(clip, tmp_path / "videos")
@@ -101,7 +101,7 @@ def test_twenty_videos_while_workers_are_killed(clip: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_a_bad_file_is_told_and_what_is_done_is_not_done_again(clip: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     bad = clip.parent / "text.mp4"
