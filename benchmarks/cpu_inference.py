@@ -1,7 +1,8 @@
 """Pictures per second on a CPU: torchvision's eager Faster R-CNN against this project's OpenVINO runtimes.
 
-    python benchmarks/cpu_inference.py COCO_MINI
+    python benchmarks/cpu_inference.py COCO_MINI [FOLDER]
 
+FOLDER keeps the exported detectors for the next time; the export takes longer than the measurement.
 ResNet-50 FPN, shorter side 800, real pictures, all cores; the sides take turns on each picture. The weights are random
 (official ones cannot be had offline): the work is the same, as 1,000 proposals are pooled and classified either way.
 """
@@ -26,7 +27,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.models import CheckpointInfo, ModelConfig, build_model, load_detector, save_checkpoint
 from visionllm_interaction.models.export import export_checkpoint
 
-PICTURES, CALIBRATION, ROUNDS = 4, 3, 2
+PICTURES, CALIBRATION, ROUNDS = 3, 3, 3
 OUT = Path(__file__).parent / "results" / "cpu_inference.json"
 
 
@@ -36,7 +37,7 @@ def main() -> None:
     images = [np.array(Image.open(path).convert("RGB")) for path in files[: PICTURES + CALIBRATION]]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sides = make_sides(Path(folder), images[PICTURES:])
+        sides = make_sides(Path(sys.argv[2] if len(sys.argv) > 2 else folder), images[PICTURES:])
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(ROUNDS + 1):
             for image in images[:PICTURES]:
@@ -61,8 +62,11 @@ def make_sides(folder: Path, calibration: list[Any]) -> dict[str, Callable[[Any]
     config = ModelConfig(weights="none", normalization="frozen_batch")
     categories = Categories.from_pairs((n, f"c{n}") for n in range(1, 91))
     model = build_model(config, num_classes=91).eval()
+    folder.mkdir(exist_ok=True)
     save_checkpoint(folder / "m.pt", model.state_dict(), info=CheckpointInfo(config, categories))
     for target in ("openvino", "openvino-int8"):
+        if (folder / target).exists():
+            continue
         export_checkpoint(folder / "m.pt", target, folder / target, pictures=[], calibration=calibration)  # type: ignore[arg-type]
 
     @torch.inference_mode()
