@@ -31,25 +31,48 @@ RESULTS = HERE / "results" / "faults.json"
 
 
 def recall(base: Path, folder: Path) -> dict[str, Any]:
-    alone = [name for name, inject in injected.ALL.items() if not _alone(base, folder, name, inject)]
+    alone = {name: _alone(base, folder, name, inject) for name, inject in injected.ALL.items()}
     pairs = list(injected.pairs(base, folder))
     structural = [found for _, kind, found in pairs if kind]
     return {
-        "fault types alone": len(injected.ALL),
-        "missed alone": alone,
+        "fault types alone": len(alone),
+        "missed alone": [name for name, (_, found) in alone.items() if not found],
         "faults in pairs": len(pairs),
         "recall in pairs": round(sum(found for *_, found in pairs) / len(pairs), 4),
+        "structural faults in pairs": len(structural),
         "structural recall in pairs": round(sum(structural) / len(structural), 4),
         "missed in pairs": dict(Counter(name for name, _, found in pairs if not found)),
+        "by fault type": _rows(alone, pairs),
     }
 
 
-def _alone(base: Path, folder: Path, name: str, inject: injected.Injector) -> bool:
+def _rows(alone: dict[str, tuple[str, bool]], pairs: list[tuple[str, bool, bool]]) -> list[dict[str, Any]]:
+    injections, found = Counter(name for name, *_ in pairs), Counter(name for name, _, hit in pairs if hit)
+    return [
+        {"fault": name, "code": code, "alone": hit, "in pairs": injections[name], "found in pairs": found[name]}
+        for name, (code, hit) in alone.items()
+    ]
+
+
+def _alone(base: Path, folder: Path, name: str, inject: injected.Injector) -> tuple[str, bool]:
     world = World.copy(base, folder / "world", seed=len(name))
     expected = inject(world)
-    result = injected.reported(injected.faults_of(world), expected)
+    found = injected.reported(injected.faults_of(world), expected)
     shutil.rmtree(folder / "world")
-    return result
+    return expected[0], found
+
+
+def show(data: str, result: dict[str, Any]) -> None:
+    print(f"\n{data}\n{'code':26}{'injected as':26}{'alone':>7}{'in pairs':>10}")
+    for row in result["by fault type"]:
+        pairs = f"{row['found in pairs']} of {row['in pairs']}" if row["in pairs"] else "-"
+        print(f"{row['code']:26}{row['fault']:26}{'found' if row['alone'] else 'MISSED':>7}{pairs:>10}")
+    alone = result["fault types alone"]
+    print(
+        f"alone {alone - len(result['missed alone'])} of {alone}; recall in pairs {result['recall in pairs']:.2%}, ",
+        end="",
+    )
+    print(f"of structural faults {result['structural recall in pairs']:.2%}")
 
 
 def false_alarms(folder: Path) -> dict[str, int]:
@@ -79,7 +102,10 @@ def main() -> None:
         result["false alarms in 50 clean play rooms"] = false_alarms(folder)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+    for data in ("play room", "COCO"):
+        if data in result:
+            show(data, result[data])
+    print(f"\nfalse alarms in {CLEAN_SETS} clean play rooms: {result['false alarms in 50 clean play rooms'] or 'none'}")
 
 
 if __name__ == "__main__":

@@ -79,12 +79,14 @@ def _whole_split(table: SplitTable, boxes: Floats, sizes_px: Floats, *, outside:
     count = int(known.sum())
     if count < _FEWEST_BOXES:
         return []
-    used, sizes = boxes[known], sizes_px[known]
-    if (np.abs(used) <= 1).all():
+    if (np.abs(boxes[known]) <= 1).all():
         return [_whole(table, "BOX-LOOKS-NORMALISED", f"all {count} boxes lie between 0 and 1", "pixels")]
-    corners = (used[:, 2:] > used[:, :2]) & (used[:, 2:] <= sizes + 1)
     too_far = outside[known]
-    if too_far.mean() >= _SYSTEMATIC_SHARE / 5 and corners.all(axis=1).mean() >= 0.98:
+    if too_far.mean() < _SYSTEMATIC_SHARE / 5:
+        return []
+    used, sizes = boxes[known], sizes_px[known]
+    corners = (used[:, 2:] > used[:, :2]) & (used[:, 2:] <= sizes + 1)
+    if corners.all(axis=1).mean() >= 0.98:
         found = f"{int(too_far.sum())} of {count} boxes leave the image as x, y, width, height, none as x1, y1, x2, y2"
         return [_whole(table, "BOX-LOOKS-XYXY", found, "x, y, width, height")]
     return []

@@ -95,8 +95,10 @@ def check_presence(
 def image_shares(table: SplitTable) -> dict[int, float]:
     """Category id → share of the split's images that show it."""
     columns = table.annotations
-    pairs = np.unique(np.stack([columns.category_ids, columns.image_ids], axis=1), axis=0)
-    ids, counts = np.unique(pairs[:, 0], return_counts=True)
+    ids, category = np.unique(columns.category_ids, return_inverse=True)
+    _, image = np.unique(columns.image_ids, return_inverse=True)
+    pairs = np.unique(category * np.int64(len(columns.ids)) + image)
+    counts = np.bincount(pairs // max(len(columns.ids), 1), minlength=len(ids))
     images = max(len(table.images.ids), 1)
     return {int(i): min(int(c) / images, 1.0) for i, c in zip(ids, counts, strict=True)}
 

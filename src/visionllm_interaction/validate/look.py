@@ -99,7 +99,7 @@ def _look(image: Image.Image, limits: Limits) -> Look:
     if kind in ("JPEG", "MPO"):
         image.draft("L", (min(width, _WORK_PX), min(height, _WORK_PX)))
     image.load()
-    grey = np.asarray(_grey(image))
+    grey = _grey(image)
     low, high = _percentiles(grey)
     return Look(
         width=width,
@@ -110,8 +110,8 @@ def _look(image: Image.Image, limits: Limits) -> Look:
         frames=frames if kind != "MPO" else 1,
         low=low,
         high=high,
-        sharpness=_sharpness(grey),
-        thumb=np.asarray(Image.fromarray(grey).resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX)),
+        sharpness=_sharpness(np.asarray(grey)),
+        thumb=np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX)),
     )
 
 
@@ -133,9 +133,10 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8))
 
 
-def _percentiles(grey: Thumb) -> tuple[int, int]:
-    cumulative = np.cumsum(np.bincount(grey.ravel(), minlength=256))
-    return int(np.searchsorted(cumulative, 0.01 * grey.size)), int(np.searchsorted(cumulative, 0.99 * grey.size))
+def _percentiles(grey: Image.Image) -> tuple[int, int]:
+    cumulative = np.cumsum(grey.histogram())
+    size = grey.width * grey.height
+    return int(np.searchsorted(cumulative, 0.01 * size)), int(np.searchsorted(cumulative, 0.99 * size))
 
 
 def _sharpness(grey: Thumb) -> float:

@@ -7,20 +7,23 @@ of each, and without holding the interpreter lock, so that threads can share the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from typing import Any
 
 import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from visionllm_interaction.validate.masks import fill_runs, fill_shapes, summarise
-from visionllm_interaction.validate.records import Segmentation, brief
+from visionllm_interaction.validate.records import Rle, Segmentation, brief
 from visionllm_interaction.validate.table import Ints, MaskColumns
 
 _ANY = msgspec.json.Decoder(Segmentation)
 _ALLOWED = b"0123456789.,-+eE[] \t\r\n"
-_NOTHING = (b"", b"[]", b"null")
+_LIST, _NULL = ord("["), ord("n")
+# Unlike a cast to JSON and on to numbers this reads the text once; "strict": what is no number is an error.
+_AS_NUMBERS = """json_transform_strict(text, '[["DOUBLE"]]') AS rings"""
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -32,28 +35,41 @@ def summarise_texts(
     texts: Sequence[msgspec.Raw], database: duckdb.DuckDBPyConnection
 ) -> tuple[MaskColumns, dict[int, str]]:
     """One row per annotation, and row → complaint for segmentations that are neither polygons nor run lengths."""
-    raw = [bytes(text) for text in texts]
-    rows = [row for row, text in enumerate(raw) if text[:1] == b"[" and text not in _NOTHING]
-    table = _numbers([raw[row] for row in rows], database)
-    if rows and table is None:
-        return _one_by_one(raw)
-    columns = MaskColumns.empty(len(raw))
-    if rows and table is not None:
-        _fill(columns, np.array(rows), table)
-    return columns, _fill_others(columns, raw)
+    heads, lengths = _heads(texts)
+    lists = np.flatnonzero((heads == _LIST) & (lengths > len("[]")))
+    table = _numbers([texts[row] for row in lists.tolist()], lengths[lists], database)
+    if len(lists) and table is None:
+        return _one_by_one(texts)
+    columns = MaskColumns.empty(len(texts))
+    if table is not None:
+        _fill(columns, lists, table)
+    others = np.flatnonzero((heads != _LIST) & (heads != _NULL) & (lengths > 0))
+    return columns, _fill_others(columns, texts, others)
 
 
-def _numbers(texts: Sequence[bytes], database: duckdb.DuckDBPyConnection) -> pa.Array | None:
+def _heads(texts: Sequence[msgspec.Raw]) -> tuple[NDArray[np.uint8], Ints]:
+    """First byte (m,), 0 for none, and length (m,) of each text."""
+    joined = np.frombuffer(b"".join(texts), np.uint8)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    heads = np.zeros(len(texts), np.uint8)
+    some = lengths > 0
+    heads[some] = joined[(np.cumsum(lengths) - lengths)[some]]
+    return heads, lengths
+
+
+def _numbers(
+    texts: Sequence[msgspec.Raw], lengths: Ints, database: duckdb.DuckDBPyConnection
+) -> pa.LargeListArray | None:
     """Lists of lists of numbers; ``None`` unless every text is just that."""
     joined = b"".join(texts)
     if not texts or joined.translate(None, _ALLOWED):
         return None
-    offsets = np.fromiter(accumulate(map(len, texts), initial=0), np.int64, len(texts) + 1)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     strings = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(joined))
     source = pa.table({"text": strings})
     try:
         with database.cursor() as connection:
-            relation = connection.from_arrow(source).project("CAST(text::JSON AS DOUBLE[][]) AS rings")
+            relation = connection.from_arrow(source).project(_AS_NUMBERS)
             return relation.to_arrow_table().column("rings").combine_chunks()
     except duckdb.Error:
         return None
@@ -61,44 +77,50 @@ def _numbers(texts: Sequence[bytes], database: duckdb.DuckDBPyConnection) -> pa.
 
 def _fill(columns: MaskColumns, rows: Ints, rings: pa.ListArray) -> None:
     inner = rings.values
-    mask_edges, ring_edges = rings.offsets.to_numpy().astype(np.int64), inner.offsets.to_numpy().astype(np.int64)
+    mask_edges, ring_edges = (_buffer(part.offsets, np.dtype(np.int32)).astype(np.int64) for part in (rings, inner))
     some = np.diff(mask_edges) > 0  # a list with blanks in it, "[ ]", has no rings and is no mask
     fill_shapes(
         columns,
         rows[some],
-        inner.values.to_numpy()[ring_edges[0] : ring_edges[-1]],
+        _buffer(inner.values, np.dtype(np.float64))[ring_edges[0] : ring_edges[-1]],
         lengths=np.diff(ring_edges),
         rings_of=np.diff(mask_edges)[some],
     )
 
 
-def _fill_others(columns: MaskColumns, raw: Sequence[bytes]) -> dict[int, str]:
+def _buffer(array: pa.Array, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers of an array without gaps. pyarrow's own ``to_numpy`` imports pandas first, which takes a second."""
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(0, kind)
+    return np.frombuffer(buffer, kind)[array.offset : array.offset + len(array)]
+
+
+def _fill_others(columns: MaskColumns, texts: Sequence[msgspec.Raw], rows: Ints) -> dict[int, str]:
     """Run lengths, and whatever is neither they nor a list."""
     complaints: dict[int, str] = {}
-    for row, text in enumerate(raw):
-        if text[:1] == b"[" or text in _NOTHING:
-            continue
+    for row in rows.tolist():
         try:
-            mask = _ANY.decode(text)
+            mask = _ANY.decode(texts[row])
         except msgspec.ValidationError as error:
-            complaints[row] = _complaint(text, error)
+            complaints[row] = _complaint(texts[row], error)
         else:
-            if mask is not None and not isinstance(mask, list):
+            if isinstance(mask, Rle):
                 fill_runs(columns, row, mask)
     return complaints
 
 
-def _one_by_one(raw: Sequence[bytes]) -> tuple[MaskColumns, dict[int, str]]:
+def _one_by_one(texts: Sequence[msgspec.Raw]) -> tuple[MaskColumns, dict[int, str]]:
     masks: list[Segmentation] = []
     complaints: dict[int, str] = {}
-    for row, text in enumerate(raw):
+    for row, text in enumerate(texts):
         try:
-            masks.append(_ANY.decode(text) if text else None)
+            masks.append(_ANY.decode(text) if len(text) else None)
         except msgspec.ValidationError as error:
             masks.append(None)
             complaints[row] = _complaint(text, error)
     return summarise(masks), complaints
 
 
-def _complaint(text: bytes, error: Exception) -> str:
+def _complaint(text: msgspec.Raw, error: Exception) -> str:
     return f"segmentation = {brief(msgspec.json.decode(text))}: {error}"

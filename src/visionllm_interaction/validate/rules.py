@@ -42,16 +42,16 @@ def check_together(
 ) -> list[Fault]:
     """The rules about what is left once ``dropped`` (split → places in its list) are gone, and about both splits."""
     faults: list[Fault] = []
-    shares = {split: image_shares(table) for split, table in tables.items()}
+    least = config.category_presence_min_images
     for split, table in tables.items():
         kept = ~np.isin(table.annotations.positions, list(dropped[split]))
         empty = check_not_empty(table, kept)
         faults += empty
         if any(fault.code == "SPLIT-EMPTY" for fault in empty):
             continue  # every category is absent then; saying so once is enough
-        others = [share for name, share in shares.items() if name != split]
-        other = others[0] if others else {}
-        faults += check_presence(table, kept, min_images=config.category_presence_min_images, other_share=other)
+        others = [t for name, t in tables.items() if name != split and len(table.images.ids) < least]
+        share = image_shares(others[0]) if others else {}
+        faults += check_presence(table, kept, min_images=least, other_share=share)
         if split == "train":
             faults += check_balance(table, kept, max_imbalance=config.max_imbalance)
     if len(tables) == 2:
