@@ -168,14 +168,15 @@ def likeness(counts: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def natural_thumbs(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Random thumbnails whose amplitudes fall as 1/f, as those of natural pictures do."""
+    """Random thumbnails with as many pairs that look alike at first sight (8 in 10,000) as COCO's pictures have."""
     random = np.random.default_rng(0)
     frequency = np.hypot(np.fft.fftfreq(THUMB_PX)[:, None], np.fft.rfftfreq(THUMB_PX)[None])
     frequency[0, 0] = 1
+    spectrum = frequency**-1.6
     made = np.empty((count, THUMB_PX, THUMB_PX), np.uint8)
     for low in range(0, count, 4096):
         noise = random.standard_normal((min(4096, count - low), THUMB_PX, THUMB_PX), np.float32)
-        field = np.fft.irfft2(np.fft.rfft2(noise) / frequency, s=(THUMB_PX, THUMB_PX))
+        field = np.fft.irfft2(np.fft.rfft2(noise) * spectrum, s=(THUMB_PX, THUMB_PX))
         field /= field.std(axis=(1, 2), keepdims=True)
         made[low : low + 4096] = np.clip(field * 50 + 120, 0, 255)
     return made

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visionllm_interaction.artifacts.digests import sha256_files
 from visionllm_interaction.artifacts.file_index import IndexedFile
@@ -97,17 +98,21 @@ def _near(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
             what = f"correlation {match.correlation:.3f} with train/{train.name(a)}"
             yield ("val", b), val.fault(b, "LEAK-NEAR-DUPLICATE", what)
     for split, album in albums.items():
-        for match in matches(thumbs[split], None, min_correlation=limit):
+        numbers = _videos(album, usable[split])
+        for match in matches(thumbs[split], None, min_correlation=limit, videos=(numbers, numbers)):
             a, b = int(usable[split][match.a]), int(usable[split][match.b])
-            if not _one_video(album.name(a), album.name(b)):
-                what = f"correlation {match.correlation:.3f} with {album.name(a)}"
-                yield (split, b), album.fault(b, "IMG-NEAR-DUPLICATE", what)
+            what = f"correlation {match.correlation:.3f} with {album.name(a)}"
+            yield (split, b), album.fault(b, "IMG-NEAR-DUPLICATE", what)
 
 
-def _one_video(a: str, b: str) -> bool:
-    """Whether both names are frames of one video; such pictures look alike by nature."""
-    x, y = _FRAME.fullmatch(Path(a).with_suffix("").as_posix()), _FRAME.fullmatch(Path(b).with_suffix("").as_posix())
-    return bool(x and y and x[1] == y[1])
+def _videos(album: Album, places: Iterable[int]) -> NDArray[np.int64]:
+    """A number for each picture: frames of one video, by their names, have the same one."""
+    numbers: dict[str, int] = {}
+    found = []
+    for place in places:
+        frame = _FRAME.fullmatch(Path(album.name(place)).with_suffix("").as_posix())
+        found.append(numbers.setdefault(frame[1], len(numbers)) if frame else -1)
+    return np.array(found, np.int64)
 
 
 def _adjacent(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
