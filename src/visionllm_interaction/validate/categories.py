@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from visionllm_interaction.validate.faults import Fault
-from visionllm_interaction.validate.table import Bools, SplitTable
+from visionllm_interaction.validate.table import Bools, SplitTable, count_values
 
 _SIGNIFICANCE = 0.01
 
@@ -81,7 +81,7 @@ def check_presence(
     if chance would do so in less than one data set of a hundred, given the share of images that show the category
     in the other split (``other_share``: category id → share; Bonferroni's correction over the categories).
     """
-    present = set(np.unique(table.annotations.category_ids[kept]).tolist())
+    present = set(count_values(table.annotations.category_ids[kept])[0].tolist())
     images = len(table.images.ids)
     for category_id, name in sorted(dict(table.categories).items()):
         if category_id in present:
@@ -105,7 +105,7 @@ def image_shares(table: SplitTable) -> dict[int, float]:
 
 def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> Iterator[Fault]:
     """CAT-IMBALANCE: a category that is there, but ``max_imbalance`` times rarer than the most frequent one."""
-    ids, counts = np.unique(table.annotations.category_ids[kept], return_counts=True)
+    ids, counts = count_values(table.annotations.category_ids[kept])
     names = dict(table.categories)
     for category_id, count in zip(ids.tolist(), counts.tolist(), strict=True):
         if category_id in names and counts.max() > max_imbalance * count:

@@ -125,6 +125,13 @@ def join_annotations(parts: Sequence[AnnotationColumns], counts: Sequence[int]) 
     )
 
 
+def count_values(values: Ints) -> tuple[Ints, Ints]:
+    """The distinct values (k,), rising, and how often each occurs (k,); several times as fast as numpy's ``unique``."""
+    ordered = np.sort(values)
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)])
+    return ordered[starts], np.diff(np.r_[starts, len(ordered)])
+
+
 def first_rows(wanted: Ints, ids: Ints) -> Ints:
     """For each of ``wanted`` (m,) the first row of ``ids`` (n,) that equals it, or -1; output (m,)."""
     if not len(ids):
