@@ -90,6 +90,34 @@ def test_compressed_runs_are_cocoapis(tmp_path: Path) -> None:
     assert table.annotations.masks.bounds_xyxy[0].tolist() == [7, 5, 51, 33]
 
 
+def test_many_runs_at_once_are_cocoapis(tmp_path: Path) -> None:
+    from pycocotools import mask
+
+    random = np.random.default_rng(4)
+    made = content(60)
+    packed = []
+    for number, annotation in enumerate(made["annotations"]):
+        shape = np.zeros((48, 64), np.uint8, order="F")
+        top, left = random.integers(0, 40), random.integers(0, 60)
+        shape[top : top + random.integers(0, 48), left : left + random.integers(0, 3)] = 1
+        packed.append(mask.encode(shape))
+        flat = shape.ravel(order="F")
+        edges = np.flatnonzero(np.diff(np.r_[0, flat])).tolist()
+        plain = np.diff([0, *edges, flat.size]).tolist()
+        counts = plain if number % 2 else packed[-1]["counts"].decode()
+        annotation["segmentation"] = {"size": [48, 64], "counts": counts}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(made))
+    table, _ = read_split(path, "train")
+    assert table is not None and not table.annotations.masks.rle_broken.any()
+    areas, bounds = table.annotations.masks.areas_px, table.annotations.masks.bounds_xyxy
+    assert areas.tolist() == mask.area(packed).tolist()
+    boxes = mask.toBbox(packed)
+    some = areas > 0
+    assert bounds[some].tolist() == np.c_[boxes[:, :2], boxes[:, :2] + boxes[:, 2:]][some].tolist()
+    assert np.isnan(bounds[~some]).all() and 0 < some.sum() < 60
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3),

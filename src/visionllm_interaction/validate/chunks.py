@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,14 @@ def parse(data: bytes) -> tuple[Any, bool]:
 def _typed(rows: list[AnnotationRecord], database: duckdb.DuckDBPyConnection) -> Chunk:
     count = len(rows)
     masks, bad = summarise_texts([a.segmentation for a in rows], database)
-    boxes = np.fromiter(chain.from_iterable(a.bbox for a in rows), np.float64, 4 * count)
+    boxes = np.fromiter(chain.from_iterable(map(attrgetter("bbox"), rows)), np.float64, 4 * count)
     columns = AnnotationColumns(
-        ids=_ints((a.id for a in rows), count),
-        image_ids=_ints((a.image_id for a in rows), count),
-        category_ids=_ints((a.category_id for a in rows), count),
+        ids=_ints(map(attrgetter("id"), rows), count),
+        image_ids=_ints(map(attrgetter("image_id"), rows), count),
+        category_ids=_ints(map(attrgetter("category_id"), rows), count),
         boxes_xywh=boxes.reshape(-1, 4),
-        areas_px=np.fromiter((a.area for a in rows), np.float64, count),
-        crowd=np.fromiter((a.iscrowd for a in rows), np.bool_, count),
+        areas_px=np.fromiter(map(attrgetter("area"), rows), np.float64, count),
+        crowd=np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, count),
         positions=np.arange(count),
         masks=masks,
     )

@@ -6,7 +6,7 @@ as a list of numbers or in cocoapi's compressed text (``maskApi.c``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -23,9 +23,7 @@ def summarise(segmentations: Sequence[Polygons | Rle | None]) -> MaskColumns:
     polygons = [(row, s) for row, s in enumerate(segmentations) if s and isinstance(s, list)]
     if polygons:
         _fill_polygons(columns, np.array([row for row, _ in polygons]), [mask for _, mask in polygons])
-    for row, segmentation in enumerate(segmentations):
-        if isinstance(segmentation, Rle):
-            fill_runs(columns, row, segmentation)
+    fill_runs(columns, {row: mask for row, mask in enumerate(segmentations) if isinstance(mask, Rle)})
     return columns
 
 
@@ -59,9 +57,11 @@ def _fill_geometry(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints
         return
     first = np.cumsum(points) - points
     x, y = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
-    following = np.arange(1, len(x) + 1)
-    following[first + points - 1] = first
-    areas = np.abs(np.add.reduceat(x * y[following] - x[following] * y, first)) / 2
+    last = first + points - 1
+    cross = np.empty(len(x))
+    cross[:-1] = x[:-1] * y[1:] - x[1:] * y[:-1]
+    cross[last] = x[last] * y[first] - x[first] * y[last]
+    areas = np.abs(np.add.reduceat(cross, first)) / 2
     columns.areas_px[rows] = np.bincount(owner, weights=areas, minlength=len(rows))
     new_mask = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
     start, target = first[new_mask], rows[owner[new_mask]]
@@ -71,29 +71,50 @@ def _fill_geometry(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints
         columns.bounds_xyxy[target, column] = least_or_most.reduceat(values, start)
 
 
-def fill_runs(columns: MaskColumns, row: int, mask: Rle) -> None:
-    """A mask of run lengths as ``row``."""
-    height, width = mask.size
-    columns.kinds[row] = RUNS
-    columns.rle_sizes[row] = mask.size
-    counts = _runs(mask.counts)
-    if counts is None or (counts < 0).any() or int(counts.sum()) != height * width:
-        columns.rle_broken[row] = True
+def fill_runs(columns: MaskColumns, masks: Mapping[int, Rle]) -> None:
+    """Masks of run lengths, by row."""
+    sound: dict[int, Ints] = {}
+    for row, mask in masks.items():
+        height, width = mask.size
+        columns.kinds[row] = RUNS
+        columns.rle_sizes[row] = mask.size
+        counts = _runs(mask.counts)
+        if counts is None or not len(counts) or int(counts.min()) < 0 or int(counts.sum()) != height * width:
+            columns.rle_broken[row] = True
+        else:
+            sound[row] = counts
+            columns.areas_px[row] = 0.0
+    if sound:
+        _fill_covered(columns, np.array(list(sound)), list(sound.values()))
+
+
+def _fill_covered(columns: MaskColumns, rows: Ints, runs: Sequence[Ints]) -> None:
+    """Areas and extents of masks whose runs add up: all of them at once, as there are many with few runs each."""
+    lengths = np.fromiter(map(len, runs), np.int64, len(runs))
+    counts, owner = np.concatenate(runs), np.repeat(np.arange(len(runs)), lengths)
+    first = np.cumsum(lengths) - lengths
+    ends = np.cumsum(counts)
+    ends -= (ends[first] - counts[first])[owner]  # pixels are numbered anew in each mask
+    covered = ((np.arange(len(counts)) - first[owner]) % 2 == 1) & (counts > 0)
+    owner, counts, lasts = owner[covered], counts[covered], ends[covered] - 1
+    if not len(owner):
         return
-    ends = np.cumsum(counts)[1::2]
-    starts = ends - counts[1::2]
-    starts, ends = starts[ends > starts], ends[ends > starts]
-    columns.areas_px[row] = float((ends - starts).sum())
-    if len(starts):
-        columns.bounds_xyxy[row] = _extent(starts, ends - 1, height)
+    begin = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    masks = owner[begin]
+    heights = columns.rle_sizes[rows[masks], 0].astype(np.int64)
+    columns.areas_px[rows[masks]] = np.add.reduceat(counts, begin)
+    columns.bounds_xyxy[rows[masks]] = _extents(lasts - counts + 1, lasts, begin, heights)
 
 
-def _extent(starts: Ints, lasts: Ints, height: int) -> tuple[float, float, float, float]:
-    """x1, y1, x2, y2 of runs of pixels that are numbered down the columns."""
-    one_column = starts // height == lasts // height
-    top = 0 if not one_column.all() else int((starts % height).min())
-    bottom = height if not one_column.all() else int((lasts % height).max()) + 1
-    return float(starts[0] // height), float(top), float(lasts[-1] // height + 1), float(bottom)
+def _extents(starts: Ints, lasts: Ints, begin: Ints, heights: Ints) -> Floats:
+    """x1, y1, x2, y2 (k, 4) of masks whose runs start at ``begin`` (k,); pixels are numbered down the columns."""
+    height = np.repeat(heights, np.diff(np.r_[begin, len(starts)]))
+    (left, top), (right, bottom) = np.divmod(starts, height), np.divmod(lasts, height)
+    several = np.logical_or.reduceat(left != right, begin)  # a run over a column's end reaches both edges
+    upper = np.where(several, 0, np.minimum.reduceat(top, begin))
+    lower = np.where(several, heights, np.maximum.reduceat(bottom, begin) + 1)
+    final = np.r_[begin[1:], len(starts)] - 1
+    return np.stack([left[begin], upper, right[final] + 1, lower], axis=1).astype(np.float64)
 
 
 def _runs(counts: list[int] | str) -> Ints | None:

@@ -20,6 +20,7 @@ from visionllm_interaction.validate.records import Rle, Segmentation, brief
 from visionllm_interaction.validate.table import Ints, MaskColumns
 
 _ANY = msgspec.json.Decoder(Segmentation)
+_RUNS = msgspec.json.Decoder(Rle)
 _ALLOWED = b"0123456789.,-+eE[] \t\r\n"
 _LIST, _NULL = ord("["), ord("n")
 # Unlike a cast to JSON and on to numbers this reads the text once; "strict": what is no number is an error.
@@ -99,14 +100,13 @@ def _buffer(array: pa.Array, kind: np.dtype[Any]) -> NDArray[Any]:
 def _fill_others(columns: MaskColumns, texts: Sequence[msgspec.Raw], rows: Ints) -> dict[int, str]:
     """Run lengths, and whatever is neither they nor a list."""
     complaints: dict[int, str] = {}
+    masks: dict[int, Rle] = {}
     for row in rows.tolist():
         try:
-            mask = _ANY.decode(texts[row])
+            masks[row] = _RUNS.decode(texts[row])
         except msgspec.ValidationError as error:
             complaints[row] = _complaint(texts[row], error)
-        else:
-            if isinstance(mask, Rle):
-                fill_runs(columns, row, mask)
+    fill_runs(columns, masks)
     return complaints
 
 

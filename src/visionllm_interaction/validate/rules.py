@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,18 +24,20 @@ from visionllm_interaction.validate.table import SplitTable
 from visionllm_interaction.validate.twins import check_twins
 
 
-def check_split(table: SplitTable, config: ValidateConfig) -> list[Fault]:
-    """Ids, references, names, boxes, twins, areas and masks of one split."""
+def check_split(table: SplitTable, config: ValidateConfig, *, workers: int = 1) -> list[Fault]:
+    """Ids, references, names, boxes, twins, areas and masks of one split, in threads that share the cores."""
     sizes = sizes_of_annotations(table)
-    return [
-        *check_ids(table),
-        *check_references(table),
-        *check_names(table),
-        *check_boxes(table, sizes, tolerance_px=config.bounds_tolerance_px, max_aspect=config.max_aspect),
-        *check_twins(table, min_iou=config.duplicate_iou),
-        *check_areas(table),
-        *check_masks(table, sizes),
-    ]
+    rules: tuple[Callable[[], list[Fault]], ...] = (
+        lambda: check_ids(table),
+        lambda: check_references(table),
+        lambda: check_names(table),
+        lambda: check_boxes(table, sizes, tolerance_px=config.bounds_tolerance_px, max_aspect=config.max_aspect),
+        lambda: check_twins(table, min_iou=config.duplicate_iou),
+        lambda: check_areas(table),
+        lambda: check_masks(table, sizes),
+    )
+    with ThreadPoolExecutor(workers) as pool:
+        return [fault for found in pool.map(lambda rule: rule(), rules) for fault in found]
 
 
 def check_together(

@@ -73,7 +73,7 @@ def examine(
         found += more
         if table:
             tables[split] = table
-            found += check_split(table, config)
+            found += check_split(table, config, workers=workers)
             files, pictures = _check_files(table, source, config, workers=workers)
             found += files
             if pictures:
