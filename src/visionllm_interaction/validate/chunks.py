@@ -16,6 +16,7 @@ import numpy as np
 
 from visionllm_interaction.validate import records
 from visionllm_interaction.validate.masks import summarise
+from visionllm_interaction.validate.plain import read_plain
 from visionllm_interaction.validate.polygons import summarise_texts
 from visionllm_interaction.validate.records import AnnotationRecord, brief
 from visionllm_interaction.validate.table import AnnotationColumns, Ints
@@ -57,6 +58,8 @@ def read_chunk(place: tuple[str, int, int], database: duckdb.DuckDBPyConnection)
 
 def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | None:
     """A JSON list of annotations → columns; ``None`` if it is no JSON list."""
+    if plain := read_plain(data, database):
+        return Chunk(len(plain.ids), plain)
     try:
         return _typed(_TYPED.decode(data), database)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -28,7 +28,7 @@ def look_through(paths: Sequence[str], limits: Limits, *, workers: int) -> Itera
     while done < len(batches):
         try:
             with _pool(limits, workers=min(workers, len(batches) - done)) as pool:
-                with _no_main_module():
+                with no_main_module():
                     answers = pool.map(partial(look_at_all, limits=limits), batches[done:])
                 for looks in answers:
                     done += 1
@@ -44,7 +44,7 @@ def _one_by_one(paths: Sequence[str], limits: Limits) -> Iterator[Look]:
         try:
             with _pool(limits, workers=1) as pool:
                 while left:
-                    with _no_main_module():
+                    with no_main_module():
                         answer = pool.submit(look_at, left[0], limits)
                     yield answer.result()
                     left.pop(0)
@@ -57,7 +57,7 @@ def _one_by_one(paths: Sequence[str], limits: Limits) -> Iterator[Look]:
 
 
 @contextmanager
-def _no_main_module() -> Iterator[None]:
+def no_main_module() -> Iterator[None]:
     """Start children without the program's main module, which they would import (a second each) and do not need."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

@@ -43,7 +43,7 @@ def summarise_texts(
         return _one_by_one(texts)
     columns = MaskColumns.empty(len(texts))
     if table is not None:
-        _fill(columns, lists, table)
+        fill_rings(columns, lists, table)
     others = np.flatnonzero((heads != _LIST) & (heads != _NULL) & (lengths > 0))
     return columns, _fill_others(columns, texts, others)
 
@@ -76,20 +76,21 @@ def _numbers(
         return None
 
 
-def _fill(columns: MaskColumns, rows: Ints, rings: pa.ListArray) -> None:
+def fill_rings(columns: MaskColumns, rows: Ints, rings: pa.ListArray) -> None:
+    """Lists of rings of numbers, without gaps, one for each of ``rows``; an empty one is no mask."""
     inner = rings.values
-    mask_edges, ring_edges = (_buffer(part.offsets, np.dtype(np.int32)).astype(np.int64) for part in (rings, inner))
+    mask_edges, ring_edges = (numbers_in(part.offsets, np.dtype(np.int32)).astype(np.int64) for part in (rings, inner))
     some = np.diff(mask_edges) > 0  # a list with blanks in it, "[ ]", has no rings and is no mask
     fill_shapes(
         columns,
         rows[some],
-        _buffer(inner.values, np.dtype(np.float64))[ring_edges[0] : ring_edges[-1]],
+        numbers_in(inner.values, np.dtype(np.float64))[ring_edges[0] : ring_edges[-1]],
         lengths=np.diff(ring_edges),
         rings_of=np.diff(mask_edges)[some],
     )
 
 
-def _buffer(array: pa.Array, kind: np.dtype[Any]) -> NDArray[Any]:
+def numbers_in(array: pa.Array, kind: np.dtype[Any]) -> NDArray[Any]:
     """Numbers of an array without gaps. pyarrow's own ``to_numpy`` imports pandas first, which takes a second."""
     buffer = array.buffers()[1]
     if buffer is None:

@@ -1,0 +1,178 @@
+"""Annotations as COCO itself writes them → columns, without making an object of each.
+
+DuckDB reads a piece of the list at one go and without the interpreter lock, but forgives what the rules must not: texts
+that hold numbers, commas too many, numbers with a fraction as ids. So a piece is read here only if all its records have
+the same keys in the same order and nothing but numbers as values; whatever else it may be is left to :mod:`chunks`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from visionllm_interaction.validate.masks import fill_runs
+from visionllm_interaction.validate.polygons import fill_rings, numbers_in
+from visionllm_interaction.validate.records import Rle
+from visionllm_interaction.validate.table import AnnotationColumns, Floats, Ints, MaskColumns
+
+_BLANKS = b" \t\r\n"
+_NUMBERS = b"0123456789.-+eE[]," + _BLANKS
+_ONLY_NUMBERS = re.compile(rb'\{(?:"[^"\\{}:]+":)+\}')
+_IDS = ("id", "image_id", "category_id")
+_OPTIONAL = ("area", "iscrowd", "segmentation")
+_AS_COLUMNS = (  # integers as text: read as numbers, 3.0 and 3.4 would be 3
+    'json_transform(text, \'[{"id":"VARCHAR","image_id":"VARCHAR","category_id":"VARCHAR","bbox":["DOUBLE"],'
+    '"area":"DOUBLE","iscrowd":"VARCHAR","segmentation":[["DOUBLE"]]}]\') AS records'
+)
+_RUNS = msgspec.json.Decoder(Rle)
+
+
+def read_plain(data: bytes, database: duckdb.DuckDBPyConnection) -> AnnotationColumns | None:
+    """A JSON list of annotations → columns; ``None`` unless every record is plain and sound in form."""
+    form = _form(data)
+    if form is None:
+        return None
+    text = pa.LargeStringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)], np.int64)), pa.py_buffer(data))
+    try:
+        with database.cursor() as connection:
+            table = connection.from_arrow(pa.table({"text": text})).project(_AS_COLUMNS).to_arrow_table()
+    except duckdb.Error:
+        return None
+    records = table.column("records").combine_chunks().values
+    return _columns(records, form, data) if len(records) == form.polygons + form.crowds else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the records of a piece have in common: optional keys, and how many are of which kind."""
+
+    keys: frozenset[str]
+    polygons: int
+    crowds: int
+
+
+def _form(data: bytes) -> _Form | None:
+    """Compare all records with the first, numbers and brackets left out; ``None`` if they are not alike."""
+    bare = data.translate(None, _NUMBERS)
+    first = bare[: bare.find(b"}") + 1]
+    if not _ONLY_NUMBERS.fullmatch(first) or b'"counts":' in first:
+        return None
+    counts = {name: first.count(_bare_key(name)) for name in (*_IDS, "bbox", *_OPTIONAL)}
+    if any(counts[name] != 1 for name in (*_IDS, "bbox")) or any(counts[name] > 1 for name in _OPTIONAL):
+        return None
+    left = bare.replace(first, b"")
+    polygons, crowds = (len(bare) - len(left)) // len(first), 0
+    for crowd in _crowds_like(first):
+        after = left.replace(crowd, b"")
+        crowds += (len(left) - len(after)) // len(crowd)
+        left = after
+    if left or _has_trailing_comma(data):
+        return None
+    return _Form(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds)
+
+
+def _has_trailing_comma(data: bytes) -> bool:
+    """Whether a closing bracket follows a comma, which DuckDB takes for JSON."""
+    text = np.frombuffer(data, np.uint8)
+    before = np.flatnonzero((text == ord("]")) | (text == ord("}"))) - 1
+    marks = text[before]
+    while (blank := np.isin(marks, np.frombuffer(_BLANKS, np.uint8))).any():
+        before = before[blank] - 1
+        if (marks[~blank] == ord(",")).any():
+            return True
+        marks = text[before]
+    return bool((marks == ord(",")).any())
+
+
+def _bare_key(name: str) -> bytes:
+    return b'"' + name.encode().translate(None, _NUMBERS) + b'":'
+
+
+def _crowds_like(first: bytes) -> Iterator[bytes]:
+    """The same record with run lengths in place of polygons."""
+    key = _bare_key("segmentation")
+    if key in first:
+        for inside in (b'"counts":"siz":', b'"siz":"counts":'):
+            yield first.replace(key, key + b"{" + inside + b"}")
+
+
+def _columns(records: pa.StructArray, form: _Form, data: bytes) -> AnnotationColumns | None:
+    count = len(records)
+    ids, images, categories = (_integers(records, name) for name in _IDS)
+    crowd = _integers(records, "iscrowd") if "iscrowd" in form.keys else np.zeros(count, np.int64)
+    area = _finite(records, "area") if "area" in form.keys else np.full(count, np.nan)
+    boxes = _boxes(records.field("bbox"), count)
+    if ids is None or images is None or categories is None or crowd is None or area is None or boxes is None:
+        return None
+    masks = _masks(records.field("segmentation"), form, data)
+    if masks is None or not ((crowd == 0) | (crowd == 1)).all():
+        return None
+    return AnnotationColumns(
+        ids=ids,
+        image_ids=images,
+        category_ids=categories,
+        boxes_xywh=boxes,
+        areas_px=area,
+        crowd=crowd == 1,
+        positions=np.arange(count),
+        masks=masks,
+    )
+
+
+def _integers(records: pa.StructArray, name: str) -> Ints | None:
+    """A column without gaps and fractions, or ``None``."""
+    column = records.field(name)
+    try:
+        return None if column.null_count else numbers_in(column.cast(pa.int64()), np.dtype(np.int64))
+    except pa.ArrowInvalid:
+        return None
+
+
+def _finite(records: pa.StructArray, name: str) -> Floats | None:
+    column = records.field(name)
+    values = None if column.null_count else numbers_in(column, np.dtype(np.float64))
+    return values if values is not None and np.isfinite(values).all() else None
+
+
+def _boxes(boxes: pa.ListArray, count: int) -> Floats | None:
+    """(m, 4), or ``None`` unless there are four finite numbers each."""
+    edges = numbers_in(boxes.offsets, np.dtype(np.int32))
+    if boxes.null_count or boxes.values.null_count or (np.diff(edges) != 4).any():
+        return None
+    values = numbers_in(boxes.values, np.dtype(np.float64))[edges[0] : edges[-1]].reshape(count, 4)
+    return values if np.isfinite(values).all() else None
+
+
+def _masks(rings: pa.ListArray, form: _Form, data: bytes) -> MaskColumns | None:
+    """Polygons as DuckDB read them; run lengths, which it leaves out, are read here."""
+    count = len(rings)
+    columns = MaskColumns.empty(count)
+    if "segmentation" not in form.keys:
+        return columns
+    if rings.null_count != form.crowds or rings.values.null_count or rings.values.values.null_count:
+        return None
+    fill_rings(columns, np.arange(count), rings)
+    if form.crowds:
+        present = np.unpackbits(np.frombuffer(rings.buffers()[0], np.uint8), bitorder="little", count=count)
+        try:
+            masks = [_RUNS.decode(text) for text in _run_texts(data)]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if len(masks) != form.crowds:
+            return None
+        fill_runs(columns, dict(zip(np.flatnonzero(present == 0).tolist(), masks, strict=True)))
+    return columns
+
+
+def _run_texts(data: bytes) -> Iterator[bytes]:
+    at = data.find(b'"counts"')
+    while at >= 0:
+        end = data.find(b"}", at)
+        yield data[data.rfind(b"{", 0, at) : end + 1]
+        at = data.find(b'"counts"', end)
