@@ -46,8 +46,9 @@ test-slurm: $(VENV)/.ready-dev ## sbatch of the training recipe; needs a Slurm c
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
-bench-annotations: $(VENV)/.ready-dev ## Annotation files of COCO's size (some minutes)
+bench-annotations: $(VENV)/.ready-dev ## Annotation files and pictures at COCO's size (some minutes)
 	$(BIN)/python benchmarks/annotations.py
+	$(BIN)/python benchmarks/image_checks.py
 	$(BIN)/python benchmarks/transform.py
 bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against torchvision in the same run
 	$(BIN)/python benchmarks/gpu.py
