@@ -54,7 +54,8 @@ class World:
         for annotation in self.content[split]["annotations"]:
             polygons = isinstance(annotation.get("segmentation"), list) and annotation["segmentation"]
             box = annotation.get("bbox")
-            if polygons and not annotation["iscrowd"] and isinstance(box, list) and min(box[2:]) > 12:
+            numbers = isinstance(box, list) and all(isinstance(v, int | float) for v in box)
+            if polygons and not annotation["iscrowd"] and numbers and min(box[2:]) > 12:
                 owned.setdefault(annotation["image_id"], []).append(annotation)
         free = [i for i in self.content[split]["images"] if (split, i["id"]) not in self.used and i["id"] in owned]
         image = self.rng.choice(free)
