@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,10 +12,11 @@ from pydantic import ValidationError
 from scenes_builders import RELATIONS, frame_table, record
 
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Event, Track
+from visionllm_interaction.core.symbols import Event, Evidence, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.scenes.folder import list_videos
+from visionllm_interaction.scenes.measures import Query, run_query
 from visionllm_interaction.scenes.publish import exchange
 from visionllm_interaction.scenes.record import make_video_id
 from visionllm_interaction.scenes.store import Store, StoreLimits, erase_video, open_store, publish_video
@@ -184,6 +186,24 @@ def test_the_database_reaches_nothing_but_the_store(store_path: Path, sql: str) 
     with open_store(store_path) as store, pytest.raises(StoreError):
         store.rows(sql.format(outside=secret, store=store_path))
     assert secret.read_text() == "a\n1\n"
+
+
+def test_a_question_about_one_video_opens_no_file_of_another(store_path: Path) -> None:
+    def ask(store: Store) -> list[Evidence]:
+        found = [run_query(store, Query(name, "cup", video_id="a")) for name in ("visible_duration", "object_size")]
+        # Threads add up frames in any order.
+        return [replace(evidence, value=round(float(str(evidence.value)), 12)) for [evidence] in found]
+
+    with open_store(store_path) as store:
+        whole = ask(store)
+    for path in (store_path / "videos" / "b").iterdir():
+        path.write_bytes(b"damaged")
+    with open_store(store_path) as store:
+        assert ask(store) == whole
+        with pytest.raises(StoreError):
+            run_query(store, Query("visible_duration", "cup"))
+        # And afterwards it is about the one video again.
+        assert ask(store) == whole
 
 
 def test_a_query_that_takes_too_long_is_stopped(store_path: Path) -> None:

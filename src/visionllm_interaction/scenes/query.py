@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ class QueryRunner:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known = [*store.names(), ANY_THING]
+        self._names: dict[str | None, list[str]] = {}
         self._looked: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
 
     def run(self, query: Query) -> list[Evidence]:
@@ -88,6 +88,11 @@ class QueryRunner:
         """Video id → seconds looked at within the window; videos of which nothing was looked at are left out."""
         looked = self._looked_at({"video_id": None, **_window(begin_s, end_s)})
         return {video_id: row["looked_s"] for video_id, row in looked.items()}
+
+    def _known(self, video_id: str | None) -> list[str]:
+        if video_id not in self._names:
+            self._names[video_id] = [*self._store.names(video_id), ANY_THING]
+        return self._names[video_id]
 
     def _looked_at(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
@@ -178,15 +183,19 @@ def _evidence(
     )
 
 
-def _checked(store: Store, query: Query, known: Sequence[str]) -> Measure:
+def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[str]]) -> Measure:
+    """The measure of ``query``; ``known`` gives the names in one video or in all."""
     measure = MEASURES.get(query.measure)
     if measure is None:
         raise _unknown("measure", query.measure, MEASURES)
-    for name in (query.subject, query.object):
-        if name is not None and name not in known and name not in _coded_names(store, query, measure):
-            _check_searched(store, name, known)
     if query.video_id is not None and query.video_id not in store.video_ids():
         raise _unknown("video", query.video_id, store.video_ids())
+    for name in (query.subject, query.object):
+        if name is None or name in known(query.video_id) or name in _coded_names(store, query, measure):
+            continue
+        # Not in this video, but perhaps in another one, or looked for and nowhere found.
+        if name not in known(None):
+            _check_searched(store, name, known(None))
     _check_shape(query, measure)
     return measure
 
@@ -195,7 +204,9 @@ def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
     """Names that people used in what they coded: known to the measures of coded stretches, and to no other."""
     if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
         return set()
-    rows = store.rows("SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes")
+    sql = """SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes
+             WHERE ($video_id IS NULL OR video_id = $video_id)"""
+    rows = store.rows(sql, {"video_id": query.video_id})
     return {row["name"] for row in rows if row["name"]}
 
 

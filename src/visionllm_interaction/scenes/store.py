@@ -45,6 +45,10 @@ ANY_THING = "thing"
 """A name for whatever is neither a person nor a body part."""
 
 
+_IDS, _ONLY = "all_ids", "only_id"
+"""DuckDB's variables that say which videos the views are of."""
+
+
 @dataclass(frozen=True)
 class StoreLimits:
     """What one reader may use: memory in MiB, threads, seconds per query."""
@@ -65,6 +69,7 @@ class Store:
         check_store(path)
         self.path = path.resolve()
         self._ids = tuple(list_videos(self.path))
+        self._only: str | None = None
         try:
             self._connection = _connect(self.path, self._ids, limits)
         except duckdb.Error as error:
@@ -86,7 +91,8 @@ class Store:
         """Run one query of the package (never text from outside) over the views and return its rows.
 
         Views: frames, detections, tracks, relations, events, sightings, codes; each has ``video_id`` before the file's
-        own columns. And videos: ``video_id``, ``width``, ``height`` (pixels), ``duration_s``.
+        own columns. And videos: ``video_id``, ``width``, ``height`` (pixels), ``duration_s``. A parameter ``video_id``
+        that is not ``None`` says that the query is about that video alone: no file of another one is opened.
 
         Raises:
             StoreError: if a file is damaged or gone, or the query is over its limits.
@@ -95,11 +101,21 @@ class Store:
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
+        given = dict(parameters or {})
         try:
-            result = self._connection.execute(sql, dict(parameters or {}))
+            self._look_at(given.get("video_id"))
+            result = self._connection.execute(sql, given)
             return [column[0] for column in result.description], result.fetchall()
         except duckdb.Error as error:
             raise self._failure(error) from error
+
+    def _look_at(self, video_id: str | None) -> None:
+        """Let the views be of one video, or of all."""
+        only = video_id if video_id in self._ids else None
+        if only != self._only:
+            value = "NULL" if only is None else _quoted(only)
+            self._connection.execute(f"SET VARIABLE {_ONLY} = {value}")
+            self._only = only
 
     def load_symbols(self) -> None:
         """Read all but frames and detections into memory; worth it before many queries over all videos.
@@ -131,9 +147,11 @@ class Store:
             raise StoreError("A video's record cannot be read.", found=str(error), where=video_id) from error
         return dict(content)
 
-    def names(self) -> list[str]:
-        """Categories and roles of the tracks in the store, and ``"person"`` if any of them is a person."""
-        rows = self.rows("SELECT DISTINCT unnest([category, role]) AS name FROM tracks")
+    def names(self, video_id: str | None = None) -> list[str]:
+        """Categories and roles of the tracks in the store or video, and ``"person"`` if any of them is a person."""
+        sql = """SELECT DISTINCT unnest([category, role]) AS name FROM tracks
+                 WHERE ($video_id IS NULL OR video_id = $video_id)"""
+        rows = self.rows(sql, {"video_id": video_id})
         present = {row["name"] for row in rows if row["name"]}
         people = {ANY_PERSON} if present & PERSON_CATEGORIES else set()
         return sorted(present | people)
@@ -246,6 +264,7 @@ def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duc
     connection.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
     connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
     connection.execute("SET enable_external_access = false")
+    connection.execute(f"SET VARIABLE {_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
     for name, schema in SCHEMAS.items():
         connection.execute(f"CREATE VIEW {name} AS {_view(name, schema, root, video_ids)}")
     connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
@@ -257,9 +276,8 @@ def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
     columns = {"video_id": "VARCHAR", "width": "DOUBLE", "height": "DOUBLE", "duration_s": "DOUBLE"}
     if not video_ids:
         return f"SELECT {', '.join(f'NULL::{t} AS {n}' for n, t in columns.items())} WHERE false"
-    files = ", ".join(_quoted(f"{root}/videos/{video_id}/{RECORD_FILE}") for video_id in video_ids)
     types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
-    return f"SELECT * FROM read_json([{files}], columns = {{{types}}})"  # noqa: S608  (paths quoted, ids checked)
+    return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
 
 
 def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) -> str:
@@ -267,12 +285,20 @@ def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) 
     if not video_ids:
         empty = ", ".join(f"NULL::{_sql_type(field.type)} AS {field.name}" for field in schema)
         return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
-    files = ", ".join(_quoted(f"{root}/videos/{video_id}/{name}.parquet") for video_id in video_ids)
-    # The id comes from the path, so that a filter on it keeps DuckDB from opening other videos' files.
     return (
-        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (paths quoted, ids checked)
-        f"FROM read_parquet([{files}], filename = true)"
+        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
+        f"FROM read_parquet({_files(root, f'{name}.parquet')}, filename = true)"
     )
+
+
+def _files(root: Path, name: str) -> str:
+    """An expression for the files called ``name`` of the one video that is looked at, or of all of them.
+
+    It is worked out for each query: with thousands of videos most of the time would go into opening what a filter on
+    ``video_id`` throws away.
+    """
+    ids = f"CASE WHEN getvariable('{_ONLY}') IS NULL THEN getvariable('{_IDS}') ELSE [getvariable('{_ONLY}')] END"
+    return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
 
 
 def _sql_type(type_: pa.DataType) -> str:
