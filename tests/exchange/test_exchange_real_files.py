@@ -62,6 +62,24 @@ def test_what_is_written_for_elan_is_valid(schema: etree.XMLSchema) -> None:
         schema.assertValid(etree.fromstring(eaf_bytes(timeline)))
 
 
+def test_no_two_elan_annotations_share_a_boundary() -> None:
+    bouts = (Interval(0.0, 1.0, "a"), Interval(1.0, 2.0, "b"))
+    root = etree.fromstring(eaf_bytes(Timeline((Tier("t", bouts), Tier("u", bouts)))))
+    slots = [slot.get("TIME_SLOT_ID") for slot in root.iter("TIME_SLOT")]
+    used = [a.get(f"TIME_SLOT_REF{n}") for a in root.iter("ALIGNABLE_ANNOTATION") for n in (1, 2)]
+    assert sorted(used) == sorted(slots) and len(set(used)) == 8
+    assert [int(slot.get("TIME_VALUE")) for slot in root.iter("TIME_SLOT")] == [
+        0,
+        0,
+        1000,
+        1000,
+        1000,
+        1000,
+        2000,
+        2000,
+    ]
+
+
 @real
 def test_times_of_elan_annotations_that_hang_on_others() -> None:
     path = DATA / "elan" / "childproject_example.eaf"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -33,9 +34,12 @@ def eaf_bytes(timeline: Timeline) -> bytes:
     _header(root, timeline)
     slots = _time_order(root, tiers)
     vocabularies = _vocabularies(tiers)
-    number = 0
-    for tier in tiers:
-        number = _tier(root, tier, slots, type_=vocabularies.get(tier.vocabulary, _FREE_TYPE), number=number)
+    names = (f"a{number}" for number in count(1))
+    for at, tier in enumerate(tiers):
+        element = _tier(root, tier, type_=vocabularies.get(tier.vocabulary, _FREE_TYPE))
+        for interval_at, interval in enumerate(tier.intervals):
+            refs = slots[at, interval_at, False], slots[at, interval_at, True]
+            _annotation(element, interval, refs, name=next(names))
     _types(root, vocabularies)
     indent(root)
     return bytes(tostring(root, encoding="UTF-8", xml_declaration=True)) + b"\n"
@@ -58,12 +62,21 @@ def _header(root: Element, timeline: Timeline) -> None:
         SubElement(header, "PROPERTY", NAME="duration_s").text = repr(timeline.duration_s)
 
 
-def _time_order(root: Element, tiers: Sequence[Tier]) -> Mapping[int, str]:
+def _time_order(root: Element, tiers: Sequence[Tier]) -> Mapping[tuple[int, int, bool], str]:
+    """(tier, stretch, whether it is the end) → slot.
+
+    No two stretches share a slot, also where they meet: in ELAN whoever moves a boundary moves its slot.
+    """
     order = SubElement(root, "TIME_ORDER")
-    times = sorted({milliseconds(t) for tier in tiers for i in tier.intervals for t in (i.begin_s, i.end_s)})
+    ends = [
+        (milliseconds(time_s), not is_end, tier_at, at)
+        for tier_at, tier in enumerate(tiers)
+        for at, interval in enumerate(tier.intervals)
+        for is_end, time_s in ((False, interval.begin_s), (True, interval.end_s))
+    ]
     slots = {}
-    for number, time_ms in enumerate(times, start=1):
-        slots[time_ms] = f"ts{number}"
+    for number, (time_ms, is_begin, tier_at, at) in enumerate(sorted(ends), start=1):
+        slots[tier_at, at, not is_begin] = f"ts{number}"
         SubElement(order, "TIME_SLOT", TIME_SLOT_ID=f"ts{number}", TIME_VALUE=str(time_ms))
     return slots
 
@@ -74,18 +87,19 @@ def _vocabularies(tiers: Sequence[Tier]) -> dict[tuple[str, ...], str]:
     return {words: f"vocabulary {number}" for number, words in enumerate(different, start=1)}
 
 
-def _tier(root: Element, tier: Tier, slots: Mapping[int, str], *, type_: str, number: int) -> int:
+def _tier(root: Element, tier: Tier, *, type_: str) -> Element:
     element = SubElement(root, "TIER", LINGUISTIC_TYPE_REF=type_)
     if tier.participant:
         element.set("PARTICIPANT", xml_text(tier.participant))
     element.set("TIER_ID", xml_text(tier.name))
-    for interval in tier.intervals:
-        number += 1
-        aligned = SubElement(SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION", ANNOTATION_ID=f"a{number}")
-        aligned.set("TIME_SLOT_REF1", slots[milliseconds(interval.begin_s)])
-        aligned.set("TIME_SLOT_REF2", slots[milliseconds(interval.end_s)])
-        SubElement(aligned, "ANNOTATION_VALUE").text = xml_text(interval.label)
-    return number
+    return element
+
+
+def _annotation(tier: Element, interval: Interval, slots: tuple[str, str], *, name: str) -> None:
+    aligned = SubElement(SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION", ANNOTATION_ID=name)
+    aligned.set("TIME_SLOT_REF1", slots[0])
+    aligned.set("TIME_SLOT_REF2", slots[1])
+    SubElement(aligned, "ANNOTATION_VALUE").text = xml_text(interval.label)
 
 
 def _types(root: Element, vocabularies: Mapping[tuple[str, ...], str]) -> None:

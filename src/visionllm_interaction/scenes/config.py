@@ -17,7 +17,7 @@ class RelationsConfig(Section):
     contact_slack: float = Field(default=0.005, ge=0.0, le=0.2)
     """Further slack on the end of in_contact, in reference heights: the limit itself is too small for a share of it."""
     merge_gap_s: float = Field(default=0.2, ge=0.0, le=10.0)
-    """Bouts of one pair closer than this become one."""
+    """Bouts of one pair no further apart become one."""
     min_duration_s: float = Field(default=0.2, ge=0.0, le=10.0)
     """Shorter bouts are dropped."""
 
@@ -37,7 +37,7 @@ class HoldingConfig(Section):
     min_move: float = Field(default=0.05, gt=0.0, le=1.0)
     """The object moves if it is displaced by this share of the person's height within the window."""
     merge_gap_s: float = Field(default=0.5, ge=0.0, le=10.0)
-    """Bouts of one pair closer than this become one."""
+    """Bouts of one pair no further apart become one."""
     min_duration_s: float = Field(default=0.4, ge=0.0, le=10.0)
     """Shorter bouts are dropped."""
 

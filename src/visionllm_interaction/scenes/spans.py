@@ -44,10 +44,10 @@ def mask_to_spans(mask: Mask, begins_s: NDArray[np.float64], ends_s: NDArray[np.
 
 
 def clean_spans(spans: list[Span], *, merge_gap_s: float, min_duration_s: float) -> list[Span]:
-    """Join neighbours that touch or are less than ``merge_gap_s`` apart, then drop those under ``min_duration_s``."""
+    """Join neighbours that touch or are at most ``merge_gap_s`` apart, then drop those under ``min_duration_s``."""
     joined: list[Span] = []
     for span in spans:
-        if joined and span.begin_s - joined[-1].end_s < max(merge_gap_s - 1e-6, 1e-6):
+        if joined and span.begin_s - joined[-1].end_s <= merge_gap_s + 1e-6:
             joined[-1] = Span(joined[-1].begin_s, max(joined[-1].end_s, span.end_s))
         else:
             joined.append(span)

@@ -18,6 +18,8 @@ MERGE_GAP_S = 0.2
 """Bouts of a relation separated by at most this are one bout."""
 MIN_BOUT_S = 0.2
 """Shorter bouts are left out."""
+_ROUNDING_S = 1e-6
+"""Five frames at 25 frames a second are 0.2 s, whatever the rounding of the difference of their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,10 @@ def bouts(on: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[Span]:
     spans: list[Span] = []
     for first, after in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
         begin, end = float(edges_s[first]), float(edges_s[after])
-        if spans and begin - spans[-1].end_s <= MERGE_GAP_S:
+        if spans and begin - spans[-1].end_s <= MERGE_GAP_S + _ROUNDING_S:
             begin = spans.pop().begin_s
         spans.append(Span(begin, end))
-    return [s for s in spans if s.end_s - s.begin_s >= MIN_BOUT_S]
+    return [s for s in spans if s.end_s - s.begin_s >= MIN_BOUT_S - _ROUNDING_S]
 
 
 def holdings(script: Script, edges_s: NDArray[np.float64]) -> list[dict[str, Any]]:
