@@ -261,8 +261,16 @@ def test_hysteresis_holds_between_its_limits_and_ends_at_the_unknown() -> None:
 
 def test_spans_are_joined_then_cleaned() -> None:
     spans = [Span(0, 1), Span(1.1, 1.2), Span(2, 2.1), Span(2.3, 2.4)]
-    assert clean_spans(spans, merge_gap_s=0.2, min_duration_s=0.2) == [Span(0, 1.2)]
-    assert clean_spans(spans, merge_gap_s=0.21, min_duration_s=0.2) == [Span(0, 1.2), Span(2, 2.4)]
+    assert clean_spans(spans, merge_gap_s=0.19, min_duration_s=0.2) == [Span(0, 1.2)]
+    assert clean_spans(spans, merge_gap_s=0.2, min_duration_s=0.2) == [Span(0, 1.2), Span(2, 2.4)]
+
+
+def test_a_gap_of_exactly_the_limit_closes_at_every_frame_rate() -> None:
+    for begin in range(0, 500, 7):
+        spans = [Span(begin / 25, (begin + 10) / 25), Span((begin + 15) / 25, (begin + 30) / 25)]
+        assert len(clean_spans(spans, merge_gap_s=0.2, min_duration_s=0.2)) == 1
+        shorter = [Span(begin / 25, (begin + 10) / 25), Span((begin + 16) / 25, (begin + 21) / 25)]
+        assert len(clean_spans(shorter, merge_gap_s=0.2, min_duration_s=0.2)) == 2
 
 
 def test_the_median_takes_out_a_spike_and_keeps_the_unseen() -> None:
