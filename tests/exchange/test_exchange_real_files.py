@@ -202,3 +202,10 @@ def test_files_over_the_cap_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "a.csv").write_bytes(b"x" * 11)
     with pytest.raises(InputDataError, match="at most 10 bytes"):
         read_csv(tmp_path / "a.csv")
+
+
+def test_xml_of_too_many_tags_is_refused_before_it_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_TAGS", 100)
+    (tmp_path / "a.eaf").write_text("<ANNOTATION_DOCUMENT>" + "<a>" * 60 + "</a>" * 60 + "</ANNOTATION_DOCUMENT>")
+    with pytest.raises(InputDataError, match="at most 100 tags"):
+        read_eaf(tmp_path / "a.eaf")

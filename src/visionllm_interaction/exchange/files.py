@@ -15,6 +15,8 @@ from visionllm_interaction.errors import InputDataError
 
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; an hour of dense coding is about one megabyte."""
+MAX_TAGS = 2_000_000
+"""XML with more tags is refused: each takes far more memory than room in the file. A stretch has about ten."""
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -71,6 +73,9 @@ def read_xml(path: Path) -> Element:
         InputDataError: if it is no such file.
     """
     data = read_bytes(path)
+    tags = data.count(b"<")
+    if tags > MAX_TAGS:
+        raise refused(path, expected=f"at most {MAX_TAGS} tags", found=f"{tags} of them")
     try:
         root: Element = fromstring(data, forbid_dtd=True, forbid_entities=True, forbid_external=True)
     except DefusedXmlException as error:
