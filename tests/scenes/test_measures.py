@@ -117,6 +117,7 @@ def test_tidy_table_has_a_row_per_video_subject_object_and_measure(store_path: P
     assert result["rows"] == len(rows) == pa_csv.read_csv(csv).num_rows
     keys = [(r["video_id"], r["subject"], r["object"], r["measure"], r["predicate"]) for r in rows]
     assert len(set(keys)) == len(keys)
+    assert keys == sorted(keys, key=lambda key: tuple(part or "" for part in key))
     by_key = dict(zip(keys, rows, strict=True))
     held = by_key["a", "child", "cup", "bout_count", "holding"]
     assert (held["value"], held["unit"]) == (2.0, "count")
