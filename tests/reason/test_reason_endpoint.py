@@ -331,6 +331,23 @@ def test_no_endpoint_is_exit_4_with_the_remedy(serve: Callable[..., Endpoint], o
         assert kind in (error.found or "")
 
 
+# what goes wrong once, before the endpoint answers as it should
+ONCE: dict[str, Reply] = {
+    **{kind: UNREACHABLE[kind] for kind in ("500", "503", "429", "half a reply")},
+    **{kind: Reply(BAD[kind]) for kind in ("prose", "half of a JSON object", "a measure not in the catalogue")},
+}
+
+
+@pytest.mark.parametrize("kind", ONCE)
+def test_what_goes_wrong_once_ends_in_the_right_answer(
+    serve: Callable[..., Endpoint], one_video: Path, kind: str
+) -> None:
+    endpoint = serve(ONCE[kind], Reply(draft()))
+    answer = put(QUESTION, one_video, endpoint)
+    assert (answer.status, answer.claims[0].value) == ("answered", 10.0)
+    assert len(endpoint.requests) == 2
+
+
 def _closed_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -115,7 +115,7 @@ class Liar:
         return json.dumps({"claims": out})
 
 
-def _measure(store_path: Path, *, count: int) -> dict[str, Any]:
+def measure(store_path: Path, *, count: int) -> dict[str, Any]:
     liar = Liar(random.Random(5))
     tally = {"questions": 0, "false": 0, "released": 0, "right": 0, "passed": 0}
     kinds: dict[str, int] = {}
@@ -142,7 +142,7 @@ def _measure(store_path: Path, *, count: int) -> dict[str, Any]:
 
 
 def test_nothing_false_is_released_and_what_is_right_passes(two_videos: Path) -> None:
-    result = _measure(two_videos, count=60)
+    result = measure(two_videos, count=60)
     assert result["false"] > 50
     assert result["leaked"] == []
     assert result["passed"] >= 0.99 * result["right"]
@@ -150,7 +150,7 @@ def test_nothing_false_is_released_and_what_is_right_passes(two_videos: Path) ->
 
 @pytest.mark.slow
 def test_five_hundred_questions_with_a_lying_endpoint(two_videos: Path) -> None:
-    result = _measure(two_videos, count=500)
+    result = measure(two_videos, count=500)
     assert result["questions"] == 500
     assert set(result["kinds"]) == set(CORRUPTIONS)
     assert result["leaked"] == []

@@ -72,6 +72,8 @@ def move_clause_to_the_end(question: str) -> str:
     if not match or not re.match(r"(?:\w+[ ,]+){0,3}\w+", match["main"]):
         return question
     clause = match["clause"][0].lower() + match["clause"][1:]
+    # At the end "with" would also part "the longest time with the cup in view".
+    clause = re.sub(r"^with\b", "while", clause)
     return f"{match['main'].rstrip(' ?.!')} {clause}?"
 
 

@@ -28,7 +28,11 @@ _TOYS = r"\b(?:toys?|things?|objects?|items?|leker?|lekene|ting(?:ene)?|gjenstan
 
 _TABLE: tuple[tuple[Combine, str], ...] = (
     ("order", r"\b(?:what|which|hvilken) (?:order|sequence|rekkefølge)|\b(?:sort|arrange|rank)\b|\bsequence of\b"),
-    ("difference", r"how much (?:longer|more|less|shorter)|by how (?:many|much)|\bdifference\b|hvor mye lenger"),
+    (
+        "difference",
+        r"how (?:much|many)(?: \w+)? (?:longer|more|less|shorter|fewer)|how many more (?:seconds|minutes|times)"
+        r"|by how (?:many|much)|\bdifference\b|hvor mye lenger",
+    ),
     ("share", r"percent\w*|per cent|\b(?:share|fraction|proportion|part|andel|del) (?:of|av)\b|prosent"),
     ("rate", r"\b(?:per|a|each|every|i) minute?t?\b|\brate\b"),
     ("videos", rf"(?:how many|number of|hvor mange) (?:\w+ )?{_BUT}\b"),
@@ -104,7 +108,7 @@ def read_intent(text: str, vocabulary: Vocabulary) -> tuple[str, Intent]:
     if over and not (len(said) >= 2 and re.search(r"\b(?:or|eller)\b", rest)):
         return rest, _through_all(combine, said, over, measures, vocabulary)
     if combine in ("largest", "smallest", "difference", "precedes"):
-        return rest, _between_two(combine, said, measures)
+        return rest, _between_two(combine, _in_order(rest, said, vocabulary), measures)
     return rest, Intent(combine, said, said, measures, threshold=threshold)
 
 
@@ -157,7 +161,17 @@ def _through_all(
     return Intent(combine, everyone, objects, measures, over=over)
 
 
+def _in_order(text: str, said: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """``said``, with the name that stands right after *than* moved to the end: "longer than the cup was the ball"."""
+    names = [(name, begin) for name, (begin, _) in vocabulary.mentions(text)]
+    than = [
+        name for name, begin in names if re.search(r"\b(?:than|enn)(?: (?:that of|with|by))?(?: the)? $", text[:begin])
+    ]
+    return (*(name for name in said if name not in than[-1:]), *than[-1:])
+
+
 def _between_two(combine: Combine, said: Sequence[str], measures: frozenset[str]) -> Intent:
+    """``said`` holds the two that are compared in the order of the comparison, the one after *than* last."""
     people = tuple(name for name in said if name in PERSON_CATEGORIES)
     things = tuple(name for name in said if name not in PERSON_CATEGORIES)
     if len(said) == 3 and len(people) == 2:

@@ -10,16 +10,27 @@ _LIMITS: tuple[tuple[str, str], ...] = (
     (
         r"happy|happier|sad|sadder|angry|afraid|scared|upset|bored|excited|tired|feel|feels|felt|feeling|feelings|mood"
         r"|enjoy\w*|like[sd]? (?:the|it|to|being)|love[sd]?|smil\w+|cry|cries|crying|cried|laugh\w*"
+        r"|frighten\w*|fear\w*|worr(?:y|ies|ied|ying)|nervous\w*|anxious\w*|stress\w*|relax\w*|calm\w*|proud|jealous"
+        r"|surpris\w+|curious|interest(?:ed|ing)|annoy\w*|irritat\w*|frustrat\w*|disappoint\w*|satisf\w+|pleased"
+        r"|delight\w*|joy\w*|fun|amus\w+|cheerful|lonely|shy|embarrass\w*|hat(?:e|es|ed)|emotion\w*|frown\w*|grin\w*"
+        r"|wept|weep\w*|sob\w*|giggl\w*|chuckl\w*|pain|hungry|thirsty|sleepy|comfortable|lykkelig|sur|ler|lo"
         r"|glad|trist|sint|redd|følte|gråt|gråter",
         "feelings and expressions are not measured",
     ),
     (
         r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
+        r"|shout\w*|yell\w*|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
+        r"|sneez\w*|clap\w*|music\w*|songs?|melod\w+|tune|quiet\w*|silen\w+|volume|language\w*|speech|vocal\w*"
+        r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)|call(?:s|ed|ing)? (?:out|for|to)|utter\w*|told"
+        r"|sang|synger|rop\w*|hvisk\w*|musikk\w*"
         r"|sa|sier|snakk\w*|hørte|lyd",
         "sound and speech are not measured",
     ),
     (
-        r"why|because|want\w*|intend\w*|intention\w*|try|tries|trying|tried|decid\w+|think\w*|thought|hvorfor|ville",
+        r"why|because|want\w*|intend\w*|intention\w*|try|tries|trying|tried|decid\w+|think\w*|thought|reasons?|purpose\w*|goals?"
+        r"|aim\w*|motiv\w*|hop(?:e|es|ed|ing)|wish\w*|prefer\w*|attempt\w*|deliberate\w*|accident\w*|understand\w*"
+        r"|understood|know|knew|knows|believ\w*|remember\w*|forg[eo]t\w*|learn\w*|imagin\w*|pretend\w*|means? to"
+        r"|meant to|planning|planned|supposed to|should|ought|rather|what made|hvorfor|ville",
         "reasons and intentions are not measured",
     ),
     (
@@ -28,7 +39,12 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "the catalogue has no measure of what did not happen, apart from being out of view",
     ),
     (r"median|ratio|gjennomsnitt\w*", "of averages only those over videos and the mean length of bouts are measured"),
-    (r"how (?:far|fast|big|large|tall|heavy|old)|distance|speed|colou?rs?", "sizes, speeds and looks are not measured"),
+    (
+        r"how (?:far|fast|quick\w*|slow\w*|big|large|small|tall|heavy|old|wide|thick)|distance|speed|fast(?:er|est)?"
+        r"|quick(?:ly|er|est)?|colou?rs?|weigh\w*|shapes?|material|made of|texture|brand|wear(?:s|ing)?|wore|clothes"
+        r"|met(?:re|er)s|centimet(?:re|er)s?|steps",
+        "sizes, speeds and looks are not measured",
+    ),
     (
         r"(?:last|final|closing|siste) (?:\d+(?:[.,]\d+)? )?(?:s|secs?|seconds?|minutes?|half|sekund\w*|minutt\w*)"
         r"|(?:first|second|other) half|halfway"

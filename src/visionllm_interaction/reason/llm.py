@@ -20,13 +20,31 @@ from visionllm_interaction.reason.limits import THRESHOLD, outside_catalogue
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import examples, instructions, user_prompt
 from visionllm_interaction.reason.reading import (
+    ONE_THING,
+    RELATIONAL,
+    UNSUPPORTED,
+    compared_measures,
     fitting_measures,
     has_numbers,
     measures_of,
     objections,
     said_predicates,
 )
-from visionllm_interaction.reason.rules import Cut, cut_clauses, cut_scope, unread_clause, why_unanswerable
+from visionllm_interaction.reason.rules import (
+    Cut,
+    cut_clauses,
+    cut_scope,
+    explain_unknown,
+    unread_clause,
+    why_unanswerable,
+)
+from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE
+from visionllm_interaction.reason.support import (
+    leaves_object_open,
+    supported_measures,
+    supported_predicates,
+    unknown_thing,
+)
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window
 
@@ -44,7 +62,7 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
         return Plan.refuse(cut.refusal), Usage()
     shorter = _without_clauses(cut, vocabulary)
     text, intent = read_intent(shorter.text, vocabulary)
-    intent = _narrowed(text, intent)
+    intent = _narrowed(text, intent, vocabulary)
     refusal = _hopeless(question, shorter, text, intent, vocabulary=vocabulary)
     if refusal:
         return Plan.refuse(refusal), Usage()
@@ -64,11 +82,16 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
     return plan, spent.total
 
 
-def _narrowed(text: str, intent: Intent) -> Intent:
+def _narrowed(text: str, intent: Intent, vocabulary: Vocabulary) -> Intent:
     """``intent`` with the measures and predicates that the words of the question leave possible."""
-    measures = fitting_measures(text, intent.measures) if intent.combine == "each" else intent.measures
-    predicates = said_predicates(text)
-    return replace(intent, measures=measures_of(predicates, measures), predicates=predicates)
+    measures = intent.measures
+    if intent.combine == "each":
+        measures = fitting_measures(text, measures)
+    elif intent.combine in ("largest", "smallest", "precedes"):
+        measures = compared_measures(text, measures)
+    said = said_predicates(text)
+    measures = supported_measures(text, measures_of(said, measures), vocabulary)
+    return replace(intent, measures=measures, predicates=said or supported_predicates(text, vocabulary))
 
 
 def _without_clauses(cut: Cut, vocabulary: Vocabulary) -> Cut:
@@ -84,7 +107,22 @@ def _hopeless(question: str, cut: Cut, text: str, intent: Intent, *, vocabulary:
     refusal = unread_clause(cut.text, vocabulary) or outside_catalogue(text)
     if refusal is None and not intent.subjects:
         refusal = why_unanswerable(question, vocabulary) or NO_MEASURE
+    if refusal is None:
+        refusal = _unsupported(question, text, intent, vocabulary)
     return refusal
+
+
+def _unsupported(question: str, text: str, intent: Intent, vocabulary: Vocabulary) -> str | None:
+    """Why no plan that the schema allows could be held against the words of the question."""
+    unknown = unknown_thing(text, vocabulary)
+    if unknown:
+        return why_unanswerable(question, vocabulary) or explain_unknown(unknown, vocabulary)
+    if not intent.measures:
+        return why_unanswerable(question, vocabulary) or UNSUPPORTED
+    alone = len({*intent.subjects, *intent.objects}) == 1 and not intent.over and not leaves_object_open(text)
+    if alone and intent.measures <= RELATIONAL and DEFAULT_PREDICATE not in (intent.predicates or (DEFAULT_PREDICATE,)):
+        return why_unanswerable(question, vocabulary) or ONE_THING
+    return None
 
 
 def _request(text: str, intent: Intent, vocabulary: Vocabulary) -> Request:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from visionllm_interaction.reason.grammar import ABSENT, normalise
 from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reason.support import leaves_object_open, speaks_for
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window, take_window
 from visionllm_interaction.scenes.measures import Predicate
@@ -59,6 +60,18 @@ _ENDS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 """The same for the two ends of being seen."""
 
+_COMPARED_LENGTHS = (
+    r"longer|longest|shorter|shortest|(?:more|most|less|least) (?:of the )?(?:time|seconds|minutes)|lengst|lengre"
+)
+_COMPARED_TIMES = r"first|earlier|earliest|sooner|soonest|before|last|later|latest|after|først|sist"
+_COMPARED_COUNTS = r"(?:more|most|less|least) (?:often|frequently)|(?:more|most|fewer|fewest) times|oftest"
+_AT_THE_END = (
+    r"leav\w*|left|exit\w*|disappear\w*|vanish\w*|gone|go(?:es)? away|went away|until|stay\w*|remain\w*"
+    r"|last (?:to be )?seen|forsvant|stopp\w*|let(?:s|ting)? go|releas\w*|drop\w*"
+    r"|put(?:s|ting)? (?:\w+ ){0,3}down|slapp"
+)
+"""Words for the later end of being seen or held."""
+
 _PREDICATES: tuple[tuple[str, Predicate], ...] = (
     (
         r"near|nearby|close|close to|close by|close together|next to|beside|proximity|neighbou?rhood|approach\w*"
@@ -77,6 +90,12 @@ TWO = 2
 _ABOUT_ONE = frozenset(
     {"visible_duration", "instance_count", "first_seen", "last_seen", "co_presence_duration", ABSENT}
 )
+ONE_THING = "the question names one thing of the store, and what it asks about is between two"
+RELATIONAL = frozenset(
+    {*PREDICATE_OF, *_BOUTS, *_LONGEST, *_MEAN, "first_onset", "last_offset", "co_presence_duration"}
+)
+"""Measures that are or can be about two things."""
+UNSUPPORTED = "no word of the question speaks of anything that is measured"
 _NUMBER = re.compile(r"(?<![\w.,:])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)")
 _CLOSE_ENOUGH_S = 1e-6
 
@@ -96,6 +115,10 @@ def objections(question: str, plan: Plan, vocabulary: Vocabulary, *, window: Win
     text = normalise(question)
     yield from _names(text, plan, vocabulary)
     yield from _predicate(text, plan.steps[0])
+    if not speaks_for(text, plan.steps[0], vocabulary):
+        yield UNSUPPORTED
+    if any(_is_open(step) for step in plan.steps) and not leaves_object_open(text):
+        yield ONE_THING
     if plan.combine == "each":
         yield from _kind(text, plan.steps[0])
         yield from _window(vocabulary.without_names(text), plan.steps[0], window or Window())
@@ -112,6 +135,10 @@ def _names(text: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
         yield f"the question does not speak of {name!r}; if what it speaks of is not listed, it is unanswerable"
     for name in sorted(said - used):
         yield f"the question speaks of {name!r}, which the plan leaves out"
+
+
+def _is_open(step: Step) -> bool:
+    return step.predicate not in (None, DEFAULT_PREDICATE) and step.object is None
 
 
 def _own_names(step: Step) -> set[str]:
@@ -136,6 +163,19 @@ def fitting_measures(text: str, measures: frozenset[str]) -> frozenset[str]:
             break
         measures = (measures & (fitting | {ABSENT} if fitting == _DURATIONS else fitting)) or measures
     return measures
+
+
+def compared_measures(text: str, measures: frozenset[str]) -> frozenset[str]:
+    """Those of ``measures`` that a comparison in these words can be about: "longer" lengths, "earlier" times."""
+    if _holds(text, _COMPARED_COUNTS):
+        fitting = _BOUTS
+    elif _holds(text, _COMPARED_LENGTHS):
+        fitting = _DURATIONS | _LONGEST | _MEAN
+    elif _holds(text, _COMPARED_TIMES):
+        fitting = _LAST if _holds(text, _AT_THE_END) else _FIRST
+    else:
+        fitting = measures
+    return (measures & fitting) or measures
 
 
 def said_predicates(text: str) -> tuple[Predicate, ...]:

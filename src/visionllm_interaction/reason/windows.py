@@ -78,6 +78,10 @@ _FORMS: tuple[_Form, ...] = (
     _form(r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])),
     _form(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
     _form(
+        r"(?:once|after|when) the first {t1} (?:were|are|was|had|have|has)(?: been)? (?:over|past|passed|gone|up)",
+        lambda t: Window(t[0], None),
+    ),
+    _form(
         r"(?:in|during|within|over|i|under) (?:the |de |det )?(?:first|opening|initial|første) {t1}",
         lambda t: Window(None, t[0]),
     ),
