@@ -66,6 +66,15 @@ def test_a_question_in_two_parts_has_two_answers(one_video: Path) -> None:
     assert answer.dropped_claims == ()
 
 
+def test_they_both_and_let_go_without_a_thing(one_video: Path) -> None:
+    answer = ask("How long did they both handle the cup, and who let go first?", one_video, planner="rules")
+    assert answer.status == "answered", answer.reason
+    first = "The child held the cup for 0 s, while the caregiver held the cup."
+    second = "Ended holding the cup earliest: the child (child 13.5 s, caregiver never)."
+    assert answer.answer == f"{first} {second}"
+    assert answer.dropped_claims == ()
+
+
 def test_what_is_taken_for_granted_must_happen(one_video: Path) -> None:
     answer = ask("How long was the child visible after the caregiver first held the ball?", one_video, planner="rules")
     assert answer.status == "abstained"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from visionllm_interaction.reason.compose import answer_text, compose
 from visionllm_interaction.reason.config import ReasonConfig
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.rules import plan_by_rules
-from visionllm_interaction.reason.run import all_evidence, run_plan
+from visionllm_interaction.reason.run import StepResult, all_evidence, run_plan
 from visionllm_interaction.reason.verify import Verified, verify
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.words import moment_words
@@ -99,8 +100,8 @@ def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: R
     if not verified.claims:
         return _abstain(planned, _NOTHING_HELD if verified.dropped else _nothing_there(plan), verified)
     if config.wording == "llm" and config.endpoint.base_url:
-        return _in_other_words(planned, verified, vocabulary, config)
-    return _answer(planned, verified, config)
+        return _in_other_words(planned, verified, results, vocabulary=vocabulary, config=config)
+    return _answer(planned, verified, results, config=config)
 
 
 def _nothing_there(plan: Plan) -> str:
@@ -111,7 +112,14 @@ def _nothing_there(plan: Plan) -> str:
     return _NOTHING_THERE
 
 
-def _in_other_words(planned: Planned, verified: Verified, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
+def _in_other_words(
+    planned: Planned,
+    verified: Verified,
+    results: Sequence[StepResult],
+    *,
+    vocabulary: Vocabulary,
+    config: ReasonConfig,
+) -> Answer:
     """The same claims in the model's words, as far as these are proven; without an endpoint in code's words."""
     from visionllm_interaction.reason.endpoint import Spent, as_usage
     from visionllm_interaction.reason.wording import word_claims
@@ -122,18 +130,18 @@ def _in_other_words(planned: Planned, verified: Verified, vocabulary: Vocabulary
             verified.claims, verified.evidence, vocabulary, config=config.endpoint, spent=spent
         )
     except LLMUnreachable:
-        return _answer(planned, verified, config)
+        return _answer(planned, verified, results, config=config)
     worded = replace(verified, claims=claims, dropped=(*verified.dropped, *dropped))
     cost = replace(planned, usage=as_usage(planned.usage, spent.total))
-    answer = _answer(cost, worded, config)
+    answer = _answer(cost, worded, results, config=config)
     changed = any(new.text != old.text for new, old in zip(claims, verified.claims, strict=True))
     return answer.model_copy(update={"wording": "llm", "model": config.endpoint.model}) if changed else answer
 
 
-def _answer(planned: Planned, verified: Verified, config: ReasonConfig) -> Answer:
+def _answer(planned: Planned, verified: Verified, results: Sequence[StepResult], *, config: ReasonConfig) -> Answer:
     return Answer(
         status="answered",
-        answer=answer_text(verified.claims, max_listed=config.max_listed_videos),
+        answer=answer_text(verified.claims, results, max_listed=config.max_listed_videos),
         claims=verified.claims,
         evidence=tuple(EvidenceItem.of(item) for item in verified.evidence),
         planner=planned.planner,

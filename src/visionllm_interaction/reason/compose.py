@@ -26,11 +26,18 @@ def compose(plan: Plan, results: Sequence[StepResult]) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def answer_text(claims: Sequence[Claim], *, max_listed: int) -> str:
-    """The claims as one text: conclusions alone if there are any, else totals and single results.
+def answer_text(claims: Sequence[Claim], results: Sequence[StepResult], *, max_listed: int) -> str:
+    """The claims as one text: of each part of the plan its conclusions, else its totals and single results.
 
     More than ``max_listed`` single results are left to the claims themselves.
     """
+    part_of = {item.id: result.part for result in results for item in result.evidence}
+    parts = dict.fromkeys(part_of[claim.evidence[0]] for claim in claims)
+    groups = [[claim for claim in claims if part_of[claim.evidence[0]] == part] for part in parts]
+    return " ".join(_part_text(group, max_listed=max_listed) for group in groups)
+
+
+def _part_text(claims: Sequence[Claim], *, max_listed: int) -> str:
     concluded = [claim.text for claim in claims if claim.operation not in ("value", "sum", "largest")]
     if concluded:
         return " ".join(concluded[:max_listed])

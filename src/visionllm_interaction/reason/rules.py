@@ -14,6 +14,7 @@ from visionllm_interaction.reason.forms_nb import FORMS as FORMS_NB
 from visionllm_interaction.reason.grammar import Form, Row, compile_rows, normalise
 from visionllm_interaction.reason.limits import outside_catalogue
 from visionllm_interaction.reason.plan import Plan
+from visionllm_interaction.reason.pronouns import spell_out_both, with_thing_of
 from visionllm_interaction.reason.readings_en import FORMS as READINGS_EN
 from visionllm_interaction.reason.readings_nb import FORMS as READINGS_NB
 from visionllm_interaction.reason.shapes import SHAPES
@@ -67,7 +68,7 @@ def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
     for match in _PARTS.finditer(question):
         first = _one_part(question[: match.start()], vocabulary)
         if first.steps:
-            second = plan_by_rules(question[match.end() :], vocabulary)
+            second = plan_by_rules(with_thing_of(first, question[match.end() :]), vocabulary)
             return first.model_copy(update={"also": second}) if second.steps else None
     return None
 
@@ -94,7 +95,7 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
 
 def cut_scope(question: str, vocabulary: Vocabulary) -> Cut:
     """Cut the video and the time window out of ``question``."""
-    text = normalise(move_clause_to_the_end(question))
+    text = spell_out_both(normalise(move_clause_to_the_end(question)), vocabulary)
     rest, video_id = take_video(text, vocabulary.video_ids)
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     rest, window = take_window(rest)

@@ -94,7 +94,7 @@ def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]
     details = _details(plan, values)
     listing = ", ".join(f"{label} {'never' if n is None else amount(n, unit)}" for label, n in values.items())
     if plan.combine in ("largest", "smallest"):
-        title = _WINNER.get((step.measure, plan.combine), f"{plan.combine} {_topic(plan.steps)}")
+        title = _WINNER.get((step.measure, plan.combine)) or _title(plan)
         return f"{title}: {'a tie' if value == TIE else f'the {value}'} ({listing})"
     if plan.combine == "which":
         return f"{_lead(plan.steps)}: {value} ({listing})"
@@ -109,6 +109,18 @@ def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]
         return f"{amount(value, 'per min')}: {details}"
     more = f", more than {amount(plan.threshold, unit)}" if plan.threshold is not None else ""
     return f"{value}{more}: {details}"
+
+
+def _title(plan: Plan) -> str:
+    """What a comparison of other measures was for: "ended holding the ball earliest", "largest contact duration"."""
+    step = plan.steps[0]
+    if step.measure not in _TURNS or _predicate(step) not in _DOING:
+        return f"{plan.combine} {_topic(plan.steps)}"
+    doing = _DOING[_predicate(step)]
+    when = "earliest" if plan.combine == "smallest" else "latest"
+    if len({other.object for other in plan.steps}) == 1 and step.object:
+        return f"{_TURNS[step.measure]} {doing} the {step.object} {when}"
+    return f"what the {step.subject} {_TURNS[step.measure]} {doing} {when}"
 
 
 def _over_videos(plan: Plan, value: Value, *, n_videos: int) -> str:
@@ -154,6 +166,8 @@ def _lead(steps: Sequence[Step]) -> str:
     return verb.format(b=f"the {step.object}")
 
 
+_TURNS: Mapping[str, str] = {"first_onset": "began", "last_offset": "ended"}
+_DOING: Mapping[str, str] = {"near": "being near", "in_contact": "touching", "holding": "holding"}
 _NOUN: Mapping[str, str] = {"near": "being near", "in_contact": "contact", "holding": "holding"}
 
 
