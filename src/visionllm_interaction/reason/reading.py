@@ -25,11 +25,15 @@ _BOUTS = frozenset({"bout_count"})
 _LONGEST = frozenset({"longest_bout"})
 _COUNTS = frozenset({"instance_count", "bout_count"})
 
+_AVERAGE = r"average|averaged|mean|typical\w*|gjennomsnitt\w*"
+_IN_ONE_GO = (
+    r"in one go|unbroken|uninterrupted|at a stretch|single (?:time|period|stretch|hold|spell)"
+    r"|without (?:a |any )?(?:break|pause|interruption|stopping)"
+)
 _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
-    (r"average|averaged|mean|typical\w*|gjennomsnitt\w*", _MEAN),
+    (_AVERAGE, _MEAN),
     (
-        r"longest|lengste|maximum|record|in one go|unbroken|uninterrupted|at a stretch"
-        r"|without (?:a |any )?(?:break|pause|interruption|stopping)",
+        rf"longest|lengste|maximum|record|{_IN_ONE_GO}",
         _LONGEST,
     ),
     (
@@ -170,7 +174,9 @@ def compared_measures(text: str, measures: frozenset[str]) -> frozenset[str]:
     if _holds(text, _COMPARED_COUNTS):
         fitting = _BOUTS
     elif _holds(text, _COMPARED_LENGTHS):
-        fitting = _DURATIONS | _LONGEST | _MEAN
+        # "Longer" alone compares totals; single times and averages have to be named.
+        single, average = _holds(text, _IN_ONE_GO), _holds(text, _AVERAGE)
+        fitting = _LONGEST if single else _MEAN if average else _DURATIONS
     elif _holds(text, _COMPARED_TIMES):
         fitting = _LAST if _holds(text, _AT_THE_END) else _FIRST
     else:
