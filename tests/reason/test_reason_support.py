@@ -23,7 +23,8 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("For how long was the child next to the television?", "'television' is not in the store"),
     ("For how many seconds was the red car to be seen?", "'red' is not in the store"),
     ("On how many occasions did the child carry a guitar?", "'guitar' is not in the store"),
-    ("How many seconds did the child carry Grandpa's umbrella?", "names one thing of the store"),
+    ("How many seconds did the child carry Grandpa's umbrella?", "is not in the store"),
+    ("How many seconds did the child spend carrying?", "names one thing of the store"),
 )
 
 
