@@ -257,6 +257,17 @@ def test_plans_that_the_words_forbid_are_refused(
     assert objection in (answer.reason or "") or "do not fit the schema" in (answer.reason or "")
 
 
+def test_two_questions_in_one_are_two_requests(serve: Callable[..., Endpoint], one_video: Path) -> None:
+    lengths = draft("holding_duration", "child", object="cup")
+    turns = draft("last_offset", "each", predicate="holding", object="cup")
+    endpoint = serve(Reply(lengths), Reply(turns))
+    answer = put("For how long did the child grip the cup, and who let go of it earlier?", one_video, endpoint)
+    assert answer.answer == (
+        "The child held the cup for 3.5 s. Ended holding the cup earliest: the child (caregiver never, child 13.5 s)."
+    )
+    assert (len(endpoint.requests), answer.tokens) == (2, 220)
+
+
 def test_invented_window_is_not_used(serve: Callable[..., Endpoint], one_video: Path) -> None:
     answer = put(QUESTION, one_video, serve(Reply(draft(begin_s=3.0, end_s=4.0))))
     assert (answer.plan.steps[0].begin_s, answer.plan.steps[0].end_s) == (None, None)

@@ -14,11 +14,12 @@ from visionllm_interaction.reason.answer import Usage
 from visionllm_interaction.reason.building import Scope
 from visionllm_interaction.reason.config import EndpointConfig
 from visionllm_interaction.reason.draft import NO_MEASURE, Draft, draft_model, draft_to_plan
-from visionllm_interaction.reason.endpoint import Request, Spent, ask_model
+from visionllm_interaction.reason.endpoint import Request, Spent, as_usage, ask_model
 from visionllm_interaction.reason.intent import Intent, read_intent
 from visionllm_interaction.reason.limits import THRESHOLD, outside_catalogue
 from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import examples, instructions, user_prompt
+from visionllm_interaction.reason.pronouns import with_thing_of
 from visionllm_interaction.reason.reading import (
     ONE_THING,
     RELATIONAL,
@@ -35,6 +36,7 @@ from visionllm_interaction.reason.rules import (
     cut_clauses,
     cut_scope,
     explain_unknown,
+    halves,
     unread_clause,
     why_unanswerable,
 )
@@ -57,6 +59,16 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
     """
     if not vocabulary.names:
         return Plan.refuse("the store holds no detected things to ask about"), Usage()
+    before, after = next(halves(question), (question, ""))
+    plan, cost = _one_part(before, vocabulary, config=config)
+    if not after or plan.unanswerable:
+        return plan, cost
+    second, more = plan_by_llm(with_thing_of(plan, after), vocabulary, config=config)
+    whole = second if second.unanswerable else plan.model_copy(update={"also": second})
+    return whole, as_usage(cost, more)
+
+
+def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
     cut = cut_scope(question, vocabulary)
     if cut.refusal:
         return Plan.refuse(cut.refusal), Usage()

@@ -65,12 +65,18 @@ def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
 
 def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
     """A question made of several: "how long …, and who …?", the parts planned one by one."""
-    for match in _PARTS.finditer(question):
-        first = _one_part(question[: match.start()], vocabulary)
+    for before, after in halves(question):
+        first = _one_part(before, vocabulary)
         if first.steps:
-            second = plan_by_rules(with_thing_of(first, question[match.end() :]), vocabulary)
+            second = plan_by_rules(with_thing_of(first, after), vocabulary)
             return first.model_copy(update={"also": second}) if second.steps else None
     return None
+
+
+def halves(question: str) -> Iterator[tuple[str, str]]:
+    """Every way to read ``question`` as two joined by *and*."""
+    for match in _PARTS.finditer(question):
+        yield question[: match.start()], question[match.end() :]
 
 
 def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
