@@ -132,7 +132,9 @@ def _names(text: str, plan: Plan, vocabulary: Vocabulary) -> Iterator[str]:
     said = {name for name, _ in vocabulary.mentions(text)}
     # Conditions are not in the text any more; where everything of a kind is gone through, nothing but the rest is said.
     used = {name for step in plan.steps for name in _own_names(step)}
-    through_all = plan.combine in ("which", "order") or len(plan.steps) > TWO
+    shared = frozenset.intersection(*(frozenset(_own_names(step)) for step in plan.steps))
+    nobody_named = plan.combine in ("largest", "smallest") and not (used - shared) & said
+    through_all = nobody_named or plan.combine in ("which", "order") or len(plan.steps) > TWO
     if through_all:
         said, used = said & used, said & used
     for name in sorted(used - said):
