@@ -52,6 +52,10 @@ bench-annotations: $(VENV)/.ready-dev ## Annotation files and pictures at COCO's
 	$(BIN)/python benchmarks/transform.py
 bench-analysis: $(VENV)/.ready-dev ## Relations, measures, exchange with other tools, a store of 100 hours (some minutes)
 	for name in symbols measures exchange store; do $(BIN)/python benchmarks/$$name.py; done
+bench-video: $(VENV)/.ready-dev ## Tracking, blur, overlap, memory over two hours (about ten minutes)
+	$(BIN)/python benchmarks/tracking.py
+	$(BIN)/python benchmarks/video.py overlap
+	$(BIN)/python benchmarks/video.py memory
 bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against torchvision in the same run
 	$(BIN)/python benchmarks/gpu.py
 
@@ -91,4 +95,4 @@ $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready-all
 
-.PHONY: bench-gpu demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis install lock format clean
+.PHONY: bench-gpu demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
