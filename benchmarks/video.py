@@ -51,7 +51,7 @@ from visionllm_interaction.video.pipeline import follow_with_detector
 
 RESULTS = Path(__file__).parent / "results" / "video.json"
 NAMES = ("child", "caregiver", "ball", "block", "book", "car", "cup", "teddy bear")
-FRAMES, ROUNDS = 32, 2
+FRAMES, ROUNDS = 24, 2
 STATIC_S, NOISE = 60, 1.5
 HOURS = 2
 
