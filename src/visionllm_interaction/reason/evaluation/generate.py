@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from visionllm_interaction.reason.aliases import plural
-from visionllm_interaction.reason.evaluation.forms import FORMS, EvalForm, Kind
+from visionllm_interaction.reason.evaluation.form import EvalForm, Kind
+from visionllm_interaction.reason.evaluation.forms import FORMS
 from visionllm_interaction.reason.evaluation.held_out import HELD_OUT
 from visionllm_interaction.reason.evaluation.seen import SEEN
 from visionllm_interaction.reason.plan import Plan
