@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 from deploy_checks import REPO, assert_complete_run, tiny_training
 
 from visionllm_interaction.scenes.store import open_store
@@ -120,6 +123,31 @@ def test_training_stopped_by_the_time_limit_is_queued_again_and_continues(pictur
     assert_complete_run(tmp_path / "artifacts")
     said = (tmp_path / f"visionllm-train-{job}.out").read_text()
     assert said.index("attempt 1:") < said.index("time is nearly up") < said.index("attempt 2:")
+
+
+def test_training_that_loses_its_node_within_an_epoch_ends_in_the_same_weights(pictures: Path, tmp_path: Path) -> None:
+    arguments = ("-o", f"data.root={pictures}", *tiny_training(epochs=8), "-o", "tracking.kind=none")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    wait_for(submit(whole, "train.sbatch", *arguments), whole)
+    job = submit(cut, "train.sbatch", *arguments)
+    _wait_until(lambda: any(cut.glob("artifacts/*/.partial-model_trainer/metrics.csv")))
+    time.sleep(0.5)  # the first epoch is over: this is within a later one
+    _slurm("scontrol", "requeue", job)
+    _slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    [found] = wait_for(job, cut)
+    assert found["Restarts"] == "1"
+    report = yaml.safe_load((assert_complete_run(cut / "artifacts") / "model_trainer/training_report.yaml").read_text())
+    assert report["resumed"] and report["epochs"] == 8
+    weights = [_weights(assert_complete_run(folder / "artifacts")) for folder in (whole, cut)]
+    assert weights[0] == weights[1]
+
+
+def _weights(run: Path) -> dict[str, str]:
+    """sha256 of every tensor of the last epoch; the file also holds the digest of its run's manifest."""
+    state = torch.load(run / "model_trainer/fasterrcnn_last.pt", weights_only=True)["state_dict"]
+    return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in state.items()}
 
 
 def test_a_failure_shows_its_reason_and_fails_the_job(tmp_path: Path) -> None:
