@@ -91,6 +91,12 @@ def _wait_until(condition: Callable[[], bool], *, timeout_s: float = 600) -> Non
         time.sleep(0.2)
 
 
+def start_again(job: str) -> None:
+    """A job that was queued again would wait for two minutes."""
+    _wait_until(lambda: fields(job)[0]["Restarts"] == "1" and fields(job)[0]["JobState"] == "PENDING")
+    _slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 ToyRoom pictures."""
@@ -117,8 +123,7 @@ def test_training_stopped_by_the_time_limit_is_queued_again_and_continues(pictur
     _wait_until(lambda: any(tmp_path.glob("artifacts/*/data_transformation/training_manifest.yaml")))
     # What Slurm sends, because of --signal, three minutes before the time is up.
     _slurm("scancel", "--batch", "--signal=USR1", job)
-    _wait_until(lambda: fields(job)[0]["Restarts"] == "1" and fields(job)[0]["JobState"] == "PENDING")
-    _slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    start_again(job)
     wait_for(job, tmp_path)
     assert_complete_run(tmp_path / "artifacts")
     said = (tmp_path / f"visionllm-train-{job}.out").read_text()
@@ -135,7 +140,7 @@ def test_training_that_loses_its_node_within_an_epoch_ends_in_the_same_weights(p
     _wait_until(lambda: any(cut.glob("artifacts/*/.partial-model_trainer/metrics.csv")))
     time.sleep(0.5)  # the first epoch is over: this is within a later one
     _slurm("scontrol", "requeue", job)
-    _slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    start_again(job)
     [found] = wait_for(job, cut)
     assert found["Restarts"] == "1"
     report = yaml.safe_load((assert_complete_run(cut / "artifacts") / "model_trainer/training_report.yaml").read_text())

@@ -14,7 +14,8 @@ from visionllm_interaction.errors import AnnotationError, ImageError
 from visionllm_interaction.train.annotations import Picture, categories_of, list_pictures, read_coco
 from visionllm_interaction.train.augment import Augmentation
 from visionllm_interaction.train.datamodule import DetectionDataModule, read_training_data
-from visionllm_interaction.train.dataset import EpochSampler, PictureDataset, collate, decode_picture
+from visionllm_interaction.train.dataset import PictureDataset, collate, decode_picture
+from visionllm_interaction.train.sampling import EpochSampler, Plan
 
 
 def pictures(tmp_path: Path, images: int = 6) -> list[Picture]:
@@ -77,7 +78,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(tmp_path: Path, workers:
 
 def test_order_changes_with_epoch_and_seed() -> None:
     def order(seed: int, epoch: int) -> list[int]:
-        sampler = EpochSampler(20, seed=seed)
+        sampler = EpochSampler(Plan(20, 20), seed=seed)
         sampler.set_epoch(epoch)
         pairs = list(sampler)
         assert {e for e, _ in pairs} == {epoch}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_training import tiny_model, tiny_train, write_manifest
 
-from visionllm_interaction.errors import TrainingDiverged
+from visionllm_interaction.errors import AnnotationError, TrainingDiverged
 from visionllm_interaction.models import load_checkpoint
 from visionllm_interaction.train.datamodule import TrainingData, read_training_data
 from visionllm_interaction.train.fit import FitResult, Length, fit
@@ -112,6 +112,32 @@ def test_averaged_weights_are_what_is_kept(tmp_path: Path, data: TrainingData) -
 def test_the_last_epoch_is_evaluated_whatever_the_rhythm(tmp_path: Path, data: TrainingData) -> None:
     result = go(tmp_path / "a", data, validate_every_epochs=2)
     assert [("AP" in row) for row in result.rows] == [False, True, True]
+
+
+def test_training_stops_when_nothing_gets_better_and_stays_stopped(tmp_path: Path, data: TrainingData) -> None:
+    # a step so small changes no figure: no epoch is better than the first
+    changes: dict[str, Any] = {"epochs": 9, "patience": 2, "lr": 1e-12, "schedule": "constant", "zoom": (1.0, 1.0)}
+    first = go(tmp_path / "a", data, **changes)
+    assert (len(first.rows), first.best.epoch) == (3, 1)
+    assert load_checkpoint(tmp_path / "a" / "fasterrcnn_last.pt")[1].epoch == 3
+    again = go(tmp_path / "a", data, **changes)
+    assert again.resumed and len(again.rows) == 3
+
+
+def test_the_best_epoch_by_validation_loss(tmp_path: Path, data: TrainingData) -> None:
+    plain = go(tmp_path / "plain", data)
+    result = go(tmp_path / "a", data, monitor="val_loss")
+    losses = {row["epoch"]: row["val_loss"] for row in result.rows}
+    assert result.best.epoch == min(losses, key=lambda epoch: losses[epoch])
+    assert load_checkpoint(tmp_path / "a" / "fasterrcnn_best.pt")[1].metrics["val_loss"] == min(losses.values())
+    # taking the loss changes neither weights nor statistics
+    assert [row["AP"] for row in result.rows] == [row["AP"] for row in plain.rows]
+    assert same(weights(tmp_path / "plain"), weights(tmp_path / "a"))
+
+
+def test_a_figure_that_cannot_be_computed_decides_nothing(tmp_path: Path, data: TrainingData) -> None:
+    with pytest.raises(AnnotationError, match=r"train\.monitor"):
+        go(tmp_path / "a", data, monitor="APl")  # there are no large objects
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def rates(schedule: str, steps: int = 20, warmup: float = 0.25) -> list[float]:
     return seen
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "steps", "constant"])
 def test_the_rate_rises_to_its_peak_in_the_warm_up(schedule: str) -> None:
     seen = rates(schedule)
     peak = seen.index(max(seen))
@@ -36,6 +36,13 @@ def test_ends() -> None:
     assert rates("one_cycle")[-1] < 0.01
     assert rates("cosine")[-1] < 0.01
     assert rates("constant")[-1] == pytest.approx(0.4)
+    assert [rates("steps")[n] for n in (13, 14, 17, 18)] == pytest.approx([0.4, 0.04, 0.04, 0.004])
+
+
+@pytest.mark.parametrize("milestones", [(0.9, 0.5), (0.5, 0.5), (0.0,), (0.5, 1.0)])
+def test_milestones_increase_within_the_training(milestones: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="milestones must increase"):
+        tiny_train(milestones=milestones)
 
 
 def test_vectors_are_not_decayed_and_frozen_tensors_not_touched() -> None:

@@ -11,9 +11,9 @@ import pytest
 from tiny_training import tiny_model, tiny_train, write_manifest
 
 from visionllm_interaction.train.datamodule import read_training_data
-from visionllm_interaction.train.dataset import EpochSampler
 from visionllm_interaction.train.fit import fit, help_to_fit
 from visionllm_interaction.train.ranks import is_helper
+from visionllm_interaction.train.sampling import EpochSampler, Plan
 
 SCRIPT = """
 import sys
@@ -60,7 +60,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
 @pytest.mark.parametrize("done", [(0, 0), (1, 4)])
 def test_shares_make_up_the_batches_of_a_single_process(size: int, done: tuple[int, int]) -> None:
     def order(share: tuple[int, int]) -> list[tuple[int, int]]:
-        sampler = EpochSampler(size, seed=3, done=done, share=share)
+        sampler = EpochSampler(Plan(size, size), seed=3, done=done, share=share)
         sampler.set_epoch(1)
         return list(sampler)
 

@@ -23,9 +23,11 @@ class TrainConfig(Section):
     """``adamw`` needs little tuning; ``sgd`` (momentum 0.9, lr about 0.0025 × batch size) is torchvision's recipe."""
     weight_decay: float = Field(default=1e-4, ge=0)
     """Pull of the weights towards zero; never applied to normalisation layers and biases."""
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    schedule: Literal["one_cycle", "cosine", "steps", "constant"] = "one_cycle"
     """``one_cycle``: up to lr, then down to almost 0, momentum the other way; ``cosine``: a linear warm-up, then a half
-    cosine; ``constant``: the warm-up only."""
+    cosine; ``steps``: a linear warm-up, then a tenth after each of ``milestones``; ``constant``: the warm-up only."""
+    milestones: tuple[float, ...] = (0.67, 0.89)
+    """Shares of all steps after which ``steps`` lowers the learning rate."""
     warmup_share: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Share of all steps in which the learning rate rises."""
     accumulate: int = Field(default=1, ge=1)
@@ -50,8 +52,22 @@ class TrainConfig(Section):
     """Range of the scale jitter: below 1 the picture shrinks onto a grey canvas, above 1 a part fills the frame."""
     photometric: float = Field(default=0.2, ge=0.0, le=0.9)
     """Strength of random brightness, contrast and saturation."""
+    aspect_grouping: bool = True
+    """Whether wide and tall pictures come in batches of their own: mixed ones are padded in both directions."""
+    repeat_threshold: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Categories in a smaller share of the pictures than this are shown more often (the root of how much smaller);
+    0: each picture once an epoch. 0.001 is LVIS's value, 0.05 suits a few dozen categories."""
     validate_every_epochs: int = Field(default=1, ge=1)
     """Evaluate after each n-th epoch (and after the last)."""
+    val_loss: bool = False
+    """Whether evaluation also takes the loss (``val_loss``); it makes evaluation about twice as long."""
+    monitor: Literal[
+        "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl", "val_loss"
+    ] = "AP"
+    """What decides which epoch is the best; ``val_loss`` switches itself on."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many evaluations without a better one; null: never. Suits ``constant``: other schedules end low
+    only if they get to their end."""
     resume_every_s: float = Field(default=600.0, gt=0)
     """A resume point is written after each epoch, and within an epoch when the last one is this old."""
     max_steps: int | None = Field(default=None, ge=1)
@@ -65,6 +81,8 @@ class TrainConfig(Section):
     def _consistent(self) -> Self:
         if not 0.2 <= self.zoom[0] <= self.zoom[1] <= 5.0:
             raise ValueError("zoom must be an increasing range within 0.2…5")
+        if list(self.milestones) != sorted(set(self.milestones)) or not all(0 < m < 1 for m in self.milestones):
+            raise ValueError("milestones must increase within 0…1")
         return self
 
 

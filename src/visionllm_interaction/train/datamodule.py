@@ -16,9 +16,10 @@ from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.train.annotations import Picture, list_pictures, read_coco
 from visionllm_interaction.train.augment import Augmentation
 from visionllm_interaction.train.config import TrainConfig
-from visionllm_interaction.train.dataset import EpochSampler, PictureDataset, collate
+from visionllm_interaction.train.dataset import PictureDataset, collate
 from visionllm_interaction.train.ranks import process_count, rank, share_of_batch
 from visionllm_interaction.train.resume import Position
+from visionllm_interaction.train.sampling import EpochSampler, Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +83,10 @@ class DetectionDataModule(lightning.LightningDataModule):
             self._data.train, augmentation=augmentation, seed=config.seed, cache=config.cache_images
         )
         done = (self._start.epoch, self._start.batches * config.batch_size)
-        sampler = EpochSampler(len(dataset), seed=config.seed, done=done, share=(rank(), process_count()))
+        plan = Plan.of(self._data.train, config)
+        sampler = EpochSampler(plan, seed=config.seed, done=done, share=(rank(), process_count()))
         # a last batch of one or two pictures gives batch normalisation a bad estimate
-        drop_last = len(dataset) >= 2 * config.batch_size
+        drop_last = plan.length >= 2 * config.batch_size
         return self._loader(dataset, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[Any]:

@@ -1,16 +1,15 @@
-"""Pictures for the training loop: decoded, checked, augmented, in an order that only the seed and epoch decide."""
+"""Pictures for the training loop: decoded, checked, augmented as seed, epoch and picture decide."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Generator, Tensor
-from torch.utils.data import Dataset, Sampler
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from visionllm_interaction.errors import ImageError
 from visionllm_interaction.train.annotations import Picture
@@ -85,39 +84,6 @@ def _open_rgb(path: Path, expected: tuple[int, int]) -> Image.Image:
         raise ImageError(
             "A picture cannot be decoded.", expected="a JPEG or PNG file", found=str(error), where=str(path)
         ) from error
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """``(epoch, number)`` pairs in an order that seed and epoch decide; Lightning calls :meth:`set_epoch`.
-
-    ``done`` (epoch, pairs) is where a resumed training stands: so many pairs of that epoch are not given again.
-    ``share`` (rank, processes): every process gets its share of each batch, so that together they see the batches one
-    process alone would see.
-    """
-
-    def __init__(
-        self, size: int, *, seed: int, done: tuple[int, int] = (0, 0), share: tuple[int, int] = (0, 1)
-    ) -> None:
-        self._size = size
-        self._seed = seed
-        self._done = done
-        self._share = share
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order for ``epoch`` (from 0)."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return math.ceil(self._size / self._share[1])
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator: Generator = torch.Generator().manual_seed(hash((self._seed, self._epoch)) % 2**63)
-        order = torch.randperm(self._size, generator=generator).tolist()
-        skipped = self._done[1] if self._epoch == self._done[0] else 0
-        mine, processes = self._share
-        order += order[: -len(order) % processes]  # shares of one length, or the processes would wait for each other
-        return iter([(self._epoch, number) for number in order[skipped + mine :: processes]])
 
 
 def collate(items: Sequence[tuple[Tensor, Target]]) -> Batch:

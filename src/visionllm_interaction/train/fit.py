@@ -33,6 +33,7 @@ from visionllm_interaction.train.module import DetectorModule
 from visionllm_interaction.train.progress import progress_callbacks
 from visionllm_interaction.train.ranks import is_helper, process_count, share_of_batch, share_task
 from visionllm_interaction.train.resume import RESUME_NAME, ResumePoint, read_position
+from visionllm_interaction.train.sampling import Plan
 from visionllm_interaction.train.spool import CURSOR_NAME, SPOOL_NAME
 
 RECIPE_NAME = "recipe.sha256"
@@ -133,14 +134,14 @@ def _fit(task: _Task, on_epoch: Callable[[Row], None] | None) -> FitResult:
     started = time.monotonic()
     train, data, folder, resume = task.train, task.data, task.folder, task.resume
     device = choose_device(train.device)
-    length = Length.of(train, len(data.train))
+    length = Length.of(train, Plan.of(data.train, train).length)
 
     def describe(epoch: int, metrics: Mapping[str, float]) -> CheckpointInfo:
         return CheckpointInfo(task.model, data.categories, task.manifest_sha256, epoch, metrics)
 
     history = History(folder, on_epoch)
     point = ResumePoint(folder, every_s=train.resume_every_s)
-    keep = KeepCheckpoints(folder, describe=describe)
+    keep = KeepCheckpoints(folder, describe=describe, monitor=train.monitor, patience=train.patience)
     averages: list[Callback] = [WeightAverage(train.ema_decay)] if train.ema_decay else []
     # order matters: checkpoints are kept while the averaged weights are swapped in, the resume point comes last
     callbacks = [keep, *averages, history, *([] if is_helper() else progress_callbacks(history)), point]

@@ -17,14 +17,16 @@ from lightning import Callback, Trainer
 from torch import Tensor
 
 from visionllm_interaction.artifacts.publish import write_file
+from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
 from visionllm_interaction.train.interrupt import writing
-from visionllm_interaction.train.metrics import FIGURES
+from visionllm_interaction.train.metrics import ABSENT, FIGURES
 from visionllm_interaction.train.ranks import gather
 
 BEST_NAME = "fasterrcnn_best.pt"
 LAST_NAME = "fasterrcnn_last.pt"
 METRICS_NAME = "metrics.csv"
+VAL_LOSS = "val_loss"
 
 Row = dict[str, Any]
 Describe = Callable[[int, Mapping[str, float]], CheckpointInfo]
@@ -104,7 +106,7 @@ class History(Callback):
         self._epoch = _EpochSums.joined(gather(self._epoch.to_dict()))
         seconds = time.monotonic() - self._started
         validated = pl_module.figures_epoch == trainer.current_epoch
-        figures = {name: pl_module.figures[name] for name in FIGURES} if validated else {}
+        figures = plain_figures(pl_module.figures) if validated else {}
         training = self._train_seconds if validated else seconds
         row: Row = {
             "epoch": trainer.current_epoch + 1,
@@ -143,6 +145,11 @@ def rows_to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
+def plain_figures(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that are numbers: the twelve of COCO, and ``val_loss`` where it was taken."""
+    return {name: figures[name] for name in (*FIGURES, VAL_LOSS) if name in figures}
+
+
 @dataclass(frozen=True)
 class Best:
     """The best epoch so far (from 1) and its COCO figures, ``per_category`` included."""
@@ -152,23 +159,53 @@ class Best:
 
 
 class KeepCheckpoints(Callback):
-    """Writes the checkpoint of each evaluated epoch, and that of the epoch with the highest AP so far."""
+    """Writes the checkpoint of the best epoch so far by ``monitor``, and that of the last.
 
-    def __init__(self, folder: Path, *, describe: Describe) -> None:
+    After ``patience`` evaluations without a better one it ends the training.
+    """
+
+    def __init__(self, folder: Path, *, describe: Describe, monitor: str = "AP", patience: int | None = None) -> None:
         self._folder = folder
         self._describe = describe
+        self._monitor = monitor
+        self._patience = patience
+        self._without_better = 0
         self.best: Best | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """A training that had ended itself stays ended."""
+        trainer.should_stop = self._exhausted()
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the weights that were just evaluated."""
         epoch, figures = trainer.current_epoch + 1, pl_module.figures
-        info = self._describe(epoch, {name: figures[name] for name in FIGURES})
+        info = self._describe(epoch, plain_figures(figures))
         state = pl_module.detector.state_dict()
-        if self.best is None or figures["AP"] > self.best.figures["AP"]:
+        self._without_better += 1
+        if self.best is None or self._score(figures) > self._score(self.best.figures):
+            self._without_better = 0
             self.best = Best(epoch, figures)
             self._save(trainer, BEST_NAME, state, info)
-        if epoch == trainer.max_epochs:
+        if epoch == trainer.max_epochs or self._exhausted():
             self._save(trainer, LAST_NAME, state, info)
+        trainer.should_stop = self._exhausted()
+
+    def _score(self, figures: Mapping[str, Any]) -> float:
+        value: float = figures[self._monitor]
+        if self._monitor == VAL_LOSS:
+            return -value
+        if value == ABSENT and self._monitor != "AP":
+            raise AnnotationError(
+                "The figure that decides which epoch is best cannot be computed.",
+                expected=f"validation objects that {self._monitor} is computed from",
+                found="none",
+                where="train.monitor",
+                fix="monitor AP, or add such objects to the validation split",
+            )
+        return value
+
+    def _exhausted(self) -> bool:
+        return self._patience is not None and self._without_better >= self._patience
 
     def _save(self, trainer: Trainer, name: str, state: Mapping[str, Tensor], info: CheckpointInfo) -> None:
         if not trainer.is_global_zero:
@@ -178,11 +215,13 @@ class KeepCheckpoints(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For the resume point."""
-        return {"best": (self.best.epoch, self.best.figures) if self.best else None}
+        best = (self.best.epoch, self.best.figures) if self.best else None
+        return {"best": best, "without_better": self._without_better}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the resume point."""
         self.best = Best(*state_dict["best"]) if state_dict["best"] else None
+        self._without_better = state_dict["without_better"]
 
 
 class WeightAverage(Callback):

@@ -17,6 +17,7 @@ from visionllm_interaction.models.device import choose_device, choose_precision
 from visionllm_interaction.models.torch_runtime import prepare_for_detection, to_detections
 from visionllm_interaction.train.config import TrainConfig
 from visionllm_interaction.train.dataset import Batch
+from visionllm_interaction.train.history import VAL_LOSS
 from visionllm_interaction.train.metrics import Results, coco_figures, join_results, to_results
 from visionllm_interaction.train.optim import build_optimizer, build_schedule
 from visionllm_interaction.train.ranks import gather
@@ -42,6 +43,8 @@ class DetectorModule(lightning.LightningModule):
         self._categories = categories
         self._truth = truth
         self._results: list[Results] = []
+        self._takes_loss = train.val_loss or train.monitor == VAL_LOSS
+        self._loss_sums: list[tuple[float, int]] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Sum of the four losses of Faster R-CNN."""
@@ -75,14 +78,30 @@ class DetectorModule(lightning.LightningModule):
         for output, target in zip(outputs, targets, strict=True):
             found = to_detections(output)
             self._results.append(to_results(int(target["image_id"]), found, categories=self._categories))
+        if self._takes_loss:
+            self._loss_sums.append((self._validation_loss(batch) * len(images), len(images)))
+
+    def _validation_loss(self, batch: Batch) -> float:
+        """The training loss without augmentation, with normalisation as it is when detecting."""
+        images, targets = batch
+        self.detector.train()
+        for layer in self.detector.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):  # torch has no public name for all of them
+                layer.eval()
+        losses = self.detector([image.float().div_(255) for image in images], targets)
+        self.detector.eval()
+        return float(torch.stack(list(losses.values())).sum())
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the COCO figures."""
         self.figures = coco_figures(
             self._truth, join_results([part for parts in gather(self._results) for part in parts])
         )
+        if self._takes_loss:
+            sums = [part for parts in gather(self._loss_sums) for part in parts]
+            self.figures[VAL_LOSS] = sum(loss for loss, _ in sums) / sum(count for _, count in sums)
         self.figures_epoch = self.current_epoch
-        self._results = []
+        self._results, self._loss_sums = [], []
         self.log_dict({"AP": self.figures["AP"], "AP50": self.figures["AP50"]}, prog_bar=True)
 
     def configure_optimizers(self) -> Any:

@@ -14,6 +14,7 @@ from visionllm_interaction.train.config import TrainConfig
 MOMENTUM = 0.9
 START_SHARE = 0.01
 """The warm-up starts at this share of the learning rate."""
+DROP = 0.1
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
@@ -36,10 +37,13 @@ def build_schedule(optimizer: Optimizer, config: TrainConfig, *, steps: int) -> 
     warmup = max(1, round(config.warmup_share * steps))
     if config.schedule == "one_cycle":
         return OneCycleLR(optimizer, config.lr, total_steps=steps + 1, pct_start=max(config.warmup_share, 1e-3))
-    return LambdaLR(optimizer, lambda step: _share(step, warmup, steps, fall=config.schedule == "cosine"))
+    return LambdaLR(optimizer, lambda step: _share(step, config, warmup=warmup, steps=steps))
 
 
-def _share(step: int, warmup: int, steps: int, *, fall: bool) -> float:
+def _share(step: int, config: TrainConfig, *, warmup: int, steps: int) -> float:
     if step < warmup:
         return START_SHARE + (1 - START_SHARE) * step / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup))) if fall else 1.0
+    if config.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+    passed = sum(step >= milestone * steps for milestone in config.milestones)
+    return float(DROP**passed) if config.schedule == "steps" else 1.0

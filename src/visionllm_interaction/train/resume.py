@@ -68,7 +68,8 @@ class ResumePoint(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Write, then stop if that is asked for and there is something left to do."""
         self._write(trainer, Position(trainer.current_epoch + 1, 0))
-        if self._stop_asked(trainer) and trainer.current_epoch + 1 < (trainer.max_epochs or 0):
+        over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if self._stop_asked(trainer) and not over:
             raise self._interrupted(trainer, "its end")
 
     def _due(self, trainer: Trainer) -> bool:
