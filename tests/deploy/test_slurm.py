@@ -94,6 +94,9 @@ def _wait_until(condition: Callable[[], bool], *, timeout_s: float = 600) -> Non
 def start_again(job: str) -> None:
     """A job that was queued again would wait for two minutes."""
     _wait_until(lambda: fields(job)[0]["Restarts"] == "1" and fields(job)[0]["JobState"] == "PENDING")
+    # A credential made in the very second in which the one before it was revoked counts as revoked too; times of
+    # credentials are whole seconds.
+    time.sleep(2)
     _slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
 
 
