@@ -6,7 +6,7 @@ import numpy as np
 
 from visionllm_interaction.validate.faults import Fault
 from visionllm_interaction.validate.rows import annotation_faults
-from visionllm_interaction.validate.table import POLYGONS, RUNS, Bools, Floats, SplitTable
+from visionllm_interaction.validate.table import POLYGONS, RUNS, Bools, Floats, SplitTable, every, some
 
 POINTS_PER_POLYGON = 3
 _OUTSIDE_PX = 2.0
@@ -24,12 +24,13 @@ def check_areas(table: SplitTable) -> list[Fault]:
     """
     columns, masks = table.annotations, table.annotations.masks
     area, mask = columns.areas_px, masks.areas_px
-    box = columns.boxes_xywh[:, 2:]
+    width, height = columns.boxes_xywh[:, 2], columns.boxes_xywh[:, 3]
+    x1, y1, x2, y2 = masks.bounds_xyxy.T
     with np.errstate(invalid="ignore", over="ignore"):
-        slack = _AREA_SHARE * mask + np.abs(masks.bounds_xyxy[:, 2:] - masks.bounds_xyxy[:, :2]).sum(axis=1)
+        slack = _AREA_SHARE * mask + np.abs(x2 - x1) + np.abs(y2 - y1)
         readable = (mask > 0) & ~masks.odd & (masks.kinds != 0)
         wrong = readable & (area > 0) & (np.abs(area - mask) > slack)
-        over = ~wrong & (box > 0).all(axis=1) & (area > 1.01 * box.prod(axis=1) + box.sum(axis=1))
+        over = ~wrong & (width > 0) & (height > 0) & (area > 1.01 * (width * height) + (width + height))
     return [
         *_faults(table, area <= 0, "AREA-NON-POSITIVE", "a positive number", mask),
         *_faults(table, wrong, "AREA-MISMATCH", "the mask's area", mask),
@@ -83,7 +84,7 @@ def _mask_faults(table: SplitTable, bad: Bools, code: str, found: str, expected:
 def _outside(table: SplitTable, sizes_px: Floats, polygons: Bools) -> list[Fault]:
     bounds = table.annotations.masks.bounds_xyxy
     with np.errstate(invalid="ignore"):
-        bad = (bounds[:, :2] < -_OUTSIDE_PX).any(axis=1) | (bounds[:, 2:] > sizes_px + _OUTSIDE_PX).any(axis=1)
+        bad = some(bounds[:, :2] < -_OUTSIDE_PX) | some(bounds[:, 2:] > sizes_px + _OUTSIDE_PX)
     return list(
         annotation_faults(
             table,
@@ -98,8 +99,8 @@ def _outside(table: SplitTable, sizes_px: Floats, polygons: Bools) -> list[Fault
 
 def _runs(table: SplitTable, sizes_px: Floats, runs: Bools) -> list[Fault]:
     masks = table.annotations.masks
-    known = np.isfinite(sizes_px).all(axis=1)
-    other = runs & known & (masks.rle_sizes != sizes_px[:, ::-1]).any(axis=1)
+    known = every(np.isfinite(sizes_px))
+    other = runs & known & some(masks.rle_sizes != sizes_px[:, ::-1])
     return [
         *annotation_faults(
             table,
@@ -119,9 +120,10 @@ def _mask_boxes(table: SplitTable, usable: Bools) -> list[Fault]:
     """BOX-MASK-MISMATCH: an edge of the box is farther from the mask's than rounding and drawing explain."""
     boxes, bounds = table.annotations.boxes_xywh, table.annotations.masks.bounds_xyxy
     with np.errstate(invalid="ignore", over="ignore"):
-        edges = np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
-        slack = np.maximum(_BOX_PX, _BOX_SHARE * np.hstack([boxes[:, 2:], boxes[:, 2:]]))
-        bad = usable & (boxes[:, 2:] > 0).all(axis=1) & (np.abs(edges - bounds) > slack).any(axis=1)
+        origin, extent = boxes[:, :2], boxes[:, 2:]
+        slack = np.maximum(_BOX_PX, _BOX_SHARE * extent)
+        off = some(np.abs(origin - bounds[:, :2]) > slack) | some(np.abs(origin + extent - bounds[:, 2:]) > slack)
+        bad = usable & every(extent > 0) & off
     return list(
         annotation_faults(
             table,

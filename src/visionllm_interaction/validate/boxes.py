@@ -8,7 +8,7 @@ import numpy as np
 
 from visionllm_interaction.validate.faults import Fault
 from visionllm_interaction.validate.rows import Words, annotation_faults
-from visionllm_interaction.validate.table import Bools, Floats, SplitTable
+from visionllm_interaction.validate.table import Bools, Floats, SplitTable, every, some
 
 TINY_PX = 1.0
 """A box narrower than this has no pixel of its own."""
@@ -31,14 +31,14 @@ def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max
 
 def box_faults(boxes_xywh: Floats, sizes_px: Floats, *, tolerance_px: float) -> dict[str, Bools]:
     """Fault code → (m,) mask, for boxes (m, 4) in images of ``sizes_px`` (m, 2), NaN where unknown."""
-    formed = np.isfinite(boxes_xywh).all(axis=1)
+    formed = every(np.isfinite(boxes_xywh))
     origin, extent = boxes_xywh[:, :2], boxes_xywh[:, 2:]
     with np.errstate(invalid="ignore"):  # NaN compares as False, which is what is meant
         masks = {
             "BOX-MALFORMED": ~formed,
-            "BOX-NON-POSITIVE": formed & (extent <= 0).any(axis=1),
-            "BOX-NEGATIVE-ORIGIN": formed & (origin < -tolerance_px).any(axis=1),
-            "BOX-OUT-OF-BOUNDS": formed & (origin + extent > sizes_px + tolerance_px).any(axis=1),
+            "BOX-NON-POSITIVE": formed & some(extent <= 0),
+            "BOX-NEGATIVE-ORIGIN": formed & some(origin < -tolerance_px),
+            "BOX-OUT-OF-BOUNDS": formed & some(origin + extent > sizes_px + tolerance_px),
         }
     return {code: np.asarray(mask, np.bool_) for code, mask in masks.items()}
 
@@ -75,18 +75,18 @@ def _faults(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspe
 
 def _whole_split(table: SplitTable, boxes: Floats, sizes_px: Floats, *, outside: Bools) -> list[Fault]:
     """BOX-LOOKS-XYXY or BOX-LOOKS-NORMALISED: faults of an export as a whole, not of single boxes."""
-    known = np.isfinite(boxes).all(axis=1) & np.isfinite(sizes_px).all(axis=1)
+    known = every(np.isfinite(boxes)) & every(np.isfinite(sizes_px))
     count = int(known.sum())
     if count < _FEWEST_BOXES:
         return []
-    if (np.abs(boxes[known]) <= 1).all():
+    if not (np.abs(boxes) > 1)[known].any():
         return [_whole(table, "BOX-LOOKS-NORMALISED", f"all {count} boxes lie between 0 and 1", "pixels")]
     too_far = outside[known]
     if too_far.mean() < _SYSTEMATIC_SHARE / 5:
         return []
     used, sizes = boxes[known], sizes_px[known]
     corners = (used[:, 2:] > used[:, :2]) & (used[:, 2:] <= sizes + 1)
-    if corners.all(axis=1).mean() >= 0.98:
+    if every(corners).mean() >= 0.98:
         found = f"{int(too_far.sum())} of {count} boxes leave the image as x, y, width, height, none as x1, y1, x2, y2"
         return [_whole(table, "BOX-LOOKS-XYXY", found, "x, y, width, height")]
     return []

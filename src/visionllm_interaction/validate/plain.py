@@ -30,7 +30,8 @@ _AS_COLUMNS = (  # integers as text: read as numbers, 3.0 and 3.4 would be 3
     'json_transform(text, \'[{"id":"VARCHAR","image_id":"VARCHAR","category_id":"VARCHAR","bbox":["DOUBLE"],'
     '"area":"DOUBLE","iscrowd":"VARCHAR","segmentation":[["DOUBLE"]]}]\') AS records'
 )
-_RUNS = msgspec.json.Decoder(Rle)
+_INSIDE_CROWDS = (b'{"counts":"siz":}', b'{"siz":"counts":}')
+_RUNS = msgspec.json.Decoder(list[Rle])
 
 
 def read_plain(data: bytes, database: duckdb.DuckDBPyConnection) -> AnnotationColumns | None:
@@ -60,46 +61,44 @@ class _Form:
 def _form(data: bytes) -> _Form | None:
     """Compare all records with the first, numbers and brackets left out; ``None`` if they are not alike."""
     bare = data.translate(None, _NUMBERS)
-    first = bare[: bare.find(b"}") + 1]
-    if not _ONLY_NUMBERS.fullmatch(first) or b'"counts":' in first:
+    key, crowds = _bare_key("segmentation"), 0
+    for inside in _INSIDE_CROWDS:
+        if _repeated(bare):
+            break
+        before, bare = len(bare), bare.replace(key + inside, key)
+        crowds += (before - len(bare)) // len(inside)
+    first = _repeated(bare)
+    if first is None or not _ONLY_NUMBERS.fullmatch(first) or b'"counts":' in first:
         return None
     counts = {name: first.count(_bare_key(name)) for name in (*_IDS, "bbox", *_OPTIONAL)}
     if any(counts[name] != 1 for name in (*_IDS, "bbox")) or any(counts[name] > 1 for name in _OPTIONAL):
         return None
-    left = bare.replace(first, b"")
-    polygons, crowds = (len(bare) - len(left)) // len(first), 0
-    for crowd in _crowds_like(first):
-        after = left.replace(crowd, b"")
-        crowds += (len(left) - len(after)) // len(crowd)
-        left = after
-    if left or _has_trailing_comma(data):
+    if _has_trailing_comma(data):
         return None
+    polygons = len(bare) // len(first) - crowds
     return _Form(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds)
+
+
+def _repeated(bare: bytes) -> bytes | None:
+    """The record that all of ``bare`` is made of, if there is one."""
+    first = bare[: bare.find(b"}") + 1]
+    return first if first and bare == first * (len(bare) // len(first)) else None
 
 
 def _has_trailing_comma(data: bytes) -> bool:
     """Whether a closing bracket follows a comma, which DuckDB takes for JSON."""
     text = np.frombuffer(data, np.uint8)
     before = np.flatnonzero((text == ord("]")) | (text == ord("}"))) - 1
-    marks = text[before]
-    while (blank := np.isin(marks, np.frombuffer(_BLANKS, np.uint8))).any():
-        before = before[blank] - 1
-        if (marks[~blank] == ord(",")).any():
-            return True
+    while len(before):
         marks = text[before]
-    return bool((marks == ord(",")).any())
+        if (marks == ord(",")).any():
+            return True
+        before = before[marks <= ord(" ")] - 1
+    return False
 
 
 def _bare_key(name: str) -> bytes:
     return b'"' + name.encode().translate(None, _NUMBERS) + b'":'
-
-
-def _crowds_like(first: bytes) -> Iterator[bytes]:
-    """The same record with run lengths in place of polygons."""
-    key = _bare_key("segmentation")
-    if key in first:
-        for inside in (b'"counts":"siz":', b'"siz":"counts":'):
-            yield first.replace(key, key + b"{" + inside + b"}")
 
 
 def _columns(records: pa.StructArray, form: _Form, data: bytes) -> AnnotationColumns | None:
@@ -161,7 +160,7 @@ def _masks(rings: pa.ListArray, form: _Form, data: bytes) -> MaskColumns | None:
     if form.crowds:
         present = np.unpackbits(np.frombuffer(rings.buffers()[0], np.uint8), bitorder="little", count=count)
         try:
-            masks = [_RUNS.decode(text) for text in _run_texts(data)]
+            masks = _RUNS.decode(b"[" + b",".join(_inner_objects(data)) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         if len(masks) != form.crowds:
@@ -170,9 +169,10 @@ def _masks(rings: pa.ListArray, form: _Form, data: bytes) -> MaskColumns | None:
     return columns
 
 
-def _run_texts(data: bytes) -> Iterator[bytes]:
-    at = data.find(b'"counts"')
-    while at >= 0:
-        end = data.find(b"}", at)
-        yield data[data.rfind(b"{", 0, at) : end + 1]
-        at = data.find(b'"counts"', end)
+def _inner_objects(data: bytes) -> Iterator[bytes]:
+    """The objects within the records; the texts of ``data`` hold no brace."""
+    text = np.frombuffer(data, np.uint8)
+    opening, closing = (np.flatnonzero(text == ord(brace)) for brace in "{}")
+    inner = opening[np.arange(len(opening)) > np.searchsorted(closing, opening)]
+    for begin, end in zip(inner.tolist(), closing[np.searchsorted(closing, inner)].tolist(), strict=True):
+        yield data[begin : end + 1]

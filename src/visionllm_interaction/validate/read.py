@@ -26,8 +26,8 @@ from visionllm_interaction.validate.slices import Slices, cut
 from visionllm_interaction.validate.table import ImageColumns, SplitTable, join_annotations
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-PIECE_BYTES = 2 << 20
-"""Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (8 MB take twice as long)."""
+PIECE_BYTES = 3 << 20
+"""Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (8 MB take a tenth longer)."""
 
 _IMAGES = msgspec.json.Decoder(list[records.ImageRecord])
 _CATEGORIES = msgspec.json.Decoder(list[records.CategoryRecord])
@@ -43,13 +43,11 @@ def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable 
         if stream.read(3) == BYTE_ORDER_MARK:
             return _read_whole(path, split)
     slices = cut(path, piece_bytes=PIECE_BYTES)
-    chunks = _read_chunks(slices, workers=workers) if slices else None
-    if slices is None or chunks is None:
+    parts = _read_parts(slices, workers=workers) if slices else None
+    if parts is None:
         return _read_whole(path, split)
-    rest: dict[str, Any] = {
-        key: _decode(key, slices.rest[key]) for key in ("images", "categories") if key in slices.rest
-    }
-    return _assemble(split, rest, chunks, strict=True)
+    rest, chunks = parts
+    return _assemble(split, rest, chunks, strict=True, workers=workers)
 
 
 def _decode(key: str, raw: msgspec.Raw) -> Any:
@@ -61,10 +59,14 @@ def _decode(key: str, raw: msgspec.Raw) -> Any:
         return msgspec.json.decode(raw)
 
 
-def _read_chunks(slices: Slices, *, workers: int) -> list[Chunk] | None:
-    """All pieces, decoded; ``None`` as soon as one is no JSON."""
+def _read_parts(slices: Slices, *, workers: int) -> tuple[dict[str, Any], list[Chunk]] | None:
+    """The other lists, and all pieces, decoded; ``None`` as soon as a piece is no JSON."""
     with connect() as database, ThreadPoolExecutor(workers) as pool:
-        return _until_none(pool.map(partial(read_chunk, database=database), slices.places))
+        rest = {
+            key: pool.submit(_decode, key, slices.rest[key]) for key in ("images", "categories") if key in slices.rest
+        }
+        chunks = _until_none(pool.map(partial(read_chunk, database=database), slices.places))
+        return None if chunks is None else ({key: future.result() for key, future in rest.items()}, chunks)
 
 
 def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk] | None:
@@ -115,7 +117,7 @@ def _shape_fault(split: str, name: str, found: Any, expected: str) -> Fault:
 
 
 def _assemble(
-    split: str, rest: dict[str, Any], chunks: Sequence[Chunk], *, strict: bool
+    split: str, rest: dict[str, Any], chunks: Sequence[Chunk], *, strict: bool, workers: int = 1
 ) -> tuple[SplitTable, list[Fault]]:
     images, image_faults = _image_columns(rest.get("images"), split=split, strict=strict)
     categories, category_faults = _categories(rest.get("categories"), split=split, strict=strict)
@@ -124,7 +126,9 @@ def _assemble(
     for chunk in chunks:
         faults += _schema_faults(split, "annotation", chunk.complaints, first=first)
         first += chunk.count
-    annotations = join_annotations([chunk.columns for chunk in chunks], [chunk.count for chunk in chunks])
+    annotations = join_annotations(
+        [chunk.columns for chunk in chunks], [chunk.count for chunk in chunks], workers=workers
+    )
     return SplitTable(split, images, annotations, categories), faults
 
 
