@@ -74,3 +74,12 @@ def test_planted_near_duplicates_are_found(name: str, shared_data: Path) -> None
     wrong = [match for match in found if match.a != match.b]
     assert len(right) >= 0.95 * len(files)
     assert len(wrong) <= 0.01 * max(len(found), 1)
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 2), (2, 0), (0, None), (1, None), (0, 0)])
+def test_nothing_to_compare_is_no_pair(first: int, second: int | None) -> None:
+    """A split may hold no picture that is more than a flat surface, as CVAT's own sample project does."""
+    random = np.random.default_rng(0)
+    thumbs = random.integers(0, 255, (2, 32, 32), np.uint8)
+    others = None if second is None else thumbs[:second]
+    assert list(matches(thumbs[:first], others, min_correlation=0.93)) == []

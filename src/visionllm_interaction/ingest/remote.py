@@ -96,6 +96,7 @@ def _from_url(text: str) -> Remote:
             expected=f"{', '.join(KNOWN)}, kaggle:OWNER/NAME, or an http(s) address that ends in a file name",
             found=urldefrag(text)[0],
             where="section data",
+            fix="for a folder, an archive or an annotation file on this machine set data.root instead",
         )
     return Remote(url, name, checksum=_checksum(fragment) if fragment else None)
 

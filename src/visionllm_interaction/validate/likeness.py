@@ -99,6 +99,8 @@ def matches(
     each picture of either set; pictures of one video, which look alike by nature, are not compared. Negative: none.
     """
     others = first if second is None else second
+    if not len(first) or not len(others):
+        return
     candidates = _candidates(first, second, videos)
     halves, other_halves = _halve(first), _halve(others)
     rough = np.maximum(
