@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.core.symbols import Event, Relation
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import EventsConfig, RelationsConfig, ScenesConfig
@@ -38,7 +38,7 @@ def scene(frames: FrameTable, things: dict[int, tuple[str, Boxes]]) -> tuple[lis
     rows = [
         (index, track_id, category, boxes[index])
         for track_id, (category, boxes) in things.items()
-        for index in range(len(frames))
+        for index in np.flatnonzero(frames.processed).tolist()
         if np.isfinite(boxes[index]).all()
     ]
     rows.sort(key=lambda r: (r[0], r[1]))
@@ -54,6 +54,16 @@ def scene(frames: FrameTable, things: dict[int, tuple[str, Boxes]]) -> tuple[lis
     tracks = summarise_tracks(table, frames, roles={})
     relations = find_relations(table, frames, tracks)
     return relations, find_events(table, frames, tracks, relations=relations, size_px=SIZE)
+
+
+def passed_over(frames: FrameTable, things: dict[int, tuple[str, Boxes]], *, most: int) -> FrameTable:
+    """The same frames, those passed over in which all is where it was; at most ``most`` in a row."""
+    looked = [True]
+    for n in range(1, len(frames)):
+        same = all(np.array_equal(boxes[n], boxes[n - 1], equal_nan=True) for _, boxes in things.values())
+        looked.append(not same or not any(looked[-most:]))
+    notes = tuple(OK if look else UNCHANGED for look in looked)
+    return FrameTable.from_times(frames.frame_index, frames.timestamp_s, processed=np.array(looked), quality=notes)
 
 
 def of(relations: list[Relation], predicate: str) -> list[tuple[int, int, float, float]]:
@@ -278,3 +288,23 @@ def test_the_median_takes_out_a_spike_and_keeps_the_unseen() -> None:
     smooth = median_filter(values, half=1)
     assert smooth[[0, 1, 2, 3, 5], 0].tolist() == [1, 1, 1, 5, 2]
     assert np.isnan(smooth[4, 0])
+
+
+def test_what_is_passed_over_because_nothing_changed_changes_nothing() -> None:
+    # A child stands, walks up to a ball, stands, carries it away, stands; the caregiver is hidden for a while.
+    frames = frames_at(25.0, 12.0)
+    n = len(frames)
+    x = np.interp(frames.timestamp_s, [0, 2, 3.5, 6, 7, 12], [60, 60, 300, 300, 420, 420])
+    ball_x = np.interp(frames.timestamp_s, [0, 6, 7, 12], [330, 330, 450, 450])
+    caregiver = box(500.0, 200.0, 80, HEIGHT, n)
+    caregiver[100:180] = np.nan
+    things = {
+        1: ("child", box(x, 200.0, 60, HEIGHT, n)),
+        2: ("ball", box(ball_x, 320.0, 30, 30, n)),
+        3: ("caregiver", caregiver),
+    }
+    adaptive = passed_over(frames, things, most=12)
+    assert adaptive.processed.sum() < n / 2
+    whole, fewer = scene(frames, things), scene(adaptive, things)
+    assert {r.predicate for r in whole[0]} >= {"near", "in_contact", "holding", "approaching"}
+    assert whole == fewer

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from video_files import write_sound, write_video
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK
+from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.ahead import read_ahead
@@ -55,6 +55,28 @@ def test_sampling_takes_the_first_frame_of_each_interval(uneven: Path, fps: floa
     assert len(table) == 10 and table.quality.count(NOT_SAMPLED) == 10 - len(chosen)
     # What was passed over is stood for by the frame before it: nothing of the video is lost.
     assert table.duration_s[table.processed].sum() == pytest.approx(2.0 + np.median(np.diff(UNEVEN_MS)) / 1000)
+
+
+@pytest.mark.parametrize(
+    ("change", "gap_s", "chosen"),
+    [
+        (5.0, 9.0, list(range(10))),  # each frame is 10 grey levels lighter than the one before
+        (25.0, 9.0, [0, 3, 6, 9]),  # slow changes add up
+        (99.0, 9.0, [0]),
+        (99.0, 0.08, [0, 2, 4, 6, 8]),  # looked at again though nothing has changed
+    ],
+)
+def test_adaptive_sampling_takes_frames_in_which_something_changed(
+    tmp_path: Path, change: float, gap_s: float, chosen: list[int]
+) -> None:
+    path = write_video(tmp_path / "lighter.mp4", times_ms=list(range(0, 400, 40)))
+    config = DecodeConfig(adaptive=True, adaptive_change=change, adaptive_gap_s=gap_s)
+    reader = VideoReader(path, config=config)
+    assert [f.frame_index for f in reader] == chosen
+    table = reader.frame_table()
+    assert np.flatnonzero(table.processed).tolist() == chosen
+    assert {note for n, note in enumerate(table.quality) if n not in chosen} <= {UNCHANGED}
+    assert table.duration_s[table.processed].sum() == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])

@@ -13,6 +13,9 @@ OK = "ok"
 """``quality`` of a frame with nothing wrong."""
 NOT_SAMPLED = "not sampled"
 """``quality`` of a frame passed over on purpose; the frame before it stands for its time."""
+UNCHANGED = "unchanged"
+"""``quality`` of a frame passed over because it looks like the one before, which stands for its time and what is in it."""
+PASSED_OVER = frozenset({NOT_SAMPLED, UNCHANGED})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,7 +35,7 @@ class FrameTable:
         frame_index: (n,) int64, rising.
         timestamp_s: (n,) float64 seconds from the presentation time stamps, rising.
         duration_s: (n,) float64 seconds that the frame stands for: until the next frame (the last one: the median
-            step). Frames of quality :data:`NOT_SAMPLED` stand for none: the frame before them does. The sum is always
+            step). Frames of a quality in :data:`PASSED_OVER` stand for none: the frame before them does. The sum is always
             the length of the video.
         processed: (n,) bool; False means *not looked at*, which is not the same as *nothing seen*.
         quality: n texts, ``"ok"`` or the reason a frame was skipped or damaged.
@@ -78,7 +81,7 @@ class FrameTable:
         notes = quality or (OK,) * len(times)
         steps = np.diff(times)
         end = times[-1] + (float(np.median(steps)) if len(steps) else 0.0) if len(times) else 0.0
-        bearing = np.array([note != NOT_SAMPLED for note in notes], dtype=np.bool_)
+        bearing = np.array([note not in PASSED_OVER for note in notes], dtype=np.bool_)
         durations = np.zeros(len(times))
         durations[bearing] = np.diff(np.append(times[bearing], end))
         return cls(frame_index, times, durations, processed, notes)

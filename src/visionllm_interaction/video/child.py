@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK
+from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.container import broken, no_frames, no_stream, over_limit, strange_codec
 from visionllm_interaction.video.messages import (
@@ -170,8 +170,8 @@ class _Decoding:
         self._check_limits(at_s, self._met)
         if begin.only_index is not None:
             note = note if index == begin.only_index else NOT_SAMPLED
-        elif note == OK and not (self._interval.wants(at_s) and self._changed(frame, at_s)):
-            note = NOT_SAMPLED
+        elif note == OK:
+            note = self._choice(frame, at_s)
         if note == OK and (frame.width, frame.height) != self._size:
             note = _SIZE_CHANGED
         self._walked.times_s.append(at_s)
@@ -183,8 +183,11 @@ class _Decoding:
             self._flush(None)
         return index == begin.only_index
 
-    def _changed(self, frame: Any, at_s: float) -> bool:
-        return not self._order.adaptive or self._change.wants(frame, at_s)
+    def _choice(self, frame: Any, at_s: float) -> str:
+        """What becomes of a good frame: to be looked at or passed over."""
+        if not self._interval.wants(at_s):
+            return NOT_SAMPLED
+        return UNCHANGED if self._order.adaptive and not self._change.wants(frame, at_s) else OK
 
     def _show(self, frame: Any, picture: Picture) -> int | None:
         """Put the picture into a free slot; returns its number."""

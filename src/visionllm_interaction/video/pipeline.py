@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, Frame, FrameTable
+from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import DetectConfig, VideoConfig
@@ -49,7 +49,7 @@ class TrackedVideo:
     def notes(self) -> tuple[str, ...]:
         """What is wrong with the file, in words: frames that were not read, a tail that is missing; mostly empty."""
         found = []
-        bad = [note for note in self.frames.quality if note not in (OK, NOT_SAMPLED)]
+        bad = [note for note in self.frames.quality if note != OK and note not in PASSED_OVER]
         if bad:
             found.append(f"{len(bad)} of {len(self.frames)} frames could not be used, the first one: {bad[0]}")
         read_s, declared_s = float(self.frames.duration_s.sum()), self.info.declared_duration_s
