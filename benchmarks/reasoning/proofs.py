@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "reason"))
 
 import test_reason_ground
 import test_reason_wording
+from hand_made_store import FIRST_RELATIONS, FIRST_SPANS, publish
 from scripted import scripted
 
-from conftest import FIRST_RELATIONS, FIRST_SPANS, publish
 from visionllm_interaction.core.symbols import Relation
 from visionllm_interaction.reason import EndpointConfig, ReasonConfig
 from visionllm_interaction.reason.asking import Planned, execute

@@ -19,11 +19,13 @@ import yaml
 from test_reason_toyroom import assert_true
 
 from visionllm_interaction.reason import EndpointConfig, Plan, ReasonConfig, ask
+from visionllm_interaction.reason.replay import replay
 
 pytestmark = [pytest.mark.llm, pytest.mark.timeout(3600)]
 
 QUESTIONS = yaml.safe_load((Path(__file__).resolve().parent / "questions_llm.yaml").read_text(encoding="utf-8"))
 ENOUGH = 9
+TWICE = 8
 # The order of the two does not matter for these.
 SYMMETRIC = {"co_presence_duration", "near_duration", "contact_duration"}
 
@@ -41,8 +43,8 @@ def planned_right(plan: Plan, expect: Mapping[str, Any]) -> bool:
     return found == wanted
 
 
-def test_free_words_are_planned_and_no_number_is_wrong(tmp_path: Path) -> None:
-    config = ReasonConfig(
+def _config() -> ReasonConfig:
+    return ReasonConfig(
         endpoint=EndpointConfig(
             base_url=os.environ.get("VISIONLLM_LLM_URL", "http://127.0.0.1:8081/v1"),
             model=os.environ.get("VISIONLLM_LLM_MODEL", "qwen2.5-coder-1.5b-instruct"),
@@ -50,11 +52,26 @@ def test_free_words_are_planned_and_no_number_is_wrong(tmp_path: Path) -> None:
             timeout_s=600.0,
         )
     )
+
+
+def test_the_same_question_twice_is_the_same_plan_and_evidence(tmp_path: Path) -> None:
+    store, _ = toyroom_truth.make_store(tmp_path)
+    texts = [question["question"] for question in QUESTIONS["questions"]][:TWICE]
+    # all of them once and then all again, so that no answer can rest on what the endpoint has just computed
+    first, second = ([ask(text, store, config=_config()) for text in texts] for _ in range(2))
+    assert [answer.plan for answer in first] == [answer.plan for answer in second]
+    assert [answer.evidence for answer in first] == [answer.evidence for answer in second]
+    assert sum(answer.status == "answered" for answer in first) >= TWICE - 2
+    for answer in first:
+        assert replay(answer, store).status == "holds"
+
+
+def test_free_words_are_planned_and_no_number_is_wrong(tmp_path: Path) -> None:
     store, truths = toyroom_truth.make_store(tmp_path)
     report = []
     for question in QUESTIONS["questions"]:
         begin = time.monotonic()
-        answer = ask(question["question"], store, config=config)
+        answer = ask(question["question"], store, config=_config())
         seconds = time.monotonic() - begin
         assert answer.planner == "llm"
         right = planned_right(answer.plan, question["expect"])
