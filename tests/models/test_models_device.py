@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import torch
-from tiny_model import tiny
+from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
+from tiny_model import TOYS, tiny
+
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.models import load_detector
 from visionllm_interaction.models.build import build_model
+from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
 from visionllm_interaction.models.device import choose_device, choose_precision, set_precision
 
 CPU = torch.device("cpu")
@@ -42,3 +49,34 @@ def test_what_is_asked_for_is_chosen() -> None:
     assert choose_device("auto") == choose_device(None)
     assert choose_precision("float32", CPU) == "float32"
     assert choose_precision("bfloat16", CPU) == "bfloat16"
+
+
+def saved(folder: Path) -> Path:
+    """A checkpoint with random weights."""
+    torch.manual_seed(0)
+    config = tiny()
+    model = build_model(config, num_classes=len(TOYS) + 1)
+    save_checkpoint(folder / "tiny.pt", model.state_dict(), info=CheckpointInfo(config, TOYS, "none", 0, {}))
+    return folder / "tiny.pt"
+
+
+@pytest.mark.slow
+def test_without_a_compiler_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch._dynamo.reset()  # nothing compiled before may be used
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(tmp_path / "no-compiler"),))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(UsageError, match="cannot be compiled"):
+        load_detector(saved(tmp_path), device="cpu", compiled=True)
+
+
+@pytest.mark.slow
+def test_compiled_layers_find_the_same(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    rng = np.random.default_rng(0)
+    # batches and pictures of several sizes, none of which may be compiled anew into something else
+    batches = [[rng.integers(0, 255, (h, w, 3), dtype=np.uint8)] * n for h, w, n in ((64, 85, 1), (96, 64, 3))]
+    eager, compiled = load_detector(path, device="cpu"), load_detector(path, device="cpu", compiled=True)
+    for batch in batches:
+        for one, other in zip(eager.detect(batch), compiled.detect(batch), strict=True):
+            assert len(one) and one.labels.tolist() == other.labels.tolist()
+            np.testing.assert_allclose(one.boxes_xyxy, other.boxes_xyxy, atol=0.05)

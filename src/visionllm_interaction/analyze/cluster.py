@@ -83,7 +83,7 @@ class _Worker:
         if self._detector is None and self._path is not None:
             from visionllm_interaction.models import load_detector
 
-            self._detector = load_detector(self._path)
+            self._detector = load_detector(self._path, compiled=self._job.config.video.detect.compile)
         return self._detector
 
 

@@ -69,7 +69,7 @@ def analyze_videos(
     ids: Sequence[str | None] = video_ids or [None] * len(videos)
     tasks = list(zip(videos, ids, strict=True))
     if pool is None:
-        outcomes = list(_one_by_one(tasks, job, _load_detector(detector), progress or silent))
+        outcomes = list(_one_by_one(tasks, job, _load_detector(detector, compiled=config.video.detect.compile), progress or silent))
     else:
         outcomes = _side_by_side(tasks, job, detector, pool, progress or silent)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
@@ -123,13 +123,13 @@ def _check_arguments(
         check_video_id(video_id)
 
 
-def _load_detector(path: Path | None) -> Detector | None:
+def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
     if path is None:
         return None
     # Imported here so that an analysis of given detections starts without torch.
     from visionllm_interaction.models import load_detector
 
-    return load_detector(path)
+    return load_detector(path, compiled=compiled)
 
 
 def _load_roles(path: Path | None) -> Mapping[str, str]:

@@ -47,6 +47,17 @@ def set_precision(model: nn.Module, device: torch.device, *, train: Number, dete
         part.forward = _autocast(part, device.type, {True: train, False: detect})
 
 
+def compile_layers(model: nn.Module) -> None:
+    """Let ``torch.compile`` make kernels of the layers, for pictures and batches of any size; in place, after
+    :func:`set_precision`.
+
+    Only the layers: choosing proposals and suppressing doubles depends on the data, and would be cut into many pieces.
+    """
+    for name in DENSE_PARTS:
+        part = model.get_submodule(name)
+        part.forward = torch.compile(part.forward, dynamic=True)
+
+
 def _autocast(part: nn.Module, device_type: str, number: dict[bool, Number]) -> Callable[..., Any]:
     forward = part.forward
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from visionllm_interaction.models.detector import Detector
 
 
-def load_detector(path: Path, *, device: str | None = None) -> Detector:
+def load_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> Detector:
     """Load what detects, by what ``path`` is.
 
-    * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is;
+    * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is, ``compiled`` or not;
     * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
     * ``.onnx``: our own export, else a graph of the YOLOX family or CenterFace, on the CPU.
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
-        UsageError: if the runtime it needs is not installed.
+        UsageError: if the runtime it needs is not installed, or it cannot be compiled.
     """
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
@@ -26,7 +26,7 @@ def load_detector(path: Path, *, device: str | None = None) -> Detector:
         return load_openvino(path if path.is_dir() else path.parent)
     from visionllm_interaction.models.torch_runtime import load_torch_detector
 
-    return load_torch_detector(path, device=device)
+    return load_torch_detector(path, device=device, compiled=compiled)
 
 
 def _load_onnx(path: Path) -> Detector:

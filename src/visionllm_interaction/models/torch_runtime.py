@@ -10,17 +10,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._dynamo.exc import BackendCompilerFailed
 
 from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.errors import UsageError
 from visionllm_interaction.models.checkpoints import CheckpointInfo, load_checkpoint
-from visionllm_interaction.models.device import Number, choose_device, choose_precision, set_precision
+from visionllm_interaction.models.device import (
+    Number,
+    choose_device,
+    choose_precision,
+    compile_layers,
+    set_precision,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class TorchDetector:
-    """Runs a torchvision Faster R-CNN eagerly, in inference mode.
+    """Runs a torchvision Faster R-CNN in inference mode, eagerly or with its layers compiled.
 
     One call is one batch: memory grows with the number of pictures given.
     """
@@ -71,16 +79,37 @@ def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> 
     return Detections(boxes, scores[keep], output["labels"].cpu().numpy()[keep])
 
 
-def load_torch_detector(path: Path, *, device: str | None = None) -> TorchDetector:
-    """Load a checkpoint for detection, on ``device`` or the best there is.
+def load_torch_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
+    """Load a checkpoint for detection, on ``device`` or the best there is; with ``compiled``, by ``torch.compile``.
 
     Raises:
         CheckpointError: if the checkpoint is missing, truncated, unsafe or not ours.
+        UsageError: if it cannot be compiled here.
     """
     where = choose_device(device)
     model, info = load_checkpoint(path)
     prepare_for_detection(model, where)
-    return TorchDetector(model, info, sha256_file(path), where)
+    detector = TorchDetector(model, info, sha256_file(path), where)
+    if compiled:
+        compile_layers(model)
+        _warm_up(detector)
+    return detector
+
+
+def _warm_up(detector: TorchDetector) -> None:
+    """Compile now, not at the first frames: whether it can be done, and the minute it takes, are known at the start."""
+    config = detector.info.model
+    picture = np.zeros((config.min_size, config.min_size * 4 // 3, 3), dtype=np.uint8)
+    try:
+        detector.detect([picture, picture])
+    except BackendCompilerFailed as error:
+        raise UsageError(
+            "The detector cannot be compiled on this machine.",
+            expected="a C++ compiler (g++) that torch can use",
+            found=str(error).split("\n", maxsplit=1)[0][:200],
+            where="analysis.video.detect.compile",
+            fix="install g++, or leave compile at false",
+        ) from error
 
 
 def prepare_for_detection(model: nn.Module, device: torch.device, *, train: Number = "float32") -> None:

@@ -41,6 +41,8 @@ class DetectConfig(Section):
 
     batch_size: int = Field(default=4, ge=1, le=256)
     """Frames per call."""
+    compile: bool = False
+    """Whether `torch.compile` makes kernels of a checkpoint's layers; exports (OpenVINO, ONNX) always are compiled."""
     min_confidence: float = Field(default=0.2, ge=0.0, le=1.0)
     """Detections below this are not kept; the tracker holds on with those below `track.high_confidence`."""
     truth_min_visible: float = Field(default=0.0, ge=0.0, le=1.0)
