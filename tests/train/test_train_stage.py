@@ -37,6 +37,7 @@ def test_the_stage_publishes_checkpoints_curves_and_report(tmp_path: Path) -> No
     report = train(manifest)
     run = manifest.parents[1]
     assert sorted(p.name for p in (run / "model_trainer").iterdir()) == [
+        "curves.png",
         "fasterrcnn_best.pt",
         "fasterrcnn_best.pt.json",
         "fasterrcnn_last.pt",

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow_server import PASSWORD, USER, Server, all_runs, curve, files
 
 from visionllm_interaction.errors import Interrupted, TrackingUnreachable
 from visionllm_interaction.train import tracking
@@ -34,21 +27,6 @@ def opened(config: TrackingConfig, folder: Path, name: str = "r1") -> Any:
     return open_tracker(config, folder=folder, runs_dir=folder.parent, name=name, parameters=parameters, tags=tags)
 
 
-def client(uri: str) -> Any:
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(uri)
-
-
-def all_runs(uri: str) -> dict[str, Any]:
-    (experiment,) = [e for e in client(uri).search_experiments() if e.name == "visionllm-interaction"]
-    return {run.info.run_name: run for run in client(uri).search_runs([experiment.experiment_id])}
-
-
-def curve(uri: str, run: Any, key: str) -> list[tuple[int, float]]:
-    return [(m.step, m.value) for m in client(uri).get_metric_history(run.info.run_id, key)]
-
-
 @pytest.mark.slow
 def test_local_store_holds_parameters_curves_and_files(tmp_path: Path) -> None:
     runs, uri = tmp_path / "runs", f"sqlite:///{tmp_path}/runs/mlflow.db"
@@ -65,7 +43,7 @@ def test_local_store_holds_parameters_curves_and_files(tmp_path: Path) -> None:
     first = found["r1"]
     assert first.data.params == {"train.lr": "0.1"} and first.data.tags["code"] == "c"
     assert curve(uri, first, "AP") == [(1, 0.25), (2, 0.5)]
-    assert [f.path for f in client(uri).list_artifacts(first.info.run_id)] == ["metrics.csv"]
+    assert files(uri, first) == ["metrics.csv"]
     assert not (runs / "a" / SPOOL_NAME).exists()
     # the failed one goes on as the same run
     with opened(TrackingConfig(), runs / "b", "r2") as tracker:
@@ -128,62 +106,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.kill()
 
 
-class Server:
-    """A real MLflow server with basic authentication on loopback."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        (folder / "auth.ini").write_text(
-            "[mlflow]\ndefault_permission = READ\n"
-            f"database_uri = sqlite:///{folder}/auth.db\nadmin_username = lab\nadmin_password = long-password-1\n"
-            "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-        )
-
-    def start(self) -> None:
-        environment = {
-            **os.environ,
-            "MLFLOW_AUTH_CONFIG_PATH": str(self.folder / "auth.ini"),
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": "test",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "PYTHONWARNINGS": "ignore",
-        }
-        command = [
-            sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1",
-            "--port", str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/runs.db",
-            "--artifacts-destination", str(self.folder / "files"),
-        ]  # fmt: skip
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.5)
-        raise RuntimeError((self.folder / "log").read_text()[-3000:])
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
 @pytest.mark.crash
 def test_a_server_killed_and_restarted_midway_gets_every_point_in_one_run(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracking, "RETRY_EVERY_S", 0.0)
-    monkeypatch.setenv("LAB_USER", "lab")
-    monkeypatch.setenv("LAB_PASSWORD", "long-password-1")
-    config = TrackingConfig(
-        kind="mlflow", uri=server.uri, username_env="LAB_USER", password_env="LAB_PASSWORD", timeout_s=5
-    )
+    monkeypatch.setenv("LAB_USER", USER)
+    monkeypatch.setenv("LAB_PASSWORD", PASSWORD)
+    config = server.config()
     folder = tmp_path / "runs" / "a"
     folder.mkdir(parents=True)
     (folder / "metrics.csv").write_text("epoch\n")
@@ -206,7 +136,7 @@ def test_a_server_killed_and_restarted_midway_gets_every_point_in_one_run(
     assert run.info.status == "FINISHED"
     assert curve(server.uri, run, "AP") == [(n, n / 100) for n in range(1, steps + 1)]
     assert curve(server.uri, run, "train_loss") == [(n, 1 / n) for n in range(1, steps + 1)]
-    assert [f.path for f in client(server.uri).list_artifacts(run.info.run_id)] == ["metrics.csv"]
+    assert files(server.uri, run) == ["metrics.csv"]
 
 
 def test_addresses(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def test_a_study_goes_on_where_it_ended_and_trains_the_best(tmp_path: Path) -> N
     first = study(manifest, trials=2)
     assert [t["state"] for t in first["trials"]] == ["complete"] * 2
     result = study(manifest, trials=3, train_best=True)
+    assert len({t["params"]["train.lr"] for t in result["trials"]}) == 3  # the seed is not used from its start again
     assert result["trials"][:2] == first["trials"] and len(result["trials"]) == 3
     assert result["best_value"] == max(t["value"] for t in result["trials"])
     for trial in result["trials"]:

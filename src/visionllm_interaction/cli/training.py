@@ -42,7 +42,17 @@ def tune(config: ConfigFiles = None, override: Overrides = None, json_output: Js
 
 def _study_text(result: dict[str, Any]) -> str:
     best = " ".join(f"-o {key}={value}" for key, value in result["best_params"].items())
-    return as_lines([f"{len(result['trials'])} trials, best AP {result['best_value']:.3f}", best])
+    found = result["importances"].items()
+    mattered = ", ".join(f"{key} {value:.2f}" for key, value in found) or f"none, {result['importances_left_out']}"
+    plots = ", ".join(result["plots"].values())
+    return as_lines(
+        [
+            f"{len(result['trials'])} trials, best AP {result['best_value']:.3f}",
+            best,
+            f"importances: {mattered}",
+            f"plots: {plots}",
+        ]
+    )
 
 
 def evaluate(

@@ -105,6 +105,11 @@ class TrackingConfig(Section):
     """Whether training refuses to start when the server is away; otherwise it goes on and tells the server later."""
     timeout_s: float = Field(default=10.0, gt=0)
     """How long one request to the server may take."""
+    log_model: bool = True
+    """Whether the best checkpoint is kept there too, as a model that ``mlflow.pyfunc.load_model`` opens (it takes the
+    checkpoint's size once more)."""
+    registered_model: str | None = Field(default="visionllm-detector", pattern=r"^[^/:'\"]*[^/:'\"\s][^/:'\"]*$")
+    """Name in the model registry under which each training adds a version; null: none. Needs ``log_model``."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

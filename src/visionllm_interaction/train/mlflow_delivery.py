@@ -7,20 +7,26 @@ import os
 import uuid
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX
 from visionllm_interaction.train.config import TrackingConfig
+from visionllm_interaction.train.mlflow_runs import log_metrics, set_status, settle_trials, start_run
 from visionllm_interaction.train.spool import Message, Spool
 
 STORE_NAME = "mlflow.db"
 ARTIFACTS_NAME = ".mlflow-artifacts"
 """Hidden, because each plain folder beside the runs is taken for a run."""
-MAX_PARAMETER_LENGTH = 500
-MAX_PARAMETERS = 100
-"""Per request, as MLflow's API has it."""
-SPOOL_TAG = "visionllm.training_id"
+REFUSED_TAG = "visionllm.model_refused"
+REFUSALS = frozenset(
+    {"BAD_REQUEST", "ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED",
+     "PERMISSION_DENIED"}
+)  # fmt: skip
+"""What a server says that will never take a model: too old for models of runs, or the name is another user's."""
 
 
 def deliver(spool: Spool) -> int:
@@ -34,57 +40,79 @@ def deliver(spool: Spool) -> int:
         return 0
     start = next(iter(spool.messages()))
     config = TrackingConfig.model_validate(start["tracking"])
-    client = make_client(config, start["uri"])
-    run_id = spool.run_id
+    server = _Server(make_client(config, start["uri"]), config, start, spool.path.parent)
+    # a study's run is shared by its workers: two may have made one at the same time, and then one is given up
+    run_id = server.start() if start.get("shared") else spool.run_id
     for message in pending:
-        run_id = _send(client, config, message, run_id=run_id, folder=spool.path.parent)
+        run_id = server.send(message, run_id)
         spool.delivered(1, run_id=run_id)
     return len(pending)
 
 
-def _send(client: Any, config: TrackingConfig, message: Message, *, run_id: str | None, folder: Path) -> str:
-    if message["kind"] == "start" or run_id is None:
-        return _start(client, config, message)
-    if message["kind"] == "metrics":
-        _log_metrics(client, run_id, message)
-    elif message["kind"] == "artifact":
-        if (folder / message["path"]).is_file():
-            client.log_artifact(run_id, str(folder / message["path"]))
-    elif message["kind"] == "status":
-        client.update_run(run_id, status=message["status"])
-        if message["status"] != "RUNNING":
-            client.set_terminated(run_id, status=message["status"], end_time=message["at_ms"])
-    return run_id
+@dataclass(frozen=True)
+class _Server:
+    """Where the messages of one spool go; ``first`` is its first message, files lie from ``folder``."""
 
+    client: Any
+    config: TrackingConfig
+    first: Message
+    folder: Path
 
-def _log_metrics(client: Any, run_id: str, message: Message) -> None:
-    from mlflow.entities import Metric
+    def send(self, message: Message, run_id: str | None) -> str:
+        """One message; returns the server's name of the run."""
+        if message["kind"] == "start" or run_id is None:
+            return self.start()
+        send = {
+            "metrics": self._metrics,
+            "tags": self._tags,
+            "artifact": self._artifact,
+            "model": self._model,
+            "trials": self._trials,
+            "status": self._status,
+        }[message["kind"]]
+        send(message, run_id)
+        return run_id
 
-    # the time is the spool's, so that a point sent again is the same point and not a second one
-    metrics = [Metric(key, value, message["at_ms"], message["step"]) for key, value in message["values"].items()]
-    client.log_batch(run_id, metrics=metrics)
+    def start(self) -> str:
+        """The run that the first message tells of, found or made."""
+        name = self.config.experiment
+        experiment = self.client.get_experiment_by_name(name)
+        place = self.first["artifacts"] if self.config.kind == "local" else None
+        experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(name, place)
+        return start_run(self.client, experiment_id, self.first)
 
+    def _metrics(self, message: Message, run_id: str) -> None:
+        log_metrics(self.client, run_id, message)
 
-def _start(client: Any, config: TrackingConfig, message: Message) -> str:
-    experiment = client.get_experiment_by_name(config.experiment)
-    place = message["artifacts"] if config.kind == "local" else None
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(config.experiment, place)
-    known = client.search_runs([experiment_id], f"tags.`{SPOOL_TAG}` = '{message['id']}'", max_results=1)
-    tags = {**message["tags"], SPOOL_TAG: message["id"]}
-    run = known[0] if known else client.create_run(
-        experiment_id, start_time=message["at_ms"], tags=tags, run_name=message["name"]
-    )  # fmt: skip
-    _log_parameters(client, run.info.run_id, message["parameters"])
-    run_id: str = run.info.run_id
-    return run_id
+    def _tags(self, message: Message, run_id: str) -> None:
+        for key, value in message["values"].items():
+            self.client.set_tag(run_id, key, value)
 
+    def _artifact(self, message: Message, run_id: str) -> None:
+        if (self.folder / message["path"]).is_file():
+            self.client.log_artifact(run_id, str(self.folder / message["path"]))
 
-def _log_parameters(client: Any, run_id: str, parameters: dict[str, str]) -> None:
-    from mlflow.entities import Param
+    def _model(self, message: Message, run_id: str) -> None:
+        from mlflow.exceptions import MlflowException
 
-    entries = [Param(key, value[:MAX_PARAMETER_LENGTH]) for key, value in parameters.items()]
-    for start in range(0, len(entries), MAX_PARAMETERS):
-        client.log_batch(run_id, params=entries[start : start + MAX_PARAMETERS])
+        from visionllm_interaction.train.mlflow_models import log_checkpoint
+
+        checkpoint = self.folder / message["path"]
+        if not self.config.log_model or not checkpoint.is_file():
+            return
+        try:
+            log_checkpoint(self.client, run_id, checkpoint, self.config)
+        except MlflowException as error:
+            if error.error_code not in REFUSALS:
+                raise
+            structlog.get_logger().warning("the tracking server does not take the model", error=error.message[:300])
+            self.client.set_tag(run_id, REFUSED_TAG, error.message[:300])
+
+    def _trials(self, message: Message, run_id: str) -> None:
+        settle_trials(self.client, run_id, message)
+
+    def _status(self, message: Message, run_id: str) -> None:
+        set_status(self.client, run_id, message)
 
 
 def make_client(config: TrackingConfig, uri: str) -> Any:
@@ -92,7 +120,8 @@ def make_client(config: TrackingConfig, uri: str) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(config.timeout_s)))
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
+    # the spool tries again, after a look at what arrived; MLflow would send the order to make a run twice
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     for ours, mlflows in ((config.username_env, "USERNAME"), (config.password_env, "PASSWORD")):
         if ours in os.environ:
             os.environ[f"MLFLOW_TRACKING_{mlflows}"] = os.environ[ours]
@@ -103,7 +132,7 @@ def make_client(config: TrackingConfig, uri: str) -> Any:
         logging.getLogger(name).setLevel(logging.WARNING)
     if config.kind == "local":
         _create_store(Path(uri.removeprefix("sqlite:///")), MlflowClient)
-    return MlflowClient(uri)
+    return MlflowClient(uri, registry_uri=uri)
 
 
 def _create_store(path: Path, client: Callable[[str], Any]) -> None:
@@ -113,4 +142,10 @@ def _create_store(path: Path, client: Callable[[str], Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
     client(f"sqlite:///{partial}").search_experiments()
-    partial.replace(path)
+    try:
+        os.link(partial, path)  # unlike a rename it never replaces the one that another worker made meanwhile
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        partial.replace(path)
+    partial.unlink(missing_ok=True)

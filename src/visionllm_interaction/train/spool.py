@@ -5,6 +5,7 @@ A spool is a file of lines, one message each, and a cursor beside it that says h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -74,3 +75,9 @@ class Spool:
         """Take both files away."""
         self.path.unlink(missing_ok=True)
         self.cursor_path.unlink(missing_ok=True)
+
+    def remove_with_folder(self) -> None:
+        """Take both files away, and their folder if nothing else is in it."""
+        self.remove()
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()

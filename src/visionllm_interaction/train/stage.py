@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torchvision
 
 from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.manifest import file_refs, published_ref, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder
+from visionllm_interaction.artifacts.publish import publish_folder, write_file
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import (
     SPLITS,
@@ -29,15 +30,25 @@ from visionllm_interaction.train.datamodule import read_training_data
 from visionllm_interaction.train.fit import FitResult, fit, remove_resume_files
 from visionllm_interaction.train.history import BEST_NAME, LAST_NAME, METRICS_NAME, Row
 from visionllm_interaction.train.metrics import FIGURES
+from visionllm_interaction.train.plots import CURVES_NAME, curves_png
+from visionllm_interaction.train.tracked_data import dataset_entry
 from visionllm_interaction.train.tracking import open_tracker
 
 REPORT_NAME = "training_report.yaml"
 
 
 def run(
-    *, model: ModelConfig, train: TrainConfig, tracking: TrackingConfig, training_manifest: Path, out: Path
+    *,
+    model: ModelConfig,
+    train: TrainConfig,
+    tracking: TrackingConfig,
+    training_manifest: Path,
+    out: Path,
+    study: Mapping[str, Any] | None = None,
 ) -> TrainingReport:
     """Train and publish the stage folder ``out``; a killed call is continued by the next one like it.
+
+    ``study`` is noted in the report: the study in which the settings were found.
 
     Raises:
         ManifestError, AnnotationError, ImageError: if the data cannot be used.
@@ -53,7 +64,8 @@ def run(
     }
     with publish_folder(out, workspace=out.name) as folder:
         result = _train(config, model, train, tracking, training_manifest, folder=folder, out=out)
-        report = _report(config, result, training_manifest, folder=folder, out=out, started=started)
+        extra = {"study": dict(study)} if study else {}
+        report = _report(config, result, training_manifest, folder=folder, out=out, started=started, extra=extra)
         report.save(folder / REPORT_NAME)
         remove_resume_files(folder)
     return report
@@ -74,8 +86,9 @@ def _train(
     parameters = {"model": config["model"], "train": config["train"]}
     tags = {"training_manifest_sha256": digest, "code_version": stage_code_version("train")}
     run = run_of(training_manifest) or out.parent
+    dataset = dataset_entry(training_manifest, digest) if tracking.kind != "none" else None
     with open_tracker(
-        tracking, folder=folder, runs_dir=run.parent, name=run.name, parameters=parameters, tags=tags
+        tracking, folder=folder, runs_dir=run.parent, name=run.name, parameters=parameters, tags=tags, dataset=dataset
     ) as tracker:
 
         def on_epoch(row: Row) -> None:
@@ -90,16 +103,26 @@ def _train(
             manifest_sha256=digest,
             on_epoch=on_epoch,
         )
-        tracker.finish("FINISHED", artifacts=[folder / METRICS_NAME, sidecar_of(folder / BEST_NAME)])
+        write_file(folder / CURVES_NAME, curves_png(result.rows, best_epoch=result.best.epoch))
+        kept = [folder / METRICS_NAME, folder / CURVES_NAME, sidecar_of(folder / BEST_NAME)]
+        tracker.finish("FINISHED", artifacts=kept, model=folder / BEST_NAME if tracking.log_model else None)
     return result
 
 
 def _report(
-    config: dict[str, Any], result: FitResult, training_manifest: Path, *, folder: Path, out: Path, started: float
+    config: dict[str, Any],
+    result: FitResult,
+    training_manifest: Path,
+    *,
+    folder: Path,
+    out: Path,
+    started: float,
+    extra: Mapping[str, Any],
 ) -> TrainingReport:
     figures = {name: result.best.figures[name] for name in FIGURES}
-    names = [BEST_NAME, LAST_NAME, f"{BEST_NAME}.json", f"{LAST_NAME}.json", METRICS_NAME]
-    extra: dict[str, Any] = {
+    names = [BEST_NAME, LAST_NAME, f"{BEST_NAME}.json", f"{LAST_NAME}.json", METRICS_NAME, CURVES_NAME]
+    extra = {
+        **extra,
         "per_category": result.best.figures["per_category"],
         "epochs": len(result.rows),
         "resumed": result.resumed,

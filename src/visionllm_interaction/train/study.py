@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
@@ -37,7 +38,7 @@ def open_study(tune: TuneConfig, *, folder: Path) -> Iterator[tuple[optuna.Study
             storage=storage,
             study_name=tune.name,
             direction="maximize",
-            sampler=_sampler(tune),
+            sampler=sampler_for(tune, trial=0),
             pruner=_pruner(tune),
             load_if_exists=True,
         )
@@ -81,10 +82,15 @@ def _database(tune: TuneConfig) -> tuple[BaseStorage, str]:
     return storage, f"the database in {name}"
 
 
-def _sampler(tune: TuneConfig) -> BaseSampler:
+def sampler_for(tune: TuneConfig, *, trial: int) -> BaseSampler:
+    """The sampler of one trial, seeded by its number.
+
+    With one seed for all, a study that goes on and each further worker would draw the first trials' values again.
+    """
+    seed = int(np.random.SeedSequence([tune.seed, trial]).generate_state(1)[0])
     if tune.sampler == "cmaes":
-        return CmaEsSampler(seed=tune.seed)
-    return RandomSampler(seed=tune.seed) if tune.sampler == "random" else TPESampler(seed=tune.seed)
+        return CmaEsSampler(seed=seed)
+    return RandomSampler(seed=seed) if tune.sampler == "random" else TPESampler(seed=seed)
 
 
 def _pruner(tune: TuneConfig) -> BasePruner:

@@ -7,10 +7,12 @@ tracked.
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,8 +34,15 @@ class Tracker(Protocol):
         """Values after ``step`` epochs."""
         ...
 
-    def finish(self, status: str, *, artifacts: Sequence[Path] = ()) -> None:
-        """End of the training (``FINISHED`` or ``FAILED``) with the files to keep, which lie beside the spool."""
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Notes that may be replaced later."""
+        ...
+
+    def finish(self, status: str, *, artifacts: Sequence[Path] = (), model: Path | None = None) -> None:
+        """End (``FINISHED``, ``KILLED`` or ``FAILED``), files to keep, the checkpoint to keep as a model.
+
+        Files are named in the spool by where they lie from its folder, and may be sent long after.
+        """
         ...
 
 
@@ -43,57 +52,96 @@ class NoTracker:
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
         """Nothing."""
 
-    def finish(self, status: str, *, artifacts: Sequence[Path] = ()) -> None:
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def finish(self, status: str, *, artifacts: Sequence[Path] = (), model: Path | None = None) -> None:
         """Nothing."""
 
 
-class SpoolingTracker:
-    """Writes to the spool, then tries to deliver."""
+@dataclass
+class Patience:
+    """Since when the server has been away; shared by all that ask the same server."""
 
-    def __init__(self, spool: Spool) -> None:
+    away_since: float | None = None
+
+    def is_short(self) -> bool:
+        """Whether it was asked in vain a moment ago."""
+        return self.away_since is not None and time.monotonic() - self.away_since < RETRY_EVERY_S
+
+
+class SpoolingTracker:
+    """Writes to the spool, then tries to deliver.
+
+    The spool of something that failed is kept with ``goes_on``: the same command will go on as the same run.
+    """
+
+    def __init__(self, spool: Spool, *, patience: Patience | None = None, goes_on: bool = True) -> None:
         self._spool = spool
         self._steps = {m["step"] for m in spool.messages() if m["kind"] == "metrics"}
-        self._away_since: float | None = None
+        self._patience = patience or Patience()
+        self._goes_on = goes_on
+        self._final = False
 
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
         """One message; an epoch that a resumed training does again was told already."""
         if step in self._steps:
             return
         self._steps.add(step)
-        self._tell({"kind": "metrics", "step": step, "values": {k: float(v) for k, v in values.items()}})
+        self.tell({"kind": "metrics", "step": step, "values": {k: float(v) for k, v in values.items()}})
         self.send()
 
-    def finish(self, status: str, *, artifacts: Sequence[Path] = ()) -> None:
-        """Files, status, and a last try."""
-        for path in artifacts:
-            self._tell({"kind": "artifact", "path": path.name})
-        self._tell({"kind": "status", "status": status})
-        self._away_since = None
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """One message."""
+        self.tell({"kind": "tags", "values": {key: str(value) for key, value in values.items()}})
         self.send()
-        if status == "FINISHED" and not self._spool.pending():
-            self._spool.remove()
+
+    def finish(self, status: str, *, artifacts: Sequence[Path] = (), model: Path | None = None) -> None:
+        """Files, model, status, and a last try."""
+        for path in artifacts:
+            self.tell({"kind": "artifact", "path": self._place(path)})
+        if model is not None:
+            self.tell({"kind": "model", "path": self._place(model)})
+        final = status == "FINISHED" or not self._goes_on
+        self.tell({"kind": "status", "status": status, "final": final})
+        self._final = final
+        if self._goes_on:
+            self._patience.away_since = None
+        self.close()
+
+    def close(self) -> bool:
+        """A try to tell the rest; returns whether all is told. The spool of what has ended then goes."""
+        self.send()
+        told = not self._spool.pending()
+        if told and self._final:
+            self._spool.remove_with_folder()
+        return told
+
+    def _place(self, path: Path) -> str:
+        return os.path.relpath(path, self._spool.path.parent)
 
     def reopen(self) -> None:
-        """A training that was told to have failed goes on."""
-        self._tell({"kind": "status", "status": "RUNNING"})
+        """What was told to have ended goes on."""
+        self.tell({"kind": "status", "status": "RUNNING"})
 
-    def _tell(self, message: Message) -> None:
-        self._spool.append({**message, "at_ms": _now_ms()})
+    def tell(self, message: Message) -> None:
+        """Any message, kept for the next :meth:`send`."""
+        self._spool.append({**message, "at_ms": now_ms()})
 
     def send(self) -> Exception | None:
         """Deliver unless the server was away a moment ago; returns what went wrong."""
-        if self._away_since is not None and time.monotonic() - self._away_since < RETRY_EVERY_S:
+        if self._patience.is_short():
             return None
         try:
             deliver(self._spool)
         except Exception as error:  # noqa: BLE001  MLflow raises whatever its stores raise; tracking must not end a training
-            if self._away_since is None:
+            if self._patience.away_since is None:
                 structlog.get_logger().warning(
                     "the tracking server is away; training goes on and tells it later", error=_first_line(error)
                 )
-            self._away_since = time.monotonic()
+            self._patience.away_since = time.monotonic()
             return error
-        self._away_since = None
+        self._patience.away_since = None
         return None
 
 
@@ -106,6 +154,7 @@ def open_tracker(
     name: str,
     parameters: Mapping[str, Any],
     tags: Mapping[str, str],
+    dataset: Mapping[str, str] | None = None,
 ) -> Iterator[Tracker]:
     """A tracker for one training that works in ``folder``; left by an exception the run is marked FAILED.
 
@@ -117,10 +166,11 @@ def open_tracker(
     if config.kind == "none":
         yield NoTracker()
         return
-    tracker = SpoolingTracker(_spool(config, folder, runs_dir, name=name, parameters=parameters, tags=tags))
+    start = start_message(config, runs_dir, name=name, parameters=parameters, tags=tags, dataset=dataset)
+    tracker = SpoolingTracker(_spool(folder, start))
     error = tracker.send()
     if error is not None and config.required:
-        raise _unreachable(tracking_uri(config, runs_dir), error) from error
+        raise unreachable(tracking_uri(config, runs_dir), error) from error
     try:
         yield tracker
     except Interrupted:
@@ -130,16 +180,17 @@ def open_tracker(
         raise
 
 
-def _spool(
+def start_message(
     config: TrackingConfig,
-    folder: Path,
     runs_dir: Path,
     *,
     name: str,
     parameters: Mapping[str, Any],
     tags: Mapping[str, str],
-) -> Spool:
-    start = {
+    dataset: Mapping[str, str] | None = None,
+) -> Message:
+    """The first message of a spool, but for the run's own ``id`` and the time: which server, and what the run is."""
+    start: Message = {
         "kind": "start",
         "tracking": config.model_dump(mode="json"),
         "uri": tracking_uri(config, runs_dir),
@@ -148,6 +199,11 @@ def _spool(
         "parameters": {key: str(value) for key, value in flatten(parameters).items()},
         "tags": dict(tags),
     }
+    return {**start, "dataset": dict(dataset)} if dataset else start
+
+
+def _spool(folder: Path, start: Message) -> Spool:
+    """The spool in ``folder``, if it was begun by the same training; else a new one."""
     spool = Spool(folder / SPOOL_NAME)
     found = list(spool.messages())
     if found and all(found[0].get(key) == value for key, value in start.items()):
@@ -155,7 +211,7 @@ def _spool(
             SpoolingTracker(spool).reopen()
         return spool
     spool.remove()
-    spool.append({**start, "id": uuid.uuid4().hex, "at_ms": _now_ms()})
+    spool.append({**start, "id": uuid.uuid4().hex, "at_ms": now_ms()})
     return spool
 
 
@@ -174,14 +230,15 @@ def sync_tracking(folder: Path) -> dict[str, Any]:
         try:
             delivered += deliver(spool)
         except Exception as error:  # MLflow raises whatever its stores raise
-            raise _unreachable(messages[0]["uri"], error) from error
+            raise unreachable(messages[0]["uri"], error) from error
         runs.append({"path": str(spool.path), "run_id": spool.run_id, "messages": len(messages)})
-        if messages and messages[-1].get("status") == "FINISHED":
-            spool.remove()
+        if messages and (messages[-1].get("final") or messages[-1].get("status") == "FINISHED"):
+            spool.remove_with_folder()
     return {"spools": len(runs), "delivered": delivered, "runs": runs}
 
 
-def _unreachable(uri: str, error: Exception) -> TrackingUnreachable:
+def unreachable(uri: str, error: Exception) -> TrackingUnreachable:
+    """The error for a server that must answer and does not."""
     return TrackingUnreachable(
         "The experiment tracking server does not answer.",
         expected="an MLflow tracking server",
@@ -195,7 +252,8 @@ def _first_line(error: Exception) -> str:
     return str(error).split("\n", maxsplit=1)[0][:300]
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Now, as MLflow counts time."""
     return time.time_ns() // 1_000_000
 
 

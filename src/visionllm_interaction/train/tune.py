@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import optuna
 from optuna.study import MaxTrialsCallback
 from pydantic import ValidationError
 
-from visionllm_interaction.artifacts.digests import sha256_value
+from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
 from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.artifacts.runs import run_of
+from visionllm_interaction.artifacts.stage_manifests import stage_code_version
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError, TrainingDiverged
 from visionllm_interaction.models.config import ModelConfig
@@ -22,8 +25,12 @@ from visionllm_interaction.train import stage
 from visionllm_interaction.train.config import SearchRange, TrackingConfig, TrainConfig, TuneConfig
 from visionllm_interaction.train.datamodule import TrainingData, read_training_data
 from visionllm_interaction.train.fit import fit
-from visionllm_interaction.train.history import Row
-from visionllm_interaction.train.study import open_study
+from visionllm_interaction.train.history import BEST_NAME, Row
+from visionllm_interaction.train.study import open_study, sampler_for
+from visionllm_interaction.train.study_result import for_report, publish_plots, publish_result, study_result
+from visionllm_interaction.train.study_tracking import StudyTracker, open_study_tracker
+from visionllm_interaction.train.tracked_data import dataset_entry
+from visionllm_interaction.train.tracking import Tracker
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 COUNTED = (*FINISHED, optuna.trial.TrialState.FAIL)
@@ -51,8 +58,9 @@ def run_study(
     one.
 
     Returns:
-        ``study, journal, best_value, best_params, trials`` (number, state, value, params, seconds) and, with
-        ``tune.train_best``, ``final``: AP, AP50, checkpoint of a full training with the best values.
+        ``study, journal, best_value, best_params, trials`` (number, state, value, params, seconds),
+        ``trials_by_state``, ``importances`` (empty with ``importances_left_out`` saying why), ``plots`` (paths by name)
+        and, with ``tune.train_best``, ``final``: AP, AP50, checkpoint, report of a full training with the best values.
 
     Raises:
         ConfigError: if a key of the search space is not a setting.
@@ -60,33 +68,64 @@ def run_study(
     base = _Setup(model=model, train=train)
     _check_space(tune.space)
     out.mkdir(parents=True, exist_ok=True)
-    with open_study(tune, folder=out) as (study, place):
-        _run_trials(study, tune, base, training_manifest, folder=out)
-        result = _study_result(study, tune, place=place)
+    with (
+        open_study(tune, folder=out) as (study, place),
+        _tracker(study, tune, base, tracking, training_manifest, out) as tracker,
+    ):
+        _run_trials(study, tune, base, training_manifest, tracker, folder=out)
+        result = study_result(study, place=place)
+        result["plots"] = publish_plots(result, out)
+        files = [publish_result(result, out), *map(Path, result["plots"].values())]
+        tracker.finish(study, result, artifacts=files)
     if tune.train_best:
         best = apply_values(base, result["best_params"])
-        result["final"] = _train_best(best, tracking, training_manifest, out)
+        result["final"] = _train_best(best, tracking, training_manifest, out, study=for_report(result))
     return result
 
 
-def _run_trials(study: optuna.Study, tune: TuneConfig, base: _Setup, training_manifest: Path, *, folder: Path) -> None:
+def _tracker(
+    study: optuna.Study, tune: TuneConfig, base: _Setup, tracking: TrackingConfig, training_manifest: Path, out: Path
+) -> AbstractContextManager[StudyTracker]:
+    digest = sha256_file(training_manifest)
+    run = run_of(training_manifest) or out.parent
+    # how many trials there are to be may change from call to call
+    settings = tune.model_dump(mode="json", include={"name", "space", "epochs", "sampler", "pruner", "prune", "seed"})
+    return open_study_tracker(
+        tracking,
+        study,
+        folder=out,
+        runs_dir=run.parent,
+        name=f"study {tune.name} {run.name}",
+        parameters={**base.model_dump(mode="json"), "tune": settings},
+        tags={"training_manifest_sha256": digest, "code_version": stage_code_version("train"), "study": tune.name},
+        dataset=dataset_entry(training_manifest, digest) if tracking.kind != "none" else None,
+    )
+
+
+def _run_trials(
+    study: optuna.Study, tune: TuneConfig, base: _Setup, training_manifest: Path, tracker: StudyTracker, *, folder: Path
+) -> None:
     epochs = {"train.epochs": tune.epochs} if tune.epochs else {}
     data = read_training_data(training_manifest, base.train)
 
     def objective(trial: optuna.Trial) -> float:
+        study.sampler = sampler_for(tune, trial=trial.number)
         values = {key: _suggest(trial, key, where) for key, where in tune.space.items()}
-        return _run_trial(trial, apply_values(base, {**epochs, **values}), data, folder=folder)
+        with tracker.trial(trial) as told:
+            return _run_trial(trial, apply_values(base, {**epochs, **values}), data, told, folder=folder)
 
     if len(study.get_trials(deepcopy=False, states=FINISHED)) < tune.trials:
         # counted over all workers; each looks again when one of its trials ends
-        study.optimize(objective, callbacks=[MaxTrialsCallback(tune.trials, states=COUNTED)], catch=(TrainingDiverged,))
+        enough = MaxTrialsCallback(tune.trials, states=COUNTED)
+        study.optimize(objective, callbacks=[enough, tracker.trial_ended], catch=(TrainingDiverged,))
 
 
-def _run_trial(trial: optuna.Trial, setup: _Setup, data: TrainingData, *, folder: Path) -> float:
+def _run_trial(trial: optuna.Trial, setup: _Setup, data: TrainingData, tracker: Tracker, *, folder: Path) -> float:
     work = folder / f".trial-{trial.number}-{uuid.uuid4().hex[:8]}"
     work.mkdir()
 
     def on_epoch(row: Row) -> None:
+        tracker.metrics({k: v for k, v in row.items() if k != "epoch"}, step=row["epoch"])
         if "AP" not in row:
             return
         trial.report(row["AP"], step=row["epoch"])
@@ -146,40 +185,22 @@ def _check_space(space: Mapping[str, SearchRange]) -> None:
 _SECTIONS: dict[str, type[Section]] = {"model": ModelConfig, "train": TrainConfig}
 
 
-def _study_result(study: optuna.Study, tune: TuneConfig, *, place: str) -> dict[str, Any]:
-    trials: Sequence[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False)
-    complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
-    if not complete:
-        raise TrainingDiverged(
-            "No trial of the study came to an end.",
-            expected="at least one complete trial",
-            found=f"{len(trials)} trials, none complete",
-            where=place,
-            fix="narrow tune.space, for example to lower learning rates",
-        )
-    return {
-        "study": tune.name,
-        "journal": place,
-        "best_value": study.best_value,
-        "best_params": study.best_params,
-        "trials": [_trial_row(trial) for trial in trials],
-    }
-
-
-def _trial_row(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "value": trial.value,
-        "params": trial.params,
-        "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
-    }
-
-
-def _train_best(setup: _Setup, tracking: TrackingConfig, training_manifest: Path, out: Path) -> dict[str, Any]:
+def _train_best(
+    setup: _Setup, tracking: TrackingConfig, training_manifest: Path, out: Path, *, study: Mapping[str, Any]
+) -> dict[str, Any]:
     stamp = utc_now().replace(":", "").replace("+0000", "Z")
     target = out / f"best-{stamp}"
     report = stage.run(
-        model=setup.model, train=setup.train, tracking=tracking, training_manifest=training_manifest, out=target
+        model=setup.model,
+        train=setup.train,
+        tracking=tracking,
+        training_manifest=training_manifest,
+        out=target,
+        study=study,
     )
-    return {"AP": report.AP, "AP50": report.AP50, "checkpoint": str(target / "fasterrcnn_best.pt")}
+    return {
+        "AP": report.AP,
+        "AP50": report.AP50,
+        "checkpoint": str(target / BEST_NAME),
+        "report": str(target / stage.REPORT_NAME),
+    }
