@@ -1,6 +1,7 @@
 """Relations and events of ToyRoom videos against the script: from true boxes, noisy ones, and a trained detector's.
 
-    python benchmarks/symbols.py [--seeds 101 102 …] [--rooms FOLDER] [--detector …/fasterrcnn_best.pt]
+    python benchmarks/symbols.py [--seeds 101 102 …] [--rooms FOLDER]
+        [--detector WORK/int8 -c benchmarks/detector.yaml]         the one that benchmarks/detector.py makes in WORK
 
 Each seed is one room video of 20 s (every fourth with a variable frame rate). A bout is found if predicate and pair are
 right, it overlaps by half and begins within 0.2 s; an event if kind and who are right and it lies within 0.5 s. Noisy
@@ -26,10 +27,11 @@ sys.path.insert(0, str(HERE.parent / "tests/scenes"))
 from scenes_noise import spoil, true_ids  # noqa: E402
 from scenes_toyroom import load_room, new_scores, score_room  # noqa: E402
 
+from visionllm_interaction.configuration import load  # noqa: E402
 from visionllm_interaction.core.frames import FrameTable  # noqa: E402
 from visionllm_interaction.core.tables import DetectionTable  # noqa: E402
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom  # noqa: E402
-from visionllm_interaction.video.config import DecodeConfig, VideoConfig  # noqa: E402
+from visionllm_interaction.video.config import VideoConfig  # noqa: E402
 from visionllm_interaction.video.pipeline import follow_with_detector  # noqa: E402
 from visionllm_interaction.video.track import track  # noqa: E402
 
@@ -51,12 +53,11 @@ def noisy(path: Path) -> Boxes:
     return frames, track(spoil(boxes, frames, rng=np.random.default_rng(len(frames))), frames)
 
 
-def detected(checkpoint: Path, sample_fps: float | None) -> Callable[[Path], Boxes]:
+def detected(checkpoint: Path, config: VideoConfig) -> Callable[[Path], Boxes]:
     """A trained detector's boxes, tracked."""
     from visionllm_interaction.models import load_detector
 
     detector = load_detector(checkpoint)
-    config = VideoConfig(decode=DecodeConfig(sample_fps=sample_fps))
 
     def find(path: Path) -> Boxes:
         followed = follow_with_detector(path, detector, config=config)
@@ -91,18 +92,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(101, 109)))
     parser.add_argument("--rooms", type=Path)
     parser.add_argument("--detector", type=Path)
-    parser.add_argument("--sample-fps", type=float)
+    parser.add_argument("-c", "--config", type=Path, action="append", default=[])
+    parser.add_argument("-o", "--set", action="append", default=[])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         paths = [room_video(options.rooms or Path(scratch), seed) for seed in options.seeds]
         sides: dict[str, Callable[[Path], Boxes] | None] = {"true boxes": None, "noisy boxes": noisy}
         if options.detector:
-            sides["trained detector"] = detected(options.detector, options.sample_fps)
+            video = load(options.config, options.set).analysis.video
+            sides["trained detector"] = detected(options.detector, video)
         figures = {}
         for name, find in sides.items():
             print(name)
             figures[name] = compare(paths, find)
-    content = {"seeds": options.seeds, "sample_fps": options.sample_fps, "figures": figures}
+    content = {"seeds": options.seeds, "settings": options.set, "figures": figures}
     RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 

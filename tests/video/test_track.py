@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.track import summarise_tracks, track
+from visionllm_interaction.video.track import settle, summarise_tracks, track
 
 Path_ = dict[int, tuple[float, float]]
 
@@ -126,3 +126,34 @@ def test_sampled_frames_track_like_all_frames() -> None:
 def test_no_detections_no_tracks() -> None:
     frames = frames_at(25, 1)
     assert len(track(DetectionTable.empty(), frames)) == 0
+
+
+def double(frames: FrameTable, *, apart_px: float) -> tuple[DetectionTable, NDArray[np.int64]]:
+    """A child in two tracklets that share 0.8 s: the first one, less and less sure, and one that goes on for it."""
+    t = frames.timestamp_s
+    first = np.where(t < 4.8, 100 + 20 * t, np.nan)
+    second = np.where(t >= 4.0, 100 + 20 * t + apart_px, np.nan)
+    rows = table(frames, [("child", first, 100), ("child", second, 100)], size=80)
+    middles = rows.boxes_xyxy[:, [0, 2]].mean(axis=1) - 20 * rows.timestamp_s
+    ids = np.where(np.abs(middles - 100) < 1, 1, 2)
+    sure = np.where((ids == 1) == (rows.timestamp_s < 4.4), 0.9, 0.6).astype(np.float32)
+    spoilt = DetectionTable(
+        rows.frame_index, rows.timestamp_s, rows.category, sure, rows.boxes_xyxy, rows.track_id, rows.interpolated
+    )
+    return spoilt, ids
+
+
+def test_one_child_seen_twice_in_a_huddle_is_one_track_of_the_surer_boxes() -> None:
+    frames = frames_at(25, 8)
+    rows, ids = double(frames, apart_px=25)
+    found = settle(rows, ids, frames, config=TrackConfig())
+    kept = found.select(found.track_id == 1)
+    assert set(found.track_id.tolist()) == {1, UNTRACKED}
+    assert kept.frame_index.tolist() == list(range(len(frames)))  # one box a frame, in every frame
+    assert kept.confidence.min() == pytest.approx(0.9)
+
+
+def test_a_child_that_comes_while_another_goes_is_another() -> None:
+    frames = frames_at(25, 8)
+    rows, ids = double(frames, apart_px=150)
+    assert set(settle(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}

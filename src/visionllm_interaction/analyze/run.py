@@ -69,7 +69,8 @@ def analyze_videos(
     ids: Sequence[str | None] = video_ids or [None] * len(videos)
     tasks = list(zip(videos, ids, strict=True))
     if pool is None:
-        outcomes = list(_one_by_one(tasks, job, _load_detector(detector, compiled=config.video.detect.compile), progress or silent))
+        loaded = _load_detector(detector, compiled=config.video.detect.compile)
+        outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
     else:
         outcomes = _side_by_side(tasks, job, detector, pool, progress or silent)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]

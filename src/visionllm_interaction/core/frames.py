@@ -14,7 +14,7 @@ OK = "ok"
 NOT_SAMPLED = "not sampled"
 """``quality`` of a frame passed over on purpose; the frame before it stands for its time."""
 UNCHANGED = "unchanged"
-"""``quality`` of a frame passed over because it looks like the one before, which stands for its time and what is in it."""
+"""``quality`` of a frame passed over because it looks like the one before, which stands for it."""
 PASSED_OVER = frozenset({NOT_SAMPLED, UNCHANGED})
 
 
@@ -35,8 +35,8 @@ class FrameTable:
         frame_index: (n,) int64, rising.
         timestamp_s: (n,) float64 seconds from the presentation time stamps, rising.
         duration_s: (n,) float64 seconds that the frame stands for: until the next frame (the last one: the median
-            step). Frames of a quality in :data:`PASSED_OVER` stand for none: the frame before them does. The sum is always
-            the length of the video.
+            step). Frames of a quality in :data:`PASSED_OVER` stand for none: the frame before them does. The sum is
+            always the length of the video.
         processed: (n,) bool; False means *not looked at*, which is not the same as *nothing seen*.
         quality: n texts, ``"ok"`` or the reason a frame was skipped or damaged.
 

@@ -13,6 +13,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.geometry import box_iou
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.vote import nearest_in_time, second_sightings
 
 _SAME_BOX_IOU = 0.3
 _THING_SIZE = 0.4
@@ -22,7 +23,12 @@ _EDGE = 0.02
 _BLINK_S = 0.5
 """In a shorter gap nobody goes out at one side and in at another."""
 _TAIL_S = 0.25
-"""A tracklet may go on for so long beside the one that continues it."""
+"""A tracklet may go on for so long beside the one that continues it …"""
+_DOUBLE_S = 1.5
+"""… and for so long if the later one begins on top of it and it ends on top of the later one: in a huddle a detector
+sees one thing twice, as itself and as itself with what is before it, and the tracker changes from one to the other."""
+_EDGE_ROWS = 3
+"""Rows of a begin or an end that are compared."""
 Ids = NDArray[np.int64]
 
 
@@ -111,11 +117,9 @@ def rejoin(
         }
         possible = {key: cost for key, cost in costs.items() if cost is not None}
         key = min(possible, key=lambda k: possible[k]) if possible else tracklet.id
-        if key in ends:
-            # The tail of the earlier one, kept alive by something else, would put the thing in two places at once.
-            former = ends[key].rows
-            ids[former[rows.timestamp_s[former] >= tracklet.begin_s]] = UNTRACKED
         ids[tracklet.rows] = key
+        if key in ends:
+            ids[_doubles(rows, ends[key], tracklet)] = UNTRACKED
         ends[key] = tracklet
     return ids
 
@@ -192,8 +196,10 @@ def _rejoin_cost(
 ) -> float | None:
     gap_s = later.begin_s - former.end_s
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
-    if former.category != later.category or contained or not -_TAIL_S <= gap_s <= limits.gap_s:
+    if former.category != later.category or contained or not -_DOUBLE_S <= gap_s <= limits.gap_s:
         return None
+    if gap_s < -_TAIL_S:
+        return 0.0 if _is_double(rows, former, later) else None
     if limits.left_elsewhere(rows.boxes_xyxy[former.rows[-1]], rows.boxes_xyxy[later.rows[0]], gap_s):
         return None
     gap_s = max(gap_s, 0.0)
@@ -204,6 +210,24 @@ def _rejoin_cost(
     reach = max(limits.heights + limits.heights_per_s * gap_s, 1e-6)
     distance = float(np.hypot(*_shift(old, new))) / size
     return distance / reach + gap_s / max(limits.gap_s, 1e-6) if distance <= reach else None
+
+
+def _is_double(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> bool:
+    """Whether ``later`` begins on top of ``former``, and ``former`` ends on top of ``later``."""
+    for own, other in ((later.rows[:_EDGE_ROWS], former.rows), (former.rows[-_EDGE_ROWS:], later.rows)):
+        beside = other[nearest_in_time(rows.timestamp_s[other], rows.timestamp_s[own])]
+        if np.median(box_iou(rows.boxes_xyxy[own], rows.boxes_xyxy[beside])) < _SAME_BOX_IOU:
+            return False
+    return True
+
+
+def _doubles(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> Ids:
+    """Rows of the time both share that would put one thing in two places at once: in each frame the less sure one, and
+    of a short tail, which something else kept alive, all that the earlier one has."""
+    tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
+    if former.end_s - later.begin_s <= _TAIL_S:
+        return tail
+    return second_sightings(rows, np.concatenate([tail, later.rows]))
 
 
 def _sides(box_xyxy: NDArray[np.float32], size_px: tuple[int, int]) -> set[str]:

@@ -30,7 +30,7 @@ def settle_categories(rows: DetectionTable, ids: Ids, *, config: TrackConfig) ->
         own = np.flatnonzero(np.isin(ids, members))
         category[own] = _vote(rows, own)
         ids[own] = members[0]
-        ids[_second_sightings(rows, own)] = UNTRACKED
+        ids[second_sightings(rows, own)] = UNTRACKED
     settled = DetectionTable(
         rows.frame_index, rows.timestamp_s, category, rows.confidence, rows.boxes_xyxy, rows.track_id, rows.interpolated
     )
@@ -55,14 +55,15 @@ def _is_one_thing(rows: DetectionTable, longer: Ids, shorter: Ids, config: Track
     first, second = str(rows.category[longer[0]]), str(rows.category[shorter[0]])
     if first == second or (first in PERSON_CATEGORIES) != (second in PERSON_CATEGORIES):
         return False
-    nearest = _nearest_in_time(rows.timestamp_s[longer], rows.timestamp_s[shorter])
+    nearest = nearest_in_time(rows.timestamp_s[longer], rows.timestamp_s[shorter])
     away_s = np.abs(rows.timestamp_s[longer][nearest] - rows.timestamp_s[shorter])
     iou = box_iou(rows.boxes_xyxy[longer][nearest], rows.boxes_xyxy[shorter])
     same = (iou >= config.same_place_iou) & (away_s <= config.lost_s)
     return bool(same.mean() >= config.same_place_share)
 
 
-def _nearest_in_time(times_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDArray[np.int64]:
+def nearest_in_time(times_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) position of the one of ``times_s`` (rising) that is nearest to each of ``wanted_s``."""
     after = np.clip(np.searchsorted(times_s, wanted_s), 1, max(len(times_s) - 1, 1))
     before = after - 1
     after = np.minimum(after, len(times_s) - 1)
@@ -75,7 +76,7 @@ def _vote(rows: DetectionTable, own: Ids) -> str:
     return str(names[np.argmax(np.bincount(which, weights=rows.confidence[own]))])
 
 
-def _second_sightings(rows: DetectionTable, own: Ids) -> Ids:
+def second_sightings(rows: DetectionTable, own: Ids) -> Ids:
     """Of several rows in one frame all but the surest."""
     order = own[np.lexsort((-rows.confidence[own], rows.frame_index[own]))]
     repeated = np.flatnonzero(np.diff(rows.frame_index[order], prepend=-1) == 0)
