@@ -157,3 +157,17 @@ def test_a_child_that_comes_while_another_goes_is_another() -> None:
     frames = frames_at(25, 8)
     rows, ids = double(frames, apart_px=150)
     assert set(settle(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}
+
+
+def test_a_thing_that_two_tracklets_take_turns_with_is_one_track() -> None:
+    # Lost at 3.8 s behind a hand, it comes out fast and far and gets a new tracklet; for four frames the old one is back.
+    frames = frames_at(25, 8)
+    t = frames.timestamp_s
+    x = np.where(t < 3.8, 100.0, 300 + 40 * (t - 4))
+    x[(t > 3.8) & (t < 4.0)] = np.nan
+    rows = table(frames, [("ball", x, 100)])
+    s = rows.timestamp_s
+    ids = np.where((s < 3.9) | ((s > 4.5) & (s < 4.65)), 1, 2)
+    assert set(settle(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1}
+    apart = np.where(s < 3.9, 1, 2)  # nothing says that these are the same
+    assert set(settle(rows, apart, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}

@@ -26,7 +26,8 @@ _TAIL_S = 0.25
 """A tracklet may go on for so long beside the one that continues it …"""
 _DOUBLE_S = 1.5
 """… and for so long if the later one begins on top of it and it ends on top of the later one: in a huddle a detector
-sees one thing twice, as itself and as itself with what is before it, and the tracker changes from one to the other."""
+sees one thing twice, as itself and as itself with what is before it, and the tracker changes from one to the other.
+Or if they take turns: a thing that was lost for a moment gets a new tracklet, and then the old one back."""
 _EDGE_ROWS = 3
 """Rows of a begin or an end that are compared."""
 Ids = NDArray[np.int64]
@@ -213,12 +214,18 @@ def _rejoin_cost(
 
 
 def _is_double(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> bool:
-    """Whether ``later`` begins on top of ``former``, and ``former`` ends on top of ``later``."""
-    for own, other in ((later.rows[:_EDGE_ROWS], former.rows), (former.rows[-_EDGE_ROWS:], later.rows)):
-        beside = other[nearest_in_time(rows.timestamp_s[other], rows.timestamp_s[own])]
-        if np.median(box_iou(rows.boxes_xyxy[own], rows.boxes_xyxy[beside])) < _SAME_BOX_IOU:
-            return False
-    return True
+    """Whether ``former`` ends on top of ``later``, and ``later`` begins on top of ``former`` or takes turns with it."""
+    tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
+    if not _is_on_top(rows, tail[-_EDGE_ROWS:], later.rows):
+        return False
+    shared = np.isin(rows.frame_index[former.rows], rows.frame_index[later.rows])
+    return not shared.any() or _is_on_top(rows, later.rows[:_EDGE_ROWS], former.rows)
+
+
+def _is_on_top(rows: DetectionTable, own: Ids, other: Ids) -> bool:
+    """Whether boxes ``own`` overlap the ``other`` ones nearest in time."""
+    beside = other[nearest_in_time(rows.timestamp_s[other], rows.timestamp_s[own])]
+    return bool(np.median(box_iou(rows.boxes_xyxy[own], rows.boxes_xyxy[beside])) >= _SAME_BOX_IOU)
 
 
 def _doubles(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> Ids:
