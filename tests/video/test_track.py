@@ -160,7 +160,7 @@ def test_a_child_that_comes_while_another_goes_is_another() -> None:
 
 
 def test_a_thing_that_two_tracklets_take_turns_with_is_one_track() -> None:
-    # Lost at 3.8 s behind a hand, it comes out fast and far and gets a new tracklet; for four frames the old one is back.
+    # Lost behind a hand, it comes out fast and far and gets a new tracklet; for four frames the old one is back.
     frames = frames_at(25, 8)
     t = frames.timestamp_s
     x = np.where(t < 3.8, 100.0, 300 + 40 * (t - 4))
