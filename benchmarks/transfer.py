@@ -1,6 +1,6 @@
 """A detector that learns two more classes from 50 pictures, against training on everything from scratch.
 
-    python benchmarks/transfer.py WORK_FOLDER [--steps 500]
+    python benchmarks/transfer.py WORK_FOLDER [--steps 800]
 
 ToyRoom pictures, the demo's model. *base*: trained on the pictures without the annotations of two classes. *new*:
 started from it, on every eighth picture (50) with all annotations, a fifth of the steps. *full*: from scratch on all
@@ -36,7 +36,7 @@ def main() -> None:
     """Three trainings and their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--only", choices=("full", "base", "new"), nargs="*", default=["full", "base", "new"])
     options = parser.parse_args()
     work = options.folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,29 @@ def test_signals_arrive_after_detectors_are_gone(checkpoint: Path, tmp_path: Pat
     export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
     done = signalled("", "", tmp_path / "m")
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
+
+
+BOUND = """
+import os, sys
+from pathlib import Path
+import numpy as np
+import torch
+from visionllm_interaction.models import load_detector
+torch.set_num_threads(1)
+detector = load_detector(Path(sys.argv[1]))
+for _ in range(3):
+    detector.detect([np.zeros((48, 64, 3), np.uint8)])
+all_cores = os.sched_getaffinity(0)
+print([t for t in os.listdir("/proc/self/task") if os.sched_getaffinity(int(t)) != all_cores])
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core is all there is")
+def test_no_thread_is_bound_to_a_core_that_another_process_may_use(checkpoint: Path, tmp_path: Path) -> None:
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    command = [sys.executable, "-c", BOUND, str(tmp_path / "m")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
 @pytest.mark.slow

@@ -66,11 +66,13 @@ def compile_graph(graph: Any) -> Any:
     """``graph`` for this CPU, on as many threads as torch uses.
 
     Layers that are not quantised compute in float32: left to itself OpenVINO takes bfloat16 on processors that have
-    it, and the same file would detect differently from machine to machine.
+    it, and the same file would detect differently from machine to machine. Its threads are not bound to cores: each
+    process would bind its own to the first ones, and several on one machine would share these and leave the rest idle.
     """
     hints = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
+        "ENABLE_CPU_PINNING": "NO",
     }
     return _core().compile_model(graph, "CPU", hints)
