@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny_training import tiny_model, tiny_train, write_manifest
 
 from visionllm_interaction.core.categories import Categories
@@ -159,12 +160,29 @@ def test_processes_killed_in_the_middle_of_an_epoch(tmp_path: Path, seed: int, k
     assert timeless(tmp_path / "cut") == timeless(tmp_path / "whole")
 
 
+KILLED_WRITING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_train_resume as t
+t.kill_writers(Path(sys.argv[2]))
+"""
+
+
 @pytest.mark.crash
 def test_two_hundred_kills_while_checkpoints_are_written(tmp_path: Path) -> None:
+    """In a process of its own: the child of one that has computed with threads waits for threads it does not have."""
+    command = [sys.executable, "-c", KILLED_WRITING, str(Path(__file__).parent), str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+
+
+def kill_writers(folder: Path) -> None:
     """A forked child writes checkpoint after checkpoint until it is killed; what is there then must load."""
+    torch.set_num_threads(1)
     model = build_model(tiny_model(), num_classes=3)
     categories = Categories.from_pairs([(3, "red"), (8, "blue")])
-    path = tmp_path / "fasterrcnn_best.pt"
+    path = folder / "fasterrcnn_best.pt"
     save_checkpoint(path, model.state_dict(), info=CheckpointInfo(tiny_model(), categories, epoch=0))
     rng, seen = random.Random(0), set()
     for _ in range(200):

@@ -35,6 +35,7 @@ t.work(Path(sys.argv[2]), Path(sys.argv[3]), trials=int(sys.argv[4]), epochs=int
 
 def settings(trials: int, epochs: int) -> TuneConfig:
     options = {"trials": trials, "epochs": epochs, "space": SPACE, "storage_env": "STUDY_DB", "heartbeat_s": 1}
+    options["prune"] = False  # a trial that is tried again is to be seen complete, however good its values are
     return TuneConfig.model_validate(options)
 
 
