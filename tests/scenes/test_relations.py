@@ -14,7 +14,7 @@ from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.grid import median_filter
 from visionllm_interaction.scenes.meeting import find_joint_handling
 from visionllm_interaction.scenes.relations import find_relations
-from visionllm_interaction.scenes.spans import Span, clean_spans, hysteresis
+from visionllm_interaction.scenes.spans import Span, bridge, clean_spans, hysteresis
 from visionllm_interaction.video.track import summarise_tracks
 
 SIZE = (640, 480)
@@ -267,6 +267,32 @@ def test_hysteresis_holds_between_its_limits_and_ends_at_the_unknown() -> None:
         *[False, True, False, False, True],
     ]
     assert hysteresis(np.zeros(0), enter=1, leave=2).tolist() == []
+
+
+def test_short_stretches_of_the_unknown_take_the_larger_neighbour() -> None:
+    values = np.array([np.nan, 1, np.nan, np.nan, 3, np.nan, np.nan, np.nan, 2, np.nan])
+    expected = [np.nan, 1, 3, 3, 3, np.nan, np.nan, np.nan, 2, np.nan]
+    np.testing.assert_array_equal(bridge(values, steps=2), expected)
+    assert np.isnan(values[2])  # what was given is as it was
+
+
+@pytest.mark.parametrize(("hidden_s", "apart", "bouts"), [(0.8, False, 1), (1.2, False, 2), (0.8, True, 1)])
+def test_a_bout_goes_on_while_somebody_is_hidden_for_a_moment(hidden_s: float, apart: bool, bouts: int) -> None:
+    frames = frames_at(25, 6)
+    child = box(100, 200, 80, HEIGHT, len(frames))
+    toy = box(200, 350, 30, 30, len(frames))
+    begin, end = 50, 50 + round(25 * hidden_s)
+    child[begin:end] = np.nan
+    if apart:  # who comes back elsewhere was not near to the end of his absence
+        child[end:] -= [90, 0, 90, 0]
+    relations, _ = scene(frames, {1: ("child", child), 2: ("cup", toy)})
+    found = of(relations, "near")
+    assert len(found) == bouts
+    if apart:
+        assert found[0][3] == pytest.approx(2.0, abs=0.05)
+    else:
+        seen_s = 6.0 if bouts == 1 else 6.0 - hidden_s
+        assert sum(end_s - begin_s for _, _, begin_s, end_s in found) == pytest.approx(seen_s, abs=0.05)
 
 
 def test_spans_are_joined_then_cleaned() -> None:

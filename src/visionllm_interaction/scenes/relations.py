@@ -17,7 +17,7 @@ from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid, build_grid
 from visionllm_interaction.scenes.holding import Contact, find_holding
 from visionllm_interaction.scenes.placement import closing, containment, directions
-from visionllm_interaction.scenes.spans import Span, clean_spans, hysteresis, mask_to_spans
+from visionllm_interaction.scenes.spans import Span, bridge, clean_spans, hysteresis, mask_to_spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +111,7 @@ def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfi
 def _bouts(
     gap: Floats, grid: SceneGrid, pair: Pair, *, limit: float, slack: float, config: RelationsConfig
 ) -> list[Span]:
+    gap = bridge(gap, steps=grid.samples(config.unseen_s))
     mask = hysteresis(gap, enter=limit, leave=limit * (1 + config.hysteresis) + slack)
     here = slice(pair.first, pair.after)
     spans = mask_to_spans(mask, grid.begins_s[here], grid.ends_s[here])

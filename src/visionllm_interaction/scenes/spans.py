@@ -32,6 +32,18 @@ def hysteresis(values: NDArray[np.float64], *, enter: float, leave: float) -> Ma
     return np.asarray((last >= 0) & (signal[last] == 1))
 
 
+def bridge(values: NDArray[np.float64], *, steps: int) -> NDArray[np.float64]:
+    """``values`` with the larger of both neighbours in stretches of NaN of at most ``steps``; same length.
+
+    Stretches at the begin or the end stay NaN.
+    """
+    bridged = values.copy()
+    for first, after in runs(np.isnan(values)):
+        if first > 0 and after < len(values) and after - first <= steps:
+            bridged[first:after] = max(values[first - 1], values[after])
+    return bridged
+
+
 def runs(mask: Mask) -> list[tuple[int, int]]:
     """``[first, after)`` of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
