@@ -43,7 +43,9 @@ def test_insecure_is_for_this_machine_only(config: ServeConfig, host: str) -> No
 
 
 def test_a_key_on_another_address_is_fine(config: ServeConfig, key: str) -> None:
-    client_of(config.model_copy(update={"host": "0.0.0.0"}))
+    client = client_of(config.model_copy(update={"host": "0.0.0.0"}))
+    assert client.get("/v1/openapi.json").status_code == 401
+    assert client.get("/v1/openapi.json", headers={"X-API-Key": key}).status_code == 200
 
 
 @pytest.mark.parametrize(
