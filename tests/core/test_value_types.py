@@ -97,3 +97,10 @@ def test_relative_gap_does_not_change_with_scale() -> None:
     assert relative_gap(person * 3, cup * 3, object_is_person=False) == pytest.approx(gap)
     other = np.array([65.0, 0.0, 90.0, 50.0])  # two people: their mean height, 75 px
     assert relative_gap(person, other, object_is_person=True) == pytest.approx(25 / 75)
+
+
+def test_unchanged_frames_belong_to_the_next_one_looked_at() -> None:
+    notes = ("ok", "unchanged", "not sampled", "unchanged", "ok", "ok", "unchanged")
+    looked = np.array([note == "ok" for note in notes])
+    frames = FrameTable.from_times(np.arange(7), np.arange(7) / 10, processed=looked, quality=notes)
+    assert frames.unchanged_before() == [(), (0.1, pytest.approx(0.3)), ()]

@@ -9,11 +9,13 @@ import torch
 import torchvision
 from tiny_model import tiny
 from torch import nn
+from torchvision.ops import box_iou
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from visionllm_interaction.errors import ConfigError
 from visionllm_interaction.models.build import build_model
 from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.models.voting import vote
 
 OFFICIAL = (
     "fasterrcnn_mobilenet_v3_large_320_fpn",
@@ -56,6 +58,34 @@ def test_same_weights_give_the_same_detections_as_torchvisions_model() -> None:
     assert len(expected["boxes"]) > 10
     torch.testing.assert_close(found["boxes"], expected["boxes"], atol=0.01, rtol=1e-3)
     torch.testing.assert_close(found["scores"], expected["scores"], atol=1e-4, rtol=1e-3)
+
+
+def test_voted_boxes_are_means_of_what_overlaps_weighted_by_squared_confidence() -> None:
+    kept = torch.tensor([[0.0, 0, 10, 10], [50, 50, 60, 60]])
+    said = torch.tensor(
+        [[[0.0, 0, 10, 10], [90, 90, 95, 95]], [[2, 0, 12, 10], [50, 50, 60, 60]], [[8, 0, 18, 10]] * 2]
+    )
+    sure = torch.tensor([[0.8, 0.9], [0.4, 0.5], [0.7, 0.1]])
+    # of the first: overlaps 1, 8 / 12 and 2 / 18; weights 0.64 and 0.16
+    expected = torch.tensor([[0.4, 0, 10.4, 10], [50, 50, 60, 60]])
+    torch.testing.assert_close(vote(kept, said, sure, min_iou=0.6), expected)
+    torch.testing.assert_close(vote(kept, said, sure, min_iou=0.7), kept)
+
+
+def test_voting_changes_boxes_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    plain = build_model(tiny(score_threshold=0.0), num_classes=4).eval()
+    voting = build_model(tiny(score_threshold=0.0, box_voting=0.5), num_classes=4).eval()
+    assert shapes(voting) == shapes(plain)
+    voting.load_state_dict(plain.state_dict())
+    pictures = [torch.rand(3, 60, 90), torch.rand(3, 90, 60)]
+    with torch.inference_mode():
+        for one, other in zip(plain(pictures), voting(pictures), strict=True):
+            assert torch.equal(one["labels"], other["labels"])
+            assert torch.equal(one["scores"], other["scores"])
+            assert len(one["boxes"]) > 10
+            assert not torch.allclose(one["boxes"], other["boxes"])
+            assert (torch.diagonal(box_iou(one["boxes"], other["boxes"])) > 0.4).all()
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet101"])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,13 +30,16 @@ def pictures(count: int = 3) -> list[NDArray[np.uint8]]:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return opinionated(tmp_path_factory.mktemp("export") / "tiny.pt")
+
+
+def opinionated(path: Path, **changes: Any) -> Path:
     """Random weights, made opinionated: else every score is near 1/4 and nothing tells detections apart."""
     torch.manual_seed(0)
-    config = tiny(fpn_extra_level=True, anchor_sizes=((12,), (24,), (40,)), score_threshold=0.01)
+    config = tiny(fpn_extra_level=True, anchor_sizes=((12,), (24,), (40,)), score_threshold=0.01, **changes)
     model = build_model(config, num_classes=len(TOYS) + 1)
     with torch.no_grad():
         model.roi_heads.box_predictor.cls_score.weight.mul_(8)
-    path = tmp_path_factory.mktemp("export") / "tiny.pt"
     save_checkpoint(path, model.state_dict(), info=CheckpointInfo(config, TOYS))
     return path
 
@@ -48,6 +52,17 @@ def test_float32_exports_detect_the_same(checkpoint: Path, tmp_path: Path, targe
     detector = load_detector(tmp_path / name)
     assert detector.categories == TOYS
     assert [len(found) for found in detector.detect([])] == []
+
+
+@pytest.mark.parametrize(("target", "name"), [("openvino", "m"), ("onnx", "m.onnx")])
+def test_exports_vote_on_boxes_as_the_checkpoint_does(tmp_path: Path, target: str, name: str) -> None:
+    plain = load_detector(opinionated(tmp_path / "plain.pt"))
+    voting = opinionated(tmp_path / "voting.pt", box_voting=0.2)
+    result = export_checkpoint(voting, target, tmp_path / name, pictures=pictures())  # type: ignore[arg-type]
+    assert result["parity"]["matched"] >= 0.99
+    [one], [other] = plain.detect(pictures(1)), load_detector(tmp_path / name).detect(pictures(1))
+    assert np.allclose(one.confidences, other.confidences, atol=1e-3)
+    assert np.abs(one.boxes_xyxy - other.boxes_xyxy).max() > 1.0
 
 
 SIGNALLED = """

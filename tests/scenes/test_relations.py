@@ -11,7 +11,7 @@ from visionllm_interaction.core.symbols import Event, Relation
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import EventsConfig, RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.events import find_events
-from visionllm_interaction.scenes.grid import median_filter
+from visionllm_interaction.scenes.grid import at_rest, median_filter
 from visionllm_interaction.scenes.meeting import find_joint_handling
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.spans import Span, bridge, clean_spans, hysteresis
@@ -314,6 +314,40 @@ def test_the_median_takes_out_a_spike_and_keeps_the_unseen() -> None:
     smooth = median_filter(values, half=1)
     assert smooth[[0, 1, 2, 3, 5], 0].tolist() == [1, 1, 1, 5, 2]
     assert np.isnan(smooth[4, 0])
+
+
+def test_what_keeps_still_is_at_its_median_and_what_moves_is_left_alone() -> None:
+    rng = np.random.default_rng(3)
+    path = np.concatenate([np.zeros(50), np.linspace(0, 60, 30), np.full(60, 60.0)])
+    seen = np.stack([path + rng.normal(0, 0.3, len(path)), path], axis=1)
+    seen[20, 0] = np.nan
+    rest = at_rest(seen, tolerance=2.0, steps=10)
+    for stretch, value in ((slice(0, 20), 0.0), (slice(21, 50), 0.0), (slice(80, 140), 60.0)):
+        assert np.ptp(rest[stretch, 0]) == 0.0
+        assert rest[stretch.start, 0] == pytest.approx(value, abs=0.2)
+    assert np.array_equal(rest[55:75], seen[55:75])
+    assert np.isnan(rest[20, 0])
+    assert np.array_equal(at_rest(seen, tolerance=0.0, steps=10), seen, equal_nan=True)
+
+
+@pytest.mark.parametrize("speed", [0.001, 0.01, 0.1])
+def test_what_creeps_is_never_further_off_than_the_tolerance(speed: float) -> None:
+    path = speed * np.arange(4000.0)[:, None]
+    rest = at_rest(path, tolerance=2.0, steps=25)
+    assert np.abs(rest - path).max() <= 2.0
+    assert (np.diff(rest[:, 0]) >= 0).all()
+
+
+def test_a_detector_that_wavers_about_the_limit_neither_makes_nor_breaks_bouts() -> None:
+    frames = frames_at(25, 20)
+    n = len(frames)
+    rng = np.random.default_rng(5)
+    child = box(100.0, 100, 60, HEIGHT, n)
+    for gap_px, bouts in ((49.9, 1), (50.2, 0)):  # near is 50 pixels
+        block = box(160 + gap_px, 250, 30, 30, n) + rng.normal(0, 0.5, (n, 1))
+        relations, _ = scene(frames, {1: ("child", child), 2: ("block", block)})
+        assert len(of(relations, "near")) == bouts
+        assert all(end - begin == pytest.approx(20.0) for _, _, begin, end in of(relations, "near"))
 
 
 def test_what_is_passed_over_because_nothing_changed_changes_nothing() -> None:

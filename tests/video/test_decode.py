@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from video_files import write_sound, write_video
@@ -20,6 +21,7 @@ from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.container import sniff_format
 from visionllm_interaction.video.decode import VideoReader, read_frame_at
 from visionllm_interaction.video.pipeline import TrackedVideo
+from visionllm_interaction.video.sampling import ChangeSampler, Met
 
 UNEVEN_MS = [0, 40, 80, 200, 240, 1000, 1013, 1100, 1900, 2000]
 
@@ -58,23 +60,28 @@ def test_sampling_takes_the_first_frame_of_each_interval(uneven: Path, fps: floa
 
 
 @pytest.mark.parametrize(
-    ("change", "gap_s", "chosen"),
+    ("change", "gap_s", "margin_s", "chosen"),
     [
-        (5.0, 9.0, list(range(10))),  # each frame is 10 grey levels lighter than the one before
-        (25.0, 9.0, [0, 3, 6, 9]),  # slow changes add up
-        (99.0, 9.0, [0]),
-        (99.0, 0.08, [0, 2, 4, 6, 8]),  # looked at again though nothing has changed
+        (5.0, 9.0, 0.0, list(range(10))),  # each frame is 10 grey levels lighter than the one before
+        (25.0, 9.0, 0.0, [0, 3, 6, 9]),  # slow changes add up
+        (99.0, 9.0, 0.0, [0]),
+        (99.0, 0.08, 0.0, [0, 2, 4, 6, 8]),  # looked at again though nothing has changed
+        (55.0, 9.0, 0.04, [0, 5, 6, 7]),  # and what comes before and after a change
+        (55.0, 9.0, 0.12, [0, 3, 4, 5, 6, 7, 8, 9]),
+        (75.0, 0.16, 0.08, [0, 4, 8]),  # what is looked at because time has passed is no change
     ],
 )
 def test_adaptive_sampling_takes_frames_in_which_something_changed(
-    tmp_path: Path, change: float, gap_s: float, chosen: list[int]
+    tmp_path: Path, change: float, gap_s: float, margin_s: float, chosen: list[int]
 ) -> None:
     path = write_video(tmp_path / "lighter.mp4", times_ms=list(range(0, 400, 40)))
-    config = DecodeConfig(adaptive=True, adaptive_change=change, adaptive_gap_s=gap_s)
+    config = DecodeConfig(adaptive=True, adaptive_change=change, adaptive_gap_s=gap_s, adaptive_margin_s=margin_s)
     reader = VideoReader(path, config=config)
-    assert [f.frame_index for f in reader] == chosen
+    frames = list(reader)
+    assert [f.frame_index for f in frames] == chosen
     table = reader.frame_table()
     assert np.flatnonzero(table.processed).tolist() == chosen
+    assert [f.unchanged_s for f in frames] == table.unchanged_before()
     assert {note for n, note in enumerate(table.quality) if n not in chosen} <= {UNCHANGED}
     assert table.duration_s[table.processed].sum() == pytest.approx(0.4)
 
@@ -259,3 +266,14 @@ def test_real_clips_have_the_frames_and_length_that_other_programs_give(
     reader = VideoReader(shared_data / "videos" / name)
     assert len(list(reader.scan())) == frames
     assert reader.frame_table().duration_s.sum() == pytest.approx(seconds, abs=0.05)
+
+
+def test_few_frames_are_kept_until_it_is_known_whether_something_changes() -> None:
+    frames = [av.VideoFrame.from_ndarray(np.full((48, 64), min(n, 8) * 10, np.uint8), format="gray") for n in range(20)]
+    few = 2 * 48 * 64 * 3 // 2
+    sampler = ChangeSampler(change=75.0, gap_s=9.0, margin_s=0.2, held_bytes=few)
+    decided = [m for n, frame in enumerate(frames) for m in sampler.add(Met(n * 0.04, OK, frame))]
+    decided += sampler.end()
+    assert [m.time_s for m in decided] == pytest.approx([n * 0.04 for n in range(20)])
+    # five frames lie within 0.2 s before the change in frame 8; two were still there
+    assert [n for n, m in enumerate(decided) if m.note == OK] == [0, *range(6, 14)]

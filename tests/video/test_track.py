@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.track import settle, summarise_tracks, track
+from visionllm_interaction.video.tracklets import link
 
 Path_ = dict[int, tuple[float, float]]
 
@@ -54,6 +55,18 @@ def test_two_things_that_cross_keep_their_tracks_at_any_rate(fps: float) -> None
         [("caregiver", None, len(frames)), ("child", "child", len(frames))],
     )
     assert {(k.begin_s, round(k.end_s, 6)) for k in tracks} == {(0.0, 6.0)}
+
+
+def test_who_stops_before_frames_are_passed_over_is_still_there_after_them() -> None:
+    every = frames_at(25, 2)
+    n = np.arange(len(every))
+    x = np.minimum(50.0 + 25.0 * n, 300.0)  # stops in frame 10; nothing changes from then on
+    looked = (n <= 10) | (n % 12 == 11)
+    notes = tuple(OK if look else UNCHANGED for look in looked)
+    frames = FrameTable.from_times(n, every.timestamp_s, processed=looked, quality=notes)
+    found = link(table(frames, [("child", np.where(looked, x, np.nan), 100)]), frames, config=TrackConfig())
+    # once it is confirmed, in its second frame, it keeps its number; moving on at its speed it would be 300 px away
+    assert set(found[1:].tolist()) == {1}
 
 
 def test_the_first_sighting_belongs_to_the_track() -> None:

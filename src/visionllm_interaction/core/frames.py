@@ -20,11 +20,15 @@ PASSED_OVER = frozenset({NOT_SAMPLED, UNCHANGED})
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
-    """One frame: ``image_rgb`` is (H, W, 3) uint8; ``timestamp_s`` comes from the presentation time stamp."""
+    """One frame: ``image_rgb`` is (H, W, 3) uint8; ``timestamp_s`` comes from the presentation time stamp.
+
+    ``unchanged_s`` are the times of the frames since the last one that were passed over because they look like it.
+    """
 
     frame_index: int
     timestamp_s: float
     image_rgb: NDArray[np.uint8]
+    unchanged_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,14 @@ class FrameTable:
 
     def __len__(self) -> int:
         return len(self.frame_index)
+
+    def unchanged_before(self) -> list[tuple[float, ...]]:
+        """Per processed frame the times of the :data:`UNCHANGED` ones since the processed frame before it."""
+        unchanged = np.array([note == UNCHANGED for note in self.quality], dtype=np.bool_)
+        positions = np.flatnonzero(self.processed).tolist()
+        begins = [0, *(position + 1 for position in positions[:-1])]
+        pieces = (slice(begin, position) for begin, position in zip(begins, positions, strict=True))
+        return [tuple(self.timestamp_s[piece][unchanged[piece]].tolist()) for piece in pieces]
 
     @classmethod
     def from_times(

@@ -13,6 +13,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.models.backbones import build_backbone
 from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.models.voting import VotingHeads
 from visionllm_interaction.models.weights import load_initial_weights
 
 ROI_BINS = 7
@@ -33,7 +34,7 @@ def build_model(config: ModelConfig, *, num_classes: int) -> FasterRCNN:
     levels = len(backbone.fpn.inner_blocks)
     anchors = _anchors(config, levels=levels + int(config.fpn_extra_level))
     v2 = config.architecture.endswith("_v2")
-    return FasterRCNN(
+    model = FasterRCNN(
         backbone,
         min_size=config.min_size,
         max_size=config.max_size,
@@ -61,6 +62,9 @@ def build_model(config: ModelConfig, *, num_classes: int) -> FasterRCNN:
         box_nms_thresh=config.nms_threshold,
         box_detections_per_img=config.detections_per_image,
     )
+    if config.box_voting is not None:
+        model.roi_heads = VotingHeads.of(model.roi_heads, vote_iou=config.box_voting)
+    return model
 
 
 def build_pretrained(config: ModelConfig, *, categories: Categories) -> FasterRCNN:

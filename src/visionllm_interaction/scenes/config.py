@@ -12,6 +12,10 @@ class RelationsConfig(Section):
 
     smooth_s: float = Field(default=0.3, ge=0.0, le=5.0)
     """Boxes are median-filtered over this time before distances are taken; takes out single-frame jitter."""
+    rest_tolerance: float = Field(default=0.01, ge=0.0, le=0.2)
+    """An edge of a box that keeps within this share of a person's height is at rest: only the detector wavers …"""
+    rest_s: float = Field(default=1.0, gt=0.0, le=60.0)
+    """… if it does so for at least this time; it is then taken to be at its median. 0 above switches this off."""
     hysteresis: float = Field(default=0.01, ge=0.0, le=2.0)
     """A running bout ends only when the gap exceeds the limit by this share of it."""
     contact_slack: float = Field(default=0.005, ge=0.0, le=0.2)

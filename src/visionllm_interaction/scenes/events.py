@@ -12,7 +12,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Event, Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import EventsConfig
-from visionllm_interaction.scenes.grid import SceneGrid, TrackGrid, build_grid
+from visionllm_interaction.scenes.grid import SceneGrid, Smoothing, TrackGrid, build_grid
 from visionllm_interaction.scenes.meeting import find_joint_handling, find_moves
 from visionllm_interaction.scenes.spans import runs
 
@@ -36,7 +36,7 @@ def find_events(
 
     Track ids are the actor's first; for hands_over giver, receiver, object; for joint_handling holder, other, object.
     """
-    grid = build_grid(detections, frames, tracks, smooth_s=0.0)
+    grid = build_grid(detections, frames, tracks, smoothing=Smoothing(0.0))
     if not len(grid.begins_s):
         return []
     found = [f for t in grid.tracks if t.is_person for f in _comings_and_goings(t, grid, size_px, config)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,21 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.frames import UNCHANGED, FrameTable
 from visionllm_interaction.core.symbols import Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 
 Floats = NDArray[np.float64]
+_LONGEST = 1500
+"""Rows of a stretch at rest: a bound for the work on things that creep."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How boxes are smoothed: a median over ``median_s``, and what keeps within ``rest_tolerance`` (share of a person's
+    height) for ``rest_s`` is held still."""
+
+    median_s: float
+    rest_tolerance: float = 0.0
+    rest_s: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,24 +81,39 @@ class SceneGrid:
 
 
 def build_grid(
-    detections: DetectionTable, frames: FrameTable, tracks: Sequence[Track], *, smooth_s: float
+    detections: DetectionTable, frames: FrameTable, tracks: Sequence[Track], *, smoothing: Smoothing
 ) -> SceneGrid:
-    """Lay out ``tracks``; boxes are median-filtered over ``smooth_s`` seconds where they are seen.
+    """Lay out ``tracks``, their boxes smoothed where they are seen.
 
     In frames that were passed over because nothing had changed, things are where they were in the frame before:
     adaptive sampling leaves gaps of all lengths, and windows of time need frames at even steps.
     """
     clock = _Clock.of(frames)
     positions = np.searchsorted(clock.frame_index, detections.frame_index)
-    half = SceneGrid(clock.begins_s, clock.ends_s, ()).samples(smooth_s / 2)
+    empty = SceneGrid(clock.begins_s, clock.ends_s, ())
+    half, rest = empty.samples(smoothing.median_s / 2), max(2, empty.samples(smoothing.rest_s))
+    tolerance = smoothing.rest_tolerance * _height_px(detections)
+
+    def smooth(boxes: Floats) -> Floats:
+        return at_rest(median_filter(boxes, half=half), tolerance=tolerance, steps=rest)
+
     order = np.argsort(detections.track_id, kind="stable")
     ids = detections.track_id[order]
     laid_out = []
     for track in tracks:
         rows = order[np.searchsorted(ids, track.track_id, "left") : np.searchsorted(ids, track.track_id, "right")]
         if len(rows):
-            laid_out.append(_lay_out(track, detections, rows, positions[rows], clock=clock, half=half))
+            laid_out.append(_lay_out(track, detections, rows, positions[rows], clock=clock, smooth=smooth))
     return SceneGrid(clock.begins_s, clock.ends_s, tuple(laid_out))
+
+
+def _height_px(detections: DetectionTable) -> float:
+    """Median height of tracked people's boxes, of all boxes if there are no people; 0 of none."""
+    heights = (detections.boxes_xyxy[:, 3] - detections.boxes_xyxy[:, 1]).astype(np.float64)
+    people = np.isin(detections.category.astype(str), sorted(PERSON_CATEGORIES))
+    tracked = detections.track_id != UNTRACKED
+    chosen = heights[people & tracked] if (people & tracked).any() else heights[tracked]
+    return float(np.median(chosen)) if len(chosen) else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +150,7 @@ def _lay_out(
     positions: NDArray[np.int64],
     *,
     clock: _Clock,
-    half: int,
+    smooth: Callable[[Floats], Floats],
 ) -> TrackGrid:
     first, after = int(positions.min()), clock.until(int(positions.max()))
     n = after - first
@@ -131,7 +158,7 @@ def _lay_out(
     boxes[positions - first] = detections.boxes_xyxy[rows]
     confidence[positions - first] = detections.confidence[rows]
     repeated = clock.source[first:after] - first
-    return TrackGrid(track, first, median_filter(boxes[repeated], half=half), confidence[repeated])
+    return TrackGrid(track, first, smooth(boxes[repeated]), confidence[repeated])
 
 
 def median_filter(values: Floats, *, half: int) -> Floats:
@@ -145,3 +172,34 @@ def median_filter(values: Floats, *, half: int) -> Floats:
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         smooth = np.nanmedian(windows, axis=-1)
     return np.asarray(np.where(np.isnan(values), np.nan, smooth))
+
+
+def at_rest(values: Floats, *, tolerance: float, steps: int) -> Floats:
+    """``values`` (n, k), each column with its median where it keeps within ``tolerance`` for at least ``steps`` rows.
+
+    Stretches are taken from the first row on, each as long as all of it fits; NaN ends one and stays.
+    """
+    if tolerance <= 0.0:
+        return values
+    settled = values.copy()
+    for column in settled.T:
+        for first, after in _quiet(column, tolerance=tolerance, steps=steps):
+            column[first:after] = np.median(column[first:after])
+    return settled
+
+
+def _quiet(column: Floats, *, tolerance: float, steps: int) -> Iterator[tuple[int, int]]:
+    """Stretches ``[first, after)`` of at least ``steps`` finite values of which no two differ by more."""
+    if len(column) < steps:
+        return
+    windows = np.lib.stride_tricks.sliding_window_view(column, steps)
+    begins = np.flatnonzero(windows.max(axis=1) - windows.min(axis=1) <= tolerance)
+    at = 0
+    while at < len(begins):
+        first = int(begins[at])
+        ahead = column[first : first + _LONGEST]
+        spread = np.maximum.accumulate(ahead) - np.minimum.accumulate(ahead)
+        fits = ~(spread > tolerance) & np.isfinite(spread)
+        after = first + (len(fits) if fits.all() else int(np.argmin(fits)))
+        yield first, after
+        at = int(np.searchsorted(begins, after))

@@ -14,7 +14,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
-from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid, build_grid
+from visionllm_interaction.scenes.grid import Floats, SceneGrid, Smoothing, TrackGrid, build_grid
 from visionllm_interaction.scenes.holding import Contact, find_holding
 from visionllm_interaction.scenes.placement import closing, containment, directions
 from visionllm_interaction.scenes.spans import Span, bridge, clean_spans, hysteresis, mask_to_spans
@@ -62,7 +62,9 @@ def find_relations(
     The subject is a person; of two people the one with the lower track id. Only of *inside* it is the one that is
     inside. Times are those of frames, half-open.
     """
-    grid = build_grid(detections, frames, tracks, smooth_s=config.relations.smooth_s)
+    rules = config.relations
+    smoothing = Smoothing(rules.smooth_s, rest_tolerance=rules.rest_tolerance, rest_s=rules.rest_s)
+    grid = build_grid(detections, frames, tracks, smoothing=smoothing)
     found: list[Relation] = []
     contacts: list[Contact] = []
     for pair in _pairs(grid):

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
+from visionllm_interaction.core.frames import NOT_SAMPLED, OK
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.container import broken, no_frames, no_stream, over_limit, strange_codec
 from visionllm_interaction.video.messages import (
@@ -36,7 +36,7 @@ from visionllm_interaction.video.messages import (
     read_packed,
     write_all,
 )
-from visionllm_interaction.video.sampling import ChangeSampler, IntervalSampler
+from visionllm_interaction.video.sampling import ChangeSampler, IntervalSampler, Met
 from visionllm_interaction.video.sandbox import allow_cpu, lock_down
 from visionllm_interaction.video.walk import TIME_UNIT, Clock, upright, walk
 
@@ -90,7 +90,9 @@ class _Decoding:
         self._order, self._shared = order, shared
         self._container, self._stream = container, container.streams.video[0]
         self._interval = IntervalSampler(order.sample_fps)
-        self._change = ChangeSampler(change=order.adaptive_change, gap_s=order.adaptive_gap_s)
+        self._change = ChangeSampler(
+            change=order.adaptive_change, gap_s=order.adaptive_gap_s, margin_s=order.adaptive_margin_s
+        )
         self._clock = Clock()
         self._walked = Walked([], [])
         self._met = self._good = 0
@@ -119,6 +121,8 @@ class _Decoding:
             if self._take(*item, begin=begin):
                 break
         else:
+            for met in self._change.end():
+                self._tell(met, begin.picture)
             if not self._good and begin.only_index is None:
                 raise no_frames(self._met)
         _send(self._walked)
@@ -163,31 +167,32 @@ class _Decoding:
             self._slots = np.frombuffer(self._shared, np.uint8, size).reshape(begin.slots, *shape)
 
     def _take(self, frame: Any, time_s: float | None, note: str, *, begin: Begin) -> bool:
-        """Note one frame and send its picture if it is one to look at; True when nothing more is wanted."""
+        """Take one frame and tell of those that are decided upon; True when nothing more is wanted."""
         at_s, note = self._clock.check(time_s, note)
         index = self._met
         self._met += 1
         self._check_limits(at_s, self._met)
         if begin.only_index is not None:
             note = note if index == begin.only_index else NOT_SAMPLED
-        elif note == OK:
-            note = self._choice(frame, at_s)
+        elif note == OK and not self._interval.wants(at_s):
+            note = NOT_SAMPLED
         if note == OK and (frame.width, frame.height) != self._size:
             note = _SIZE_CHANGED
-        self._walked.times_s.append(at_s)
-        self._walked.notes.append(note)
-        if note == OK:
-            self._good += 1
-            self._flush(self._show(frame, begin.picture))
-        elif len(self._walked.notes) >= _NOTES_AT_ONCE:
-            self._flush(None)
+        met = Met(at_s, note, frame if note == OK else None)
+        adaptive = self._order.adaptive and begin.only_index is None
+        for decided in self._change.add(met) if adaptive else (met,):
+            self._tell(decided, begin.picture)
         return index == begin.only_index
 
-    def _choice(self, frame: Any, at_s: float) -> str:
-        """What becomes of a good frame: to be looked at or passed over."""
-        if not self._interval.wants(at_s):
-            return NOT_SAMPLED
-        return UNCHANGED if self._order.adaptive and not self._change.wants(frame, at_s) else OK
+    def _tell(self, met: Met, picture: Picture) -> None:
+        """Log what has become of a frame, and send its picture if it is one to look at."""
+        self._walked.times_s.append(met.time_s)
+        self._walked.notes.append(met.note)
+        if met.note == OK:
+            self._good += 1
+            self._flush(self._show(met.frame, picture))
+        elif len(self._walked.notes) >= _NOTES_AT_ONCE:
+            self._flush(None)
 
     def _show(self, frame: Any, picture: Picture) -> int | None:
         """Put the picture into a free slot; returns its number."""

@@ -18,6 +18,8 @@ class DecodeConfig(Section):
     """A frame is different if the grey level (0-255) of any cell, 1/96 of the width across, differs by so much."""
     adaptive_gap_s: float = Field(default=0.5, gt=0.0, le=60.0)
     """A frame is looked at after this time even if nothing has changed; keep it below `track.lost_s`."""
+    adaptive_margin_s: float = Field(default=0.12, ge=0.0, le=2.0)
+    """Frames are looked at for so long before and after a change too: movements begin and end with smaller ones."""
     max_megapixels: float = Field(default=40.0, gt=0.0, le=400.0)
     """A picture larger than this is refused before its pixels are decoded."""
     max_duration_s: float = Field(default=6 * 3600.0, gt=0.0)

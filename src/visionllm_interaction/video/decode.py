@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import OK, Frame, FrameTable
+from visionllm_interaction.core.frames import OK, UNCHANGED, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.container import VideoInfo, open_video, over_limit
@@ -68,9 +68,13 @@ class VideoReader:
 
     def frames(self, picture: Picture = "rgb", *, only_index: int | None = None) -> Iterator[Frame]:
         """The frames to look at (or only the one with ``only_index``), in RGB or in grey and small."""
+        after = 0
         for image in self._walk(Begin(picture, _SLOTS, only_index)):
             if image is not None:
-                yield Frame(len(self._notes) - 1, self._times[-1], image)
+                index = len(self._notes) - 1
+                unchanged = tuple(self._times[n] for n in range(after, index) if self._notes[n] == UNCHANGED)
+                yield Frame(index, self._times[index], image, unchanged)
+                after = index + 1
 
     def scan(self) -> Iterator[int]:
         """Go through the file for its times alone; yields the index of each frame that would be looked at."""
@@ -253,6 +257,7 @@ def _order(config: DecodeConfig, container: str, video_fd: int, *, shared: tuple
         adaptive=config.adaptive,
         adaptive_change=config.adaptive_change,
         adaptive_gap_s=config.adaptive_gap_s,
+        adaptive_margin_s=config.adaptive_margin_s,
         threads=config.threads,
         max_pixels=int(config.max_megapixels * 1e6),
         max_duration_s=config.max_duration_s,

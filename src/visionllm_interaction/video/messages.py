@@ -31,6 +31,7 @@ class Order(msgspec.Struct, frozen=True):
     adaptive: bool
     adaptive_change: float
     adaptive_gap_s: float
+    adaptive_margin_s: float
     threads: int
     max_pixels: int
     max_duration_s: float

@@ -87,6 +87,7 @@ def follow_with_detector(
     for found in read_ahead(_detect(watched, detector, config.detect), depth=2 * config.detect.batch_size):
         boxes = path_log.add(found)
         names, confidences = log.names(found.detections), found.detections.confidences
+        linker.repeat(found.unchanged_s)
         log.add(found, linker.add(found.timestamp_s, names, confidences, boxes))
         progress(found.frame_index + 1, total)
     frames = reader.frame_table()
@@ -112,7 +113,7 @@ def _detect(
         images = [frame.image_rgb for frame, _ in batch]
         found = detector.detect(images, min_confidence=config.min_confidence)
         for (frame, to_first), detections in zip(batch, found, strict=True):
-            yield FrameDetections(frame.frame_index, frame.timestamp_s, detections, to_first)
+            yield FrameDetections(frame.frame_index, frame.timestamp_s, detections, frame.unchanged_s, to_first)
 
 
 class _PathLog:

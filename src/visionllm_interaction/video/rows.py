@@ -16,11 +16,12 @@ from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
-    """What was found in one frame; ``to_first`` (2, 3) is there if the camera moves."""
+    """What was found in one frame; ``to_first`` (2, 3) is there if the camera moves. ``unchanged_s``: as of a frame."""
 
     frame_index: int
     timestamp_s: float
     detections: Detections
+    unchanged_s: tuple[float, ...] = ()
     to_first: NDArray[np.float64] | None = None
 
 

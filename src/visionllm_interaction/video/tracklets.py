@@ -9,6 +9,7 @@ Yang et al. (2023), C-BIoU, WACV.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,19 @@ class Linker:
         self._fps = fps or _FALLBACK_FPS
         self._trackers: dict[str, ByteTrackTracker] = {}
         self._numbers: dict[tuple[str, int], int] = {}
+        self._last: tuple[NDArray[np.object_], NDArray[np.float32], NDArray[Any]] | None = None
+
+    def repeat(self, times_s: Iterable[float]) -> None:
+        """Frames that look like the last one: things are where they were, also those that moved before."""
+        if self._last is not None:
+            for time_s in times_s:
+                self.add(time_s, *self._last)
 
     def add(
         self, time_s: float, categories: NDArray[np.object_], confidences: NDArray[np.float32], boxes: NDArray[Any]
     ) -> NDArray[np.int64]:
         """A tracklet id for each detection of the next frame, (n,); :data:`UNTRACKED` where it was not linked."""
+        self._last = categories, confidences, boxes
         ids = np.full(len(categories), UNTRACKED, dtype=np.int64)
         for category in sorted({*self._trackers, *categories.tolist()}):
             rows = np.flatnonzero(categories == category)
@@ -69,7 +78,9 @@ def link(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig)
     linker = Linker(config, fps=usual_fps(times))
     begins = np.searchsorted(detections.frame_index, index, side="left")
     ends = np.searchsorted(detections.frame_index, index, side="right")
-    for begin, end, time_s in zip(begins.tolist(), ends.tolist(), times.tolist(), strict=True):
+    unchanged = frames.unchanged_before()
+    for begin, end, time_s, still_s in zip(begins.tolist(), ends.tolist(), times.tolist(), unchanged, strict=True):
+        linker.repeat(still_s)
         here = slice(begin, end)
         boxes = detections.boxes_xyxy[here]
         ids[here] = linker.add(time_s, detections.category[here], detections.confidence[here], boxes)
