@@ -43,6 +43,32 @@ def test_truth_becomes_a_store_that_answers(clip: Path, tmp_path: Path) -> None:
     assert near.track_ids == (3, 7) and seen.value == pytest.approx(2.0)
 
 
+def test_heads_tell_who_faces_what(clip: Path, tmp_path: Path) -> None:
+    heads = tmp_path / "clip.heads.csv"
+
+    def facing(angle: float, given: Path) -> tuple[str, list[object], str | None]:
+        rows = [f"{n},{50 + n},40,{angle}" for n in range(10, 50)]  # the child's, seen from 0.4 s on
+        heads.write_text("\n".join(["frame_index,x,y,yaw_deg", *rows]))
+        [video] = analyze_videos([clip], tmp_path / "store", detections="truth", heads=given)["videos"]
+        with open_store(tmp_path / "store") as store:
+            found = [r for r in store.relations(video["video_id"]) if r.predicate == "facing"]
+            record = store.video(video["video_id"])
+        about: list[object] = [(r.subject_track_id, r.object_track_id, r.begin_s, r.end_s) for r in found]
+        return video["status"], about, (record["heads"] or {}).get("name")
+
+    right = (3, 7, pytest.approx(0.4), pytest.approx(2.0))
+    assert facing(35.0, heads) == ("done", [right], "clip.heads.csv")
+    assert facing(35.0, tmp_path) == ("up_to_date", [right], "clip.heads.csv")
+    assert facing(-35.0, tmp_path) == ("done", [], "clip.heads.csv")
+    (tmp_path / "none").mkdir()
+    assert facing(35.0, tmp_path / "none") == ("done", [], None)
+    with pytest.raises(UsageError, match="several videos"):
+        analyze_videos([clip, clip], tmp_path / "store", detections="truth", heads=heads)
+    heads.write_text("frame,yaw\n")
+    with pytest.raises(InputDataError, match="heads"):
+        analyze_videos([clip], tmp_path / "store", detections="truth", heads=heads)
+
+
 def test_the_same_again_is_up_to_date_and_a_change_is_not(clip: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
 

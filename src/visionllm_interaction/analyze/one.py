@@ -15,9 +15,10 @@ from visionllm_interaction import __version__
 from visionllm_interaction.analyze.config import AnalysisConfig
 from visionllm_interaction.artifacts.digests import code_version, sha256_file, sha256_value
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.core.symbols import Track
+from visionllm_interaction.core.symbols import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.scenes.events import find_events
+from visionllm_interaction.scenes.facing import find_facing
 from visionllm_interaction.scenes.ledger import Ledger
 from visionllm_interaction.scenes.record import (
     DetectorRecord,
@@ -59,6 +60,7 @@ class Job:
     Attributes:
         run: names the run in the store's ledger.
         detections: ``"truth"``, a file, or ``None`` if there is a detector.
+        heads: a file of heads, or a folder with one for each video; ``None`` if nobody looked for them.
     """
 
     run: str
@@ -67,6 +69,7 @@ class Job:
     view: View
     roles: Mapping[str, str]
     config: AnalysisConfig
+    heads: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,15 @@ def _analyze_one(
         source = _source_of(path)
     origin, origin_path = _origin(path, job, detector)
     chosen_id = video_id or make_video_id(path, source.sha256)
-    fingerprint = _fingerprint(source, origin, job)
+    heads = _heads_of(path, job)
+    fingerprint = _fingerprint(source, origin, job, heads)
     former = read_record(job.store / "videos" / chosen_id)
     if former is not None and former.fingerprint == fingerprint:
         return former, "up_to_date"
     followed = _follow(path, origin_path, job, detector=detector, progress=progress)
     found = origin.model_copy(update={"categories": followed.categories})
-    return _publish(followed, chosen_id, source=source, origin=found, fingerprint=fingerprint, job=job), "done"
+    record = _publish(followed, chosen_id, source=source, origin=found, fingerprint=fingerprint, heads=heads, job=job)
+    return record, "done"
 
 
 def _source_of(path: Path) -> SourceFile:
@@ -172,11 +177,24 @@ def _origin(path: Path, job: Job, detector: Detector | None) -> tuple[DetectorRe
     return DetectorRecord(kind=kind, name=given.name, digest=sha256_file(given), categories=()), given
 
 
-def _fingerprint(source: SourceFile, origin: DetectorRecord, job: Job) -> str:
+def _heads_of(path: Path, job: Job) -> SourceFile | None:
+    """The file of heads of a video, if there is one."""
+    if job.heads is None:
+        return None
+    from visionllm_interaction.video.heads import heads_file
+
+    found = heads_file(job.heads, path)
+    if found is None:
+        log.warning("no heads", video=str(path), folder=str(job.heads))
+    return None if found is None else _source_of(found)
+
+
+def _fingerprint(source: SourceFile, origin: DetectorRecord, job: Job, heads: SourceFile | None) -> str:
     return sha256_value(
         {
             "source": source.sha256,
             "detections": origin.digest,
+            "heads": heads.sha256 if heads else None,
             "kind": origin.kind,
             "view": job.view,
             "roles": dict(job.roles),
@@ -211,6 +229,7 @@ def _publish(
     source: SourceFile,
     origin: DetectorRecord,
     fingerprint: str,
+    heads: SourceFile | None,
     job: Job,
 ) -> VideoRecord:
     from visionllm_interaction.video.proxies import guess_roles, with_proxies
@@ -222,6 +241,7 @@ def _publish(
     tracks = with_proxies(known, proxies)
     scenes = job.config.scenes
     relations = find_relations(followed.detections, followed.frames, tracks, config=scenes)
+    relations = sorted([*relations, *_facing(followed, tracks, heads, job)], key=lambda relation: relation.begin_s)
     events = find_events(
         followed.detections,
         followed.frames,
@@ -232,7 +252,7 @@ def _publish(
     )
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
     record = _record(followed, video_id, tracks, source=source, origin=origin, fingerprint=fingerprint, job=job)
-    record = record.model_copy(update={"role_proxies": guesses})
+    record = record.model_copy(update={"role_proxies": guesses, "heads": heads})
     publish_video(
         job.store,
         record,
@@ -246,6 +266,15 @@ def _publish(
         log.warning("damaged video", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
+
+
+def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: Job) -> Sequence[Relation]:
+    if heads is None:
+        return ()
+    from visionllm_interaction.video.heads import load_heads
+
+    seen = load_heads(Path(heads.path), followed.frames)
+    return find_facing(seen, followed.detections, followed.frames, tracks, config=job.config.scenes)
 
 
 def _record(

@@ -35,6 +35,7 @@ def analyze_videos(
     detections: Path | Literal["truth"] | None = None,
     view: View = "room",
     roles: Path | None = None,
+    heads: Path | None = None,
     config: AnalysisConfig = AnalysisConfig(),
     video_ids: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -43,7 +44,8 @@ def analyze_videos(
     """Analyse ``videos`` into the store at ``store`` (made if need be).
 
     Detections come from a checkpoint (``detector``), from a file (``detections``), or with ``detections="truth"`` from
-    the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``). A video that is in the store with
+    the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``), ``heads`` one of
+    heads (see :mod:`~visionllm_interaction.video.heads`) or a folder of such. A video that is in the store with
     the same source, detections, settings and code is up to date and skipped; a bad one is reported and passed over.
     With a ``pool`` the videos are analysed on a Ray cluster, else one after the other in this process. The store's
     ledger says of each video whether it is done, or why not.
@@ -57,6 +59,7 @@ def analyze_videos(
         InputDataError: if detector, roles or store cannot be used, or every single video failed.
     """
     _check_arguments(videos, detector, detections, video_ids)
+    _check_heads(heads, videos)
     prepare_store(store)
     job = Job(
         run=uuid.uuid4().hex,
@@ -65,6 +68,7 @@ def analyze_videos(
         view=view,
         roles=_load_roles(roles),
         config=config,
+        heads=heads,
     )
     ids: Sequence[str | None] = video_ids or [None] * len(videos)
     tasks = list(zip(videos, ids, strict=True))
@@ -122,6 +126,15 @@ def _check_arguments(
         raise UsageError("Ids and videos differ in number.", expected=str(len(videos)), found=str(len(video_ids)))
     for video_id in video_ids or ():
         check_video_id(video_id)
+
+
+def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:
+    if heads is not None and heads.is_file() and len(videos) > 1:
+        raise UsageError(
+            "One file of heads cannot be of several videos.",
+            expected="a folder with STEM.heads.csv for each video",
+            found=f"{heads} and {len(videos)} videos",
+        )
 
 
 def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:

@@ -23,6 +23,7 @@ def analyze(
     detections: Annotated[str | None, typer.Option(help="A detections file, or `truth` for ToyRoom's own.")] = None,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of them: who faces what.")] = None,
     cluster: Annotated[
         Literal["none", "ray"], typer.Option(help="ray: side by side, on the cluster at RAY_ADDRESS or here.")
     ] = "none",
@@ -48,6 +49,7 @@ def analyze(
             detections=source,
             view=view,
             roles=roles,
+            heads=heads,
             config=load(config, override).analysis,
             progress=progress,
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
@@ -137,7 +139,33 @@ def blur(
     return Outcome(result, as_lines(lines), json_output)
 
 
+def heads(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    out: Annotated[Path, typer.Option(help="A new .csv file; VIDEO_NAME.heads.csv in a folder for many videos.")],
+    detector: Annotated[Path, typer.Option(help="CenterFace: centerface.onnx.")],
+    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Less sure faces are left out.")] = 0.5,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> Outcome:
+    """Heads and where they are turned, for `visionllm analyze --heads`."""
+    from visionllm_interaction.configuration import load
+    from visionllm_interaction.models.centerface import load_centerface
+    from visionllm_interaction.video.heads import write_heads
+
+    with VideoProgress() as progress:
+        result = write_heads(
+            video,
+            out,
+            finder=load_centerface(detector),
+            min_confidence=min_confidence,
+            decode=load(config, override).analysis.video.decode,
+            progress=lambda done, total: progress(video.name, done, total),
+        )
+    return Outcome(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
-    for command in (analyze, ledger, measures, erase, blur):
+    for command in (analyze, ledger, measures, erase, blur, heads):
         app.command()(command)

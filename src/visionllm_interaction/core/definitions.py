@@ -9,6 +9,7 @@ predicate    definition for one frame
 near         edge-to-edge gap ≤ ``NEAR_GAP`` × reference height
 in_contact   edge-to-edge gap ≤ ``CONTACT_GAP`` × reference height
 holding      in_contact, and the object moves with the person (see ``scenes.relations``)
+facing       the head is turned by ``FACING_DEG`` or more to the side at which the other's centre lies
 ===========  =====================================================================================
 
 Pairs have at least one person. The person is the subject; of two people the lower track id is.
@@ -26,6 +27,9 @@ NEAR_GAP = 0.25
 CONTACT_GAP = 0.02
 """Largest gap called *in contact*, as a share of the reference height (detector jitter is about this large)."""
 
+FACING_DEG = 20.0
+"""Least angle by which a head that is *facing* something is turned out of the camera's direction."""
+
 PREDICATES: tuple[str, ...] = ("near", "in_contact", "holding")
 """Predicates that hold between two in either order (of holding, the person is always the subject)."""
 DIRECTED_PREDICATES: tuple[str, ...] = (
@@ -36,6 +40,7 @@ DIRECTED_PREDICATES: tuple[str, ...] = (
     "inside",
     "overlaps",
     "approaching",
+    "facing",
 )
 """Predicates that are read from the subject to the object."""
 EVENT_KINDS: tuple[str, ...] = (

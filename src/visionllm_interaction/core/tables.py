@@ -77,3 +77,36 @@ class DetectionTable:
             self.track_id[keep],
             self.interpolated[keep],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class HeadTable:
+    """Heads seen in frames of one video, one row each, ordered by frame.
+
+    Attributes:
+        frame_index: (n,) int64.
+        points_xy: (n, 2) float64 pixels of the upright picture: the middle between the eyes.
+        yaw_deg: (n,) float64; 0 is towards the camera, positive towards the picture's right, 90 a profile.
+
+    Raises:
+        ValueError: on wrong shapes or rows not ordered by frame.
+    """
+
+    frame_index: NDArray[np.int64]
+    points_xy: NDArray[np.float64]
+    yaw_deg: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_index)
+        columns: tuple[tuple[str, type[np.generic], tuple[int | None, ...]], ...] = (
+            ("frame_index", np.int64, (n,)),
+            ("points_xy", np.float64, (n, 2)),
+            ("yaw_deg", np.float64, (n,)),
+        )
+        for name, dtype, shape in columns:
+            object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, shape, name))
+        if (np.diff(self.frame_index) < 0).any():
+            raise ValueError("rows must be ordered by frame_index")
+
+    def __len__(self) -> int:
+        return len(self.frame_index)

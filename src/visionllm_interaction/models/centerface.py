@@ -45,18 +45,21 @@ class CenterFaceDetector:
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.models.detector.Detector`."""
-        return [self._detect_one(image, min_confidence) for image in images_rgb]
+        return [self.find_faces(image, min_confidence=min_confidence)[0] for image in images_rgb]
 
-    def _detect_one(self, image_rgb: NDArray[np.uint8], min_confidence: float) -> Detections:
+    def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:
+        """Faces (n), and (n, 5, 2) x and y in pixels of the eye on the picture's left, the other eye, the nose,
+        and the corners of the mouth."""
         height, width = image_rgb.shape[:2]
         size = input_size(height, width)
         resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
         maps = self._graph(size)(resized.numpy())
-        boxes, scores = decode_maps(maps[0][0, 0], maps[1][0], maps[2][0], min_confidence=min_confidence)
-        scale = np.array([width / size[1], height / size[0]] * 2, dtype=np.float32)
-        boxes = np.clip(boxes * scale, 0, np.array([width, height] * 2, dtype=np.float32))
+        boxes, scores, points = decode_maps(*(each[0] for each in list(maps.values())), min_confidence=min_confidence)
+        scale = np.array([width / size[1], height / size[0]], dtype=np.float32)
+        boxes = np.clip(boxes * np.tile(scale, 2), 0, np.array([width, height] * 2, dtype=np.float32))
         keep = nms(torch.from_numpy(boxes), torch.from_numpy(scores), NMS_THRESHOLD).numpy()
-        return Detections(boxes[keep], np.clip(scores[keep], 0, 1), np.ones(len(keep), np.int64))
+        faces = Detections(boxes[keep], np.clip(scores[keep], 0, 1), np.ones(len(keep), np.int64))
+        return faces, points[keep] * scale
 
     def _graph(self, size: tuple[int, int]) -> Any:
         if size not in self._graphs:
@@ -72,14 +75,22 @@ def input_size(height: int, width: int) -> tuple[int, int]:
     return (max(1, round(height * scale / _MULTIPLE)) * _MULTIPLE, max(1, round(width * scale / _MULTIPLE)) * _MULTIPLE)
 
 
-def decode_maps(centres: Floats, sizes: Floats, offsets: Floats, *, min_confidence: float) -> tuple[Floats, Floats]:
-    """Maps (h, w), (2, h, w) log height and width, (2, h, w) y and x → boxes (n, 4) xyxy input pixels, scores (n,)."""
-    rows, columns = np.nonzero(centres >= max(min_confidence, 0.01))
+def decode_maps(
+    centres: Floats, sizes: Floats, offsets: Floats, landmarks: Floats, *, min_confidence: float
+) -> tuple[Floats, Floats, Floats]:
+    """Maps of a picture → boxes (n, 4) xyxy input pixels, scores (n,), landmarks (n, 5, 2) xy input pixels.
+
+    The maps are (1, h, w); (2, h, w) logarithms of height and width; (2, h, w) y and x; (10, h, w) y and x of five
+    points in shares of the box.
+    """
+    rows, columns = np.nonzero(centres[0] >= max(min_confidence, 0.01))
     half = np.exp(np.minimum(sizes[:, rows, columns], 8.0)) * STRIDE / 2
     y = (rows + offsets[0, rows, columns] + 0.5) * STRIDE
     x = (columns + offsets[1, rows, columns] + 0.5) * STRIDE
     boxes = np.stack([x - half[1], y - half[0], x + half[1], y + half[0]], axis=1)
-    return boxes.astype(np.float32), centres[rows, columns].astype(np.float32)
+    shares = landmarks[:, rows, columns].reshape(-1, 2, len(rows)).transpose(2, 0, 1)[..., ::-1]
+    points = boxes[:, None, :2] + shares * (2 * half[::-1].T)[:, None]
+    return boxes.astype(np.float32), centres[0, rows, columns].astype(np.float32), points.astype(np.float32)
 
 
 def load_centerface(path: Path) -> CenterFaceDetector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,11 +63,13 @@ class TrackGrid:
 class SceneGrid:
     """All tracks of a video over its frames; ``begins_s``/``ends_s`` are the frames' times, (n,).
 
-    Frames are those that were looked at, and those passed over because nothing had changed.
+    Frames are those that were looked at, and those passed over because nothing had changed; ``frame_index`` (n,) is of
+    the frame looked at that each one shows or repeats.
     """
 
     begins_s: Floats
     ends_s: Floats
+    frame_index: NDArray[np.int64]
     tracks: tuple[TrackGrid, ...]
 
     @property
@@ -90,7 +92,8 @@ def build_grid(
     """
     clock = _Clock.of(frames)
     positions = np.searchsorted(clock.frame_index, detections.frame_index)
-    empty = SceneGrid(clock.begins_s, clock.ends_s, ())
+    shown = clock.frame_index[clock.source]
+    empty = SceneGrid(clock.begins_s, clock.ends_s, shown, ())
     half, rest = empty.samples(smoothing.median_s / 2), max(2, empty.samples(smoothing.rest_s))
     tolerance = smoothing.rest_tolerance * _height_px(detections)
 
@@ -104,7 +107,7 @@ def build_grid(
         rows = order[np.searchsorted(ids, track.track_id, "left") : np.searchsorted(ids, track.track_id, "right")]
         if len(rows):
             laid_out.append(_lay_out(track, detections, rows, positions[rows], clock=clock, smooth=smooth))
-    return SceneGrid(clock.begins_s, clock.ends_s, tuple(laid_out))
+    return replace(empty, tracks=tuple(laid_out))
 
 
 def _height_px(detections: DetectionTable) -> float:

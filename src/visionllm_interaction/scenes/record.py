@@ -48,6 +48,7 @@ class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
     ``roles`` are those given (names of categories, or track ids); ``role_proxies`` those guessed, by track id.
+    ``heads`` is the file that says where heads are turned; without one *facing* is not known.
     ``notes`` say what was wrong with the file. ``fingerprint`` is the digest of everything the result follows from:
     source, detections, roles, settings, code.
     """
@@ -72,6 +73,7 @@ class VideoRecord(BaseModel):
     detector: DetectorRecord
     roles: dict[str, str]
     role_proxies: dict[int, RoleGuess] = {}
+    heads: SourceFile | None = None
     notes: tuple[str, ...] = ()
     config: dict[str, Any]
     versions: dict[str, str]

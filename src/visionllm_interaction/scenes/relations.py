@@ -62,19 +62,17 @@ def find_relations(
     The subject is a person; of two people the one with the lower track id. Only of *inside* it is the one that is
     inside. Times are those of frames, half-open.
     """
-    rules = config.relations
-    smoothing = Smoothing(rules.smooth_s, rest_tolerance=rules.rest_tolerance, rest_s=rules.rest_s)
-    grid = build_grid(detections, frames, tracks, smoothing=smoothing)
+    grid = build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations))
     found: list[Relation] = []
     contacts: list[Contact] = []
-    for pair in _pairs(grid):
+    for pair in pairs_of(grid):
         gap = pair.gap()
-        near = _bouts(gap, grid, pair, limit=NEAR_GAP, slack=0.0, config=config.relations)
-        touching = _bouts(
+        near = bouts_of(gap, grid, pair, limit=NEAR_GAP, slack=0.0, config=config.relations)
+        touching = bouts_of(
             gap, grid, pair, limit=CONTACT_GAP, slack=config.relations.contact_slack, config=config.relations
         )
-        found += [_relation("near", pair, span, grid) for span in near]
-        found += [_relation("in_contact", pair, span, grid) for span in touching]
+        found += [relation_of("near", pair, span, grid) for span in near]
+        found += [relation_of("in_contact", pair, span, grid) for span in touching]
         if config.relations.placement:
             found += _placements(pair, gap, grid, config.relations)
         if not pair.other.is_person:
@@ -83,7 +81,13 @@ def find_relations(
     return sorted(found, key=lambda r: (r.begin_s, r.predicate, r.subject_track_id, r.object_track_id))
 
 
-def _pairs(grid: SceneGrid) -> Iterator[Pair]:
+def smoothing_of(config: RelationsConfig) -> Smoothing:
+    """How boxes are smoothed before distances are taken."""
+    return Smoothing(config.smooth_s, rest_tolerance=config.rest_tolerance, rest_s=config.rest_s)
+
+
+def pairs_of(grid: SceneGrid) -> Iterator[Pair]:
+    """People with each of the others, over the frames in which both exist."""
     ordered = sorted(grid.tracks, key=lambda t: (not t.is_person, t.track.track_id))
     for subject, other in combinations(ordered, 2):
         first, after = max(subject.first, other.first), min(subject.after, other.after)
@@ -103,16 +107,17 @@ def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfi
         ("approaching", closing(gap, steps=steps, step_s=grid.step_s)),
     ]
     for predicate, value in values:
-        for span in _bouts(value, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
-            yield _relation(predicate, pair, span, grid)
-    for span in _bouts(holds, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
-        found = _relation("inside", pair, span, grid)
+        for span in bouts_of(value, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
+            yield relation_of(predicate, pair, span, grid)
+    for span in bouts_of(holds, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
+        found = relation_of("inside", pair, span, grid)
         yield replace(found, subject_track_id=found.object_track_id, object_track_id=found.subject_track_id)
 
 
-def _bouts(
+def bouts_of(
     gap: Floats, grid: SceneGrid, pair: Pair, *, limit: float, slack: float, config: RelationsConfig
 ) -> list[Span]:
+    """Bouts in which ``gap`` (n,) over the frames of ``pair`` is within ``limit``, joined and cleaned."""
     gap = bridge(gap, steps=grid.samples(config.unseen_s))
     mask = hysteresis(gap, enter=limit, leave=limit * (1 + config.hysteresis) + slack)
     here = slice(pair.first, pair.after)
@@ -120,7 +125,8 @@ def _bouts(
     return clean_spans(spans, merge_gap_s=config.merge_gap_s, min_duration_s=config.min_duration_s)
 
 
-def _relation(predicate: str, pair: Pair, span: Span, grid: SceneGrid) -> Relation:
+def relation_of(predicate: str, pair: Pair, span: Span, grid: SceneGrid) -> Relation:
+    """A bout as a relation of the pair."""
     begins_s = grid.begins_s[pair.first : pair.after]
     mask = (begins_s >= span.begin_s - 1e-9) & (begins_s < span.end_s - 1e-9)
     ids = pair.subject.track.track_id, pair.other.track.track_id

@@ -1,0 +1,143 @@
+"""Heads and where they are turned: found by a face detector, or read from a file of any program that tells of them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.tables import HeadTable
+from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.video.ahead import read_ahead
+from visionllm_interaction.video.config import DecodeConfig
+from visionllm_interaction.video.decode import VideoReader
+
+COLUMNS = ("frame_index", "x", "y", "yaw_deg")
+"""Others may follow; they are not read."""
+SUFFIX = ".heads.csv"
+NOSE_DEPTH = 0.55
+"""How far the tip of the nose is before the line through the eyes, in distances between the eyes: 35 of 63 mm."""
+_MOST_DEG = 90.0
+
+Progress = Callable[[int, int | None], None]
+
+
+class FaceFinder(Protocol):
+    """Finds faces with five points: eye, eye, nose, mouth, mouth."""
+
+    def find_faces(
+        self, image_rgb: NDArray[np.uint8], *, min_confidence: float
+    ) -> tuple[Detections, NDArray[np.float32]]:
+        """Faces (n) and their points (n, 5, 2) in pixels."""
+        ...
+
+
+def yaw_deg(points_xy: NDArray[Any]) -> NDArray[np.float64]:
+    """(n,) degrees by which heads are turned to the picture's right, from points (n, 5, 2): eyes first, then the nose.
+
+    The nose's tip lies before the eyes, so that turning moves it along the line through them: by its depth times the
+    tangent of the angle, in distances between the eyes. A head that leans to one side makes no difference.
+
+    Source: after Gee & Cipolla, Determining the gaze of faces in images, Image and Vision Computing 12, 1994.
+    """
+    points = np.asarray(points_xy, dtype=np.float64).reshape(-1, 5, 2)
+    across = points[:, 1] - points[:, 0]
+    apart = np.maximum(np.hypot(across[:, 0], across[:, 1]), 1e-6)
+    beside = ((points[:, 2] - points[:, :2].mean(axis=1)) * across).sum(axis=1) / apart
+    return np.asarray(np.degrees(np.arctan2(beside / NOSE_DEPTH, apart)))
+
+
+def write_heads(
+    video: Path,
+    out: Path,
+    *,
+    finder: FaceFinder,
+    min_confidence: float = 0.5,
+    decode: DecodeConfig = DecodeConfig(),
+    progress: Progress = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """Find the heads in ``video`` and write them to ``out``, CSV: :data:`COLUMNS`, then ``confidence``.
+
+    Returns:
+        ``{"out", "frames", "heads"}``: frames looked at and heads found.
+
+    Raises:
+        UsageError: if ``out`` exists.
+        VideoError: if the video cannot be read.
+    """
+    if out.exists():
+        raise UsageError("The file is there already.", expected="a new .csv file", found=out.name, where=str(out))
+    reader = VideoReader(video, config=decode)
+    total = reader.info.declared_frames or None
+    rows: list[list[str]] = []
+    for frame in read_ahead(reader, depth=4):
+        faces, points = finder.find_faces(frame.image_rgb, min_confidence=min_confidence)
+        eyes = points[:, :2].mean(axis=1)
+        for eye, angle, sure in zip(eyes, yaw_deg(points), faces.confidences, strict=True):
+            rows.append([str(frame.frame_index), *(f"{value:.2f}" for value in (*eye, angle)), f"{sure:.3f}"])
+        progress(frame.frame_index + 1, total)
+    partial = out.with_name(f".partial-{out.name}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*COLUMNS, "confidence"], *rows])
+    partial.replace(out)
+    return {"out": str(out), "frames": int(reader.frame_table().processed.sum()), "heads": len(rows)}
+
+
+def load_heads(path: Path, frames: FrameTable) -> HeadTable:
+    """Heads from CSV with the columns :data:`COLUMNS`, whichever program wrote it; those in frames that were not looked
+    at are left out.
+
+    Raises:
+        InputDataError: if the file cannot be read, a column is missing, or a row makes no sense or is of no frame.
+    """
+    looked, all_frames = set(frames.frame_index[frames.processed].tolist()), set(frames.frame_index.tolist())
+    rows = sorted((row for row in _rows(path, all_frames) if row[0] in looked), key=lambda row: row[0])
+    values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 3)
+    return HeadTable(np.array([row[0] for row in rows], dtype=np.int64), values[:, :2], values[:, 2])
+
+
+def heads_file(given: Path, video: Path) -> Path | None:
+    """The file of heads of ``video``: ``given``, or if that is a folder its ``STEM.heads.csv``, if there is one."""
+    if not given.is_dir():
+        return given
+    own = given / f"{video.stem}{SUFFIX}"
+    return own if own.is_file() else None
+
+
+def _rows(path: Path, all_frames: set[int]) -> Iterator[tuple[int, float, float, float]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refused(path, found=str(error)) from error
+    reader = csv.DictReader(text.splitlines())
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise _refused(path, found=f"no column {', '.join(missing)}")
+    for line, row in enumerate(reader, start=2):
+        try:
+            index, numbers = int(row["frame_index"]), [float(row[name]) for name in COLUMNS[1:]]
+        except (TypeError, ValueError) as error:
+            raise _refused(path, found=f"line {line}: {error}") from error
+        if index not in all_frames:
+            raise _refused(path, found=f"line {line}: frame {index}, which the video does not have")
+        if not all(map(math.isfinite, numbers)) or abs(numbers[2]) > 2 * _MOST_DEG:
+            raise _refused(path, found=f"line {line}: {', '.join(map(str, numbers))}")
+        yield index, numbers[0], numbers[1], numbers[2]
+
+
+def _refused(path: Path, *, found: str) -> InputDataError:
+    return InputDataError(
+        "The file of heads cannot be used.",
+        expected=f"CSV with the columns {', '.join(COLUMNS)}: frames of the video, pixels, degrees from -180 to 180",
+        found=found,
+        where=str(path),
+        fix="`visionllm heads VIDEO --detector centerface.onnx --out FILE` writes one",
+    )
