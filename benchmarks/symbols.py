@@ -1,7 +1,7 @@
 """Relations and events of ToyRoom videos against the script: from true boxes, noisy ones, and a trained detector's.
 
     python benchmarks/symbols.py [--seeds 101 102 …] [--rooms FOLDER]
-        [--detector WORK/int8 -c benchmarks/detector.yaml]         the one that benchmarks/detector.py makes in WORK
+        [--detector WORK/int8]         the one that benchmarks/detector.py makes in WORK
 
 Each seed is one room video of 20 s (every fourth with a variable frame rate). A bout is found if predicate and pair are
 right, it overlaps by half and begins within 0.2 s; an event if kind and who are right and it lies within 0.5 s. Noisy

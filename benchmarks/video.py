@@ -54,8 +54,6 @@ NAMES = ("child", "caregiver", "ball", "block", "book", "car", "cup", "teddy bea
 FRAMES, ROUNDS = 24, 2
 STATIC_S, NOISE = 60, 1.5
 HOURS = 2
-SURE = {"min_mean_confidence": 0.7}
-"""As benchmarks/detector.yaml has it for its detector."""
 
 
 @dataclass
@@ -176,7 +174,7 @@ def adaptive(folder: Path, detector: Path) -> dict[str, Any]:
         _encode(clip, _mostly_static(folder), fps=25)
     found: dict[str, Any] = {}
     for name, changes in (("full", {}), ("adaptive", {"adaptive": True})):
-        config = AnalysisConfig.model_validate({"video": {"decode": changes, "track": SURE}})
+        config = AnalysisConfig.model_validate({"video": {"decode": changes}})
         store = Path(tempfile.mkdtemp(dir=folder)) / name
         begin = time.perf_counter()
         [video] = analyze_videos([clip], store, detector=detector, config=config)["videos"]
