@@ -276,7 +276,7 @@ def test_short_stretches_of_the_unknown_take_the_larger_neighbour() -> None:
     assert np.isnan(values[2])  # what was given is as it was
 
 
-@pytest.mark.parametrize(("hidden_s", "apart", "bouts"), [(0.8, False, 1), (1.2, False, 2), (0.8, True, 1)])
+@pytest.mark.parametrize(("hidden_s", "apart", "bouts"), [(0.4, False, 1), (0.6, False, 2), (0.4, True, 1)])
 def test_a_bout_goes_on_while_somebody_is_hidden_for_a_moment(hidden_s: float, apart: bool, bouts: int) -> None:
     frames = frames_at(25, 6)
     child = box(100, 200, 80, HEIGHT, len(frames))

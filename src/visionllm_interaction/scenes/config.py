@@ -24,7 +24,7 @@ class RelationsConfig(Section):
     """Bouts of one pair no further apart become one."""
     min_duration_s: float = Field(default=0.2, ge=0.0, le=10.0)
     """Shorter bouts are dropped."""
-    unseen_s: float = Field(default=1.0, ge=0.0, le=10.0)
+    unseen_s: float = Field(default=0.5, ge=0.0, le=10.0)
     """A bout goes on while one of the pair is hidden for no longer than this, if it holds before and after."""
 
     placement: bool = True
