@@ -6,7 +6,7 @@ As in a lab, most pictures to learn from are frames of recordings like those to 
 ``--videos`` videos, and ``--stills`` pictures of other rooms. Their seeds are none that is measured on. Settings are
 those of ``detector.yaml``; training begins with small pictures, which are faster to learn from (``COARSE``). It is
 exported to int8, as WORK_FOLDER/int8. What is done in WORK_FOLDER is not done again, what was stopped goes on. About
-forty minutes on two cores.
+an hour on two cores.
 """
 
 from __future__ import annotations

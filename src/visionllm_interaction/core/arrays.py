@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,3 +25,27 @@ def frozen_array(values: Any, dtype: type[np.generic], shape: tuple[int | None, 
         raise ValueError(f"{name}: values must be finite")
     array.setflags(write=False)
     return array
+
+
+Column = tuple[str, type[np.generic], tuple[int | None, ...]]
+"""Name, type and shape."""
+
+
+def freeze_columns(table: object, columns: Iterable[Column]) -> None:
+    """Make the attributes of a frozen dataclass read-only arrays of these types and shapes.
+
+    Raises:
+        ValueError: see :func:`frozen_array`.
+    """
+    for name, dtype, shape in columns:
+        object.__setattr__(table, name, frozen_array(getattr(table, name), dtype, shape, name))
+
+
+def check_order(frame_index: NDArray[np.int64]) -> None:
+    """See that rows are in the order of frames.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    if (np.diff(frame_index) < 0).any():
+        raise ValueError("rows must be ordered by frame_index")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.arrays import frozen_array
+from visionllm_interaction.core.arrays import Column, check_order, freeze_columns
 
 UNTRACKED = -1
 """``track_id`` of a detection that belongs to no track."""
@@ -43,7 +43,7 @@ class DetectionTable:
         n = len(self.frame_index)
         if n and not len(self.interpolated):
             object.__setattr__(self, "interpolated", np.zeros(n, np.bool_))
-        columns: tuple[tuple[str, type[np.generic], tuple[int | None, ...]], ...] = (
+        columns: tuple[Column, ...] = (
             ("frame_index", np.int64, (n,)),
             ("timestamp_s", np.float64, (n,)),
             ("category", np.object_, (n,)),
@@ -52,10 +52,8 @@ class DetectionTable:
             ("track_id", np.int64, (n,)),
             ("interpolated", np.bool_, (n,)),
         )
-        for name, dtype, shape in columns:
-            object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, shape, name))
-        if (np.diff(self.frame_index) < 0).any():
-            raise ValueError("rows must be ordered by frame_index")
+        freeze_columns(self, columns)
+        check_order(self.frame_index)
 
     def __len__(self) -> int:
         return len(self.frame_index)
@@ -98,15 +96,13 @@ class HeadTable:
 
     def __post_init__(self) -> None:
         n = len(self.frame_index)
-        columns: tuple[tuple[str, type[np.generic], tuple[int | None, ...]], ...] = (
+        columns: tuple[Column, ...] = (
             ("frame_index", np.int64, (n,)),
             ("points_xy", np.float64, (n, 2)),
             ("yaw_deg", np.float64, (n,)),
         )
-        for name, dtype, shape in columns:
-            object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, shape, name))
-        if (np.diff(self.frame_index) < 0).any():
-            raise ValueError("rows must be ordered by frame_index")
+        freeze_columns(self, columns)
+        check_order(self.frame_index)
 
     def __len__(self) -> int:
         return len(self.frame_index)
