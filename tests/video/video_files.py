@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 TICKS = 1000
 
@@ -24,22 +25,28 @@ def write_video(
 
     The upper left quarter of each picture is white, so that turning it can be seen.
     """
+    images = np.stack([np.full((size[1], size[0], 3), 10 * n % 250, np.uint8) for n in range(len(times_ms))])
+    images[:, : size[1] // 2, : size[0] // 2] = 255
+    write_images(path, images, times_ms=times_ms, codec=codec)
+    if rotation:
+        _set_rotation(path, rotation)
+    return path
+
+
+def write_images(path: Path, images: NDArray[np.uint8], *, times_ms: Sequence[int], codec: str = "libx264") -> Path:
+    """A video of RGB pictures (n, H, W, 3), the n-th shown at ``times_ms[n]``."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height = size
+        stream.height, stream.width = images.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
         if codec == "libx264":
             stream.options = {"bf": "0", "crf": "1", "g": "5"}
-        for n, time_ms in enumerate(times_ms):
-            image = np.full((size[1], size[0], 3), 10 * n % 250, np.uint8)
-            image[: size[1] // 2, : size[0] // 2] = 255
+        for image, time_ms in zip(images, times_ms, strict=True):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = time_ms, Fraction(1, TICKS)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    if rotation:
-        _set_rotation(path, rotation)
     return path
 
 

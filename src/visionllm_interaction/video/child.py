@@ -160,6 +160,7 @@ class _Decoding:
 
     def _prepare(self, begin: Begin) -> None:
         self._slots: NDArray[np.uint8] | None = None
+        self._shown = IntervalSampler(begin.per_s)
         opened = self._opened()
         shape = picture_shape(begin.picture, opened.width, opened.height)
         size = begin.slots * int(np.prod(shape))
@@ -190,8 +191,9 @@ class _Decoding:
         self._walked.notes.append(met.note)
         if met.note == OK:
             self._good += 1
-            self._flush(self._show(met.frame, picture))
-        elif len(self._walked.notes) >= _NOTES_AT_ONCE:
+            if self._shown.wants(met.time_s):
+                self._flush(self._show(met.frame, picture))
+        if len(self._walked.notes) >= _NOTES_AT_ONCE:
             self._flush(None)
 
     def _show(self, frame: Any, picture: Picture) -> int | None:

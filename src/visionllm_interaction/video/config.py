@@ -82,6 +82,16 @@ class TrackConfig(Section):
     """Box heights per second."""
     fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)
     """Shorter gaps inside a track are filled by straight lines; the rows are marked `interpolated`."""
+    appearance: bool = True
+    """Whether colours tell alike things apart: tracks exchanged in a huddle, and what may continue what."""
+    appearance_step_s: float = Field(default=0.2, gt=0.0, le=10.0)
+    """Looks are taken of one frame in this time."""
+    appearance_window_s: float = Field(default=6.0, gt=0.0, le=600.0)
+    """Looks from so long before a meeting, or an end, are compared with those from so long after it."""
+    appearance_margin: float = Field(default=0.05, ge=0.0, le=1.0)
+    """Tracks are exchanged if they fit so much better crosswise; one thing's own looks differ by 0.04, mostly."""
+    appearance_limit: float = Field(default=0.25, ge=0.0, le=1.0)
+    """A track that looks this different from another does not continue it; two children differ by 0.2, mostly."""
     min_duration_s: float = Field(default=0.4, ge=0.0, le=60.0)
     """Shorter tracks are noise: their detections stay, on no track."""
     min_detections: int = Field(default=4, ge=1)

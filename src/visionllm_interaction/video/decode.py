@@ -66,10 +66,16 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         return self.frames("rgb")
 
-    def frames(self, picture: Picture = "rgb", *, only_index: int | None = None) -> Iterator[Frame]:
-        """The frames to look at (or only the one with ``only_index``), in RGB or in grey and small."""
+    def frames(
+        self, picture: Picture = "rgb", *, only_index: int | None = None, per_s: float | None = None
+    ) -> Iterator[Frame]:
+        """The frames to look at (or only the one with ``only_index``), in RGB or in grey and small.
+
+        Of ``per_s`` of them a second if that is given; the others are met all the same.
+        """
         after = 0
-        for image in self._walk(Begin(picture, _SLOTS, only_index)):
+        slots = _SLOTS if per_s is None else 1  # with few pictures there is nothing to wait for, and they may be large
+        for image in self._walk(Begin(picture, slots, only_index, per_s)):
             if image is not None:
                 index = len(self._notes) - 1
                 unchanged = tuple(self._times[n] for n in range(after, index) if self._notes[n] == UNCHANGED)

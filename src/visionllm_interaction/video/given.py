@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.geometry import xywh_to_xyxy
@@ -15,6 +17,7 @@ from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.errors import InputDataError
 
 TRUTH_FILE = "truth.json"
+_EXPECTED = "categories[] with id, name; detections[] with frame_index, category_id, bbox (4 numbers), score"
 
 Row = tuple[int, str, float, tuple[float, float, float, float], int]
 """frame_index, category, confidence, box xyxy, track id."""
@@ -39,12 +42,42 @@ def load_truth(path: Path, frames: FrameTable, *, min_visible: float) -> Detecti
         raise _refused(path, expected="frames[].objects[] with box_xyxy, category, track_id", found=error) from error
 
 
+class GivenDetections:
+    """Untracked detections of a file, before the video's times are known; ``names`` are those of its categories."""
+
+    def __init__(self, path: Path, rows: Iterable[Row], names: tuple[str, ...]) -> None:
+        self._path, self._rows, self.names = path, sorted(rows, key=lambda row: row[0]), names
+        self._frames = [row[0] for row in self._rows]
+
+    def boxes(self, frame_index: int) -> NDArray[np.float32]:
+        """(n, 4) boxes xyxy pixels of one frame, in the table's order."""
+        own = slice(bisect_left(self._frames, frame_index), bisect_right(self._frames, frame_index))
+        return np.array([row[3] for row in self._rows[own]], np.float32).reshape(-1, 4)
+
+    def table(self, frames: FrameTable) -> DetectionTable:
+        """Rows of the frames that were processed.
+
+        Raises:
+            InputDataError: if a frame does not exist, or numbers are none.
+        """
+        try:
+            return _table(self._rows, frames)
+        except ValueError as error:
+            raise _refused(self._path, expected=_EXPECTED, found=error) from error
+
+
 def load_detections(path: Path, frames: FrameTable) -> tuple[DetectionTable, tuple[str, ...]]:
-    """Untracked detections and category names from JSON.
+    """Untracked detections in frames that were processed, and category names; see :func:`read_detections`."""
+    given = read_detections(path)
+    return given.table(frames), given.names
+
+
+def read_detections(path: Path) -> GivenDetections:
+    """Detections from JSON.
 
     The file is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id", "bbox", "score"}]}``:
     COCO results with ``frame_index`` for ``image_id``; ``bbox`` is x, y, width, height in pixels of the upright
-    picture. Detections in frames that were not processed are left out.
+    picture.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.
@@ -57,15 +90,22 @@ def load_detections(path: Path, frames: FrameTable) -> tuple[DetectionTable, tup
                 int(d["frame_index"]),
                 names[int(d["category_id"])],
                 float(d["score"]),
-                tuple(xywh_to_xyxy(np.array(d["bbox"], dtype=np.float64).reshape(4)).tolist()),
+                _xyxy(d["bbox"]),
                 UNTRACKED,
             )
             for d in content["detections"]
         ]
-        return _table(rows, frames), tuple(names.values())
     except (KeyError, TypeError, ValueError) as error:
-        expected = "categories[] with id, name; detections[] with frame_index, category_id, bbox (4 numbers), score"
-        raise _refused(path, expected=expected, found=error) from error
+        raise _refused(path, expected=_EXPECTED, found=error) from error
+    return GivenDetections(path, rows, tuple(names.values()))
+
+
+def _xyxy(bbox: Any) -> tuple[float, float, float, float]:
+    box = np.array(bbox, dtype=np.float64).reshape(4)
+    if not np.isfinite(box).all():
+        raise ValueError(f"a box is not four numbers: {bbox}")
+    x1, y1, x2, y2 = xywh_to_xyxy(box).tolist()
+    return x1, y1, x2, y2
 
 
 def rows_to_table(rows: Iterable[Row], frames: FrameTable) -> DetectionTable:

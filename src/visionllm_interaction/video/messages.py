@@ -42,11 +42,15 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """Start reading: which pictures, of one frame only or of all, and how many slots there are for them."""
+    """Start reading: which pictures, and how many slots there are for them.
+
+    Pictures are of one frame only, of ``per_s`` of the frames to look at a second, or of all of them.
+    """
 
     picture: Picture
     slots: int
     only_index: int | None = None
+    per_s: float | None = None
 
 
 class Opened(msgspec.Struct, frozen=True, tag=True):

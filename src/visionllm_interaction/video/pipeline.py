@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.video.ahead import read_ahead
-from visionllm_interaction.video.config import DetectConfig, VideoConfig
+from visionllm_interaction.video.appearance import LookLog, describe
+from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.container import VideoInfo
 from visionllm_interaction.video.decode import VideoReader
-from visionllm_interaction.video.given import load_detections, load_truth
+from visionllm_interaction.video.given import load_truth, read_detections
 from visionllm_interaction.video.messages import Picture
 from visionllm_interaction.video.motion import CameraFollower, CameraPath, move_boxes
 from visionllm_interaction.video.rows import FrameDetections, RowLog
+from visionllm_interaction.video.sampling import IntervalSampler
 from visionllm_interaction.video.track import settle, track
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def follow_with_detector(
     linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.fps)
     path_log = _PathLog()
     watched = read_ahead(_watch(reader, moving=moving), depth=config.decode.ahead)
-    for found in read_ahead(_detect(watched, detector, config.detect), depth=2 * config.detect.batch_size):
+    for found in read_ahead(_detect(watched, detector, config), depth=2 * config.detect.batch_size):
         boxes = path_log.add(found)
         names, confidences = log.names(found.detections), found.detections.confidences
         linker.repeat(found.unchanged_s)
@@ -94,26 +96,43 @@ def follow_with_detector(
     progress(len(frames), len(frames))
     rows, ids = log.table(frames)
     size_px = (reader.info.width, reader.info.height)
-    tracked = settle(rows, ids, frames, config=config.track, camera=path_log.path(), size_px=size_px)
+    looks = log.looks() if config.track.appearance else None
+    tracked = settle(rows, ids, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=looks)
     return TrackedVideo(reader.info, frames, tracked, detector.categories.names)
 
 
-def _watch(reader: VideoReader, *, moving: bool) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
+def _watch(
+    reader: VideoReader, *, moving: bool, picture: Picture = "rgb"
+) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
     """Frames, each with the camera's motion since the first one if it moves."""
     follower = CameraFollower(reader.info.width) if moving else None
-    for frame in reader:
+    for frame in reader.frames(picture):
         yield frame, follower.watch(frame.image_rgb) if follower else None
 
 
 def _detect(
-    watched: Iterable[tuple[Frame, NDArray[np.float64] | None]], detector: Detector, config: DetectConfig
+    watched: Iterable[tuple[Frame, NDArray[np.float64] | None]], detector: Detector, config: VideoConfig
 ) -> Iterator[FrameDetections]:
-    source = iter(watched)
-    while batch := list(islice(source, config.batch_size)):
+    source, describer = iter(watched), _Describer(config.track)
+    while batch := list(islice(source, config.detect.batch_size)):
         images = [frame.image_rgb for frame, _ in batch]
-        found = detector.detect(images, min_confidence=config.min_confidence)
+        found = detector.detect(images, min_confidence=config.detect.min_confidence)
         for (frame, to_first), detections in zip(batch, found, strict=True):
-            yield FrameDetections(frame.frame_index, frame.timestamp_s, detections, frame.unchanged_s, to_first)
+            looks = describer.looks(frame, detections.boxes_xyxy)
+            yield FrameDetections(frame.frame_index, frame.timestamp_s, detections, frame.unchanged_s, to_first, looks)
+
+
+class _Describer:
+    """Looks of the things in some of the frames, as the settings ask for."""
+
+    def __init__(self, config: TrackConfig) -> None:
+        self._sampler = IntervalSampler(1.0 / config.appearance_step_s) if config.appearance else None
+
+    def looks(self, frame: Frame, boxes_xyxy: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+        """(n, LOOK_BYTES), or ``None`` for a frame that is not described."""
+        if self._sampler is None or not self._sampler.wants(frame.timestamp_s):
+            return None
+        return describe(frame.image_rgb, boxes_xyxy)
 
 
 class _PathLog:
@@ -128,9 +147,14 @@ class _PathLog:
         boxes = found.detections.boxes_xyxy
         if found.to_first is None:
             return boxes
-        self._index.append(found.frame_index)
-        self._to_first.append(found.to_first)
+        self.note(found.frame_index, found.to_first)
         return move_boxes(boxes, np.repeat(found.to_first[None], len(boxes), axis=0))
+
+    def note(self, frame_index: int, to_first: NDArray[np.float64] | None) -> None:
+        """Note the camera's place in a frame, if it moves."""
+        if to_first is not None:
+            self._index.append(frame_index)
+            self._to_first.append(to_first)
 
     def path(self) -> CameraPath | None:
         """The path, or ``None`` of a camera at rest."""
@@ -145,36 +169,42 @@ def follow_from_file(
     moving: bool = False,
     progress: Progress = _ignore,
 ) -> TrackedVideo:
-    """Track detections from a file (see :func:`given.load_detections`).
+    """Track detections from a file (see :func:`given.read_detections`).
 
-    The video is read for its times, and in grey if the camera is ``moving``.
+    The video is read for its times, for what things look like, and for the camera's motion if it is ``moving``.
 
     Raises:
         VideoError: if the video cannot be read.
         InputDataError: if the detections cannot be used.
     """
-    reader = VideoReader(path, config=config.decode)
-    camera = None
-    if moving:
-        camera = _follow_camera(reader, progress)
+    reader, given = VideoReader(path, config=config.decode), read_detections(detections)
+    path_log, described = _PathLog(), list[tuple[int, NDArray[np.uint8] | None]]()
+    describer, total = _Describer(config.track), reader.info.declared_frames or None
+    if moving or config.track.appearance:
+        for frame, to_first in _glances(reader, config.track, moving=moving):
+            path_log.note(frame.frame_index, to_first)
+            described.append((frame.frame_index, describer.looks(frame, given.boxes(frame.frame_index))))
+            progress(frame.frame_index + 1, total)
     else:
         _read_times(reader, progress)
     frames = reader.frame_table()
-    table, categories = load_detections(detections, frames)
-    size_px = (reader.info.width, reader.info.height)
-    tracked = track(table, frames, config=config.track, camera=camera, size_px=size_px)
-    return TrackedVideo(reader.info, frames, tracked, categories)
+    progress(len(frames), len(frames))
+    table, size_px, log = given.table(frames), (reader.info.width, reader.info.height), LookLog()
+    for index, looks in described:
+        if looks is not None:
+            log.add(int(np.searchsorted(table.frame_index, index)), looks)
+    known = log.looks(len(table)) if config.track.appearance else None
+    tracked = track(table, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=known)
+    return TrackedVideo(reader.info, frames, tracked, given.names)
 
 
-def _follow_camera(reader: VideoReader, progress: Progress) -> CameraPath:
-    follower = CameraFollower(reader.info.width)
-    index, to_first = [], []
-    grey: Picture = "grey"
-    for frame in read_ahead(reader.frames(grey), depth=8):
-        index.append(frame.frame_index)
-        to_first.append(follower.watch(frame.image_rgb))
-        progress(frame.frame_index + 1, reader.info.declared_frames or None)
-    return CameraPath(np.array(index), np.stack(to_first))
+def _glances(
+    reader: VideoReader, config: TrackConfig, *, moving: bool
+) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
+    """What is looked at where no detector is to see it: all frames of a moving camera, else those to describe."""
+    if moving:
+        return _watch(reader, moving=True, picture="rgb" if config.appearance else "grey")
+    return ((frame, None) for frame in reader.frames("rgb", per_s=1.0 / config.appearance_step_s))
 
 
 def follow_truth(

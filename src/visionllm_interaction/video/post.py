@@ -13,6 +13,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.geometry import box_iou
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.identity import Known
 from visionllm_interaction.video.vote import nearest_in_time, second_sightings
 
 _SAME_BOX_IOU = 0.3
@@ -28,6 +29,8 @@ _DOUBLE_S = 1.5
 """… and for so long if the later one begins on top of it and it ends on top of the later one: in a huddle a detector
 sees one thing twice, as itself and as itself with what is before it, and the tracker changes from one to the other.
 Or if they take turns: a thing that was lost for a moment gets a new tracklet, and then the old one back."""
+_UNKNOWN = 0.5
+"""What not knowing whether two look alike costs; looking as different as may be costs 1."""
 _EDGE_ROWS = 3
 """Rows of a begin or an end that are compared."""
 Ids = NDArray[np.int64]
@@ -97,11 +100,13 @@ def rejoin(
     config: TrackConfig,
     moving: bool = False,
     size_px: tuple[int, int] | None = None,
+    known: Known | None = None,
 ) -> Ids:
     """Make one of tracklets of a category when the later begins where the earlier may have got to meanwhile.
 
-    For things that were hidden for longer than the tracker waits (someone behind a sofa). No appearance is compared:
-    two alike things that take turns at one place become one track, which is why counts are of things seen *at once*.
+    For things that were hidden for longer than the tracker waits (someone behind a sofa). If looks are ``known``, what
+    looks different does not continue it; two alike things that take turns at one place still become one track, which
+    is why counts are of things seen *at once*.
     Who has left the picture (of ``size_px``, width and height) comes back where he left it, or is someone else. With a
     ``moving`` camera things are out of sight because it looks away, so more is allowed.
     """
@@ -116,6 +121,7 @@ def rejoin(
         costs = {
             key: _rejoin_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
         }
+        costs = {key: _with_looks(cost, known, ends[key], tracklet, config) for key, cost in costs.items()}
         possible = {key: cost for key, cost in costs.items() if cost is not None}
         key = min(possible, key=lambda k: possible[k]) if possible else tracklet.id
         ids[tracklet.rows] = key
@@ -211,6 +217,18 @@ def _rejoin_cost(
     reach = max(limits.heights + limits.heights_per_s * gap_s, 1e-6)
     distance = float(np.hypot(*_shift(old, new))) / size
     return distance / reach + gap_s / max(limits.gap_s, 1e-6) if distance <= reach else None
+
+
+def _with_looks(
+    cost: float | None, known: Known | None, former: _Tracklet, later: _Tracklet, config: TrackConfig
+) -> float | None:
+    """``cost`` with that of looking different, at most 1, or ``None`` if they look too different."""
+    if cost is None or known is None:
+        return cost
+    unlike, limit = known.change(former.rows, later.rows, former.end_s, later.begin_s), config.appearance_limit
+    if unlike is None:
+        return cost + _UNKNOWN
+    return cost + unlike / limit if unlike <= limit else None
 
 
 def _is_double(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> bool:

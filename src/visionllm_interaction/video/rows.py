@@ -12,17 +12,20 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.video.appearance import LookLog, Looks
 
 
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
-    """What was found in one frame; ``to_first`` (2, 3) is there if the camera moves. ``unchanged_s``: as of a frame."""
+    """What was found in one frame; ``to_first`` (2, 3) is there if the camera moves. ``unchanged_s``: as of a frame.
+    ``looks`` are there if this frame's things were described."""
 
     frame_index: int
     timestamp_s: float
     detections: Detections
     unchanged_s: tuple[float, ...] = ()
     to_first: NDArray[np.float64] | None = None
+    looks: NDArray[np.uint8] | None = None
 
 
 class RowLog:
@@ -32,10 +35,13 @@ class RowLog:
         self._names = np.array(["", *categories.names], dtype=object)
         self._frames, self._ids, self._labels = array("q"), array("q"), array("i")
         self._confidences, self._boxes = array("f"), array("f")
+        self._looks = LookLog()
 
     def add(self, found: FrameDetections, ids: NDArray[np.int64]) -> None:
         """Append the detections of the next frame with their tracklet ids (n,)."""
         detections = found.detections
+        if found.looks is not None:
+            self._looks.add(len(self._frames), found.looks)
         self._frames.extend([found.frame_index] * len(detections))
         self._ids.frombytes(np.ascontiguousarray(ids, np.int64).tobytes())
         self._labels.frombytes(detections.labels.astype(np.int32).tobytes())
@@ -45,6 +51,10 @@ class RowLog:
     def names(self, detections: Detections) -> NDArray[np.object_]:
         """(n,) category names."""
         return self._names[detections.labels]
+
+    def looks(self) -> Looks:
+        """What the rows look like, those that were described."""
+        return self._looks.looks(len(self._frames))
 
     def table(self, frames: FrameTable) -> tuple[DetectionTable, NDArray[np.int64]]:
         """All rows, on no track yet, and their tracklet ids."""

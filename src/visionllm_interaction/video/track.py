@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.symbols import Track
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.video.appearance import Looks
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.identity import Known, tell_apart
 from visionllm_interaction.video.motion import CameraPath, with_boxes
 from visionllm_interaction.video.post import drop_noise, fill_gaps, rejoin, take_first_sightings
 from visionllm_interaction.video.vote import settle_categories
@@ -23,18 +25,20 @@ def track(
     config: TrackConfig = TrackConfig(),
     camera: CameraPath | None = None,
     size_px: tuple[int, int] | None = None,
+    looks: Looks | None = None,
 ) -> DetectionTable:
     """The same detections with ``track_id`` set, one category per track, short gaps filled (marked ``interpolated``).
 
     Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
     frame must be a processed one of ``frames``. With the path of a moving ``camera`` all this happens in the first
-    frame's coordinates. ``size_px`` (width, height) tells who has left the picture.
+    frame's coordinates. ``size_px`` (width, height) tells who has left the picture,
+    ``looks`` tell alike things apart.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
     from visionllm_interaction.video.tracklets import link
 
     ids = link(steadied(detections, camera), frames, config=config)
-    return settle(detections, ids, frames, config=config, camera=camera, size_px=size_px)
+    return settle(detections, ids, frames, config=config, camera=camera, size_px=size_px, looks=looks)
 
 
 def steadied(detections: DetectionTable, camera: CameraPath | None) -> DetectionTable:
@@ -52,11 +56,20 @@ def settle(
     config: TrackConfig,
     camera: CameraPath | None = None,
     size_px: tuple[int, int] | None = None,
+    looks: Looks | None = None,
 ) -> DetectionTable:
     """Tracks from tracklet ids: what can only be told once the whole video is known."""
     rows, ids = settle_categories(steadied(detections, camera), ids, config=config)
     ids = take_first_sightings(rows, ids, frames, config=config)
-    ids = rejoin(rows, ids, config=config, moving=camera is not None, size_px=size_px)
+    known = None if looks is None else Known.of(rows, ids, looks, window_s=config.appearance_window_s)
+
+    def joined(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rejoin(rows, ids, config=config, moving=camera is not None, size_px=size_px, known=known)
+
+    ids = joined(ids)
+    if known is not None:
+        # Who has his own track back may turn out to be continued by one that did not look like him before.
+        ids = joined(tell_apart(rows, ids, known, margin=config.appearance_margin))
     ids = drop_noise(rows, ids, frames, config=config)
     filled = fill_gaps(with_ids(rows, ids), frames, config=config)
     return filled if camera is None else _as_seen(filled, detections, camera)

@@ -1,0 +1,132 @@
+"""Alike things told apart by their colours: looks by themselves, and two children in a huddle, in pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from video_files import write_images
+
+from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.video.appearance import LOOK_BYTES, LookLog, describe, unlikeness
+from visionllm_interaction.video.config import TrackConfig, VideoConfig
+from visionllm_interaction.video.pipeline import follow_from_file
+
+FPS = 25
+SIZE = WIDTH, HEIGHT = 320, 160
+LEFT_CHILD = ((60, 40, 30), (200, 40, 40), (40, 60, 160))  # hair, shirt, trousers
+RIGHT_CHILD = ((220, 190, 90), (40, 150, 60), (120, 120, 120))
+CHILD = (40, 96)
+
+Box = tuple[float, float, float, float]
+
+
+def box_at(middle: float) -> Box:
+    return (middle - CHILD[0] / 2, 40.0, middle + CHILD[0] / 2, 40.0 + CHILD[1])
+
+
+def draw(image: NDArray[np.uint8], middle: float, colours: tuple[tuple[int, int, int], ...]) -> None:
+    x1, y1, x2, y2 = (round(edge) for edge in box_at(middle))
+    for part, colour in zip(np.array_split(np.arange(y1, y2), 3), colours, strict=True):
+        image[part[0] : part[-1] + 1, max(x1, 0) : x2] = colour
+
+
+def look(colours: tuple[tuple[int, int, int], ...], *, middle: float = 100, light: float = 1.0) -> NDArray[np.float64]:
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    draw(image, middle, colours)
+    [found] = describe((image * light).astype(np.uint8), np.array([box_at(middle)], np.float32))
+    log = LookLog()
+    log.add(0, found[None])
+    return log.looks(1).each(np.array([0]))[0]
+
+
+def test_who_wears_the_same_looks_alike_in_other_light_and_in_another_place() -> None:
+    own = look(LEFT_CHILD)
+    assert unlikeness(own, own) == pytest.approx(0.0, abs=1e-9)
+    again = float(unlikeness(own, look(LEFT_CHILD, middle=200, light=0.95)))
+    other = float(unlikeness(own, look(RIGHT_CHILD)))
+    assert again < 0.15 and other > 0.4 and other > 3 * again, (again, other)
+
+
+def test_boxes_at_the_edge_and_tiny_ones_have_looks() -> None:
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    boxes = np.array(
+        [[-50, -50, 10, 10], [WIDTH + 5, 3, WIDTH + 9, 9], [5, 5, 5, 5], [0, 0, WIDTH, HEIGHT]], np.float32
+    )
+    looks = describe(image, boxes)
+    assert looks.shape == (4, LOOK_BYTES) and (looks == looks[0]).all()
+    assert looks[0].reshape(12, -1).sum(axis=1).tolist() == [255] * 12
+    assert describe(image, boxes[:0]).shape == (0, LOOK_BYTES)
+
+
+def huddle(folder: Path, *, handed_on: bool) -> tuple[Path, Path]:
+    """Two children meet in the middle and turn back; for 2.1 s a detector sees one only: the right one all the
+    time, or, ``handed_on``, less and less the right one and more and more the left one."""
+    images, detections = [], []
+    for n in range(8 * FPS):
+        t = n / FPS
+        left = float(np.interp(t, [0, 2.5, 4.4, 7.5], [40, 150, 150, 40]))
+        right = float(np.interp(t, [0, 2.5, 4.4, 7.5], [280, 166, 166, 280]))
+        image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        draw(image, left, LEFT_CHILD)
+        draw(image, right, RIGHT_CHILD)
+        images.append(image)
+        only = float(np.interp(t, [2.5, 4.4], [166, 150])) if handed_on else right
+        middles = [only] if 2.5 <= t < 4.6 else [left, right]
+        for middle in middles:
+            bbox = [box_at(middle)[0], 40.0, *CHILD]
+            detections.append({"frame_index": n, "category_id": 1, "bbox": bbox, "score": 0.9})
+    video = write_images(folder / "v.mp4", np.stack(images), times_ms=[40 * n for n in range(len(images))])
+    given = folder / "d.json"
+    given.write_text(json.dumps({"categories": [{"id": 1, "name": "child"}], "detections": detections}))
+    return video, given
+
+
+def first_and_last(found: DetectionTable) -> dict[int, tuple[float, float]]:
+    """Where each track is at its begin and at its end."""
+    middles = found.boxes_xyxy[:, [0, 2]].mean(axis=1)
+    own = {int(i): middles[found.track_id == i] for i in np.unique(found.track_id)}
+    return {track_id: (round(float(x[0])), round(float(x[-1]))) for track_id, x in own.items()}
+
+
+BLIND = VideoConfig(track=TrackConfig(appearance=False))
+
+
+def test_two_children_who_swapped_tracks_in_a_huddle_get_them_back(tmp_path: Path) -> None:
+    video, given = huddle(tmp_path, handed_on=True)
+    assert sorted(first_and_last(follow_from_file(video, given).detections).values()) == [(40, 40), (280, 280)]
+    unmended = first_and_last(follow_from_file(video, given, config=BLIND).detections)
+    assert sorted(unmended.values()) == [(40, 280), (280, 40)]
+
+
+def test_two_children_who_keep_their_tracks_in_a_huddle_are_left_alone(tmp_path: Path) -> None:
+    video, given = huddle(tmp_path, handed_on=False)
+    found = follow_from_file(video, given).detections
+    assert sorted(first_and_last(found).values()) == [(40, 40), (280, 280)]
+    assert found.track_id.tolist() == follow_from_file(video, given, config=BLIND).detections.track_id.tolist()
+
+
+def taking_turns(folder: Path, second: tuple[tuple[int, int, int], ...]) -> tuple[Path, Path]:
+    """A child goes out of sight, and after two seconds there is one in the same place that looks like ``second``."""
+    images, detections = [], []
+    for n in range(8 * FPS):
+        image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        if n / FPS < 3 or n / FPS >= 5:
+            draw(image, 150, LEFT_CHILD if n / FPS < 3 else second)
+            bbox = [box_at(150)[0], 40.0, *CHILD]
+            detections.append({"frame_index": n, "category_id": 1, "bbox": bbox, "score": 0.9})
+        images.append(image)
+    video = write_images(folder / "v.mp4", np.stack(images), times_ms=[40 * n for n in range(len(images))])
+    given = folder / "d.json"
+    given.write_text(json.dumps({"categories": [{"id": 1, "name": "child"}], "detections": detections}))
+    return video, given
+
+
+def test_who_looks_different_does_not_continue_a_track(tmp_path: Path) -> None:
+    same = follow_from_file(*taking_turns(tmp_path, LEFT_CHILD)).detections
+    assert set(same.track_id.tolist()) == {1}
+    other = follow_from_file(*taking_turns(tmp_path, RIGHT_CHILD)).detections
+    assert set(other.track_id.tolist()) == {1, 2}
