@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.gaps import merge_tables
 from visionllm_interaction.video.track import settle, summarise_tracks, track
 from visionllm_interaction.video.tracklets import link
 
@@ -87,6 +88,34 @@ def test_short_gaps_are_filled_and_marked_long_ones_are_not() -> None:
     filled = found.select(found.interpolated)
     assert filled.timestamp_s.tolist() == pytest.approx(np.arange(26, 33) / 25)
     assert filled.boxes_xyxy[:, 0].tolist() == pytest.approx((80 + 20 * filled.timestamp_s).tolist(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("hider", "hidden", "gap_s", "filled"),
+    [
+        ("caregiver", "child", 1.6, True),
+        ("caregiver", "child", 2.6, False),  # longer than hidden_s
+        ("caregiver", "ball", 1.6, False),  # things do not stay where they were: they are carried away
+        ("ball", "child", 1.6, False),  # a ball hides nobody
+        (None, "child", 1.6, False),
+    ],
+)
+def test_people_behind_somebody_are_there_meanwhile(
+    hider: str | None, hidden: str, gap_s: float, *, filled: bool
+) -> None:
+    frames = frames_at(25, 8)
+    t = frames.timestamp_s
+    x = 100 + 10 * t
+    x[(t > 3) & (t < 3 + gap_s)] = np.nan
+    there = table(frames, [(hidden, x, 100)])
+    if hider is not None:
+        there = merge_tables([there, table(frames, [(hider, np.full(len(frames), 140.0), 110)], size=90)])
+    found = track(there, frames)
+    own = found.select(found.category == hidden)
+    assert set(own.track_id.tolist()) == {own.track_id[0]} != {UNTRACKED}
+    assert len(own) == (len(frames) if filled else np.isfinite(x).sum())
+    assert own.interpolated.sum() == len(own) - np.isfinite(x).sum()
+    assert own.boxes_xyxy[:, 0].tolist() == pytest.approx((80 + 10 * own.timestamp_s).tolist(), abs=1e-3)
 
 
 def test_someone_hidden_for_a_while_is_the_same_track_afterwards() -> None:

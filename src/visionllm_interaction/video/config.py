@@ -82,6 +82,8 @@ class TrackConfig(Section):
     """Box heights per second."""
     fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)
     """Shorter gaps inside a track are filled by straight lines; the rows are marked `interpolated`."""
+    hidden_s: float = Field(default=2.0, ge=0.0, le=60.0)
+    """So are longer ones, up to this, of a person whom another one's box covers meanwhile."""
     appearance: bool = True
     """Whether colours tell alike things apart: tracks exchanged in a huddle, and what may continue what."""
     appearance_step_s: float = Field(default=0.2, gt=0.0, le=10.0)

@@ -1,8 +1,7 @@
-"""What is done with tracklets once the whole video is known: first sightings, rejoining, noise, short gaps."""
+"""What is done with tracklets once the whole video is known: first sightings, rejoining, noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +36,8 @@ Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Tracklet:
-    """Rows of one tracklet and where and when it begins and ends; boxes xyxy pixels."""
+class Tracklet:
+    """Rows of one tracklet, and when it begins and ends."""
 
     id: int
     rows: Ids
@@ -80,7 +79,7 @@ def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, 
     free: dict[tuple[str, int], list[int]] = {}
     for row in np.flatnonzero(ids == UNTRACKED).tolist():
         free.setdefault((str(rows.category[row]), position[int(rows.frame_index[row])]), []).append(row)
-    for tracklet in _tracklets(rows, ids):
+    for tracklet in tracklets_of(rows, ids):
         first = int(tracklet.rows[0])
         at = position[int(rows.frame_index[first])]
         for step in range(1, config.min_hits + 1):
@@ -114,9 +113,9 @@ def rejoin(
     limits = _Reach.of(config, moving=moving, size_px=size_px)
     if not limits.gap_s:
         return ids
-    tracklets = sorted(_tracklets(rows, ids), key=lambda t: t.begin_s)
+    tracklets = sorted(tracklets_of(rows, ids), key=lambda t: t.begin_s)
     least_size = _THING_SIZE * _person_height(rows)
-    ends: dict[int, _Tracklet] = {}
+    ends: dict[int, Tracklet] = {}
     for tracklet in tracklets:
         costs = {
             key: _rejoin_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
@@ -135,45 +134,21 @@ def drop_noise(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: Tr
     """Take the id from tracks too short, too unsure or too patchy, and number the rest 1, 2, … by first sighting."""
     out = np.full(len(ids), UNTRACKED, dtype=np.int64)
     times = frames.timestamp_s[frames.processed]
-    kept = [t for t in _tracklets(rows, ids) if _is_real(rows, t, times, config)]
+    kept = [t for t in tracklets_of(rows, ids) if _is_real(rows, t, times, config)]
     for number, tracklet in enumerate(sorted(kept, key=lambda t: (t.begin_s, t.id)), start=1):
         out[tracklet.rows] = number
     return out
 
 
-def fill_gaps(rows: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> DetectionTable:
-    """Add straight-line boxes in gaps up to ``fill_gap_s`` inside tracks, marked ``interpolated``, as sure as the less
-    sure neighbour."""
-    index = frames.frame_index[frames.processed]
-    times = frames.timestamp_s[frames.processed]
-    pieces = [p for t in _tracklets(rows, rows.track_id) for p in _fillings(rows, t, index, times, config)]
-    if not pieces:
-        return rows
-    return merge_tables([rows, *pieces])
-
-
-def merge_tables(tables: list[DetectionTable]) -> DetectionTable:
-    """All rows of ``tables``, in order of frames."""
-    order = np.argsort(np.concatenate([t.frame_index for t in tables]), kind="stable")
-    return DetectionTable(
-        np.concatenate([t.frame_index for t in tables])[order],
-        np.concatenate([t.timestamp_s for t in tables])[order],
-        np.concatenate([t.category for t in tables])[order],
-        np.concatenate([t.confidence for t in tables])[order],
-        np.concatenate([t.boxes_xyxy for t in tables])[order],
-        np.concatenate([t.track_id for t in tables])[order],
-        np.concatenate([t.interpolated for t in tables])[order],
-    )
-
-
-def _tracklets(rows: DetectionTable, ids: Ids) -> list[_Tracklet]:
+def tracklets_of(rows: DetectionTable, ids: Ids) -> list[Tracklet]:
+    """The tracklets of ``rows`` with ``ids`` (n,), by id."""
     linked = np.flatnonzero(ids != UNTRACKED)
     if not len(linked):
         return []
     order = linked[np.argsort(ids[linked], kind="stable")]
     cuts = np.flatnonzero(np.diff(ids[order])) + 1
     return [
-        _Tracklet(
+        Tracklet(
             int(ids[part[0]]),
             part,
             str(rows.category[part[0]]),
@@ -199,7 +174,7 @@ def _person_height(rows: DetectionTable) -> float:
 
 
 def _rejoin_cost(
-    rows: DetectionTable, former: _Tracklet, later: _Tracklet, limits: _Reach, *, least_size: float
+    rows: DetectionTable, former: Tracklet, later: Tracklet, limits: _Reach, *, least_size: float
 ) -> float | None:
     gap_s = later.begin_s - former.end_s
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
@@ -220,7 +195,7 @@ def _rejoin_cost(
 
 
 def _with_looks(
-    cost: float | None, known: Known | None, former: _Tracklet, later: _Tracklet, config: TrackConfig
+    cost: float | None, known: Known | None, former: Tracklet, later: Tracklet, config: TrackConfig
 ) -> float | None:
     """``cost`` with that of looking different, at most 1, or ``None`` if they look too different."""
     if cost is None or known is None:
@@ -231,7 +206,7 @@ def _with_looks(
     return cost + unlike / limit if unlike <= limit else None
 
 
-def _is_double(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> bool:
+def _is_double(rows: DetectionTable, former: Tracklet, later: Tracklet) -> bool:
     """Whether ``former`` ends on top of ``later``, and ``later`` begins on top of ``former`` or takes turns with it."""
     tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
     if not _is_on_top(rows, tail[-_EDGE_ROWS:], later.rows):
@@ -246,7 +221,7 @@ def _is_on_top(rows: DetectionTable, own: Ids, other: Ids) -> bool:
     return bool(np.median(box_iou(rows.boxes_xyxy[own], rows.boxes_xyxy[beside])) >= _SAME_BOX_IOU)
 
 
-def _doubles(rows: DetectionTable, former: _Tracklet, later: _Tracklet) -> Ids:
+def _doubles(rows: DetectionTable, former: Tracklet, later: Tracklet) -> Ids:
     """Rows of the time both share that would put one thing in two places at once: in each frame the less sure one, and
     of a short tail, which something else kept alive, all that the earlier one has."""
     tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
@@ -279,7 +254,7 @@ def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDAr
     return least
 
 
-def _is_real(rows: DetectionTable, tracklet: _Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
+def _is_real(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
     own_s = rows.timestamp_s[tracklet.rows]
     at = np.searchsorted(times_s, own_s)
     followed = np.diff(own_s) <= np.maximum(config.lost_s, 1.5 * _steps(times_s)[at[:-1]])
@@ -297,43 +272,3 @@ def _steps(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Time from each frame looked at to the next; the last: the median."""
     steps = np.diff(times_s)
     return np.append(steps, np.median(steps) if len(steps) else 0.0)
-
-
-def _fillings(
-    rows: DetectionTable,
-    tracklet: _Tracklet,
-    index: NDArray[np.int64],
-    times: NDArray[np.float64],
-    config: TrackConfig,
-) -> Iterator[DetectionTable]:
-    own = tracklet.rows
-    positions = np.searchsorted(index, rows.frame_index[own])
-    for n in np.flatnonzero(np.diff(positions) > 1).tolist():
-        before, after = int(own[n]), int(own[n + 1])
-        if rows.timestamp_s[after] - rows.timestamp_s[before] > config.fill_gap_s + 1e-9:
-            continue
-        missing = np.arange(positions[n] + 1, positions[n + 1])
-        yield _between(rows, before, after, frame_index=index[missing], timestamp_s=times[missing])
-
-
-def _between(
-    rows: DetectionTable,
-    before: int,
-    after: int,
-    *,
-    frame_index: NDArray[np.int64],
-    timestamp_s: NDArray[np.float64],
-) -> DetectionTable:
-    begin_s, end_s = rows.timestamp_s[[before, after]]
-    share = ((timestamp_s - begin_s) / (end_s - begin_s))[:, None]
-    boxes = (1 - share) * rows.boxes_xyxy[before] + share * rows.boxes_xyxy[after]
-    n = len(frame_index)
-    return DetectionTable(
-        frame_index,
-        timestamp_s,
-        np.full(n, rows.category[before], dtype=object),
-        np.full(n, rows.confidence[[before, after]].min(), np.float32),
-        boxes.astype(np.float32),
-        np.full(n, rows.track_id[before]),
-        np.ones(n, np.bool_),
-    )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import BlurConfig, TrackConfig
-from visionllm_interaction.video.post import merge_tables
+from visionllm_interaction.video.gaps import merge_tables
 from visionllm_interaction.video.track import track
 
 _REACH = 4.0

@@ -12,9 +12,10 @@ from visionllm_interaction.core.symbols import Track
 from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.appearance import Looks
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.gaps import fill_gaps
 from visionllm_interaction.video.identity import Known, tell_apart
 from visionllm_interaction.video.motion import CameraPath, with_boxes
-from visionllm_interaction.video.post import drop_noise, fill_gaps, rejoin, take_first_sightings
+from visionllm_interaction.video.post import drop_noise, rejoin, take_first_sightings
 from visionllm_interaction.video.vote import settle_categories
 
 

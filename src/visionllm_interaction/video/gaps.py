@@ -1,0 +1,105 @@
+"""Gaps in tracks, filled by straight lines: short ones, and longer ones of somebody who is behind somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.geometry import box_area_px, box_intersection_px
+from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.post import Tracklet, tracklets_of
+
+_COVERED = 0.5
+"""Share of a box that somebody else's box covers if he may be what hides it …"""
+_MOSTLY = 0.8
+"""… in this share of the frames of a gap."""
+
+
+def fill_gaps(rows: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> DetectionTable:
+    """Add straight-line boxes in gaps of tracks, marked ``interpolated``, as sure as the less sure neighbour.
+
+    Gaps up to ``fill_gap_s`` are filled, and those up to ``hidden_s`` of people whom another person hides meanwhile.
+    """
+    index = frames.frame_index[frames.processed]
+    times = frames.timestamp_s[frames.processed]
+    pieces = [p for t in tracklets_of(rows, rows.track_id) for p in _fillings(rows, t, index, times, config)]
+    if not pieces:
+        return rows
+    return merge_tables([rows, *pieces])
+
+
+def merge_tables(tables: list[DetectionTable]) -> DetectionTable:
+    """All rows of ``tables``, in order of frames."""
+    order = np.argsort(np.concatenate([t.frame_index for t in tables]), kind="stable")
+    return DetectionTable(
+        np.concatenate([t.frame_index for t in tables])[order],
+        np.concatenate([t.timestamp_s for t in tables])[order],
+        np.concatenate([t.category for t in tables])[order],
+        np.concatenate([t.confidence for t in tables])[order],
+        np.concatenate([t.boxes_xyxy for t in tables])[order],
+        np.concatenate([t.track_id for t in tables])[order],
+        np.concatenate([t.interpolated for t in tables])[order],
+    )
+
+
+def _fillings(
+    rows: DetectionTable,
+    tracklet: Tracklet,
+    index: NDArray[np.int64],
+    times: NDArray[np.float64],
+    config: TrackConfig,
+) -> Iterator[DetectionTable]:
+    own = tracklet.rows
+    positions = np.searchsorted(index, rows.frame_index[own])
+    is_person = tracklet.category in PERSON_CATEGORIES
+    longest_s = max(config.fill_gap_s, config.hidden_s if is_person else 0.0)
+    for n in np.flatnonzero(np.diff(positions) > 1).tolist():
+        before, after = int(own[n]), int(own[n + 1])
+        gap_s = rows.timestamp_s[after] - rows.timestamp_s[before]
+        if gap_s > longest_s + 1e-9:
+            continue
+        missing = np.arange(positions[n] + 1, positions[n + 1])
+        piece = _between(rows, before, after, frame_index=index[missing], timestamp_s=times[missing])
+        if gap_s <= config.fill_gap_s + 1e-9 or _is_behind_somebody(rows, piece):
+            yield piece
+
+
+def _is_behind_somebody(rows: DetectionTable, piece: DetectionTable) -> bool:
+    """Whether somebody who is followed covers the boxes of ``piece`` (one in each frame)."""
+    begin, end = np.searchsorted(rows.frame_index, [piece.frame_index[0], piece.frame_index[-1] + 1])
+    there = np.arange(begin, end)
+    followed = rows.track_id[there] != UNTRACKED
+    there = there[followed & np.isin(rows.category[there].astype(str), sorted(PERSON_CATEGORIES))]
+    at = np.searchsorted(piece.frame_index, rows.frame_index[there])
+    shared = box_intersection_px(piece.boxes_xyxy[at], rows.boxes_xyxy[there])
+    covered = np.zeros(len(piece), np.bool_)
+    np.logical_or.at(covered, at, shared >= _COVERED * np.maximum(box_area_px(piece.boxes_xyxy[at]), 1.0))
+    return bool(covered.mean() >= _MOSTLY)
+
+
+def _between(
+    rows: DetectionTable,
+    before: int,
+    after: int,
+    *,
+    frame_index: NDArray[np.int64],
+    timestamp_s: NDArray[np.float64],
+) -> DetectionTable:
+    begin_s, end_s = rows.timestamp_s[[before, after]]
+    share = ((timestamp_s - begin_s) / (end_s - begin_s))[:, None]
+    boxes = (1 - share) * rows.boxes_xyxy[before] + share * rows.boxes_xyxy[after]
+    n = len(frame_index)
+    return DetectionTable(
+        frame_index,
+        timestamp_s,
+        np.full(n, rows.category[before], dtype=object),
+        np.full(n, rows.confidence[[before, after]].min(), np.float32),
+        boxes.astype(np.float32),
+        np.full(n, rows.track_id[before]),
+        np.ones(n, np.bool_),
+    )
