@@ -16,7 +16,7 @@ class DecodeConfig(Section):
     """Pass over frames that look like the last one looked at; what moves is looked at in every (sampled) frame."""
     adaptive_change: float = Field(default=5.0, gt=0.0, le=255.0)
     """A frame is different if the grey level (0-255) of any cell, 1/96 of the width across, differs by so much."""
-    adaptive_gap_s: float = Field(default=0.5, gt=0.0, le=60.0)
+    adaptive_gap_s: float = Field(default=0.7, gt=0.0, le=60.0)
     """A frame is looked at after this time even if nothing has changed; keep it below `track.lost_s`."""
     adaptive_margin_s: float = Field(default=0.12, ge=0.0, le=2.0)
     """Frames are looked at for so long before and after a change too: movements begin and end with smaller ones."""
