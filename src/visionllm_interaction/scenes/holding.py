@@ -8,8 +8,12 @@ Boxes cannot show a grip; what they show is an object that is touched and moves.
   beside it or goes away), or when contact ends while the object moves (it was taken or thrown).
 
 Where contact ends because one of the two is no longer seen or the video ends, an object that is off the floor is
-still held. One object has one holder at a time: where stretches of two people overlap, it changes hands at the pause
-between being brought and being taken.
+still held.
+
+One object has one holder at a time. A movement while several people touch it is put down to one of them, so that the
+object changes hands as rarely as can be, and rather while it rests than while it moves: who alone touches it afterwards
+has taken it, and who alone touched it before has put it down. Where it changes hands in one movement, it does so at the
+pause between being brought and being taken.
 
 An object *moves* when both its left and right edges, or both its upper and lower edges, are displaced to the same side:
 something passing in front of it changes one edge only.
@@ -26,6 +30,16 @@ import numpy as np
 from visionllm_interaction.core.symbols import Relation
 from visionllm_interaction.scenes.config import HoldingConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid
+from visionllm_interaction.scenes.hands import (
+    LAST,
+    Contact,
+    Movement,
+    Touch,
+    fewest_hands,
+    find_movements,
+    is_off_floor,
+    person_height,
+)
 from visionllm_interaction.scenes.spans import Span, runs
 
 _PAUSE_S = 1.0
@@ -34,17 +48,6 @@ _DIP = 0.7
 """A movement slower than this share of the movements before and after it is a pause between two movements."""
 _DECIMALS = 6
 """Parts of a frame that count."""
-_OFF_FLOOR = 0.2
-"""An object is off the floor if its lower edge is this share of the person's height above the person's."""
-
-
-@dataclass(frozen=True, eq=False)
-class Contact:
-    """One bout of contact between a person and an object."""
-
-    person: TrackGrid
-    object: TrackGrid
-    span: Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,8 @@ def find_holding(contacts: Sequence[Contact], grid: SceneGrid, *, config: Holdin
     ordered = sorted(contacts, key=lambda c: (c.object.track.track_id, c.span.begin_s))
     found: list[Relation] = []
     for _, group in groupby(ordered, key=lambda c: c.object.track.track_id):
-        holds = [h for contact in group if (h := _hold(contact, grid, config)) is not None]
+        touches = [_touch(contact, grid, config) for contact in group]
+        holds = _holds(touches, grid)
         found += [_relation(hold) for hold in _merged(_one_holder(holds, grid, config), config)]
     return found
 
@@ -87,17 +91,50 @@ def _shifted(boxes_xyxy: Floats, by: float) -> Floats:
     return here if part < 10**-_DECIMALS else (1 - part) * here + part * padded[whole + 1 : whole + 1 + n]
 
 
-def _hold(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> _Hold | None:
+def _touch(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> Touch:
     first, after = _positions(contact.span, grid)
-    height = _height(contact.person, first, after)
+    height = person_height(contact.person, first, after)
     moved = np.hypot(*_displacement(contact.object, first, after, grid=grid, config=config).T)
     episodes = _episodes(moved, config.min_move * height)
-    if not episodes:
+    return Touch(contact, first, after, [(first + begin, first + end) for begin, end in episodes])
+
+
+def _holds(touches: list[Touch], grid: SceneGrid) -> list[_Hold]:
+    """Who holds the object from when to when; where it changes hands within a movement, both have that movement."""
+    movements = find_movements(touches)
+    pause = grid.samples(_PAUSE_S)
+    chosen = fewest_hands(touches, movements, pause)
+    holds = []
+    for touch, run in groupby(range(len(movements)), key=lambda n: chosen[n]):
+        own = list(run)
+        first, last = own[0], own[-1]
+        while first > 0 and _is_shared(movements, first - 1, first, touch, pause):
+            first -= 1
+        while last < len(movements) - 1 and _is_shared(movements, last + 1, last, touch, pause):
+            last += 1
+        next_first = movements[last + 1].first if last < len(movements) - 1 else None
+        span = _held(touches[touch], movements[first].first, movements[last].after, next_first, grid)
+        if span is not None:
+            holds.append(_Hold(touches[touch].contact, span))
+    return holds
+
+
+def _held(touch: Touch, begin: int, end: int, next_first: int | None, grid: SceneGrid) -> Span | None:
+    """From the first of the touch's own movements in frames ``[begin, end)`` to the last, or until it is cut off."""
+    moving = [m for m in touch.movements if m[0] < end and begin < m[1]]
+    if not moving:
         return None
-    begin, end = first + episodes[0][0], first + episodes[-1][1]
-    if _cut_off(contact, after, grid) and _off_floor(contact, after, height):
-        end = after
-    return _Hold(contact, Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1])))
+    begin, end = max(begin, moving[0][0]), min(end, moving[-1][1])
+    is_last = next_first is None or next_first >= touch.after
+    if is_last and _cut_off(touch.contact, touch.after, grid) and is_off_floor(touch, touch.after - LAST, touch.after):
+        end = touch.after
+    return Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1]))
+
+
+def _is_shared(movements: list[Movement], beyond: int, near: int, touch: int, pause: int) -> bool:
+    """Whether the movement ``beyond`` one's own may be of the same ``touch`` and follows without a pause."""
+    one, other = sorted((movements[beyond], movements[near]), key=lambda m: m.first)
+    return touch in movements[beyond].touches and other.first - one.after <= pause
 
 
 def _displacement(track: TrackGrid, first: int, after: int, *, grid: SceneGrid, config: HoldingConfig) -> Floats:
@@ -115,11 +152,6 @@ def _positions(span: Span, grid: SceneGrid) -> tuple[int, int]:
     return first, int(np.searchsorted(grid.begins_s, span.end_s - 1e-9))
 
 
-def _height(person: TrackGrid, first: int, after: int) -> float:
-    boxes = person.boxes_xyxy[first - person.first : after - person.first]
-    return float(np.nanmax(boxes[:, 3] - boxes[:, 1]))
-
-
 def _cut_off(contact: Contact, after: int, grid: SceneGrid) -> bool:
     """Whether contact ended because one of the two was no longer seen."""
     if after >= len(grid.begins_s):
@@ -129,12 +161,6 @@ def _cut_off(contact: Contact, after: int, grid: SceneGrid) -> bool:
 
 def _seen_at(track: TrackGrid, position: int) -> bool:
     return track.first <= position < track.after and bool(track.seen[position - track.first])
-
-
-def _off_floor(contact: Contact, after: int, height: float) -> bool:
-    rows = [t.boxes_xyxy[max(after - 3 - t.first, 0) : after - t.first] for t in (contact.person, contact.object)]
-    person, thing = (np.nanmedian(r[:, 3]) if np.isfinite(r).any() else np.nan for r in rows)
-    return bool(person - thing >= _OFF_FLOOR * height)
 
 
 def _one_holder(holds: Iterable[_Hold], grid: SceneGrid, config: HoldingConfig) -> list[_Hold]:
@@ -161,7 +187,7 @@ def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingC
     first, after = _positions(span, grid)
     shifts = [_displacement(track, first, after, grid=grid, config=config) for track in (thing, giver)]
     moved = np.hypot(*(shifts[0] - shifts[1]).T)
-    episodes = _episodes(moved, config.min_move * _height(giver, first, after))
+    episodes = _episodes(moved, config.min_move * person_height(giver, first, after))
     if not episodes:
         return span.end_s
     taking = episodes[0]

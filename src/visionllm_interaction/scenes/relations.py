@@ -15,7 +15,8 @@ from visionllm_interaction.core.symbols import Relation, Track
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, Smoothing, TrackGrid, build_grid
-from visionllm_interaction.scenes.holding import Contact, find_holding
+from visionllm_interaction.scenes.hands import Contact
+from visionllm_interaction.scenes.holding import find_holding
 from visionllm_interaction.scenes.placement import closing, containment, directions
 from visionllm_interaction.scenes.spans import Span, bridge, clean_spans, hysteresis, mask_to_spans
 
