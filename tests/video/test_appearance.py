@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from video_files import write_images
 
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.video.appearance import LOOK_BYTES, LookLog, describe, unlikeness
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
-from visionllm_interaction.video.pipeline import follow_from_file
+from visionllm_interaction.video.given import read_detections
+from visionllm_interaction.video.pipeline import follow_from_file, follow_with_detector
 
 FPS = 25
 SIZE = WIDTH, HEIGHT = 320, 160
@@ -92,6 +96,25 @@ def first_and_last(found: DetectionTable) -> dict[int, tuple[float, float]]:
     return {track_id: (round(float(x[0])), round(float(x[-1]))) for track_id, x in own.items()}
 
 
+class Replay:
+    """Finds what a file says, frame by frame."""
+
+    categories = Categories.from_pairs([(1, "child")])
+    digest = name = "replay"
+
+    def __init__(self, given: Path) -> None:
+        self._given, self._next = read_detections(given), 0
+
+    def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
+        assert min_confidence < 0.9
+        found = []
+        for _ in images_rgb:
+            boxes = self._given.boxes(self._next)
+            found.append(Detections(boxes, np.full(len(boxes), 0.9, np.float32), np.ones(len(boxes), np.int64)))
+            self._next += 1
+        return found
+
+
 BLIND = VideoConfig(track=TrackConfig(appearance=False))
 
 
@@ -100,6 +123,15 @@ def test_two_children_who_swapped_tracks_in_a_huddle_get_them_back(tmp_path: Pat
     assert sorted(first_and_last(follow_from_file(video, given).detections).values()) == [(40, 40), (280, 280)]
     unmended = first_and_last(follow_from_file(video, given, config=BLIND).detections)
     assert sorted(unmended.values()) == [(40, 280), (280, 40)]
+
+
+def test_a_detector_and_its_file_of_detections_give_the_same_tracks(tmp_path: Path) -> None:
+    video, given = huddle(tmp_path, handed_on=True)
+    live = follow_with_detector(video, Replay(given)).detections
+    filed = follow_from_file(video, given).detections
+    assert sorted(first_and_last(live).values()) == [(40, 40), (280, 280)]
+    assert live.track_id.tolist() == filed.track_id.tolist()
+    assert live.boxes_xyxy.tolist() == filed.boxes_xyxy.tolist()
 
 
 def test_two_children_who_keep_their_tracks_in_a_huddle_are_left_alone(tmp_path: Path) -> None:

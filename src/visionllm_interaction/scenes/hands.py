@@ -47,7 +47,10 @@ class Touch:
 
 @dataclass(frozen=True)
 class Movement:
-    """Frames ``[first, after)`` in which the object moves, and which touches (by position in a list) it may be in."""
+    """Frames ``[first, after)`` in which somebody has the object, and the touches (positions in a list) it may be.
+
+    It moves in them, or one frame is left to those who touch it when another lets go of it in the air.
+    """
 
     first: int
     after: int
@@ -55,7 +58,7 @@ class Movement:
 
 
 def find_movements(touches: list[Touch]) -> list[Movement]:
-    """All movements in order, cut where the set of touches they may be in changes."""
+    """All movements in order, cut where the touches they may be in change, and who is left with it in the air."""
     bounds = np.array([(touch.first, touch.after) for touch in touches]).reshape(-1, 2)
     begins, ends = (sorted(m[side] for touch in touches for m in touch.movements) for side in (0, 1))
     found = []

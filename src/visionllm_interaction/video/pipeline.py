@@ -178,12 +178,14 @@ def follow_from_file(
         InputDataError: if the detections cannot be used.
     """
     reader, given = VideoReader(path, config=config.decode), read_detections(detections)
-    path_log, described = _PathLog(), list[tuple[int, NDArray[np.uint8] | None]]()
+    path_log, described = _PathLog(), list[tuple[int, NDArray[np.uint8]]]()
     describer, total = _Describer(config.track), reader.info.declared_frames or None
     if moving or config.track.appearance:
         for frame, to_first in _glances(reader, config.track, moving=moving):
             path_log.note(frame.frame_index, to_first)
-            described.append((frame.frame_index, describer.looks(frame, given.boxes(frame.frame_index))))
+            looks = describer.looks(frame, given.boxes(frame.frame_index))
+            if looks is not None:
+                described.append((frame.frame_index, looks))
             progress(frame.frame_index + 1, total)
     else:
         _read_times(reader, progress)
@@ -191,8 +193,7 @@ def follow_from_file(
     progress(len(frames), len(frames))
     table, size_px, log = given.table(frames), (reader.info.width, reader.info.height), LookLog()
     for index, looks in described:
-        if looks is not None:
-            log.add(int(np.searchsorted(table.frame_index, index)), looks)
+        log.add(int(np.searchsorted(table.frame_index, index)), looks)
     known = log.looks(len(table)) if config.track.appearance else None
     tracked = track(table, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=known)
     return TrackedVideo(reader.info, frames, tracked, given.names)
