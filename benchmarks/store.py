@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Code, Event, Relation, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.scenes.measures import MEASURES, Query, run_query
 from visionllm_interaction.scenes.publish import publish_video
 from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord

@@ -26,7 +26,7 @@ import test_reason_wording
 from hand_made_store import FIRST_RELATIONS, FIRST_SPANS, publish
 from scripted import scripted
 
-from visionllm_interaction.core.symbols import Relation
+from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.reason import EndpointConfig, ReasonConfig
 from visionllm_interaction.reason.asking import Planned, execute
 from visionllm_interaction.reason.evaluation.generate import make_questions

@@ -15,8 +15,6 @@ from typing import Any
 import structlog
 
 from visionllm_interaction.artifacts.file_index import read_index
-from visionllm_interaction.artifacts.freshness import Digests, Recipe
-from visionllm_interaction.artifacts.locks import try_lock
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
 from visionllm_interaction.artifacts.resume import Candidate, assess, choose_run, prepare_build
 from visionllm_interaction.artifacts.runs import LockedRun, create_locked_run, discard_if_empty
@@ -26,6 +24,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     ValidationReport,
     stage_code_version,
 )
+from visionllm_interaction.artifacts.staleness import Digests, Recipe
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.ingest import stage as ingest_stage
@@ -35,6 +34,7 @@ from visionllm_interaction.settings import Section
 from visionllm_interaction.train.config import TrackingConfig, TrainConfig
 from visionllm_interaction.transform import stage as transform_stage
 from visionllm_interaction.transform.config import TransformConfig
+from visionllm_interaction.utils.file_locks import try_lock
 from visionllm_interaction.validate import stage as validate_stage
 from visionllm_interaction.validate.config import ValidateConfig
 

@@ -100,7 +100,7 @@ def test_a_missing_file_breaks_a_link(run: Path, file: str) -> None:
 
 
 def test_digests_are_in_the_message(run: Path) -> None:
-    from visionllm_interaction.artifacts.digests import sha256_file
+    from visionllm_interaction.utils.hashing import sha256_file
 
     path = run.parents[1] / "data/train2017/train_0003.jpg"
     before = sha256_file(path)

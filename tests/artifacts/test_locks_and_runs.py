@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.artifacts.locks import try_lock
-from visionllm_interaction.artifacts.publish import publish_folder, remove_partials
 from visionllm_interaction.artifacts.runs import create_locked_run, discard_if_empty, list_runs
+from visionllm_interaction.utils.atomic_files import publish_folder, remove_partials
+from visionllm_interaction.utils.file_locks import try_lock
 
 HOLD = """
 import os, sys, time
 from pathlib import Path
-from visionllm_interaction.artifacts.locks import try_lock
+from visionllm_interaction.utils.file_locks import try_lock
 lock = try_lock(Path(sys.argv[1]))
 if len(sys.argv) > 2 and os.fork() == 0:
     time.sleep(60)  # a worker that outlives its parent

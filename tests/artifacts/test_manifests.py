@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.artifacts.digests import sha256_file
-from visionllm_interaction.artifacts.freshness import Digests, Recipe, changed_keys, settings_stale
 from visionllm_interaction.artifacts.manifest import FileRef, Manifest, published_ref, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import TrainingReport
+from visionllm_interaction.artifacts.staleness import Digests, Recipe, changed_keys, settings_stale
 from visionllm_interaction.errors import InputDataError, ManifestError
+from visionllm_interaction.utils.atomic_files import publish_folder
+from visionllm_interaction.utils.hashing import sha256_file
 
 
 def report(**more: object) -> TrainingReport:

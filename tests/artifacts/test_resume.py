@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.artifacts.freshness import Digests, Recipe
 from visionllm_interaction.artifacts.manifest import Manifest, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.resume import assess, choose_run, prepare_build, workspace_of
 from visionllm_interaction.artifacts.runs import create_run
+from visionllm_interaction.artifacts.staleness import Digests, Recipe
+from visionllm_interaction.utils.atomic_files import publish_folder
 
 
 def recipes(lr: float = 1.0, name: str = "a") -> list[Recipe]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionllm_interaction.core.geometry import (
+from visionllm_interaction.core.boxes import (
     box_area_px,
     box_centres,
     box_gap_px,

@@ -7,7 +7,7 @@ import pytest
 
 from visionllm_interaction.core import Categories, Detections, DetectionTable, FrameTable
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.definitions import relative_gap
+from visionllm_interaction.core.predicates import relative_gap
 
 
 def test_detections_are_read_only() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
+from visionllm_interaction.utils.hashing import sha256_file
 
 REPO = Path(__file__).resolve().parents[2]
 

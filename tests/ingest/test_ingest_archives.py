@@ -14,11 +14,11 @@ import pytest
 from hostile_archives import MAKERS, Maker
 
 from small_coco import make_coco
-from visionllm_interaction.artifacts.digests import sha256_tree
 from visionllm_interaction.errors import ArchiveError, SpaceError
 from visionllm_interaction.ingest.archives import unpack_all
 from visionllm_interaction.ingest.config import LimitsConfig
 from visionllm_interaction.ingest.unpacking import Outlet
+from visionllm_interaction.utils.hashing import sha256_tree
 
 LIMITS = LimitsConfig(max_unpacked_gb=0.5, min_free_gb=0)
 KINDS = {"zip": "zip", "tar": "tar", "gztar": "tar.gz", "bztar": "tar.bz2", "xztar": "tar.xz"}

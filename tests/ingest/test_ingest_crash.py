@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from faulty_server import faulty_server
 
-from visionllm_interaction.artifacts.digests import sha256_tree
 from visionllm_interaction.artifacts.file_index import full_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
+from visionllm_interaction.utils.hashing import sha256_tree
 
 CALL = "from visionllm_interaction.cli import main; main()"
 PICTURES, PICTURE_BYTES = 400, 150_000

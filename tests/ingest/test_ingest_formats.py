@@ -20,11 +20,11 @@ from pycocotools import mask as masks
 from pycocotools.coco import COCO
 
 from small_coco import annotation_file, change, make_coco, read
-from visionllm_interaction.artifacts.digests import sha256_tree
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.ingest.config import IngestConfig
 from visionllm_interaction.ingest.stage import run
+from visionllm_interaction.utils.hashing import sha256_tree
 from visionllm_interaction.validate.config import ValidateConfig
 from visionllm_interaction.validate.stage import run as validate
 

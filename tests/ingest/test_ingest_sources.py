@@ -17,7 +17,6 @@ import structlog
 from faulty_server import faulty_server
 
 from small_coco import change, make_coco
-from visionllm_interaction.artifacts.digests import sha256_tree
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.cli import app
@@ -26,6 +25,7 @@ from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataE
 from visionllm_interaction.ingest.config import IngestConfig
 from visionllm_interaction.ingest.stage import resolve, run, sources_changed
 from visionllm_interaction.ingest.verify import find_manifest, verify
+from visionllm_interaction.utils.hashing import sha256_tree
 
 
 def ingest(folder: Path, **settings: Any) -> DataManifest:

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from small_coco import make_coco
-from visionllm_interaction.artifacts.digests import sha256_tree
 from visionllm_interaction.artifacts.file_index import full_changes, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.ingest.config import IngestConfig
 from visionllm_interaction.ingest.locate import locate_source
 from visionllm_interaction.ingest.stage import run
+from visionllm_interaction.utils.hashing import sha256_tree
 
 
 def ingest(root: Path, run_folder: Path) -> DataManifest:

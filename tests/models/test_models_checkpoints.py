@@ -12,10 +12,10 @@ import pytest
 import torch
 from tiny_model import TOYS, tiny
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.models import build_model, load_checkpoint, load_detector, save_checkpoint
 from visionllm_interaction.models.checkpoints import CheckpointInfo, sidecar_of
+from visionllm_interaction.utils.hashing import sha256_file
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 

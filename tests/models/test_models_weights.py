@@ -13,12 +13,12 @@ import torch
 import torchvision
 from tiny_model import TOYS, tiny
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import CheckpointError, ServiceError
 from visionllm_interaction.models import build_model, build_pretrained, save_checkpoint
 from visionllm_interaction.models.checkpoints import CheckpointInfo
 from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.utils.hashing import sha256_file
 
 MOBILE = "fasterrcnn_mobilenet_v3_large_320_fpn"
 

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from small_coco import change, make_coco
-from visionllm_interaction.artifacts.digests import sha256_tree
-from visionllm_interaction.artifacts.locks import try_lock
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.errors import ConfigError, InputDataError, UsageError, ValidationFailed
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline, run_validation
 from visionllm_interaction.settings import load_settings
+from visionllm_interaction.utils.file_locks import try_lock
+from visionllm_interaction.utils.hashing import sha256_tree
 
 DONE, SKIPPED = "done", "up_to_date"
 

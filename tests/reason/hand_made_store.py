@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Relation, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.scenes.store import publish_video
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reason.answer import Claim
 from visionllm_interaction.reason.compose import compose
 from visionllm_interaction.reason.plan import Plan

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scenes_builders import RELATIONS, SPANS, detection_table, frame_table, record
 
-from visionllm_interaction.core.symbols import Event, Track
+from visionllm_interaction.core.interactions import Event, Track
 from visionllm_interaction.scenes.store import publish_video
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Relation
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord
 
 FPS = 10.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from visionllm_interaction.core.boxes import box_iou
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.geometry import box_iou
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 
 
 def spoil(

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scenes_scoring import Bout, Moment, Score, match_bouts, match_moments
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Event, Relation
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Event, Relation
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.video.given import load_truth

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
-from visionllm_interaction.core.symbols import Relation
-from visionllm_interaction.core.tables import DetectionTable, HeadTable
+from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.scenes.facing import find_facing
 from visionllm_interaction.video.track import summarise_tracks
 

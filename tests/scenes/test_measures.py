@@ -8,7 +8,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.measures import MEASURES, Query, run_query, write_measures
 from visionllm_interaction.scenes.store import open_store

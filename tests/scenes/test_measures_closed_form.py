@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scenes_builders import record
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Code
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.measures import MEASURES, Query, measures_table, run_query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visionllm_interaction.core.definitions import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.scenes.measures import MEASURES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")

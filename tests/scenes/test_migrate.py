@@ -12,8 +12,8 @@ import pytest
 import yaml
 from scenes_builders import frame_table, record
 
-from visionllm_interaction.core.symbols import Code
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.folder import list_videos
 from visionllm_interaction.scenes.measures import Query, measures_table, run_query

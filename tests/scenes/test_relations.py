@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
-from visionllm_interaction.core.symbols import Event, Relation
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Event, Relation
 from visionllm_interaction.scenes.config import EventsConfig, RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.grid import at_rest, median_filter

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 from scenes_builders import RELATIONS, frame_table, record
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Event, Evidence, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Event, Evidence, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.scenes.folder import list_videos
 from visionllm_interaction.scenes.measures import Query, run_query

@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from visionllm_interaction.core.definitions import NEAR_GAP, relative_gap
+from visionllm_interaction.core.predicates import NEAR_GAP, relative_gap
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.toyroom.cast import furniture_layer, in_order, main_sprite, member_layers, shadow_layers
 from visionllm_interaction.toyroom.curves import Curve

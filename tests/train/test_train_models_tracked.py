@@ -16,7 +16,6 @@ from PIL import Image
 from pydantic import ValidationError
 from tiny_training import tiny_model, tiny_train, write_manifest
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.models import load_detector
 from visionllm_interaction.train import stage
 from visionllm_interaction.train.config import TrackingConfig
@@ -25,6 +24,7 @@ from visionllm_interaction.train.plots import curves_png
 from visionllm_interaction.train.served_model import _load_pyfunc
 from visionllm_interaction.train.spool import SPOOL_NAME, Spool
 from visionllm_interaction.train.tracking import sync_tracking
+from visionllm_interaction.utils.hashing import sha256_file
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow and its dependencies deprecate is not ours
 NAME = "visionllm-detector"

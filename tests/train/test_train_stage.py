@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from tiny_training import tiny_model, tiny_train, write_manifest
 
-from visionllm_interaction.artifacts.digests import sha256_file, sha256_tree
 from visionllm_interaction.artifacts.stage_manifests import TrainingReport
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.models import load_checkpoint, save_checkpoint
@@ -19,6 +18,7 @@ from visionllm_interaction.train import stage
 from visionllm_interaction.train.config import TrackingConfig
 from visionllm_interaction.train.evaluate import evaluate_checkpoint
 from visionllm_interaction.train.metrics import FIGURES
+from visionllm_interaction.utils.hashing import sha256_file, sha256_tree
 
 
 def train(manifest: Path) -> TrainingReport:

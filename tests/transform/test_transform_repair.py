@@ -224,7 +224,7 @@ def test_a_missing_table_of_faults_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_raw_data_is_not_written_to(tmp_path: Path) -> None:
-    from visionllm_interaction.artifacts.digests import sha256_tree
+    from visionllm_interaction.utils.hashing import sha256_tree
 
     root = make_coco(tmp_path / "data")
     change(root, "train", lambda c: c["annotations"][0].update(bbox=[-1, 0, 5, HEIGHT + 9]))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from video_files import write_images
 
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.video.appearance import LOOK_BYTES, LookLog, describe, unlikeness
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.given import read_detections

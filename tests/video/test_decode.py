@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from video_files import write_sound, write_video
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
-from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import DecodeConfig

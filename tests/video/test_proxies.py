@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visionllm_interaction.core.symbols import Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import RolesConfig
 from visionllm_interaction.video.proxies import RoleProxy, guess_roles, with_proxies
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.gaps import merge_tables
 from visionllm_interaction.video.track import settle, summarise_tracks, track

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 
 
 def spoil(

@@ -13,9 +13,8 @@ import structlog
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analyze.config import AnalysisConfig
-from visionllm_interaction.artifacts.digests import code_version, sha256_file, sha256_value
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.core.symbols import Relation, Track
+from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.facing import find_facing
@@ -30,6 +29,7 @@ from visionllm_interaction.scenes.record import (
 )
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.store import publish_video
+from visionllm_interaction.utils.hashing import code_version, sha256_file, sha256_value
 from visionllm_interaction.video.container import open_video
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.errors import InputDataError, ManifestError
+from visionllm_interaction.utils.hashing import sha256_file
 
 GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
 """What a picture can be grouped by: things that must not be shared between splits, and places in a recording."""

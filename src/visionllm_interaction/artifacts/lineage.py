@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.file_index import full_changes, read_index
-from visionllm_interaction.artifacts.freshness import Digests
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef, Manifest
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
+from visionllm_interaction.artifacts.staleness import Digests
 from visionllm_interaction.errors import LineageError, ManifestError
+from visionllm_interaction.utils.hashing import sha256_file
 
 RAW = "raw data"
 _SHOWN = 20

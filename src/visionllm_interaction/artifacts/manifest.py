@@ -12,9 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction import __version__
-from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import ManifestError
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 
 SCHEMA_VERSION = 1
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionllm_interaction.artifacts.digests import sha256_value
-from visionllm_interaction.artifacts.freshness import Digests, Recipe, files_stale, is_built, settings_stale
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, remove_partials, write_file
 from visionllm_interaction.artifacts.runs import list_runs
+from visionllm_interaction.artifacts.staleness import Digests, Recipe, files_stale, is_built, settings_stale
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, remove_partials, write_file
+from visionllm_interaction.utils.hashing import sha256_value
 
 BUILDING_NAME = ".building.json"
 """Says with which settings a stage that keeps its workspace is being built in a run."""

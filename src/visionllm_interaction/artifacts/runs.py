@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from visionllm_interaction.artifacts.locks import LOCK_NAME, RunLock, try_lock
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, sync_folder, sync_tree
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, sync_folder, sync_tree
+from visionllm_interaction.utils.file_locks import LOCK_NAME, RunLock, try_lock
 
 _RUN_NAME = re.compile(r"\d{8}T\d{6}_\d{6}Z")
 _ABANDONED_AFTER_S = 3600.0

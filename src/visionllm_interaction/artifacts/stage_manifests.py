@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.artifacts.digests import code_version
 from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.utils.hashing import code_version
 
 SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 

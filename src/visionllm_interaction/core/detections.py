@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.arrays import frozen_array
+from visionllm_interaction.core._validation import frozen_array
 
 
 @dataclass(frozen=True, eq=False)

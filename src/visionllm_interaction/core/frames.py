@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.arrays import frozen_array
+from visionllm_interaction.core._validation import frozen_array
 
 OK = "ok"
 """``quality`` of a frame with nothing wrong."""

@@ -16,7 +16,7 @@ from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport
 from visionllm_interaction.configuration import Settings
 from visionllm_interaction.core import Detections
-from visionllm_interaction.core.geometry import xywh_to_xyxy
+from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.demo.model import AskedQuestion
 from visionllm_interaction.models import Detector, load_detector
 from visionllm_interaction.report.model import (

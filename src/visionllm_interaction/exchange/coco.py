@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from visionllm_interaction.core.geometry import xyxy_to_xywh
+from visionllm_interaction.core.boxes import xyxy_to_xywh
 from visionllm_interaction.scenes.store import Store
 
 

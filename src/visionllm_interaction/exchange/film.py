@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from visionllm_interaction.artifacts.digests import sha256_file
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, write_file
-from visionllm_interaction.core.tables import UNTRACKED
+from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.exchange.coco import chosen_frames, picture_name
 from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
+from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.video.decode import VideoReader
 
 _COLOURS = (

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.exchange.boris import boris_bytes, read_boris
 from visionllm_interaction.exchange.coco import coco_bytes
@@ -19,6 +18,7 @@ from visionllm_interaction.exchange.textgrid import read_textgrid, textgrid_byte
 from visionllm_interaction.exchange.timeline import Timeline
 from visionllm_interaction.scenes.graph import timeline_document
 from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.utils.atomic_files import write_file
 
 Write = Callable[[Store, str], bytes]
 

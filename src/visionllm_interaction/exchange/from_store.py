@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from visionllm_interaction.core.symbols import Code, Event, Relation, Track
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order
 from visionllm_interaction.scenes.catalogue import BOUT_GAP_S
 from visionllm_interaction.scenes.spans import Span, clean_spans

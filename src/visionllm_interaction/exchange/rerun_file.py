@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX
-from visionllm_interaction.core.tables import UNTRACKED
+from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
 
 
 def write_rerun(store: Store, video_id: str, path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.symbols import Code
+from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.exchange.formats import read_timelines
 from visionllm_interaction.exchange.timeline import Timeline

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.errors import ArchiveError
 from visionllm_interaction.ingest.config import LimitsConfig
 from visionllm_interaction.ingest.progress import byte_bars
@@ -13,6 +12,7 @@ from visionllm_interaction.ingest.space import Space
 from visionllm_interaction.ingest.tars import unpack_tar
 from visionllm_interaction.ingest.unpacking import Outlet
 from visionllm_interaction.ingest.zips import unpack_zip
+from visionllm_interaction.utils.atomic_files import publish_folder
 
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _PACKED_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")

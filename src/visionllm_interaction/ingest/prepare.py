@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
 from visionllm_interaction.artifacts.file_index import list_files
-from visionllm_interaction.artifacts.locks import wait_for_lock
-from visionllm_interaction.artifacts.publish import remove_partials
 from visionllm_interaction.artifacts.stage_manifests import SourceFile
 from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataError
 from visionllm_interaction.ingest.archives import is_archive, unpack_all
 from visionllm_interaction.ingest.config import IngestConfig
+from visionllm_interaction.utils.atomic_files import remove_partials
+from visionllm_interaction.utils.file_locks import wait_for_lock
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 
 _KAGGLE = "kaggle:"
 

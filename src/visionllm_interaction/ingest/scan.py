@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.file_index import IndexedFile, list_files
+from visionllm_interaction.utils.hashing import sha256_file
 
 _NOT_A_PICTURE = (
     OSError,

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from visionllm_interaction.artifacts.digests import sha256_value
 from visionllm_interaction.artifacts.file_index import IndexedFile
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile, stage_code_version
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.ingest.config import IngestConfig
@@ -23,6 +21,8 @@ from visionllm_interaction.ingest.locate import Source, locate, source_in
 from visionllm_interaction.ingest.place import Placement, place_files, placements_of
 from visionllm_interaction.ingest.prepare import Prepared, listing_digest, source_file, working_folder
 from visionllm_interaction.ingest.scan import scan_files
+from visionllm_interaction.utils.atomic_files import publish_folder
+from visionllm_interaction.utils.hashing import sha256_value
 
 _ALL_SPLITS = ("train", "val", "test")
 

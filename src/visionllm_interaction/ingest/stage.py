@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from visionllm_interaction.artifacts.digests import sha256_value
 from visionllm_interaction.artifacts.file_index import IndexedFile, quick_changes, write_index
 from visionllm_interaction.artifacts.manifest import FileRef, published_ref, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import (
     DataManifest,
     ImagePaths,
@@ -26,6 +24,8 @@ from visionllm_interaction.ingest.locate import locate_source
 from visionllm_interaction.ingest.prepare import listing_digest, prepare, source_file_same
 from visionllm_interaction.ingest.scan import scan_files
 from visionllm_interaction.ingest.settle import Settled, settle
+from visionllm_interaction.utils.atomic_files import publish_folder
+from visionllm_interaction.utils.hashing import sha256_value
 
 MANIFEST_NAME = "data_manifest.yaml"
 INDEX_NAME = "files.parquet"

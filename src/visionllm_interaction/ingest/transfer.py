@@ -19,13 +19,13 @@ import httpx
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from visionllm_interaction.artifacts.publish import sync_folder, write_file
 from visionllm_interaction.errors import DownloadFailed, InputDataError, VisionLLMError
 from visionllm_interaction.ingest.answers import Answer, Fault, Refusal, read_answer
 from visionllm_interaction.ingest.config import DownloadConfig
 from visionllm_interaction.ingest.progress import Report
 from visionllm_interaction.ingest.remote import Remote, digests_of
 from visionllm_interaction.ingest.space import Space, full_disk_reported
+from visionllm_interaction.utils.atomic_files import sync_folder, write_file
 
 _UNKNOWN_STEP = 64 << 20
 """How much room is claimed at a time for a file whose length the server does not tell."""

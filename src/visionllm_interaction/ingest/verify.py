@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.file_index import Change, IndexedFile, full_changes, list_files, read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.artifacts.runs import latest_run, run_of
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.ingest.prepare import source_file_same
+from visionllm_interaction.utils.hashing import sha256_file
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 from torchvision.ops import nms
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.models.openvino_library import compile_graph, read_graph
 from visionllm_interaction.models.torch_runtime import image_to_tensor
+from visionllm_interaction.utils.hashing import sha256_file
 
 Floats = NDArray[np.float32]
 

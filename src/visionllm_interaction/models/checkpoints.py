@@ -16,12 +16,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from visionllm_interaction import __version__
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.models.build import build_model
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.models.safe_load import load_tensors
+from visionllm_interaction.utils.atomic_files import write_file
 
 FORMAT = "visionllm-detector"
 FORMAT_VERSION = 1

@@ -17,8 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visionllm_interaction.artifacts.digests import sha256_file
-from visionllm_interaction.artifacts.publish import publish_folder, write_file
 from visionllm_interaction.errors import UsageError, VisionLLMError
 from visionllm_interaction.models.checkpoints import load_checkpoint, save_safetensors, sidecar_of
 from visionllm_interaction.models.graphs import Boxes, Shape, Trunk
@@ -27,6 +25,8 @@ from visionllm_interaction.models.openvino_library import openvino
 from visionllm_interaction.models.openvino_runtime import ABOUT_NAME, OpenvinoDetector, assemble
 from visionllm_interaction.models.parity import Parity, compare_detectors
 from visionllm_interaction.models.torch_runtime import image_to_tensor
+from visionllm_interaction.utils.atomic_files import publish_folder, write_file
+from visionllm_interaction.utils.hashing import sha256_file
 
 Target = Literal["onnx", "openvino", "openvino-int8", "safetensors"]
 Images = Sequence[NDArray[np.uint8]]

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.models.checkpoints import FORMAT, CheckpointInfo, read_info, sidecar_of
 from visionllm_interaction.models.openvino_library import compile_graph, read_graph
+from visionllm_interaction.utils.hashing import sha256_file
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from torch import Tensor
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops.poolers import LevelMapper
 
-from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.errors import CheckpointError
@@ -24,6 +23,7 @@ from visionllm_interaction.models.checkpoints import CheckpointInfo, read_info
 from visionllm_interaction.models.graphs import Shape
 from visionllm_interaction.models.openvino_library import compile_graph, read_graph
 from visionllm_interaction.models.torch_runtime import image_to_tensor, to_detections
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 
 ABOUT_NAME = "detector.json"
 TRUNK_NAME = "trunk.xml"

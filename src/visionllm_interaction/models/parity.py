@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.core.geometry import box_iou
 from visionllm_interaction.models.detector import Detector
 
 SAME_IOU = 0.9

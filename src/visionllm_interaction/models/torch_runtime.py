@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._dynamo.exc import BackendCompilerFailed
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.errors import UsageError
@@ -24,6 +23,7 @@ from visionllm_interaction.models.device import (
     compile_layers,
     set_precision,
 )
+from visionllm_interaction.utils.hashing import sha256_file
 
 
 @dataclass(frozen=True, eq=False)

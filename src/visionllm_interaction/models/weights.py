@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import CheckpointError, ServiceError
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.models.safe_load import load_tensors
+from visionllm_interaction.utils.hashing import sha256_file
 
 State = Mapping[str, Tensor]
 HEAD = "roi_heads.box_predictor."

@@ -19,12 +19,12 @@ from torch.nn.functional import interpolate
 from torchvision.models import get_model_weights
 from torchvision.ops import batched_nms
 
-from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.models.openvino_library import compile_graph, read_graph
 from visionllm_interaction.models.torch_runtime import image_to_tensor
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 
 Floats = NDArray[np.float32]
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reason.plan import Plan
 
 Operation = Literal[

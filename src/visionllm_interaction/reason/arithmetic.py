@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reason.answer import Operation
 from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.shapes import TOTALS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reason.answer import Claim
 from visionllm_interaction.reason.arithmetic import OPERATION_OF, UNITS, Number, amounts, conclusion, total
 from visionllm_interaction.reason.plan import Plan

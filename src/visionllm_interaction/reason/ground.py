@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from visionllm_interaction.core.boxes import box_area_px, box_centres, box_gap_px
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.geometry import box_area_px, box_centres, box_gap_px
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reason.grammar import normalise
 from visionllm_interaction.reason.vocabulary import Vocabulary

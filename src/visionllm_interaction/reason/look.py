@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic_ai import BinaryContent
 
+from visionllm_interaction.core.boxes import clip_boxes
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.geometry import clip_boxes
 from visionllm_interaction.errors import ConfigError, InputDataError, UsageError
 from visionllm_interaction.reason.answer import EvidenceItem, Usage
 from visionllm_interaction.reason.config import ReasonConfig

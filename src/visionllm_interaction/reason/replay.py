@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError, VisionLLMError
 from visionllm_interaction.reason.answer import Answer, EvidenceItem, ReplayedClaim, ReplayReport
 from visionllm_interaction.reason.compose import compose

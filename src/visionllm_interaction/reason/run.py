@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reason.plan import Atom, Condition, Moment, Plan, Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.stretches import (

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reason.answer import Claim, DroppedClaim, EvidenceItem
 from visionllm_interaction.reason.config import EndpointConfig
 from visionllm_interaction.reason.endpoint import Request, Spent, ask_model

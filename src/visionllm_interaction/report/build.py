@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.report.charts import EVENT_MARKERS, PREDICATE_COLOURS, timeline_chart, training_curves
 from visionllm_interaction.report.model import PicturePair, QuestionView, ReportData
 from visionllm_interaction.report.pictures import as_data_uri, colour_of, draw_boxes
+from visionllm_interaction.utils.atomic_files import write_file
 
 MARKER_SIGNS: dict[str, str] = {">": "▷", "<": "◁", "^": "△", "v": "▽", "D": "◇"}
 

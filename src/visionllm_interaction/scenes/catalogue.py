@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.core.definitions import DIRECTED_PREDICATES
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.scenes import sql, sql_boxes
 
 Unit = Literal["s", "count", "share", "per_min", "heights"]

@@ -8,9 +8,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Event, Relation, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Event, Relation, Track
 from visionllm_interaction.scenes.config import EventsConfig
 from visionllm_interaction.scenes.grid import SceneGrid, Smoothing, TrackGrid, build_grid
 from visionllm_interaction.scenes.meeting import find_joint_handling, find_moves

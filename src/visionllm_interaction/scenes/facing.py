@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.definitions import FACING_DEG
+from visionllm_interaction.core.boxes import box_centres
+from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.geometry import box_centres
-from visionllm_interaction.core.symbols import Relation, Track
-from visionllm_interaction.core.tables import DetectionTable, HeadTable
+from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.predicates import FACING_DEG
 from visionllm_interaction.scenes.config import ScenesConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid, build_grid, median_filter
 from visionllm_interaction.scenes.relations import Pair, bouts_of, pairs_of, relation_of, smoothing_of

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.schemas import SCHEMA_VERSION
+from visionllm_interaction.utils.atomic_files import write_file
 
 STORE_FILE = "store.yaml"
 

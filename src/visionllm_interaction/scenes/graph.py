@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.core.tables import UNTRACKED
+from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.store import Store
 

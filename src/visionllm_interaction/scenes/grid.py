@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import UNCHANGED, FrameTable
-from visionllm_interaction.core.symbols import Track
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.core.interactions import Track
 
 Floats = NDArray[np.float64]
 _LONGEST = 1500

@@ -26,7 +26,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from visionllm_interaction.core.symbols import Relation
+from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.scenes.config import HoldingConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, TrackGrid
 from visionllm_interaction.scenes.hands import (

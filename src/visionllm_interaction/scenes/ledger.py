@@ -13,9 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from visionllm_interaction.artifacts.digests import sha256_value
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, write_file
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
+from visionllm_interaction.utils.hashing import sha256_value
 
 FOLDER = "ledger"
 

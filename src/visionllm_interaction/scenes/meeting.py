@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from visionllm_interaction.core.geometry import box_centres
-from visionllm_interaction.core.symbols import Relation
+from visionllm_interaction.core.boxes import box_centres
+from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.scenes.config import EventsConfig
 from visionllm_interaction.scenes.grid import SceneGrid, TrackGrid
 

@@ -10,12 +10,12 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionllm_interaction.artifacts.locks import wait_for_lock
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.folder import list_videos, read_version, stamp
 from visionllm_interaction.scenes.schemas import SCHEMA_VERSION, SCHEMAS
 from visionllm_interaction.scenes.sightings import sightings_of
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.file_locks import wait_for_lock
 
 
 def migrate_store(store: Path) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from visionllm_interaction.core.geometry import box_area_px, box_centres, box_intersection_px
+from visionllm_interaction.core.boxes import box_area_px, box_centres, box_intersection_px
 from visionllm_interaction.scenes.grid import Floats
 
 INSIDE_SHARE = 0.9

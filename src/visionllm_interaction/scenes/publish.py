@@ -12,11 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionllm_interaction.artifacts.locks import wait_for_lock
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, sync_folder, sync_tree, write_file
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Code, Event, Relation, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.folder import STORE_FILE, check_store, stamp, unknown_video
 from visionllm_interaction.scenes.ledger import forget_video
@@ -30,6 +28,8 @@ from visionllm_interaction.scenes.schemas import (
     symbols_to_arrow,
 )
 from visionllm_interaction.scenes.sightings import find_sightings
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, sync_folder, sync_tree, write_file
+from visionllm_interaction.utils.file_locks import wait_for_lock
 
 CODES_FILE = "codes.parquet"
 _AT_FDCWD = -100

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
-from visionllm_interaction.core.definitions import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
-from visionllm_interaction.core.symbols import Evidence
+from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.catalogue import (
     BOUT_GAP_S,

@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.definitions import CONTACT_GAP, NEAR_GAP, reference_height_px, relative_gap
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Relation, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, reference_height_px, relative_gap
 from visionllm_interaction.scenes.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.scenes.grid import Floats, SceneGrid, Smoothing, TrackGrid, build_grid
 from visionllm_interaction.scenes.hands import Contact

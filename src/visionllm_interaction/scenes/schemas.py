@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Code, Event, Relation, Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 
 SCHEMA_VERSION = 2
 """Version of the store's layout, kept in ``store.yaml``; ``scenes.migrate`` brings older stores up to it."""

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.scenes.schemas import SCHEMAS
 
 _TOUCH_S = 1e-6

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.symbols import Code, Event, Relation, Track
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.scenes.folder import check_store, list_videos, unknown_video
 from visionllm_interaction.scenes.publish import erase_video, import_codes, publish_video

@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.cells import to_cell
-from visionllm_interaction.core.definitions import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.catalogue import CODED_PREDICATES, MEASURES, Measure
 from visionllm_interaction.scenes.query import Query, QueryRunner
 from visionllm_interaction.scenes.store import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.csv_safety import to_cell
 
 Window = tuple[float | None, float | None]
 

@@ -20,8 +20,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import ConfigError, UsageError
+from visionllm_interaction.utils.atomic_files import write_file
 
 PREFIX = "vli_"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from visionllm_interaction.core.tables import UNTRACKED
+from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.scenes.store import Store
 from visionllm_interaction.serve.problems import refusal
 from visionllm_interaction.serve.schemas import DetectionColumns, Timeline

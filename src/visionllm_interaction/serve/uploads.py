@@ -19,8 +19,8 @@ from typing import BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.serve.probe import EXTENSIONS, VideoFacts
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 
 DIGEST_DIGITS = 12
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from visionllm_interaction.core.definitions import CONTACT_GAP, NEAR_GAP, relative_gap
+from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, relative_gap
 from visionllm_interaction.toyroom.cast import Standing, anchor, main_sprite
 from visionllm_interaction.toyroom.people import PersonLook, Pose, draw_person
 from visionllm_interaction.toyroom.script import Script

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.definitions import CONTACT_GAP, NEAR_GAP, relative_gap
+from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, relative_gap
 from visionllm_interaction.toyroom.cast import Member
 from visionllm_interaction.toyroom.script import Script, Span
 

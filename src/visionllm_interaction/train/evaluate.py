@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from visionllm_interaction.artifacts.digests import sha256_bytes
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
@@ -19,6 +18,7 @@ from visionllm_interaction.train.dataset import decode_picture
 from visionllm_interaction.train.evaluation.depth import Subject, evaluate_in_depth, publish
 from visionllm_interaction.train.evaluation.groups import find_groups
 from visionllm_interaction.train.metrics import Results, coco_figures, join_results, parse_results, to_results
+from visionllm_interaction.utils.hashing import sha256_bytes
 
 BATCH = 8
 T = TypeVar("T")

@@ -16,7 +16,6 @@ from pathlib import Path
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
-from visionllm_interaction.artifacts.digests import sha256_value
 from visionllm_interaction.models.checkpoints import CheckpointInfo
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.models.device import choose_device, choose_precision
@@ -35,6 +34,7 @@ from visionllm_interaction.train.ranks import is_helper, process_count, share_of
 from visionllm_interaction.train.resume import RESUME_NAME, ResumePoint, read_position
 from visionllm_interaction.train.sampling import Plan
 from visionllm_interaction.train.spool import CURSOR_NAME, SPOOL_NAME
+from visionllm_interaction.utils.hashing import sha256_value
 
 RECIPE_NAME = "recipe.sha256"
 

@@ -16,12 +16,12 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor
 
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
 from visionllm_interaction.train.interrupt import writing
 from visionllm_interaction.train.metrics import ABSENT, FIGURES
 from visionllm_interaction.train.ranks import gather
+from visionllm_interaction.utils.atomic_files import write_file
 
 BEST_NAME = "fasterrcnn_best.pt"
 LAST_NAME = "fasterrcnn_last.pt"

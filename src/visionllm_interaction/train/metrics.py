@@ -13,9 +13,9 @@ import numpy as np
 from hotcoco import COCO, COCOeval
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import xyxy_to_xywh
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.core.geometry import xyxy_to_xywh
 from visionllm_interaction.errors import AnnotationError
 
 FIGURES: tuple[str, ...] = (

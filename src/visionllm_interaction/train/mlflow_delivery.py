@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 
-from visionllm_interaction.artifacts.publish import PARTIAL_PREFIX
 from visionllm_interaction.train.config import TrackingConfig
 from visionllm_interaction.train.mlflow_runs import log_metrics, set_status, settle_trials, start_run
 from visionllm_interaction.train.spool import Message, Spool
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
 
 STORE_NAME = "mlflow.db"
 ARTIFACTS_NAME = ".mlflow-artifacts"

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from visionllm_interaction import __version__
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.models.checkpoints import CheckpointInfo, read_info, sidecar_of
 from visionllm_interaction.train.config import TrackingConfig
 from visionllm_interaction.train.served_model import DEFAULT_MIN_CONFIDENCE, INPUT, MIN_CONFIDENCE
+from visionllm_interaction.utils.hashing import sha256_file
 
 MODEL_NAME = "detector"
 LOADER = "visionllm_interaction.train.served_model"

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 
-from visionllm_interaction.artifacts.publish import sync_folder
 from visionllm_interaction.errors import Interrupted
 from visionllm_interaction.models.safe_load import load_tensors
 from visionllm_interaction.train.interrupt import StopRequest, writing
+from visionllm_interaction.utils.atomic_files import sync_folder
 
 RESUME_NAME = "resume.ckpt"
 

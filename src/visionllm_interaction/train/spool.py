@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.artifacts.publish import write_file
+from visionllm_interaction.utils.atomic_files import write_file
 
 SPOOL_NAME = "tracking.jsonl"
 CURSOR_NAME = "tracking.cursor.json"

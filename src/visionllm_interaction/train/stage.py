@@ -13,9 +13,7 @@ import lightning
 import torch
 import torchvision
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.manifest import file_refs, published_ref, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder, write_file
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import (
     SPLITS,
@@ -33,6 +31,8 @@ from visionllm_interaction.train.metrics import FIGURES
 from visionllm_interaction.train.plots import CURVES_NAME, curves_png
 from visionllm_interaction.train.tracked_data import dataset_entry
 from visionllm_interaction.train.tracking import open_tracker
+from visionllm_interaction.utils.atomic_files import publish_folder, write_file
+from visionllm_interaction.utils.hashing import sha256_file
 
 REPORT_NAME = "training_report.yaml"
 

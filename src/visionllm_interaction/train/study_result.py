@@ -13,9 +13,9 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.errors import TrainingDiverged
 from visionllm_interaction.train.plots import HISTORY_NAME, IMPORTANCES_NAME, history_png, importances_png
+from visionllm_interaction.utils.atomic_files import write_file
 
 RESULT_NAME = "study.json"
 MIN_COMPLETE = 6

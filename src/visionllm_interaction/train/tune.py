@@ -13,7 +13,6 @@ import optuna
 from optuna.study import MaxTrialsCallback
 from pydantic import ValidationError
 
-from visionllm_interaction.artifacts.digests import sha256_file, sha256_value
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import stage_code_version
@@ -31,6 +30,7 @@ from visionllm_interaction.train.study_result import for_report, publish_plots, 
 from visionllm_interaction.train.study_tracking import StudyTracker, open_study_tracker
 from visionllm_interaction.train.tracked_data import dataset_entry
 from visionllm_interaction.train.tracking import Tracker
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 COUNTED = (*FINISHED, optuna.trial.TrialState.FAIL)

@@ -11,10 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from visionllm_interaction.artifacts.digests import sha256_bytes
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, relative_to_run, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import (
     SPLITS,
     ChangeCount,
@@ -47,6 +45,8 @@ from visionllm_interaction.transform.taxonomy import (
     require_same_meaning,
 )
 from visionllm_interaction.transform.upright import turn_records
+from visionllm_interaction.utils.atomic_files import publish_folder
+from visionllm_interaction.utils.hashing import sha256_bytes
 
 MANIFEST_NAME = "training_manifest.yaml"
 CHANGES_NAME = "changes.parquet"

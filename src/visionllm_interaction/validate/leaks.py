@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.artifacts.digests import sha256_files
 from visionllm_interaction.artifacts.file_index import IndexedFile
+from visionllm_interaction.utils.hashing import sha256_files
 from visionllm_interaction.validate.config import ImageChecks
 from visionllm_interaction.validate.faults import Fault
 from visionllm_interaction.validate.likeness import descriptors, matches

@@ -11,9 +11,9 @@ from typing import Any
 
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
-from visionllm_interaction.artifacts.publish import publish_folder
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
 from visionllm_interaction.errors import ValidationFailed
+from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.validate.config import ValidateConfig
 from visionllm_interaction.validate.examination import Examination
 from visionllm_interaction.validate.faults import Fault, write_faults

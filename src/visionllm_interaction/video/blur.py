@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, FrameTable
-from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import box_area_px, box_intersection_px
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.geometry import box_area_px, box_intersection_px
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.post import Tracklet, tracklets_of
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import xywh_to_xyxy
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.geometry import xywh_to_xyxy
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.errors import InputDataError
 
 TRUTH_FILE = "truth.json"

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import HeadTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.tables import HeadTable
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import DecodeConfig

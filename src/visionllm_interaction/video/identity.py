@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.geometry import box_iou
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.core.boxes import box_iou
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.video.appearance import Ids, Looks, unlikeness
 
 _TOUCH_IOU = 0.2

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.arrays import frozen_array
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core._validation import frozen_array
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.video.messages import picture_shape
 
 _STILL = np.eye(2, 3)

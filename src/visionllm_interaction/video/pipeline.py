@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
-from visionllm_interaction.core.tables import DetectionTable
 from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.appearance import LookLog, describe
 from visionllm_interaction.video.config import TrackConfig, VideoConfig

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.geometry import box_iou
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.identity import Known
 from visionllm_interaction.video.vote import nearest_in_time, second_sightings

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.symbols import Track
-from visionllm_interaction.core.tables import DetectionTable
+from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import RolesConfig
 
 CHILD_PROXY, CAREGIVER_PROXY = "child-proxy", "caregiver-proxy"

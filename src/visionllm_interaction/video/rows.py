@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.appearance import LookLog, Looks
 
 

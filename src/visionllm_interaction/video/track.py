@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.symbols import Track
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.appearance import Looks
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.gaps import fill_gaps

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from trackers import ByteTrackTracker
 from trackers.utils.iou import BIoU
 
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 
 _FALLBACK_FPS = 25.0

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.geometry import box_iou
-from visionllm_interaction.core.tables import UNTRACKED, DetectionTable
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.video.config import TrackConfig
 
 Ids = NDArray[np.int64]

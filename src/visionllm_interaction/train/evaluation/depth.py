@@ -12,7 +12,6 @@ import numpy as np
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.artifacts.publish import write_file
 from visionllm_interaction.train.evaluation import diagnosis
 from visionllm_interaction.train.evaluation.groups import Groups
 from visionllm_interaction.train.evaluation.intervals import (
@@ -24,6 +23,7 @@ from visionllm_interaction.train.evaluation.intervals import (
     resample,
 )
 from visionllm_interaction.train.metrics import SCORE, Results, figures_of, match
+from visionllm_interaction.utils.atomic_files import write_file
 
 JSON_NAME = "evaluation.json"
 PAGE_NAME = "evaluation.html"

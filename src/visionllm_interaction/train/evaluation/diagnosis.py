@@ -9,7 +9,7 @@ import numpy as np
 from hotcoco import COCOeval
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.geometry import box_iou, xywh_to_xyxy
+from visionllm_interaction.core.boxes import box_iou, xywh_to_xyxy
 from visionllm_interaction.train.evaluation.groups import Groups
 from visionllm_interaction.train.evaluation.intervals import Matches
 from visionllm_interaction.train.metrics import ABSENT, AREA_ALL, IOU_50, IOU_75, MOST, accumulated

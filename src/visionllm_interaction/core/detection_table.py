@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.arrays import Column, check_order, freeze_columns
+from visionllm_interaction.core._validation import Column, check_order, freeze_columns
 
 UNTRACKED = -1
 """``track_id`` of a detection that belongs to no track."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.artifacts.digests import sha256_file
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef, Manifest
 from visionllm_interaction.errors import ManifestError
+from visionllm_interaction.utils.hashing import sha256_file
 
 
 class Digests:

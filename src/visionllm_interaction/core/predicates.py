@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.geometry import Boxes, box_gap_px
+from visionllm_interaction.core.boxes import Boxes, box_gap_px
 
 NEAR_GAP = 0.25
 """Largest gap called *near*, as a share of the reference height."""
