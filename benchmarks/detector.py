@@ -20,7 +20,7 @@ from typing import Any
 from PIL import Image
 
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
-from visionllm_interaction.configuration import load
+from visionllm_interaction.config import load
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.toyroom.still import MIN_SHARE, MIN_SIDE_PX

@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent / "tests/scenes"))
 from scenes_noise import spoil, true_ids  # noqa: E402
 from scenes_toyroom import load_room, new_scores, score_room  # noqa: E402
 
-from visionllm_interaction.configuration import load  # noqa: E402
+from visionllm_interaction.config import load  # noqa: E402
 from visionllm_interaction.core.detection_table import DetectionTable  # noqa: E402
 from visionllm_interaction.core.frames import FrameTable  # noqa: E402
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom  # noqa: E402

@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.configuration import load
+from visionllm_interaction.config import load
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.toyroom import make_toyroom

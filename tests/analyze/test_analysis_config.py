@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from visionllm_interaction.analyze import AnalysisConfig
-from visionllm_interaction.settings import shipped_config_dir
+from visionllm_interaction.config_loading import shipped_config_dir
 
 
 def test_the_shipped_file_shows_every_default() -> None:

@@ -11,8 +11,8 @@ import pytest
 import typer.main
 
 from visionllm_interaction.cli import app
-from visionllm_interaction.configuration import BASE_FILES, Settings
-from visionllm_interaction.settings import load_settings, shipped_config_dir
+from visionllm_interaction.config import BASE_FILES, Settings
+from visionllm_interaction.config_loading import load_settings, shipped_config_dir
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -104,7 +104,7 @@ def test_help_starts_without_torch(tmp_path: Path) -> None:
 
 def test_questions_and_stores_start_without_torch(tmp_path: Path) -> None:
     code = (
-        "import sys, visionllm_interaction.configuration, visionllm_interaction.analyze, visionllm_interaction.reason,"
+        "import sys, visionllm_interaction.config, visionllm_interaction.analyze, visionllm_interaction.reason,"
         "visionllm_interaction.pipeline, visionllm_interaction.toyroom; sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

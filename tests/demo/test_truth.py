@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.configuration import DemoQuestion
+from visionllm_interaction.config import DemoQuestion
 from visionllm_interaction.demo.truth import Truth, agrees, true_value, union_s
 
 

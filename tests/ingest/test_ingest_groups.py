@@ -9,10 +9,10 @@ import yaml
 
 from small_coco import make_coco
 from visionllm_interaction.artifacts.file_index import IndexedFile, read_index
+from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.ingest.config import GroupsConfig, IngestConfig
 from visionllm_interaction.ingest.stage import run
-from visionllm_interaction.settings import load_settings
 
 
 def ingest(root: Path, groups: GroupsConfig) -> tuple[dict[str, IndexedFile], dict[str, object]]:

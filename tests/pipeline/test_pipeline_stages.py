@@ -13,9 +13,9 @@ import yaml
 
 from small_coco import change, make_coco
 from visionllm_interaction.artifacts.runs import list_runs
+from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.errors import ConfigError, InputDataError, UsageError, ValidationFailed
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline, run_validation
-from visionllm_interaction.settings import load_settings
 from visionllm_interaction.utils.file_locks import try_lock
 from visionllm_interaction.utils.hashing import sha256_tree
 
@@ -166,7 +166,7 @@ from pathlib import Path
 import structlog
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
-from visionllm_interaction.settings import load_settings
+from visionllm_interaction.config_loading import load_settings
 print(json.dumps(run_pipeline(load_settings(PipelineSettings, [], sys.argv[2:]), until=sys.argv[1])))
 print(json.dumps(sorted({"torch", "lightning", "mlflow", "optuna"} & set(sys.modules))))
 """

@@ -11,8 +11,8 @@ from tiny_run import TINY
 
 from visionllm_interaction.artifacts.lineage import trace
 from visionllm_interaction.artifacts.runs import list_runs
+from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
-from visionllm_interaction.settings import load_settings
 from visionllm_interaction.toyroom import make_toyroom
 
 pytestmark = [

@@ -34,7 +34,7 @@ import json, os, sys
 import structlog
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
-from visionllm_interaction.settings import load_settings
+from visionllm_interaction.config_loading import load_settings
 import visionllm_interaction.train.stage
 print("ready", flush=True)
 for line in sys.stdin:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.errors import ConfigError, StoreError, UsageError
 from visionllm_interaction.reason import Answer, EndpointConfig, ReasonConfig, ask
-from visionllm_interaction.settings import load_settings
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "reason.yaml"
 

@@ -36,7 +36,7 @@ def analyze(
 ) -> Outcome:
     """Videos → tracks, relations and events in the store. One bad file never stops the others."""
     from visionllm_interaction.analyze import Pool, analyze_videos
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None
     if detections == "truth":
@@ -113,7 +113,7 @@ def blur(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A copy of a video in which faces or whole people are blurred, also where the detector missed them."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.models import load_detector
     from visionllm_interaction.video.blur import blur_video
 
@@ -149,7 +149,7 @@ def heads(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Heads and where they are turned, for `visionllm analyze --heads`."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.models.centerface import load_centerface
     from visionllm_interaction.video.heads import write_heads
 

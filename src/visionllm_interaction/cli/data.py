@@ -18,7 +18,7 @@ def init(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Write config/*.yaml to edit, every key explained; existing files are left alone."""
-    from visionllm_interaction.configuration import write_config_files
+    from visionllm_interaction.config import write_config_files
 
     written, kept = write_config_files(folder)
     text = as_lines([f"wrote {path}" for path in written] + [f"kept  {path} (exists)" for path in kept])
@@ -46,7 +46,7 @@ def toyroom(
 
 
 def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.pipeline import run_pipeline
     from visionllm_interaction.train.ranks import dismiss_helpers, is_helper
 
@@ -75,7 +75,7 @@ def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: 
 
 def validate(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-2: check everything against the policy in config/schema.yaml; report written on PASS and FAIL."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.pipeline import run_validation
 
     result = run_validation(load(config, override))
@@ -125,7 +125,7 @@ def verify(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Hash every raw file again and compare with what stage 1 wrote down; any difference ends with exit 3."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.ingest.verify import find_manifest
     from visionllm_interaction.ingest.verify import verify as verify_raw
 

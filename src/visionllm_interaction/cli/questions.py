@@ -15,7 +15,7 @@ from visionllm_interaction.cli.text import answer_text, as_lines, regions_text, 
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.configuration import Settings
+    from visionllm_interaction.config import Settings
 
 PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
 
@@ -34,7 +34,7 @@ def ask(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A question → an answer whose every number was computed from the store, or an honest refusal."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.reason import ask as answer_question
     from visionllm_interaction.reason.explain import explain as explain_plan
     from visionllm_interaction.reason.explain import explain_text
@@ -78,7 +78,7 @@ def replay(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Compute every claim of an old answer again: does it still hold? Exit code 3 if one does not."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.reason.replay import load_answer
     from visionllm_interaction.reason.replay import replay as replay_answer
 
@@ -102,7 +102,7 @@ def ground(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A phrase → boxes and tracks in one frame, found by code."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.reason.seeing import ground_phrase
 
     result = ground_phrase(phrase, store, at_s=at, video_id=video, config=load(config, override).reason)
@@ -121,7 +121,7 @@ def look(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.reason.seeing import look_at
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
@@ -145,7 +145,7 @@ def eval_reasoning(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.demo.reasoning import evaluate_reasoning
 
     result = evaluate_reasoning(

@@ -23,7 +23,7 @@ def serve(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The HTTP service and its page; stop it with Ctrl-C."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.serve.main import serve as start_service
 
     settings = load(config, [*(override or []), *(["serve.insecure=true"] if insecure else [])])
@@ -39,7 +39,7 @@ def create(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Make a key; it is shown once and only its digest is kept."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.serve.keys import create_key
 
     keys_file = load(config, override).serve.keys_path
@@ -50,7 +50,7 @@ def create(
 @keys.command("list")
 def list_command(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """The names of the keys."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.serve.keys import list_keys
 
     found = list_keys(load(config, override).serve.keys_path)
@@ -67,7 +67,7 @@ def revoke(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Take a key back."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.serve.keys import revoke_key
 
     revoke_key(load(config, override).serve.keys_path, name=name)
@@ -76,8 +76,8 @@ def revoke(
 
 def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Check this machine: versions, GPU, codecs, endpoints, disk."""
-    from visionllm_interaction.configuration import load
-    from visionllm_interaction.doctor import examine
+    from visionllm_interaction.config import load
+    from visionllm_interaction.diagnostics import examine
 
     checks = examine(load(config, override))
     lines = [f"{'ok  ' if c['ok'] else 'FAIL'} {c['name']}: {c['found']}" for c in checks]
@@ -93,7 +93,7 @@ def demo(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The whole way on simulated data: pictures, stages 1-4, two videos, five questions, one report."""
-    from visionllm_interaction.configuration import load_demo
+    from visionllm_interaction.config import load_demo
     from visionllm_interaction.demo import run_demo
 
     result, text = run_demo(load_demo(out, config, override), out=out)

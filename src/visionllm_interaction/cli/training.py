@@ -23,7 +23,7 @@ def train(config: ConfigFiles = None, override: Overrides = None, json_output: J
 
 def tune(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """An Optuna study over the keys in `tune:`; the best values are printed as overrides."""
-    from visionllm_interaction.configuration import load
+    from visionllm_interaction.config import load
     from visionllm_interaction.pipeline import run_pipeline
     from visionllm_interaction.train.tune import run_study
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport
-from visionllm_interaction.configuration import Settings
+from visionllm_interaction.config import Settings
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.demo.model import AskedQuestion

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visionllm_interaction.configuration import DemoQuestion
+from visionllm_interaction.config import DemoQuestion
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from visionllm_interaction.analyze import analyze_videos
-from visionllm_interaction.configuration import Settings
+from visionllm_interaction.config import Settings
 from visionllm_interaction.reason.asking import PlannerName, choose_planner
 from visionllm_interaction.reason.evaluation.generate import Wording, make_questions
 from visionllm_interaction.reason.evaluation.oracle import World

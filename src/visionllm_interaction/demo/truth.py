@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.configuration import DemoQuestion
+from visionllm_interaction.config import DemoQuestion
 
 VISIBLE_SHARE = 0.2
 """An object counts as visible from this share of its silhouette on."""

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from visionllm_interaction.settings import Section
+from visionllm_interaction.config_loading import Section
 
 Architecture = Literal[
     "fasterrcnn_resnet50_fpn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from visionllm_interaction.settings import Section
+from visionllm_interaction.config_loading import Section
 
 
 class RelationsConfig(Section):

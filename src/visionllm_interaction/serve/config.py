@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from visionllm_interaction.settings import Section
+from visionllm_interaction.config_loading import Section
 
 
 class ServeLimits(Section):

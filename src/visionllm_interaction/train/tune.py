@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import stage_code_version
+from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError, TrainingDiverged
 from visionllm_interaction.models.config import ModelConfig
-from visionllm_interaction.settings import Section
 from visionllm_interaction.train import stage
 from visionllm_interaction.train.config import SearchRange, TrackingConfig, TrainConfig, TuneConfig
 from visionllm_interaction.train.datamodule import TrainingData, read_training_data

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from visionllm_interaction.settings import Section
+from visionllm_interaction.config_loading import Section
 
 GroupColumn = Literal["child", "household", "session", "camera"]
 

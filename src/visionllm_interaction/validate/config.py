@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.settings import Section
 from visionllm_interaction.validate.catalogue import CATALOGUE, INVALID_BOX_CODES, Action
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.configuration import Settings
+from visionllm_interaction.config import Settings
 
 SAFE_VERSIONS: dict[str, tuple[int, ...]] = {
     "torch": (2, 14),

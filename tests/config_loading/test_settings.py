@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
+from visionllm_interaction.config_loading import Section, load_settings
 from visionllm_interaction.errors import ConfigError
-from visionllm_interaction.settings import Section, load_settings
 
 
 class Inner(Section):
