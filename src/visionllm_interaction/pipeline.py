@@ -27,9 +27,9 @@ from visionllm_interaction.artifacts.stage_manifests import (
 from visionllm_interaction.artifacts.staleness import Digests, Recipe
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.datasets.ingestion import stage as ingest_stage
+from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.ingest import stage as ingest_stage
-from visionllm_interaction.ingest.config import IngestConfig
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.train.config import TrackingConfig, TrainConfig
 from visionllm_interaction.transform import stage as transform_stage

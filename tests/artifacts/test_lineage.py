@@ -10,9 +10,9 @@ import pytest
 
 from small_coco import make_coco
 from visionllm_interaction.artifacts.lineage import trace
+from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.stage import run as ingest
 from visionllm_interaction.errors import LineageError
-from visionllm_interaction.ingest.config import IngestConfig
-from visionllm_interaction.ingest.stage import run as ingest
 from visionllm_interaction.transform.config import TransformConfig
 from visionllm_interaction.transform.stage import run as transform
 from visionllm_interaction.validate.config import ValidateConfig

@@ -14,8 +14,8 @@ from scipy.sparse import csr_array
 from transform_chain import chain, changes, cleaned, own_output, written
 
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
+from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.ingest.config import GroupsConfig
 from visionllm_interaction.transform.config import SplitsConfig, TransformConfig
 from visionllm_interaction.transform.divide import Division, divide
 from visionllm_interaction.validate.config import ValidateConfig

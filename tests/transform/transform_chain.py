@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, ValidationReport
-from visionllm_interaction.ingest.config import GroupsConfig, IngestConfig
-from visionllm_interaction.ingest.stage import run as ingest
+from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
+from visionllm_interaction.datasets.ingestion.stage import run as ingest
 from visionllm_interaction.transform.config import TransformConfig
 from visionllm_interaction.transform.stage import run as transform
 from visionllm_interaction.validate.config import ValidateConfig

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.ingest.config import IngestConfig
 from visionllm_interaction.transform.config import TransformConfig
 from visionllm_interaction.validate import explain
 from visionllm_interaction.validate.catalogue import CATALOGUE

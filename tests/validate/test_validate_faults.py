@@ -13,8 +13,8 @@ import yaml
 
 from small_coco import annotation_file, change, make_coco, read
 from visionllm_interaction.artifacts.stage_manifests import ValidationReport
-from visionllm_interaction.ingest.config import IngestConfig
-from visionllm_interaction.ingest.stage import run as ingest
+from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.stage import run as ingest
 from visionllm_interaction.validate.config import ValidateConfig
 from visionllm_interaction.validate.stage import run, summary
 

@@ -126,8 +126,8 @@ def verify(
 ) -> Outcome:
     """Hash every raw file again and compare with what stage 1 wrote down; any difference ends with exit 3."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.ingest.verify import find_manifest
-    from visionllm_interaction.ingest.verify import verify as verify_raw
+    from visionllm_interaction.datasets.ingestion.layout.verification import find_manifest
+    from visionllm_interaction.datasets.ingestion.layout.verification import verify as verify_raw
 
     artifacts_dir = load(config, override).artifacts_dir
     found = verify_raw(find_manifest(path, artifacts_dir))

@@ -1,0 +1,247 @@
+"""Label Studio's JSON export (labelstud.io, "Export annotations": JSON), of tasks that show a picture.
+
+A region may be told by several results of one id: its rectangle, its label, and what was chosen for it. Numbers
+are per cent of the picture; a rectangle's rotation is clockwise about its top left corner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    PICTURE_SUFFIXES,
+    Converted,
+    Foreign,
+    LeftOut,
+    Picture,
+    PictureFiles,
+    Shape,
+    box_around,
+    broken,
+    corners_of,
+    flat,
+    labels_in_order,
+    polygon_area_px,
+    turned,
+    turned_box,
+)
+from visionllm_interaction.datasets.ingestion.formats.cvat import ellipse_box
+from visionllm_interaction.datasets.ingestion.layout.indexing import picture_size
+
+Json = Mapping[str, Any]
+_UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
+_REASONS = {
+    "brush": "Label Studio's brush masks have an encoding of their own",
+    "keypoint": "COCO has keypoints with names only",
+    "video": "a video's regions belong to no picture file",
+}
+
+
+def is_tasks(content: Any) -> bool:
+    """Whether decoded JSON looks like Label Studio's tasks."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(task, dict) and "data" in task for task in content)
+        and any("annotations" in task or "completions" in task for task in content)
+    )
+
+
+def read_labelstudio(data: Foreign) -> Converted:
+    """Read one export.
+
+    Raises:
+        AnnotationError: if it is not Label Studio's JSON.
+    """
+    (path,) = data.files
+    files = PictureFiles(data.root)
+    pictures: list[Picture] = []
+    left_out: list[LeftOut] = []
+    try:
+        for task in msgspec.json.decode(path.read_bytes()):
+            found = _picture(task, files, left_out)
+            pictures += [found] if found else []
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
+        raise broken(path, error, expected="Label Studio's JSON export") from error
+    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+
+
+def _picture(task: Json, files: PictureFiles, left_out: list[LeftOut]) -> Picture | None:
+    where = f"task {task.get('id')}"
+    for prediction in task.get("predictions") or ():
+        left_out.append(LeftOut("prediction", "a model's guess is no annotation", where, prediction))
+    regions = list(_regions(task, left_out, where=where))
+    name = _picture_name(task, regions)
+    file = _find(name, task, files) if name else None
+    size = _size(regions, file)
+    if name is None or size is None:
+        reason = (
+            "it shows no picture" if name is None else "neither the export nor a file says how large its picture is"
+        )
+        left_out.append(LeftOut("task", reason, where, task))
+        return None
+    shapes, chosen = [], {}
+    for region, about in regions:
+        if _is_about_picture(region):
+            chosen.update(_attributes(region))
+        elif shape := _shape(region, size, about, left_out, where=where):
+            shapes.append(shape)
+    extra = {"label_studio": {"task": task.get("id"), **({"attributes": chosen} if chosen else {})}}
+    return Picture(_file_name(name), file, *size, "", tuple(shapes), extra)
+
+
+Region = Sequence[Json]
+"""All results of one id."""
+
+
+def _regions(task: Json, left_out: list[LeftOut], *, where: str) -> Iterator[tuple[Region, dict[str, Any]]]:
+    """Every region of every annotator, with whose it is."""
+    for annotation in task.get("annotations") or task.get("completions") or ():
+        if annotation.get("was_cancelled"):
+            left_out.append(LeftOut("cancelled annotation", "its annotator skipped the task", where, annotation))
+            continue
+        about = {"annotation": annotation.get("id"), "completed_by": _person(annotation.get("completed_by"))}
+        groups: dict[Any, list[Json]] = {}
+        for number, result in enumerate(annotation.get("result") or ()):
+            if result.get("type") == "relation":
+                left_out.append(LeftOut("relation", "COCO has no relations", where, result))
+            else:
+                groups.setdefault(result.get("id") or number, []).append(result)
+        for key, region in groups.items():
+            yield region, {**about, "region": key}
+
+
+def _person(value: Any) -> Any:
+    """The annotator's number; names and addresses of people stay out of the data."""
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None:
+    """The picture of a task: what its regions point at, else the only thing in its data that can be one."""
+    data = task["data"]
+    targets = {result.get("to_name") for region, _ in regions for result in region}
+    for target in sorted(filter(None, targets)):
+        if isinstance(data.get(target), str):
+            return str(data[target])
+    for key in ("image", "img", "image_url"):
+        if isinstance(data.get(key), str):
+            return str(data[key])
+    pictures = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in PICTURE_SUFFIXES]
+    if len(pictures) == 1:
+        return pictures[0]
+    numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
+    if pictures and len(numbers) == 1 and int(numbers[0]) < len(pictures):
+        return pictures[int(numbers[0])]  # a repeater: page_0 is the first picture
+    return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child)
+
+
+def _path_in(address: str) -> str:
+    """The file's path in an address; of local storage it is the query ``d``."""
+    parts = urlsplit(address)
+    asked = parse_qs(parts.query).get("d")
+    return unquote(asked[0] if asked else parts.path)
+
+
+def _file_name(address: str) -> str:
+    return PurePosixPath(_path_in(address)).name
+
+
+def _find(address: str, task: Json, files: PictureFiles) -> Path | None:
+    names = [_path_in(address).lstrip("/"), _file_name(address), str(task.get("file_upload") or "")]
+    names += [_UPLOAD_PREFIX.sub("", name) for name in names]
+    return next((file for name in names if name and (file := files.find(name))), None)
+
+
+def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int, int] | None:
+    for region, _ in regions:
+        for result in region:
+            if result.get("original_width") and result.get("original_height"):
+                return int(result["original_width"]), int(result["original_height"])
+    width, height = picture_size(file) if file else (None, None)
+    return (width, height) if width and height else None
+
+
+def _is_about_picture(region: Region) -> bool:
+    geometry = ("width", "points", "radiusX", "rle", "sequence", "x")
+    return not any(key in result["value"] for result in region for key in geometry)
+
+
+def _shape(
+    region: Region, size: tuple[int, int], about: dict[str, Any], left_out: list[LeftOut], *, where: str
+) -> Shape | None:
+    labels = [str(label) for result in region for label in _labels(result)]
+    value = next(result["value"] for result in region if not _is_about_picture([result]))
+    kind = _kind(value)
+    reason = _REASONS.get(kind) or (None if labels else "it has no label")
+    if reason:
+        left_out.append(LeftOut(kind if labels else f"{kind} without a label", reason, where, list(region)))
+        return None
+    attributes = _attributes(region)
+    if len(labels) > 1:
+        attributes["labels"] = labels
+    first = region[0]
+    facts = {key: first[key] for key in ("origin", "score", "meta", "image_rotation") if first.get(key)}
+    extra = {"label_studio": {"kind": kind, **about, **facts}}
+    return _outline(kind, value, size, label=labels[0], attributes=attributes, extra=extra)
+
+
+def _kind(value: Json) -> str:
+    if "sequence" in value:
+        return "video"
+    if "rle" in value or value.get("format") == "rle":
+        return "brush"
+    if "radiusX" in value:
+        return "ellipse"
+    if "points" in value:
+        return "polygon"
+    return "rectangle" if "height" in value else "keypoint"
+
+
+def _labels(result: Json) -> Sequence[Any]:
+    key = result.get("type", "")
+    found = result["value"].get(key) if key.endswith("labels") else None
+    return found if isinstance(found, list) else ()
+
+
+def _attributes(region: Region) -> dict[str, Any]:
+    """What was chosen or written for a region or a picture: control's name → value."""
+    chosen = {}
+    for result in region:
+        key = result.get("type", "")
+        if not key.endswith("labels") and key in result["value"]:
+            chosen[str(result.get("from_name") or key)] = result["value"][key]
+    return chosen
+
+
+def _outline(kind: str, value: Json, size: tuple[int, int], *, label: str, attributes: Json, extra: Json) -> Shape:
+    across, down = size[0] / 100, size[1] / 100
+    if kind == "polygon":
+        points = [(x * across, y * down) for x, y in value["points"]]
+        area = polygon_area_px(points)
+        return Shape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
+    rotation = float(value.get("rotation") or 0)
+    if kind == "ellipse":
+        shape = {"cx": value["x"] * across, "cy": value["y"] * down, "rotation": rotation}
+        shape |= {"rx": value["radiusX"] * across, "ry": value["radiusY"] * down}
+        about = {"label_studio": {**extra["label_studio"], "ellipse": shape}}
+        return Shape(label, ellipse_box(size=size, **shape), attributes=attributes, extra=about)
+    box = value["x"] * across, value["y"] * down, value["width"] * across, value["height"] * down
+    if rotation == 0:
+        return Shape(label, box, attributes=attributes, extra=extra)
+    corners = turned(corners_of(*box), about=(box[0], box[1]), degrees=rotation)
+    about = {"label_studio": {**extra["label_studio"], "rotation": rotation, "upright_bbox": box}}
+    return turned_box(label, corners, size=size, track_id=None, attributes=attributes, extra=about)

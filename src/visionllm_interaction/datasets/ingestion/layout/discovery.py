@@ -1,0 +1,116 @@
+"""Find the data set below a folder, and the splits of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionllm_interaction.artifacts.stage_manifests import SPLITS
+from visionllm_interaction.datasets.ingestion.formats.common import Foreign
+from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
+from visionllm_interaction.errors import InputDataError
+
+SEARCH_DEPTH = 2
+"""How many levels below the given folder the data set may start (archives often add one or two)."""
+
+_LAYOUT = (
+    "train2017/, val2017/ and annotations/instances_{train,val}2017.json, "
+    "or an export of CVAT (XML), Label Studio (JSON), Pascal VOC or YOLO"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A located data set; a split's image folder or annotation file is ``None`` where it is absent."""
+
+    root: Path
+    images: dict[str, Path | None]
+    annotations: dict[str, Path | None]
+
+
+def locate(path: Path) -> Source | Foreign:
+    """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
+
+    A missing split is not an error here: stage 2 reports it together with everything else.
+
+    Raises:
+        InputDataError: if there is no data set, or more than one.
+    """
+    if path.is_file():
+        export = detect_file(path)
+        if export is None:
+            raise _nothing(path, path.name)
+        return export
+    level = [path]
+    for _ in range(SEARCH_DEPTH + 1):
+        sets = [found for folder in level if (found := _data_set_in(folder))]
+        if len(sets) == 1:
+            return sets[0]
+        if sets:
+            raise _ambiguous(path, [found.root for found in sets])
+        level = [child for folder in level for child in _subfolders(folder)]
+    raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+
+
+def locate_source(root: Path) -> Source:
+    """As :func:`locate`, for a data set in COCO's layout.
+
+    Raises:
+        InputDataError: if there is no such folder, no such data set, or more than one.
+    """
+    if not root.is_dir():
+        raise InputDataError(
+            "The data folder does not exist.",
+            expected="a folder",
+            found="a file" if root.exists() else "nothing",
+            where=str(root),
+            fix="set data.root to the folder of the data set",
+        )
+    found = locate(root)
+    if isinstance(found, Foreign):
+        raise _nothing(root, f"a data set in the format {found.format}")
+    return found
+
+
+def _data_set_in(folder: Path) -> Source | Foreign | None:
+    return source_in(folder) if _annotation_files(folder) else detect_folder(folder)
+
+
+def _nothing(path: Path, found: str) -> InputDataError:
+    return InputDataError(
+        "No COCO-style data set is in this folder.",
+        expected=_LAYOUT,
+        found=found,
+        where=f"{path} and up to {SEARCH_DEPTH} levels below",
+        fix="point data.root at the folder that holds annotations/, or at the annotation file itself",
+    )
+
+
+def _ambiguous(root: Path, found: list[Path]) -> InputDataError:
+    return InputDataError(
+        "More than one data set is in this folder.",
+        expected="one data set",
+        found=", ".join(str(path.relative_to(root)) for path in found),
+        where=str(root),
+        fix="set data.root to one of them",
+    )
+
+
+def source_in(root: Path, *, splits: tuple[str, ...] = SPLITS) -> Source:
+    """The data set in COCO's layout that starts exactly here."""
+    folders = {split: root / f"{split}2017" for split in splits}
+    present = _annotation_files(root, splits)
+    return Source(
+        root=root,
+        images={split: folder if folder.is_dir() else None for split, folder in folders.items()},
+        annotations={split: present.get(split) for split in splits},
+    )
+
+
+def _annotation_files(folder: Path, splits: tuple[str, ...] = SPLITS) -> dict[str, Path]:
+    files = {split: folder / "annotations" / f"instances_{split}2017.json" for split in splits}
+    return {split: path for split, path in files.items() if path.is_file()}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))

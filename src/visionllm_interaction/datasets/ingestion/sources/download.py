@@ -1,0 +1,70 @@
+"""Several files from servers to a folder at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import httpx
+
+from visionllm_interaction import __version__
+from visionllm_interaction.datasets.ingestion.config import DownloadConfig
+from visionllm_interaction.datasets.ingestion.sources.disk_space import Space
+from visionllm_interaction.datasets.ingestion.sources.progress import byte_bars
+from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote
+from visionllm_interaction.datasets.ingestion.sources.resumable_download import (
+    Downloaded,
+    Stopped,
+    Surroundings,
+    Transfer,
+)
+from visionllm_interaction.errors import DownloadFailed
+
+
+def download_all(
+    remotes: Sequence[Remote], folder: Path, *, config: DownloadConfig, reserve_bytes: int
+) -> list[Downloaded]:
+    """Download each of ``remotes`` to ``folder``, in order; what is there and right already is not asked for again.
+
+    Raises:
+        DownloadFailed, InputDataError, SpaceError: of the first file that fails; the others stop and keep what
+            they have.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    with (
+        byte_bars() as report,
+        _client(config) as client,
+        ThreadPoolExecutor(max_workers=config.parallel) as pool,
+    ):
+        around = Surroundings(client, config, Space(folder, reserve_bytes=reserve_bytes), report, stop)
+        running = [pool.submit(Transfer(remote, folder, around).run) for remote in remotes]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+            for future in running:
+                future.cancel()
+    _raise_first(running)
+    return [future.result() for future in running]
+
+
+def _raise_first(running: Sequence[Future[Downloaded]]) -> None:
+    """The error that made the others stop, not theirs."""
+    errors = [future.exception() for future in running if not future.cancelled()]
+    real = [error for error in errors if error is not None and not isinstance(error, Stopped)]
+    if real and isinstance(real[0], httpx.HTTPError | httpx.InvalidURL):
+        raise DownloadFailed("A file cannot be downloaded.", found=f"{type(real[0]).__name__}: {real[0]}") from real[0]
+    if real:
+        raise real[0]
+
+
+def _client(config: DownloadConfig) -> httpx.Client:
+    return httpx.Client(
+        follow_redirects=True,
+        max_redirects=5,
+        timeout=httpx.Timeout(config.timeout_s, pool=None),
+        headers={"User-Agent": f"visionllm-interaction/{__version__}"},
+    )
