@@ -29,9 +29,9 @@ GOALS = {"pycocotools": 0.30, "hotcoco": 1.3, "peak_rss_gb": 1.2}
 
 
 def ours() -> Side:
-    from visionllm_interaction.validate.config import ValidateConfig
-    from visionllm_interaction.validate.source import SplitSource
-    from visionllm_interaction.validate.stage import examine
+    from visionllm_interaction.datasets.validation.config import ValidateConfig
+    from visionllm_interaction.datasets.validation.manifest_input import SplitSource
+    from visionllm_interaction.datasets.validation.stage import examine
 
     return lambda path: examine(ValidateConfig(), {"train": SplitSource(None, path)}, [])
 

@@ -29,12 +29,17 @@ import psutil
 from decode_only import decode
 from PIL import Image
 
-from visionllm_interaction.validate import gallery
-from visionllm_interaction.validate.config import ImageChecks
-from visionllm_interaction.validate.likeness import matches
-from visionllm_interaction.validate.look import THUMB_PX
-from visionllm_interaction.validate.pictures import check_pictures
-from visionllm_interaction.validate.table import AnnotationColumns, ImageColumns, MaskColumns, SplitTable
+from visionllm_interaction.datasets.validation.config import ImageChecks
+from visionllm_interaction.datasets.validation.images import worker_pool as gallery
+from visionllm_interaction.datasets.validation.images.near_duplicates import matches
+from visionllm_interaction.datasets.validation.images.probe import THUMB_PX
+from visionllm_interaction.datasets.validation.reading.columns import (
+    AnnotationColumns,
+    ImageColumns,
+    MaskColumns,
+    SplitTable,
+)
+from visionllm_interaction.datasets.validation.rules.image_content import check_pictures
 
 RESULTS = Path(__file__).parent / "results" / "image_checks.json"
 CORES = len(os.sched_getaffinity(0))

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from transform_chain import SPLITS, changes, cleaned, first_two, third
 
 from small_coco import change, make_coco
+from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.transform.shapes import run_lengths
 from visionllm_interaction.transform.upright import (
     ORIENTATION,
@@ -21,7 +22,6 @@ from visionllm_interaction.transform.upright import (
     turn_segmentation,
     write_upright,
 )
-from visionllm_interaction.validate.config import ValidateConfig
 
 WIDTH, HEIGHT = 40, 24
 BOX = (5, 3, 20, 8)

@@ -97,8 +97,8 @@ def faults(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The catalogue of faults: meaning, example, harm, remedy and shipped policy; of one code, or the list of all."""
-    from visionllm_interaction.validate import explain
-    from visionllm_interaction.validate.catalogue import CATALOGUE
+    from visionllm_interaction.datasets.validation import catalogue_text as explain
+    from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 
     if code is None:
         return Outcome({"faults": [explain.entry(name) for name in CATALOGUE]}, explain.list_text(), json_output)

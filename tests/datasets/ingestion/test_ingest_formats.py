@@ -23,10 +23,10 @@ from small_coco import annotation_file, change, make_coco, read
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run
+from visionllm_interaction.datasets.validation.config import ValidateConfig
+from visionllm_interaction.datasets.validation.stage import run as validate
 from visionllm_interaction.errors import AnnotationError, InputDataError
 from visionllm_interaction.utils.hashing import sha256_tree
-from visionllm_interaction.validate.config import ValidateConfig
-from visionllm_interaction.validate.stage import run as validate
 
 DATA = Path(os.environ.get("VISIONLLM_TEST_DATA", "/nowhere")) / "formats"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="VISIONLLM_TEST_DATA is not set")

@@ -1,0 +1,27 @@
+"""The catalogue of faults: one stable code each, with what it means, an example, the harm it does and what to do."""
+
+from __future__ import annotations
+
+from visionllm_interaction.datasets.validation.catalogue.boxes import BOXES, MASKS
+from visionllm_interaction.datasets.validation.catalogue.files import FILES, IMAGES, LEAKS
+from visionllm_interaction.datasets.validation.catalogue.structure import CATEGORIES, STRUCTURE
+from visionllm_interaction.datasets.validation.catalogue.types import Action, Entity, FaultType
+
+GROUPS: dict[str, tuple[FaultType, ...]] = {
+    "Structure and ids": STRUCTURE,
+    "Categories": CATEGORIES,
+    "Boxes": BOXES,
+    "Areas and masks": MASKS,
+    "Files": FILES,
+    "Pictures": IMAGES,
+    "Leakage between splits": LEAKS,
+}
+"""The catalogue in chapters."""
+
+CATALOGUE: dict[str, FaultType] = {fault.code: fault for group in GROUPS.values() for fault in group}
+"""Code → fault type, in the order of reports."""
+
+INVALID_BOX_CODES: frozenset[str] = frozenset(code for code, fault in CATALOGUE.items() if fault.action is None)
+"""The codes counted as *invalid boxes* by ``max_invalid_bbox_allowed``."""
+
+__all__ = ["CATALOGUE", "GROUPS", "INVALID_BOX_CODES", "Action", "Entity", "FaultType"]

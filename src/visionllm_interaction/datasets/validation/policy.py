@@ -1,0 +1,134 @@
+"""Apply the policy: which faults fail the data, what stage 3 drops and repairs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from visionllm_interaction.artifacts.stage_manifests import SPLITS, BoxTolerance, Finding, SplitCounts
+from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, INVALID_BOX_CODES, Action
+from visionllm_interaction.datasets.validation.config import ValidateConfig
+from visionllm_interaction.datasets.validation.issues import Fault
+
+_ORDER = {code: place for place, code in enumerate(CATALOGUE)}
+_CHANGES = ("drop", "repair")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The policy's judgement. ``reasons`` is empty exactly when the data passes."""
+
+    findings: tuple[Finding, ...]
+    reasons: tuple[str, ...]
+    drop: dict[str, tuple[int, ...]]
+    tolerance: BoxTolerance
+
+    @property
+    def status(self) -> str:
+        """``PASS`` or ``FAIL``."""
+        return "FAIL" if self.reasons else "PASS"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The settings together with what they depend on: the sizes of the splits and how often each code was found."""
+
+    config: ValidateConfig
+    counts: Mapping[str, SplitCounts]
+    found: Mapping[str, int]
+
+    def action(self, fault: Fault) -> Action:
+        """What is done about ``fault``: an error within its tolerance, or one chance may explain, only warns."""
+        action = self.config.action_of(fault.code)
+        if action == "error" and (self._chance(fault) or (self.tolerated(fault.code) or 0) >= self.found[fault.code]):
+            return "warn"
+        return action
+
+    def _chance(self, fault: Fault) -> bool:
+        """Whether the fault is one that chance produces in a small split (see the setting)."""
+        size = self.counts.get(fault.split or "")
+        return fault.code == "CAT-ABSENT" and (size.images if size else 0) < self.config.category_presence_min_images
+
+    def tolerated(self, code: str) -> int | None:
+        """How many faults of ``code`` the policy tolerates over both splits; ``None`` = any number."""
+        rule = self.config.actions.get(code)
+        if rule is None or not rule.has_tolerance:
+            return None
+        limits = [] if rule.max_count is None else [rule.max_count]
+        if rule.max_share is not None:
+            limits.append(int(rule.max_share * self._records(code)))
+        return min(limits)
+
+    def _records(self, code: str) -> int:
+        kind = {"annotation": "annotations", "category": "categories"}.get(CATALOGUE[code].entity, "images")
+        return sum(getattr(size, kind) or 0 for size in self.counts.values())
+
+    def dropped_positions(self, faults: Sequence[Fault], split: str) -> set[int]:
+        """Places, in the file's list, of the annotations of ``split`` that are dropped for a fault of their own."""
+        return {
+            f.position
+            for f in faults
+            if f.split == split and f.entity == "annotation" and f.position is not None and self.action(f) == "drop"
+        }
+
+
+def judge(faults: Sequence[Fault], policy: Policy) -> Verdict:
+    """Group ``faults`` into findings and decide."""
+    groups: dict[tuple[int, str, str], list[Fault]] = defaultdict(list)
+    for fault in faults:
+        groups[_ORDER[fault.code], fault.split or "", fault.entity].append(fault)
+    findings = tuple(_finding(groups[key], policy) for key in sorted(groups))
+    tolerance = _tolerance(faults, policy)
+    drop: dict[str, tuple[int, ...]] = {split: _dropped(faults, policy, split) for split in SPLITS}
+    return Verdict(findings, _reasons(findings, tolerance, policy), drop, tolerance)
+
+
+def _finding(group: Sequence[Fault], policy: Policy) -> Finding:
+    first = group[0]
+    action = policy.action(first)
+    subjects = {fault.subject for fault in group}
+    softened = action != policy.config.action_of(first.code)
+    return Finding(
+        code=first.code,
+        split=first.split,
+        entity=first.entity,
+        action=action,
+        count=len(group),
+        meaning=CATALOGUE[first.code].meaning,
+        ids=tuple(sorted(subjects, key=lambda i: (isinstance(i, str), i))),
+        note="only a warning: within what the policy tolerates, or explained by chance" if softened else None,
+    )
+
+
+def _dropped(faults: Sequence[Fault], policy: Policy, split: str) -> tuple[int, ...]:
+    ids = {
+        f.annotation_id for f in faults if f.split == split and f.entity == "annotation" and policy.action(f) == "drop"
+    }
+    return tuple(sorted(number for number in ids if number is not None))
+
+
+def _tolerance(faults: Sequence[Fault], policy: Policy) -> BoxTolerance:
+    counted = (*_CHANGES, "error")
+    boxes = {(f.split, f.position) for f in faults if f.code in INVALID_BOX_CODES and policy.action(f) in counted}
+    config = policy.config
+    return BoxTolerance(found=len(boxes), allowed=config.max_invalid_bbox_allowed, dropped=config.drop_invalid_bbox)
+
+
+def _reasons(findings: Sequence[Finding], tolerance: BoxTolerance, policy: Policy) -> tuple[str, ...]:
+    reasons = [
+        f"{finding.code}: {finding.count} in {finding.split or 'the data'} ({finding.meaning})"
+        for finding in findings
+        if finding.action == "error"
+    ]
+    failed = {finding.code for finding in findings if finding.action == "error"}
+    for code, count in policy.found.items():
+        allowed = policy.tolerated(code)
+        if allowed is not None and count > allowed and code not in failed:
+            reasons.append(f"{code}: {count} found, the policy tolerates {allowed}")
+    if tolerance.found > tolerance.allowed:
+        reasons.append(
+            f"max_invalid_bbox_allowed: {tolerance.found} annotations have an invalid box, "
+            f"{tolerance.allowed} are allowed"
+        )
+    return tuple(reasons)

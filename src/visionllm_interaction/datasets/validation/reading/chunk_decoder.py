@@ -1,0 +1,146 @@
+"""A piece of the annotation list, as bytes → columns and complaints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import numpy as np
+
+from visionllm_interaction.datasets.validation.reading import schema as records
+from visionllm_interaction.datasets.validation.reading.columns import AnnotationColumns, Ints
+from visionllm_interaction.datasets.validation.reading.fast_decoder import read_plain
+from visionllm_interaction.datasets.validation.reading.polygons import summarise_texts
+from visionllm_interaction.datasets.validation.reading.schema import AnnotationRecord, brief
+from visionllm_interaction.datasets.validation.reading.segmentations import summarise
+
+_TYPED = msgspec.json.Decoder(list[AnnotationRecord])
+_NAN_BOX = (float("nan"),) * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A record that does not fit its type: its place in the list, its id if that is usable, key and words."""
+
+    position: int
+    record_id: int | None
+    field: str | None
+    found: str
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """``count`` records of the list, as columns; ``columns.positions`` count from the chunk's first record."""
+
+    count: int
+    columns: AnnotationColumns
+    complaints: tuple[Complaint, ...] = ()
+
+
+def read_chunk(place: tuple[str, int, int], database: duckdb.DuckDBPyConnection) -> Chunk | None:
+    """Decode the bytes ``begin`` to ``end`` of a file, which are records separated by commas.
+
+    Returns ``None`` if they are no JSON, so that the caller can read the file as a whole.
+    """
+    path, begin, end = place
+    with Path(path).open("rb") as stream:
+        stream.seek(begin)
+        data = b"[" + stream.read(end - begin) + b"]"
+    return decode_chunk(data, database)
+
+
+def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | None:
+    """A JSON list of annotations → columns; ``None`` if it is no JSON list."""
+    if plain := read_plain(data, database):
+        return Chunk(len(plain.ids), plain)
+    try:
+        return _typed(_TYPED.decode(data), database)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        rows, strict = parse(data)
+    return judge_rows(rows, strict=strict) if isinstance(rows, list) else None
+
+
+def parse(data: bytes) -> tuple[Any, bool]:
+    """Any JSON, and whether it is standard JSON, which has no NaN; ``None`` if it is neither."""
+    try:
+        return msgspec.json.decode(data), True
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        # Python's own reader takes NaN: the records that hold it are then named, instead of refusing the file.
+        return json.loads(data), False
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def _typed(rows: list[AnnotationRecord], database: duckdb.DuckDBPyConnection) -> Chunk:
+    count = len(rows)
+    masks, bad = summarise_texts([a.segmentation for a in rows], database)
+    boxes = np.fromiter(chain.from_iterable(map(attrgetter("bbox"), rows)), np.float64, 4 * count)
+    columns = AnnotationColumns(
+        ids=_ints(map(attrgetter("id"), rows), count),
+        image_ids=_ints(map(attrgetter("image_id"), rows), count),
+        category_ids=_ints(map(attrgetter("category_id"), rows), count),
+        boxes_xywh=boxes.reshape(-1, 4),
+        areas_px=np.fromiter(map(attrgetter("area"), rows), np.float64, count),
+        crowd=np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, count),
+        positions=np.arange(count),
+        masks=masks,
+    )
+    complaints = tuple(Complaint(row, rows[row].id, "segmentation", text) for row, text in bad.items())
+    return Chunk(count, columns, complaints)
+
+
+def judge_rows(rows: Sequence[Any], *, strict: bool) -> Chunk:
+    """Records one by one: one bad record costs that record and not the file. ``strict``: there is no NaN in them."""
+    keep, complaints = usable_rows(rows, records.ANNOTATION_FIELDS, strict=strict)
+    usable = [row for _, row in keep]
+    boxes = [records.box_or_none(row["bbox"]) for row in usable]
+    count = len(usable)
+    columns = AnnotationColumns(
+        ids=_ints((row["id"] for row in usable), count),
+        image_ids=_ints((row["image_id"] for row in usable), count),
+        category_ids=_ints((row["category_id"] for row in usable), count),
+        boxes_xywh=np.array([box or _NAN_BOX for box in boxes], np.float64).reshape(-1, 4),
+        areas_px=np.array([row.get("area", np.nan) for row in usable], np.float64),
+        crowd=np.array([row.get("iscrowd", 0) for row in usable], np.bool_),
+        positions=_ints((position for position, _ in keep), count),
+        masks=summarise([row.get("segmentation") for row in usable]),
+        malformed={n: brief(usable[n]["bbox"]) for n, box in enumerate(boxes) if box is None},
+    )
+    return Chunk(len(rows), columns, complaints)
+
+
+def usable_rows(
+    rows: Sequence[Any], fields: tuple[records.Field, ...], *, strict: bool
+) -> tuple[list[tuple[int, dict[str, Any]]], tuple[Complaint, ...]]:
+    """The records whose ids can be used, with their position; and what is wrong with these and all others."""
+    keep: list[tuple[int, dict[str, Any]]] = []
+    complaints: list[Complaint] = []
+    for position, row in enumerate(rows):
+        good, bad = _judge(row, fields, strict=strict)
+        complaints += [Complaint(position, good.get("id"), key or None, text) for key, text in bad.items()]
+        if all(key in good for key, _, required in fields if required and key.endswith("id")):
+            keep.append((position, good))
+    return keep, tuple(complaints)
+
+
+def _judge(row: Any, fields: tuple[records.Field, ...], *, strict: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    if not isinstance(row, dict):
+        return {}, {"": f"{brief(row)} is not an object"}
+    good, bad = records.usable_fields(row, fields)
+    # A box that is not four numbers has a code of its own (BOX-MALFORMED), so it is no complaint here.
+    if not strict and records.holds_non_finite({key: value for key, value in row.items() if key != "bbox"}):
+        bad[""] = "NaN or an infinity, which JSON does not have"
+    return good | {"bbox": row.get("bbox", "no bbox")}, bad
+
+
+def _ints(values: Any, count: int) -> Ints:
+    return np.fromiter(values, np.int64, count)

@@ -1,0 +1,197 @@
+"""An annotation file → columns and faults.
+
+Large files are cut into pieces that threads decode. Records without structural faults are decoded in one
+typed pass; a piece with others is read record by record, so that one bad record costs that record and not the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from visionllm_interaction.datasets.validation.catalogue import Entity
+from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.reading import schema as records
+from visionllm_interaction.datasets.validation.reading.chunk_decoder import (
+    Chunk,
+    Complaint,
+    judge_rows,
+    parse,
+    read_chunk,
+    usable_rows,
+)
+from visionllm_interaction.datasets.validation.reading.chunking import Slices, cut
+from visionllm_interaction.datasets.validation.reading.columns import ImageColumns, SplitTable, join_annotations
+from visionllm_interaction.datasets.validation.reading.polygons import connect
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+PIECE_BYTES = 3 << 20
+"""Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (8 MB take a tenth longer)."""
+
+_IMAGES = msgspec.json.Decoder(list[records.ImageRecord])
+_CATEGORIES = msgspec.json.Decoder(list[records.CategoryRecord])
+
+
+def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable | None, list[Fault]]:
+    """Decode an annotation file; the table is ``None`` if the file is no JSON object.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    with path.open("rb") as stream:
+        if stream.read(3) == BYTE_ORDER_MARK:
+            return _read_whole(path, split)
+    slices = cut(path, piece_bytes=PIECE_BYTES)
+    parts = _read_parts(slices, workers=workers) if slices else None
+    if parts is None:
+        return _read_whole(path, split)
+    rest, chunks = parts
+    return _assemble(split, rest, chunks, strict=True, workers=workers)
+
+
+def _decode(key: str, raw: msgspec.Raw) -> Any:
+    """A list of typed records if they all fit, else whatever the JSON is."""
+    decoder: msgspec.json.Decoder[Any] = _IMAGES if key == "images" else _CATEGORIES
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(raw)
+
+
+def _read_parts(slices: Slices, *, workers: int) -> tuple[dict[str, Any], list[Chunk]] | None:
+    """The other lists, and all pieces, decoded; ``None`` as soon as a piece is no JSON."""
+    with connect() as database, ThreadPoolExecutor(workers) as pool:
+        rest = {
+            key: pool.submit(_decode, key, slices.rest[key]) for key in ("images", "categories") if key in slices.rest
+        }
+        chunks = _until_none(pool.map(partial(read_chunk, database=database), slices.places))
+        return None if chunks is None else ({key: future.result() for key, future in rest.items()}, chunks)
+
+
+def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk] | None:
+    good = []
+    for chunk in chunks:
+        if chunk is None:
+            return None
+        good.append(chunk)
+    return good
+
+
+def _read_whole(path: Path, split: str) -> tuple[SplitTable | None, list[Fault]]:
+    data = path.read_bytes()
+    faults: list[Fault] = []
+    if data.startswith(BYTE_ORDER_MARK):
+        data = data.removeprefix(BYTE_ORDER_MARK)
+        faults.append(
+            Fault("JSON-BYTE-ORDER-MARK", split, "file", "bytes EF BB BF", "a JSON file in UTF-8", file_name=path.name)
+        )
+    content, strict = parse(data)
+    if content is None:
+        complaint = _complaint(data)
+        fault = Fault("JSON-SYNTAX", split, "file", complaint, "a JSON file in UTF-8", file_name=path.name)
+        return None, [*faults, fault]
+    if not isinstance(content, dict):
+        expected = "an object with images, annotations and categories"
+        return None, [*faults, _shape_fault(split, path.name, content, expected)]
+    rows = content.get("annotations")
+    table, more = _assemble(
+        split, content, [judge_rows(rows if isinstance(rows, list) else [], strict=strict)], strict=strict
+    )
+    if not isinstance(rows, list):
+        more.append(_shape_fault(split, "annotations", rows, "a list"))
+    return table, faults + more
+
+
+def _complaint(data: bytes) -> str:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return "null"
+
+
+def _shape_fault(split: str, name: str, found: Any, expected: str) -> Fault:
+    what = "nothing" if found is None else type(found).__name__
+    return Fault("JSON-SCHEMA", split, "file", what, expected, field=name)
+
+
+def _assemble(
+    split: str, rest: dict[str, Any], chunks: Sequence[Chunk], *, strict: bool, workers: int = 1
+) -> tuple[SplitTable, list[Fault]]:
+    images, image_faults = _image_columns(rest.get("images"), split=split, strict=strict)
+    categories, category_faults = _categories(rest.get("categories"), split=split, strict=strict)
+    faults = image_faults + category_faults
+    first = 0
+    for chunk in chunks:
+        faults += _schema_faults(split, "annotation", chunk.complaints, first=first)
+        first += chunk.count
+    annotations = join_annotations(
+        [chunk.columns for chunk in chunks], [chunk.count for chunk in chunks], workers=workers
+    )
+    return SplitTable(split, images, annotations, categories), faults
+
+
+def _categories(rows: Any, *, split: str, strict: bool) -> tuple[tuple[tuple[int, str], ...], list[Fault]]:
+    if not isinstance(rows, list):
+        return (), [_shape_fault(split, "categories", rows, "a list")]
+    if all(isinstance(row, records.CategoryRecord) for row in rows):
+        return tuple((row.id, row.name) for row in rows), []
+    keep, complaints = usable_rows(rows, records.CATEGORY_FIELDS, strict=strict)
+    pairs = tuple((row["id"], row["name"]) for _, row in keep if "name" in row)
+    return pairs, _schema_faults(split, "category", complaints)
+
+
+def _schema_faults(split: str, entity: Entity, complaints: Iterable[Complaint], *, first: int = 0) -> list[Fault]:
+    return [
+        Fault(
+            "JSON-SCHEMA",
+            split,
+            entity,
+            c.found,
+            f"a COCO {entity}",
+            image_id=c.record_id if entity == "image" else None,
+            annotation_id=c.record_id if entity == "annotation" else None,
+            category_id=c.record_id if entity == "category" else None,
+            field=c.field,
+            position=first + c.position,
+        )
+        for c in complaints
+    ]
+
+
+def _image_columns(rows: Any, *, split: str, strict: bool) -> tuple[ImageColumns, list[Fault]]:
+    if not isinstance(rows, list):
+        return _images_of([]), [_shape_fault(split, "images", rows, "a list")]
+    if all(isinstance(row, records.ImageRecord) for row in rows):
+        return _typed_images(rows), []
+    keep, complaints = usable_rows(rows, records.IMAGE_FIELDS, strict=strict)
+    return _images_of(keep), _schema_faults(split, "image", complaints)
+
+
+def _typed_images(rows: Sequence[records.ImageRecord]) -> ImageColumns:
+    count = len(rows)
+    sizes = np.fromiter(chain.from_iterable((row.width, row.height) for row in rows), np.float64, 2 * count)
+    return ImageColumns(
+        ids=np.fromiter((row.id for row in rows), np.int64, count),
+        sizes_px=sizes.reshape(-1, 2),
+        file_names=tuple(row.file_name for row in rows),
+        positions=np.arange(count),
+    )
+
+
+def _images_of(rows: Sequence[tuple[int, dict[str, Any]]]) -> ImageColumns:
+    sizes = [(row.get("width", np.nan), row.get("height", np.nan)) for _, row in rows]
+    return ImageColumns(
+        ids=np.fromiter((row["id"] for _, row in rows), np.int64, len(rows)),
+        sizes_px=np.array(sizes, np.float64).reshape(-1, 2),
+        file_names=tuple(row.get("file_name") for _, row in rows),
+        positions=np.fromiter((position for position, _ in rows), np.int64, len(rows)),
+    )

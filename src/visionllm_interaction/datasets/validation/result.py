@@ -1,0 +1,21 @@
+"""Everything one run of stage 2 found, before and after the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.policy import Policy, Verdict
+from visionllm_interaction.datasets.validation.reading.columns import SplitTable
+from visionllm_interaction.datasets.validation.rules.image_content import Pictures
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The splits as read, every fault, the judgement, and the pictures that could be decoded."""
+
+    tables: dict[str, SplitTable]
+    faults: tuple[Fault, ...]
+    policy: Policy
+    verdict: Verdict
+    pictures: dict[str, Pictures]

@@ -1,0 +1,138 @@
+"""The rules about what is inside image files, one file at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.datasets.validation.config import ImageChecks
+from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, Limits, Look
+from visionllm_interaction.datasets.validation.images.worker_pool import look_through
+from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.reading.columns import SplitTable
+from visionllm_interaction.datasets.validation.rules._issue_builders import image_fault
+
+_ENDINGS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+_USUAL_MODES = frozenset({"RGB", "L", "P"})
+_SWAPPING = frozenset({5, 6, 7, 8})
+_FLAT = 3
+_ADVICE = {
+    "FILE-TRUNCATED": "a whole picture",
+    "FILE-NOT-IMAGE": "a picture",
+    "FILE-TOO-LARGE": "no more pixels than images.max_megapixels",
+    "FILE-KILLS-DECODER": "a picture that can be decoded within the limits",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The pictures of a split that could be decoded, to be compared with others.
+
+    Attributes:
+        rows: (k,) row in the split's images.
+        thumbs: (k, 32, 32) luminance, stretched to a square.
+        flat: (k,) whether there is nothing to compare.
+        paths: k files.
+    """
+
+    rows: NDArray[np.int64]
+    thumbs: NDArray[np.uint8]
+    flat: NDArray[np.bool_]
+    paths: tuple[Path, ...]
+
+
+def check_pictures(
+    table: SplitTable, paths: Mapping[int, Path], checks: ImageChecks, *, workers: int
+) -> tuple[list[Fault], Pictures]:
+    """Decode the files ``paths`` (row → path) and judge each; memory grows by a thumbnail (1 kB) per picture only."""
+    limits = Limits(round(checks.max_megapixels * 1e6), checks.timeout_s, checks.memory_mb)
+    rows = list(paths)
+    thumbs = np.zeros((len(rows), THUMB_PX, THUMB_PX), np.uint8)
+    usable = np.zeros(len(rows), np.bool_)
+    flat = np.zeros(len(rows), np.bool_)
+    faults: list[Fault] = []
+    looks = look_through([str(paths[row]) for row in rows], limits, workers=workers)
+    for place, (row, look) in enumerate(zip(rows, looks, strict=True)):
+        faults += judge_picture(table, row, look, checks)
+        if look.thumb is not None:
+            thumbs[place], usable[place], flat[place] = look.thumb, True, look.high - look.low <= _FLAT
+    kept = np.flatnonzero(usable)
+    seen = Pictures(
+        np.array(rows, np.int64)[kept], thumbs[kept], flat[kept], tuple(paths[rows[place]] for place in kept.tolist())
+    )
+    return faults, seen
+
+
+def judge_picture(table: SplitTable, row: int, look: Look, checks: ImageChecks) -> Iterator[Fault]:
+    """All faults of one picture."""
+    if look.fault:
+        yield image_fault(table, row, look.fault, found=look.reason, expected=_ADVICE[look.fault], field="file_name")
+        return
+    yield from _form(table, row, look)
+    yield from _size(table, row, look)
+    yield from _look(table, row, look, checks)
+
+
+def _form(table: SplitTable, row: int, look: Look) -> Iterator[Fault]:
+    name = table.images.file_names[row] or ""
+    said = _ENDINGS.get(Path(name).suffix.lower())
+    kind = "JPEG" if look.kind == "MPO" else look.kind
+    if said and said != kind:
+        yield image_fault(table, row, "FILE-FORMAT", found=f"{kind} named {name}", expected=said, field="file_name")
+    if look.frames > 1:
+        found = f"{look.frames} frames"
+        yield image_fault(table, row, "FILE-SEVERAL-FRAMES", found=found, expected="one", field="file_name")
+    if look.mode not in _USUAL_MODES:
+        found = f"mode {look.mode}"
+        yield image_fault(table, row, "IMG-MODE", found=found, expected="8-bit RGB or grey", field="file_name")
+
+
+def _size(table: SplitTable, row: int, look: Look) -> Iterator[Fault]:
+    said_width, said_height = table.images.sizes_px[row].tolist()
+    said, stored = (said_width, said_height), (look.width, look.height)
+    if not np.isfinite(said).all():
+        return
+    turned = 2 <= look.orientation <= 8
+    swapped = look.orientation in _SWAPPING and look.width != look.height
+    upright = stored[::-1] if swapped else stored
+    what = f"EXIF orientation {look.orientation}, stored {stored[0]} × {stored[1]}"
+    record = f"{said[0]:g} × {said[1]:g}, as the record says"
+    if turned and swapped and said == upright:
+        yield image_fault(table, row, "IMG-EXIF-ROTATED", found=what, expected="pixels as shown", field="width")
+    elif turned and said == stored:
+        yield image_fault(table, row, "IMG-EXIF-FRAME", found=what, expected="pixels as shown", field="width")
+    elif said != stored:
+        found = f"{stored[0]} × {stored[1]} pixels"
+        yield image_fault(table, row, "IMG-SIZE", found=found, expected=record, field="width")
+
+
+def _look(table: SplitTable, row: int, look: Look, checks: ImageChecks) -> Iterator[Fault]:
+    def fault(code: str, found: str, expected: str) -> Fault:
+        return image_fault(table, row, code, found=found, expected=expected, field="file_name")
+
+    if min(look.width, look.height) < checks.min_side_px:
+        found = f"{look.width} × {look.height} pixels"
+        yield fault("IMG-SMALL", found, f"{checks.min_side_px} pixels or more each way")
+    if look.high - look.low <= _FLAT:
+        yield fault("IMG-UNIFORM", f"luminance {look.low} to {look.high}", "a picture of something")
+    elif look.high < checks.max_dark_luminance:
+        found = f"99 % of the pixels below luminance {look.high}"
+        yield fault("IMG-DARK", found, f"{checks.max_dark_luminance:g} or more")
+    elif look.low > checks.min_bright_luminance:
+        found = f"99 % of the pixels above luminance {look.low}"
+        yield fault("IMG-BRIGHT", found, f"{checks.min_bright_luminance:g} or less")
+    elif look.sharpness < checks.min_sharpness:
+        yield fault("IMG-BLURRED", f"sharpness {look.sharpness:.3f}", f"{checks.min_sharpness:g} or more")

@@ -1,0 +1,177 @@
+"""Stage 2: data manifest → ``data_validation_report.yaml`` and ``faults.parquet``, on PASS and on FAIL."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from visionllm_interaction.artifacts.file_index import IndexedFile
+from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
+from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
+from visionllm_interaction.datasets.validation.config import ValidateConfig
+from visionllm_interaction.datasets.validation.issues import Fault, write_faults
+from visionllm_interaction.datasets.validation.manifest_input import (
+    SplitSource,
+    changed_files,
+    read_file_index,
+    read_source,
+)
+from visionllm_interaction.datasets.validation.policy import Policy, judge
+from visionllm_interaction.datasets.validation.reading.columns import SplitTable
+from visionllm_interaction.datasets.validation.reading.reader import read_split
+from visionllm_interaction.datasets.validation.report.html import render_page
+from visionllm_interaction.datasets.validation.result import Examination
+from visionllm_interaction.datasets.validation.rules.image_content import Pictures, check_pictures
+from visionllm_interaction.datasets.validation.rules.image_files import check_files
+from visionllm_interaction.datasets.validation.rules.leakage import Album, check_copies, check_groups
+from visionllm_interaction.datasets.validation.rules.run import check_split, check_together
+from visionllm_interaction.errors import ValidationFailed
+from visionllm_interaction.utils.atomic_files import publish_folder
+
+REPORT_NAME = "data_validation_report.yaml"
+FAULTS_NAME = "faults.parquet"
+PAGE_NAME = "data_validation_report.html"
+
+
+def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> ValidationReport:
+    """Check the data of ``data_manifest`` and publish the report as the stage folder ``out``, whatever it says.
+
+    Raises:
+        ManifestError: if the manifest itself cannot be read.
+    """
+    started = time.monotonic()
+    sources, faults = read_source(data_manifest)
+    indexed = read_file_index(data_manifest)
+    result = examine(config, sources, faults, indexed=indexed)
+    annotations = [source.annotations for source in sources.values() if source.annotations]
+    inputs = file_refs([data_manifest, *annotations], run=out.parent)
+    with publish_folder(out) as partial:
+        write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
+        (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8")
+        outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
+        report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
+        report.save(partial / REPORT_NAME)
+    return report
+
+
+def examine(
+    config: ValidateConfig,
+    sources: dict[str, SplitSource],
+    faults: Sequence[Fault],
+    *,
+    indexed: Sequence[IndexedFile] = (),
+) -> Examination:
+    """Read both splits, run every rule and judge; ``faults`` are those already known."""
+    workers = config.workers or len(os.sched_getaffinity(0))
+    found = [*faults, *check_groups(indexed), *changed_files(indexed)]
+    tables: dict[str, SplitTable] = {}
+    albums: dict[str, Album] = {}
+    by_path = {file.path: file for file in indexed}
+    for split, source in sources.items():
+        if source.annotations is None:
+            continue
+        table, more = read_split(source.annotations, split, workers=workers)
+        found += more
+        if table:
+            tables[split] = table
+            found += check_split(table, config, workers=workers)
+            files, pictures = _check_files(table, source, config, workers=workers)
+            found += files
+            if pictures:
+                albums[split] = Album(table, pictures, by_path)
+    found += check_copies(albums, config.images)
+    counts = {split: _counts(table) for split, table in tables.items()}
+    dropped = {split: _policy(config, counts, found).dropped_positions(found, split) for split in tables}
+    found += check_together(tables, dropped, config)
+    policy = _policy(config, counts, found)
+    return Examination(
+        tables,
+        tuple(found),
+        policy,
+        judge(found, policy),
+        {split: album.pictures for split, album in albums.items()},
+    )
+
+
+def _check_files(
+    table: SplitTable, source: SplitSource, config: ValidateConfig, *, workers: int
+) -> tuple[list[Fault], Pictures | None]:
+    if source.images is None:
+        return [], None
+    listing = check_files(table, source.images)
+    if not config.images.enabled:
+        return listing.faults, None
+    faults, pictures = check_pictures(table, listing.paths, config.images, workers=workers)
+    return listing.faults + faults, pictures
+
+
+def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Fault]) -> Policy:
+    return Policy(config, counts, Counter(fault.code for fault in faults))
+
+
+def _report(
+    config: ValidateConfig,
+    result: Examination,
+    *,
+    inputs: tuple[FileRef, ...],
+    outputs: tuple[FileRef, ...],
+    started: float,
+) -> ValidationReport:
+    verdict = result.verdict
+    return ValidationReport(
+        stage="validate",
+        status=verdict.status,
+        created_at=utc_now(),
+        duration_s=round(time.monotonic() - started, 3),
+        code_version=stage_code_version("validate"),
+        config=config.model_dump(mode="json"),
+        inputs=inputs,
+        outputs=outputs,
+        reasons=verdict.reasons,
+        faults=dict(Counter(fault.code for fault in result.faults)),
+        counts={split: _counts(table) for split, table in result.tables.items()},
+        tolerance=verdict.tolerance,
+        drop=verdict.drop,
+        findings=verdict.findings,
+        faults_file=outputs[0].path,
+        page=outputs[1].path,
+    )
+
+
+def _counts(table: SplitTable) -> SplitCounts:
+    return SplitCounts(
+        images=len(table.images.ids), annotations=len(table.annotations.ids), categories=len(table.categories)
+    )
+
+
+def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
+    """The JSON result of ``visionllm validate``: status, report path, faults by code, sizes of the data."""
+    return {
+        "status": report.status,
+        "report": str(path),
+        "faults": report.faults,
+        "images": sum(count.images for count in report.counts.values()),
+        "annotations": sum(count.annotations for count in report.counts.values()),
+        "reasons": list(report.reasons),
+    }
+
+
+def require_pass(report: ValidationReport, path: Path) -> None:
+    """Stop here unless the data passed.
+
+    Raises:
+        ValidationFailed: if the status is not PASS.
+    """
+    if report.status == "PASS":
+        return
+    raise ValidationFailed(
+        "The data did not pass validation.",
+        expected="status PASS",
+        found="; ".join(report.reasons),
+        where=str(path),
+        fix="correct what the report lists at its source, or change the policy in config/schema.yaml",
+    )
