@@ -137,8 +137,8 @@ def _json(work: Path) -> None:
 
 def _ours(work: Path) -> None:
     from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
-    from visionllm_interaction.transform.config import TransformConfig
-    from visionllm_interaction.transform.stage import run
+    from visionllm_interaction.datasets.transformation.config import TransformConfig
+    from visionllm_interaction.datasets.transformation.stage import run
 
     folder, out = work / "run", work / "run/data_transformation"
     shutil.rmtree(out, ignore_errors=True)

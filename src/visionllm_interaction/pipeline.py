@@ -29,13 +29,13 @@ from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.datasets.ingestion import stage as ingest_stage
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.transformation import stage as transform_stage
+from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation import stage as validate_stage
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.models.config import ModelConfig
 from visionllm_interaction.train.config import TrackingConfig, TrainConfig
-from visionllm_interaction.transform import stage as transform_stage
-from visionllm_interaction.transform.config import TransformConfig
 from visionllm_interaction.utils.file_locks import try_lock
 
 

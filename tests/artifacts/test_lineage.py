@@ -12,11 +12,11 @@ from small_coco import make_coco
 from visionllm_interaction.artifacts.lineage import trace
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest
+from visionllm_interaction.datasets.transformation.config import TransformConfig
+from visionllm_interaction.datasets.transformation.stage import run as transform
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.stage import run as validate
 from visionllm_interaction.errors import LineageError
-from visionllm_interaction.transform.config import TransformConfig
-from visionllm_interaction.transform.stage import run as transform
 
 MANIFEST = "data_ingestion/data_manifest.yaml"
 REPORT = "data_validation/data_validation_report.yaml"

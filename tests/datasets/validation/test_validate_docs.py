@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation import catalogue_text as explain
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.transform.config import TransformConfig
 
 REPO = Path(__file__).resolve().parents[3]
 

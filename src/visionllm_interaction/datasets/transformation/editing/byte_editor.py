@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from visionllm_interaction.transform.changes import Action, Change
-from visionllm_interaction.transform.coco_bytes import NO_ID, SECTIONS, CocoBytes, Ints, Section
+from visionllm_interaction.datasets.transformation.editing.byte_index import NO_ID, SECTIONS, CocoBytes, Ints, Section
+from visionllm_interaction.datasets.transformation.editing.change_log import Action, Change
 
 ABSENT: Any = object()
 """Stands for the value of a key a record does not have."""

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from transform_chain import changes, cleaned, first_two, own_output, third, written
 
+from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ImageChecks, ValidateConfig
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.transform.repair import REPAIRED_CODES
 
 
 def _lenient(code: str) -> str:

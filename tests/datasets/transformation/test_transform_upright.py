@@ -12,9 +12,8 @@ from PIL import Image, ImageOps
 from transform_chain import SPLITS, changes, cleaned, first_two, third
 
 from small_coco import change, make_coco
-from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.transform.shapes import run_lengths
-from visionllm_interaction.transform.upright import (
+from visionllm_interaction.datasets.transformation.editing.geometry import run_lengths
+from visionllm_interaction.datasets.transformation.exif_orientation import (
     ORIENTATION,
     orientation_and_size,
     turn_box,
@@ -22,6 +21,7 @@ from visionllm_interaction.transform.upright import (
     turn_segmentation,
     write_upright,
 )
+from visionllm_interaction.datasets.validation.config import ValidateConfig
 
 WIDTH, HEIGHT = 40, 24
 BOX = (5, 3, 20, 8)

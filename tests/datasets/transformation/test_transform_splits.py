@@ -15,10 +15,10 @@ from transform_chain import chain, changes, cleaned, own_output, written
 
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
+from visionllm_interaction.datasets.transformation.config import SplitsConfig, TransformConfig
+from visionllm_interaction.datasets.transformation.split_solver import Division, divide
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.transform.config import SplitsConfig, TransformConfig
-from visionllm_interaction.transform.divide import Division, divide
 
 GROUPS = GroupsConfig(pattern=r"(?P<household>h\d+)_(?P<child>c\d+)_(?P<session>s\d+)")
 LOOSE = ValidateConfig(actions={"CAT-ABSENT": "warn", "LEAK-SAME-FILE": "warn", "IMG-DUPLICATE": "warn"})

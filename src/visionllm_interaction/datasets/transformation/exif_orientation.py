@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
 
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
+from visionllm_interaction.datasets.transformation.repair import Bench
+from visionllm_interaction.datasets.transformation.repair_orders import Order
 from visionllm_interaction.errors import ImageError
-from visionllm_interaction.transform.draft import ABSENT, Draft
-from visionllm_interaction.transform.orders import Order
-from visionllm_interaction.transform.repair import Bench
-from visionllm_interaction.transform.shapes import numbers, run_lengths
 
 ORIENTATION = ExifTags.Base.Orientation
 _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)

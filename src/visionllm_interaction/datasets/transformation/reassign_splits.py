@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from visionllm_interaction.transform.coco_bytes import Section
-from visionllm_interaction.transform.draft import Draft
-from visionllm_interaction.transform.groups import Picture
+from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_index import Section
+from visionllm_interaction.datasets.transformation.image_groups import Picture
 
 CODE = "splits"
 

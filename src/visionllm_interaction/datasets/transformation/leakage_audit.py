@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS
-from visionllm_interaction.transform.groups import Picture
+from visionllm_interaction.datasets.transformation.image_groups import Picture
 
 _EXAMPLES = 10
 _NOT_SHARED_ON_PURPOSE = tuple(column for column in GROUP_COLUMNS if column != "time")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.manifest import relative_to_run
-from visionllm_interaction.transform.groups import Picture
-from visionllm_interaction.transform.move import common_folder
-from visionllm_interaction.transform.upright import write_upright
+from visionllm_interaction.datasets.transformation.exif_orientation import write_upright
+from visionllm_interaction.datasets.transformation.image_groups import Picture
+from visionllm_interaction.datasets.transformation.reassign_splits import common_folder
 
 FOLDER = "images"
 

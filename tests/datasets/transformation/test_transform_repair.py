@@ -9,14 +9,14 @@ import pytest
 from transform_chain import chain, changes, cleaned, first_two, own_output, third, written
 
 from small_coco import HEIGHT, WIDTH, change, make_coco, read
+from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
+from visionllm_interaction.datasets.transformation.editing.geometry import clip_box, mask_area, run_lengths
+from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES, Bench, carry_out
+from visionllm_interaction.datasets.transformation.repair_orders import Order, orders_for
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import AnnotationError, ManifestError
-from visionllm_interaction.transform.coco_bytes import CocoBytes
-from visionllm_interaction.transform.draft import Draft
-from visionllm_interaction.transform.orders import Order, orders_for
-from visionllm_interaction.transform.repair import REPAIRED_CODES, Bench, carry_out
-from visionllm_interaction.transform.shapes import clip_box, mask_area, run_lengths
 
 REPAIR_BOXES = ValidateConfig(
     actions=dict.fromkeys(("BOX-NEGATIVE-ORIGIN", "BOX-OUT-OF-BOUNDS", "ANN-DUPLICATE-ID"), "repair")

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from transform_chain import chain, changes, cleaned, own_output, written
 
 from small_coco import change, make_coco
+from visionllm_interaction.datasets.transformation.config import TaxonomyConfig, TransformConfig
+from visionllm_interaction.datasets.transformation.taxonomy import Contents, require_conserved
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import AnnotationError, ConfigError
-from visionllm_interaction.transform.config import TaxonomyConfig, TransformConfig
-from visionllm_interaction.transform.taxonomy import Contents, require_conserved
 
 LOOSE = ValidateConfig(actions={"CAT-DIFFERENT": "warn", "CAT-ABSENT": "warn"})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS, IndexedFile
-from visionllm_interaction.transform.draft import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 
 
 @dataclass(frozen=True, slots=True)

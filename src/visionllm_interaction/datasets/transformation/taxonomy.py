@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.datasets.transformation.config import TaxonomyConfig
+from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 from visionllm_interaction.errors import AnnotationError, ConfigError
-from visionllm_interaction.transform.config import TaxonomyConfig
-from visionllm_interaction.transform.draft import Draft
 
 CODE = "taxonomy"
 Names = dict[int, str]

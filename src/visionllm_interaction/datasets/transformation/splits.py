@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from visionllm_interaction.datasets.transformation.config import SplitsConfig
+from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.image_groups import Picture
+from visionllm_interaction.datasets.transformation.split_solver import Division, divide
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.transform.config import SplitsConfig
-from visionllm_interaction.transform.divide import Division, divide
-from visionllm_interaction.transform.draft import Draft
-from visionllm_interaction.transform.groups import Picture
 
 _SHOWN = 5
 

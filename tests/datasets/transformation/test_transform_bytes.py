@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.byte_index import NO_ID, CocoBytes
 from visionllm_interaction.errors import AnnotationError
-from visionllm_interaction.transform.coco_bytes import NO_ID, CocoBytes
-from visionllm_interaction.transform.draft import ABSENT, Draft
 
 ODD = (
     '{"b":1.50, "annotations" : [ {"id":1,"x":1e2} ,{"id":2, "y":"\\u00e9é"} ,\n {"id":3}]'

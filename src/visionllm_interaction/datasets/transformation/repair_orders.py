@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes, Section
 from visionllm_interaction.errors import AnnotationError, ManifestError
-from visionllm_interaction.transform.coco_bytes import CocoBytes, Section
 
 _COLUMNS = ["code", "action", "split", "entity", "image_id", "annotation_id", "position"]
 _SECTION: Mapping[str, Section] = {"image": "images", "annotation": "annotations"}

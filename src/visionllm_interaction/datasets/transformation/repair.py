@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.geometry import clip_box, mask_area, numbers
+from visionllm_interaction.datasets.transformation.repair_orders import Order
 from visionllm_interaction.errors import AnnotationError
-from visionllm_interaction.transform.draft import ABSENT, Draft
-from visionllm_interaction.transform.orders import Order
-from visionllm_interaction.transform.shapes import clip_box, mask_area, numbers
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, ValidationReport
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest
+from visionllm_interaction.datasets.transformation.config import TransformConfig
+from visionllm_interaction.datasets.transformation.stage import run as transform
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.stage import run as validate
-from visionllm_interaction.transform.config import TransformConfig
-from visionllm_interaction.transform.stage import run as transform
 
 MANIFEST = "data_ingestion/data_manifest.yaml"
 REPORT = "data_validation/data_validation_report.yaml"

@@ -24,18 +24,18 @@ from visionllm_interaction.artifacts.stage_manifests import (
     stage_code_version,
 )
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.errors import InputDataError, ManifestError, ValidationFailed
-from visionllm_interaction.transform.changes import Change, write_changes
-from visionllm_interaction.transform.coco_bytes import CocoBytes
-from visionllm_interaction.transform.config import TransformConfig
-from visionllm_interaction.transform.draft import Draft
-from visionllm_interaction.transform.groups import Picture, list_pictures
-from visionllm_interaction.transform.leakage import audit_leakage
-from visionllm_interaction.transform.move import move_pictures, moved
-from visionllm_interaction.transform.orders import orders_for, read_orders
-from visionllm_interaction.transform.pictures import Places, place_pictures
-from visionllm_interaction.transform.repair import Bench, carry_out
-from visionllm_interaction.transform.taxonomy import (
+from visionllm_interaction.datasets.transformation.config import TransformConfig
+from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
+from visionllm_interaction.datasets.transformation.editing.change_log import Change, write_changes
+from visionllm_interaction.datasets.transformation.exif_orientation import turn_records
+from visionllm_interaction.datasets.transformation.image_folders import Places, place_pictures
+from visionllm_interaction.datasets.transformation.image_groups import Picture, list_pictures
+from visionllm_interaction.datasets.transformation.leakage_audit import audit_leakage
+from visionllm_interaction.datasets.transformation.reassign_splits import move_pictures, moved
+from visionllm_interaction.datasets.transformation.repair import Bench, carry_out
+from visionllm_interaction.datasets.transformation.repair_orders import orders_for, read_orders
+from visionllm_interaction.datasets.transformation.taxonomy import (
     Contents,
     apply_taxonomy,
     expected_counts,
@@ -44,7 +44,7 @@ from visionllm_interaction.transform.taxonomy import (
     require_conserved,
     require_same_meaning,
 )
-from visionllm_interaction.transform.upright import turn_records
+from visionllm_interaction.errors import InputDataError, ManifestError, ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import sha256_bytes
 
@@ -148,7 +148,7 @@ def _divide(config: TransformConfig, source: Source, pictures: dict[str, list[Pi
     if config.splits is None:
         return pictures
     # Imported here and not above: SciPy takes half a second to load, and few runs divide anew.
-    from visionllm_interaction.transform.splits import choose_val
+    from visionllm_interaction.datasets.transformation.splits import choose_val
 
     everything = [picture for listed in pictures.values() for picture in listed]
     to_val = choose_val(config.splits, everything, source.drafts)
