@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from visionllm_interaction.train.evaluate import evaluate_files
-from visionllm_interaction.train.metrics import FIGURES
+from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
+from visionllm_interaction.detection.evaluation.evaluate import evaluate_files
 
 IMAGES, BOXES, PER_IMAGE, CATEGORIES = 5_000, 36_781, 100, 80
 ROUNDS = 3

@@ -24,8 +24,14 @@ import torch
 from PIL import Image
 
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.models import CheckpointInfo, ModelConfig, build_model, load_detector, save_checkpoint
-from visionllm_interaction.models.export import export_checkpoint
+from visionllm_interaction.detection.export.exporter import export_checkpoint
+from visionllm_interaction.detection.models import (
+    CheckpointInfo,
+    ModelConfig,
+    build_model,
+    load_detector,
+    save_checkpoint,
+)
 
 PICTURES, CALIBRATION, ROUNDS = 3, 3, 3
 OUT = Path(__file__).parent / "results" / "cpu_inference.json"

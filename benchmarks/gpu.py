@@ -22,12 +22,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visionllm_interaction.models.build import build_model
-from visionllm_interaction.models.config import ModelConfig
-from visionllm_interaction.models.device import choose_precision
-from visionllm_interaction.models.torch_runtime import prepare_for_detection
-from visionllm_interaction.train.config import TrainConfig
-from visionllm_interaction.train.optim import build_optimizer
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.models.faster_rcnn import build_model
+from visionllm_interaction.detection.models.precision import choose_precision
+from visionllm_interaction.detection.runtimes.torch_detector import prepare_for_detection
+from visionllm_interaction.detection.training.config import TrainConfig
+from visionllm_interaction.detection.training.optimizers import build_optimizer
 
 RESULTS = Path(__file__).parent / "results"
 CLASSES = 91

@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from visionllm_interaction.train.evaluate import evaluate_checkpoint
-from visionllm_interaction.train.exporting import export_with_data
+from visionllm_interaction.detection.evaluation.evaluate import evaluate_checkpoint
+from visionllm_interaction.detection.training.export_command import export_with_data
 
 OUT = Path(__file__).parent / "results" / "int8_quality.json"
 FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl")

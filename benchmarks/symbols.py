@@ -56,7 +56,7 @@ def noisy(path: Path) -> Boxes:
 
 def detected(checkpoint: Path, config: VideoConfig) -> Callable[[Path], Boxes]:
     """A trained detector's boxes, tracked."""
-    from visionllm_interaction.models import load_detector
+    from visionllm_interaction.detection.models import load_detector
 
     detector = load_detector(checkpoint)
 

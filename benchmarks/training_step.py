@@ -24,14 +24,19 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
-from visionllm_interaction.models.build import build_model
-from visionllm_interaction.models.config import ModelConfig
-from visionllm_interaction.models.device import choose_precision
-from visionllm_interaction.models.torch_runtime import prepare_for_detection
-from visionllm_interaction.train.annotations import Picture, categories_of, list_pictures, read_coco
-from visionllm_interaction.train.config import TrainConfig
-from visionllm_interaction.train.datamodule import DetectionDataModule, TrainingData
-from visionllm_interaction.train.optim import build_optimizer
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.models.faster_rcnn import build_model
+from visionllm_interaction.detection.models.precision import choose_precision
+from visionllm_interaction.detection.runtimes.torch_detector import prepare_for_detection
+from visionllm_interaction.detection.training.config import TrainConfig
+from visionllm_interaction.detection.training.data.coco_annotations import (
+    Picture,
+    categories_of,
+    list_pictures,
+    read_coco,
+)
+from visionllm_interaction.detection.training.data.datamodule import DetectionDataModule, TrainingData
+from visionllm_interaction.detection.training.optimizers import build_optimizer
 
 OUT = Path(__file__).parent / "results" / "training_step.json"
 CPU = torch.device("cpu")

@@ -17,13 +17,13 @@ from typing import Any
 
 from visionllm_interaction.config import load
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.models.config import ModelConfig
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.training.callbacks import BEST_NAME
+from visionllm_interaction.detection.training.config import TrainConfig
+from visionllm_interaction.detection.training.data.coco_annotations import categories_of, list_pictures, read_coco
+from visionllm_interaction.detection.training.data.datamodule import TrainingData
+from visionllm_interaction.detection.training.trainer import fit
 from visionllm_interaction.toyroom import make_toyroom
-from visionllm_interaction.train.annotations import categories_of, list_pictures, read_coco
-from visionllm_interaction.train.config import TrainConfig
-from visionllm_interaction.train.datamodule import TrainingData
-from visionllm_interaction.train.fit import fit
-from visionllm_interaction.train.history import BEST_NAME
 
 REPO = Path(__file__).parent.parent
 OUT = REPO / "benchmarks" / "results" / "transfer.json"

@@ -36,12 +36,12 @@ from visionllm_interaction.analyze.one import Job, try_one
 from visionllm_interaction.analyze.run import analyze_videos
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.models.build import build_model
-from visionllm_interaction.models.checkpoints import CheckpointInfo, save_checkpoint
-from visionllm_interaction.models.config import ModelConfig
-from visionllm_interaction.models.detector import Detector
-from visionllm_interaction.models.export import export_checkpoint
-from visionllm_interaction.models.load import load_detector
+from visionllm_interaction.detection.export.exporter import export_checkpoint
+from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, save_checkpoint
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.models.faster_rcnn import build_model
+from visionllm_interaction.detection.runtimes.base import Detector
+from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.scenes.publish import prepare_store
 from visionllm_interaction.scenes.store import open_store
 from visionllm_interaction.scenes.tidy import measures_table

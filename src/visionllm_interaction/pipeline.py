@@ -33,9 +33,9 @@ from visionllm_interaction.datasets.transformation import stage as transform_sta
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation import stage as validate_stage
 from visionllm_interaction.datasets.validation.config import ValidateConfig
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.training.config import TrackingConfig, TrainConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.models.config import ModelConfig
-from visionllm_interaction.train.config import TrackingConfig, TrainConfig
 from visionllm_interaction.utils.file_locks import try_lock
 
 
@@ -126,7 +126,7 @@ def _train(settings: PipelineSettings) -> Stage:
     def build(run: Path) -> Manifest:
         # Imported here and not above: torch and Lightning take seconds to load, and a call that finds
         # everything up to date does not need them.
-        from visionllm_interaction.train.stage import run as train_run
+        from visionllm_interaction.detection.training.stage import run as train_run
 
         return train_run(
             model=settings.model,

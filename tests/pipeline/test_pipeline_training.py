@@ -54,7 +54,7 @@ def test_four_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert go(tmp_path, "tracking.experiment=other")["run"] == first["run"], "where curves go changes nothing"
 
     # A training that dies leaves its workspace; another learning rate must not continue it, the same one must.
-    from visionllm_interaction.train import stage
+    from visionllm_interaction.detection.training import stage
 
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -35,7 +35,7 @@ import structlog
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
 from visionllm_interaction.config_loading import load_settings
-import visionllm_interaction.train.stage
+import visionllm_interaction.detection.training.stage
 print("ready", flush=True)
 for line in sys.stdin:
     request = json.loads(line)

@@ -18,7 +18,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from visionllm_interaction.core import Categories
-    from visionllm_interaction.models import CheckpointInfo, ModelConfig, build_model, save_checkpoint
+    from visionllm_interaction.detection.models import CheckpointInfo, ModelConfig, build_model, save_checkpoint
 
     torch.manual_seed(0)
     categories = Categories.from_pairs([(1, "child"), (7, "ball")])

@@ -9,8 +9,8 @@ import pytest
 from video_files import write_video
 
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
+from visionllm_interaction.detection.runtimes.centerface import load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.models.centerface import load_centerface
 from visionllm_interaction.video.heads import NOSE_DEPTH, heads_file, load_heads, write_heads, yaw_deg
 
 FRAMES = FrameTable.from_times(

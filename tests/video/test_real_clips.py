@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.models import load_detector
+from visionllm_interaction.detection.models import load_detector
 from visionllm_interaction.video.pipeline import TrackedVideo, follow_with_detector
 from visionllm_interaction.video.track import summarise_tracks
 

@@ -19,7 +19,7 @@ from visionllm_interaction.analyze.one import Job, Outcome, try_one
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.models.detector import Detector
+    from visionllm_interaction.detection.runtimes.base import Detector
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -81,7 +81,7 @@ class _Worker:
 
     def _load(self) -> Detector | None:
         if self._detector is None and self._path is not None:
-            from visionllm_interaction.models import load_detector
+            from visionllm_interaction.detection.models import load_detector
 
             self._detector = load_detector(self._path, compiled=self._job.config.video.detect.compile)
         return self._detector

@@ -33,7 +33,7 @@ from visionllm_interaction.utils.hashing import code_version, sha256_file, sha25
 from visionllm_interaction.video.container import open_video
 
 if TYPE_CHECKING:
-    from visionllm_interaction.models.detector import Detector
+    from visionllm_interaction.detection.runtimes.base import Detector
     from visionllm_interaction.video.pipeline import TrackedVideo
 
 log = structlog.get_logger()

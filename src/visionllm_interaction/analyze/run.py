@@ -15,7 +15,7 @@ from visionllm_interaction.scenes.publish import prepare_store
 from visionllm_interaction.scenes.record import check_video_id
 
 if TYPE_CHECKING:
-    from visionllm_interaction.models.detector import Detector
+    from visionllm_interaction.detection.runtimes.base import Detector
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
     if path is None:
         return None
     # Imported here so that an analysis of given detections starts without torch.
-    from visionllm_interaction.models import load_detector
+    from visionllm_interaction.detection.models import load_detector
 
     return load_detector(path, compiled=compiled)
 

@@ -114,7 +114,7 @@ def blur(
 ) -> Outcome:
     """A copy of a video in which faces or whole people are blurred, also where the detector missed them."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.models import load_detector
+    from visionllm_interaction.detection.models import load_detector
     from visionllm_interaction.video.blur import blur_video
 
     settings = load(config, override).analysis.video
@@ -150,7 +150,7 @@ def heads(
 ) -> Outcome:
     """Heads and where they are turned, for `visionllm analyze --heads`."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.models.centerface import load_centerface
+    from visionllm_interaction.detection.runtimes.centerface import load_centerface
     from visionllm_interaction.video.heads import write_heads
 
     with VideoProgress() as progress:

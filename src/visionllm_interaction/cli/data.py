@@ -47,11 +47,11 @@ def toyroom(
 
 def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
     from visionllm_interaction.config import load
+    from visionllm_interaction.detection.training.distributed import dismiss_helpers, is_helper
     from visionllm_interaction.pipeline import run_pipeline
-    from visionllm_interaction.train.ranks import dismiss_helpers, is_helper
 
     if is_helper():
-        from visionllm_interaction.train.fit import help_to_fit
+        from visionllm_interaction.detection.training.trainer import help_to_fit
 
         help_to_fit()
         raise typer.Exit

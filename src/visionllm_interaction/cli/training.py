@@ -24,8 +24,8 @@ def train(config: ConfigFiles = None, override: Overrides = None, json_output: J
 def tune(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """An Optuna study over the keys in `tune:`; the best values are printed as overrides."""
     from visionllm_interaction.config import load
+    from visionllm_interaction.detection.tuning.runner import run_study
     from visionllm_interaction.pipeline import run_pipeline
-    from visionllm_interaction.train.tune import run_study
 
     settings = load(config, override)
     prepared = run_pipeline(settings, until="transform")
@@ -71,7 +71,7 @@ def evaluate(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The twelve COCO figures; with --report also intervals, errors, calibration, slices and a page."""
-    from visionllm_interaction.train import evaluate as evaluation
+    from visionllm_interaction.detection.evaluation import evaluate as evaluation
 
     if checkpoint and data:
         material = evaluation.material_of_checkpoint(checkpoint, data, images=images)
@@ -114,7 +114,7 @@ def export_model(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A checkpoint in another format, compared with the original on real pictures."""
-    from visionllm_interaction.train.exporting import export_with_data
+    from visionllm_interaction.detection.training.export_command import export_with_data
 
     result = export_with_data(checkpoint, to, out, data=data, images=images, pictures=pictures, calibration=calibration)
     parity = result["parity"]
@@ -127,7 +127,7 @@ def sync_tracking(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Deliver what a tracking server missed while it was away; exit 4 if it still is."""
-    from visionllm_interaction.train.tracking import sync_tracking as deliver_all
+    from visionllm_interaction.detection.experiment_tracking.tracker import sync_tracking as deliver_all
 
     result = deliver_all(folder)
     return Outcome(result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core import Detections
+from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.errors import ServiceError, VisionLLMError
-from visionllm_interaction.models.detector import Detector
 from visionllm_interaction.serve.images import decode_image
 from visionllm_interaction.serve.problems import refusal
 
@@ -38,7 +38,7 @@ class DetectorSlot:
 
     def _load(self) -> None:
         # Imported here: torch takes seconds to load, and the service answers meanwhile.
-        from visionllm_interaction.models import load_detector
+        from visionllm_interaction.detection.models import load_detector
 
         assert self.checkpoint is not None
         try:

@@ -32,7 +32,7 @@ from visionllm_interaction.video.regions import Regions, find_regions
 from visionllm_interaction.video.rows import FrameDetections, RowLog
 
 if TYPE_CHECKING:
-    from visionllm_interaction.models.detector import Detector
+    from visionllm_interaction.detection.runtimes.base import Detector
 
 What = Literal["faces", "people"]
 Progress = Callable[[int, int | None], None]

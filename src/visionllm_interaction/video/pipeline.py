@@ -30,7 +30,7 @@ from visionllm_interaction.video.sampling import IntervalSampler
 from visionllm_interaction.video.track import settle, track
 
 if TYPE_CHECKING:
-    from visionllm_interaction.models.detector import Detector
+    from visionllm_interaction.detection.runtimes.base import Detector
 
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02

@@ -1,0 +1,102 @@
+"""The evaluation as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from visionllm_interaction.detection.evaluation import charts
+from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
+from visionllm_interaction.detection.evaluation.overlays import COLOURS, draw, marks_of
+
+if TYPE_CHECKING:
+    from visionllm_interaction.detection.evaluation.report import Study
+
+
+def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> str:
+    """The page; the worst pictures are read from the folder ``images`` if there is one.
+
+    Raises:
+        ImageError: if a picture cannot be decoded.
+    """
+    environment = Environment(
+        loader=PackageLoader("visionllm_interaction.detection.evaluation", "."),
+        autoescape=select_autoescape(enabled_extensions=("j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    content = study.content
+    return environment.get_template("page.html.j2").render(
+        data=content,
+        names=FIGURES,
+        categories=_categories(content, truth),
+        charts={name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
+        pictures=_pictures(study, truth, images) if images else [],
+        colours=COLOURS,
+        file_names={image["id"]: image.get("file_name", image["id"]) for image in truth["images"]},
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or value < 0 else f"{value:.3f}"
+
+
+def _charts(content: Mapping[str, Any]) -> dict[str, str]:
+    found = {
+        "errors": charts.error_chart(content["errors"]),
+        "confusion": charts.confusion_chart(content["confusion"]),
+        "calibration": charts.calibration_chart(content["calibration"]),
+    }
+    if content["curves"]["mean"]:
+        found["curves"] = charts.precision_recall_chart(content["curves"], content["per_category"])
+    if "comparison" in content:
+        rows = _differences(content["comparison"])
+        found["comparison"] = charts.interval_chart(rows, "difference of AP (other − this)", zero=True)
+    return found
+
+
+def _differences(comparison: Mapping[str, Any]) -> list[tuple[str, float, tuple[float, float] | None]]:
+    rows = [(key, comparison[key]["difference"], comparison[key]["interval"]) for key in ("AP", "AP50")]
+    each = sorted(comparison["per_category"].items(), key=lambda item: item[1]["difference"])
+    shown = each if len(each) <= 24 else [*each[:12], *each[-12:]]
+    return [*rows, *((name, row["difference"], row.get("interval")) for name, row in shown)]
+
+
+def _categories(content: Mapping[str, Any], truth: Mapping[str, Any]) -> list[dict[str, Any]]:
+    counts: dict[int, int] = {category["id"]: 0 for category in truth["categories"]}
+    for annotation in truth["annotations"]:
+        counts[annotation["category_id"]] += not annotation.get("iscrowd", 0)
+    intervals = content["intervals"].get("per_category", {})
+    rows = [
+        {
+            "name": category["name"],
+            "objects": counts[category["id"]],
+            "interval": intervals.get(category["name"]),
+            "ece": content["calibration"]["per_category"].get(category["name"]),
+            **content["per_category"][category["name"]],
+        }
+        for category in truth["categories"]
+    ]
+    return sorted(rows, key=lambda row: -row["AP"])
+
+
+def _pictures(study: Study, truth: Mapping[str, Any], images: Path) -> list[dict[str, Any]]:
+    names = {category["id"]: category["name"] for category in truth["categories"]}
+    files = {image["id"]: image["file_name"] for image in truth["images"]}
+    return [
+        {
+            **row,
+            "file": files[row["image_id"]],
+            "uri": draw(
+                images / files[row["image_id"]],
+                marks_of(row["image_id"], truth, study.kept, study.diagnostics, names),
+            ),
+        }
+        for row in study.content["worst_images"]
+    ]

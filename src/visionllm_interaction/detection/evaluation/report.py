@@ -1,0 +1,168 @@
+"""The whole evaluation of one detector, or of two on the same pictures, as plain values and as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visionllm_interaction import __version__
+from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.detection.evaluation import error_analysis as diagnosis
+from visionllm_interaction.detection.evaluation.bootstrap import (
+    FEW_GROUPS,
+    LEVEL,
+    Resampled,
+    interval,
+    matches_of,
+    resample,
+)
+from visionllm_interaction.detection.evaluation.coco_metrics import SCORE, Results, figures_of, match
+from visionllm_interaction.detection.evaluation.image_groups import Groups
+from visionllm_interaction.utils.atomic_files import write_file
+
+JSON_NAME = "evaluation.json"
+PAGE_NAME = "evaluation.html"
+MAX_DOUBTS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is evaluated: the detections of one detector or file.
+
+    Attributes:
+        name: for people; digest: sha256 of the checkpoint or results file.
+    """
+
+    name: str
+    digest: str
+    results: Results
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """An evaluation's result (``content``, plain values) and what the page needs besides.
+
+    Attributes:
+        kept: results at or above the best confidence; diagnostics: hotcoco's, of these.
+    """
+
+    content: dict[str, Any]
+    kept: Results
+    diagnostics: dict[str, Any]
+
+
+def evaluate_in_depth(
+    truth: Mapping[str, Any],
+    subject: Subject,
+    *,
+    groups: Groups,
+    other: Subject | None = None,
+    resamples: int = 1000,
+    pictures: int = 12,
+) -> Study:
+    """Figures, intervals, error types, calibration, slices and worst pictures of ``subject``.
+
+    With ``other`` also the difference to it (other − subject), both under the same resampling.
+
+    Raises:
+        AnnotationError: if results name pictures or categories that the annotations do not have.
+    """
+    full = match(truth, subject.results)
+    names = {category["id"]: category["name"] for category in truth["categories"]}
+    figures = figures_of(full, truth)
+    drawn, matches = _resampled(truth, subject.results, groups, resamples)
+    best = diagnosis.best_confidence(matches)
+    kept = subject.results[subject.results[:, SCORE] >= best["confidence"]]
+    diagnostics = match(truth, kept).image_diagnostics()
+    content: dict[str, Any] = {
+        **figures,
+        "intervals": _intervals(drawn, names, list(full.params.cat_ids)),
+        "resampling": _about(groups, resamples),
+        "best_confidence": best,
+        "errors": diagnosis.error_types(full),
+        "calibration": diagnosis.calibration(full),
+        "confusion": diagnosis.confusion(full, min_confidence=best["confidence"]),
+        "curves": diagnosis.precision_recall(full, names),
+        "slices": diagnosis.slices(full, truth, groups),
+        "worst_images": diagnosis.worst_images(diagnostics, pictures),
+        "doubtful_annotations": diagnosis.doubtful_annotations(diagnostics, MAX_DOUBTS),
+        "subject": {"name": subject.name, "sha256": subject.digest},
+        "images": len(truth["images"]),
+        "annotations": len(truth["annotations"]),
+        "created_at": utc_now(),
+        "version": __version__,
+    }
+    if other is not None:
+        content["comparison"] = _compare(truth, figures, other, drawn, groups=groups, resamples=resamples)
+    return Study(content, kept, diagnostics)
+
+
+def _resampled(truth: Mapping[str, Any], results: Results, groups: Groups, resamples: int) -> tuple[Resampled, Any]:
+    matches = matches_of(match(truth, results, areas=False), [image["id"] for image in truth["images"]])
+    return resample(matches, groups, resamples=resamples if len(groups) > 1 else 0), matches
+
+
+def _intervals(drawn: Resampled, names: Mapping[int, str], order: list[int]) -> dict[str, Any]:
+    if not len(drawn.AP):
+        return {}
+    each = {names[key]: interval(drawn.per_category[:, n]) for n, key in enumerate(order)}
+    return {"AP": interval(drawn.AP), "AP50": interval(drawn.AP50), "per_category": each}
+
+
+def _about(groups: Groups, resamples: int) -> dict[str, Any]:
+    note = None
+    if len(groups) < FEW_GROUPS:
+        note = f"only {len(groups)} groups: the intervals are too narrow to be relied on"
+    elif groups.source == "each picture by itself":
+        note = "pictures were resampled one by one: frames of the same child or session make these intervals too narrow"
+    return {"groups": len(groups), "source": groups.source, "resamples": resamples, "level": LEVEL, "note": note}
+
+
+def _compare(
+    truth: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    other: Subject,
+    drawn: Resampled,
+    *,
+    groups: Groups,
+    resamples: int,
+) -> dict[str, Any]:
+    theirs = figures_of(match(truth, other.results), truth)
+    redrawn, _ = _resampled(truth, other.results, groups, resamples)
+    rows = {}
+    for key in ("AP", "AP50"):
+        differences = getattr(redrawn, key) - getattr(drawn, key)
+        rows[key] = {
+            "difference": theirs[key] - figures[key],
+            "interval": interval(differences) if len(differences) else None,
+            "share_better": float(np.mean(differences > 0)) if len(differences) else None,
+        }
+    per_category = {
+        name: {"difference": theirs["per_category"][name]["AP"] - row["AP"]}
+        for name, row in figures["per_category"].items()
+        if row["AP"] >= 0
+    }
+    for n, category in enumerate(sorted(truth["categories"], key=lambda c: c["id"])):
+        if category["name"] in per_category and len(drawn.AP):
+            difference = redrawn.per_category[:, n] - drawn.per_category[:, n]
+            per_category[category["name"]]["interval"] = interval(difference)
+    return {"name": other.name, "sha256": other.digest, "figures": theirs, **rows, "per_category": per_category}
+
+
+def publish(study: Study, truth: Mapping[str, Any], *, images: Path | None, folder: Path) -> dict[str, Path]:
+    """Write ``evaluation.json`` and ``evaluation.html`` to ``folder``; pictures are shown if ``images`` is given.
+
+    Raises:
+        ImageError: if a picture cannot be decoded.
+    """
+    from visionllm_interaction.detection.evaluation.html import render
+
+    page = render(study, truth, images=images)
+    write_file(folder / JSON_NAME, json.dumps(study.content, indent=1, ensure_ascii=False).encode())
+    write_file(folder / PAGE_NAME, page.encode())
+    return {"json": folder / JSON_NAME, "page": folder / PAGE_NAME}

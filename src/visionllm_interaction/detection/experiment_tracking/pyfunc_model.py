@@ -1,0 +1,60 @@
+"""A checkpoint behind MLflow's ``pyfunc`` interface. MLflow imports this module by name; nothing is pickled.
+
+It imports no MLflow, so that loading takes the package and its ``models`` extra only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.detection.runtimes.base import Detector
+from visionllm_interaction.detection.runtimes.factory import load_detector
+
+INPUT = "images"
+MIN_CONFIDENCE = "min_confidence"
+DEFAULT_MIN_CONFIDENCE = 0.05
+
+
+@dataclass(frozen=True)
+class ServedDetector:
+    """What ``predict`` of the loaded model calls."""
+
+    detector: Detector
+
+    def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> dict[str, NDArray[Any]]:
+        """Detections in pictures.
+
+        Args:
+            model_input: (n, H, W, 3) uint8 RGB, alone or under the key ``images``.
+            params: ``min_confidence``, 0.05 by default.
+
+        Returns:
+            One row per detection in any picture: ``picture`` (m,) int64 says in which (from 0), ``boxes_xyxy`` (m, 4)
+            float32 pixels, ``confidences`` (m,) float32, ``labels`` (m,) int64 (names are in the model's metadata).
+        """
+        pictures = np.asarray(model_input[INPUT] if isinstance(model_input, Mapping) else model_input)
+        least = float((params or {}).get(MIN_CONFIDENCE, DEFAULT_MIN_CONFIDENCE))
+        # one by one: memory stays that of one picture however many are asked for
+        found = [self.detector.detect([picture], min_confidence=least)[0] for picture in pictures]
+        counts = [len(one) for one in found]
+        return {
+            "picture": np.repeat(np.arange(len(found), dtype=np.int64), counts),
+            "boxes_xyxy": np.concatenate([np.zeros((0, 4), np.float32), *(one.boxes_xyxy for one in found)]),
+            "confidences": np.concatenate([np.zeros(0, np.float32), *(one.confidences for one in found)]),
+            "labels": np.concatenate([np.zeros(0, np.int64), *(one.labels for one in found)]),
+        }
+
+
+def _load_pyfunc(data_path: str) -> ServedDetector:
+    """MLflow's entry: the checkpoint, read with ``weights_only``.
+
+    Raises:
+        CheckpointError: if it is damaged or not ours.
+    """
+    return ServedDetector(load_detector(Path(data_path)))

@@ -1,0 +1,47 @@
+"""Faster R-CNN builders, checkpoints and the runtime that detects with them.
+
+Names load on first use, so that reading the configuration does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
+    from visionllm_interaction.detection.models.config import ModelConfig
+    from visionllm_interaction.detection.models.faster_rcnn import build_model, build_pretrained
+    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.factory import load_detector
+    from visionllm_interaction.detection.runtimes.torch_detector import TorchDetector
+
+__all__ = [
+    "CheckpointInfo",
+    "Detector",
+    "ModelConfig",
+    "TorchDetector",
+    "build_model",
+    "build_pretrained",
+    "load_checkpoint",
+    "load_detector",
+    "save_checkpoint",
+]
+
+_HOME = {
+    "CheckpointInfo": "checkpoints",
+    "Detector": "detector",
+    "ModelConfig": "config",
+    "TorchDetector": "torch_runtime",
+    "build_model": "build",
+    "build_pretrained": "build",
+    "load_checkpoint": "checkpoints",
+    "load_detector": "load",
+    "save_checkpoint": "checkpoints",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

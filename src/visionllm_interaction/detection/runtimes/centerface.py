@@ -1,0 +1,103 @@
+"""CenterFace from an ONNX file: a face detector without anchors; picture in, centres and sizes of faces out.
+
+Source: Xu et al., CenterFace: Joint Face Detection and Alignment Using Face as Point, 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+from torchvision.ops import nms
+
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
+from visionllm_interaction.utils.hashing import sha256_file
+
+Floats = NDArray[np.float32]
+
+STRIDE = 4
+"""Input pixels per cell of the maps of centres, sizes and offsets."""
+NMS_THRESHOLD = 0.3
+OUTPUTS = 4
+_MULTIPLE = 32
+_LONG_SIDE = 960
+FACES = Categories.from_pairs([(1, "face")])
+
+
+@dataclass(frozen=True, eq=False)
+class CenterFaceDetector:
+    """Finds faces with OpenVINO, one picture at a time; larger pictures are scaled to 960 pixels on the long side."""
+
+    path: Path
+    digest: str
+    categories: Categories = FACES
+    name: str = "centerface"
+    _graphs: dict[tuple[int, int], Any] = field(default_factory=dict)
+
+    def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
+        """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""
+        return [self.find_faces(image, min_confidence=min_confidence)[0] for image in images_rgb]
+
+    def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:
+        """Faces (n), and (n, 5, 2) x and y in pixels of the eye on the picture's left, the other eye, the nose,
+        and the corners of the mouth."""
+        height, width = image_rgb.shape[:2]
+        size = input_size(height, width)
+        resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
+        maps = self._graph(size)(resized.numpy())
+        boxes, scores, points = decode_maps(*(each[0] for each in list(maps.values())), min_confidence=min_confidence)
+        scale = np.array([width / size[1], height / size[0]], dtype=np.float32)
+        boxes = np.clip(boxes * np.tile(scale, 2), 0, np.array([width, height] * 2, dtype=np.float32))
+        keep = nms(torch.from_numpy(boxes), torch.from_numpy(scores), NMS_THRESHOLD).numpy()
+        faces = Detections(boxes[keep], np.clip(scores[keep], 0, 1), np.ones(len(keep), np.int64))
+        return faces, points[keep] * scale
+
+    def _graph(self, size: tuple[int, int]) -> Any:
+        if size not in self._graphs:
+            graph = read_graph(self.path)
+            graph.reshape([1, 3, *size])
+            self._graphs[size] = compile_graph(graph)
+        return self._graphs[size]
+
+
+def input_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width given to the network: multiples of 32, the long side at most 960."""
+    scale = min(1.0, _LONG_SIDE / max(height, width))
+    return (max(1, round(height * scale / _MULTIPLE)) * _MULTIPLE, max(1, round(width * scale / _MULTIPLE)) * _MULTIPLE)
+
+
+def decode_maps(
+    centres: Floats, sizes: Floats, offsets: Floats, landmarks: Floats, *, min_confidence: float
+) -> tuple[Floats, Floats, Floats]:
+    """Maps of a picture → boxes (n, 4) xyxy input pixels, scores (n,), landmarks (n, 5, 2) xy input pixels.
+
+    The maps are (1, h, w); (2, h, w) logarithms of height and width; (2, h, w) y and x; (10, h, w) y and x of five
+    points in shares of the box.
+    """
+    rows, columns = np.nonzero(centres[0] >= max(min_confidence, 0.01))
+    half = np.exp(np.minimum(sizes[:, rows, columns], 8.0)) * STRIDE / 2
+    y = (rows + offsets[0, rows, columns] + 0.5) * STRIDE
+    x = (columns + offsets[1, rows, columns] + 0.5) * STRIDE
+    boxes = np.stack([x - half[1], y - half[0], x + half[1], y + half[0]], axis=1)
+    shares = landmarks[:, rows, columns].reshape(-1, 2, len(rows)).transpose(2, 0, 1)[..., ::-1]
+    points = boxes[:, None, :2] + shares * (2 * half[::-1].T)[:, None]
+    return boxes.astype(np.float32), centres[0, rows, columns].astype(np.float32), points.astype(np.float32)
+
+
+def load_centerface(path: Path) -> CenterFaceDetector:
+    """The face detector in ``path``.
+
+    Raises:
+        CheckpointError: if the file is missing or unreadable.
+    """
+    read_graph(path)
+    return CenterFaceDetector(path, sha256_file(path))

@@ -1,0 +1,41 @@
+"""One door to every detector: which runtime opens a file follows from what the file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from visionllm_interaction.detection.runtimes.base import Detector
+
+
+def load_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> Detector:
+    """Load what detects, by what ``path`` is.
+
+    * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is, ``compiled`` or not;
+    * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
+    * ``.onnx``: our own export, else a graph of the YOLOX family or CenterFace, on the CPU.
+
+    Raises:
+        CheckpointError: if the file is missing, truncated, unsafe or not a detector.
+        UsageError: if the runtime it needs is not installed, or it cannot be compiled.
+    """
+    if path.suffix.lower() == ".onnx":
+        return _load_onnx(path)
+    if path.is_dir() or path.name == "detector.json":
+        from visionllm_interaction.detection.runtimes.openvino_detector import load_openvino
+
+        return load_openvino(path if path.is_dir() else path.parent)
+    from visionllm_interaction.detection.runtimes.torch_detector import load_torch_detector
+
+    return load_torch_detector(path, device=device, compiled=compiled)
+
+
+def _load_onnx(path: Path) -> Detector:
+    from visionllm_interaction.detection.runtimes.onnx_detector import is_our_export, load_onnx
+
+    if is_our_export(path):
+        return load_onnx(path)
+    from visionllm_interaction.detection.runtimes._openvino_import import read_graph
+    from visionllm_interaction.detection.runtimes.centerface import OUTPUTS, load_centerface
+    from visionllm_interaction.detection.runtimes.yolox import load_yolox
+
+    return load_centerface(path) if len(read_graph(path).outputs) == OUTPUTS else load_yolox(path)

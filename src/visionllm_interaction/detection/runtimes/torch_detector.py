@@ -1,0 +1,122 @@
+"""A :class:`~visionllm_interaction.detection.runtimes.base.Detector` that runs a checkpoint with torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch._dynamo.exc import BackendCompilerFailed
+
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint
+from visionllm_interaction.detection.models.precision import (
+    Number,
+    choose_device,
+    choose_precision,
+    compile_layers,
+    set_precision,
+)
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.utils.hashing import sha256_file
+
+
+@dataclass(frozen=True, eq=False)
+class TorchDetector:
+    """Runs a torchvision Faster R-CNN in inference mode, eagerly or with its layers compiled.
+
+    One call is one batch: memory grows with the number of pictures given.
+    """
+
+    model: nn.Module
+    info: CheckpointInfo
+    digest: str
+    device: torch.device
+
+    @property
+    def categories(self) -> Categories:
+        """What it can find, in label order."""
+        return self.info.categories
+
+    @property
+    def name(self) -> str:
+        """The architecture."""
+        return self.info.model.architecture
+
+    def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
+        """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""
+        if not images_rgb:
+            return []
+        tensors = [image_to_tensor(image).to(self.device, non_blocking=True) for image in images_rgb]
+        with torch.inference_mode():
+            outputs = self.model([tensor.float().div_(255) for tensor in tensors])
+        return [to_detections(output, min_confidence=min_confidence) for output in outputs]
+
+
+def image_to_tensor(image_rgb: NDArray[np.uint8]) -> Tensor:
+    """(H, W, 3) uint8 → (3, H, W) uint8 tensor.
+
+    Raises:
+        ValueError: on another shape or type.
+    """
+    if image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.dtype != np.uint8:
+        raise ValueError(f"expected (H, W, 3) uint8, found {image_rgb.shape} {image_rgb.dtype}")
+    # torch refuses to wrap read-only memory without a warning; such arrays are copied
+    array = image_rgb if image_rgb.flags.writeable else image_rgb.copy()
+    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1).contiguous()
+
+
+def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> Detections:
+    """torchvision's output for one picture → :class:`Detections` of at least ``min_confidence``."""
+    scores = output["scores"].float().cpu().numpy()
+    keep = scores >= min_confidence
+    boxes = output["boxes"].float().cpu().numpy()[keep]
+    return Detections(boxes, scores[keep], output["labels"].cpu().numpy()[keep])
+
+
+def load_torch_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
+    """Load a checkpoint for detection, on ``device`` or the best there is; with ``compiled``, by ``torch.compile``.
+
+    Raises:
+        CheckpointError: if the checkpoint is missing, truncated, unsafe or not ours.
+        UsageError: if it cannot be compiled here.
+    """
+    where = choose_device(device)
+    model, info = load_checkpoint(path)
+    prepare_for_detection(model, where)
+    detector = TorchDetector(model, info, sha256_file(path), where)
+    if compiled:
+        compile_layers(model)
+        _warm_up(detector)
+    return detector
+
+
+def _warm_up(detector: TorchDetector) -> None:
+    """Compile now, not at the first frames: whether it can be done, and the minute it takes, are known at the start."""
+    config = detector.info.model
+    picture = np.zeros((config.min_size, config.min_size * 4 // 3, 3), dtype=np.uint8)
+    try:
+        detector.detect([picture, picture])
+    except BackendCompilerFailed as error:
+        raise UsageError(
+            "The detector cannot be compiled on this machine.",
+            expected="a C++ compiler (g++) that torch can use",
+            found=str(error).split("\n", maxsplit=1)[0][:200],
+            where="analysis.video.detect.compile",
+            fix="install g++, or leave compile at false",
+        ) from error
+
+
+def prepare_for_detection(model: nn.Module, device: torch.device, *, train: Number = "float32") -> None:
+    """Move to ``device``, channels-last; detect in bfloat16 on CUDA and in float32 on the CPU.
+
+    Training validates through here too, so that the figures it reports are those of the detector one loads.
+    """
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    detect = choose_precision("auto", device) if device.type == "cuda" else "float32"
+    set_precision(model, device, train=train, detect=detect)

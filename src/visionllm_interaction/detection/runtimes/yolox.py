@@ -1,0 +1,178 @@
+"""Detectors of the YOLOX family from an ONNX file: picture in, grid decoding, non-maximum suppression.
+
+Source: Ge et al., YOLOX: Exceeding YOLO Series in 2021, 2021.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+from torchvision.models import get_model_weights
+from torchvision.ops import batched_nms
+
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
+from visionllm_interaction.errors import CheckpointError
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
+
+Floats = NDArray[np.float32]
+
+STRIDES = (8, 16, 32)
+GREY = 114.0
+"""Value of the canvas around a picture that is not square."""
+NMS_THRESHOLD = 0.65
+MAX_DETECTIONS = 100
+"""Both as in YOLOX's own evaluation."""
+
+
+@dataclass(frozen=True, eq=False)
+class YoloxDetector:
+    """Runs a YOLOX graph with OpenVINO, one picture at a time.
+
+    Attributes:
+        graph: compiled; input (1, 3, S, S) float32 BGR in 0…255, output (1, cells, 5 + K) before grid decoding.
+        side_px: S.
+    """
+
+    graph: Any
+    categories: Categories
+    digest: str
+    name: str
+    side_px: int
+
+    @cached_property
+    def _cells(self) -> Floats:
+        return grid_cells(self.side_px)
+
+    def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
+        """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""
+        return [self._detect_one(image, min_confidence) for image in images_rgb]
+
+    def _detect_one(self, image_rgb: NDArray[np.uint8], min_confidence: float) -> Detections:
+        pixels, scale = letterbox(image_rgb, side_px=self.side_px)
+        output = self.graph(pixels)[0][0]
+        boxes, scores = decode_grid(output, self._cells)
+        limit = np.array([image_rgb.shape[1], image_rgb.shape[0]] * 2, dtype=np.float32)
+        return strongest(np.clip(boxes / scale, 0, limit), scores, min_confidence=min_confidence)
+
+
+def letterbox(image_rgb: NDArray[np.uint8], *, side_px: int) -> tuple[Floats, float]:
+    """(H, W, 3) uint8 RGB → ((1, 3, side, side) float32 BGR, scale): resized to fit, top left on a grey square."""
+    height, width = image_rgb.shape[:2]
+    scale = min(side_px / height, side_px / width)
+    size = (max(1, int(height * scale)), max(1, int(width * scale)))
+    resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
+    canvas = torch.full((1, 3, side_px, side_px), GREY)
+    canvas[:, :, : size[0], : size[1]] = resized.flip(1)
+    return canvas.numpy(), scale
+
+
+def grid_cells(side_px: int) -> Floats:
+    """(cells, 3) float32: column, row and stride of each output row, finest stride first."""
+    parts = []
+    for stride in STRIDES:
+        rows, columns = np.mgrid[: side_px // stride, : side_px // stride]
+        parts.append(np.stack([columns.ravel(), rows.ravel(), np.full(rows.size, stride)], axis=1))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def decode_grid(output: Floats, cells: Floats) -> tuple[Floats, Floats]:
+    """Raw output (cells, 5 + K) → (boxes (cells, 4) xyxy input pixels, scores (cells, K) in 0…1)."""
+    stride = cells[:, 2:]
+    centre = (output[:, :2] + cells[:, :2]) * stride
+    half = np.exp(np.minimum(output[:, 2:4], 20.0)) * stride / 2
+    return np.concatenate([centre - half, centre + half], axis=1), output[:, 4:5] * output[:, 5:]
+
+
+def strongest(boxes_xyxy: Floats, scores: Floats, *, min_confidence: float) -> Detections:
+    """Best category per box, suppression within each category, at most :data:`MAX_DETECTIONS`."""
+    best = scores.argmax(axis=1)
+    confidence = scores[np.arange(len(scores)), best]
+    # a floor keeps the suppression of 3,549 boxes with next to no score out of a request for "all"
+    likely = np.flatnonzero(confidence >= max(min_confidence, 0.001))
+    chosen = (boxes_xyxy[likely], confidence[likely], best[likely])
+    keep = batched_nms(*map(torch.from_numpy, chosen), NMS_THRESHOLD)[:MAX_DETECTIONS].numpy()
+    return Detections(chosen[0][keep], np.clip(chosen[1][keep], 0, 1), chosen[2][keep] + 1)
+
+
+def load_yolox(path: Path) -> YoloxDetector:
+    """A YOLOX graph in ONNX; categories from ``<file>.json`` (see docs/training.md), else COCO's 80.
+
+    Raises:
+        CheckpointError: if the file is unreadable, is no YOLOX, or has another number of categories.
+    """
+    graph = read_graph(path)
+    side = _side(graph, path)
+    outputs = int(graph.outputs[0].partial_shape[2].get_length()) - 5
+    categories = _categories(path)
+    if len(categories) != outputs:
+        raise CheckpointError(
+            "A detector and the list of its categories do not fit.",
+            expected=f"{outputs} categories, as the graph has outputs for",
+            found=f"{len(categories)}",
+            where=str(names_file(path)),
+            fix='write {"categories": [{"category_id": 1, "name": "…"}, …]} there, ids rising in the order of training',
+        )
+    return YoloxDetector(compile_graph(graph), categories, _digest(path), path.stem, side)
+
+
+def _digest(path: Path) -> str:
+    # the names belong to the detector: with other names it detects other things
+    digest = sha256_file(path)
+    return sha256_value([digest, sha256_file(names_file(path))]) if names_file(path).is_file() else digest
+
+
+def names_file(path: Path) -> Path:
+    """The JSON file beside a graph that names its categories."""
+    return path.with_name(path.name + ".json")
+
+
+def _side(graph: Any, path: Path) -> int:
+    shapes = [port.partial_shape for port in (*graph.inputs, *graph.outputs)]
+    found = [str(shape) for shape in shapes]
+    if len(shapes) == 2 and all(shape.is_static for shape in shapes):
+        (_, _, height, width), out = list(shapes[0].to_shape()), list(shapes[1].to_shape())
+        cells = sum((height // stride) ** 2 for stride in STRIDES)
+        if height == width and len(out) == 3 and out[1] == cells and out[2] > 5:
+            return int(height)
+    raise CheckpointError(
+        "This ONNX file is not a detector this program knows how to decode.",
+        expected="a YOLOX export: input (1, 3, S, S), output (1, cells, 5 + categories), not decoded",
+        found=f"inputs and outputs {', '.join(found)}",
+        where=str(path),
+        fix="export with YOLOX's tools/export_onnx.py without --decode_in_inference",
+    )
+
+
+def _categories(path: Path) -> Categories:
+    names = names_file(path)
+    if not names.is_file():
+        return coco_categories()
+    try:
+        return Categories.from_pairs(
+            (c["category_id"], c["name"]) for c in json.loads(names.read_bytes())["categories"]
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            "The list of a detector's categories cannot be read.",
+            expected='{"categories": [{"category_id": 1, "name": "…"}, …]}',
+            found=f"{type(error).__name__}: {error}",
+            where=str(names),
+        ) from error
+
+
+def coco_categories() -> Categories:
+    """COCO's 80 categories with their ids."""
+    names = get_model_weights("fasterrcnn_resnet50_fpn").DEFAULT.meta["categories"]
+    return Categories.from_pairs((n, name) for n, name in enumerate(names) if name not in ("__background__", "N/A"))

@@ -1,0 +1,92 @@
+"""Pictures for the training loop: decoded, checked, augmented as seed, epoch and picture decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from visionllm_interaction.detection.training.data.coco_annotations import Picture
+from visionllm_interaction.detection.training.data.transforms import Augmentation, Sample
+from visionllm_interaction.errors import ImageError
+
+Target = dict[str, Tensor]
+Batch = tuple[list[Tensor], list[Target]]
+
+
+class PictureDataset(Dataset[tuple[Tensor, Target]]):
+    """Items: (3, H, W) uint8 picture and its target (``boxes`` xyxy, ``labels``, ``image_id``).
+
+    With an augmentation the index is ``(epoch, number)``, and the pair alone decides the random changes: however
+    many workers there are and wherever training resumes, a picture looks the same.
+    """
+
+    def __init__(
+        self, pictures: Sequence[Picture], *, augmentation: Augmentation | None, seed: int = 0, cache: bool = False
+    ) -> None:
+        self._pictures = pictures
+        self._augmentation = augmentation
+        self._seed = seed
+        self._cache: dict[int, Tensor] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int | tuple[int, int]) -> tuple[Tensor, Target]:
+        epoch, number = index if isinstance(index, tuple) else (0, index)
+        picture = self._pictures[number]
+        boxes, labels = torch.from_numpy(picture.boxes_xyxy), torch.from_numpy(picture.labels)
+        sample = Sample(self._decoded(number), boxes, labels)
+        if self._augmentation is not None:
+            generator = torch.Generator().manual_seed(hash((self._seed, epoch, picture.image_id)) % 2**63)
+            sample = self._augmentation(sample, generator)
+        target = {"boxes": sample.boxes_xyxy, "labels": sample.labels, "image_id": torch.tensor(picture.image_id)}
+        return sample.image, target
+
+    def _decoded(self, number: int) -> Tensor:
+        if self._cache is None:
+            return decode_picture(self._pictures[number])
+        if number not in self._cache:
+            self._cache[number] = decode_picture(self._pictures[number])
+        return self._cache[number]
+
+
+def decode_picture(picture: Picture) -> Tensor:
+    """The picture as (3, H, W) uint8 RGB, upright as its EXIF orientation says if that fits the annotation's size.
+
+    Raises:
+        ImageError: if it cannot be decoded or has another size than annotated.
+    """
+    expected = (picture.width, picture.height)
+    image = _open_rgb(picture.path, expected)
+    if image.size != expected:
+        raise ImageError(
+            "A picture has another size than its annotation says.",
+            expected=f"{expected[0]}×{expected[1]} pixels",
+            found=f"{image.width}×{image.height}",
+            where=str(picture.path),
+            fix="correct width and height in the annotation file, or restore the picture",
+        )
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def _open_rgb(path: Path, expected: tuple[int, int]) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return (upright if upright.size == expected else image).convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ImageError(
+            "A picture cannot be decoded.", expected="a JPEG or PNG file", found=str(error), where=str(path)
+        ) from error
+
+
+def collate(items: Sequence[tuple[Tensor, Target]]) -> Batch:
+    """Pictures differ in size, so a batch is a list."""
+    images, targets = zip(*items, strict=True)
+    return list(images), list(targets)

@@ -1,0 +1,112 @@
+"""The Lightning module: one training step, one validation step, AP at the end of each validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+
+from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_figures, join_results, to_results
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.models.faster_rcnn import build_pretrained
+from visionllm_interaction.detection.models.precision import choose_device, choose_precision
+from visionllm_interaction.detection.runtimes.torch_detector import prepare_for_detection, to_detections
+from visionllm_interaction.detection.training.callbacks import VAL_LOSS
+from visionllm_interaction.detection.training.config import TrainConfig
+from visionllm_interaction.detection.training.data.dataset import Batch
+from visionllm_interaction.detection.training.distributed import gather
+from visionllm_interaction.detection.training.optimizers import build_optimizer, build_schedule
+from visionllm_interaction.errors import TrainingDiverged
+
+
+class DetectorModule(lightning.LightningModule):
+    """Trains a Faster R-CNN. ``figures`` holds the COCO figures of the latest validation, after ``figures_epoch``;
+    ``losses`` those of the latest step.
+    """
+
+    def __init__(
+        self, model: ModelConfig, train: TrainConfig, *, categories: Categories, truth: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        torch.manual_seed(train.seed)
+        self.detector: nn.Module = build_pretrained(model, categories=categories)
+        device = choose_device(train.device)
+        prepare_for_detection(self.detector, device, train=choose_precision(train.precision, device))
+        self.figures: dict[str, Any] = {}
+        self.figures_epoch = -1
+        self.losses: dict[str, Tensor] = {}
+        self._train_config = train
+        self._categories = categories
+        self._truth = truth
+        self._results: list[Results] = []
+        self._takes_loss = train.val_loss or train.monitor == VAL_LOSS
+        self._loss_sums: list[tuple[float, int]] = []
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Sum of the four losses of Faster R-CNN."""
+        images, targets = batch
+        if batch_index == 0:
+            # proposals are sampled from torch's generator: seeding it per epoch makes a resumed run the same run
+            torch.manual_seed(hash((self._train_config.seed, self.current_epoch)) % 2**63)
+        losses = self.detector([image.float().div_(255) for image in images], targets)
+        total: Tensor = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total):
+            raise self._diverged(losses, batch)
+        parts = {name.removeprefix("loss_"): value.detach() for name, value in losses.items()}
+        self.losses = {"train_loss": total.detach(), **parts}
+        self.log("train_loss", total.detach(), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(images))
+        return total
+
+    def _diverged(self, losses: Mapping[str, Tensor], batch: Batch) -> TrainingDiverged:
+        ids = [int(target["image_id"]) for target in batch[1]]
+        return TrainingDiverged(
+            "The training loss is not finite.",
+            expected="a finite loss",
+            found=", ".join(f"{name} {value.item():g}" for name, value in losses.items()),
+            where=f"epoch {self.current_epoch + 1}, step {self.global_step}, image ids {ids}",
+            fix="lower train.lr, set train.clip_norm, or look at these pictures",
+        )
+
+    def validation_step(self, batch: Batch, _batch_index: int) -> None:
+        """Detect, and keep the results for the figures."""
+        images, targets = batch
+        outputs = self.detector([image.float().div_(255) for image in images])
+        for output, target in zip(outputs, targets, strict=True):
+            found = to_detections(output)
+            self._results.append(to_results(int(target["image_id"]), found, categories=self._categories))
+        if self._takes_loss:
+            self._loss_sums.append((self._validation_loss(batch) * len(images), len(images)))
+
+    def _validation_loss(self, batch: Batch) -> float:
+        """The training loss without augmentation, with normalisation as it is when detecting."""
+        images, targets = batch
+        self.detector.train()
+        for layer in self.detector.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):  # torch has no public name for all of them
+                layer.eval()
+        losses = self.detector([image.float().div_(255) for image in images], targets)
+        self.detector.eval()
+        return float(torch.stack(list(losses.values())).sum())
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log the COCO figures."""
+        self.figures = coco_figures(
+            self._truth, join_results([part for parts in gather(self._results) for part in parts])
+        )
+        if self._takes_loss:
+            sums = [part for parts in gather(self._loss_sums) for part in parts]
+            self.figures[VAL_LOSS] = sum(loss for loss, _ in sums) / sum(count for _, count in sums)
+        self.figures_epoch = self.current_epoch
+        self._results, self._loss_sums = [], []
+        self.log_dict({"AP": self.figures["AP"], "AP50": self.figures["AP50"]}, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser, and a schedule that advances every step."""
+        optimizer = build_optimizer(self.detector, self._train_config)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(optimizer, self._train_config, steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
