@@ -25,7 +25,7 @@ from visionllm_interaction.detection.training.export_command import export_with_
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.toyroom.still import MIN_SHARE, MIN_SIDE_PX
-from visionllm_interaction.video.decode import VideoReader
+from visionllm_interaction.video.decoding.reader import VideoReader
 
 HERE = Path(__file__).parent
 STILLS_SEED, VIDEOS_SEED = 2026, 31337

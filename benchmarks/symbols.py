@@ -33,8 +33,8 @@ from visionllm_interaction.core.detection_table import DetectionTable  # noqa: E
 from visionllm_interaction.core.frames import FrameTable  # noqa: E402
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom  # noqa: E402
 from visionllm_interaction.video.config import VideoConfig  # noqa: E402
-from visionllm_interaction.video.pipeline import follow_with_detector  # noqa: E402
-from visionllm_interaction.video.track import track  # noqa: E402
+from visionllm_interaction.video.tracking.pipeline import follow_with_detector  # noqa: E402
+from visionllm_interaction.video.tracking.postprocess import track  # noqa: E402
 
 RESULTS = HERE / "results" / "symbols.json"
 Boxes = tuple[FrameTable, DetectionTable]

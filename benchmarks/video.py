@@ -46,8 +46,8 @@ from visionllm_interaction.scenes.publish import prepare_store
 from visionllm_interaction.scenes.store import open_store
 from visionllm_interaction.scenes.tidy import measures_table
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.video.decode import VideoReader
-from visionllm_interaction.video.pipeline import follow_with_detector
+from visionllm_interaction.video.decoding.reader import VideoReader
+from visionllm_interaction.video.tracking.pipeline import follow_with_detector
 
 RESULTS = Path(__file__).parent / "results" / "video.json"
 NAMES = ("child", "caregiver", "ball", "block", "book", "car", "cup", "teddy bear")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.video.config import VideoConfig
-from visionllm_interaction.video.pipeline import follow_with_detector
-from visionllm_interaction.video.track import summarise_tracks
+from visionllm_interaction.video.tracking.pipeline import follow_with_detector
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 
 class ByBrightness:

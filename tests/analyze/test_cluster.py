@@ -19,7 +19,7 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.scenes.ledger import read_ledger
 
 VIDEOS = 20
-_DECODER = "visionllm_interaction.video.child"
+_DECODER = "visionllm_interaction.video.decoding.worker"
 
 
 def test_without_ray_it_is_said_what_to_install(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

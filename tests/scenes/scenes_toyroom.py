@@ -15,9 +15,9 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Event, Relation
 from visionllm_interaction.scenes.events import find_events
 from visionllm_interaction.scenes.relations import find_relations
-from visionllm_interaction.video.given import load_truth
-from visionllm_interaction.video.roles import resolve_roles
-from visionllm_interaction.video.track import summarise_tracks
+from visionllm_interaction.video.tracking.detections_file import load_truth
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks
+from visionllm_interaction.video.tracking.roles import resolve_roles
 
 PREDICATES = ("near", "in_contact", "holding")
 EVENTS = ("enters", "leaves", "picks_up", "puts_down", "hands_over")

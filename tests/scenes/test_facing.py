@@ -10,7 +10,7 @@ from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.scenes.facing import find_facing
-from visionllm_interaction.video.track import summarise_tracks
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 WIDTH = 640
 N = 100  # frames at 25 a second

@@ -18,7 +18,7 @@ from visionllm_interaction.scenes.measures import MEASURES, Query, measures_tabl
 from visionllm_interaction.scenes.publish import import_codes, publish_video
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.store import Store, open_store
-from visionllm_interaction.video.track import summarise_tracks
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 Boxes = NDArray[np.float64]
 Things = dict[int, tuple[str, Boxes]]

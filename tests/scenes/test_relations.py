@@ -15,7 +15,7 @@ from visionllm_interaction.scenes.grid import at_rest, median_filter
 from visionllm_interaction.scenes.meeting import find_joint_handling
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.spans import Span, bridge, clean_spans, hysteresis
-from visionllm_interaction.video.track import summarise_tracks
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 SIZE = (640, 480)
 HEIGHT = 200.0

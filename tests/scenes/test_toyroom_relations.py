@@ -13,8 +13,8 @@ from scenes_toyroom import PREDICATES, load_room, new_scores, score_room
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.video.pipeline import read_times
-from visionllm_interaction.video.track import track
+from visionllm_interaction.video.tracking.pipeline import read_times
+from visionllm_interaction.video.tracking.postprocess import track
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -14,10 +14,10 @@ from video_files import write_images
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.video.appearance import LOOK_BYTES, LookLog, describe, unlikeness
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
-from visionllm_interaction.video.given import read_detections
-from visionllm_interaction.video.pipeline import follow_from_file, follow_with_detector
+from visionllm_interaction.video.tracking.appearance import LOOK_BYTES, LookLog, describe, unlikeness
+from visionllm_interaction.video.tracking.detections_file import read_detections
+from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_with_detector
 
 FPS = 25
 SIZE = WIDTH, HEIGHT = 320, 160

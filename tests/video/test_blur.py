@@ -16,10 +16,10 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.video.blur import blur_video, hide
+from visionllm_interaction.video.anonymization.blur import blur_video, hide
+from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
 from visionllm_interaction.video.config import BlurConfig
-from visionllm_interaction.video.decode import VideoReader
-from visionllm_interaction.video.regions import Regions, find_regions
+from visionllm_interaction.video.decoding.reader import VideoReader
 
 SHOWS = 0.1
 """A face shows if more than this share of it is outside the blur."""

@@ -16,12 +16,12 @@ from video_files import write_sound, write_video
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.container import sniff_format
-from visionllm_interaction.video.decode import VideoReader, read_frame_at
-from visionllm_interaction.video.pipeline import TrackedVideo
-from visionllm_interaction.video.sampling import ChangeSampler, Met
+from visionllm_interaction.video.decoding.containers import sniff_format
+from visionllm_interaction.video.decoding.frame_sampling import ChangeSampler, Met
+from visionllm_interaction.video.decoding.prefetch import read_ahead
+from visionllm_interaction.video.decoding.reader import VideoReader, read_frame_at
+from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 UNEVEN_MS = [0, 40, 80, 200, 240, 1000, 1013, 1100, 1900, 2000]
 

@@ -12,9 +12,9 @@ from video_files import write_video
 
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.video.given import load_detections, load_truth
-from visionllm_interaction.video.pipeline import follow_from_file, follow_truth
-from visionllm_interaction.video.roles import load_roles, resolve_roles
+from visionllm_interaction.video.tracking.detections_file import load_detections, load_truth
+from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_truth
+from visionllm_interaction.video.tracking.roles import load_roles, resolve_roles
 
 FRAMES = FrameTable.from_times(np.arange(4), np.arange(4) / 10, processed=np.array([True, True, False, True]))
 

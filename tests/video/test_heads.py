@@ -11,7 +11,7 @@ from video_files import write_video
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.detection.runtimes.centerface import load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.video.heads import NOSE_DEPTH, heads_file, load_heads, write_heads, yaw_deg
+from visionllm_interaction.video.head_pose import NOSE_DEPTH, heads_file, load_heads, write_heads, yaw_deg
 
 FRAMES = FrameTable.from_times(
     np.arange(3), np.arange(3) / 25, processed=np.array([True, False, True]), quality=(OK, UNCHANGED, OK)

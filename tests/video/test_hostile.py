@@ -22,7 +22,7 @@ from video_files import write_sound, write_video
 
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decode import VideoReader
+from visionllm_interaction.video.decoding.reader import VideoReader
 
 LIMIT_MB = 512
 LIMIT_S = 10.0
@@ -183,7 +183,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 def test_the_process_that_decodes_can_open_nothing(tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"
-        "from visionllm_interaction.video.sandbox import lock_down\n"
+        "from visionllm_interaction.video.decoding.sandbox import lock_down\n"
         "lock_down(max_memory_bytes=400 << 20)\n"
         "for attempt in (lambda: open('/etc/hostname'), lambda: socket.socket(), lambda: bytearray(600 << 20)):\n"
         "    try:\n"
@@ -200,7 +200,7 @@ def test_a_decoder_that_dies_is_an_error_about_the_video(tmp_path: Path) -> None
     reader = VideoReader(path)
     frames = iter(reader)
     next(frames)
-    [child] = [c for c in psutil.Process().children() if "visionllm_interaction.video.child" in c.cmdline()]
+    [child] = [c for c in psutil.Process().children() if "visionllm_interaction.video.decoding.worker" in c.cmdline()]
     child.kill()
     with pytest.raises(VideoError, match=r"broke the decoder[\s\S]*SIGKILL"):
         list(frames)
@@ -217,5 +217,5 @@ def test_readers_leave_no_processes_and_no_descriptors(tmp_path: Path) -> None:
         del frames, reader
         VideoReader(path)
     assert me.num_fds() <= before + 1
-    assert not [c for c in me.children() if "visionllm_interaction.video.child" in c.cmdline()]
+    assert not [c for c in me.children() if "visionllm_interaction.video.decoding.worker" in c.cmdline()]
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 64  # the limits are the child's, not ours

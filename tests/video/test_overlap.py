@@ -14,7 +14,7 @@ from video_files import write_video
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.video.config import VideoConfig
-from visionllm_interaction.video.pipeline import follow_with_detector
+from visionllm_interaction.video.tracking.pipeline import follow_with_detector
 
 FRAMES, SECONDS = 100, 0.04
 

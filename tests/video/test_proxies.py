@@ -10,7 +10,7 @@ import pytest
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import RolesConfig
-from visionllm_interaction.video.proxies import RoleProxy, guess_roles, with_proxies
+from visionllm_interaction.video.tracking.role_inference import RoleProxy, guess_roles, with_proxies
 
 SIZE = (640, 480)
 

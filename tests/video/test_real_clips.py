@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from visionllm_interaction.detection.models import load_detector
-from visionllm_interaction.video.pipeline import TrackedVideo, follow_with_detector
-from visionllm_interaction.video.track import summarise_tracks
+from visionllm_interaction.video.tracking.pipeline import TrackedVideo, follow_with_detector
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

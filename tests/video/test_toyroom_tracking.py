@@ -17,10 +17,10 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decode import VideoReader
-from visionllm_interaction.video.given import load_truth
-from visionllm_interaction.video.motion import CameraFollower, CameraPath
-from visionllm_interaction.video.track import track
+from visionllm_interaction.video.decoding.reader import VideoReader
+from visionllm_interaction.video.tracking.camera_motion import CameraFollower, CameraPath
+from visionllm_interaction.video.tracking.detections_file import load_truth
+from visionllm_interaction.video.tracking.postprocess import track
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.gaps import merge_tables
-from visionllm_interaction.video.track import settle, summarise_tracks, track
-from visionllm_interaction.video.tracklets import link
+from visionllm_interaction.video.tracking.bytetrack import link
+from visionllm_interaction.video.tracking.interpolation import merge_tables
+from visionllm_interaction.video.tracking.postprocess import settle, summarise_tracks, track
 
 Path_ = dict[int, tuple[float, float]]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.video.track import summarise_tracks, track
+from visionllm_interaction.video.tracking.postprocess import summarise_tracks, track
 
 FRAMES = FrameTable.from_times(np.arange(50), np.arange(50) / 25, processed=np.ones(50, bool))
 

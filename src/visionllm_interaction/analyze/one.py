@@ -30,11 +30,11 @@ from visionllm_interaction.scenes.record import (
 from visionllm_interaction.scenes.relations import find_relations
 from visionllm_interaction.scenes.store import publish_video
 from visionllm_interaction.utils.hashing import code_version, sha256_file, sha256_value
-from visionllm_interaction.video.container import open_video
+from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector
-    from visionllm_interaction.video.pipeline import TrackedVideo
+    from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 log = structlog.get_logger()
 
@@ -181,7 +181,7 @@ def _heads_of(path: Path, job: Job) -> SourceFile | None:
     """The file of heads of a video, if there is one."""
     if job.heads is None:
         return None
-    from visionllm_interaction.video.heads import heads_file
+    from visionllm_interaction.video.head_pose import heads_file
 
     found = heads_file(job.heads, path)
     if found is None:
@@ -206,7 +206,7 @@ def _fingerprint(source: SourceFile, origin: DetectorRecord, job: Job, heads: So
 
 def _follow(path: Path, given: Path | None, job: Job, *, detector: Detector | None, progress: Progress) -> TrackedVideo:
     # Imported here: reading settings must not pay for video and tracking libraries.
-    from visionllm_interaction.video.pipeline import follow_from_file, follow_truth, follow_with_detector
+    from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_truth, follow_with_detector
 
     config = job.config.video
 
@@ -232,8 +232,8 @@ def _publish(
     heads: SourceFile | None,
     job: Job,
 ) -> VideoRecord:
-    from visionllm_interaction.video.proxies import guess_roles, with_proxies
-    from visionllm_interaction.video.track import summarise_tracks
+    from visionllm_interaction.video.tracking.postprocess import summarise_tracks
+    from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
 
     known = summarise_tracks(followed.detections, followed.frames, roles=job.roles)
     size_px = (followed.info.width, followed.info.height)
@@ -271,7 +271,7 @@ def _publish(
 def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: Job) -> Sequence[Relation]:
     if heads is None:
         return ()
-    from visionllm_interaction.video.heads import load_heads
+    from visionllm_interaction.video.head_pose import load_heads
 
     seen = load_heads(Path(heads.path), followed.frames)
     return find_facing(seen, followed.detections, followed.frames, tracks, config=job.config.scenes)

@@ -45,7 +45,7 @@ def analyze_videos(
 
     Detections come from a checkpoint (``detector``), from a file (``detections``), or with ``detections="truth"`` from
     the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``), ``heads`` one of
-    heads (see :mod:`~visionllm_interaction.video.heads`) or a folder of such. A video that is in the store with
+    heads (see :mod:`~visionllm_interaction.video.head_pose`) or a folder of such. A video that is in the store with
     the same source, detections, settings and code is up to date and skipped; a bad one is reported and passed over.
     With a ``pool`` the videos are analysed on a Ray cluster, else one after the other in this process. The store's
     ledger says of each video whether it is done, or why not.
@@ -147,7 +147,7 @@ def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
 
 
 def _load_roles(path: Path | None) -> Mapping[str, str]:
-    from visionllm_interaction.video.roles import load_roles, resolve_roles
+    from visionllm_interaction.video.tracking.roles import load_roles, resolve_roles
 
     return resolve_roles(load_roles(path) if path else {})
 

@@ -115,7 +115,7 @@ def blur(
     """A copy of a video in which faces or whole people are blurred, also where the detector missed them."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.models import load_detector
-    from visionllm_interaction.video.blur import blur_video
+    from visionllm_interaction.video.anonymization.blur import blur_video
 
     settings = load(config, override).analysis.video
     with VideoProgress() as progress:
@@ -151,7 +151,7 @@ def heads(
     """Heads and where they are turned, for `visionllm analyze --heads`."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.runtimes.centerface import load_centerface
-    from visionllm_interaction.video.heads import write_heads
+    from visionllm_interaction.video.head_pose import write_heads
 
     with VideoProgress() as progress:
         result = write_heads(

@@ -29,7 +29,7 @@ from visionllm_interaction.report.model import (
     VideoView,
 )
 from visionllm_interaction.scenes.store import Store, open_store
-from visionllm_interaction.video.decode import read_frame_at
+from visionllm_interaction.video.decoding.reader import read_frame_at
 
 SHOWN_PICTURES = 6
 SHOWN_CONFIDENCE = 0.5

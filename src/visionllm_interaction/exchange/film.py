@@ -20,7 +20,7 @@ from visionllm_interaction.exchange.coco import chosen_frames, picture_name
 from visionllm_interaction.scenes.store import Store
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.video.decode import VideoReader
+from visionllm_interaction.video.decoding.reader import VideoReader
 
 _COLOURS = (
     "#e6194b",

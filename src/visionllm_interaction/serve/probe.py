@@ -78,7 +78,7 @@ def _unreadable(found: str) -> VideoError:
 
 def _read(path: Path, decode: DecodeConfig) -> VideoFacts:
     # Imported here, so that the decoder is loaded in this process only, not in the service's.
-    from visionllm_interaction.video.decode import VideoReader
+    from visionllm_interaction.video.decoding.reader import VideoReader
 
     reader = VideoReader(path, config=decode)
     next(iter(reader))

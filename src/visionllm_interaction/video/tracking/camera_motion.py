@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core._validation import frozen_array
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.video.messages import picture_shape
+from visionllm_interaction.video.decoding.protocol import picture_shape
 
 _STILL = np.eye(2, 3)
 _CORNERS, _CORNER_QUALITY, _CORNER_DISTANCE_PX = 300, 0.01, 5

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.video.appearance import Ids, Looks, unlikeness
+from visionllm_interaction.video.tracking.appearance import Ids, Looks, unlikeness
 
 _TOUCH_IOU = 0.2
 """From such an overlap on a tracker may take one for the other."""

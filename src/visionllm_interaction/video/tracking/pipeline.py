@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
-from visionllm_interaction.video.ahead import read_ahead
-from visionllm_interaction.video.appearance import LookLog, describe
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
-from visionllm_interaction.video.container import VideoInfo
-from visionllm_interaction.video.decode import VideoReader
-from visionllm_interaction.video.given import load_truth, read_detections
-from visionllm_interaction.video.messages import Picture
-from visionllm_interaction.video.motion import CameraFollower, CameraPath, move_boxes
-from visionllm_interaction.video.rows import FrameDetections, RowLog
-from visionllm_interaction.video.sampling import IntervalSampler
-from visionllm_interaction.video.track import settle, track
+from visionllm_interaction.video.decoding.containers import VideoInfo
+from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
+from visionllm_interaction.video.decoding.prefetch import read_ahead
+from visionllm_interaction.video.decoding.protocol import Picture
+from visionllm_interaction.video.decoding.reader import VideoReader
+from visionllm_interaction.video.tracking.appearance import LookLog, describe
+from visionllm_interaction.video.tracking.buffers import FrameDetections, RowLog
+from visionllm_interaction.video.tracking.camera_motion import CameraFollower, CameraPath, move_boxes
+from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections
+from visionllm_interaction.video.tracking.postprocess import settle, track
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector
@@ -78,7 +78,7 @@ def follow_with_detector(
         VideoError: if the video cannot be read.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
-    from visionllm_interaction.video.tracklets import Linker
+    from visionllm_interaction.video.tracking.bytetrack import Linker
 
     reader = VideoReader(path, config=config.decode)
     total = reader.info.declared_frames or None

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import BlurConfig, TrackConfig
-from visionllm_interaction.video.gaps import merge_tables
-from visionllm_interaction.video.track import track
+from visionllm_interaction.video.tracking.interpolation import merge_tables
+from visionllm_interaction.video.tracking.postprocess import track
 
 _REACH = 4.0
 """A face that comes back within so many heights (and so many more a second) may be the one that was lost."""

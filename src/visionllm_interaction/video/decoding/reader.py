@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import OK, UNCHANGED, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.container import VideoInfo, open_video, over_limit
-from visionllm_interaction.video.messages import (
+from visionllm_interaction.video.decoding.containers import VideoInfo, open_video, over_limit
+from visionllm_interaction.video.decoding.protocol import (
     Begin,
     Finished,
     Opened,
@@ -40,7 +40,7 @@ _SLOTS = 3
 """Pictures the child may be ahead, besides what a reader queues."""
 _SILENCE_S = 120.0
 """A child that neither works nor speaks for so long waits for a disk that does not answer."""
-_COMMAND = ("-P", "-m", "visionllm_interaction.video.child")
+_COMMAND = ("-P", "-m", "visionllm_interaction.video.decoding.worker")
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 

@@ -12,8 +12,8 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.identity import Known
-from visionllm_interaction.video.vote import nearest_in_time, second_sightings
+from visionllm_interaction.video.tracking.category_voting import nearest_in_time, second_sightings
+from visionllm_interaction.video.tracking.identity_switches import Known
 
 _SAME_BOX_IOU = 0.3
 _THING_SIZE = 0.4

@@ -23,13 +23,13 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, FrameTable
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.video.ahead import read_ahead
+from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
-from visionllm_interaction.video.container import VideoInfo, open_video
-from visionllm_interaction.video.decode import VideoReader
-from visionllm_interaction.video.given import load_detections
-from visionllm_interaction.video.regions import Regions, find_regions
-from visionllm_interaction.video.rows import FrameDetections, RowLog
+from visionllm_interaction.video.decoding.containers import VideoInfo, open_video
+from visionllm_interaction.video.decoding.prefetch import read_ahead
+from visionllm_interaction.video.decoding.reader import VideoReader
+from visionllm_interaction.video.tracking.buffers import FrameDetections, RowLog
+from visionllm_interaction.video.tracking.detections_file import load_detections
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector

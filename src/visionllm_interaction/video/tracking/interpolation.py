@@ -12,7 +12,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.post import Tracklet, tracklets_of
+from visionllm_interaction.video.tracking.stitching import Tracklet, tracklets_of
 
 _COVERED = 0.5
 """Share of a box that somebody else's box covers if he may be what hides it …"""

@@ -1,4 +1,4 @@
-"""The process that decodes: ``python -m visionllm_interaction.video.child``, started by :mod:`.decode` for one video.
+"""The process that decodes: ``python -m visionllm_interaction.video.decoding.worker``, started by :mod:`.decode` for one video.
 
 Everything it needs is imported before it locks itself in; afterwards it can open nothing.
 """
@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.frames import NOT_SAMPLED, OK
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.video.container import broken, no_frames, no_stream, over_limit, strange_codec
-from visionllm_interaction.video.messages import (
+from visionllm_interaction.video.decoding.containers import broken, no_frames, no_stream, over_limit, strange_codec
+from visionllm_interaction.video.decoding.demuxer import TIME_UNIT, Clock, upright, walk
+from visionllm_interaction.video.decoding.frame_sampling import ChangeSampler, IntervalSampler, Met
+from visionllm_interaction.video.decoding.protocol import (
     Begin,
     Finished,
     Opened,
@@ -36,9 +38,7 @@ from visionllm_interaction.video.messages import (
     read_packed,
     write_all,
 )
-from visionllm_interaction.video.sampling import ChangeSampler, IntervalSampler, Met
-from visionllm_interaction.video.sandbox import allow_cpu, lock_down
-from visionllm_interaction.video.walk import TIME_UNIT, Clock, upright, walk
+from visionllm_interaction.video.decoding.sandbox import allow_cpu, lock_down
 
 _IN, _OUT = 0, 1
 _NOTES_AT_ONCE = 256

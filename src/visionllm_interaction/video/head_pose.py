@@ -15,9 +15,9 @@ from visionllm_interaction.core.detection_table import HeadTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.video.ahead import read_ahead
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decode import VideoReader
+from visionllm_interaction.video.decoding.prefetch import read_ahead
+from visionllm_interaction.video.decoding.reader import VideoReader
 
 COLUMNS = ("frame_index", "x", "y", "yaw_deg")
 """Others may follow; they are not read."""

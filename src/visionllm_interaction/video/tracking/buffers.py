@@ -12,7 +12,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.video.appearance import LookLog, Looks
+from visionllm_interaction.video.tracking.appearance import LookLog, Looks
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Track
-from visionllm_interaction.video.appearance import Looks
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.gaps import fill_gaps
-from visionllm_interaction.video.identity import Known, tell_apart
-from visionllm_interaction.video.motion import CameraPath, with_boxes
-from visionllm_interaction.video.post import drop_noise, rejoin, take_first_sightings
-from visionllm_interaction.video.vote import settle_categories
+from visionllm_interaction.video.tracking.appearance import Looks
+from visionllm_interaction.video.tracking.camera_motion import CameraPath, with_boxes
+from visionllm_interaction.video.tracking.category_voting import settle_categories
+from visionllm_interaction.video.tracking.identity_switches import Known, tell_apart
+from visionllm_interaction.video.tracking.interpolation import fill_gaps
+from visionllm_interaction.video.tracking.stitching import drop_noise, rejoin, take_first_sightings
 
 
 def track(
@@ -36,7 +36,7 @@ def track(
     ``looks`` tell alike things apart.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
-    from visionllm_interaction.video.tracklets import link
+    from visionllm_interaction.video.tracking.bytetrack import link
 
     ids = link(steadied(detections, camera), frames, config=config)
     return settle(detections, ids, frames, config=config, camera=camera, size_px=size_px, looks=looks)
