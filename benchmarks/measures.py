@@ -21,8 +21,8 @@ sys.path.insert(0, str(HERE.parent / "tests/scenes"))
 
 from test_measures_closed_form import HEIGHT, WIDTH, box, frames_at, play, publish, tidy, value  # noqa: E402
 
-from visionllm_interaction.scenes.measures import Query  # noqa: E402
-from visionllm_interaction.scenes.store import open_store  # noqa: E402
+from visionllm_interaction.measures.api import Query  # noqa: E402
+from visionllm_interaction.store.reader import open_store  # noqa: E402
 
 RESULTS = HERE / "results" / "measures.json"
 Tidy = dict[tuple[object, ...], object]

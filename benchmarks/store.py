@@ -24,10 +24,10 @@ import numpy as np
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
-from visionllm_interaction.scenes.measures import MEASURES, Query, run_query
-from visionllm_interaction.scenes.publish import publish_video
-from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord
-from visionllm_interaction.scenes.store import Store, import_codes, open_store
+from visionllm_interaction.measures.api import MEASURES, Query, run_query
+from visionllm_interaction.store.reader import Store, import_codes, open_store
+from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+from visionllm_interaction.store.writer import publish_video
 
 FPS = 5.0
 HOUR_S = 3600.0

@@ -42,9 +42,9 @@ from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
-from visionllm_interaction.scenes.publish import prepare_store
-from visionllm_interaction.scenes.store import open_store
-from visionllm_interaction.scenes.tidy import measures_table
+from visionllm_interaction.measures.table import measures_table
+from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.video.decoding.reader import VideoReader
 from visionllm_interaction.video.tracking.pipeline import follow_with_detector

@@ -33,7 +33,7 @@ from visionllm_interaction.reason.evaluation.generate import make_questions
 from visionllm_interaction.reason.llm import plan_by_llm
 from visionllm_interaction.reason.rules import plan_by_rules
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.store.reader import open_store
 
 Size = Callable[[str], int]
 MINUTE_S, TEN_HOURS_S = 60.0, 36_000.0

@@ -13,9 +13,9 @@ import pytest
 
 from visionllm_interaction.analyze import AnalysisConfig, analyze_videos
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError, VideoError
-from visionllm_interaction.scenes.ledger import read_ledger
-from visionllm_interaction.scenes.measures import Query, run_query
-from visionllm_interaction.scenes.store import erase_video, open_store
+from visionllm_interaction.measures.api import Query, run_query
+from visionllm_interaction.store.job_log import read_ledger
+from visionllm_interaction.store.reader import erase_video, open_store
 
 
 def test_truth_becomes_a_store_that_answers(clip: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_video_that_kills_its_process_is_given_up(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
-    monkeypatch.setattr("visionllm_interaction.scenes.ledger.Ledger.begin", lambda *_: 4)
+    monkeypatch.setattr("visionllm_interaction.store.job_log.Ledger.begin", lambda *_: 4)
     with pytest.raises(InputDataError, match="died"):
         analyze_videos([clip], store, detections="truth")
     assert read_ledger(store)[0].status == "failed"

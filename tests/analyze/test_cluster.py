@@ -16,7 +16,7 @@ import pytest
 
 from visionllm_interaction.analyze import Pool, analyze_videos
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.scenes.ledger import read_ledger
+from visionllm_interaction.store.job_log import read_ledger
 
 VIDEOS = 20
 _DECODER = "visionllm_interaction.video.decoding.worker"

@@ -9,8 +9,8 @@ import numpy as np
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Event, Relation, Track
-from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord
-from visionllm_interaction.scenes.store import publish_video
+from visionllm_interaction.store.reader import publish_video
+from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 
 SEEN = ((1, "child", 10, 50), (1, "child", 60, 100), (2, "cup", 20, 50))
 

@@ -17,8 +17,8 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.exchange.formats import export_store
-from visionllm_interaction.scenes.record import SourceFile
-from visionllm_interaction.scenes.store import publish_video
+from visionllm_interaction.store.reader import publish_video
+from visionllm_interaction.store.video_record import SourceFile
 from visionllm_interaction.utils.hashing import sha256_file
 
 TIMES_S = np.array([0.0, 0.04, 0.1, 0.2, 0.24, 0.5, 0.54, 0.58, 0.7, 0.9])

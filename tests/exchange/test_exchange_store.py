@@ -18,10 +18,10 @@ from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.exchange.boris import read_boris
 from visionllm_interaction.exchange.formats import ENDINGS, export_store, read_timelines
 from visionllm_interaction.exchange.to_store import import_file
-from visionllm_interaction.scenes.brief import CHARACTERS_PER_TOKEN, brief
-from visionllm_interaction.scenes.graph import SceneGraph, TimelineDocument, scene_graph, timeline_document
-from visionllm_interaction.scenes.measures import Query, run_query
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.measures.api import Query, run_query
+from visionllm_interaction.store.prompt_summary import CHARACTERS_PER_TOKEN, brief
+from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.scene_graph import SceneGraph, TimelineDocument, scene_graph, timeline_document
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 TEXT_FORMATS = ("eaf", "boris", "datavyu", "textgrid", "csv", "parquet")

@@ -26,7 +26,7 @@ from visionllm_interaction.reason.ground import Grounding, ground
 from visionllm_interaction.reason.look import Look
 from visionllm_interaction.reason.seeing import ground_phrase, look_at
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 Thing = dict[str, Any]

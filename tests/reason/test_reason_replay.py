@@ -13,7 +13,7 @@ from hand_made_store import FIRST_RELATIONS, FIRST_SPANS, SECOND_SPANS, publish
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.reason import ask
-from visionllm_interaction.scenes.store import erase_video
+from visionllm_interaction.store.reader import erase_video
 
 QUESTIONS = (
     "How long was the ball visible?",

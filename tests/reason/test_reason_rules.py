@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from visionllm_interaction.measures.api import CATALOGUE
 from visionllm_interaction.reason.plan import Step
 from visionllm_interaction.reason.rules import plan_by_rules
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.measures import CATALOGUE
 
 # question, measure, subject, object, predicate
 ONE_STEP: tuple[tuple[str, str, str, str | None, str | None], ...] = (

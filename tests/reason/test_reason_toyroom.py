@@ -9,6 +9,7 @@ import pytest
 import toyroom_truth
 import yaml
 
+from visionllm_interaction.measures.api import CATALOGUE
 from visionllm_interaction.reason import Answer, Plan, Step, ask
 from visionllm_interaction.reason.prompts import examples, instructions, prompt_digest
 from visionllm_interaction.reason.reading import objections
@@ -16,7 +17,6 @@ from visionllm_interaction.reason.rules import cut_scope
 from visionllm_interaction.reason.shapes import ASKED, LOOKED
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window
-from visionllm_interaction.scenes.measures import CATALOGUE
 
 DEVELOPMENT = Path(__file__).resolve().parents[2] / "benchmarks" / "reasoning" / "questions_dev.yaml"
 HERE = Path(__file__).resolve().parent

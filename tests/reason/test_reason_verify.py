@@ -16,7 +16,7 @@ from visionllm_interaction.reason.rules import plan_by_rules
 from visionllm_interaction.reason.run import StepResult, all_evidence, run_plan
 from visionllm_interaction.reason.verify import Verified, verify
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.store.reader import open_store
 
 QUESTIONS = (
     "How long was the ball visible?",

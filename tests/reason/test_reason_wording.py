@@ -18,7 +18,7 @@ from visionllm_interaction.reason.asking import Planned, execute
 from visionllm_interaction.reason.evaluation.generate import make_questions
 from visionllm_interaction.reason.rules import plan_by_rules
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.store.reader import open_store
 
 Fact = dict[str, Any]
 _NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w.]|\d)")

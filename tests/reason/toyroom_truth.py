@@ -13,8 +13,8 @@ import numpy as np
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
-from visionllm_interaction.scenes.record import DetectorRecord, SourceFile, VideoRecord
-from visionllm_interaction.scenes.store import publish_video
+from visionllm_interaction.store.reader import publish_video
+from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 # Small and coarse: only the truth is used, and seed 4 has all eight categories in three videos.

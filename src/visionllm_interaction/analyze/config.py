@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visionllm_interaction.config_loading import Section
-from visionllm_interaction.scenes.config import ScenesConfig
+from visionllm_interaction.interactions.config import ScenesConfig
 from visionllm_interaction.video.config import VideoConfig
 
 

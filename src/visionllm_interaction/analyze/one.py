@@ -16,10 +16,12 @@ from visionllm_interaction.analyze.config import AnalysisConfig
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
-from visionllm_interaction.scenes.events import find_events
-from visionllm_interaction.scenes.facing import find_facing
-from visionllm_interaction.scenes.ledger import Ledger
-from visionllm_interaction.scenes.record import (
+from visionllm_interaction.interactions.events import find_events
+from visionllm_interaction.interactions.head_direction import find_facing
+from visionllm_interaction.interactions.relations import find_relations
+from visionllm_interaction.store.job_log import Ledger
+from visionllm_interaction.store.reader import publish_video
+from visionllm_interaction.store.video_record import (
     DetectorRecord,
     RoleGuess,
     SourceFile,
@@ -27,8 +29,6 @@ from visionllm_interaction.scenes.record import (
     make_video_id,
     read_record,
 )
-from visionllm_interaction.scenes.relations import find_relations
-from visionllm_interaction.scenes.store import publish_video
 from visionllm_interaction.utils.hashing import code_version, sha256_file, sha256_value
 from visionllm_interaction.video.decoding.containers import open_video
 

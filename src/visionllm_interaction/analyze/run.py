@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from visionllm_interaction.analyze.config import AnalysisConfig
 from visionllm_interaction.analyze.one import Job, Outcome, Progress, View, reason_of, silent, try_one
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
-from visionllm_interaction.scenes.publish import prepare_store
-from visionllm_interaction.scenes.record import check_video_id
+from visionllm_interaction.store.video_record import check_video_id
+from visionllm_interaction.store.writer import prepare_store
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector

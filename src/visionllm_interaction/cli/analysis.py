@@ -69,7 +69,7 @@ def measures(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Every measure of the catalogue for every video, subject and object, as one tidy table."""
-    from visionllm_interaction.scenes.measures import write_measures
+    from visionllm_interaction.measures.api import write_measures
 
     result = write_measures(store, out, bin_s=bin_s)
     return Outcome(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
@@ -77,8 +77,8 @@ def measures(
 
 def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> Outcome:
     """What became of every video that was to be analysed: done, failed and why, or begun and never ended."""
-    from visionllm_interaction.scenes.folder import check_store
-    from visionllm_interaction.scenes.ledger import read_ledger
+    from visionllm_interaction.store.job_log import read_ledger
+    from visionllm_interaction.store.layout import check_store
 
     check_store(store)
     entries = read_ledger(store)
@@ -95,7 +95,7 @@ def erase(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Delete one video and everything known about it from the store."""
-    from visionllm_interaction.scenes.store import erase_video
+    from visionllm_interaction.store.reader import erase_video
 
     erase_video(store, video)
     return Outcome({"store": str(store), "erased": video}, f"erased {video}", json_output)

@@ -73,7 +73,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 def migrate(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> Outcome:
     """Bring a store of an older version up to this one; nothing is analysed again."""
-    from visionllm_interaction.scenes.migrate import migrate_store
+    from visionllm_interaction.store.migrations import migrate_store
 
     before, after = migrate_store(store)
     text = f"{store} is of version {after}" + (f", was {before}" if before != after else " already")

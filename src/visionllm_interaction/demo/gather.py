@@ -28,7 +28,7 @@ from visionllm_interaction.report.model import (
     StageRow,
     VideoView,
 )
-from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.video.decoding.reader import read_frame_at
 
 SHOWN_PICTURES = 6

@@ -16,7 +16,7 @@ from visionllm_interaction.reason.evaluation.generate import Wording, make_quest
 from visionllm_interaction.reason.evaluation.oracle import World
 from visionllm_interaction.reason.evaluation.score import as_rows, score_questions, summary
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from visionllm_interaction.core.boxes import xyxy_to_xywh
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 
 
 def chosen_frames(store: Store, video_id: str, *, every_s: float) -> dict[int, float]:

@@ -16,8 +16,8 @@ from visionllm_interaction.exchange.from_store import store_to_timeline
 from visionllm_interaction.exchange.table import csv_bytes, parquet_bytes, read_csv, read_parquet
 from visionllm_interaction.exchange.textgrid import read_textgrid, textgrid_bytes
 from visionllm_interaction.exchange.timeline import Timeline
-from visionllm_interaction.scenes.graph import timeline_document
-from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.store.scene_graph import timeline_document
 from visionllm_interaction.utils.atomic_files import write_file
 
 Write = Callable[[Store, str], bytes]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order
-from visionllm_interaction.scenes.catalogue import BOUT_GAP_S
-from visionllm_interaction.scenes.spans import Span, clean_spans
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.interactions.intervals import Span, clean_spans
+from visionllm_interaction.measures.catalogue import BOUT_GAP_S
+from visionllm_interaction.store.reader import Store
 
 
 def store_to_timeline(store: Store, video_id: str) -> Timeline:

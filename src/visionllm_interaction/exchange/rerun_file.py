@@ -11,7 +11,7 @@ import numpy as np
 
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
 
 

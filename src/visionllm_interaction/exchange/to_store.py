@@ -11,7 +11,7 @@ from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.exchange.formats import read_timelines
 from visionllm_interaction.exchange.timeline import Timeline
-from visionllm_interaction.scenes.store import import_codes, open_store
+from visionllm_interaction.store.reader import import_codes, open_store
 
 KINDS = ("speech", "gaze", "naming", "code")
 """What measures read a tier as: who speaks, who looks at what, what is named; ``code`` is anything else."""

@@ -17,7 +17,7 @@ from visionllm_interaction.reason.run import StepResult, all_evidence, run_plan
 from visionllm_interaction.reason.verify import Verified, verify
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.words import moment_words
-from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.store.reader import Store, open_store
 
 _NOTHING_HELD = "no claim held when it was computed again"
 _NOTHING_THERE = "no video of the store was looked at in the time asked about"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reason.forms_en import MACROS as WORDS_EN
 from visionllm_interaction.reason.forms_nb import MACROS as WORDS_NB
 from visionllm_interaction.reason.plan import Condition, Moment
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.measures import Predicate
 
 Role = Literal["during", "after", "before"]
 

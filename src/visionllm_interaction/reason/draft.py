@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reason.building import Scope, steps_of
 from visionllm_interaction.reason.grammar import ABSENT, Row
 from visionllm_interaction.reason.intent import Intent
@@ -14,7 +15,6 @@ from visionllm_interaction.reason.plan import Plan
 from visionllm_interaction.reason.prompts import NONE, UNANSWERABLE
 from visionllm_interaction.reason.shapes import SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.measures import Predicate
 
 PREDICATES: tuple[str, ...] = get_args(Predicate)
 NO_MEASURE = "the model found no measure in the catalogue, or no thing in the store, that the question asks about"

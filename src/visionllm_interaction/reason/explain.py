@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from visionllm_interaction.measures.catalogue import MEASURES, sql_for
 from visionllm_interaction.reason.plan import Atom, Plan, Step
 from visionllm_interaction.reason.shapes import LOOKED, PREDICATE_OF
 from visionllm_interaction.reason.stretches import LOOKED_SQL, sql_of
-from visionllm_interaction.scenes.catalogue import MEASURES, sql_for
 
 
 def explain(plan: Plan) -> list[dict[str, Any]]:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reason.plan import Combine
 from visionllm_interaction.reason.windows import UNIT
-from visionllm_interaction.scenes.measures import Predicate
 
 ABSENT = "absent_duration"
 """Not a measure: the time looked at in which ``{a}`` is not visible."""

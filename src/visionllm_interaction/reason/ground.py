@@ -19,7 +19,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reason.grammar import normalise
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import ANY_PERSON, Store
+from visionllm_interaction.store.reader import ANY_PERSON, Store
 
 Box = tuple[float, float, float, float]
 

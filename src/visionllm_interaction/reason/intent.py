@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reason.grammar import ABSENT
 from visionllm_interaction.reason.plan import Combine
 from visionllm_interaction.reason.shapes import ASKED, LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import UNIT, in_seconds
-from visionllm_interaction.scenes.measures import Predicate
 
 _BUT = r"(?:videos?|recordings?|clips?|films?|videoer|opptak)"
 _MOST = r"longest|longer|most|more|latest|later|last|lengst|lengre|mest|sist|until later"

@@ -24,7 +24,7 @@ from visionllm_interaction.reason.answer import EvidenceItem, Usage
 from visionllm_interaction.reason.config import ReasonConfig
 from visionllm_interaction.reason.endpoint import Request, Spent, ask_model
 from visionllm_interaction.reason.ground import Grounding, Region
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 from visionllm_interaction.video.decoding.reader import read_frame_at
 
 CANT_TELL = "can't tell"

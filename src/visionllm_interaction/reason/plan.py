@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from visionllm_interaction.measures.api import Predicate, Query
 from visionllm_interaction.reason.shapes import SHAPES
-from visionllm_interaction.scenes.measures import Predicate, Query
 
 MAX_STEPS = 100
 """Most queries in one plan: one for each thing of a large store."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.measures.api import ANY_PERSON
 from visionllm_interaction.reason.grammar import ABSENT
 from visionllm_interaction.reason.shapes import ASKED, LOOKED, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.measures import ANY_PERSON
 
 NONE = "none"
 """What the model writes where a part of the plan is not set."""

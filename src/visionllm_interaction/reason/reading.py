@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reason.grammar import ABSENT, normalise
 from visionllm_interaction.reason.plan import Plan, Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.support import leaves_object_open, speaks_for
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.windows import Window, take_window
-from visionllm_interaction.scenes.measures import Predicate
 
 _DURATIONS = frozenset({LOOKED, *(name for name in SHAPES if name.endswith("_duration"))})
 _FIRST, _LAST = frozenset({"first_seen", "first_onset"}), frozenset({"last_seen", "last_offset"})

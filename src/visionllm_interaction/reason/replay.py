@@ -17,7 +17,7 @@ from visionllm_interaction.reason.run import all_evidence, run_plan
 from visionllm_interaction.reason.verify import verify
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.wordcheck import unproven
-from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.store.reader import Store, open_store
 
 
 def load_answer(path: Path) -> Answer:

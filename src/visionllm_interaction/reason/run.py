@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES, run_query
 from visionllm_interaction.reason.plan import Atom, Condition, Moment, Plan, Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.stretches import (
@@ -20,8 +21,7 @@ from visionllm_interaction.reason.stretches import (
     outside,
     stretches_of,
 )
-from visionllm_interaction.scenes.measures import BOUT_GAP_S, MEASURES, run_query
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 
 _DECIMALS = 6
 _COUNTED_IN_BOUTS = frozenset({"bout_count", "longest_bout", "mean_bout", "first_onset", "last_offset"})

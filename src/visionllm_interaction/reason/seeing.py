@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.reason.config import ReasonConfig
 from visionllm_interaction.reason.ground import Grounding, ground
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import open_store
+from visionllm_interaction.store.reader import open_store
 
 if TYPE_CHECKING:
     from visionllm_interaction.reason.look import Look

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.scenes.measures import CATALOGUE, MEASURES, Measure, Predicate
+from visionllm_interaction.measures.api import CATALOGUE, MEASURES, Measure, Predicate
 
 DEFAULT_PREDICATE: Predicate = "visible"
 """What a bout measure is about when no predicate is given."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.measures.api import MIN_TOGETHER_S
+from visionllm_interaction.measures.sql_intervals import MERGED, STRETCHES
 from visionllm_interaction.reason.plan import Atom
-from visionllm_interaction.scenes.measures import MIN_TOGETHER_S
-from visionllm_interaction.scenes.sql import MERGED, STRETCHES
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 
 _FOREVER_S = 1e15
 _TOUCH_S = 1e-6

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reason.grammar import ABSENT
 from visionllm_interaction.reason.plan import Step
 from visionllm_interaction.reason.shapes import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.measures import Predicate
 
 _PLACES = (
     r"pictures?|images?|screen|frames?|view|sight|scene|shots?|camera|video|videos|film|films|footage|recordings?|clips?"

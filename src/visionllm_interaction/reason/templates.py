@@ -21,6 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.api import BOUT_GAP_S
 from visionllm_interaction.reason.answer import Answer
 from visionllm_interaction.reason.asking import Planned, PlannerName, choose_planner, execute, make_plan
 from visionllm_interaction.reason.config import ReasonConfig
@@ -28,8 +29,7 @@ from visionllm_interaction.reason.plan import Atom, Plan
 from visionllm_interaction.reason.stretches import Scope, looked_at, stretches_of
 from visionllm_interaction.reason.vocabulary import Vocabulary
 from visionllm_interaction.reason.words import amount
-from visionllm_interaction.scenes.measures import BOUT_GAP_S
-from visionllm_interaction.scenes.store import Store, open_store
+from visionllm_interaction.store.reader import Store, open_store
 
 BUILT_IN: tuple[str, ...] = ("scene-description", "daily-summary", "coding-sheet")
 _PLACE = re.compile(r"\{(\w+)\}")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.measures.api import ANY_PERSON
 from visionllm_interaction.reason.aliases import BUILT_IN, plural
-from visionllm_interaction.scenes.measures import ANY_PERSON
 
 DETERMINERS = frozenset(
     {

@@ -16,8 +16,6 @@ from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.reason import ask
 from visionllm_interaction.reason.answer import Answer
 from visionllm_interaction.reason.config import ReasonConfig
-from visionllm_interaction.scenes.folder import list_videos
-from visionllm_interaction.scenes.store import Store, erase_video, open_store
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.detecting import DetectorSlot
 from visionllm_interaction.serve.jobs import JobRecord, Jobs, default_threads
@@ -25,6 +23,8 @@ from visionllm_interaction.serve.probe import probe_video
 from visionllm_interaction.serve.problems import refusal
 from visionllm_interaction.serve.uploads import Incoming, JobOptions, Upload, Uploads, new_job_id
 from visionllm_interaction.serve.worker import Order
+from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.reader import Store, erase_video, open_store
 
 
 @dataclass(frozen=True)

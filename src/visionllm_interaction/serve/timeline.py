@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.scenes.store import Store
 from visionllm_interaction.serve.problems import refusal
 from visionllm_interaction.serve.schemas import DetectionColumns, Timeline
+from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
 

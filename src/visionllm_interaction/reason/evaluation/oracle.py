@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.reason.plan import Atom, Moment, Plan, Step
 from visionllm_interaction.reason.shapes import LOOKED, PREDICATE_OF, SHAPES
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 
 Mask = NDArray[np.bool_]
 _BOUT_GAP_S = 0.5

@@ -18,7 +18,7 @@ from visionllm_interaction.reason.evaluation.oracle import World, expected, valu
 from visionllm_interaction.reason.plan import Atom, Plan, Step
 from visionllm_interaction.reason.shapes import PREDICATE_OF, SHAPES
 from visionllm_interaction.reason.vocabulary import Vocabulary
-from visionllm_interaction.scenes.store import Store
+from visionllm_interaction.store.reader import Store
 
 _VALUE_TOLERANCE = 2e-3
 _LOOSE_SHARE = 0.10

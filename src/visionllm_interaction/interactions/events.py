@@ -1,0 +1,118 @@
+"""Events from tracks and relations; see docs/measures.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.interactions.config import EventsConfig
+from visionllm_interaction.interactions.dyadic_events import find_joint_handling, find_moves
+from visionllm_interaction.interactions.intervals import runs
+from visionllm_interaction.interactions.track_grid import SceneGrid, Smoothing, TrackGrid, build_grid
+
+_CUT_S = 0.1
+"""Holding that reaches so close to the video's begin or end was cut off by it."""
+
+Found = tuple[float, str, tuple[int, ...], float]
+"""time_s, kind, track ids, confidence."""
+
+
+def find_events(
+    detections: DetectionTable,
+    frames: FrameTable,
+    tracks: Sequence[Track],
+    *,
+    relations: Sequence[Relation],
+    size_px: tuple[int, int],
+    config: EventsConfig = EventsConfig(),
+) -> list[Event]:
+    """All events by time; each is one moment, but joint_handling lasts. ``size_px`` is width, height.
+
+    Track ids are the actor's first; for hands_over giver, receiver, object; for joint_handling holder, other, object.
+    """
+    grid = build_grid(detections, frames, tracks, smoothing=Smoothing(0.0))
+    if not len(grid.begins_s):
+        return []
+    found = [f for t in grid.tracks if t.is_person for f in _comings_and_goings(t, grid, size_px, config)]
+    found += _handling([r for r in relations if r.predicate == "holding"], grid, config)
+    moments = [(time_s, kind, ids, time_s, confidence) for time_s, kind, ids, confidence in found]
+    moments += [(time_s, kind, ids, time_s, sure) for time_s, kind, ids, sure in find_moves(relations, grid, config)]
+    moments += find_joint_handling(relations, config)
+    return [
+        Event(f"e{number}", kind, ids, begin_s, end_s, confidence)
+        for number, (begin_s, kind, ids, end_s, confidence) in enumerate(sorted(moments), start=1)
+    ]
+
+
+def _comings_and_goings(
+    person: TrackGrid, grid: SceneGrid, size_px: tuple[int, int], config: EventsConfig
+) -> Iterator[Found]:
+    ids, sure = (person.track.track_id,), person.track.mean_confidence
+    begin_s, end_s = float(grid.begins_s[0]), float(grid.ends_s[-1])
+    for first, after in _presences(person, grid, config):
+        came, went = float(grid.begins_s[first + person.first]), float(grid.ends_s[after - 1 + person.first])
+        box_in, box_out = person.boxes_xyxy[first], person.boxes_xyxy[after - 1]
+        if came - begin_s > config.edge_s and _at_border(box_in, size_px, config.border_share):
+            yield came, "enters", ids, sure
+        if end_s - went > config.edge_s and _at_border(box_out, size_px, config.border_share):
+            yield went, "leaves", ids, sure
+
+
+def _presences(person: TrackGrid, grid: SceneGrid, config: EventsConfig) -> list[tuple[int, int]]:
+    """Runs of sightings, ``[first, after)`` within the track; absences shorter than ``min_absence_s`` do not count."""
+    joined: list[tuple[int, int]] = []
+    for first, after in runs(person.seen):
+        if joined:
+            absence_s = grid.begins_s[first + person.first] - grid.ends_s[joined[-1][1] - 1 + person.first]
+            if absence_s < config.min_absence_s:
+                joined[-1] = (joined[-1][0], after)
+                continue
+        joined.append((first, after))
+    return joined
+
+
+def _at_border(box_xyxy: NDArray[np.float64], size_px: tuple[int, int], share: float) -> bool:
+    """Whether a box touches the left, right or lower edge of the picture; nobody enters from above."""
+    width, height = size_px
+    x1, _, x2, y2 = box_xyxy.tolist()
+    return bool(x1 <= share * width or x2 >= (1 - share) * width or y2 >= height - 1)
+
+
+def _handling(holding: Sequence[Relation], grid: SceneGrid, config: EventsConfig) -> Iterator[Found]:
+    by_object = sorted(holding, key=lambda r: (r.object_track_id, r.begin_s))
+    for _, group in groupby(by_object, key=lambda r: r.object_track_id):
+        bouts = list(group)
+        for former, bout, later in zip([None, *bouts], bouts, [*bouts[1:], None], strict=False):
+            yield from _ends_of(bout, former, later, grid, config)
+
+
+def _ends_of(
+    bout: Relation, former: Relation | None, later: Relation | None, grid: SceneGrid, config: EventsConfig
+) -> Iterator[Found]:
+    person, thing = bout.subject_track_id, bout.object_track_id
+    taken = former is not None and _is_handover(former, bout, config)
+    if former is not None and taken:
+        yield bout.begin_s, "hands_over", (former.subject_track_id, person, thing), bout.confidence
+    elif bout.begin_s - grid.begins_s[0] > _CUT_S:
+        yield bout.begin_s, "picks_up", (person, thing), bout.confidence
+    given = later is not None and _is_handover(bout, later, config)
+    if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid):
+        yield bout.end_s, "puts_down", (person, thing), bout.confidence
+
+
+def _is_handover(giver: Relation, receiver: Relation, config: EventsConfig) -> bool:
+    apart_s = receiver.begin_s - giver.end_s
+    return giver.subject_track_id != receiver.subject_track_id and apart_s <= config.handover_s
+
+
+def _stays(bout: Relation, grid: SceneGrid) -> bool:
+    """Whether the object is still seen just after the bout: carried out of sight is not put down."""
+    thing = next(t for t in grid.tracks if t.track.track_id == bout.object_track_id)
+    later = int(np.searchsorted(grid.begins_s, bout.end_s - 1e-9)) - thing.first
+    return bool(thing.seen[max(later, 0) : later + max(grid.samples(0.5), 1)].any())

@@ -1,0 +1,225 @@
+"""Holding: contact in which the object moves with the person.
+
+Boxes cannot show a grip; what they show is an object that is touched and moves. For each stretch of contact:
+
+* holding *begins* when the object, touched, begins to move;
+* it *goes on* while contact lasts, also while both keep still, if the object moves again within that contact;
+* it *ends* when the object has come to rest for the last time within that contact (it was put down and the person stays
+  beside it or goes away), or when contact ends while the object moves (it was taken or thrown).
+
+Where contact ends because one of the two is no longer seen or the video ends, an object that is off the floor is
+still held.
+
+One object has one holder at a time. A movement while several people touch it is put down to one of them, so that the
+object changes hands as rarely as can be (see :mod:`.hands`). Where it does so within a movement, it is at the pause
+between being brought and being taken.
+
+An object *moves* when both its left and right edges, or both its upper and lower edges, are displaced to the same side:
+something passing in front of it changes one edge only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.interactions.config import HoldingConfig
+from visionllm_interaction.interactions.holder_assignment import (
+    LAST,
+    Contact,
+    Movement,
+    Touch,
+    fewest_hands,
+    find_movements,
+    is_off_floor,
+    person_height,
+)
+from visionllm_interaction.interactions.intervals import Span, runs
+from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, TrackGrid
+
+_PAUSE_S = 1.0
+"""Longest pause between bringing and taking."""
+_DIP = 0.7
+"""A movement slower than this share of the movements before and after it is a pause between two movements."""
+_DECIMALS = 6
+"""Parts of a frame that count."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Hold:
+    contact: Contact
+    span: Span
+
+
+def find_holding(contacts: Sequence[Contact], grid: SceneGrid, *, config: HoldingConfig) -> list[Relation]:
+    """Bouts of holding within ``contacts``."""
+    ordered = sorted(contacts, key=lambda c: (c.object.track.track_id, c.span.begin_s))
+    found: list[Relation] = []
+    for _, group in groupby(ordered, key=lambda c: c.object.track.track_id):
+        touches = [_touch(contact, grid, config) for contact in group]
+        holds = _holds(touches, grid)
+        found += [_relation(hold) for hold in _merged(_one_holder(holds, grid, config), config)]
+    return found
+
+
+def displacement_px(boxes_xyxy: Floats, *, steps: float) -> Floats:
+    """(n, 2) by how much a box is displaced in x and y over ``steps`` frames around each frame; 0 where not known.
+
+    Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none. ``steps``
+    need not be whole: between frames boxes are taken to move evenly, so that all frame rates give the same.
+    """
+    shift = _shifted(boxes_xyxy, steps / 2) - _shifted(boxes_xyxy[::-1], steps / 2)[::-1]
+    low, high = shift[:, :2], shift[:, 2:]
+    with np.errstate(invalid="ignore"):
+        lesser = np.where(np.abs(low) < np.abs(high), low, high)
+        return np.asarray(np.nan_to_num(np.where(np.sign(low) == np.sign(high), lesser, 0.0)))
+
+
+def _shifted(boxes_xyxy: Floats, by: float) -> Floats:
+    """Row i is where the box is ``by`` frames after frame i; past the end it is where it was at the end."""
+    # Rounded, because the step between frames is a difference of time stamps and never quite 0.04 s.
+    whole = int(round(by, _DECIMALS))
+    part = max(by - whole, 0.0)
+    padded = np.pad(boxes_xyxy, ((0, whole + 1), (0, 0)), mode="edge")
+    n = len(boxes_xyxy)
+    here = padded[whole : whole + n]
+    return here if part < 10**-_DECIMALS else (1 - part) * here + part * padded[whole + 1 : whole + 1 + n]
+
+
+def _touch(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> Touch:
+    first, after = _positions(contact.span, grid)
+    height = person_height(contact.person, first, after)
+    moved = np.hypot(*_displacement(contact.object, first, after, grid=grid, config=config).T)
+    episodes = _episodes(moved, config.min_move * height)
+    return Touch(contact, first, after, [(first + begin, first + end) for begin, end in episodes])
+
+
+def _holds(touches: list[Touch], grid: SceneGrid) -> list[_Hold]:
+    """Who holds the object from when to when; where it changes hands within a movement, both have that movement."""
+    movements = find_movements(touches)
+    pause = grid.samples(_PAUSE_S)
+    chosen = fewest_hands(touches, movements, pause)
+    holds = []
+    for touch, run in groupby(range(len(movements)), key=lambda n: chosen[n]):
+        own = list(run)
+        first, last = own[0], own[-1]
+        while first > 0 and _is_shared(movements, first - 1, first, touch, pause):
+            first -= 1
+        while last < len(movements) - 1 and _is_shared(movements, last + 1, last, touch, pause):
+            last += 1
+        next_first = movements[last + 1].first if last < len(movements) - 1 else None
+        span = _held(touches[touch], movements[first].first, movements[last].after, next_first, grid)
+        if span is not None:
+            holds.append(_Hold(touches[touch].contact, span))
+    return holds
+
+
+def _held(touch: Touch, begin: int, end: int, next_first: int | None, grid: SceneGrid) -> Span | None:
+    """From the first of the touch's own movements in frames ``[begin, end)`` to the last, or until it is cut off."""
+    moving = [m for m in touch.movements if m[0] < end and begin < m[1]]
+    if not moving:
+        return None
+    begin, end = max(begin, moving[0][0]), min(end, moving[-1][1])
+    is_last = next_first is None or next_first >= touch.after
+    if is_last and _cut_off(touch.contact, touch.after, grid) and is_off_floor(touch, touch.after - LAST, touch.after):
+        end = touch.after
+    return Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1]))
+
+
+def _is_shared(movements: list[Movement], beyond: int, near: int, touch: int, pause: int) -> bool:
+    """Whether the movement ``beyond`` one's own may be of the same ``touch`` and follows without a pause."""
+    one, other = sorted((movements[beyond], movements[near]), key=lambda m: m.first)
+    return touch in movements[beyond].touches and other.first - one.after <= pause
+
+
+def _displacement(track: TrackGrid, first: int, after: int, *, grid: SceneGrid, config: HoldingConfig) -> Floats:
+    whole = displacement_px(track.boxes_xyxy, steps=config.window_s / grid.step_s)
+    return whole[first - track.first : after - track.first]
+
+
+def _episodes(moved: Floats, limit: float) -> list[tuple[int, int]]:
+    """Movements ``[first, after)``: at least ``limit`` somewhere, at least half of it throughout."""
+    return [(first, after) for first, after in runs(moved >= limit / 2) if (moved[first:after] >= limit).any()]
+
+
+def _positions(span: Span, grid: SceneGrid) -> tuple[int, int]:
+    first = int(np.searchsorted(grid.begins_s, span.begin_s - 1e-9))
+    return first, int(np.searchsorted(grid.begins_s, span.end_s - 1e-9))
+
+
+def _cut_off(contact: Contact, after: int, grid: SceneGrid) -> bool:
+    """Whether contact ended because one of the two was no longer seen."""
+    if after >= len(grid.begins_s):
+        return True
+    return not all(_seen_at(track, after) for track in (contact.person, contact.object))
+
+
+def _seen_at(track: TrackGrid, position: int) -> bool:
+    return track.first <= position < track.after and bool(track.seen[position - track.first])
+
+
+def _one_holder(holds: Iterable[_Hold], grid: SceneGrid, config: HoldingConfig) -> list[_Hold]:
+    kept: list[_Hold] = []
+    for hold in sorted(holds, key=lambda h: (h.span.begin_s, -h.span.end_s)):
+        last = kept[-1] if kept else None
+        if last is None or hold.span.begin_s >= last.span.end_s or hold.contact.person is last.contact.person:
+            kept.append(hold)
+        elif hold.span.end_s > last.span.end_s:
+            moment = _change_of_hands(last, hold, grid, config)
+            kept[-1] = _Hold(last.contact, Span(last.span.begin_s, moment))
+            kept.append(_Hold(hold.contact, Span(moment, hold.span.end_s)))
+    return kept
+
+
+def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingConfig) -> float:
+    """When the object goes from one to the other, within the overlap of their stretches.
+
+    It leaves the first person's frame of reference: it is brought to a meeting point, slows down there, and is taken
+    on: the last of these movements, or the pause within it, is the moment. Walking up with it does not count, for then
+    it moves *with* the first person.
+    """
+    thing, giver, span = one.contact.object, one.contact.person, Span(other.span.begin_s, one.span.end_s)
+    first, after = _positions(span, grid)
+    shifts = [_displacement(track, first, after, grid=grid, config=config) for track in (thing, giver)]
+    moved = np.hypot(*(shifts[0] - shifts[1]).T)
+    episodes = _episodes(moved, config.min_move * person_height(giver, first, after))
+    if not episodes:
+        return span.end_s
+    taking = episodes[0]
+    for former, later in pairwise(episodes):
+        if later[0] - former[1] > grid.samples(_PAUSE_S):
+            break
+        taking = later
+    begin, end = taking
+    return float(grid.begins_s[first + begin + _slow_moment(moved[begin:end])])
+
+
+def _slow_moment(moved: Floats) -> int:
+    """Position of the deepest dip between two peaks; 0 where there is no clear one."""
+    before = np.maximum.accumulate(moved)
+    beyond = np.maximum.accumulate(moved[::-1])[::-1]
+    peaks = np.minimum(before, beyond)
+    depth = np.where(moved <= _DIP * peaks, peaks - moved, 0.0)
+    return int(np.argmax(depth)) if depth.any() else 0
+
+
+def _merged(holds: list[_Hold], config: HoldingConfig) -> list[_Hold]:
+    joined: list[_Hold] = []
+    for hold in holds:
+        last = joined[-1] if joined else None
+        near = last is not None and hold.span.begin_s - last.span.end_s <= config.merge_gap_s + 1e-6
+        if last is not None and near and hold.contact.person is last.contact.person:
+            joined[-1] = _Hold(last.contact, Span(last.span.begin_s, max(last.span.end_s, hold.span.end_s)))
+        else:
+            joined.append(hold)
+    return [h for h in joined if h.span.duration_s >= config.min_duration_s - 1e-6]
+
+
+def _relation(hold: _Hold) -> Relation:
+    person, thing = hold.contact.person.track, hold.contact.object.track
+    confidence = min(person.mean_confidence, thing.mean_confidence)
+    return Relation(person.track_id, "holding", thing.track_id, hold.span.begin_s, hold.span.end_s, confidence)

@@ -1,0 +1,59 @@
+"""Where two things are to each other, and whether they come closer: predicates on boxes, see docs/measures.md.
+
+Each predicate is a number per frame, at most 0 where it holds, in shares of a size of the pair, so that one rule of
+hysteresis serves all. Sources: cardinal directions between boxes after Goyal & Egenhofer (2001), inside and overlaps
+after the region connection calculus of Randell, Cui & Cohn (1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from visionllm_interaction.core.boxes import box_area_px, box_centres, box_intersection_px
+from visionllm_interaction.interactions.track_grid import Floats
+
+INSIDE_SHARE = 0.9
+"""Share of a box that lies in another one that it is *inside*."""
+OVERLAP_SHARE = 0.1
+"""Share of the smaller box that is common to boxes that *overlap*."""
+APPROACH_PER_S = 0.25
+"""By how many reference heights a second a gap shrinks between things of which one is *approaching* the other."""
+
+Values = tuple[str, Floats]
+
+
+def directions(subject_xyxy: Floats, object_xyxy: Floats, *, heights_px: Floats) -> Iterator[Values]:
+    """left_of, right_of, above, below: (n,) each, from (n, 4) boxes; NaN rows stay NaN.
+
+    The centre of each is beyond the edge of the other, in reference heights.
+    """
+    centres, others = box_centres(subject_xyxy), box_centres(object_xyxy)
+    for axis, (before, after) in enumerate((("left_of", "right_of"), ("above", "below"))):
+        low, high = axis, axis + 2
+        yield (
+            before,
+            np.maximum(centres[:, axis] - object_xyxy[:, low], subject_xyxy[:, high] - others[:, axis]) / heights_px,
+        )
+        yield (
+            after,
+            np.maximum(object_xyxy[:, high] - centres[:, axis], others[:, axis] - subject_xyxy[:, low]) / heights_px,
+        )
+
+
+def containment(subject_xyxy: Floats, object_xyxy: Floats) -> tuple[Floats, Floats, Floats]:
+    """Subject inside object, object inside subject, and the two overlapping without that: (n,) each."""
+    shared = box_intersection_px(subject_xyxy, object_xyxy)
+    areas = [np.maximum(box_area_px(boxes), 1e-9) for boxes in (subject_xyxy, object_xyxy)]
+    inside, holds = (INSIDE_SHARE - shared / area for area in areas)
+    overlap = OVERLAP_SHARE - shared / np.minimum(*areas)
+    return inside, holds, np.maximum(overlap, np.maximum(-inside, -holds))
+
+
+def closing(gap: Floats, *, steps: int, step_s: float) -> Floats:
+    """How far (n,) gaps, in reference heights, fall short of shrinking by :data:`APPROACH_PER_S`; none at no gap."""
+    half = max(steps // 2, 1)
+    padded = np.pad(gap, half, constant_values=np.nan)
+    speed = (padded[: -2 * half] - padded[2 * half :]) / (2 * half * step_s)
+    return np.asarray(np.where(gap > 0, APPROACH_PER_S - speed, np.inf))

@@ -1,0 +1,24 @@
+"""The measures of a store: the catalogue, typed queries, and the tidy table."""
+
+from __future__ import annotations
+
+from visionllm_interaction.measures.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
+from visionllm_interaction.measures.query import ANY_PERSON, ANY_THING, BOUT_PREDICATES, Predicate, Query, run_query
+from visionllm_interaction.measures.table import TIDY_SCHEMA, measures_table, write_measures
+
+__all__ = [
+    "ANY_PERSON",
+    "ANY_THING",
+    "BOUT_GAP_S",
+    "BOUT_PREDICATES",
+    "CATALOGUE",
+    "MEASURES",
+    "MIN_TOGETHER_S",
+    "TIDY_SCHEMA",
+    "Measure",
+    "Predicate",
+    "Query",
+    "measures_table",
+    "run_query",
+    "write_measures",
+]

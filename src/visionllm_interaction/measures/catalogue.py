@@ -1,0 +1,336 @@
+"""The measures: name, definition, unit, source and one SQL each.
+
+Every SQL is a constant. It gives one row per video: ``video_id, value, begin_s, end_s, track_ids``; a video without a
+row has the measure's value for *nothing found*. Parameters are bound, never pasted in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
+from visionllm_interaction.measures import sql_boxes
+from visionllm_interaction.measures import sql_intervals as sql
+
+Unit = Literal["s", "count", "share", "per_min", "heights"]
+Inputs = Literal["one", "pair", "bout", "event"]
+
+BOUT_GAP_S = 0.5
+"""Stretches of time closer than this are one bout."""
+MIN_TOGETHER_S = 0.5
+"""Things count as there at once when they were, for this long in all."""
+TURN_S = 5.0
+"""A turn is taken up within this time."""
+NAMING_S = 3.0
+"""How long before and after a naming moment the named thing is measured."""
+
+CODED_PREDICATES: Mapping[str, str] = MappingProxyType({"looks_at": "gaze", "speaks": "speech", "names": "naming"})
+"""Predicates that people code (``visionllm import``) → the kind of code that they are read from."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure.
+
+    ``inputs`` says what it is about: ``one`` a subject, ``pair`` a subject and an object, ``bout`` a predicate, with an
+    object unless the predicate is *visible*; ``event`` a kind of event whose first actor is the subject. ``nothing`` is
+    the value of a video in which nothing was found. ``predicate`` is the predicate of a pair measure made from bouts.
+    ``sql`` is the whole query, or for measures of bouts what follows the search for stretches.
+    """
+
+    name: str
+    definition: str
+    unit: Unit
+    source: str
+    inputs: Inputs
+    nothing: float | int | None
+    sql: str
+    predicate: str | None = None
+
+
+_OWN = "this project; see docs/measures.md"
+_BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"
+_FAUSEY = "Fausey, Jayaraman & Smith (2016), Cognition 152: proportion of frames in view"
+_YU_SMITH = "Yu & Smith (2012), Cognition 125: sizes and places of objects in the head camera, around naming"
+_SLONE = "Slone et al. (2018), Journal of Visualized Experiments 141: measures of head-camera views"
+_TURNS = "Gilkerson & Richards (2008), LENA technical report 2: turns taken up within 5 s"
+
+_IN_VIEW = (
+    Measure(
+        "visible_duration",
+        "Seconds of processed video in which at least one track of the subject is visible.",
+        "s",
+        f"{_FAUSEY}, here in seconds",
+        "one",
+        0.0,
+        sql.STRETCHES["visible"] + sql.TOTAL,
+    ),
+    Measure(
+        "visible_share",
+        "visible_duration over the seconds of processed video.",
+        "share",
+        _FAUSEY,
+        "one",
+        0.0,
+        sql.STRETCHES["visible"] + sql.SHARE,
+    ),
+    Measure(
+        "instance_count",
+        f"Largest number of tracks of the subject visible at once for at least {MIN_TOGETHER_S} s in all.",
+        "count",
+        "MaxN, Ellis & DeMartini (1995), Fishery Bulletin 93: a lower bound that never counts one thing twice",
+        "one",
+        0,
+        sql.INSTANCE_COUNT,
+    ),
+    Measure(
+        "mean_count",
+        "Mean number of tracks of the subject in view; of `thing` it is the clutter, of `person` the people in view.",
+        "count",
+        _SLONE,
+        "one",
+        0.0,
+        sql.MEAN_COUNT,
+    ),
+    Measure(
+        "first_seen",
+        "Time stamp of the first processed frame in which the subject is visible.",
+        "s",
+        _OWN,
+        "one",
+        None,
+        sql.FIRST_SEEN,
+    ),
+    Measure(
+        "last_seen",
+        "Time stamp of the last processed frame in which the subject is visible.",
+        "s",
+        _OWN,
+        "one",
+        None,
+        sql.LAST_SEEN,
+    ),
+)
+
+_CHILD_VIEW = (
+    Measure(
+        "object_size",
+        "Mean share of the picture that the largest box of the subject covers while the subject is visible.",
+        "share",
+        _YU_SMITH,
+        "one",
+        None,
+        sql_boxes.SIZE,
+    ),
+    Measure(
+        "centredness",
+        "Mean of 1 less the distance of the largest box's centre from the picture's, in half diagonals.",
+        "share",
+        _YU_SMITH,
+        "one",
+        None,
+        sql_boxes.CENTREDNESS,
+    ),
+    Measure(
+        "competitor_count",
+        "Mean number of other things in view while the subject is visible.",
+        "count",
+        _YU_SMITH,
+        "one",
+        None,
+        sql.COMPETITORS,
+    ),
+    Measure(
+        "dominance",
+        "Share of the subject's visible time in which its largest box covers as much as all other things together.",
+        "share",
+        "after Smith, Yu & Pereira (2011), Developmental Science 14: one object dominates the view",
+        "one",
+        None,
+        sql_boxes.DOMINANCE,
+    ),
+    Measure(
+        "size_at_naming",
+        f"Mean share of the picture that the subject covers within {NAMING_S} s of its naming; 0 while not in view.",
+        "share",
+        _YU_SMITH,
+        "one",
+        None,
+        sql_boxes.SIZE_AT_NAMING,
+    ),
+)
+
+_PAIRS = (
+    Measure(
+        "co_presence_duration",
+        "Seconds of processed video in which a track of the subject and another one of the object are visible.",
+        "s",
+        _OWN,
+        "pair",
+        0.0,
+        sql.STRETCHES["together"] + sql.TOTAL,
+    ),
+    Measure(
+        "near_duration",
+        "Seconds in which subject and object are near (core.definitions), overlaps counted once.",
+        "s",
+        _OWN,
+        "pair",
+        0.0,
+        sql.STRETCHES["relation"] + sql.TOTAL,
+        "near",
+    ),
+    Measure(
+        "contact_duration",
+        "Seconds in which subject and object are in contact (core.definitions), overlaps counted once.",
+        "s",
+        _OWN,
+        "pair",
+        0.0,
+        sql.STRETCHES["relation"] + sql.TOTAL,
+        "in_contact",
+    ),
+    Measure(
+        "holding_duration",
+        "Seconds in which the subject holds the object (core.definitions), overlaps counted once.",
+        "s",
+        "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
+        "pair",
+        0.0,
+        sql.STRETCHES["relation"] + sql.TOTAL,
+        "holding",
+    ),
+    Measure(
+        "joint_handling_duration",
+        "Seconds in which the subject and somebody else handle the object at once (events joint_handling).",
+        "s",
+        "Yu & Smith (2013), PLoS ONE 8: joint attention through hands; handling here from boxes",
+        "pair",
+        0.0,
+        sql.STRETCHES["joint"] + sql.TOTAL,
+    ),
+    Measure(
+        "mean_gap",
+        "Mean gap between the nearest edges of subject and object while both are visible, in reference heights.",
+        "heights",
+        "proximity as in core.definitions",
+        "pair",
+        None,
+        sql_boxes.MEAN_GAP,
+    ),
+    Measure(
+        "turn_count",
+        f"Times that the object speaks within {TURN_S} s of the end of what the subject said.",
+        "count",
+        _TURNS,
+        "pair",
+        0,
+        sql.TURN_COUNT,
+    ),
+    Measure(
+        "turn_lag",
+        "Median time from the end of what the subject says to the begin of the object's reply; below 0 they overlap.",
+        "s",
+        f"{_TURNS}; lags after Heldner & Edlund (2010), Journal of Phonetics 38",
+        "pair",
+        None,
+        sql.TURN_LAG,
+    ),
+)
+
+_OF_BOUTS = (
+    Measure(
+        "bout_count",
+        f"Number of stretches in which the predicate holds; pauses up to {BOUT_GAP_S} s do not end one.",
+        "count",
+        _BOUTS,
+        "bout",
+        0,
+        sql.COUNT,
+    ),
+    Measure(
+        "bout_rate",
+        "Bouts, as counted by bout_count, per minute of processed video.",
+        "per_min",
+        _BOUTS,
+        "bout",
+        0.0,
+        sql.RATE,
+    ),
+    Measure(
+        "longest_bout",
+        "Length of the longest stretch in which the predicate holds, as counted by bout_count.",
+        "s",
+        _BOUTS,
+        "bout",
+        0.0,
+        sql.LONGEST,
+    ),
+    Measure(
+        "mean_bout",
+        "Mean length of the stretches in which the predicate holds, as counted by bout_count.",
+        "s",
+        _BOUTS,
+        "bout",
+        None,
+        sql.MEAN,
+    ),
+    Measure(
+        "event_count",
+        "Number of events of one kind whose first actor is the subject (and that the object takes part in).",
+        "count",
+        _BOUTS,
+        "event",
+        0,
+        sql.EVENT_COUNT,
+    ),
+    Measure(
+        "event_rate",
+        "Events, as counted by event_count, per minute of processed video.",
+        "per_min",
+        _BOUTS,
+        "event",
+        0.0,
+        sql.EVENT_RATE,
+    ),
+)
+
+
+def _by_name(measures: Iterable[Measure]) -> Mapping[str, Measure]:
+    return MappingProxyType({measure.name: measure for measure in measures})
+
+
+MEASURES: Mapping[str, Measure] = _by_name((*_IN_VIEW, *_CHILD_VIEW, *_PAIRS, *_OF_BOUTS))
+"""Every measure by name; :func:`sql_for` gives the whole SQL."""
+
+_ASKED = (
+    "visible_duration",
+    "instance_count",
+    "first_seen",
+    "last_seen",
+    "co_presence_duration",
+    "near_duration",
+    "contact_duration",
+    "bout_count",
+    "longest_bout",
+)
+CATALOGUE: Mapping[str, Measure] = _by_name(MEASURES[name] for name in _ASKED)
+"""The measures that a question in plain words may be about (a name goes into ``_ASKED`` once ``reason`` has its words);
+queries and the tidy table know all of :data:`MEASURES`."""
+
+
+def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:
+    """The whole SQL of ``measure``; bouts of *visible* are made from sightings, coded ones from codes."""
+    if measure.inputs != "bout":
+        return measure.sql
+    kind = "relation"
+    if predicate == "visible":
+        kind = "together" if has_object else "visible"
+    elif predicate in CODED_PREDICATES:
+        kind = "coded"
+    elif predicate in DIRECTED_PREDICATES:
+        kind = "directed"
+    return sql.STRETCHES[kind] + measure.sql

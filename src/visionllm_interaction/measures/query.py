@@ -1,0 +1,249 @@
+"""Run one typed query of the measure catalogue over a store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.catalogue import (
+    BOUT_GAP_S,
+    CODED_PREDICATES,
+    MEASURES,
+    MIN_TOGETHER_S,
+    NAMING_S,
+    TURN_S,
+    Measure,
+    sql_for,
+)
+from visionllm_interaction.measures.sql_intervals import LOOKED
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
+
+Predicate = Literal["visible", "near", "in_contact", "holding"]
+"""Predicates that a question in plain words may be about; queries know all of :data:`BOUT_PREDICATES`."""
+BOUT_PREDICATES: tuple[str, ...] = ("visible", *PREDICATES, *DIRECTED_PREDICATES, *CODED_PREDICATES)
+
+_FOREVER_S = 1e15
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: a measure of a subject (and an object), in one video or all, within ``[begin_s, end_s)``.
+
+    ``subject`` and ``object`` are categories, roles (``child``, ``caregiver``) or ``person`` for people of any
+    category, or ``thing`` for whatever is neither person nor body part. ``predicate`` is for measures of bouts (without
+    one it is ``visible``) and of events (the kind of event).
+    """
+
+    measure: str
+    subject: str
+    object: str | None = None
+    predicate: str | None = None
+    video_id: str | None = None
+    begin_s: float | None = None
+    end_s: float | None = None
+
+
+def run_query(store: Store, query: Query) -> list[Evidence]:
+    """Compute ``query``; one Evidence per video, in order of ids, also where nothing was found.
+
+    Evidence of something found names its tracks and spans its first to its last frame; evidence of nothing found
+    spans what was looked at and names no track.
+
+    Raises:
+        UsageError: for an unknown measure, name or video, or parts that do not fit the measure.
+        StoreError: if the store is damaged.
+    """
+    return QueryRunner(store).run(query)
+
+
+class QueryRunner:
+    """Runs many queries over one store, asking once for what they share."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._names: dict[str | None, list[str]] = {}
+        self._looked: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
+
+    def run(self, query: Query) -> list[Evidence]:
+        """As :func:`run_query`."""
+        measure = _checked(self._store, query, self._known)
+        predicate = query.predicate or measure.predicate or "visible"
+        sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
+        parameters = _parameters(query, measure, CODED_PREDICATES.get(predicate, predicate))
+        found = {row["video_id"]: row for row in _rows(self._store, sql, parameters)}
+        looked = self._looked_at(parameters)
+        spans = _frame_spans(self._store, found, query.video_id)
+        wanted = [query.video_id] if query.video_id else self._store.video_ids()
+        return [
+            _evidence(measure, id_, row=found.get(id_), looked=looked.get(id_), frames=spans.get(id_)) for id_ in wanted
+        ]
+
+    def processed_s(self, begin_s: float | None, end_s: float | None) -> dict[str, float]:
+        """Video id → seconds looked at within the window; videos of which nothing was looked at are left out."""
+        looked = self._looked_at({"video_id": None, **_window(begin_s, end_s)})
+        return {video_id: row["looked_s"] for video_id, row in looked.items()}
+
+    def _known(self, video_id: str | None) -> list[str]:
+        if video_id not in self._names:
+            self._names[video_id] = [*self._store.names(video_id), ANY_THING]
+        return self._names[video_id]
+
+    def _looked_at(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
+        if key not in self._looked:
+            self._looked[key] = {row["video_id"]: row for row in _rows(self._store, LOOKED, parameters)}
+        return self._looked[key]
+
+
+def _parameters(query: Query, measure: Measure, predicate: str) -> dict[str, Any]:
+    return {
+        "video_id": query.video_id,
+        "subject": query.subject,
+        "object": query.object,
+        "predicate": predicate,
+        **_window(query.begin_s, query.end_s),
+        "gap_s": BOUT_GAP_S if measure.inputs == "bout" else 0.0,
+        "min_together_s": MIN_TOGETHER_S,
+        "turn_s": TURN_S,
+        "naming_s": NAMING_S,
+        "person_categories": sorted(PERSON_CATEGORIES),
+        "body_categories": sorted(BODY_CATEGORIES),
+    }
+
+
+def _window(begin_s: float | None, end_s: float | None) -> dict[str, float]:
+    return {
+        "begin_s": -_FOREVER_S if begin_s is None else float(begin_s),
+        "end_s": _FOREVER_S if end_s is None else float(end_s),
+    }
+
+
+def _rows(store: Store, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    # DuckDB refuses parameters that a query does not name.
+    named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
+    return store.rows(sql, named)
+
+
+def _frame_spans(
+    store: Store, found: Mapping[str, Mapping[str, Any]], video_id: str | None
+) -> dict[str, tuple[int, int]]:
+    """First and last processed frame of each result."""
+    if not found:
+        return {}
+    sql = """
+        SELECT f.video_id, min(frame_index) AS first, max(frame_index) AS last
+        FROM frames f JOIN (SELECT unnest($ids) AS video_id, unnest($begins) AS b, unnest($ends) AS e) r
+          ON f.video_id = r.video_id
+        WHERE processed AND timestamp_s + duration_s > r.b + 1e-6 AND timestamp_s < r.e - 1e-6
+          AND ($video_id IS NULL OR f.video_id = $video_id)
+        GROUP BY f.video_id"""
+    parameters = {
+        "ids": list(found),
+        "begins": [row["begin_s"] for row in found.values()],
+        "ends": [row["end_s"] for row in found.values()],
+        "video_id": video_id,
+    }
+    return {row["video_id"]: (row["first"], row["last"]) for row in _rows(store, sql, parameters)}
+
+
+def _evidence(
+    measure: Measure,
+    video_id: str,
+    *,
+    row: Mapping[str, Any] | None,
+    looked: Mapping[str, Any] | None,
+    frames: tuple[int, int] | None,
+) -> Evidence:
+    if row is None:
+        nothing: Mapping[str, Any] = looked or {}
+        seen = (looked["first_frame"], looked["last_frame"]) if looked else None
+        row = {
+            "value": measure.nothing,
+            "track_ids": [],
+            "begin_s": nothing.get("begin_s"),
+            "end_s": nothing.get("end_s"),
+        }
+        frames = seen
+    return Evidence(
+        id=f"{measure.name}:{video_id}",
+        measure=measure.name,
+        value=row["value"],
+        unit=measure.unit,
+        video_id=video_id,
+        track_ids=tuple(row["track_ids"]),
+        begin_s=row["begin_s"],
+        end_s=row["end_s"],
+        frames=frames,
+    )
+
+
+def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[str]]) -> Measure:
+    """The measure of ``query``; ``known`` gives the names in one video or in all."""
+    measure = MEASURES.get(query.measure)
+    if measure is None:
+        raise _unknown("measure", query.measure, MEASURES)
+    if query.video_id is not None and query.video_id not in store.video_ids():
+        raise _unknown("video", query.video_id, store.video_ids())
+    for name in (query.subject, query.object):
+        if name is None or name in known(query.video_id) or name in _coded_names(store, query, measure):
+            continue
+        # Not in this video, but perhaps in another one, or looked for and nowhere found.
+        if name not in known(None):
+            _check_searched(store, name, known(None))
+    _check_shape(query, measure)
+    return measure
+
+
+def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
+    """Names that people used in what they coded: known to the measures of coded stretches, and to no other."""
+    if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
+        return set()
+    sql = """SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes
+             WHERE ($video_id IS NULL OR video_id = $video_id)"""
+    rows = store.rows(sql, {"video_id": query.video_id})
+    return {row["name"] for row in rows if row["name"]}
+
+
+def _check_searched(store: Store, name: str, present: Sequence[str]) -> None:
+    searched = store.known_names()
+    if name not in searched:
+        raise _unknown("name", name, dict.fromkeys([*present, *searched]))
+
+
+def _check_shape(query: Query, measure: Measure) -> None:
+    problem = None
+    predicates = EVENT_KINDS if measure.inputs == "event" else BOUT_PREDICATES
+    if query.predicate is not None and query.predicate not in predicates:
+        raise _unknown("predicate", query.predicate, predicates)
+    if measure.inputs == "one" and query.object is not None:
+        problem = f"{measure.name} is about one thing", f"object {query.object!r}"
+    elif measure.inputs == "pair" and query.object is None:
+        problem = f"{measure.name} is about two things", "no object"
+    elif measure.inputs in ("one", "pair") and query.predicate is not None:
+        problem = f"{measure.name} takes no predicate", f"predicate {query.predicate!r}"
+    elif measure.inputs == "event" and query.predicate is None:
+        problem = f"{measure.name} is about one kind of event", "no predicate"
+    elif query.begin_s is not None and query.end_s is not None and query.begin_s >= query.end_s:
+        problem = "a window that ends after it begins", f"{query.begin_s} to {query.end_s} s"
+    if problem:
+        raise UsageError("The query does not fit its measure.", expected=problem[0], found=problem[1])
+
+
+def _unknown(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> UsageError:
+    near = nearest_names(name, known)
+    listing = ", ".join(sorted(known)[:20]) or "nothing yet"
+    return UsageError(
+        f"The {kind} {name!r} is not known here.",
+        expected=f"one of: {listing}",
+        found=name,
+        fix=f"did you mean {' or '.join(map(repr, near))}?" if near else None,
+    )
+
+
+__all__ = ["ANY_PERSON", "ANY_THING", "BOUT_PREDICATES", "Predicate", "Query", "QueryRunner", "run_query"]

@@ -1,0 +1,215 @@
+"""All measures of all videos as one tidy table, for R or pandas."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
+from visionllm_interaction.measures.query import Query, QueryRunner
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.csv_safety import to_cell
+
+Window = tuple[float | None, float | None]
+
+TIDY_SCHEMA = pa.schema(
+    {
+        "video_id": pa.string(),
+        "subject": pa.string(),
+        "object": pa.string(),
+        "measure": pa.string(),
+        "predicate": pa.string(),
+        "value": pa.float64(),
+        "unit": pa.string(),
+        "processed_s": pa.float64(),
+        "begin_s": pa.float64(),
+        "end_s": pa.float64(),
+        "first_frame": pa.int64(),
+        "last_frame": pa.int64(),
+        "bin_begin_s": pa.float64(),
+        "bin_end_s": pa.float64(),
+    }
+)
+"""One row per video × subject × object × measure (× predicate × time bin).
+
+``processed_s``, the seconds looked at in the video or bin, is the denominator for rates; a bin of which nothing was
+looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins.
+"""
+
+
+def write_measures(
+    store: Path, out: Path | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+) -> dict[str, Any]:
+    """Compute every measure for every video and write it to ``out`` (``.csv`` or ``.parquet``; ``None``: only count).
+
+    With ``bin_s`` each is computed per bin of so many seconds, from the begin of the video.
+
+    Returns:
+        ``{"store", "out", "rows", "videos", "measures"}``.
+
+    Raises:
+        UsageError: if ``out`` has another ending, or ``bin_s`` is not positive.
+        StoreError: if the store is missing or damaged.
+    """
+    if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
+        raise UsageError("The table's format is not known.", expected=".csv or .parquet", found=str(out))
+    with open_store(store, limits=limits) as opened:
+        table = measures_table(opened, bin_s=bin_s)
+        videos = len(opened.video_ids())
+    if out is not None:
+        write_file(out, _as_csv(table) if out.suffix.lower() == ".csv" else _as_parquet(table))
+    return {
+        "store": str(store),
+        "out": str(out) if out else None,
+        "rows": table.num_rows,
+        "videos": videos,
+        "measures": sorted(MEASURES),
+    }
+
+
+def measures_table(store: Store, *, bin_s: float | None = None) -> pa.Table:
+    """The tidy table of :data:`TIDY_SCHEMA`.
+
+    Raises:
+        UsageError: if ``bin_s`` is not positive.
+    """
+    if bin_s is not None and not bin_s > 0:
+        raise UsageError("Bins must last.", expected="more than 0 s", found=f"{bin_s} s")
+    store.load_symbols()
+    runner, queries = QueryRunner(store), list(_all_queries(store))
+    parts = [TIDY_SCHEMA.empty_table()]
+    for window in _windows(store, bin_s):
+        processed = runner.processed_s(*window)
+        for query in queries:
+            found = runner.run(replace(query, begin_s=window[0], end_s=window[1]))
+            rows = [_row(query, item, processed, window) for item in found if item.video_id in processed]
+            # In columns at once: as dictionaries a thousand videos take gigabytes.
+            parts.append(pa.Table.from_pylist(rows, schema=TIDY_SCHEMA))
+    return _in_order(pa.concat_tables(parts))
+
+
+def _windows(store: Store, bin_s: float | None) -> list[Window]:
+    if bin_s is None:
+        return [(None, None)]
+    [row] = store.rows("SELECT max(timestamp_s + duration_s) AS s FROM frames WHERE processed")
+    return [(n * bin_s, (n + 1) * bin_s) for n in range(math.ceil((row["s"] or 0.0) / bin_s - 1e-9))]
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    keys = ("video_id", "bin_begin_s", "subject", "object", "measure", "predicate")
+    order = pc.sort_indices(table, sort_keys=[(key, "ascending", "at_start") for key in keys])
+    return table.take(order)
+
+
+def _all_queries(store: Store) -> Iterator[Query]:
+    names = [name for name in store.names() if name != ANY_PERSON or name in _categories(store)]
+    people = [name for name in names if name in PERSON_CATEGORIES]
+    things = [name for name in names if name not in PERSON_CATEGORIES]
+    pairs = [(p, o) for p in people for o in names if o != p and not (o in people and o < p)]
+    coded = _coded(store)
+    for measure in MEASURES.values():
+        if measure.inputs == "one":
+            several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
+            yield from (Query(measure.name, name) for name in [*names, *several] if _applies(measure, name, coded))
+        elif measure.inputs == "pair":
+            yield from _pair_queries(measure, pairs, people, coded)
+        elif measure.inputs == "event":
+            kinds = sorted({row["kind"] for row in store.rows("SELECT DISTINCT kind FROM events")})
+            yield from (Query(measure.name, person, predicate=kind) for person in people for kind in kinds)
+        else:
+            yield from (Query(measure.name, name, predicate="visible") for name in names)
+            yield from _bout_queries(store, measure.name, pairs, people)
+
+
+_OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
+
+
+def _coded(store: Store) -> dict[str, frozenset[str]]:
+    """Kind of code → who is coded in it, and for naming what is named."""
+    found: dict[str, set[str]] = {}
+    for row in store.rows("SELECT DISTINCT kind, participant, lower(trim(label)) AS label FROM codes"):
+        found.setdefault(row["kind"], set()).add(row["label"] if row["kind"] == "naming" else row["participant"])
+    return {kind: frozenset(names) for kind, names in found.items()}
+
+
+def _applies(measure: Measure, name: str, coded: Mapping[str, frozenset[str]]) -> bool:
+    return measure.name != "size_at_naming" or name in coded.get("naming", ())
+
+
+def _pair_queries(
+    measure: Measure, pairs: list[tuple[str, str]], people: list[str], coded: Mapping[str, frozenset[str]]
+) -> Iterator[Query]:
+    """Turns go both ways between those whose speech was coded; nobody holds a person."""
+    if measure.name in ("turn_count", "turn_lag"):
+        speakers = sorted(name for name in people if name in coded.get("speech", ()))
+        yield from (Query(measure.name, one, other) for one in speakers for other in speakers if one != other)
+        return
+    handled = measure.name in ("holding_duration", "joint_handling_duration")
+    yield from (Query(measure.name, person, other) for person, other in pairs if not handled or other not in people)
+
+
+def _bout_queries(store: Store, measure: str, pairs: list[tuple[str, str]], people: list[str]) -> Iterator[Query]:
+    present = {row["predicate"] for row in store.rows("SELECT DISTINCT predicate FROM relations")}
+    for predicate in PREDICATES:
+        for person, other in pairs:
+            if predicate != "holding" or other not in people:
+                yield Query(measure, person, other, predicate=predicate)
+    for predicate in (name for name in DIRECTED_PREDICATES if name in present):
+        yield from (Query(measure, person, other, predicate=predicate) for person, other in pairs)
+    for predicate, kind in CODED_PREDICATES.items():
+        sql = "SELECT DISTINCT participant AS who FROM codes WHERE kind = $kind ORDER BY who"
+        speakers = [row["who"] for row in store.rows(sql, {"kind": kind})]
+        yield from (Query(measure, who, predicate=predicate) for who in speakers if who in people)
+
+
+def _categories(store: Store) -> set[str]:
+    return {row["category"] for row in store.rows("SELECT DISTINCT category FROM tracks")}
+
+
+def _row(query: Query, item: Any, processed: Mapping[str, float], window: Window) -> dict[str, Any]:
+    value = None if item.value is None else float(item.value)
+    return {
+        "video_id": item.video_id,
+        "subject": query.subject,
+        "object": query.object,
+        "measure": query.measure,
+        "predicate": query.predicate,
+        "value": value if value is None or math.isfinite(value) else None,
+        "unit": item.unit,
+        "processed_s": processed[item.video_id],
+        "begin_s": item.begin_s,
+        "end_s": item.end_s,
+        "first_frame": item.frames[0] if item.frames else None,
+        "last_frame": item.frames[1] if item.frames else None,
+        "bin_begin_s": window[0],
+        "bin_end_s": window[1],
+    }
+
+
+def _as_parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _as_csv(table: pa.Table) -> bytes:
+    for position, field in enumerate(table.schema):
+        if field.type == pa.string():
+            cells = [None if cell is None else to_cell(cell) for cell in table.column(position).to_pylist()]
+            table = table.set_column(position, field, pa.array(cells, pa.string()))
+    buffer = io.BytesIO()
+    pa_csv.write_csv(table, buffer)
+    return buffer.getvalue()

@@ -1,0 +1,76 @@
+"""A store's folder: which version it is of, and which videos are in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.schema import SCHEMA_VERSION
+from visionllm_interaction.utils.atomic_files import write_file
+
+STORE_FILE = "store.yaml"
+
+
+def unknown_video(store: Path, video_id: str) -> StoreError:
+    """The error for a video that is not in the store."""
+    known = list_videos(store)
+    return StoreError(
+        "The video is not in the store.",
+        expected=f"one of {', '.join(known[:10])}{' …' if len(known) > 10 else ''}" if known else "a video",
+        found=video_id,
+        where=str(store),
+    )
+
+
+def list_videos(store: Path) -> list[str]:
+    """Ids of the complete videos in a store, sorted."""
+    folder = store / "videos"
+    if not folder.is_dir():
+        return []
+    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+
+
+def stamp(store: Path) -> None:
+    """Write ``store.yaml`` with the current version."""
+    content = {"kind": "visionllm-interaction store", "schema_version": SCHEMA_VERSION}
+    write_file(store / STORE_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def read_version(store: Path) -> object:
+    """``schema_version`` as it stands in ``store.yaml``.
+
+    Raises:
+        StoreError: if there is no store.
+    """
+    try:
+        content = yaml.safe_load((store / STORE_FILE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise StoreError(
+            "There is no interaction store here.",
+            expected=f"a folder with a {STORE_FILE}",
+            found=getattr(error, "strerror", None) or "an unreadable file",
+            where=str(store),
+            fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
+        ) from error
+    return content.get("schema_version") if isinstance(content, dict) else None
+
+
+def check_store(store: Path) -> None:
+    """Make sure that ``store`` is a store this program reads.
+
+    Raises:
+        StoreError: otherwise.
+    """
+    version = read_version(store)
+    if version != SCHEMA_VERSION:
+        older = isinstance(version, int) and 0 < version < SCHEMA_VERSION
+        raise StoreError(
+            "The store is of another version.",
+            expected=f"schema_version {SCHEMA_VERSION}",
+            found=repr(version),
+            where=str(store / STORE_FILE),
+            fix=f"bring it up to date with `visionllm migrate --store {store}`" if older else "use a newer visionllm",
+        )

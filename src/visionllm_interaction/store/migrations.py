@@ -1,0 +1,77 @@
+"""Bringing the store of an older version up to this one, without analysing anything again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.layout import list_videos, read_version, stamp
+from visionllm_interaction.store.schema import SCHEMA_VERSION, SCHEMAS
+from visionllm_interaction.store.visibility import sightings_of
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.file_locks import wait_for_lock
+
+
+def migrate_store(store: Path) -> tuple[int, int]:
+    """Bring the store at ``store`` to the current version; returns the versions before and after.
+
+    Every file is added whole or not at all and the version is written last, so that a killed migration is done again
+    from where it was. Files of the older version are left as they are.
+
+    Raises:
+        StoreError: if there is no store, a file of it is damaged, or no way leads from its version to this one.
+    """
+    before = read_version(store)
+    if before == SCHEMA_VERSION:
+        return SCHEMA_VERSION, SCHEMA_VERSION
+    if not isinstance(before, int) or before not in _STEPS:
+        raise StoreError(
+            "The store is of another version.",
+            expected=f"schema_version {min(_STEPS)} to {SCHEMA_VERSION}",
+            found=repr(before),
+            where=str(store),
+            fix="use a newer visionllm",
+        )
+    with wait_for_lock(store):
+        for version in range(before, SCHEMA_VERSION):
+            for video_id in list_videos(store):
+                _STEPS[version](store / "videos" / video_id)
+        stamp(store)
+    return before, SCHEMA_VERSION
+
+
+def _add_sightings_and_codes(folder: Path) -> None:
+    """From version 1: runs of frames are worked out from the detections; nothing was coded by hand."""
+    try:
+        frames = pq.read_table(folder / "frames.parquet", schema=SCHEMAS["frames"], partitioning=None)
+        columns = ["track_id", "frame_index"]
+        detections = pq.read_table(folder / "detections.parquet", columns=columns, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError("A file of the store cannot be read.", found=str(error), where=str(folder)) from error
+    looked = frames.filter(frames["processed"])
+    sightings = sightings_of(
+        detections["track_id"].to_numpy(),
+        detections["frame_index"].to_numpy(),
+        frame_index=looked["frame_index"].to_numpy(),
+        begins_s=looked["timestamp_s"].to_numpy(),
+        durations_s=looked["duration_s"].to_numpy(),
+    )
+    _add(folder / "sightings.parquet", sightings)
+    _add(folder / "codes.parquet", SCHEMAS["codes"].empty_table())
+
+
+def _add(path: Path, table: pa.Table) -> None:
+    if not path.is_file():
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        write_file(path, buffer.getvalue())
+
+
+_STEPS: Mapping[int, Callable[[Path], None]] = MappingProxyType({1: _add_sightings_and_codes})
+"""Version → what takes one video's folder from it to the next."""

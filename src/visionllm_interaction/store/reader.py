@@ -1,0 +1,312 @@
+"""Reading an interaction store: an in-memory DuckDB whose views are the store's Parquet files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
+from visionllm_interaction.store.schema import (
+    SCHEMAS,
+    arrow_to_codes,
+    arrow_to_events,
+    arrow_to_relations,
+    arrow_to_tracks,
+)
+from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
+from visionllm_interaction.store.writer import erase_video, import_codes, publish_video
+
+__all__ = [
+    "ANY_PERSON",
+    "Store",
+    "StoreLimits",
+    "VideoRecord",
+    "erase_video",
+    "import_codes",
+    "open_store",
+    "publish_video",
+]
+
+ANY_PERSON = "person"
+"""A name for people of every category."""
+ANY_THING = "thing"
+"""A name for whatever is neither a person nor a body part."""
+
+
+_IDS, _ONLY = "all_ids", "only_id"
+"""DuckDB's variables that say which videos the views are of."""
+
+
+@dataclass(frozen=True)
+class StoreLimits:
+    """What one reader may use: memory in MiB, threads, seconds per query."""
+
+    memory_mib: int = 1024
+    threads: int = 2
+    query_s: float = 60.0
+
+
+class Store:
+    """One store, as it was when it was opened: open it again to see videos published since.
+
+    The database behind it may read this store's folder and nothing else: no other file, no network, no extension;
+    its configuration is locked. Use one ``Store`` per thread.
+    """
+
+    def __init__(self, path: Path, *, limits: StoreLimits) -> None:
+        check_store(path)
+        self.path = path.resolve()
+        self._ids = tuple(list_videos(self.path))
+        self._only: str | None = None
+        try:
+            self._connection = _connect(self.path, self._ids, limits)
+        except duckdb.Error as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; files stay as they are."""
+        self._connection.close()
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one query of the package (never text from outside) over the views and return its rows.
+
+        Views: frames, detections, tracks, relations, events, sightings, codes; each has ``video_id`` before the file's
+        own columns. And videos: ``video_id``, ``width``, ``height`` (pixels), ``duration_s``. A parameter ``video_id``
+        that is not ``None`` says that the query is about that video alone: no file of another one is opened.
+
+        Raises:
+            StoreError: if a file is damaged or gone, or the query is over its limits.
+        """
+        names, found = self._run(sql, parameters)
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
+        given = dict(parameters or {})
+        try:
+            self._look_at(given.get("video_id"))
+            result = self._connection.execute(sql, given)
+            return [column[0] for column in result.description], result.fetchall()
+        except duckdb.Error as error:
+            raise self._failure(error) from error
+
+    def _look_at(self, video_id: str | None) -> None:
+        """Let the views be of one video, or of all."""
+        only = video_id if video_id in self._ids else None
+        if only != self._only:
+            value = "NULL" if only is None else _quoted(only)
+            self._connection.execute(f"SET VARIABLE {_ONLY} = {value}")
+            self._only = only
+
+    def load_symbols(self) -> None:
+        """Read all but frames and detections into memory; worth it before many queries over all videos.
+
+        Raises:
+            StoreError: if a file is damaged, or all of them together do not fit.
+        """
+        for name in ("tracks", "relations", "events", "sightings", "codes", "videos"):
+            # DuckDB has no way to put a table in a view's place.
+            for statement in (
+                f"CREATE TEMP TABLE IF NOT EXISTS loaded_{name} AS SELECT * FROM {name}",  # noqa: S608
+                f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM loaded_{name}",  # noqa: S608
+            ):
+                self._run(statement)
+
+    def video_ids(self) -> list[str]:
+        """Ids of all videos, sorted."""
+        return list(self._ids)
+
+    def video(self, video_id: str) -> dict[str, Any]:
+        """The contents of ``video.json``.
+
+        Raises:
+            StoreError: if the video is not in the store or its record is damaged.
+        """
+        try:
+            content = json.loads((self._folder(video_id) / RECORD_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError("A video's record cannot be read.", found=str(error), where=video_id) from error
+        return dict(content)
+
+    def names(self, video_id: str | None = None) -> list[str]:
+        """Categories and roles of the tracks in the store or video, and ``"person"`` if any of them is a person."""
+        sql = """SELECT DISTINCT unnest([category, role]) AS name FROM tracks
+                 WHERE ($video_id IS NULL OR video_id = $video_id)"""
+        rows = self.rows(sql, {"video_id": video_id})
+        present = {row["name"] for row in rows if row["name"]}
+        people = {ANY_PERSON} if present & PERSON_CATEGORIES else set()
+        return sorted(present | people)
+
+    def known_names(self) -> list[str]:
+        """:meth:`names`, and what the detectors looked for without finding it (*nothing there* is an answer)."""
+        searched = {name for video_id in self._ids for name in self.video(video_id)["detector"]["categories"]}
+        return sorted(searched | set(self.names()))
+
+    def tracks(self, video_id: str) -> list[Track]:
+        """Tracks of one video."""
+        return arrow_to_tracks(self._read(video_id, "tracks"))
+
+    def relations(self, video_id: str) -> list[Relation]:
+        """Bouts of relations of one video, by begin."""
+        return arrow_to_relations(self._read(video_id, "relations"))
+
+    def events(self, video_id: str) -> list[Event]:
+        """Events of one video, by begin."""
+        return arrow_to_events(self._read(video_id, "events"))
+
+    def codes(self, video_id: str) -> list[Code]:
+        """Stretches coded by people that were imported for one video."""
+        return arrow_to_codes(self._read(video_id, "codes"))
+
+    def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
+        """Track id → stretches ``[begin_s, end_s)`` of consecutive looked-at frames in which it is seen."""
+        found: dict[int, list[tuple[float, float]]] = {}
+        for row in self._read(video_id, "sightings").to_pylist():
+            found.setdefault(row["track_id"], []).append((row["begin_s"], row["end_s"]))
+        return found
+
+    def detections(self, video_id: str) -> pa.Table:
+        """``detections.parquet`` of one video."""
+        return self._read(video_id, "detections")
+
+    def frames(self, video_id: str) -> pa.Table:
+        """``frames.parquet`` of one video."""
+        return self._read(video_id, "frames")
+
+    def timeline(self, video_id: str) -> dict[str, Any]:
+        """What happened in one video, as plain JSON: frames, tracks, relations, events."""
+        record, frames = self.video(video_id), self.frames(video_id)
+        index = frames["frame_index"].to_pylist()
+        return {
+            "video_id": video_id,
+            "name": record["source"]["name"],
+            "width": record["width"],
+            "height": record["height"],
+            "duration_s": record["duration_s"],
+            "frames": {
+                "first": index[0] if index else None,
+                "last": index[-1] if index else None,
+                "count": len(index),
+                "processed": sum(frames["processed"].to_pylist()),
+            },
+            "tracks": [asdict(track) for track in self.tracks(video_id)],
+            "relations": [asdict(relation) for relation in self.relations(video_id)],
+            "events": [{**asdict(event), "track_ids": list(event.track_ids)} for event in self.events(video_id)],
+        }
+
+    def _failure(self, error: duckdb.Error) -> StoreError:
+        return StoreError(
+            "The store cannot be queried.",
+            expected="readable Parquet files and a query within its limits of memory and time",
+            found=str(error).splitlines()[0],
+            where=str(self.path),
+            fix="analyse the damaged video again, or ask about one video or a shorter time",
+        )
+
+    def _folder(self, video_id: str) -> Path:
+        folder = self.path / "videos" / check_video_id(video_id)
+        if not folder.is_dir():
+            raise unknown_video(self.path, video_id)
+        return folder
+
+    def _read(self, video_id: str, name: str) -> pa.Table:
+        path = self._folder(video_id) / f"{name}.parquet"
+        try:
+            return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
+
+
+@contextmanager
+def open_store(path: Path, *, limits: StoreLimits = StoreLimits()) -> Iterator[Store]:
+    """Open the store at ``path`` for reading; it sees the videos complete at this moment.
+
+    Raises:
+        StoreError: if there is no store, or one of another version.
+    """
+    with Store(path, limits=limits) as store:
+        yield store
+
+
+def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+            "memory_limit": f"{limits.memory_mib}MiB",
+            "threads": limits.threads,
+            "temp_directory": "",
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
+    connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute(f"SET VARIABLE {_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
+    for name, schema in SCHEMAS.items():
+        connection.execute(f"CREATE VIEW {name} AS {_view(name, schema, root, video_ids)}")
+    connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = {"video_id": "VARCHAR", "width": "DOUBLE", "height": "DOUBLE", "duration_s": "DOUBLE"}
+    if not video_ids:
+        return f"SELECT {', '.join(f'NULL::{t} AS {n}' for n, t in columns.items())} WHERE false"
+    types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
+    return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
+
+
+def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = ", ".join(schema.names)
+    if not video_ids:
+        empty = ", ".join(f"NULL::{_sql_type(field.type)} AS {field.name}" for field in schema)
+        return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
+    return (
+        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
+        f"FROM read_parquet({_files(root, f'{name}.parquet')}, filename = true)"
+    )
+
+
+def _files(root: Path, name: str) -> str:
+    """An expression for the files called ``name`` of the one video that is looked at, or of all of them.
+
+    It is worked out for each query: with thousands of videos most of the time would go into opening what a filter on
+    ``video_id`` throws away.
+    """
+    ids = f"CASE WHEN getvariable('{_ONLY}') IS NULL THEN getvariable('{_IDS}') ELSE [getvariable('{_ONLY}')] END"
+    return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
+
+
+def _sql_type(type_: pa.DataType) -> str:
+    names = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT", pa.bool_(): "BOOLEAN"}
+    if pa.types.is_list(type_):
+        return f"{_sql_type(type_.value_type)}[]"
+    return names.get(type_, "VARCHAR")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

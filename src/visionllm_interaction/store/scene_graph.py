@@ -1,0 +1,188 @@
+"""One frame as a scene graph, one video as a timeline: JSON with a published schema (``docs/schemas/``).
+
+Source of the form: Johnson et al. (2015), Image retrieval using scene graphs: nodes are things, edges predicates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Literal
+
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+
+from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.store.reader import Store
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Node(_Part):
+    """One thing in a frame."""
+
+    track_id: int
+    category: str
+    role: str | None
+    """`child`, `caregiver` or null."""
+    box_xyxy: tuple[float, float, float, float]
+    """Left, upper, right, lower edge in pixels."""
+    confidence: float = Field(ge=0.0, le=1.0)
+    interpolated: bool
+    """Whether the box was filled in between two sightings."""
+
+
+class Edge(_Part):
+    """A predicate that holds in a frame."""
+
+    subject_track_id: int
+    predicate: str
+    object_track_id: int
+
+
+class SceneGraph(_Part):
+    """What is seen in one frame, and how it hangs together."""
+
+    kind: Literal["visionllm scene graph"] = "visionllm scene graph"
+    schema_version: Literal[1] = 1
+    video_id: str
+    frame_index: int = Field(ge=0)
+    timestamp_s: float
+    processed: bool
+    """False: the frame was not looked at, which is not the same as nothing seen."""
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+class TimelineTrack(_Part):
+    """One thing followed through the video."""
+
+    track_id: int
+    category: str
+    role: str | None
+    begin_s: float
+    end_s: float
+    n_detections: int
+    mean_confidence: float
+    seen_s: tuple[tuple[float, float], ...]
+    """Stretches [begin, end) of consecutive looked-at frames in which it is seen."""
+
+
+class TimelineRelation(Edge):
+    """A predicate that holds from `begin_s` until before `end_s`."""
+
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+class TimelineEvent(_Part):
+    """Something that happened."""
+
+    event_id: str
+    kind: str
+    track_ids: tuple[int, ...]
+    """The actor first."""
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+class TimelineCode(_Part):
+    """A stretch coded by a person."""
+
+    code_id: str
+    tier: str
+    kind: str
+    participant: str
+    label: str
+    begin_s: float
+    end_s: float
+    source: str
+
+
+class TimelineDocument(_Part):
+    """All that is known of one video. Times are seconds of its own time stamps, intervals half-open."""
+
+    kind: Literal["visionllm timeline"] = "visionllm timeline"
+    schema_version: Literal[1] = 1
+    video_id: str
+    name: str
+    width: int
+    height: int
+    duration_s: float
+    processed_s: float
+    """Seconds that were looked at: the denominator of shares and rates."""
+    tracks: tuple[TimelineTrack, ...]
+    relations: tuple[TimelineRelation, ...]
+    events: tuple[TimelineEvent, ...]
+    codes: tuple[TimelineCode, ...]
+
+
+def scene_graph(store: Store, video_id: str, frame_index: int) -> SceneGraph:
+    """The scene graph of one frame.
+
+    Raises:
+        UsageError: if the video has no such frame.
+        StoreError: if the video is not in the store.
+    """
+    frames = store.frames(video_id)
+    rows = frames.filter(pc.equal(frames["frame_index"], frame_index)).to_pylist()
+    if not rows:
+        raise UsageError("The video has no such frame.", expected=f"0 to {len(frames) - 1}", found=str(frame_index))
+    at_s = rows[0]["timestamp_s"]
+    roles = {track.track_id: track.role for track in store.tracks(video_id)}
+    found = store.detections(video_id)
+    found = found.filter(pc.equal(found["frame_index"], frame_index))
+    nodes = tuple(
+        Node(
+            track_id=row["track_id"],
+            category=row["category"],
+            role=roles.get(row["track_id"]),
+            box_xyxy=(row["x1"], row["y1"], row["x2"], row["y2"]),
+            confidence=row["confidence"],
+            interpolated=row["interpolated"],
+        )
+        for row in found.to_pylist()
+        if row["track_id"] != UNTRACKED
+    )
+    edges = tuple(
+        Edge(subject_track_id=r.subject_track_id, predicate=r.predicate, object_track_id=r.object_track_id)
+        for r in store.relations(video_id)
+        if r.begin_s - 1e-9 <= at_s < r.end_s - 1e-9
+    )
+    return SceneGraph(
+        video_id=video_id,
+        frame_index=frame_index,
+        timestamp_s=at_s,
+        processed=rows[0]["processed"],
+        nodes=nodes,
+        edges=edges,
+    )
+
+
+def timeline_document(store: Store, video_id: str) -> TimelineDocument:
+    """The timeline of one video.
+
+    Raises:
+        StoreError: if the video is not in the store.
+    """
+    record, frames, seen = store.video(video_id), store.frames(video_id), store.sightings(video_id)
+    looked = frames.filter(frames["processed"])
+    return TimelineDocument(
+        video_id=video_id,
+        name=record["source"]["name"],
+        width=record["width"],
+        height=record["height"],
+        duration_s=record["duration_s"],
+        processed_s=pc.sum(looked["duration_s"]).as_py() or 0.0,
+        tracks=tuple(
+            TimelineTrack(**asdict(track), seen_s=tuple(seen.get(track.track_id, ())))
+            for track in store.tracks(video_id)
+        ),
+        relations=tuple(TimelineRelation(**asdict(relation)) for relation in store.relations(video_id)),
+        events=tuple(TimelineEvent(**asdict(event)) for event in store.events(video_id)),
+        codes=tuple(TimelineCode(**asdict(code)) for code in store.codes(video_id)),
+    )

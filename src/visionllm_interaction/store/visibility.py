@@ -1,0 +1,62 @@
+"""Sightings: runs of consecutive looked-at frames in which a track is seen; what most measures are computed from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.store.schema import SCHEMAS
+
+_TOUCH_S = 1e-6
+"""Frames whose times are no further apart follow each other."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def find_sightings(detections: DetectionTable, frames: FrameTable) -> pa.Table:
+    """``sightings.parquet``: one row per run, by track and time; detections on no track are left out.
+
+    A frame that was not looked at ends a run unless the frame before it stands for its time.
+    """
+    looked = frames.processed
+    return sightings_of(
+        detections.track_id,
+        detections.frame_index,
+        frame_index=frames.frame_index[looked],
+        begins_s=frames.timestamp_s[looked],
+        durations_s=frames.duration_s[looked],
+    )
+
+
+def sightings_of(
+    track_id: Ints, detected_in: Ints, *, frame_index: Ints, begins_s: Floats, durations_s: Floats
+) -> pa.Table:
+    """The same from columns: detections (n,), and the frames looked at (m,)."""
+    ends_s = _ends(begins_s, durations_s)
+    places = np.searchsorted(frame_index, detected_in)
+    known = (track_id != UNTRACKED) & (places < len(frame_index))
+    known[known] = frame_index[places[known]] == detected_in[known]
+    pairs = np.unique(np.stack([track_id[known], places[known]], axis=1), axis=0)
+    if not len(pairs):
+        return SCHEMAS["sightings"].empty_table()
+    ids, seen = pairs[:, 0], pairs[:, 1]
+    follows = (np.diff(ids) == 0) & (np.diff(seen) == 1)
+    follows &= np.abs(begins_s[seen[1:]] - ends_s[seen[:-1]]) <= _TOUCH_S
+    first = np.flatnonzero(np.concatenate([[True], ~follows]))
+    last = np.append(first[1:] - 1, len(seen) - 1)
+    columns = [ids[first], frame_index[seen[first]], frame_index[seen[last]], begins_s[seen[first]], ends_s[seen[last]]]
+    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMAS["sightings"], strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMAS["sightings"])
+
+
+def _ends(begins_s: Floats, durations_s: Floats) -> Floats:
+    """Ends of frames; where the next one follows at once, exactly its begin, so that edges of tracks compare equal."""
+    ends_s = begins_s + durations_s
+    if len(ends_s) > 1:
+        touching = np.abs(begins_s[1:] - ends_s[:-1]) <= _TOUCH_S
+        ends_s[:-1][touching] = begins_s[1:][touching]
+    return np.asarray(ends_s)

@@ -1,0 +1,184 @@
+"""Putting a video into a store and taking it out, each in one step that is seen whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.job_log import forget_video
+from visionllm_interaction.store.layout import STORE_FILE, check_store, stamp, unknown_video
+from visionllm_interaction.store.migrations import migrate_store
+from visionllm_interaction.store.schema import (
+    SCHEMAS,
+    arrow_to_codes,
+    detections_to_arrow,
+    frames_to_arrow,
+    symbols_to_arrow,
+)
+from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id, read_record
+from visionllm_interaction.store.visibility import find_sightings
+from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, sync_folder, sync_tree, write_file
+from visionllm_interaction.utils.file_locks import wait_for_lock
+
+CODES_FILE = "codes.parquet"
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def publish_video(
+    store: Path,
+    record: VideoRecord,
+    *,
+    frames: FrameTable,
+    detections: DetectionTable,
+    tracks: Sequence[Track],
+    relations: Sequence[Relation],
+    events: Sequence[Event],
+) -> Path:
+    """Write one analysed video into the store at ``store`` (made if need be) and return its folder.
+
+    A video that is there under the same id is replaced: a reader sees the old one or the new one. Codes imported for
+    it (``codes.parquet``) stay. A store of an older version is brought up to this one first.
+
+    Raises:
+        StoreError: if the folder is a store of another version, or not a store and not empty.
+    """
+    prepare_store(store)
+    tables = {
+        "frames": frames_to_arrow(frames),
+        "detections": detections_to_arrow(detections),
+        "tracks": symbols_to_arrow("tracks", tracks),
+        "relations": symbols_to_arrow("relations", relations),
+        "events": symbols_to_arrow("events", events),
+        "sightings": find_sightings(detections, frames),
+        "codes": SCHEMAS["codes"].empty_table(),
+    }
+    final = store / "videos" / record.video_id
+    partial = _partial(final)
+    try:
+        _write_folder(partial, record, tables)
+        with wait_for_lock(store):
+            _keep_codes(final, partial)
+            _move_into_place(partial, final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return final
+
+
+def import_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
+    """Add coded stretches to a video; those that came from the same files (``source``) before are replaced.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    check_store(store)
+    folder = store / "videos" / check_video_id(video_id)
+    with wait_for_lock(store):
+        if not folder.is_dir():
+            raise unknown_video(store, video_id)
+        sources = {code.source for code in codes}
+        former = arrow_to_codes(pq.read_table(folder / CODES_FILE, schema=SCHEMAS["codes"], partitioning=None))
+        kept = [code for code in former if code.source not in sources]
+        buffer = io.BytesIO()
+        pq.write_table(symbols_to_arrow("codes", [*kept, *codes]), buffer, compression="zstd")
+        write_file(folder / CODES_FILE, buffer.getvalue())
+
+
+def erase_video(store: Path, video_id: str) -> None:
+    """Delete everything the store knows about a video.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        UsageError: if the id is not a safe name.
+    """
+    check_store(store)
+    folder = store / "videos" / check_video_id(video_id)
+    if not folder.is_dir() and not _remains(folder):
+        raise unknown_video(store, video_id)
+    record = read_record(folder)
+    with wait_for_lock(store):
+        # Renamed first: a reader never sees half a video, and a kill in between leaves nothing that is read.
+        if folder.is_dir():
+            folder.rename(_partial(folder))
+            sync_folder(folder.parent)
+        for doomed in _remains(folder):
+            shutil.rmtree(doomed)
+        forget_video(store, video_id, path=record.source.path if record else None)
+        sync_folder(folder.parent)
+
+
+def _remains(folder: Path) -> list[Path]:
+    """Folders of this video under construction or half deleted, of this call or of a killed one."""
+    return [p for p in folder.parent.glob(f"{PARTIAL_PREFIX}*") if p.name[len(PARTIAL_PREFIX) : -9] == folder.name]
+
+
+def prepare_store(store: Path) -> None:
+    """Make an empty store at ``store`` unless one is there; bring one of an older version up to date.
+
+    Raises:
+        StoreError: if the folder is a store of another version, or not a store and not empty.
+    """
+    if (store / STORE_FILE).is_file():
+        migrate_store(store)
+        check_store(store)
+        return
+    if store.exists() and (not store.is_dir() or any(not p.name.startswith(".") for p in store.iterdir())):
+        raise StoreError(
+            "The place for the store is taken by something else.",
+            expected="a new or empty folder, or an interaction store",
+            found="a file" if not store.is_dir() else f"a folder with other things in it and no {STORE_FILE}",
+            where=str(store),
+            fix="name another folder with --store",
+        )
+    (store / "videos").mkdir(parents=True, exist_ok=True)
+    stamp(store)
+
+
+def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]) -> None:
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    (folder / RECORD_FILE).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    sync_tree(folder)
+
+
+def _keep_codes(former: Path, folder: Path) -> None:
+    if (former / CODES_FILE).is_file():
+        shutil.copyfile(former / CODES_FILE, folder / CODES_FILE)
+        sync_folder(folder / CODES_FILE)
+
+
+def _move_into_place(partial: Path, final: Path) -> None:
+    try:
+        partial.rename(final)
+    except OSError:
+        # A folder that is not empty cannot be renamed over: swap the two, the old one goes away with the partial.
+        exchange(partial, final)
+    sync_folder(final.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap two folders of one file system, in one step where the kernel can (Linux), else in three renames."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    rename = getattr(libc, "renameat2", None)
+    if rename and not rename(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE):
+        return
+    aside = _partial(other)
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
+
+
+def _partial(final: Path) -> Path:
+    return final.with_name(f"{PARTIAL_PREFIX}{final.name}-{uuid.uuid4().hex[:8]}")

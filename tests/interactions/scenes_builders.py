@@ -1,0 +1,81 @@
+"""A small store with values that can be worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
+
+FPS = 10.0
+
+
+def record(video_id: str, *, fingerprint: str = "f") -> VideoRecord:
+    """A video record of 100 frames at 10 fps."""
+    return VideoRecord(
+        video_id=video_id,
+        source=SourceFile(path=f"/videos/{video_id}.mp4", name=f"{video_id}.mp4", sha256="0" * 64, bytes=1),
+        width=640,
+        height=480,
+        rotation_deg=0,
+        duration_s=10.0,
+        fps=FPS,
+        time_base="1/10",
+        container="mov,mp4",
+        codec="h264",
+        n_frames=100,
+        n_processed=100,
+        n_detections=0,
+        n_tracks=0,
+        view="room",
+        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=("child", "ball", "cup", "car")),
+        roles={},
+        config={},
+        versions={},
+        fingerprint=fingerprint,
+        created_at="2026-01-01T00:00:00+00:00",
+    )
+
+
+def frame_table(*, n: int = 100, unprocessed: tuple[int, ...] = ()) -> FrameTable:
+    """``n`` frames at 10 fps."""
+    index = np.arange(n)
+    return FrameTable.from_times(index, index / FPS, processed=~np.isin(index, unprocessed))
+
+
+def detection_table(spans: list[tuple[int, str, int, int]]) -> DetectionTable:
+    """Detections of ``(track_id, category, first frame, last frame + 1)`` spans; boxes do not matter here."""
+    rows = sorted((f, t, c) for t, c, begin, end in spans for f in range(begin, end))
+    n = len(rows)
+    frames = np.array([r[0] for r in rows])
+    return DetectionTable(
+        frames,
+        frames / FPS,
+        np.array([r[2] for r in rows], dtype=object),
+        np.full(n, 0.9, np.float32),
+        np.tile(np.array([0, 0, 10, 10], np.float32), (n, 1)),
+        np.array([r[1] for r in rows]),
+    )
+
+
+SPANS = [
+    (1, "child", 10, 40),  # 1.0 to 4.0 s
+    (1, "child", 43, 60),  # after a pause of 0.3 s, to 6.0 s
+    (1, "child", 70, 80),  # after a pause of 1.0 s, to 8.0 s
+    (2, "caregiver", 0, 100),
+    (3, "cup", 20, 50),
+    (4, "cup", 40, 60),  # two cups at once from 4.0 to 5.0 s
+    (5, "cup", 48, 50),  # three at once, but only for 0.2 s
+    (-1, "cup", 90, 95),  # on no track: not counted
+]
+RELATIONS = [
+    Relation(1, "near", 2, 1.5, 3.0, 0.9),
+    Relation(1, "near", 3, 2.0, 4.0, 0.9),
+    Relation(1, "near", 4, 3.5, 5.0, 0.8),  # overlaps the bout with the other cup
+    Relation(1, "in_contact", 3, 2.5, 3.0, 0.9),
+    Relation(1, "holding", 3, 2.5, 2.8, 0.9),
+    Relation(1, "holding", 3, 3.1, 3.5, 0.9),  # a pause of 0.3 s
+    Relation(1, "holding", 4, 4.5, 4.9, 0.9),  # a pause of 1.0 s
+]
