@@ -26,7 +26,7 @@ def export(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Write what is known of each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated film."""
-    from visionllm_interaction.exchange.formats import export_store
+    from visionllm_interaction.interop.registry import export_store
 
     result = export_store(store, out, format_=format_, video_id=video, pictures=pictures, every_s=every_s)
     return Outcome(result, as_lines([f"wrote {file['path']}" for file in result["files"]]), json_output)
@@ -46,7 +46,7 @@ def import_(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Add what people coded in another program to a video, so that measures can use it."""
-    from visionllm_interaction.exchange.to_store import import_file
+    from visionllm_interaction.interop.import_codes import import_file
 
     result = import_file(
         file,

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.exchange.coco import chosen_frames, picture_name
+from visionllm_interaction.interop.coco import chosen_frames, picture_name
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
 from visionllm_interaction.utils.hashing import sha256_file

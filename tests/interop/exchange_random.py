@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order
 
 ALPHABET = "abcxyzÆØÅé日本 ,;:.-_'\"()<>&|\\/=+@#%{}[]!?\n\t😀"
 NAMES = ("near", "child holding", "gaze", "speech", "naming", "φωνή", "a, b (c)", "points")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.exchange.files import read_json, refused
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order, spread
+from visionllm_interaction.interop.safe_reading import read_json, refused
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
 
 _POINT, _STATE = "Point event", "State event"
 _ISO = "%Y-%m-%dT%H:%M:%S"

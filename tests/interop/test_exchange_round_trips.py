@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from exchange_random import random_timeline, rows
 
-from visionllm_interaction.exchange.boris import boris_bytes, read_boris
-from visionllm_interaction.exchange.datavyu import opf_bytes, read_opf
-from visionllm_interaction.exchange.eaf import eaf_bytes, read_eaf
-from visionllm_interaction.exchange.table import csv_bytes, parquet_bytes, read_csv, read_parquet
-from visionllm_interaction.exchange.textgrid import read_textgrid, textgrid_bytes
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, spread
+from visionllm_interaction.interop.boris import boris_bytes, read_boris
+from visionllm_interaction.interop.datavyu import opf_bytes, read_opf
+from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
+from visionllm_interaction.interop.praat import read_textgrid, textgrid_bytes
+from visionllm_interaction.interop.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, spread
 
 COUNT = 1000
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from visionllm_interaction.exchange.files import MAX_BYTES, read_bytes, refused
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order, milliseconds, spread
+from visionllm_interaction.interop.safe_reading import MAX_BYTES, read_bytes, refused
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
 
 _HEADER = re.compile(r"(?P<name>.*?) ?\((?P<kind>[A-Z]+),(?P<shown>true|false),[^)]*\)(?:-(?P<codes>.*))?\Z", re.DOTALL)
 _CELL = re.compile(r"(\d+):(\d+):(\d+):(\d+),(\d+):(\d+):(\d+):(\d+),(.*)\Z", re.DOTALL)

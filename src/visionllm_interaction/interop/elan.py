@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from visionllm_interaction.exchange.files import read_xml, refused, xml_text
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order, milliseconds, spread
+from visionllm_interaction.interop.safe_reading import read_xml, refused, xml_text
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

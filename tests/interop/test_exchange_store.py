@@ -15,9 +15,9 @@ from exchange_store import make_store
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.exchange.boris import read_boris
-from visionllm_interaction.exchange.formats import ENDINGS, export_store, read_timelines
-from visionllm_interaction.exchange.to_store import import_file
+from visionllm_interaction.interop.boris import read_boris
+from visionllm_interaction.interop.import_codes import import_file
+from visionllm_interaction.interop.registry import ENDINGS, export_store, read_timelines
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.prompt_summary import CHARACTERS_PER_TOKEN, brief
 from visionllm_interaction.store.reader import open_store

@@ -8,14 +8,14 @@ from types import MappingProxyType
 from typing import Any
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.exchange.boris import boris_bytes, read_boris
-from visionllm_interaction.exchange.coco import coco_bytes
-from visionllm_interaction.exchange.datavyu import opf_bytes, read_opf
-from visionllm_interaction.exchange.eaf import eaf_bytes, read_eaf
-from visionllm_interaction.exchange.from_store import store_to_timeline
-from visionllm_interaction.exchange.table import csv_bytes, parquet_bytes, read_csv, read_parquet
-from visionllm_interaction.exchange.textgrid import read_textgrid, textgrid_bytes
-from visionllm_interaction.exchange.timeline import Timeline
+from visionllm_interaction.interop.boris import boris_bytes, read_boris
+from visionllm_interaction.interop.coco import coco_bytes
+from visionllm_interaction.interop.datavyu import opf_bytes, read_opf
+from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
+from visionllm_interaction.interop.export_timeline import store_to_timeline
+from visionllm_interaction.interop.praat import read_textgrid, textgrid_bytes
+from visionllm_interaction.interop.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
+from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
 from visionllm_interaction.utils.atomic_files import write_file
@@ -126,7 +126,7 @@ def export_store(
 def _write_coco(store: Store, video_id: str, path: Path, *, pictures: bool, every_s: float) -> None:
     if pictures:
         # Imported here: only pictures need the libraries of films.
-        from visionllm_interaction.exchange.film import write_pictures
+        from visionllm_interaction.interop.annotated_video import write_pictures
 
         write_pictures(store, video_id, path.parent / video_id, every_s=every_s)
     write_file(path, coco_bytes(store, video_id, every_s=every_s))
@@ -135,11 +135,11 @@ def _write_coco(store: Store, video_id: str, path: Path, *, pictures: bool, ever
 def _write(store: Store, video_id: str, path: Path, format_: str) -> None:
     if format_ == "mp4":
         # Imported here: only these two need the libraries of films.
-        from visionllm_interaction.exchange.film import write_film
+        from visionllm_interaction.interop.annotated_video import write_film
 
         write_film(store, video_id, path)
     elif format_ == "rrd":
-        from visionllm_interaction.exchange.rerun_file import write_rerun
+        from visionllm_interaction.interop.rerun import write_rerun
 
         write_rerun(store, video_id, path)
     else:

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionllm_interaction.exchange.files import read_bytes, read_text, refused
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order
+from visionllm_interaction.interop.safe_reading import read_bytes, read_text, refused
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
 
 SCHEMA = pa.schema(

@@ -16,7 +16,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.errors import UsageError, VideoError
-from visionllm_interaction.exchange.formats import export_store
+from visionllm_interaction.interop.registry import export_store
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import SourceFile
 from visionllm_interaction.utils.hashing import sha256_file

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from visionllm_interaction.exchange.files import read_text, refused
-from visionllm_interaction.exchange.timeline import Interval, Tier, Timeline, in_order, spread
+from visionllm_interaction.interop.safe_reading import read_text, refused
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
 
 # What Praat reads: texts in quotes, and numbers and flags that stand alone; everything else is decoration.
 _TOKEN = re.compile(

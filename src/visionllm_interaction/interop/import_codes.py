@@ -9,8 +9,8 @@ from typing import Any
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.exchange.formats import read_timelines
-from visionllm_interaction.exchange.timeline import Timeline
+from visionllm_interaction.interop.registry import read_timelines
+from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import import_codes, open_store
 
 KINDS = ("speech", "gaze", "naming", "code")
