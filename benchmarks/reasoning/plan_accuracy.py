@@ -18,11 +18,11 @@ from typing import Any
 
 import yaml
 
-from visionllm_interaction.reason import EndpointConfig, Plan
-from visionllm_interaction.reason.llm import plan_by_llm
-from visionllm_interaction.reason.prompts import prompt_digest
-from visionllm_interaction.reason.rules import plan_by_rules
-from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reasoning import EndpointConfig, Plan
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.planning.llm_planner import plan_by_llm
+from visionllm_interaction.reasoning.planning.prompts import prompt_digest
+from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 
 NAMES = ("ball", "block", "book", "car", "caregiver", "child", "cup", "person", "teddy bear")
 

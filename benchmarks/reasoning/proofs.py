@@ -26,13 +26,13 @@ import test_reason_wording
 from hand_made_store import FIRST_RELATIONS, FIRST_SPANS, publish
 from scripted import scripted
 
+from visionllm_bench.questions.generate import make_questions
 from visionllm_interaction.core.interactions import Relation
-from visionllm_interaction.reason import EndpointConfig, ReasonConfig
-from visionllm_interaction.reason.asking import Planned, execute
-from visionllm_interaction.reason.evaluation.generate import make_questions
-from visionllm_interaction.reason.llm import plan_by_llm
-from visionllm_interaction.reason.rules import plan_by_rules
-from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.pipeline import Planned, execute
+from visionllm_interaction.reasoning.planning.llm_planner import plan_by_llm
+from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 from visionllm_interaction.store.reader import open_store
 
 Size = Callable[[str], int]

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from visionllm_interaction.analyze import AnalysisConfig, analyze_videos
 from visionllm_interaction.errors import LLMUnreachable
-from visionllm_interaction.reason import ask
-from visionllm_interaction.reason.config import ReasonConfig
+from visionllm_interaction.reasoning import ask
+from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.serve.app import create_app
 from visionllm_interaction.serve.config import ServeConfig, ServeLimits
 from visionllm_interaction.serve.keys import create_key

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from visionllm_interaction.analyze import AnalysisConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.reason.config import ReasonConfig
+from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.serve.app import create_app
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.keys import create_key, revoke_key

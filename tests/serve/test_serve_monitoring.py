@@ -10,7 +10,7 @@ import yaml
 from running_service import REPO
 
 from visionllm_interaction.analyze import AnalysisConfig
-from visionllm_interaction.reason.config import ReasonConfig
+from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.metrics import Metrics
 from visionllm_interaction.serve.service import Service

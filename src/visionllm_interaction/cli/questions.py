@@ -35,9 +35,9 @@ def ask(
 ) -> Outcome:
     """A question → an answer whose every number was computed from the store, or an honest refusal."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.reason import ask as answer_question
-    from visionllm_interaction.reason.explain import explain as explain_plan
-    from visionllm_interaction.reason.explain import explain_text
+    from visionllm_interaction.reasoning import ask as answer_question
+    from visionllm_interaction.reasoning.explain import explain as explain_plan
+    from visionllm_interaction.reasoning.explain import explain_text
 
     if template:
         return _fill(template, store, planner, out, load(config, override), json_output=json_output)
@@ -61,7 +61,7 @@ def _fill(
     *,
     json_output: bool,
 ) -> Outcome:
-    from visionllm_interaction.reason.templates import as_csv, fill_template
+    from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
 
     result = fill_template(template, store, config=settings.reason, planner=planner)
     table = as_csv(result)
@@ -79,8 +79,8 @@ def replay(
 ) -> Outcome:
     """Compute every claim of an old answer again: does it still hold? Exit code 3 if one does not."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.reason.replay import load_answer
-    from visionllm_interaction.reason.replay import replay as replay_answer
+    from visionllm_interaction.reasoning.replay import load_answer
+    from visionllm_interaction.reasoning.replay import replay as replay_answer
 
     report = replay_answer(load_answer(answer), store, aliases=load(config, override).reason.aliases)
     lines = [
@@ -103,7 +103,7 @@ def ground(
 ) -> Outcome:
     """A phrase → boxes and tracks in one frame, found by code."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.reason.seeing import ground_phrase
+    from visionllm_interaction.reasoning.grounding.api import ground_phrase
 
     result = ground_phrase(phrase, store, at_s=at, video_id=video, config=load(config, override).reason)
     return Outcome(result.model_dump(mode="json"), regions_text(result.model_dump()), json_output)
@@ -122,7 +122,7 @@ def look(
 ) -> Outcome:
     """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.reason.seeing import look_at
+    from visionllm_interaction.reasoning.grounding.api import look_at
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
     settings = load(config, override).reason

@@ -9,13 +9,13 @@ from typing import Any
 
 import structlog
 
+from visionllm_bench.questions.generate import Wording, make_questions
+from visionllm_bench.questions.oracle import World
+from visionllm_bench.questions.scoring import as_rows, score_questions, summary
 from visionllm_interaction.analyze import analyze_videos
 from visionllm_interaction.config import Settings
-from visionllm_interaction.reason.asking import PlannerName, choose_planner
-from visionllm_interaction.reason.evaluation.generate import Wording, make_questions
-from visionllm_interaction.reason.evaluation.oracle import World
-from visionllm_interaction.reason.evaluation.score import as_rows, score_questions, summary
-from visionllm_interaction.reason.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 

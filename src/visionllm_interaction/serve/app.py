@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from visionllm_interaction import __version__
 from visionllm_interaction.analyze import AnalysisConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.reason.config import ReasonConfig
+from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.serve import openapi, problems, routes_detect, routes_health, routes_videos
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.context import Context

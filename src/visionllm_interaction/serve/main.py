@@ -10,7 +10,7 @@ import uvicorn
 
 from visionllm_interaction.analyze import AnalysisConfig
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.reason.config import ReasonConfig
+from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.serve.app import create_app
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.service import data_dir_taken

@@ -13,9 +13,9 @@ from fastapi import HTTPException
 
 from visionllm_interaction.analyze import AnalysisConfig
 from visionllm_interaction.errors import UsageError, VideoError
-from visionllm_interaction.reason import ask
-from visionllm_interaction.reason.answer import Answer
-from visionllm_interaction.reason.config import ReasonConfig
+from visionllm_interaction.reasoning import ask
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.serve.config import ServeConfig
 from visionllm_interaction.serve.detecting import DetectorSlot
 from visionllm_interaction.serve.jobs import JobRecord, Jobs, default_threads

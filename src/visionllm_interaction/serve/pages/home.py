@@ -6,7 +6,7 @@ import asyncio
 
 from nicegui import ui
 
-from visionllm_interaction.reason.answer import EvidenceItem
+from visionllm_interaction.reasoning.models import EvidenceItem
 from visionllm_interaction.serve.context import Context
 from visionllm_interaction.serve.pages.ask_box import AskBox
 from visionllm_interaction.serve.pages.elements import Uploader

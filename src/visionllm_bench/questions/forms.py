@@ -1,0 +1,14 @@
+"""The question forms of the evaluation: the plan each one means, canonical wordings, and free paraphrases.
+
+``{a}``, ``{b}``, ``{c}`` are filled with words for things in the store, ``{t}`` and ``{u}`` with times in seconds,
+``{n}`` with a number. Canonical wordings are what the rule planner promises to read; paraphrases stand in no table.
+"""
+
+from __future__ import annotations
+
+from visionllm_bench.questions.comparison_forms import READINGS
+from visionllm_bench.questions.question_form import EvalForm
+from visionllm_bench.questions.unanswerable_forms import UNANSWERABLE
+from visionllm_bench.questions.value_forms import VALUES
+
+FORMS: tuple[EvalForm, ...] = (*VALUES, *READINGS, *UNANSWERABLE)

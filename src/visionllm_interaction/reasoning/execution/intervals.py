@@ -1,0 +1,163 @@
+"""Stretches of time in which something holds, and their arithmetic: the ground of *while*, *after* and *before*.
+
+Stretches are half-open, in seconds, sorted and apart from each other within one video.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.measures.api import MIN_TOGETHER_S
+from visionllm_interaction.measures.sql_intervals import MERGED, STRETCHES
+from visionllm_interaction.reasoning.planning.plan import Atom
+from visionllm_interaction.store.reader import Store
+
+_FOREVER_S = 1e15
+_TOUCH_S = 1e-6
+"""Stretches that meet within this are one: time stamps are sums of floating point numbers."""
+
+_SELECT_BOUTS = "\nSELECT video_id, b, e, list_sort(list_distinct(ids)) AS ids FROM bouts ORDER BY video_id, b"
+LOOKED_SQL = """
+WITH looked AS (
+    SELECT video_id, greatest(timestamp_s, $begin_s) AS b, least(timestamp_s + duration_s, $end_s) AS e FROM frames
+    WHERE processed AND timestamp_s + duration_s > $begin_s AND timestamp_s < $end_s
+      AND ($video_id IS NULL OR video_id = $video_id)
+),
+fresh AS (SELECT *, b > 1e-6 + lag(e) OVER (PARTITION BY video_id ORDER BY b) AS is_new FROM looked),
+numbered AS (
+    SELECT *, sum(CASE WHEN is_new THEN 1 ELSE 0 END) OVER (PARTITION BY video_id ORDER BY b) AS stretch FROM fresh
+)
+SELECT video_id, min(b) AS b, max(e) AS e, []::BIGINT[] AS ids
+FROM numbered GROUP BY video_id, stretch ORDER BY video_id, b"""
+"""The stretches that were looked at, per video."""
+_FRAMES = """
+SELECT min(frame_index) AS first, max(frame_index) AS last FROM frames
+WHERE processed AND video_id = $video_id AND timestamp_s + duration_s > $begin_s + 1e-6 AND timestamp_s < $end_s - 1e-6
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """``[begin_s, end_s)`` and the tracks that make it."""
+
+    begin_s: float
+    end_s: float
+    track_ids: tuple[int, ...] = ()
+
+    @property
+    def length_s(self) -> float:
+        """Its length in seconds."""
+        return self.end_s - self.begin_s
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One video (None: all) and a window of time, ``None`` open."""
+
+    video_id: str | None = None
+    begin_s: float | None = None
+    end_s: float | None = None
+
+
+def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) -> dict[str, list[Stretch]]:
+    """When ``atom`` holds, per video; stretches closer than ``gap_s`` are one."""
+    sql = sql_of(atom)
+    parameters = {
+        **_window(scope),
+        "subject": atom.subject,
+        "object": atom.object,
+        "predicate": atom.predicate,
+        "gap_s": gap_s,
+        "min_together_s": MIN_TOGETHER_S,
+        "person_categories": sorted(PERSON_CATEGORIES),
+        "body_categories": sorted(BODY_CATEGORIES),
+    }
+    return _grouped(store, sql, parameters)
+
+
+def sql_of(atom: Atom) -> str:
+    """The query behind :func:`stretches_of`."""
+    return STRETCHES[_kind(atom)] + MERGED + _SELECT_BOUTS
+
+
+def looked_at(store: Store, scope: Scope) -> dict[str, list[Stretch]]:
+    """The stretches that were looked at, per video."""
+    return _grouped(store, LOOKED_SQL, _window(scope))
+
+
+def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) -> tuple[int, int] | None:
+    """First and last processed frame that has a part in ``[begin_s, end_s)``."""
+    (row,) = store.rows(_FRAMES, {"video_id": video_id, "begin_s": begin_s, "end_s": end_s})
+    return None if row["first"] is None else (row["first"], row["last"])
+
+
+def merged(stretches: Iterable[Stretch], *, gap_s: float) -> list[Stretch]:
+    """Stretches that meet, overlap or are closer than ``gap_s`` become one."""
+    out: list[Stretch] = []
+    for stretch in sorted(stretches, key=lambda s: (s.begin_s, s.end_s)):
+        if out and stretch.begin_s <= out[-1].end_s + gap_s + _TOUCH_S:
+            ids = tuple(sorted({*out[-1].track_ids, *stretch.track_ids}))
+            out[-1] = Stretch(out[-1].begin_s, max(out[-1].end_s, stretch.end_s), ids)
+        else:
+            out.append(stretch)
+    return out
+
+
+def common(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
+    """The time in which both hold."""
+    out: list[Stretch] = []
+    i = j = 0
+    while i < len(first) and j < len(second):
+        a, b = first[i], second[j]
+        begin, end = max(a.begin_s, b.begin_s), min(a.end_s, b.end_s)
+        if end - begin > _TOUCH_S:
+            out.append(Stretch(begin, end, tuple(sorted({*a.track_ids, *b.track_ids}))))
+        if a.end_s <= b.end_s:
+            i += 1
+        else:
+            j += 1
+    return out
+
+
+def outside(stretches: Sequence[Stretch], within: Sequence[Stretch]) -> list[Stretch]:
+    """The time of ``within`` in which none of ``stretches`` holds."""
+    out: list[Stretch] = []
+    for frame in within:
+        at = frame.begin_s
+        for stretch in stretches:
+            if stretch.end_s <= frame.begin_s or stretch.begin_s >= frame.end_s:
+                continue
+            if stretch.begin_s - at > _TOUCH_S:
+                out.append(Stretch(at, stretch.begin_s))
+            at = max(at, stretch.end_s)
+        if frame.end_s - at > _TOUCH_S:
+            out.append(Stretch(at, frame.end_s))
+    return out
+
+
+def _kind(atom: Atom) -> str:
+    if atom.predicate != "visible":
+        return "relation"
+    return "together" if atom.object else "visible"
+
+
+def _window(scope: Scope) -> dict[str, Any]:
+    return {
+        "video_id": scope.video_id,
+        "begin_s": -_FOREVER_S if scope.begin_s is None else scope.begin_s,
+        "end_s": _FOREVER_S if scope.end_s is None else scope.end_s,
+    }
+
+
+def _grouped(store: Store, sql: str, parameters: Mapping[str, Any]) -> dict[str, list[Stretch]]:
+    # DuckDB refuses parameters that a query does not name.
+    named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
+    found: dict[str, list[Stretch]] = defaultdict(list)
+    for row in store.rows(sql, named):
+        found[row["video_id"]].append(Stretch(row["b"], row["e"], tuple(row["ids"])))
+    return found

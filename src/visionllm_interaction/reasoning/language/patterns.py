@@ -1,0 +1,80 @@
+"""Question forms: a small pattern language over normalised questions, compiled to regular expressions.
+
+A form is text with ``{macros}``; ``{a}``, ``{b}`` and ``{c}`` stand for the things asked about, ``{n}`` for a number,
+other macros for groups of words that mean the same. The forms themselves are tables: ``forms_en`` and ``forms_nb`` for
+single values, ``readings_en`` and ``readings_nb`` for what is made of several.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from visionllm_interaction.measures.api import Predicate
+from visionllm_interaction.reasoning.language.time_expressions import UNIT
+from visionllm_interaction.reasoning.planning.plan import Combine
+
+ABSENT = "absent_duration"
+"""Not a measure: the time looked at in which ``{a}`` is not visible."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a forms table: what is asked for, and the texts that ask for it.
+
+    Without ``combine`` a text asks for one value of ``{a}`` (and ``{b}``). With it, ``{a}`` and ``{b}`` are two
+    alternatives for the side ``slot`` and ``{c}`` is what they have on the other side; or ``over`` names what is
+    gone through on that side, and ``{a}`` (the subject) or ``{b}`` (the object) is the other side. ``against`` adds
+    the time looked at as a second step.
+    """
+
+    measure: str
+    texts: tuple[str, ...]
+    predicate: Predicate | None = None
+    combine: Combine | None = None
+    slot: Literal["subject", "object"] = "subject"
+    over: Literal["things", "people"] | None = None
+    against: Literal["looked"] | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to ask: a compiled text of ``row``."""
+
+    row: Row
+    pattern: re.Pattern[str]
+
+
+def compile_rows(rows: Iterable[Row], macros: Mapping[str, str]) -> tuple[Form, ...]:
+    """Compile a forms table; macros may use macros that stand above them in the table."""
+    expanded = {name: f"(?P<{name}>.+?)" for name in "abc"}
+    expanded["n"] = rf"(?P<n>\d+(?:[.,]\d+)?)(?: ?(?P<unit>{UNIT}))?"
+    for name, words in macros.items():
+        expanded[name] = f"(?:{words.format(**expanded)})"
+    return tuple(Form(row, re.compile(text.format(**expanded))) for row in rows for text in row.texts)
+
+
+_REPLACEMENTS: tuple[tuple[str, str], ...] = (
+    ("’", "'"),
+    ("what's", "what is"),
+    ("who's", "who is"),
+    ("when's", "when is"),
+    ("how's", "how is"),
+)
+_POLITE = re.compile(
+    r"^(?:(?:please|hey|hi|so|and|ok|okay|kan du|vennligst)[, ]+"
+    r"|(?:can|could|would) you (?:please )?(?:tell|show) me |(?:please )?tell me |do you know |i want to know "
+    r"|i(?: would|'d) like to know |si meg |fortell meg |vet du )+"
+)
+_PUNCTUATION = re.compile(r"[?!;\"“”«»]+|[.,:](?=\s|$)")
+
+
+def normalise(question: str) -> str:
+    """Lower case, single spaces, no closing punctuation and no polite opening; "5.5", "1:05" and ids stay whole."""
+    text = question.casefold()
+    for old, new in _REPLACEMENTS:
+        text = text.replace(old, new)
+    text = " ".join(_PUNCTUATION.sub(" ", text).split())
+    return re.sub(r" (?:please|takk|vær så snill)$", "", _POLITE.sub("", text))

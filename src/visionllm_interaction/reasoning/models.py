@@ -1,0 +1,130 @@
+"""The answer as it leaves the room: claims, each citing evidence, or a refusal with its reason."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.reasoning.planning.plan import Plan
+
+Operation = Literal[
+    "value",
+    "sum",
+    "largest",
+    "winner",
+    "difference",
+    "share",
+    "rate",
+    "yes_no",
+    "which",
+    "order",
+    "videos",
+    "mean",
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Claim(_Frozen):
+    """One statement that anybody can re-compute from the evidence it cites."""
+
+    text: str
+    """The statement in words."""
+    value: float | int | str | None
+    """The value stated; null for "not seen"; a name for the winner of a comparison."""
+    unit: str
+    """Unit of `value`."""
+    evidence: tuple[str, ...]
+    """Ids of the evidence it rests on."""
+    operation: Operation = "value"
+    """How `value` follows from the evidence: taken as it is, or what is made of several (docs/reasoning.md)."""
+
+
+class DroppedClaim(_Frozen):
+    """A claim that did not hold when it was computed again."""
+
+    claim: Claim
+    reason: str
+
+
+class EvidenceItem(_Frozen):
+    """One computed value, and where in which video it can be checked."""
+
+    id: str
+    measure: str
+    value: float | int | str | None
+    unit: str
+    video_id: str
+    track_ids: tuple[int, ...]
+    begin_s: float | None
+    end_s: float | None
+    frames: tuple[int, int] | None
+    kind: Literal["computed", "visual"]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> EvidenceItem:
+        """The public form of ``evidence``."""
+        return cls.model_validate(evidence.to_dict())
+
+
+class Usage(_Frozen):
+    """What planning cost; all zero for the rule planner."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written together."""
+        return self.input_tokens + self.output_tokens
+
+
+class Answer(_Frozen):
+    """What `visionllm ask --json` prints."""
+
+    status: Literal["answered", "abstained"]
+    answer: str | None = None
+    """The claims as sentences; null when abstained."""
+    claims: tuple[Claim, ...] = ()
+    evidence: tuple[EvidenceItem, ...] = ()
+    planner: Literal["rules", "llm"]
+    """Which planner read the question."""
+    wording: Literal["code", "llm"] = "code"
+    """Who worded the claims; words of a language model say no more than code's would."""
+    model: str | None = None
+    """The language model behind the plan; null for rules."""
+    plan: Plan
+    """The typed queries that were run, or why there are none."""
+    dropped_claims: tuple[DroppedClaim, ...] = ()
+    reason: str | None = None
+    """Why the question is not answered; null when answered."""
+    tokens: int = 0
+    """Tokens spent on planning, read and written."""
+    usage: Usage = Field(default_factory=Usage)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON form, keys as in the design document."""
+        return self.model_dump(mode="json")
+
+
+class ReplayedClaim(_Frozen):
+    """Whether one claim of an old answer still holds."""
+
+    text: str
+    holds: bool
+    reason: str | None = None
+    """Why it does not."""
+
+
+class ReplayReport(_Frozen):
+    """What `visionllm replay --json` prints."""
+
+    status: Literal["holds", "changed"]
+    claims: tuple[ReplayedClaim, ...]
+    evidence_changed: tuple[str, ...]
+    """Ids of evidence that the store gives otherwise now, or not at all."""

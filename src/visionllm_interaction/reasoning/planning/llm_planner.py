@@ -1,0 +1,161 @@
+"""The llm planner: a language model behind an OpenAI-compatible endpoint chooses the query; it computes nothing.
+
+The model reads the question, the catalogue and the names of the store — no pictures, no results. Its reply is
+constrained to a JSON schema and then held against the words of the question (:mod:`.reading`). Clauses, windows and
+videos are cut out of the question by code before; what is to be done with the values is read by code as well.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from visionllm_interaction.reasoning.config import EndpointConfig
+from visionllm_interaction.reasoning.language.coreference import with_thing_of
+from visionllm_interaction.reasoning.language.time_expressions import Window
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.llm_client import Request, Spent, as_usage, ask_model
+from visionllm_interaction.reasoning.models import Usage
+from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
+from visionllm_interaction.reasoning.planning.intent import Intent, read_intent
+from visionllm_interaction.reasoning.planning.lexical_evidence import (
+    leaves_object_open,
+    supported_measures,
+    supported_predicates,
+    unknown_thing,
+)
+from visionllm_interaction.reasoning.planning.llm_output_schema import NO_MEASURE, Draft, draft_model, draft_to_plan
+from visionllm_interaction.reasoning.planning.plan import Plan
+from visionllm_interaction.reasoning.planning.plan_builder import Scope
+from visionllm_interaction.reasoning.planning.plan_constraints import (
+    ONE_THING,
+    RELATIONAL,
+    UNSUPPORTED,
+    compared_measures,
+    fitting_measures,
+    has_numbers,
+    measures_of,
+    objections,
+    said_predicates,
+)
+from visionllm_interaction.reasoning.planning.prompts import examples, instructions, user_prompt
+from visionllm_interaction.reasoning.planning.rule_planner import (
+    Cut,
+    cut_clauses,
+    cut_scope,
+    explain_unknown,
+    halves,
+    unread_clause,
+    why_unanswerable,
+)
+from visionllm_interaction.reasoning.planning.unanswerable import THRESHOLD, outside_catalogue
+
+
+def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
+    """The plan that the model at ``config.base_url`` proposes and the question's own words allow, and its cost.
+
+    Raises:
+        LLMUnreachable: the endpoint cannot be reached, refuses, does not answer in time or speaks another protocol.
+    """
+    if not vocabulary.names:
+        return Plan.refuse("the store holds no detected things to ask about"), Usage()
+    before, after = next(halves(question), (question, ""))
+    plan, cost = _one_part(before, vocabulary, config=config)
+    if not after or plan.unanswerable:
+        return plan, cost
+    second, more = plan_by_llm(with_thing_of(plan, after), vocabulary, config=config)
+    whole = second if second.unanswerable else plan.model_copy(update={"also": second})
+    return whole, as_usage(cost, more)
+
+
+def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
+    cut = cut_scope(question, vocabulary)
+    if cut.refusal:
+        return Plan.refuse(cut.refusal), Usage()
+    shorter = _without_clauses(cut, vocabulary)
+    text, intent = read_intent(shorter.text, vocabulary)
+    intent = _narrowed(text, intent, vocabulary)
+    refusal = _hopeless(question, shorter, text, intent, vocabulary=vocabulary)
+    if refusal:
+        return Plan.refuse(refusal), Usage()
+    spent = Spent()
+    draft = ask_model(
+        _request(text, intent, vocabulary),
+        draft_model(intent),
+        config=config,
+        spent=spent,
+        check=lambda reply: _check(reply, text, intent, shorter.scope, vocabulary=vocabulary),
+    )
+    if draft is None:
+        return Plan.refuse(spent.refusal or NO_MEASURE), spent.total
+    plan = _plan_of(draft, text, intent, shorter.scope, vocabulary=vocabulary)
+    if plan.unanswerable:
+        plan = Plan.refuse(why_unanswerable(question, vocabulary) or plan.unanswerable)
+    return plan, spent.total
+
+
+def _narrowed(text: str, intent: Intent, vocabulary: Vocabulary) -> Intent:
+    """``intent`` with the measures and predicates that the words of the question leave possible."""
+    measures = intent.measures
+    if intent.combine == "each":
+        measures = fitting_measures(text, measures)
+    elif intent.combine in ("largest", "smallest", "precedes"):
+        measures = compared_measures(text, measures)
+    said = said_predicates(text)
+    measures = supported_measures(text, measures_of(said, measures), vocabulary)
+    return replace(intent, measures=measures, predicates=said or supported_predicates(text, vocabulary))
+
+
+def _without_clauses(cut: Cut, vocabulary: Vocabulary) -> Cut:
+    """The question without the clauses that code can read; the model gets what is left."""
+    shorter = next(cut_clauses(cut, vocabulary), None)
+    return cut if shorter is None else _without_clauses(shorter, vocabulary)
+
+
+def _hopeless(question: str, cut: Cut, text: str, intent: Intent, *, vocabulary: Vocabulary) -> str | None:
+    """Why no model needs to be asked: something in the question is beyond every plan."""
+    if intent.threshold is not None and intent.combine != "exceeds":
+        return THRESHOLD
+    refusal = unread_clause(cut.text, vocabulary) or outside_catalogue(text)
+    if refusal is None and not intent.subjects:
+        refusal = why_unanswerable(question, vocabulary) or NO_MEASURE
+    if refusal is None:
+        refusal = _unsupported(question, text, intent, vocabulary)
+    return refusal
+
+
+def _unsupported(question: str, text: str, intent: Intent, vocabulary: Vocabulary) -> str | None:
+    """Why no plan that the schema allows could be held against the words of the question."""
+    unknown = unknown_thing(text, vocabulary)
+    if unknown:
+        return why_unanswerable(question, vocabulary) or explain_unknown(unknown, vocabulary)
+    if not intent.measures:
+        return why_unanswerable(question, vocabulary) or UNSUPPORTED
+    alone = len({*intent.subjects, *intent.objects}) == 1 and not intent.over and not leaves_object_open(text)
+    if alone and intent.measures <= RELATIONAL and DEFAULT_PREDICATE not in (intent.predicates or (DEFAULT_PREDICATE,)):
+        return why_unanswerable(question, vocabulary) or ONE_THING
+    return None
+
+
+def _request(text: str, intent: Intent, vocabulary: Vocabulary) -> Request:
+    worked = [
+        # Compact, as models write it when a schema guides them.
+        (user_prompt(e.question, vocabulary, wants=e.wants), json.dumps(dict(e.fields), separators=(",", ":")))
+        for e in examples(vocabulary)
+    ]
+    return Request(instructions(vocabulary), user_prompt(text, vocabulary, wants=intent.words), worked)
+
+
+def _check(draft: Draft, text: str, intent: Intent, scope: Scope, *, vocabulary: Vocabulary) -> None:
+    plan = _plan_of(draft, text, intent, scope, vocabulary=vocabulary)
+    problems = list(objections(text, plan, vocabulary, window=scope.window))
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def _plan_of(draft: Draft, text: str, intent: Intent, scope: Scope, *, vocabulary: Vocabulary) -> Plan:
+    fields = draft.model_dump()
+    if scope.window == Window() and has_numbers(text, vocabulary):
+        # Times in a form that code does not know are the model's to read; the checks hold them against the question.
+        scope = replace(scope, window=Window(fields["begin_s"] or None, fields["end_s"]))
+    return draft_to_plan(fields, intent=intent, scope=scope, vocabulary=vocabulary)

@@ -1,0 +1,133 @@
+"""From a matched question form to the steps of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pydantic import ValidationError
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.language.patterns import ABSENT, Form, Row
+from visionllm_interaction.reasoning.language.subordinate_clauses import Limits
+from visionllm_interaction.reasoning.language.time_expressions import Window, in_seconds
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
+from visionllm_interaction.reasoning.planning.capabilities import LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.plan import Condition, Plan, Step
+
+_ANYTHING = frozenset({"anything", "something", "object", "objects", "thing", "things", "toy", "toys", "noe"})
+Spoken = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where and when a question looks."""
+
+    video_id: str | None = None
+    window: Window = field(default_factory=Window)
+    limits: Limits = field(default_factory=Limits)
+
+    def within(self, limits: Limits) -> Scope:
+        """This scope, narrowed by another clause; a second clause of the same kind replaces nothing."""
+        merged = Limits(
+            self.limits.during or limits.during,
+            self.limits.after or limits.after,
+            self.limits.before or limits.before,
+        )
+        return replace(self, limits=merged)
+
+    def step(self, row: Row, subject: str, target: str | None) -> Step:
+        """The step for ``row`` about these things, within this scope."""
+        absent = row.measure == ABSENT
+        if _held_the_wrong_way(row, subject, target):
+            subject, target = target or "", subject
+        return Step(
+            measure=LOOKED if absent else row.measure,
+            subject="" if absent else subject,
+            object=target,
+            predicate=row.predicate,
+            video_id=self.video_id,
+            begin_s=self.window.begin_s,
+            end_s=self.window.end_s,
+            during=Condition(subject=subject, negated=True) if absent else self.limits.during,
+            after=self.limits.after,
+            before=self.limits.before,
+        )
+
+    def looked(self) -> Step:
+        """The time looked at within this scope; a condition limits it as well."""
+        return self.step(Row(LOOKED, ()), "", None)
+
+
+def plan_of(form: Form, spoken: Spoken, scope: Scope, vocabulary: Vocabulary) -> Plan | None:
+    """The plan that ``form`` means with these words for its places; None if they name nothing in the store."""
+    row = form.row
+    if row.measure == ABSENT and scope.limits.during:
+        return None
+    names = _names(row, spoken, vocabulary)
+    if names is None:
+        return None
+    try:
+        return steps_of(row, names, scope, vocabulary, threshold=_threshold(row, spoken))
+    except ValidationError:
+        return None
+
+
+def _held_the_wrong_way(row: Row, subject: str, target: str | None) -> bool:
+    """Whether a thing would hold a person: the relation is the other way round, however the question puts it."""
+    holding = "holding" in (row.predicate, PREDICATE_OF.get(row.measure))
+    return holding and target in PERSON_CATEGORIES and subject not in PERSON_CATEGORIES
+
+
+def _names(row: Row, spoken: Spoken, vocabulary: Vocabulary) -> dict[str, str | None] | None:
+    """The store's name for each place of the form; None as a name for *anything*, None at all if one is unknown."""
+    names: dict[str, str | None] = {}
+    for place in ("a", "b", "c"):
+        text = spoken.get(place)
+        if text is None:
+            continue
+        name = vocabulary.resolve(text)
+        anything = place == "b" and SHAPES.get(row.measure, SHAPES[LOOKED]).inputs == "bout"
+        if name is None and not (anything and strip_determiners(text) in _ANYTHING):
+            return None
+        names[place] = name
+    known = [name for name in names.values() if name is not None]
+    return names if len(set(known)) == len(known) else None
+
+
+def steps_of(
+    row: Row, names: Mapping[str, str | None], scope: Scope, vocabulary: Vocabulary, *, threshold: float | None
+) -> Plan | None:
+    """The plan for ``row`` with ``names`` in its places; None if there is nothing to go through.
+
+    Raises:
+        ValidationError: if the parts do not fit the measure.
+    """
+    a, b, c = names.get("a"), names.get("b"), names.get("c")
+    if row.combine is None:
+        return Plan(steps=(scope.step(row, a or "", b),))
+    if row.against:
+        return Plan(steps=(scope.step(row, a or "", b), scope.looked()), combine=row.combine)
+    if row.over:
+        return _over_all(row, a if row.slot == "object" else b, scope, vocabulary)
+    if row.combine in ("exists", "exceeds", "videos", "mean"):
+        return Plan(steps=(scope.step(row, a or "", b),), combine=row.combine, threshold=threshold)
+    pairs = [(name, c) if row.slot == "subject" else (c, name) for name in (a, b)]
+    return Plan(steps=tuple(scope.step(row, left or "", right) for left, right in pairs), combine=row.combine)
+
+
+def _over_all(row: Row, fixed: str | None, scope: Scope, vocabulary: Vocabulary) -> Plan | None:
+    """One step for each thing, or for each person."""
+    everyone = vocabulary.things if row.over == "things" else vocabulary.people
+    others = [name for name in everyone if name != fixed]
+    pairs = [(name, fixed) if row.slot == "subject" else (fixed, name) for name in others]
+    steps = tuple(scope.step(row, left or "", right) for left, right in pairs)
+    return Plan(steps=steps, combine=row.combine or "each") if steps else None
+
+
+def _threshold(row: Row, spoken: Spoken) -> float | None:
+    number = spoken.get("n")
+    if number is None:
+        return None
+    is_time = SHAPES[row.measure].unit == "s"
+    return in_seconds(number, spoken.get("unit")) if is_time else float(number.replace(",", "."))

@@ -1,0 +1,213 @@
+"""The rule planner: canonical question forms → a plan. No model, no randomness."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.language.coreference import spell_out_both, with_thing_of
+from visionllm_interaction.reasoning.language.english_comparisons import FORMS as READINGS_EN
+from visionllm_interaction.reasoning.language.english_values import FORMS as FORMS_EN
+from visionllm_interaction.reasoning.language.norwegian_comparisons import FORMS as READINGS_NB
+from visionllm_interaction.reasoning.language.norwegian_values import FORMS as FORMS_NB
+from visionllm_interaction.reasoning.language.patterns import Form, Row, compile_rows, normalise
+from visionllm_interaction.reasoning.language.subordinate_clauses import (
+    Split,
+    move_clause_to_the_end,
+    read_clause,
+    splits,
+)
+from visionllm_interaction.reasoning.language.time_expressions import Window, take_window
+from visionllm_interaction.reasoning.language.video_references import take_video, unknown_video
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
+from visionllm_interaction.reasoning.planning.capabilities import SHAPES
+from visionllm_interaction.reasoning.planning.plan import Plan
+from visionllm_interaction.reasoning.planning.plan_builder import Scope, plan_of
+from visionllm_interaction.reasoning.planning.unanswerable import outside_catalogue
+
+_BY_NAME = compile_rows(
+    [
+        Row(name, (f"(?:what (?:is|was) )?(?:the )?{name.replace('_', '[ _-]')} (?:of|for|between) {places}",))
+        for name, shape in SHAPES.items()
+        for places in ({"one": ("{a}",), "pair": ("{a} (?:and|with|to) {b}",)}.get(shape.inputs, ()))
+    ],
+    {},
+)
+"""Every measure by its own name, so that a new one can be asked for at once."""
+
+FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *FORMS_EN, *FORMS_NB, *_BY_NAME)
+
+_NOT_A_THING = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
+_MOST_WORDS_OF_A_NAME = 3
+_PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
+_UNREAD = "the condition '{}' is in no form that is known here, or names a thing that is not"
+_EXAMPLES = (
+    "How long was the {0} visible?",
+    "How many times did the child hold the {0}?",
+    "When was the {0} first seen?",
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A question without its video, window and clauses, and what those say."""
+
+    text: str
+    scope: Scope
+    refusal: str | None = None
+    clause: Split | None = None
+
+
+def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
+    """The plan for ``question``, or a refusal that says why and names the nearest things in the store."""
+    plan = _one_part(question, vocabulary)
+    if plan.steps:
+        return plan
+    return _in_parts(question, vocabulary) or plan
+
+
+def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
+    """A question made of several: "how long …, and who …?", the parts planned one by one."""
+    for before, after in halves(question):
+        first = _one_part(before, vocabulary)
+        if first.steps:
+            second = plan_by_rules(with_thing_of(first, after), vocabulary)
+            return first.model_copy(update={"also": second}) if second.steps else None
+    return None
+
+
+def halves(question: str) -> Iterator[tuple[str, str]]:
+    """Every way to read ``question`` as two joined by *and*."""
+    for match in _PARTS.finditer(question):
+        yield question[: match.start()], question[match.end() :]
+
+
+def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
+    cut = cut_scope(question, vocabulary)
+    if cut.refusal:
+        return Plan.refuse(cut.refusal)
+    matches = list(_matches(cut.text))
+    for form, spoken in matches:
+        plan = plan_of(form, spoken, cut.scope, vocabulary)
+        if plan:
+            return plan
+    plan = _with_clause(cut, vocabulary)
+    if plan:
+        return plan
+    return Plan.refuse(
+        outside_catalogue(cut.text)
+        or _unknown_in_clause(cut.text, vocabulary)
+        or _unknown_name(matches, vocabulary)
+        or _no_form(cut.text, vocabulary)
+    )
+
+
+def cut_scope(question: str, vocabulary: Vocabulary) -> Cut:
+    """Cut the video and the time window out of ``question``."""
+    text = spell_out_both(normalise(move_clause_to_the_end(question)), vocabulary)
+    rest, video_id = take_video(text, vocabulary.video_ids)
+    missing = None if video_id else unknown_video(text, vocabulary.video_ids)
+    rest, window = take_window(rest)
+    if window and not _is_forward(window):
+        missing = missing or f"the time window ends at {window.end_s:g} s, before it begins at {window.begin_s:g} s"
+    return Cut(re.sub(r"[,\s]+", " ", rest).strip(), Scope(video_id, window or Window()), missing)
+
+
+def cut_clauses(cut: Cut, vocabulary: Vocabulary) -> Iterator[Cut]:
+    """Every way to read ``cut`` as a shorter question and a clause that limits it."""
+    for split in splits(cut.text):
+        limits = read_clause(split, vocabulary)
+        if limits:
+            yield Cut(split.main, cut.scope.within(limits), clause=split)
+
+
+def _with_clause(cut: Cut, vocabulary: Vocabulary) -> Plan | None:
+    for shorter in cut_clauses(cut, vocabulary):
+        for form, spoken in _matches(shorter.text):
+            plan = plan_of(form, spoken, shorter.scope, vocabulary)
+            if plan:
+                return plan
+        plan = _with_clause(shorter, vocabulary)
+        if plan:
+            return plan
+    return None
+
+
+def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
+    """What in the words of ``question`` no plan can meet: a limit of the catalogue, or a name not in the store."""
+    cut = cut_scope(question, vocabulary)
+    return (
+        outside_catalogue(cut.text)
+        or _unknown_in_clause(cut.text, vocabulary)
+        or _unknown_name(list(_matches(cut.text)), vocabulary)
+    )
+
+
+def unread_clause(text: str, vocabulary: Vocabulary) -> str | None:
+    """The refusal for a ``text`` in which a condition on something else is left that nothing here can read."""
+    left = next((split for split in splits(text) if _is_condition(split, vocabulary)), None)
+    return _UNREAD.format(left.clause) if left else None
+
+
+def _is_condition(split: Split, vocabulary: Vocabulary) -> bool:
+    """A clause with a verb of its own: "before" and "after" may also stand between two things or before a number."""
+    text = strip_determiners(split.clause)
+    bare = [span for _, span in vocabulary.mentions(text)] == [(0, len(text))]
+    return not bare and not split.clause[:1].isdigit()
+
+
+def _unknown_in_clause(text: str, vocabulary: Vocabulary) -> str | None:
+    """The refusal for a question that has a known form up to a clause that cannot be read."""
+    for split in splits(text):
+        understood = any(
+            plan_of(form, spoken, Scope(), vocabulary) is not None for form, spoken in _matches(split.main)
+        )
+        if understood and not read_clause(split, vocabulary):
+            return _UNREAD.format(split.clause)
+    return None
+
+
+def _is_forward(window: Window) -> bool:
+    return window.begin_s is None or window.end_s is None or window.begin_s < window.end_s
+
+
+def _matches(text: str) -> Iterator[tuple[Form, dict[str, str]]]:
+    for form in FORMS:
+        match = form.pattern.fullmatch(text)
+        if match:
+            yield form, match.groupdict()
+
+
+def _unknown_name(matches: list[tuple[Form, dict[str, str]]], vocabulary: Vocabulary) -> str | None:
+    """The refusal for the reading with the fewest unknown words, if those look like the name of a thing."""
+    unknown = [
+        [strip_determiners(text) for text in spoken.values() if vocabulary.resolve(text) is None]
+        for _, spoken in matches
+    ]
+    plausible = [names for names in unknown if all(_looks_like_a_name(name) for name in names)]
+    if not plausible:
+        return None
+    names = min(plausible, key=lambda texts: sum(len(text.split()) for text in texts))
+    return "; ".join(explain_unknown(name, vocabulary) for name in names)
+
+
+def _looks_like_a_name(text: str) -> bool:
+    words = text.split()
+    return len(words) <= _MOST_WORDS_OF_A_NAME and not _NOT_A_THING & set(words)
+
+
+def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
+    """Why ``name`` cannot be asked about, with the nearest names or all of them."""
+    near = vocabulary.nearest(name)
+    if near:
+        return f"{name!r} is not in the store; did you mean {' or '.join(near)}?"
+    return f"{name!r} is not in the store; it knows {', '.join(vocabulary.names) or 'no names at all'}"
+
+
+def _no_form(text: str, vocabulary: Vocabulary) -> str:
+    said = [name for name, _ in vocabulary.mentions(text)]
+    name = next((name for name in (*said, *vocabulary.names) if name not in PERSON_CATEGORIES), "ball")
+    asked = " ".join(example.format(name) for example in _EXAMPLES)
+    return f"the question fits none of the known forms; ask for example: {asked}"

@@ -1,0 +1,241 @@
+"""Sentences for results. Numbers reach a sentence only through :func:`format_number`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from visionllm_interaction.reasoning.execution.aggregation import TIE, Number, Value, labels
+from visionllm_interaction.reasoning.language.synonyms import plural
+from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.plan import Atom, Condition, Moment, Plan, Step
+
+DECIMALS = 2
+"""Decimals shown in sentences; claim values keep all of theirs."""
+
+_VERB: Mapping[str, str] = {
+    "visible": "was in view",
+    "near": "was near {b}",
+    "in_contact": "was in contact with {b}",
+    "holding": "held {b}",
+}
+_NOT_VERB: Mapping[str, str] = {
+    "visible": "was not in view",
+    "near": "was not near {b}",
+    "in_contact": "was not in contact with {b}",
+    "holding": "did not hold {b}",
+}
+_SENTENCE: Mapping[str, str] = {
+    "visible_duration": "the {a} was visible for {v}",
+    "first_seen": "the {a} was first seen at {v}",
+    "last_seen": "the {a} was last seen at {v}",
+    "co_presence_duration": "the {a} and the {b} were visible together for {v}",
+    "near_duration": "the {a} was near the {b} for {v}",
+    "contact_duration": "the {a} was in contact with the {b} for {v}",
+    "holding_duration": "the {a} held the {b} for {v}",
+    LOOKED: "{v} of video were looked at",
+}
+_BOUT_SENTENCE: Mapping[str, str] = {
+    "longest_bout": "the longest time {phrase} was {v}",
+    "mean_bout": "the mean length of the times {phrase} was {v}",
+    "first_onset": "the first time {phrase} began at {v}",
+    "last_offset": "the last time {phrase} ended at {v}",
+}
+_WINNER: Mapping[tuple[str, str], str] = {
+    ("visible_duration", "largest"): "visible longest",
+    ("visible_duration", "smallest"): "visible for the shortest time",
+    ("first_seen", "smallest"): "first seen earliest",
+    ("first_seen", "largest"): "first seen latest",
+    ("last_seen", "largest"): "last seen latest",
+    ("last_seen", "smallest"): "last seen earliest",
+    ("instance_count", "largest"): "most numerous",
+    ("instance_count", "smallest"): "least numerous",
+}
+
+
+def format_number(value: float | int) -> str:
+    """At most :data:`DECIMALS` decimals, no closing zeros."""
+    text = f"{value:.{DECIMALS}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def describe(step: Step, value: float | int | None) -> str:
+    """What ``step`` found, as the body of a sentence."""
+    verb = _verb(step)
+    if value is None:
+        unseen = step.measure in ("first_seen", "last_seen")
+        return f"the {step.subject} was not seen" if unseen else f"no time the {step.subject} {verb} was found"
+    if step.measure == "instance_count":
+        return _count(step.subject, int(value))
+    if step.measure == "bout_count":
+        return f"the {step.subject} {verb} {_times(int(value))}"
+    shown = amount(value, SHAPES[step.measure].unit)
+    if step.measure in _BOUT_SENTENCE:
+        return _BOUT_SENTENCE[step.measure].format(phrase=f"the {step.subject} {verb}", v=shown)
+    if step.measure in _SENTENCE:
+        return _SENTENCE[step.measure].format(a=step.subject, b=step.object, v=shown)
+    about = f" and the {step.object}" if step.object else ""
+    return f"{step.measure.replace('_', ' ')} of the {step.subject}{about} was {shown}"
+
+
+def conclude(plan: Plan, value: Value, *, values: Mapping[str, Number | None], n_videos: int, place: str) -> str:
+    """The sentence for what a plan makes of its steps, with every number that goes into it."""
+    step = plan.steps[0]
+    if plan.combine in ("videos", "mean"):
+        return _over_videos(plan, value, n_videos=n_videos)
+    body = _conclusion(plan, value, values=values)
+    same_scope = len({_scope(other) for other in plan.steps if other.measure != LOOKED}) == 1
+    where = f"in {n_videos} videos together, " if n_videos > 1 and not place else place
+    return _capital(f"{where}{body}{_scope(step) if same_scope else ''}.")
+
+
+def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]) -> str:
+    step, unit = plan.steps[0], SHAPES[plan.steps[0].measure].unit
+    details = _details(plan, values)
+    listing = ", ".join(f"{label} {'never' if n is None else amount(n, unit)}" for label, n in values.items())
+    if plan.combine in ("largest", "smallest"):
+        title = _WINNER.get((step.measure, plan.combine)) or _title(plan)
+        return f"{title}: {'a tie' if value == TIE else f'the {value}'} ({listing})"
+    if plan.combine == "which":
+        return f"{_lead(plan.steps)}: {value} ({listing})"
+    if plan.combine == "order":
+        return f"in order of time, {_topic(plan.steps)}: {value} ({listing})"
+    if plan.combine == "difference":
+        first, second = labels(plan.steps).values()
+        return f"{_topic(plan.steps)}, {first} minus {second}: {amount(value, unit)} ({listing})"
+    if plan.combine == "share":
+        return f"{amount(value, '%')} of that time: {details}"
+    if plan.combine == "rate":
+        return f"{amount(value, 'per min')}: {details}"
+    more = f", more than {amount(plan.threshold, unit)}" if plan.threshold is not None else ""
+    return f"{value}{more}: {details}"
+
+
+def _title(plan: Plan) -> str:
+    """What a comparison of other measures was for: "ended holding the ball earliest", "largest contact duration"."""
+    step = plan.steps[0]
+    if step.measure not in _TURNS or _predicate(step) not in _DOING:
+        return f"{plan.combine} {_topic(plan.steps)}"
+    doing = _DOING[_predicate(step)]
+    when = "earliest" if plan.combine == "smallest" else "latest"
+    if len({other.object for other in plan.steps}) == 1 and step.object:
+        return f"{_TURNS[step.measure]} {doing} the {step.object} {when}"
+    return f"what the {step.subject} {_TURNS[step.measure]} {doing} {when}"
+
+
+def _over_videos(plan: Plan, value: Value, *, n_videos: int) -> str:
+    step = plan.steps[0]
+    if plan.combine == "mean":
+        shown = amount(value, SHAPES[step.measure].unit)
+        return _capital(f"on average over {n_videos} videos, {_topic([step])}: {shown}{_scope(step)}.")
+    phrase = f"the {step.subject} {_verb(step)}"
+    return _capital(f"in {value} of {n_videos} videos {phrase}{_scope(step)}.")
+
+
+def _details(plan: Plan, values: Mapping[str, Number | None]) -> str:
+    bodies = []
+    for step, number in zip(plan.steps, values.values(), strict=True):
+        whole = isinstance(number, float) and SHAPES[step.measure].unit == "count"
+        bodies.append(describe(step, int(number) if whole and number is not None else number))
+    return "; ".join(bodies)
+
+
+def _topic(steps: Sequence[Step]) -> str:
+    """What the steps of a comparison have in common: the measure, and the name on the side that does not vary."""
+    step = steps[0]
+    same_subject = len({other.subject for other in steps}) == 1
+    same_object = len({other.object for other in steps}) == 1
+    name = step.measure.replace("_", " ")
+    if step.predicate and step.predicate != DEFAULT_PREDICATE:
+        name += f" of {_NOUN[step.predicate]}"
+    if step.subject and same_subject:
+        name += f" of the {step.subject}"
+    if step.object and same_object:
+        name += f" with the {step.object}"
+    return name
+
+
+def _lead(steps: Sequence[Step]) -> str:
+    """What those in a list have in common: "the child held", "held the ball", "was in view"."""
+    step = steps[0]
+    verb = _VERB[_predicate(step)]
+    if step.object is None:
+        return verb.format(b="something")
+    if len({other.subject for other in steps}) == 1:
+        return f"the {step.subject} {verb.format(b='').strip()}"
+    return verb.format(b=f"the {step.object}")
+
+
+_TURNS: Mapping[str, str] = {"first_onset": "began", "last_offset": "ended"}
+_DOING: Mapping[str, str] = {"near": "being near", "in_contact": "touching", "holding": "holding"}
+_NOUN: Mapping[str, str] = {"near": "being near", "in_contact": "contact", "holding": "holding"}
+
+
+def amount(value: Value, unit: str) -> str:
+    """A value with its unit, as sentences show it."""
+    if not isinstance(value, (int, float)):
+        return str(value)
+    shown = format_number(value)
+    return shown if unit == "count" else f"{shown} {unit}"
+
+
+def sentence(body: str, *, place: str, step: Step) -> str:
+    """``body`` with where and within which limits it holds, capital letter first, full stop last."""
+    return _capital(f"{place}{body}{_scope(step)}.")
+
+
+def moment_words(moment: Moment) -> str:
+    """A moment in words: "the first time the child held the ball began"."""
+    edge = "began" if moment.edge == "begin" else "ended"
+    return f"the {moment.occurrence} time {_atom_words(moment)} {edge}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _atom_words(atom: Atom) -> str:
+    negated = isinstance(atom, Condition) and atom.negated
+    return f"the {atom.subject} {_verb_of(atom.predicate, atom.object, negated=negated)}"
+
+
+def _verb(step: Step) -> str:
+    return _verb_of(_predicate(step), step.object, negated=False)
+
+
+def _predicate(step: Step) -> str:
+    return step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
+
+
+def _verb_of(predicate: str, target: str | None, *, negated: bool) -> str:
+    table = _NOT_VERB if negated else _VERB
+    if predicate == "visible" and target:
+        return f"{table['visible']} together with the {target}"
+    return table[predicate].format(b=f"the {target}" if target else "something")
+
+
+def _count(name: str, value: int) -> str:
+    if value == 0:
+        return f"no {name} was seen"
+    counted = f"{name} was" if value == 1 else f"{plural(name)} were"
+    return f"{value} {counted} counted (the most in view at once)"
+
+
+def _times(value: int) -> str:
+    return f"{value} {'time' if value == 1 else 'times'}"
+
+
+def _scope(step: Step) -> str:
+    """The limits of a step: its condition, its moments and its window."""
+    words = f", while {_atom_words(step.during)}" if step.during else ""
+    words += f", after {moment_words(step.after)}" if step.after else ""
+    words += f", before {moment_words(step.before)}" if step.before else ""
+    return words + _window(step)
+
+
+def _window(step: Step) -> str:
+    if step.begin_s is not None and step.end_s is not None:
+        return f" (looking only between {format_number(step.begin_s)} s and {format_number(step.end_s)} s)"
+    if step.begin_s is not None:
+        return f" (looking only after {format_number(step.begin_s)} s)"
+    return f" (looking only before {format_number(step.end_s)} s)" if step.end_s is not None else ""
