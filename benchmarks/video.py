@@ -31,9 +31,9 @@ import av
 import numpy as np
 import psutil
 
-from visionllm_interaction.analyze import AnalysisConfig
-from visionllm_interaction.analyze.one import Job, try_one
-from visionllm_interaction.analyze.run import analyze_videos
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.analysis.analyze_video import Job, try_one
+from visionllm_interaction.analysis.analyze_videos import analyze_videos
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.export.exporter import export_checkpoint

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from visionllm_interaction.analyze import AnalysisConfig
+from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.config_loading import Section, load_settings, shipped_config_dir
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.pipeline import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
-from visionllm_interaction.serve.config import ServeConfig
+from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.utils.atomic_files import write_file
 
 BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "reason", "serve")

@@ -24,7 +24,7 @@ def serve(
 ) -> Outcome:
     """The HTTP service and its page; stop it with Ctrl-C."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.serve.main import serve as start_service
+    from visionllm_interaction.server.run import serve as start_service
 
     settings = load(config, [*(override or []), *(["serve.insecure=true"] if insecure else [])])
     start_service(settings.serve, analysis=settings.analysis, reason=settings.reason)
@@ -40,7 +40,7 @@ def create(
 ) -> Outcome:
     """Make a key; it is shown once and only its digest is kept."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.serve.keys import create_key
+    from visionllm_interaction.server.auth.api_keys import create_key
 
     keys_file = load(config, override).serve.keys_path
     key = create_key(keys_file, name=name)
@@ -51,7 +51,7 @@ def create(
 def list_command(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """The names of the keys."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.serve.keys import list_keys
+    from visionllm_interaction.server.auth.api_keys import list_keys
 
     found = list_keys(load(config, override).serve.keys_path)
     shown = [{"id": key.id, "name": key.name, "created_at": key.created_at} for key in found]
@@ -68,7 +68,7 @@ def revoke(
 ) -> Outcome:
     """Take a key back."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.serve.keys import revoke_key
+    from visionllm_interaction.server.auth.api_keys import revoke_key
 
     revoke_key(load(config, override).serve.keys_path, name=name)
     return Outcome({"revoked": name}, f"revoked {name}", json_output)

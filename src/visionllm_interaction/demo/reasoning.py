@@ -12,7 +12,7 @@ import structlog
 from visionllm_bench.questions.generate import Wording, make_questions
 from visionllm_bench.questions.oracle import World
 from visionllm_bench.questions.scoring import as_rows, score_questions, summary
-from visionllm_interaction.analyze import analyze_videos
+from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import Settings
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from visionllm_interaction.analyze import analyze_videos
+from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import DemoConfig, DemoQuestion, Settings
 from visionllm_interaction.demo.gather import gather_report
 from visionllm_interaction.demo.model import AskedQuestion

@@ -1,0 +1,164 @@
+"""Many videos into one store: one after the other here, or side by side on a cluster."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from visionllm_interaction.analysis.analyze_video import Job, Outcome, Progress, View, reason_of, silent, try_one
+from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
+from visionllm_interaction.store.video_record import check_video_id
+from visionllm_interaction.store.writer import prepare_store
+
+if TYPE_CHECKING:
+    from visionllm_interaction.detection.runtimes.base import Detector
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Processes that analyse side by side on a Ray cluster, and what each of them gets."""
+
+    workers: int = 2
+    cpus: float = 1
+    gpus: float = 0
+
+
+def analyze_videos(
+    videos: Sequence[Path],
+    store: Path,
+    *,
+    detector: Path | None = None,
+    detections: Path | Literal["truth"] | None = None,
+    view: View = "room",
+    roles: Path | None = None,
+    heads: Path | None = None,
+    config: AnalysisConfig = AnalysisConfig(),
+    video_ids: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    pool: Pool | None = None,
+) -> dict[str, Any]:
+    """Analyse ``videos`` into the store at ``store`` (made if need be).
+
+    Detections come from a checkpoint (``detector``), from a file (``detections``), or with ``detections="truth"`` from
+    the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``), ``heads`` one of
+    heads (see :mod:`~visionllm_interaction.video.head_pose`) or a folder of such. A video that is in the store with
+    the same source, detections, settings and code is up to date and skipped; a bad one is reported and passed over.
+    With a ``pool`` the videos are analysed on a Ray cluster, else one after the other in this process. The store's
+    ledger says of each video whether it is done, or why not.
+
+    Returns:
+        ``{"store", "videos": [{"video_id", "path", "status", "frames", "processed", "detections", "tracks",
+        "seconds", "reason"?}]}``; ``status`` is ``done``, ``up_to_date`` or ``failed``.
+
+    Raises:
+        UsageError: if the arguments do not fit together, or Ray is asked for and not installed.
+        InputDataError: if detector, roles or store cannot be used, or every single video failed.
+    """
+    _check_arguments(videos, detector, detections, video_ids)
+    _check_heads(heads, videos)
+    prepare_store(store)
+    job = Job(
+        run=uuid.uuid4().hex,
+        store=store,
+        detections=detections,
+        view=view,
+        roles=_load_roles(roles),
+        config=config,
+        heads=heads,
+    )
+    ids: Sequence[str | None] = video_ids or [None] * len(videos)
+    tasks = list(zip(videos, ids, strict=True))
+    if pool is None:
+        loaded = _load_detector(detector, compiled=config.video.detect.compile)
+        outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
+    else:
+        outcomes = _side_by_side(tasks, job, detector, pool, progress or silent)
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if len(errors) == len(outcomes):
+        raise _all_failed(videos, errors)
+    return {"store": str(store), "videos": [outcome.entry for outcome in outcomes]}
+
+
+def _one_by_one(
+    tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Detector | None, progress: Progress
+) -> Iterator[Outcome]:
+    for path, video_id in tasks:
+        yield try_one(path, video_id, job, detector=detector, progress=progress)
+
+
+def _side_by_side(
+    tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Path | None, pool: Pool, progress: Progress
+) -> list[Outcome]:
+    """Outcomes in the order of ``tasks``."""
+    # Imported here because Ray is large, optional, and needed on clusters only.
+    from visionllm_interaction.analysis.ray_backend import analyze_on_ray
+
+    outcomes: dict[int, Outcome] = {}
+    progress("videos", 0, len(tasks))
+    for number, outcome in analyze_on_ray(
+        tasks, job, detector=detector, workers=pool.workers, cpus=pool.cpus, gpus=pool.gpus
+    ):
+        outcomes[number] = outcome
+        progress("videos", len(outcomes), len(tasks))
+    return [outcomes[number] for number in range(len(tasks))]
+
+
+def _check_arguments(
+    videos: Sequence[Path],
+    detector: Path | None,
+    detections: Path | str | None,
+    video_ids: Sequence[str] | None,
+) -> None:
+    if not videos:
+        raise UsageError("There is nothing to analyse.", expected="one video or more", found="none")
+    if (detector is None) == (detections is None):
+        raise UsageError(
+            "It must be said where the detections come from, once.",
+            expected="--detector CHECKPOINT, or --detections FILE, or --detections truth",
+            found="both" if detector else "neither",
+            fix="train a detector with `visionllm run`; for ToyRoom videos `--detections truth` needs none",
+        )
+    if video_ids is not None and len(video_ids) != len(videos):
+        raise UsageError("Ids and videos differ in number.", expected=str(len(videos)), found=str(len(video_ids)))
+    for video_id in video_ids or ():
+        check_video_id(video_id)
+
+
+def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:
+    if heads is not None and heads.is_file() and len(videos) > 1:
+        raise UsageError(
+            "One file of heads cannot be of several videos.",
+            expected="a folder with STEM.heads.csv for each video",
+            found=f"{heads} and {len(videos)} videos",
+        )
+
+
+def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
+    if path is None:
+        return None
+    # Imported here so that an analysis of given detections starts without torch.
+    from visionllm_interaction.detection.models import load_detector
+
+    return load_detector(path, compiled=compiled)
+
+
+def _load_roles(path: Path | None) -> Mapping[str, str]:
+    from visionllm_interaction.video.tracking.roles import load_roles, resolve_roles
+
+    return resolve_roles(load_roles(path) if path else {})
+
+
+def _all_failed(videos: Sequence[Path], errors: Sequence[VisionLLMError]) -> VisionLLMError:
+    if len(errors) == 1:
+        return errors[0]
+    lines = [f"{path}: {reason_of(error)}" for path, error in zip(videos, errors, strict=True)]
+    more = f"; and {len(lines) - 10} more" if len(lines) > 10 else ""
+    return InputDataError(
+        f"None of {len(videos)} videos could be analysed.",
+        expected="readable videos and detections for them",
+        found="; ".join(lines[:10]) + more,
+    )

@@ -1,0 +1,182 @@
+"""Many videos on a Ray cluster: each worker takes the next video, and what a dead worker had begun is begun again.
+
+The cluster is the one that ``RAY_ADDRESS`` names, else one on this machine, on its loopback address, for this run only.
+Every node needs this package and sees the videos, the detector and the store under the same paths.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visionllm_interaction.analysis.analyze_video import Job, Outcome, try_one
+from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
+
+if TYPE_CHECKING:
+    from visionllm_interaction.detection.runtimes.base import Detector
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    # Its processes write to stderr between the lines of a command; their log files stay.
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+_LOOPBACK = "127.0.0.1"
+_OBJECT_STORE_BYTES = 100 << 20
+"""Only paths and a few lines about each video travel through it."""
+
+
+def analyze_on_ray(
+    tasks: Sequence[tuple[Path, str | None]],
+    job: Job,
+    *,
+    detector: Path | None,
+    workers: int,
+    cpus: float,
+    gpus: float,
+) -> Iterator[tuple[int, Outcome]]:
+    """Yield (number of the task, outcome) as videos are finished, in any order.
+
+    Raises:
+        UsageError: if Ray is not installed.
+        ServiceError: if the cluster does not answer or breaks down.
+    """
+    workers = min(workers, len(tasks))
+    everywhere = replace(job, store=job.store.absolute(), detections=_absolute(job.detections))
+    rows = [{"number": n, "path": str(path.absolute()), "id": id_ or ""} for n, (path, id_) in enumerate(tasks)]
+    with _cluster(cpus=workers * cpus, gpus=workers * gpus) as ray:
+        found = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            _Worker,
+            fn_constructor_args=(everywhere, detector.absolute() if detector else None),
+            # One at a time: what waits behind a long video could have gone to another worker.
+            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
+            num_cpus=cpus,
+            num_gpus=gpus,
+        )
+        for row in _rows_of(ray, found):
+            number = int(row["number"])
+            yield number, _read_outcome(row["outcome"], path=tasks[number][0])
+
+
+class _Worker:
+    """Lives in a process of its own for many videos; Ray starts another one if it dies."""
+
+    def __init__(self, job: Job, detector: Path | None) -> None:
+        self._job, self._path = job, detector
+        self._detector: Detector | None = None
+
+    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        path, video_id = Path(row["path"]), row["id"] or None
+        try:
+            outcome = try_one(path, video_id, self._job, detector=self._load())
+        except VisionLLMError as error:
+            outcome = Outcome({"video_id": video_id, "status": "failed", "seconds": 0.0, "reason": str(error)}, error)
+        return {"number": row["number"], "outcome": _write_outcome(outcome)}
+
+    def _load(self) -> Detector | None:
+        if self._detector is None and self._path is not None:
+            from visionllm_interaction.detection.models import load_detector
+
+            self._detector = load_detector(self._path, compiled=self._job.config.video.detect.compile)
+        return self._detector
+
+
+def _absolute(detections: Any) -> Any:
+    return detections.absolute() if isinstance(detections, Path) else detections
+
+
+def _write_outcome(outcome: Outcome) -> str:
+    return json.dumps({"entry": outcome.entry, "error": outcome.error.to_dict() if outcome.error else None})
+
+
+def _read_outcome(text: str, *, path: Path) -> Outcome:
+    """The outcome, with the path as the user gave it."""
+    told = json.loads(text)
+    error = told["error"]
+    return Outcome({**told["entry"], "path": str(path)}, _rebuild(error) if error else None)
+
+
+def _rebuild(told: Mapping[str, Any]) -> VisionLLMError:
+    kinds = {kind.code: kind for kind in _kinds(VisionLLMError)}
+    context = {name: told[name] for name in ("expected", "found", "where", "fix")}
+    return kinds[told["code"]](told["message"], **context)
+
+
+def _kinds(base: type[VisionLLMError]) -> Iterator[type[VisionLLMError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)
+
+
+def _rows_of(ray: Any, data: Any) -> Iterator[dict[str, Any]]:
+    try:
+        yield from data.iter_rows()
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise ServiceError(
+            "The Ray cluster broke down.",
+            expected="a cluster that lives as long as the run",
+            found=str(error).strip().splitlines()[-1],
+            fix="run the same command again: what is finished is not done again",
+        ) from error
+
+
+@contextmanager
+def _cluster(*, cpus: float, gpus: float) -> Iterator[Any]:
+    """The module ``ray``, connected."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
+    ray = _import_ray()
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                address="local",
+                num_cpus=max(1, round(cpus)),
+                num_gpus=round(gpus) or None,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address=_LOOPBACK,
+            )
+    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        raise ServiceError(
+            "The Ray cluster cannot be reached.",
+            expected="a cluster at RAY_ADDRESS" if address else "room for one on this machine",
+            found=str(error).strip().splitlines()[0],
+            where=address or _LOOPBACK,
+        ) from error
+    try:
+        _be_quiet(ray)
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _be_quiet(ray: Any) -> None:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise UsageError(
+            "A run on a cluster needs Ray.",
+            expected="the package ray",
+            found=str(error),
+            fix="pip install 'visionllm-interaction[cluster]'",
+        ) from error
+    return ray

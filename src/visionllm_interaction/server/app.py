@@ -1,0 +1,108 @@
+"""The application: routes, guard, errors and page put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
+
+from visionllm_interaction import __version__
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.server import openapi
+from visionllm_interaction.server import problem_details as problems
+from visionllm_interaction.server.auth.api_keys import KeyRing
+from visionllm_interaction.server.auth.login import login_router
+from visionllm_interaction.server.auth.middleware import Guard, is_loopback
+from visionllm_interaction.server.auth.sessions import Sessions
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.metrics import Metrics
+from visionllm_interaction.server.routes import detect as routes_detect
+from visionllm_interaction.server.routes import health as routes_health
+from visionllm_interaction.server.routes import videos as routes_videos
+from visionllm_interaction.server.service import Service
+from visionllm_interaction.server.state import Context
+
+
+def create_app(serve: ServeConfig, *, analysis: AnalysisConfig, reason: ReasonConfig) -> FastAPI:
+    """The service as an ASGI application; jobs and detector start and stop with it.
+
+    One at a time in a process: the job engine (DBOS) and the page (NiceGUI) are singletons.
+
+    Raises:
+        UsageError: if it would be open to others without a key.
+        ConfigError: if the file of keys cannot be read.
+    """
+    keys = KeyRing(serve.keys_path)
+    check_exposure(serve, keys)
+    sessions = Sessions(serve.data_dir / "session.secret", keys)
+    service = Service(serve, analysis=analysis, reason=reason)
+    context = Context(service, Metrics(service))
+    app = FastAPI(
+        title="VisionLLM Interaction Analysis",
+        version=__version__,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # the framework's documentation page loads its scripts from another host
+        redoc_url=None,
+        lifespan=_lifespan(service),
+    )
+    problems.install(app)
+    openapi.install(app)
+    for router in (routes_detect.router, routes_videos.router, routes_health.router):
+        app.include_router(router)
+    app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
+    if serve.page:
+        _add_page(app)
+    app.add_middleware(Guard, context=context, keys=keys, sessions=sessions)
+    return app
+
+
+def check_exposure(serve: ServeConfig, keys: KeyRing) -> None:
+    """Refuse to be reachable without a key by anybody but this machine's own users.
+
+    Raises:
+        UsageError: no keys and not ``insecure``; or ``insecure`` on an address others can reach.
+    """
+    fix = "make a key: visionllm keys create NAME"
+    if serve.insecure and not is_loopback(serve.host):
+        raise UsageError(
+            "Without keys the service listens only on this machine's own address.",
+            expected="serve.host 127.0.0.1, ::1 or localhost",
+            found=serve.host,
+            fix=f"{fix}, and start without --insecure",
+        )
+    if not serve.insecure and not keys.entries:
+        raise UsageError(
+            "The service has no API key.",
+            expected="at least one key",
+            where=str(serve.keys_path),
+            fix=f"{fix}; or, on your own machine, start with --insecure",
+        )
+
+
+def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def run(_: FastAPI) -> AsyncIterator[None]:
+        running = service.started()
+        await run_in_threadpool(running.__enter__)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(running.__exit__, None, None, None)
+
+    return run
+
+
+def _add_page(app: FastAPI) -> None:
+    # Imported here: NiceGUI sets up the whole page framework when it is imported.
+    from visionllm_interaction.server.ui import mount_pages
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/ui/")
+
+    mount_pages(app, "/ui")

@@ -1,0 +1,186 @@
+"""What stands before every request: request id, who may ask, where from, and the count of it all.
+
+* A key (``Authorization: Bearer`` or ``X-API-Key``) or the page's signed cookie opens everything.
+* Without keys (``--insecure``) only requests that name this machine's own address are answered, so that a
+  web page whose name was pointed at 127.0.0.1 (DNS rebinding) can't read anything.
+* A browser's request from another site that could change something, and any websocket of another site, is
+  refused, cookie or not.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from visionllm_interaction.server.auth.api_keys import KeyRing
+from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
+from visionllm_interaction.server.problem_details import MEDIA_TYPE, problem_content
+from visionllm_interaction.server.state import Context
+
+OPEN_PATHS = frozenset({"/v1/healthz", "/v1/readyz", "/login"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+# 'self' only: neither the page nor anything injected into it can load from, or send to, another host.
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; "
+        "base-uri 'self'; form-action 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own."""
+    return host in OWN_NAMES or host.startswith("127.")
+
+
+class Guard:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, *, context: Context, keys: KeyRing, sessions: Sessions) -> None:
+        self._app = app
+        self._context = context
+        self._config = context.service.config
+        self._metrics = context.metrics
+        self._keys = keys
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request, pass it on or refuse it, and count it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = _request_id(headers)
+        state["context"] = self._context
+        refused = self._refusal(scope, headers)
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send, refused)
+        else:
+            await self._http(scope, receive, send, refused)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
+        begin = time.perf_counter()
+        exchange = _Exchange(scope, receive, send)
+        try:
+            await (refused or self._app)(scope, exchange.receive, exchange.send)
+        finally:
+            route = _route_label(scope)
+            self._metrics.requests.labels(scope["method"], route, exchange.status).inc()
+            self._metrics.latency.labels(scope["method"], route).observe(time.perf_counter() - begin)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        if self._config.insecure and not is_loopback(_host_name(headers.get("host", ""))):
+            return _problem(scope, 421, "HOST", "Without keys the service answers only to this machine's own names.")
+        if _may_change(scope) and _is_foreign(headers):
+            return _problem(scope, 403, "CROSS-SITE", "The request comes from a page of another site.")
+        if self._config.insecure or self._is_open(scope["path"]) or self._is_known(headers):
+            return None
+        if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+            return RedirectResponse("/login", status_code=303)
+        return _problem(
+            scope,
+            401,
+            "UNAUTHORIZED",
+            "A valid API key is needed.",
+            fix="send the header Authorization: Bearer KEY; make a key with `visionllm keys create NAME`",
+        )
+
+    def _is_open(self, path: str) -> bool:
+        return path in OPEN_PATHS or (self._config.public_metrics and path == "/metrics")
+
+    def _is_known(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        presented = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        if presented:
+            return self._keys.find(presented) is not None
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        return cookie is not None and self._sessions.valid(cookie)
+
+
+class _Exchange:
+    """Passes one request's messages on, marks its answer, and notes its status."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        self.status = 500
+        self._request_id: str = scope["state"]["request_id"]
+        self._receive, self._send = receive, send
+        self._unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+    async def receive(self) -> Message:
+        """The next piece of the request."""
+        message = await self._receive()
+        self._unread = self._unread and bool(message.get("more_body", False))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """The next piece of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            headers["x-request-id"] = self._request_id
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            if self._unread:
+                # Else the server would go on reading what was refused, for as long as the client sends.
+                headers["connection"] = "close"
+        await self._send(message)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+
+
+def _may_change(scope: Scope) -> bool:
+    return scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+
+
+def _is_foreign(headers: Headers) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site is not None:  # the browser's own word; beside it Origin may be "null", as for a form sent without referrer
+        return site not in ("none", "same-origin")
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+
+
+def _host_name(host: str) -> str:
+    return urlsplit(f"//{host}").hostname or ""
+
+
+def _route_label(scope: Scope) -> str:
+    """The route's template, never the path: ids must not become labels."""
+    if scope["path"].startswith("/ui"):
+        return "/ui"
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "other"
+
+
+def _problem(scope: Scope, status: int, code: str, detail: str, **more: str) -> Response:
+    request_id = scope["state"]["request_id"]
+    members = {"code": code, "detail": detail, **more}
+    content = problem_content(status, path=scope["path"], request_id=request_id, members=members)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)

@@ -1,0 +1,249 @@
+"""Durable jobs: one DBOS workflow per uploaded video, taken up again after the process died.
+
+What is promised: a job once accepted ends as done or failed, whatever happens to the process in between, and
+its video is in the store once. How: DBOS keeps the job in a database; the analysis runs in a worker process;
+the store publishes a video in one rename; and a worker that finds its video in the store does not repeat it.
+What is not promised: that work is done only once. An analysis cut off in the middle starts from the beginning.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
+
+from visionllm_interaction.errors import VideoError
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.worker import Order, Outcome, failed
+
+_log = logging.getLogger(__name__)
+
+WORKFLOW = "analyze_video"
+QUEUE = "videos"
+JOBS_VERSION = "visionllm-jobs-1"
+"""Raised only when the workflow's steps or arguments change: DBOS takes up jobs of its own version only."""
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+_STATES: dict[str, State] = {
+    "ENQUEUED": "queued",
+    "DELAYED": "queued",
+    "PENDING": "running",
+    "SUCCESS": "done",
+    "ERROR": "failed",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
+    "CANCELLED": "cancelled",
+}
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One job as it stands. Times are ISO 8601, UTC; ``attempts`` counts starts."""
+
+    job_id: str
+    video_id: str
+    state: State
+    created_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    attempts: int
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+
+class Jobs:
+    """Starts DBOS, takes jobs, tells how they stand. One per process: DBOS is a singleton."""
+
+    def __init__(self, config: ServeConfig, order_of: Callable[[str], Order]) -> None:
+        self._config = config
+        self._order_of = order_of
+        self._workflow: Callable[[str], dict[str, Any]] | None = None
+        self._stopping = threading.Event()
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._cancelled: set[str] = set()
+
+    @property
+    def running(self) -> bool:
+        """Whether jobs are taken."""
+        return self._workflow is not None and not self._stopping.is_set()
+
+    def start(self) -> None:
+        """Launch DBOS; jobs left over by a former process are taken up again."""
+        DBOS(
+            config={
+                "name": "visionllm-interaction",
+                "system_database_url": self._config.jobs_database_url,
+                "application_version": JOBS_VERSION,
+                "executor_id": self._config.executor_id,
+                "serializer": DBOSPortableJSONSerializer(),
+                "enable_otlp": False,
+                "log_level": "WARNING",
+            }
+        )
+        self._workflow = self._register()
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=self._config.job_workers,
+            polling_interval_sec=0.5,
+            on_conflict="always_update",
+        )
+
+    def stop(self) -> None:
+        """Stop the workers and DBOS. Jobs cut off by this stay pending and are taken up at the next start."""
+        self._stopping.set()
+        for worker in list(self._workers.values()):
+            worker.kill()
+        DBOS.destroy(destroy_registry=True)
+        self._workflow = None
+
+    def submit(self, job_id: str, video_id: str) -> None:
+        """Queue the analysis of an upload; a job id that is known already is left as it is."""
+        assert self._workflow is not None
+        with SetWorkflowID(job_id):
+            DBOS.enqueue_workflow(QUEUE, self._workflow, video_id)
+
+    def get(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+        """The known ones among these jobs, by id."""
+        if not job_ids:
+            return {}
+        found = DBOS.list_workflows(workflow_ids=list(job_ids), name=WORKFLOW)
+        return {status.workflow_id: _record(status) for status in found}
+
+    def counts(self) -> Counter[str]:
+        """How many jobs there are in each state."""
+        found = DBOS.list_workflows(name=WORKFLOW, load_input=False)
+        return Counter(_outcome_state(status) for status in found)
+
+    def forget(self, job_id: str) -> None:
+        """Cancel a job, stop its worker, and delete every trace of it."""
+        if not self.get([job_id]):
+            return
+        DBOS.cancel_workflow(job_id)
+        worker = self._workers.get(job_id)
+        if worker is not None:
+            self._cancelled.add(job_id)
+            worker.kill()
+            worker.wait()
+        DBOS.delete_workflow(job_id)
+
+    def _register(self) -> Callable[[str], dict[str, Any]]:
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._config.max_job_attempts)
+        def analyze_video(video_id: str) -> dict[str, Any]:
+            job_id = DBOS.workflow_id or ""
+            return dict(DBOS.run_step({"name": "analyse"}, lambda: dict(self._run(job_id, video_id))))
+
+        return analyze_video
+
+    def _run(self, job_id: str, video_id: str) -> Outcome:
+        try:
+            order = self._order_of(video_id)
+        except VideoError as error:
+            return failed(error)
+        log_file = order.video.parent / "job.log"
+        with log_file.open("ab") as log:
+            worker = _start_worker(order, log.fileno())
+            self._workers[job_id] = worker
+            try:
+                output = self._wait(worker)
+            finally:
+                self._workers.pop(job_id, None)
+        if self._stopping.is_set() or job_id in self._cancelled:
+            # Not an Exception, so DBOS records no result: a stopped job is taken up at the next start, and of an
+            # erased one nothing is left to record.
+            self._cancelled.discard(job_id)
+            raise SystemExit("the job was cut off")
+        return _outcome(output, worker.returncode, log_file=log_file)
+
+    def _wait(self, worker: subprocess.Popen[bytes]) -> bytes:
+        deadline = time.monotonic() + self._config.job_timeout_s
+        assert worker.stdout is not None
+        while worker.poll() is None:
+            if time.monotonic() > deadline or self._stopping.is_set():
+                worker.kill()
+            time.sleep(0.1)
+        output = worker.stdout.read()
+        for pipe in (worker.stdin, worker.stdout):
+            if pipe is not None:
+                pipe.close()
+        return output
+
+
+def _start_worker(order: Order, log: int) -> subprocess.Popen[bytes]:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "visionllm_interaction.server.jobs.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C in the terminal is for the service, which then stops its workers
+    )
+    assert worker.stdin is not None
+    worker.stdin.write(order.model_dump_json().encode() + b"\n")
+    worker.stdin.flush()
+    return worker
+
+
+def _outcome(output: bytes, code: int, *, log_file: Path) -> Outcome:
+    lines = output.decode("utf-8", "replace").splitlines()
+    if code == 0 and lines:
+        outcome: Outcome = json.loads(lines[-1])
+        return outcome
+    # What a dying worker last wrote is the best there is; the file itself goes with the video.
+    tail = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    _log.error("the worker of %s ended with %s: %s", log_file.parent.name, code, tail)
+    ended = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return failed(
+        VideoError(
+            "The analysis stopped before its end.",
+            found="; ".join([ended, *tail]),
+            fix="check memory and time limits (serve.job_timeout_s), then upload the video again",
+        )
+    )
+
+
+def _outcome_state(status: WorkflowStatus) -> State:
+    state = _STATES[status.status]
+    if state == "done" and isinstance(status.output, dict) and status.output.get("status") == "failed":
+        return "failed"
+    return state
+
+
+def _record(status: WorkflowStatus) -> JobRecord:
+    output = status.output if isinstance(status.output, dict) else {}
+    state = _outcome_state(status)
+    error = output.get("error")
+    if state == "failed" and error is None:
+        error = {"code": "JOB", "message": f"The job ended with {status.status}: {status.error or 'no outcome'}"}
+    return JobRecord(
+        job_id=status.workflow_id,
+        video_id=str(status.input["args"][0]) if status.input else "",
+        state=state,
+        created_at=_iso(status.created_at),
+        started_at=_iso(status.dequeued_at),
+        finished_at=_iso(status.completed_at),
+        attempts=status.recovery_attempts or 0,
+        result=output.get("result"),
+        error=error,
+    )
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+
+
+def default_threads() -> int:
+    """All cores but one, so that the service keeps answering while a video is analysed."""
+    return max(1, (os.cpu_count() or 2) - 1)

@@ -1,0 +1,110 @@
+"""Is this file a video? Run as ``python -m visionllm_interaction.server.jobs.video_probe FILE DECODE``: one JSON object on stdout.
+
+A process of its own with limits on memory and time, because the file comes from outside and the libraries that
+read it are large: whatever goes wrong in them ends here. It reads the file as the analysis will, so that what is
+accepted can also be analysed.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from visionllm_interaction.errors import VideoError
+from visionllm_interaction.video.config import DecodeConfig
+
+EXTENSIONS = {
+    "mov": ".mp4",
+    "matroska": ".mkv",
+    "avi": ".avi",
+    "gif": ".gif",
+    "ogg": ".ogv",
+    "asf": ".wmv",
+    "mpegts": ".ts",
+    "mpeg": ".mpg",
+}
+MEMORY_BYTES = 4 * 1024**3
+CPU_S = 30
+WALL_S = 60.0
+
+
+class VideoFacts(BaseModel):
+    """What the header says; ``duration_s`` is None where it does not say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    container: str
+    codec: str
+    width: int
+    height: int
+    duration_s: float | None
+    frames_per_s: float | None
+
+
+def probe_video(path: Path, *, decode: DecodeConfig) -> VideoFacts:
+    """Open ``path`` and decode its first frame, in a limited process.
+
+    Raises:
+        VideoError: if it is not a video that can be decoded, or is over the limits of ``decode``.
+    """
+    command = [sys.executable, "-m", __name__, str(path.absolute()), decode.model_dump_json()]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=WALL_S, check=False, stdin=subprocess.DEVNULL)
+        result: Any = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise _unreadable(f"reading it took more than {WALL_S:.0f} s") from error
+    except ValueError as error:
+        raise _unreadable(f"the reader ended with {done.returncode}") from error
+    if "error" in result:
+        told = {name: result["error"][name] for name in ("expected", "found", "fix")}
+        raise VideoError(result["error"]["message"], **told)
+    return VideoFacts.model_validate(result)
+
+
+def _unreadable(found: str) -> VideoError:
+    return VideoError(
+        "The video cannot be read.",
+        expected="a video that can be decoded within limits of memory and time",
+        found=found,
+        fix="check that the file plays, or convert it: ffmpeg -i FILE -c:v libx264 -pix_fmt yuv420p OUT.mp4",
+    )
+
+
+def _read(path: Path, decode: DecodeConfig) -> VideoFacts:
+    # Imported here, so that the decoder is loaded in this process only, not in the service's.
+    from visionllm_interaction.video.decoding.reader import VideoReader
+
+    reader = VideoReader(path, config=decode)
+    next(iter(reader))
+    info = reader.info
+    return VideoFacts(
+        container=info.container,
+        codec=info.codec,
+        width=info.width,
+        height=info.height,
+        duration_s=info.declared_duration_s,
+        frames_per_s=info.fps,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Probe one file under limits and write what was found."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    try:
+        facts = _read(Path(arguments[0]), DecodeConfig.model_validate_json(arguments[1]))
+    except VideoError as error:
+        sys.stdout.write(json.dumps({"error": error.to_dict()}))
+    else:
+        sys.stdout.write(facts.model_dump_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""What ``/metrics`` tells Prometheus. No names of videos, keys or questions appear in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from visionllm_interaction import __version__
+from visionllm_interaction.server.service import Service, is_ready
+
+STATES = ("queued", "running", "done", "failed", "cancelled")
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The instruments of one service, in a registry of their own."""
+
+    def __init__(self, service: Service) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.registry.register(_ServiceCollector(service))
+        self.requests = Counter(
+            "visionllm_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.latency = Histogram(
+            "visionllm_http_request_seconds",
+            "Seconds from request to the end of the answer.",
+            ["method", "route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.detect = Histogram(
+            "visionllm_detect_seconds",
+            "Seconds the detector took for one picture.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.questions = Counter(
+            "visionllm_questions", "Questions, by how they ended.", ["status", "planner"], registry=self.registry
+        )
+        self.upload_bytes = Counter("visionllm_upload_bytes", "Bytes of accepted uploads.", registry=self.registry)
+        info = Gauge("visionllm_info", "Always 1; the label is the version.", ["version"], registry=self.registry)
+        info.labels(__version__).set(1)
+
+
+class _ServiceCollector(Collector):
+    """Reads the state of the service at the moment it is asked."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges that are read rather than counted."""
+        service = self._service
+        ready = GaugeMetricFamily("visionllm_ready", "1 if all parts work.")
+        ready.add_metric([], float(is_ready(service.readiness())))
+        jobs = GaugeMetricFamily("visionllm_jobs", "Jobs, by state.", labels=["state"])
+        counts = service.jobs.counts() if service.jobs.running else {}
+        for state in STATES:
+            jobs.add_metric([state], counts.get(state, 0))
+        videos = GaugeMetricFamily("visionllm_store_videos", "Videos in the store.", value=len(service.stored_ids()))
+        free = GaugeMetricFamily(
+            "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.free_bytes()
+        )
+        return [ready, jobs, videos, free]
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: the registry must not read the service before it runs."""
+        return []

@@ -1,0 +1,103 @@
+"""Pieces of the OpenAPI document that the framework can't work out by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from visionllm_interaction import __version__
+from visionllm_interaction.server.problem_details import MEDIA_TYPE, Problem
+
+DESCRIPTION = """Detect objects in pictures, analyse videos in durable jobs, and ask questions whose every number
+was computed and points at the frames that prove it. Errors are RFC 9457 problem details."""
+
+_REASONS = {
+    400: "The request makes no sense as it is.",
+    401: "No valid API key.",
+    404: "Not known.",
+    409: "Not possible in the present state.",
+    413: "Too large.",
+    422: "Understood, but not usable.",
+    503: "A part of the service, or a service behind it, is not available.",
+    507: "The disk is nearly full.",
+}
+
+ANSWER_EXAMPLE: dict[str, Any] = {
+    "status": "answered",
+    "answer": "The child is visible for 18.4 s in play-3f6c1d2e4b5a.",
+    "claims": [{"text": "The child is visible for 18.4 s.", "value": 18.4, "unit": "s", "evidence": ["e1"]}],
+    "evidence": [
+        {
+            "id": "e1",
+            "measure": "visible_duration",
+            "value": 18.4,
+            "unit": "s",
+            "video_id": "play-3f6c1d2e4b5a",
+            "track_ids": [1],
+            "begin_s": 1.2,
+            "end_s": 19.8,
+            "frames": [30, 495],
+            "kind": "computed",
+        }
+    ],
+    "planner": "rules",
+    "model": None,
+    "dropped_claims": [],
+    "reason": None,
+    "tokens": 0,
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route."""
+    return {
+        status: {"description": _REASONS[status], "model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses
+    }
+
+
+def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The request body of a route that reads a file from the stream itself."""
+    properties = {"file": {"type": "string", "format": "binary", "description": description}, **(fields or {})}
+    form = {"schema": {"type": "object", "required": ["file"], "properties": properties}}
+    bare = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form, bare_type: bare}}}
+
+
+def install(app: FastAPI) -> None:
+    """Give ``app`` an OpenAPI document with the keys' security scheme and problem details for wrong requests."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    content = get_openapi(
+        title="VisionLLM Interaction Analysis", version=__version__, description=DESCRIPTION, routes=app.routes
+    )
+    components = content.setdefault("components", {})
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    content["security"] = [{"bearer": []}, {"header": []}]
+    for operations in content["paths"].values():
+        for operation in operations.values():
+            _describe_problems(operation["responses"])
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.get("schemas", {}).pop(unused, None)
+    return content
+
+
+def _describe_problems(responses: dict[str, Any]) -> None:
+    """Give 401, the framework's own 422 and our problems the one shape they are really sent in."""
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    responses.setdefault("401", {"description": _REASONS[401], "content": problem})
+    for response in responses.values():
+        if "/Problem" in str(response.get("content")) or "/HTTPValidationError" in str(response.get("content")):
+            response["content"] = problem

@@ -1,0 +1,55 @@
+"""Run the service until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+
+import structlog
+import uvicorn
+
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.server.app import create_app
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.service import data_dir_taken
+
+SHUTDOWN_S = 5
+_log = structlog.get_logger()
+
+
+def serve(config: ServeConfig, analysis: AnalysisConfig, reason: ReasonConfig) -> None:
+    """Listen on ``config.host``:``config.port`` until SIGINT or SIGTERM.
+
+    Raises:
+        UsageError: if it would be open to others without a key, or the data folder or the port is taken.
+    """
+    app = create_app(config, analysis=analysis, reason=reason)
+    with data_dir_taken(config):
+        pass  # said here, where it ends the command with a message; held from the start of the application on
+    with _listening(config.host, config.port) as listener:
+        log = _log.bind(data_dir=str(config.data_dir), store=str(config.store_dir))
+        log.info("serving", address=f"http://{config.host}:{config.port}", keys=not config.insecure)
+        # No access log: it would keep the names of videos and who looked at them.
+        settings = uvicorn.Config(
+            app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
+        )
+        with suppress(KeyboardInterrupt):  # the server has stopped in order and passes Ctrl-C on
+            uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise UsageError(
+            "The service cannot listen here.",
+            found=error.strerror,
+            where=f"{host}:{port}",
+            fix="choose another place with -o serve.port=PORT or -o serve.host=ADDRESS",
+        ) from error
+    return listener

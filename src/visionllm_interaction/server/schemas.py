@@ -1,0 +1,275 @@
+"""What the interface takes and gives, as models: they make the OpenAPI document and its examples."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from visionllm_interaction.server.jobs.queue import JobRecord
+from visionllm_interaction.server.service import VideoState
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class DetectedObject(_Model):
+    """One detection."""
+
+    category: str
+    """Name of the category."""
+    category_id: int
+    """The category's id in the annotations the detector was trained with (COCO's, sparse)."""
+    confidence: float
+    """In [0, 1]."""
+    box_xyxy: tuple[float, float, float, float]
+    """x1, y1, x2, y2 in pixels of the picture, x to the right, y down."""
+
+
+class DetectResult(_Model):
+    """What the detector found in one picture, best confidence first."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "example": {
+                "width": 640,
+                "height": 480,
+                "detections": [
+                    {
+                        "category": "child",
+                        "category_id": 1,
+                        "confidence": 0.98,
+                        "box_xyxy": [102.4, 80.0, 250.1, 430.7],
+                    }
+                ],
+                "model": {"name": "fasterrcnn_best.pt", "sha256": "9f2c…"},
+                "seconds": 0.21,
+            }
+        },
+    )
+
+    width: int
+    """Of the picture, after turning it upright as its EXIF orientation says."""
+    height: int
+    detections: list[DetectedObject]
+    model: dict[str, str]
+    """Name and SHA-256 of the checkpoint."""
+    seconds: float
+    """Time the detector took."""
+
+
+class JobError(_Model):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    expected: str | None = None
+    found: str | None = None
+    fix: str | None = None
+
+
+class Job(_Model):
+    """The analysis of one video."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={
+            "example": {
+                "job_id": "job-4b1c2a90c7d54e0f8a11",
+                "video_id": "play-3f6c1d2e4b5a",
+                "status": "done",
+                "created_at": "2026-01-12T09:30:00+00:00",
+                "started_at": "2026-01-12T09:30:01+00:00",
+                "finished_at": "2026-01-12T09:31:40+00:00",
+                "attempts": 1,
+                "result": {"frames": 500, "processed": 100, "detections": 612, "tracks": 7, "seconds": 97.2},
+            }
+        },
+    )
+
+    job_id: str
+    video_id: str
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    created_at: str | None = None
+    started_at: str | None = None
+    """Of the last start, where the job was taken up again."""
+    finished_at: str | None = None
+    attempts: int
+    """How often the job was started; more than 1 if the service died under it."""
+    result: dict[str, Any] | None = None
+    """The video's entry of `visionllm analyze --json`."""
+    error: JobError | None = None
+
+    @classmethod
+    def of(cls, record: JobRecord) -> Job:
+        """The public form of a job: paths on the server are left out."""
+        hidden = {"path"}
+        result = {k: v for k, v in record.result.items() if k not in hidden} if record.result else None
+        error = (
+            JobError.model_validate({k: v for k, v in record.error.items() if k in JobError.model_fields})
+            if (record.error)
+            else None
+        )
+        return cls(
+            job_id=record.job_id,
+            video_id=record.video_id,
+            status=record.state,
+            created_at=record.created_at,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            attempts=record.attempts,
+            result=result,
+            error=error,
+        )
+
+
+class Video(_Model):
+    """One video: uploaded, in the store, or both."""
+
+    video_id: str
+    analysed: bool
+    """Whether it is in the store, so that questions can be asked about it."""
+    playable: bool
+    """Whether a copy is kept here (`/v1/videos/{video_id}/file`)."""
+    name: str | None = None
+    """Name of the file as it was uploaded."""
+    uploaded_at: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+    view: Literal["room", "ego"] | None = None
+    job: Job | None = None
+
+    @classmethod
+    def of(cls, state: VideoState) -> Video:
+        """The public form of a video's state."""
+        upload, job = state.upload, Job.of(state.job) if state.job else None
+        if upload is None:
+            return cls(video_id=state.video_id, analysed=state.analysed, playable=False)
+        return cls(
+            video_id=state.video_id,
+            analysed=state.analysed,
+            playable=True,
+            name=upload.name,
+            uploaded_at=upload.uploaded_at,
+            bytes=upload.bytes,
+            width=upload.facts.width,
+            height=upload.facts.height,
+            duration_s=upload.facts.duration_s,
+            view=upload.options.view,
+            job=job,
+        )
+
+
+class VideoList(_Model):
+    """All videos, newest upload first."""
+
+    videos: list[Video]
+
+
+class TimelineTrack(_Model):
+    """One object followed through the video."""
+
+    track_id: int
+    category: str
+    role: str | None
+    begin_s: float
+    end_s: float
+    n_detections: int
+    mean_confidence: float
+    visible: list[tuple[float, float]] = []
+    """Stretches `[begin_s, end_s)` of frames looked at, without a gap, in which it was seen."""
+
+
+class TimelineRelation(_Model):
+    """One bout of a relation, `[begin_s, end_s)`."""
+
+    subject_track_id: int
+    predicate: str
+    object_track_id: int
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+class TimelineEvent(_Model):
+    """Something that happened."""
+
+    event_id: str
+    kind: str
+    track_ids: list[int]
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+class DetectorUsed(_Model):
+    """Where the detections came from; `categories` are all names it can find, seen or not."""
+
+    kind: Literal["checkpoint", "file", "truth", "none"]
+    name: str
+    digest: str
+    categories: list[str]
+
+
+class Timeline(_Model):
+    """Tracks, relations and events of one video. Times are seconds of the video's own time stamps."""
+
+    video_id: str
+    name: str
+    width: int
+    height: int
+    duration_s: float
+    frames: dict[str, int | None]
+    """Index of the first and last frame, how many there are, how many were looked at."""
+    detector: DetectorUsed
+    tracks: list[TimelineTrack]
+    relations: list[TimelineRelation]
+    events: list[TimelineEvent]
+
+
+class DetectionColumns(_Model):
+    """Detections of a time window as columns of equal length, ordered by frame."""
+
+    video_id: str
+    frame_index: list[int]
+    timestamp_s: list[float]
+    track_id: list[int]
+    """-1 where a detection belongs to no track."""
+    category: list[str]
+    confidence: list[float]
+    x1: list[float]
+    y1: list[float]
+    x2: list[float]
+    y2: list[float]
+    interpolated: list[bool]
+    """Whether the box was filled in between two that were seen."""
+    processed_s: list[float]
+    """Time stamps of all frames that were looked at: one without detections showed nothing."""
+
+
+class AskRequest(_Model):
+    """A question in plain words."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"example": {"question": "How long is the child visible?"}},
+    )
+
+    question: str = Field(min_length=1, max_length=10_000)
+    planner: Literal["rules", "llm"] | None = None
+    """Who turns the question into a query; default: the service's configuration."""
+
+
+class Readiness(_Model):
+    """Whether the service can do its work, and each part's state."""
+
+    status: Literal["ready", "not ready"]
+    parts: dict[str, str]

@@ -1,0 +1,274 @@
+"""What the service can do, without HTTP: used by the routes and by the page alike. All methods block."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import HTTPException
+
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.errors import UsageError, VideoError
+from visionllm_interaction.reasoning import ask
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.reasoning.models import Answer
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.jobs.queue import JobRecord, Jobs, default_threads
+from visionllm_interaction.server.jobs.uploads import Incoming, JobOptions, Upload, Uploads, new_job_id
+from visionllm_interaction.server.jobs.video_probe import probe_video
+from visionllm_interaction.server.jobs.worker import Order
+from visionllm_interaction.server.problem_details import refusal
+from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.reader import Store, erase_video, open_store
+
+
+@dataclass(frozen=True)
+class VideoState:
+    """A video as far as it is known: an upload with its job, an entry of the store, or both."""
+
+    video_id: str
+    upload: Upload | None
+    job: JobRecord | None
+    analysed: bool
+
+
+class Service:
+    """One running service."""
+
+    def __init__(self, config: ServeConfig, *, analysis: AnalysisConfig, reason: ReasonConfig) -> None:
+        self.config = config
+        self.analysis = analysis
+        self.reason = reason
+        self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
+        self.jobs = Jobs(config, self._order_of)
+        self.detector = DetectorSlot(
+            config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
+        )
+
+    @contextmanager
+    def started(self) -> Iterator[None]:
+        """Run: take the data folder for this process, start the jobs, load the detector.
+
+        Raises:
+            UsageError: if another service of the same name uses the data folder.
+        """
+        with data_dir_taken(self.config):
+            self.uploads.prepare()
+            self.detector.start()
+            self.jobs.start()
+            try:
+                self._resubmit_unknown()
+                yield
+            finally:
+                self.jobs.stop()
+
+    def _resubmit_unknown(self) -> None:
+        # A process killed between keeping an upload and queueing its job leaves an upload whose job is unknown.
+        uploads = self.uploads.all()
+        known = self.jobs.get([upload.job_id for upload in uploads])
+        for upload in uploads:
+            if upload.job_id not in known:
+                self.jobs.submit(upload.job_id, upload.video_id)
+
+    def _order_of(self, video_id: str) -> Order:
+        upload = self.uploads.get(video_id)
+        if upload is None:
+            raise VideoError("The video was erased before it was analysed.", found=video_id)
+        if self.config.detector is None:
+            raise VideoError(
+                "The service has no detector.", fix="start it with -o serve.detector=FILE, then upload the video again"
+            )
+        return Order(
+            video=self.uploads.path(upload).absolute(),
+            video_id=video_id,
+            sha256=upload.sha256,
+            store=self.config.store_dir.absolute(),
+            detector=self.config.detector.absolute(),
+            view=upload.options.view,
+            threads=self.config.job_threads or default_threads(),
+            analysis=self._analysis_for(upload.options),
+        )
+
+    def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
+        content: dict[str, Any] = self.analysis.model_dump(mode="json")
+        if options.sample_fps is not None:
+            content["video"]["decode"]["sample_fps"] = options.sample_fps
+        return content
+
+    def check_room(self) -> None:
+        """Refuse uploads when jobs could not be run, or the disk is nearly full."""
+        self.detector.check_usable()
+        if self.uploads.free_bytes() < self.config.limits.min_free_disk_mb * 1e6:
+            raise refusal(507, "The disk of the service is nearly full.", code="DISK-FULL", fix="delete videos")
+
+    def accept(self, incoming: Incoming, *, name: str, options: JobOptions) -> tuple[Upload, bool]:
+        """Keep an upload and queue its job; returns it and whether it is new.
+
+        The same bytes with the same options give the upload there is (its job queued again if it had failed).
+
+        Raises:
+            VideoError: if the file is not a video.
+            HTTPException: 409 if the same bytes are here with other options.
+        """
+        incoming.close()
+        known = self.uploads.find(incoming.sha256)
+        facts = known.facts if known else probe_video(incoming.path, decode=self.analysis.video.decode)
+        with self.uploads.lock():
+            known = self.uploads.find(incoming.sha256)
+            upload = known or self.uploads.publish(incoming, name=name, facts=facts, options=options)
+            if upload.options != options:
+                raise _other_options(upload)
+            if known is not None and self._job_failed(known):
+                self.jobs.forget(known.job_id)
+                upload = known.model_copy(update={"job_id": new_job_id()})
+                self.uploads.replace(upload)
+            self.jobs.submit(upload.job_id, upload.video_id)
+        return upload, known is None
+
+    def _job_failed(self, upload: Upload) -> bool:
+        job = self.jobs.get([upload.job_id]).get(upload.job_id)
+        return job is not None and job.state in ("failed", "cancelled")
+
+    def videos(self) -> list[VideoState]:
+        """All videos, newest upload first, then those the store has from elsewhere."""
+        uploads = self.uploads.all()
+        jobs = self.jobs.get([upload.job_id for upload in uploads])
+        stored = self.stored_ids()
+        own = [VideoState(u.video_id, u, jobs.get(u.job_id), u.video_id in stored) for u in uploads]
+        ours = {state.video_id for state in own}
+        return own + [VideoState(video_id, None, None, True) for video_id in sorted(stored - ours)]
+
+    def video(self, video_id: str) -> VideoState:
+        """One video.
+
+        Raises:
+            HTTPException: 404 if it is not known.
+        """
+        upload = self.uploads.get(video_id)
+        job = self.jobs.get([upload.job_id]).get(upload.job_id) if upload else None
+        analysed = video_id in self.stored_ids()
+        if upload is None and not analysed:
+            raise not_found("video", video_id)
+        return VideoState(video_id, upload, job, analysed)
+
+    def job(self, job_id: str) -> JobRecord:
+        """One job.
+
+        Raises:
+            HTTPException: 404 if it is not known.
+        """
+        job = self.jobs.get([job_id]).get(job_id)
+        if job is None:
+            raise not_found("job", job_id)
+        return job
+
+    def erase(self, video_id: str) -> None:
+        """Erase a video everywhere: job, upload and store.
+
+        Raises:
+            HTTPException: 404 if it is not known.
+        """
+        state = self.video(video_id)
+        with self.uploads.lock():
+            if state.upload is not None:
+                self.jobs.forget(state.upload.job_id)
+                self.uploads.erase(video_id)
+            if video_id in self.stored_ids():
+                erase_video(self.config.store_dir, video_id)
+
+    def stored_ids(self) -> set[str]:
+        """Ids of the videos in the store; none if there is no store yet."""
+        return set(list_videos(self.config.store_dir))
+
+    @contextmanager
+    def analysed_video(self, video_id: str) -> Iterator[Store]:
+        """The store, opened, holding ``video_id``.
+
+        Raises:
+            HTTPException: 404 if the video is not known, 409 if it is not analysed yet.
+        """
+        state = self.video(video_id)
+        if not state.analysed:
+            found = f"job {state.job.job_id} is {state.job.state}" if state.job else "no job"
+            raise refusal(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
+        with open_store(self.config.store_dir) as store:
+            yield store
+
+    def ask(self, question: str, *, planner: Any = None) -> Answer:
+        """Answer a question from the store.
+
+        Raises:
+            HTTPException: 409 if the store is empty.
+        """
+        if not self.stored_ids():
+            raise refusal(409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video")
+        return ask(question, self.config.store_dir, config=self.reason, planner=planner)
+
+    def readiness(self) -> dict[str, str]:
+        """Each part's state in a word; :func:`is_ready` reads it."""
+        return {
+            "detector": {"none": "not configured"}.get(self.detector.state, self.detector.state),
+            "store": "writable" if self._writable() else "not writable",
+            "jobs": "running" if self.jobs.running else "stopped",
+        }
+
+    def _writable(self) -> bool:
+        try:
+            self.config.store_dir.mkdir(parents=True, exist_ok=True)
+            probe = self.config.store_dir / ".writable"
+            probe.touch()
+            probe.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def free_bytes(self) -> int:
+        """Free space on the disk of the data folder."""
+        return shutil.disk_usage(self.config.data_dir).free
+
+
+@contextmanager
+def data_dir_taken(config: ServeConfig) -> Iterator[None]:
+    """Hold the data folder for this process; the system lets go of it if the process dies.
+
+    Raises:
+        UsageError: if another service of the same name has it.
+    """
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    with (config.data_dir / f".{config.executor_id}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                "Another service is using this data folder.",
+                where=str(config.data_dir),
+                fix="stop it, or start this one with -o serve.data_dir=OTHER",
+            ) from error
+        yield
+
+
+def is_ready(readiness: dict[str, str]) -> bool:
+    """Whether all parts work; a service without a detector is ready for questions."""
+    good = {"ready", "not configured", "writable", "running"}
+    return all(state in good for state in readiness.values())
+
+
+def not_found(what: str, name: str) -> HTTPException:
+    """The refusal of an unknown id."""
+    return refusal(404, f"There is no {what} with this id.", code="NOT-FOUND", found=name[:100])
+
+
+def _other_options(upload: Upload) -> HTTPException:
+    return refusal(
+        409,
+        "The same video is here with other options.",
+        code="OTHER-OPTIONS",
+        expected=upload.options.model_dump_json(),
+        found=upload.video_id,
+        fix=f"delete /v1/videos/{upload.video_id} first",
+    )

@@ -1,0 +1,70 @@
+"""The store's rows of one video in the shapes the interface gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.server.problem_details import refusal
+from visionllm_interaction.server.schemas import DetectionColumns, Timeline
+from visionllm_interaction.store.reader import Store
+
+_COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
+
+
+def read_timeline(store: Store, video_id: str) -> Timeline:
+    """Tracks, relations and events of one video."""
+    content = store.timeline(video_id)
+    visible = _visible_stretches(store.frames(video_id), store.detections(video_id))
+    for track in content["tracks"]:
+        track["visible"] = visible.get(track["track_id"], [])
+    return Timeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+
+
+def _visible_stretches(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:
+    """Track id → stretches of consecutive frames looked at in which the track has a detection."""
+    looked_at = frames.filter(frames["processed"])
+    index, times = looked_at["frame_index"].to_numpy(), looked_at["timestamp_s"].to_numpy()
+    ends = np.append(times[1:], times[-1:] + looked_at["duration_s"].to_numpy()[-1:])
+    track_ids = detections["track_id"].to_numpy()
+    places = np.searchsorted(index, detections["frame_index"].to_numpy())
+    found: dict[int, list[tuple[float, float]]] = {}
+    for track_id in np.unique(track_ids[track_ids != UNTRACKED]):
+        seen = np.unique(places[track_ids == track_id])
+        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+            found.setdefault(int(track_id), []).append((float(times[run[0]]), float(ends[run[-1]])))
+    return found
+
+
+def read_detections(
+    store: Store, video_id: str, *, begin_s: float, end_s: float | None, max_rows: int
+) -> DetectionColumns:
+    """Detections with ``begin_s`` ≤ time < ``end_s``.
+
+    Raises:
+        HTTPException: 413 if they are more than ``max_rows``.
+    """
+    rows = _window(store.detections(video_id), begin_s, end_s)
+    if rows.num_rows > max_rows:
+        raise refusal(
+            413,
+            "The window holds too many detections.",
+            code="TOO-MANY-ROWS",
+            expected=f"at most {max_rows}",
+            found=str(rows.num_rows),
+            fix="ask for a shorter window with begin_s and end_s",
+        )
+    frames = _window(store.frames(video_id), begin_s, end_s)
+    looked_at = frames.filter(frames["processed"])
+    columns = {name: rows[name].to_pylist() for name in _COLUMNS}
+    return DetectionColumns(video_id=video_id, processed_s=looked_at["timestamp_s"].to_pylist(), **columns)
+
+
+def _window(table: Any, begin_s: float, end_s: float | None) -> Any:
+    keep = pc.greater_equal(table["timestamp_s"], begin_s)
+    if end_s is not None:
+        keep = pc.and_(keep, pc.less(table["timestamp_s"], end_s))
+    return table.filter(keep)

@@ -1,0 +1,110 @@
+"""``visionllm serve`` in a process of its own, and waiting for what it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from visionllm_interaction.server.auth.api_keys import create_key
+
+REPO = Path(__file__).resolve().parents[2]
+CLI = [sys.executable, "-c", "import sys; from visionllm_interaction.cli import main; sys.exit(main())"]
+START_S = 240.0
+JOB_S = 420.0
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class RunningService:
+    """``visionllm serve`` in a process of its own."""
+
+    folder: Path
+    options: list[str]
+    port: int = field(default_factory=free_port)
+    key: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "service" / "store"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "service.log").read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        """Start and wait until it is ready."""
+        if not self.key:
+            self.key = create_key(self.folder / "service" / "keys.yaml", name="test")
+        overrides = [f"serve.port={self.port}", *self.options]
+        command = [*CLI, "serve", *(part for text in overrides for part in ("-o", text))]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with (self.folder / "service.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        assert self.process is not None
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log
+            try:
+                if httpx.get(f"{self.url}/v1/readyz", timeout=10).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        raise AssertionError(f"not ready after {START_S} s\n{self.log}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the process and wait for it."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=60)
+            self.process = None
+
+    def client(self) -> httpx.Client:
+        """A client with the key."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=120)
+
+
+def wait_for(look: Callable[[], Any], *, seconds: float = JOB_S, every: float = 0.2) -> Any:
+    """Call ``look`` until it gives something true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(every)
+    raise AssertionError(f"nothing within {seconds} s")
+
+
+def finished_job(client: Any, job_id: str) -> dict[str, Any]:
+    """Wait for a job to end and return it."""
+
+    def look() -> dict[str, Any] | None:
+        job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").raise_for_status().json()
+        return job if job["status"] not in ("queued", "running") else None
+
+    found: dict[str, Any] = wait_for(look)
+    return found

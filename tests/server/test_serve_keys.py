@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from visionllm_interaction.errors import ConfigError, UsageError
+from visionllm_interaction.server.auth.api_keys import KeyRing, create_key, list_keys, revoke_key
+from visionllm_interaction.server.auth.sessions import LIFETIME_S, Sessions
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "keys.yaml"
+
+
+def test_a_key_opens_and_its_text_is_nowhere_in_the_file(keys_file: Path) -> None:
+    key = create_key(keys_file, name="lab")
+    assert len(key) >= 40
+    assert key not in keys_file.read_text()
+    assert stat.S_IMODE(keys_file.stat().st_mode) == 0o600
+    found = KeyRing(keys_file).find(key)
+    assert found is not None
+    assert found.name == "lab"
+
+
+@pytest.mark.parametrize("wrong", ["", "vli_", "lab", "é\ud800", "x" * 10_000])
+def test_anything_else_does_not_open(keys_file: Path, wrong: str) -> None:
+    key = create_key(keys_file, name="lab")
+    ring = KeyRing(keys_file)
+    assert ring.find(wrong) is None
+    assert ring.find(key[:-1]) is None
+    assert ring.find(key + " ") is None
+
+
+def test_revoking_closes_a_running_ring_at_once(keys_file: Path) -> None:
+    one, two = create_key(keys_file, name="one"), create_key(keys_file, name="two")
+    ring = KeyRing(keys_file)
+    assert ring.find(one)
+    revoke_key(keys_file, name="one")
+    assert ring.find(one) is None
+    assert ring.find(two)
+    assert [entry.name for entry in list_keys(keys_file)] == ["two"]
+
+
+def test_names_are_unique_and_plain(keys_file: Path) -> None:
+    create_key(keys_file, name="lab")
+    with pytest.raises(UsageError, match="exists"):
+        create_key(keys_file, name="lab")
+    with pytest.raises(UsageError, match="not usable"):
+        create_key(keys_file, name="../x\n")
+    with pytest.raises(UsageError, match="no such key"):
+        revoke_key(keys_file, name="other")
+
+
+@pytest.mark.parametrize("content", ["keys: 5", "[]", "keys: [{id: a}]", "{", "null"])
+def test_a_damaged_file_is_refused_not_taken_as_empty(keys_file: Path, content: str) -> None:
+    keys_file.parent.mkdir()
+    keys_file.write_text(content)
+    with pytest.raises(ConfigError, match="API keys"):
+        list_keys(keys_file)
+
+
+def test_no_file_is_no_keys(keys_file: Path) -> None:
+    assert list_keys(keys_file) == []
+    assert KeyRing(keys_file).find("vli_x") is None
+
+
+def test_a_session_ends_with_time_tampering_or_its_key(keys_file: Path, tmp_path: Path) -> None:
+    create_key(keys_file, name="lab")
+    ring = KeyRing(keys_file)
+    sessions = Sessions(tmp_path / "secret", ring)
+    key_id = ring.entries[0].id
+    cookie = sessions.open(key_id, now_s=1000.0)
+    assert sessions.valid(cookie, now_s=1000.0 + LIFETIME_S - 1)
+    assert not sessions.valid(cookie, now_s=1000.0 + LIFETIME_S)
+    assert not sessions.valid(cookie[:-1] + ("0" if cookie[-1] != "0" else "1"), now_s=1001.0)
+    later = cookie.replace(cookie.split(".")[1], str(10**12))
+    assert not sessions.valid(later, now_s=1001.0)
+    assert not sessions.valid("", now_s=1001.0)
+    assert Sessions(tmp_path / "secret", ring).valid(cookie, now_s=1001.0), "a restart keeps sessions"
+    assert not Sessions(tmp_path / "other", ring).valid(cookie, now_s=1001.0)
+    revoke_key(keys_file, name="lab")
+    assert not sessions.valid(cookie, now_s=1001.0)
