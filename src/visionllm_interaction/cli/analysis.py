@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.cli.progress import VideoProgress
-from visionllm_interaction.cli.text import as_lines
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from visionllm_interaction.cli.formatting import as_lines, error_rate_line, stage_table
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.text import as_lines, error_rate_line, stage_table
 
 
 def init(

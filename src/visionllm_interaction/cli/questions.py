@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from visionllm_interaction.cli.analysis import StoreOption
+from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text, scores_text
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.text import answer_text, as_lines, regions_text, scores_text
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:

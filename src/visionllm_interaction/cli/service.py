@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
+from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.text import as_lines
 
 keys = typer.Typer(help="API keys of the service.", no_args_is_help=True)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.output import JsonFlag, Outcome
-from visionllm_interaction.cli.text import as_lines
 from visionllm_interaction.errors import UsageError
 
 StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]

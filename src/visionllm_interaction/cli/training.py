@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from visionllm_interaction.cli.data import run_until
+from visionllm_interaction.cli.formatting import as_lines, error_rate_line, evaluation_text, stage_table
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.text import as_lines, error_rate_line, evaluation_text, stage_table
 from visionllm_interaction.errors import UsageError
 
 

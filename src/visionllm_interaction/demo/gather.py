@@ -19,7 +19,7 @@ from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.demo.model import AskedQuestion
 from visionllm_interaction.detection.models import Detector, load_detector
-from visionllm_interaction.report.model import (
+from visionllm_interaction.reports.data import (
     EvidenceFrame,
     LabelledBoxes,
     PicturePair,

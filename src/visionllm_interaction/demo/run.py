@@ -15,7 +15,7 @@ from visionllm_interaction.demo.model import AskedQuestion
 from visionllm_interaction.demo.truth import Truth, agrees, true_value
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
-from visionllm_interaction.report.build import write_report
+from visionllm_interaction.reports.html import write_report
 from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 log = structlog.get_logger()

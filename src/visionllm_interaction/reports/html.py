@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.report.charts import EVENT_MARKERS, PREDICATE_COLOURS, timeline_chart, training_curves
-from visionllm_interaction.report.model import PicturePair, QuestionView, ReportData
-from visionllm_interaction.report.pictures import as_data_uri, colour_of, draw_boxes
+from visionllm_interaction.reports.charts import EVENT_MARKERS, PREDICATE_COLOURS, timeline_chart, training_curves
+from visionllm_interaction.reports.data import PicturePair, QuestionView, ReportData
+from visionllm_interaction.reports.overlays import as_data_uri, colour_of, draw_boxes
 from visionllm_interaction.utils.atomic_files import write_file
 
 MARKER_SIGNS: dict[str, str] = {">": "▷", "<": "◁", "^": "△", "v": "▽", "D": "◇"}
@@ -21,7 +21,7 @@ MARKER_SIGNS: dict[str, str] = {">": "▷", "<": "◁", "^": "△", "v": "▽", 
 def write_report(path: Path, data: ReportData, *, category_names: tuple[str, ...]) -> Path:
     """Write the report to ``path`` (atomically) and return it; colours follow ``category_names``."""
     environment = Environment(
-        loader=PackageLoader("visionllm_interaction.report", "."),
+        loader=PackageLoader("visionllm_interaction.reports", "."),
         autoescape=select_autoescape(enabled_extensions=("j2",)),
         undefined=StrictUndefined,
         trim_blocks=True,

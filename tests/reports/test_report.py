@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visionllm_interaction.report.build import write_report
-from visionllm_interaction.report.model import (
+from visionllm_interaction.reports.data import (
     EvidenceFrame,
     LabelledBoxes,
     PicturePair,
@@ -19,6 +18,7 @@ from visionllm_interaction.report.model import (
     StageRow,
     VideoView,
 )
+from visionllm_interaction.reports.html import write_report
 
 NAMES = ("child", "ball")
 TIMELINE = {

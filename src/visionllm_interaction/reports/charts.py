@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from visionllm_interaction.report.pictures import colour_of
+from visionllm_interaction.reports.overlays import colour_of
 
 PREDICATE_COLOURS: dict[str, str] = {"near": "#9ecae1", "in_contact": "#fdae6b", "holding": "#a63603"}
 EVENT_MARKERS: dict[str, str] = {"enters": ">", "leaves": "<", "picks_up": "^", "puts_down": "v", "hands_over": "D"}
