@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE.parent / "tests/validate"))
 import test_injected_faults as injected  # noqa: E402
 from injectors import World  # noqa: E402
 
-from visionllm_interaction.toyroom import make_toyroom  # noqa: E402
+from visionllm_bench.toyroom import make_toyroom  # noqa: E402
 
 CLEAN_SETS = 50
 RESULTS = HERE / "results" / "faults.json"

@@ -21,8 +21,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.store.job_log import read_ledger
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 RESULTS = Path(__file__).parent / "results" / "cluster.json"
 VIDEOS = 20

@@ -19,12 +19,12 @@ from typing import Any
 
 from PIL import Image
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
+from visionllm_bench.toyroom.render.random_scene import MIN_SHARE, MIN_SIDE_PX
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.config import load
 from visionllm_interaction.detection.training.export_command import export_with_data
 from visionllm_interaction.pipeline import run_pipeline
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.toyroom.still import MIN_SHARE, MIN_SIDE_PX
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 HERE = Path(__file__).parent

@@ -190,7 +190,7 @@ def _originals(folder: Path | None, made: Path) -> list[Path]:
         given = Path(os.environ.get("VISIONLLM_TEST_DATA", "/nowhere")) / "coco-mini"
         folder = given if given.is_dir() else made
     if folder == made:
-        from visionllm_interaction.toyroom import make_toyroom
+        from visionllm_bench.toyroom import make_toyroom
 
         make_toyroom(made, images=300, videos=0, seed=0)
     return sorted(folder.rglob("*.jpg"))

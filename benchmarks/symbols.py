@@ -28,10 +28,10 @@ sys.path.insert(0, str(HERE.parent / "tests/scenes"))
 from scenes_noise import spoil, true_ids  # noqa: E402
 from scenes_toyroom import load_room, new_scores, score_room  # noqa: E402
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom  # noqa: E402
 from visionllm_interaction.config import load  # noqa: E402
 from visionllm_interaction.core.detection_table import DetectionTable  # noqa: E402
 from visionllm_interaction.core.frames import FrameTable  # noqa: E402
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom  # noqa: E402
 from visionllm_interaction.video.config import VideoConfig  # noqa: E402
 from visionllm_interaction.video.tracking.pipeline import follow_with_detector  # noqa: E402
 from visionllm_interaction.video.tracking.postprocess import track  # noqa: E402

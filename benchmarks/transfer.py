@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.config import load
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models.config import ModelConfig
@@ -23,7 +24,6 @@ from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.coco_annotations import categories_of, list_pictures, read_coco
 from visionllm_interaction.detection.training.data.datamodule import TrainingData
 from visionllm_interaction.detection.training.trainer import fit
-from visionllm_interaction.toyroom import make_toyroom
 
 REPO = Path(__file__).parent.parent
 OUT = REPO / "benchmarks" / "results" / "transfer.json"

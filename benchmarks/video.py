@@ -31,6 +31,7 @@ import av
 import numpy as np
 import psutil
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.analysis.analyze_video import Job, try_one
 from visionllm_interaction.analysis.analyze_videos import analyze_videos
@@ -45,7 +46,6 @@ from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.measures.table import measures_table
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.writer import prepare_store
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.video.decoding.reader import VideoReader
 from visionllm_interaction.video.tracking.pipeline import follow_with_detector
 

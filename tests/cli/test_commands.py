@@ -105,7 +105,7 @@ def test_help_starts_without_torch(tmp_path: Path) -> None:
 def test_questions_and_stores_start_without_torch(tmp_path: Path) -> None:
     code = (
         "import sys, visionllm_interaction.config, visionllm_interaction.analysis, visionllm_interaction.reasoning,"
-        "visionllm_interaction.pipeline, visionllm_interaction.toyroom; sys.exit('torch' in sys.modules)"
+        "visionllm_interaction.pipeline, visionllm_bench.toyroom; sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

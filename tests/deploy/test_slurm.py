@@ -16,8 +16,8 @@ import torch
 import yaml
 from deploy_checks import REPO, assert_complete_run, tiny_training
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
 

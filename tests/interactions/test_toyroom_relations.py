@@ -11,8 +11,8 @@ import pytest
 from scenes_noise import spoil, true_ids
 from scenes_toyroom import PREDICATES, load_room, new_scores, score_room
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.video.tracking.pipeline import read_times
 from visionllm_interaction.video.tracking.postprocess import track
 

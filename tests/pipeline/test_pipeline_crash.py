@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from tiny_run import Nursery
 
+from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.artifacts.lineage import trace
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.runs import list_runs
-from visionllm_interaction.toyroom import make_toyroom
 from visionllm_interaction.utils.hashing import sha256_file
 
 KILLS = 20

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from tiny_run import TINY
 
+from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.artifacts.lineage import trace
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
-from visionllm_interaction.toyroom import make_toyroom
 
 pytestmark = [
     pytest.mark.slow,

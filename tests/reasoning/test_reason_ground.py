@@ -17,6 +17,7 @@ import toyroom_truth
 from PIL import Image
 from scripted import Scripted, scripted
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import ConfigError, UsageError
@@ -27,7 +28,6 @@ from visionllm_interaction.reasoning.grounding.phrases import Grounding, ground
 from visionllm_interaction.reasoning.grounding.vision import Look
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 Thing = dict[str, Any]
 PEOPLE = ("child", "caregiver")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 
 # Small and coarse: only the truth is used, and seed 4 has all eight categories in three videos.
 CONFIG = ToyRoomConfig(video_width=160, video_height=120, video_seconds=20.0, fps=10.0)

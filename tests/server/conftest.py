@@ -57,7 +57,7 @@ def tiny_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def toy_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ToyRoom video, with its truth beside it."""
-    from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
+    from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     room = tmp_path_factory.mktemp("toy") / "room"
     made = make_toyroom(room, images=0, videos=1, seed=11, config=ToyRoomConfig(video_seconds=12.0))

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from video_files import write_video
 
+from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.video.anonymization.blur import blur_video, hide
 from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
 from visionllm_interaction.video.config import BlurConfig

@@ -36,7 +36,7 @@ def toyroom(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Make pictures and videos of a simulated play room, with exact truth."""
-    from visionllm_interaction.toyroom import ToyRoomConfig, make_toyroom
+    from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
     result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)

@@ -145,8 +145,8 @@ def eval_reasoning(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds."""
+    from visionllm_bench.demo.question_benchmark import evaluate_reasoning
     from visionllm_interaction.config import load
-    from visionllm_interaction.demo.reasoning import evaluate_reasoning
 
     result = evaluate_reasoning(
         load(config, override), questions=questions, seed=seed, wording=wording, planner=planner, store=store, out=out

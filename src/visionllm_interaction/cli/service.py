@@ -93,8 +93,8 @@ def demo(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The whole way on simulated data: pictures, stages 1-4, two videos, five questions, one report."""
+    from visionllm_bench.demo import run_demo
     from visionllm_interaction.config import load_demo
-    from visionllm_interaction.demo import run_demo
 
     result, text = run_demo(load_demo(out, config, override), out=out)
     if json_output:

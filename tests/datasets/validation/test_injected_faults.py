@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from injectors import INJECTORS, WHOLE_FILE, Expected, Injector, World
 
+from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.datasets.validation.manifest_input import SplitSource
 from visionllm_interaction.datasets.validation.stage import examine
-from visionllm_interaction.toyroom import make_toyroom
 
 PAIRS = 200
 IMAGES = 12

@@ -1,0 +1,6 @@
+"""A simulated play room: pictures and videos with exact truth, to test everything that follows."""
+
+from visionllm_bench.toyroom.config import ToyRoomConfig
+from visionllm_bench.toyroom.generate import make_toyroom
+
+__all__ = ["ToyRoomConfig", "make_toyroom"]

@@ -1,5 +1,0 @@
-"""`visionllm demo`: every stage once, on simulated data, small but real; ends with a report to look at."""
-
-from visionllm_interaction.demo.run import run_demo
-
-__all__ = ["run_demo"]
