@@ -2,7 +2,7 @@
 
     python benchmarks/bench_coco_eval.py
 
-5,000 pictures, 36,781 boxes, 100 detections in each picture. Both sides start from the same two JSON files and end with
+5,000 images, 36,781 boxes, 100 detections in each image. Both sides start from the same two JSON files and end with
 the same figures; they run in turn, in one process.
 """
 

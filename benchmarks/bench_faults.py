@@ -2,7 +2,7 @@
 
     python benchmarks/bench_faults.py [--coco FOLDER]
 
-On pictures of the play room, and on real COCO pictures if FOLDER has them (train2017/, val2017/, annotations/). Prints
+On images of the play room, and on real COCO images if FOLDER has them (train2017/, val2017/, annotations/). Prints
 the table of what was missed and writes benchmarks/results/faults.json.
 """
 

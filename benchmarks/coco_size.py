@@ -74,7 +74,7 @@ def _annotations(images: int, count: int, random_numbers: random.Random) -> Iter
 
 
 def _polygon(size: tuple[int, int], random_numbers: random.Random) -> Shape:
-    """A star-shaped polygon inside the picture, with the area and box that belong to it."""
+    """A star-shaped polygon inside the image, with the area and box that belong to it."""
     width, height = size
     count = random_numbers.randint(*POINTS)
     radius = random_numbers.uniform(8, min(size) / 3)

@@ -1,9 +1,9 @@
-"""Pictures per second on a CPU: torchvision's eager Faster R-CNN against this project's OpenVINO runtimes.
+"""Images per second on a CPU: torchvision's eager Faster R-CNN against this project's OpenVINO runtimes.
 
     python benchmarks/cpu_inference.py COCO_MINI [FOLDER]
 
 FOLDER keeps the exported detectors for the next time; the export takes longer than the measurement.
-ResNet-50 FPN, shorter side 800, real pictures, all cores; the sides take turns on each picture. The weights are random
+ResNet-50 FPN, shorter side 800, real images, all cores; the sides take turns on each image. The weights are random
 (official ones cannot be had offline): the work is the same, as 1,000 proposals are pooled and classified either way.
 """
 
@@ -38,7 +38,7 @@ OUT = Path(__file__).parent / "results" / "cpu_inference.json"
 
 
 def main() -> None:
-    """Export, then detect in turns; medians over pictures and rounds."""
+    """Export, then detect in turns; medians over images and rounds."""
     files = sorted((Path(sys.argv[1]) / "train2017").glob("*.jpg"))
     images = [np.array(Image.open(path).convert("RGB")) for path in files[: PICTURES + CALIBRATION]]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def make_sides(folder: Path, calibration: list[Any]) -> dict[str, Callable[[Any], Any]]:
-    """Each side: a picture (H, W, 3) uint8 in, detections out."""
+    """Each side: an image (H, W, 3) uint8 in, detections out."""
     torch.manual_seed(0)
     config = ModelConfig(weights="none", normalization="frozen_batch")
     categories = Categories.from_pairs((n, f"c{n}") for n in range(1, 91))

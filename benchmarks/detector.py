@@ -2,9 +2,9 @@
 
     python benchmarks/detector.py WORK_FOLDER [--stills 1500] [--videos 100] [-o train.epochs=3]…
 
-As in a lab, most pictures to learn from are frames of recordings like those to be analysed: one frame a second of
-``--videos`` videos, and ``--stills`` pictures of other rooms. Their seeds are none that is measured on. Settings are
-those of ``detector.yaml``; training begins with small pictures, which are faster to learn from (``COARSE``). It is
+As in a lab, most images to learn from are frames of recordings like those to be analysed: one frame a second of
+``--videos`` videos, and ``--stills`` images of other rooms. Their seeds are none that is measured on. Settings are
+those of ``detector.yaml``; training begins with small images, which are faster to learn from (``COARSE``). It is
 exported to int8, as WORK_FOLDER/int8. What is done in WORK_FOLDER is not done again, what was stopped goes on. About
 an hour on two cores.
 """
@@ -38,13 +38,13 @@ COARSE = {
     "train.epochs": 3,
     "train.lr": 0.001,
 }
-"""The first part of training: three quarters of the picture's size, and anchors to match."""
+"""The first part of training: three quarters of the image's size, and anchors to match."""
 FPS, QUALITY = 5.0, 92
 """Videos are made with few frames: only one a second is used."""
 
 
 def main() -> None:
-    """Pictures, then training."""
+    """Images, then training."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--stills", type=int, default=1500)
@@ -85,7 +85,7 @@ def make_pictures(work: Path, data: Path, *, stills: int, videos: int) -> None:
 
 
 def add_frames(coco: dict[str, Any], path: Path, folder: Path) -> None:
-    """One frame a second of a video, annotated as ToyRoom's pictures are: nothing that hardly shows."""
+    """One frame a second of a video, annotated as ToyRoom's images are: nothing that hardly shows."""
     ids = {c["name"]: c["id"] for c in coco["categories"]}
     truth = json.loads((path.parent / "truth.json").read_text())
     for frame in VideoReader(path):

@@ -77,7 +77,7 @@ def elan_errors(count: int, schema_path: Path) -> int:
 
 
 def real_files(data: Path) -> dict[str, dict[str, int]]:
-    """File → stretches read, and stretches counted in the raw text."""
+    """File → intervals read, and intervals counted in the raw text."""
     found = {}
     for path in sorted(p for p in data.rglob("*") if p.suffix in _COUNTS):
         read = sum(timeline.count() for timeline in read_timelines(path).values())

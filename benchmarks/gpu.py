@@ -1,10 +1,10 @@
-"""Training and inference against torchvision's eager float32, in one run: pictures per second and where the time goes.
+"""Training and inference against torchvision's eager float32, in one run: images per second and where the time goes.
 
     make bench-gpu                                                             on a CUDA machine
     python benchmarks/gpu.py --device cpu --size 320 --batch 2 --steps 3     the same code, small, anywhere
 
 ResNet-50 FPN, shorter side 800, batch 16. Ours: bfloat16 layers, channels-last, fused AdamW. Theirs: torchvision's
-reference loop (float32, SGD with momentum). Both get the same synthetic pictures with eight boxes each, in turns.
+reference loop (float32, SGD with momentum). Both get the same synthetic images with eight boxes each, in turns.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Clock:
 
 
 def pictures(batch: int, size: int, device: torch.device) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    """uint8 pictures of 3:4 and their targets; each call makes new ones."""
+    """uint8 images of 3:4 and their targets; each call makes new ones."""
     images = [torch.randint(0, 256, (3, size, size * 4 // 3), dtype=torch.uint8) for _ in range(batch)]
     corner = torch.rand(batch, 8, 2) * size / 2
     boxes = torch.cat([corner, corner + 20 + torch.rand(batch, 8, 2) * size / 3], dim=2)
@@ -112,7 +112,7 @@ def detector_of(*, ours: bool, size: int, device: torch.device) -> Callable[[Clo
 
 
 def compare(make: Callable[..., Any], options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    """Both sides in turn on the same pictures."""
+    """Both sides in turn on the same images."""
     sides = {name: (make(ours=ours, size=options.size, device=device), Clock(device))
              for name, ours in (("ours", True), ("torchvision", False))}  # fmt: skip
     for number in range(options.warmup + options.steps):

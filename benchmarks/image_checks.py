@@ -1,11 +1,11 @@
-"""Picture checks against decoding the same pictures and doing nothing else; growth to many files; near-duplicates.
+"""Image checks against decoding the same images and doing nothing else; growth to many files; near-duplicates.
 
     python benchmarks/image_checks.py [--pictures FOLDER] [--files 3000] [--rounds 5] [--growth 1000,10000,100000]
 
-Rate: both sides in turn, each with as many processes as there are cores: all checks of a picture; Pillow's decoding to
-RGB. Growth: the pictures at half their size, linked as often as needed; seconds and peak memory of this process
+Rate: both sides in turn, each with as many processes as there are cores: all checks of an image; Pillow's decoding to
+RGB. Growth: the images at half their size, linked as often as needed; seconds and peak memory of this process
 and its children, sampled four times a second. Near-duplicates: the search among so many thumbnails alone, random
-ones with the spectrum of natural pictures. Results go to benchmarks/results/image_checks.json.
+ones with the spectrum of natural images. Results go to benchmarks/results/image_checks.json.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CHECKS = ImageChecks()
 
 
 def decode_all(paths: Sequence[Path]) -> float:
-    """Seconds, from starting the processes to the last picture."""
+    """Seconds, from starting the processes to the last image."""
     started = time.perf_counter()
     batches = [[str(path) for path in paths[n : n + 16]] for n in range(0, len(paths), 16)]
     with ProcessPoolExecutor(CORES, mp_context=multiprocessing.get_context("forkserver")) as pool:
@@ -60,7 +60,7 @@ def decode_all(paths: Sequence[Path]) -> float:
 
 
 def check_all(paths: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> tuple[float, int]:
-    """Seconds of all checks of single pictures, from starting the processes to the last one, and the faults found."""
+    """Seconds of all checks of single images, from starting the processes to the last one, and the faults found."""
     table = _table(paths, sizes)
     started = time.perf_counter()
     faults, _ = check_pictures(table, dict(enumerate(paths)), CHECKS, workers=CORES)
@@ -171,7 +171,7 @@ def likeness(counts: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def natural_thumbs(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Random thumbnails with as many pairs that look alike at first sight (8 in 10,000) as COCO's pictures have."""
+    """Random thumbnails with as many pairs that look alike at first sight (8 in 10,000) as COCO's images have."""
     random = np.random.default_rng(0)
     frequency = np.hypot(np.fft.fftfreq(THUMB_PX)[:, None], np.fft.rfftfreq(THUMB_PX)[None])
     frequency[0, 0] = 1
@@ -225,7 +225,7 @@ def keep(key: str, figures: Any) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result | {"cores": CORES, key: figures}, indent=2) + "\n")
     if key == "rate":
-        print(f"checks / decoding = {figures['ratio']:.3f} (goal {GOAL}), pictures per second", flush=True)
+        print(f"checks / decoding = {figures['ratio']:.3f} (goal {GOAL}), images per second", flush=True)
 
 
 if __name__ == "__main__":

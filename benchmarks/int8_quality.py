@@ -1,8 +1,8 @@
-"""What int8 costs: AP of a trained checkpoint and of its OpenVINO exports, on the same validation pictures.
+"""What int8 costs: AP of a trained checkpoint and of its OpenVINO exports, on the same validation images.
 
     python benchmarks/int8_quality.py artifacts/RUN/model_trainer/fasterrcnn_best.pt artifacts/RUN/data_transformation/training_manifest.yaml
 
-``make demo`` leaves such a run. int8 is calibrated on 100 training pictures.
+``make demo`` leaves such a run. int8 is calibrated on 100 training images.
 """  # noqa: E501
 
 from __future__ import annotations

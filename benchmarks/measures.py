@@ -111,7 +111,7 @@ def main() -> None:
         base = Path(scratch)
         figures: dict[str, Any] = {
             "formulas: largest error": formulas(base / "formulas"),
-            "same scene, other picture: largest relative difference": other_pictures(base / "pictures"),
+            "same scene, other image: largest relative difference": other_pictures(base / "pictures"),
             "10 and 30 frames a second": other_rates(base / "rates"),
             "an hour of uneven frames": uneven_hour(base / "hour"),
         }

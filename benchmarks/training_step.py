@@ -1,9 +1,9 @@
-"""A training step on a CPU: this project's loop against a plain torchvision loop, on real pictures.
+"""A training step on a CPU: this project's loop against a plain torchvision loop, on real images.
 
     python benchmarks/training_step.py COCO_MINI [--size 800 --batch 2 --steps 5]
 
 The same ResNet-50 FPN (frozen batch statistics, three trainable stages), batch and threads; the sides take turns.
-Theirs is torchvision's reference recipe: PIL pictures flipped at random, float32, SGD with momentum. Ours is what
+Theirs is torchvision's reference recipe: PIL images flipped at random, float32, SGD with momentum. Ours is what
 ``visionllm train`` runs: augmentation of scale and light, layers in bfloat16 where the processor has it, channels-last,
 fused AdamW, clipped gradients. Both read in the training process, so that nothing of ``data`` is hidden.
 """

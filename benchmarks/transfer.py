@@ -1,10 +1,10 @@
-"""A detector that learns two more classes from 50 pictures, against training on everything from scratch.
+"""A detector that learns two more classes from 50 images, against training on everything from scratch.
 
     python benchmarks/transfer.py WORK_FOLDER [--steps 800]
 
-ToyRoom pictures, the demo's model. *base*: trained on the pictures without the annotations of two classes. *new*:
-started from it, on every eighth picture (50) with all annotations, a fifth of the steps. *full*: from scratch on all
-pictures with all annotations. All are evaluated on the same 100 pictures, *new* and *full* on all classes. What is done
+ToyRoom images, the demo's model. *base*: trained on the images without the annotations of two classes. *new*:
+started from it, on every eighth image (50) with all annotations, a fifth of the steps. *full*: from scratch on all
+images with all annotations. All are evaluated on the same 100 images, *new* and *full* on all classes. What is done
 already in WORK_FOLDER is not done again, what was stopped goes on.
 """
 
@@ -29,7 +29,7 @@ REPO = Path(__file__).parent.parent
 OUT = REPO / "benchmarks" / "results" / "transfer.json"
 LACKING = ("book", "cup")
 PICTURES, EACH, SEED = 500, 8, 7
-"""Four fifths of the pictures are for training."""
+"""Four fifths of the images are for training."""
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def trained(name: str, work: Path, steps: int) -> dict[str, Any]:
 
 
 def settings(name: str, work: Path, steps: int) -> tuple[ModelConfig, TrainConfig]:
-    """The demo's, with what the documentation advises for few pictures where the training starts from another."""
+    """The demo's, with what the documentation advises for few images where the training starts from another."""
     base = load([REPO / "config" / "demo.yaml"], [])
     changes: dict[str, Any] = {"max_steps": steps, "epochs": 1000, "validate_every_epochs": 1000}
     if name != "new":
@@ -77,7 +77,7 @@ def settings(name: str, work: Path, steps: int) -> tuple[ModelConfig, TrainConfi
 
 
 def data_of(name: str, toyroom: Path) -> TrainingData:
-    """What ``name`` sees; all are evaluated on the same pictures, *base* without the classes it lacks."""
+    """What ``name`` sees; all are evaluated on the same images, *base* without the classes it lacks."""
     train, val = (read_coco(toyroom / "annotations" / f"instances_{split}2017.json") for split in ("train", "val"))
     if name == "base":
         train, val = without(train, LACKING), without(val, LACKING)
@@ -93,14 +93,14 @@ def data_of(name: str, toyroom: Path) -> TrainingData:
 
 
 def without(coco: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The same pictures, as if nobody had annotated these classes."""
+    """The same images, as if nobody had annotated these classes."""
     kept = [c for c in coco["categories"] if c["name"] not in names]
     ids = {c["id"] for c in kept}
     return {**coco, "categories": kept, "annotations": [a for a in coco["annotations"] if a["category_id"] in ids]}
 
 
 def only(coco: dict[str, Any], images: list[dict[str, Any]]) -> dict[str, Any]:
-    """These pictures with their annotations."""
+    """These images with their annotations."""
     ids = {image["id"] for image in images}
     return {**coco, "images": images, "annotations": [a for a in coco["annotations"] if a["image_id"] in ids]}
 

@@ -12,7 +12,7 @@ REPO = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real pictures, videos and annotation files; tests that need them skip where they are absent."""
+    """Real images, videos and annotation files; tests that need them skip where they are absent."""
     folder = Path(os.environ.get("VISIONLLM_TEST_DATA", REPO.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"real data is not here: {folder} (set VISIONLLM_TEST_DATA)")

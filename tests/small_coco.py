@@ -32,7 +32,7 @@ def make_coco(root: Path, *, train: int = 6, val: int = 4) -> Path:
 
 
 def _picture(seed: int) -> Image.Image:
-    """Coloured squares, other ones for each seed: a picture of one colour would be a fault."""
+    """Coloured squares, other ones for each seed: an image of one colour would be a fault."""
     squares = np.random.default_rng(seed).integers(0, 256, (HEIGHT // 4, WIDTH // 4, 3), np.uint8)
     return Image.fromarray(squares).resize((WIDTH, HEIGHT), Image.Resampling.NEAREST)
 

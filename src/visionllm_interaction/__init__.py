@@ -1,4 +1,4 @@
-"""VisionLLM Interaction Analysis: pictures → detector → interaction store → answers with evidence.
+"""VisionLLM Interaction Analysis: images → detector → interaction store → answers with evidence.
 
 Importing the package does no work, starts no logging and reads no environment.
 """

@@ -40,13 +40,13 @@ class DemoConfig(Section):
     """What `visionllm demo` makes and asks."""
 
     images: int = Field(default=500, ge=20)
-    """ToyRoom pictures, four fifths for training."""
+    """ToyRoom images, four fifths for training."""
     videos: int = Field(default=2, ge=1, le=10)
     """ToyRoom room videos to analyse."""
     video_duration_s: float = Field(default=20.0, ge=8.0, le=120.0)
     """Length of each video in seconds."""
     seed: int = Field(default=7, ge=0)
-    """Seed of pictures and videos."""
+    """Seed of images and videos."""
     questions: tuple[DemoQuestion, ...] = ()
     """What is asked once the videos are analysed."""
 

@@ -11,7 +11,7 @@
     │   ├── ArchiveError                         an archive is damaged, unsafe or over the limits
     │   ├── SpaceError                           the disk has no room for the data
     │   ├── ValidationFailed                     stage 2 ended with status FAIL
-    │   ├── ImageError                           a picture cannot be decoded
+    │   ├── ImageError                           an image cannot be decoded
     │   ├── VideoError                           a video cannot be decoded
     │   ├── CheckpointError                      a checkpoint is unreadable or of another model
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
@@ -129,7 +129,7 @@ class ValidationFailed(InputDataError):
 
 
 class ImageError(InputDataError):
-    """A picture cannot be decoded or is over the size limits."""
+    """An image cannot be decoded or is over the size limits."""
 
     code = "IMAGE"
 

@@ -17,7 +17,7 @@ from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 
 class ByBrightness:
-    """A detector whose ball is where the picture's grey level says, so that frames and boxes can be told apart."""
+    """A detector whose ball is where the image's grey level says, so that frames and boxes can be told apart."""
 
     categories = Categories.from_pairs([(5, "ball"), (9, "cup")])
     digest = "d" * 64

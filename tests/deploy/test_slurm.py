@@ -102,7 +102,7 @@ def start_again(job: str) -> None:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 ToyRoom pictures."""
+    """24 ToyRoom images."""
     out = tmp_path_factory.mktemp("slurm") / "toyroom"
     make_toyroom(out, images=24, videos=0, seed=5)
     return out

@@ -1,4 +1,4 @@
-"""Stores of older versions, coded stretches, and what is left of an erased video."""
+"""Stores of older versions, coded intervals, and what is left of an erased video."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2", "@SUM(A1)", "'quoted", "\ttab", 
 
 
 def random_timeline(seed: int) -> Timeline:
-    """Up to five tiers with up to twelve stretches, some of which overlap or are moments."""
+    """Up to five tiers with up to twelve intervals, some of which overlap or are moments."""
     rng = random.Random(seed)
     names = rng.sample(
         ["near", "child holding", "gaze", "speech", "naming", "φωνή", "a, b (c)", "points"], rng.randint(1, 5)
@@ -39,7 +39,7 @@ def _label(rng: random.Random) -> str:
 
 
 def rows(timeline: Timeline) -> list[tuple[str, str, str, float, float]]:
-    """All stretches: tier (without the number of its lane), participant, label, begin, end."""
+    """All intervals: tier (without the number of its lane), participant, label, begin, end."""
     found = []
     for tier in timeline.tiers:
         name = re.sub(r" \(\d+\)\Z", "", tier.name)

@@ -1,4 +1,4 @@
-"""Phrases → regions, against an oracle over truth.json; looking at pictures, against an endpoint that checks them."""
+"""Phrases → regions, against an oracle over truth.json; looking at images, against an endpoint that checks them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _expected(
 
 
 class Film:
-    """One short ToyRoom video, its store and its pictures read by other means."""
+    """One short ToyRoom video, its store and its images read by other means."""
 
     def __init__(self, folder: Path) -> None:
         config = ToyRoomConfig(video_width=320, video_height=240, video_seconds=8.0, fps=5.0)

@@ -183,7 +183,7 @@ def test_detect_gives_boxes_within_the_picture(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
-        (b"GIF89a not a picture", 422, "IMAGE"),
+        (b"GIF89a not an image", 422, "IMAGE"),
         (picture(400, 300), 422, "IMAGE"),  # 0.12 megapixels
         (bytes(300_000), 413, "TOO-LARGE"),
     ],

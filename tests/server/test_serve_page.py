@@ -1,4 +1,4 @@
-"""The page in a browser. ``VISIONLLM_TEST_CHECKPOINT`` names a trained detector for the picture in the docs."""
+"""The page in a browser. ``VISIONLLM_TEST_CHECKPOINT`` names a trained detector for the image in the docs."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_upload_look_ask_and_seek(page: Any, toy_service: RunningService, toy_vi
     page.wait_for_function(
         "begin => Math.abs(document.querySelector('video').currentTime - begin) < 0.01", arg=evidence["begin_s"]
     )
-    page.wait_for_selector(".timeline .stretch")
+    page.wait_for_selector(".timeline .interval")
 
     _picture(page, timeline)
     assert page.faults == []
@@ -143,7 +143,7 @@ _BOXES_DRAWN = """() => {
 
 
 def _picture(page: Any, timeline: dict[str, Any]) -> None:
-    """The picture in the docs: a moment in which something is held, the answer beside it."""
+    """The image in the docs: a moment in which something is held, the answer beside it."""
     held = [bout for bout in timeline["relations"] if bout["predicate"] == "holding"] or timeline["relations"]
     longest = max(held, key=lambda bout: bout["end_s"] - bout["begin_s"])
     moment = (longest["begin_s"] + longest["end_s"]) / 2

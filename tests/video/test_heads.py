@@ -87,7 +87,7 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_real_heads_are_turned_as_one_sees(shared_data: Path, tmp_path: Path) -> None:
-    # Looked at: the woman, on the left, is turned to the picture's left all the time; the man leans and looks ahead.
+    # Looked at: the woman, on the left, is turned to the image's left all the time; the man leans and looks ahead.
     finder = load_centerface(shared_data.parent / "models" / "centerface.onnx")
     video = shared_data / "videos" / "head-pose-face-detection-female-and-male.gif"
     result = write_heads(video, tmp_path / "h.csv", finder=finder)

@@ -29,7 +29,7 @@ LIMIT_S = 10.0
 
 
 def write_gif(path: Path, *, size: tuple[int, int], frames: int, delay_cs: int) -> Path:
-    """A GIF that says it repeats for ever, of ``frames`` equal pictures that take a few bytes each."""
+    """A GIF that says it repeats for ever, of ``frames`` equal images that take a few bytes each."""
     width, height = (n.to_bytes(2, "little") for n in size)
     with io.BytesIO() as one:
         Image.new("P", size).save(one, "gif")
@@ -43,7 +43,7 @@ def write_gif(path: Path, *, size: tuple[int, int], frames: int, delay_cs: int) 
 
 
 def huge_header(path: Path) -> Path:
-    """An AVI of uncompressed pictures whose header claims 100,000 x 100,000 pixels."""
+    """An AVI of uncompressed images whose header claims 100,000 x 100,000 pixels."""
     data = bytearray(write_video(path, times_ms=[0, 40, 80], codec="rawvideo").read_bytes())
     at = data.index(b"strf") + 12
     data[at : at + 8] = (100_000).to_bytes(4, "little") * 2

@@ -104,7 +104,7 @@ def camera_errors_px(paths: list[Path]) -> list[float]:
         assert set(frames.quality) <= {OK, NOT_SAMPLED}
         views = np.array(truth["camera"])
         middle = np.array([SIZE[0] / 2, SIZE[1] / 2])
-        # Where the middle of each picture was on the canvas, and where the path says it was, frame by frame.
+        # Where the middle of each image was on the canvas, and where the path says it was, frame by frame.
         canvas = middle / views[:, 2:] + views[:, :2]
         first = camera.to_first[:, :, :2] @ middle + camera.to_first[:, :, 2]
         steps = np.diff(first, axis=0) / np.sqrt(np.abs(np.linalg.det(camera.to_first[:-1, :, :2])))[:, None]
@@ -114,5 +114,5 @@ def camera_errors_px(paths: list[Path]) -> list[float]:
 
 def test_the_camera_is_followed(ego: list[Path]) -> None:
     errors = camera_errors_px(ego)
-    # Measured 0.51 and 20.2 px. In the middle of a jerk the picture is smeared and the step only roughly known.
+    # Measured 0.51 and 20.2 px. In the middle of a jerk the image is smeared and the step only roughly known.
     assert np.median(errors) <= 0.75 and np.percentile(errors, 99) <= 25, np.percentile(errors, [50, 90, 99])

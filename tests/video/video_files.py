@@ -23,7 +23,7 @@ def write_video(
 ) -> Path:
     """A video whose frame n has the grey level ``10 * n`` (modulo 250), shown at ``times_ms[n]``.
 
-    The upper left quarter of each picture is white, so that turning it can be seen.
+    The upper left quarter of each image is white, so that turning it can be seen.
     """
     images = np.stack([np.full((size[1], size[0], 3), 10 * n % 250, np.uint8) for n in range(len(times_ms))])
     images[:, : size[1] // 2, : size[0] // 2] = 255
@@ -34,7 +34,7 @@ def write_video(
 
 
 def write_images(path: Path, images: NDArray[np.uint8], *, times_ms: Sequence[int], codec: str = "libx264") -> Path:
-    """A video of RGB pictures (n, H, W, 3), the n-th shown at ``times_ms[n]``."""
+    """A video of RGB images (n, H, W, 3), the n-th shown at ``times_ms[n]``."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = images.shape[1:3]

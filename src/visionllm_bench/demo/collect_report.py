@@ -1,4 +1,4 @@
-"""Collect what the report shows: stages, pictures with truth and detections, curves, timelines, evidence frames."""
+"""Collect what the report shows: stages, images with truth and detections, curves, timelines, evidence frames."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def gather_report(
         paths = {v["video_id"]: Path(v["path"]) for v in analysis["videos"]}
         questions = tuple(_question_view(item, store, paths) for item in asked)
     report = ReportData(
-        title="From pictures to proven answers: a simulated play room",
+        title="From images to proven answers: a simulated play room",
         intro=(
-            f"A detector trained on {manifest.counts['train'].images} pictures watched {len(videos)} videos of "
+            f"A detector trained on {manifest.counts['train'].images} images watched {len(videos)} videos of "
             f"{settings.demo.video_duration_s:g} s. Every number below was computed from what it saw, and every "
             "answer names the frames that prove it."
         ),
@@ -161,8 +161,8 @@ def _next_steps(out: Path, checkpoint: Path) -> tuple[tuple[str, str], ...]:
     store = out / "store"
     return (
         (f'visionllm ask "How long was the ball visible?" --store {store}', "Ask something yourself."),
-        (f"visionllm lineage {checkpoint}", "Follow the checkpoint back to the raw pictures, every digest checked."),
+        (f"visionllm lineage {checkpoint}", "Follow the checkpoint back to the raw images, every digest checked."),
         (f"visionllm measures --store {store} --out measures.csv", "Every measure as one table for R or pandas."),
         (f"visionllm analyze my.mp4 --store my-store --detector {checkpoint}", "Analyse a video of your own."),
-        ("visionllm init && visionllm run -o data.root=/path/to/coco", "Train on your own labelled pictures."),
+        ("visionllm init && visionllm run -o data.root=/path/to/coco", "Train on your own labelled images."),
     )

@@ -21,7 +21,7 @@ from visionllm_interaction.store.reader import Store, open_store
 
 log = structlog.get_logger()
 
-# Small and coarse: the boxes are given, nothing looks at the pictures.
+# Small and coarse: the boxes are given, nothing looks at the images.
 _ROOM = ToyRoomConfig(video_width=320, video_height=240, video_seconds=40.0, fps=10.0)
 _VIDEOS = 3
 

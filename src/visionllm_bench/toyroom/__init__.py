@@ -1,4 +1,4 @@
-"""A simulated play room: pictures and videos with exact truth, to test everything that follows."""
+"""A simulated play room: images and videos with exact truth, to test everything that follows."""
 
 from visionllm_bench.toyroom.config import ToyRoomConfig
 from visionllm_bench.toyroom.generate import make_toyroom

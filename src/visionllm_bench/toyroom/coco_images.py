@@ -1,4 +1,4 @@
-"""Pictures of the play room in COCO's layout."""
+"""Images of the play room in COCO's layout."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _PICTURES, _VIDEOS = 1, 2
 
 
 def generator(seed: int, kind: int, index: int) -> np.random.Generator:
-    """The random numbers of picture or video ``index``: the same however many others are made."""
+    """The random numbers of image or video ``index``: the same however many others are made."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(kind, index)))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to make: its number from 0, its split, and the categories that must be in it."""
+    """One image to make: its number from 0, its split, and the categories that must be in it."""
 
     index: int
     split: str
@@ -40,7 +40,7 @@ class Job:
 
 
 def plan_pictures(count: int, *, val_share: float) -> list[Job]:
-    """Split and wanted categories of every picture, so that each category occurs in both splits."""
+    """Split and wanted categories of every image, so that each category occurs in both splits."""
     splits = ["val" if math.floor((n + 1) * val_share) > math.floor(n * val_share) else "train" for n in range(count)]
     if count > 1 and "val" not in splits:
         splits[-1] = "val"
@@ -57,7 +57,7 @@ def plan_pictures(count: int, *, val_share: float) -> list[Job]:
 
 
 def write_pictures(out: Path, *, count: int, seed: int, config: ToyRoomConfig) -> dict[str, int]:
-    """Write ``train2017/``, ``val2017/`` and ``annotations/`` below ``out``; returns pictures per split."""
+    """Write ``train2017/``, ``val2017/`` and ``annotations/`` below ``out``; returns images per split."""
     for folder in ("train2017", "val2017", "annotations"):
         (out / folder).mkdir(parents=True)
     files = {split: _empty_file(config, seed=seed) for split in SPLITS}

@@ -10,18 +10,18 @@ from visionllm_interaction.config_loading import Section
 
 
 class ToyRoomConfig(Section):
-    """How pictures and videos of the play room are made."""
+    """How images and videos of the play room are made."""
 
     image_width: int = Field(default=480, ge=160, le=1920)
-    """Width of the pictures in pixels."""
+    """Width of the images in pixels."""
     image_height: int = Field(default=360, ge=120, le=1080)
-    """Height of the pictures in pixels."""
+    """Height of the images in pixels."""
     min_objects: int = Field(default=3, ge=1, le=9)
-    """Fewest objects put into a picture (fewer may be seen where one hides another)."""
+    """Fewest objects put into an image (fewer may be seen where one hides another)."""
     max_objects: int = Field(default=9, ge=1, le=12)
-    """Most objects put into a picture."""
+    """Most objects put into an image."""
     val_share: float = Field(default=0.2, gt=0.0, lt=1.0)
-    """Share of the pictures in the validation split (at least one when there are two or more)."""
+    """Share of the images in the validation split (at least one when there are two or more)."""
     video_width: int = Field(default=640, ge=160, le=1920, multiple_of=2)
     """Width of the videos in pixels."""
     video_height: int = Field(default=480, ge=120, le=1080, multiple_of=2)

@@ -1,4 +1,4 @@
-"""The one entry point: a folder of pictures and videos, complete or not there at all."""
+"""The one entry point: a folder of images and videos, complete or not there at all."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def make_toyroom(
     view: Literal["room", "ego"] = "room",
     config: ToyRoomConfig | None = None,
 ) -> dict[str, Any]:
-    """Make ``images`` pictures (COCO layout) and ``videos`` videos (each with ``truth.json``) in the new
+    """Make ``images`` images (COCO layout) and ``videos`` videos (each with ``truth.json``) in the new
     folder ``out``.
 
-    The same ``seed`` gives the same bytes of annotations and truth; picture and video number i do not depend on
+    The same ``seed`` gives the same bytes of annotations and truth; image and video number i do not depend on
     how many are made. Returns the JSON result of ``visionllm toyroom``.
 
     Raises:

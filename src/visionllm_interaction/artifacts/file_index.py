@@ -20,7 +20,7 @@ from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 
 GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
-"""What a picture can be grouped by: things that must not be shared between splits, and places in a recording."""
+"""What an image can be grouped by: things that must not be shared between splits, and places in a recording."""
 
 SCHEMA = pa.schema(
     [
@@ -38,7 +38,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """One raw file: absolute path, size in bytes, modification time, digest; pixels if it is a picture.
+    """One raw file: absolute path, size in bytes, modification time, digest; pixels if it is an image.
 
     ``split`` is that of the image folder the file lies in, ``None`` for annotation files. The groups (child …
     time) are as the data's owner gave them, ``None`` where they gave none.
@@ -77,7 +77,7 @@ def list_files(folders: Iterable[Path], files: Iterable[Path] = ()) -> list[tupl
 
 
 def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    # scandir rather than rglob: on a folder of 100,000 pictures it is several times faster.
+    # scandir rather than rglob: on a folder of 100,000 images it is several times faster.
     with os.scandir(folder) as entries:
         for entry in entries:
             # Links to folders are not followed (they can form a ring); links to files are, broken ones are skipped.

@@ -95,7 +95,7 @@ class DataManifest(Manifest):
     source: DataSource | None = None
     """Where the data came from."""
     groups: dict[str, Any] = Field(default_factory=dict)
-    """How many pictures have a child, household, session, camera or time in the index."""
+    """How many images have a child, household, session, camera or time in the index."""
 
 
 class Finding(_Part):

@@ -13,7 +13,7 @@ from visionllm_interaction.cli.output import run_app
 
 app = typer.Typer(
     name="visionllm",
-    help="From pictures to a detector, from video to an interaction store, from questions to proven answers.",
+    help="From images to a detector, from video to an interaction store, from questions to proven answers.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

@@ -27,7 +27,7 @@ def init(
 
 def toyroom(
     out: Annotated[Path, typer.Argument(help="A new folder.")],
-    images: Annotated[int, typer.Option(min=0, help="Pictures, four fifths for training.")] = 100,
+    images: Annotated[int, typer.Option(min=0, help="Images, four fifths for training.")] = 100,
     videos: Annotated[int, typer.Option(min=0)] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
@@ -35,13 +35,13 @@ def toyroom(
     variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
     json_output: JsonFlag = False,
 ) -> Outcome:
-    """Make pictures and videos of a simulated play room, with exact truth."""
+    """Make images and videos of a simulated play room, with exact truth."""
     from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
     result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
     made = result["images"]
-    text = f"{made['train']} training and {made['val']} validation pictures, {len(result['videos'])} videos in {out}"
+    text = f"{made['train']} training and {made['val']} validation images, {len(result['videos'])} videos in {out}"
     return Outcome(result, text, json_output)
 
 

@@ -92,7 +92,7 @@ def demo(
     override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> Outcome:
-    """The whole way on simulated data: pictures, stages 1-4, two videos, five questions, one report."""
+    """The whole way on simulated data: images, stages 1-4, two videos, five questions, one report."""
     from visionllm_bench.demo import run_demo
     from visionllm_interaction.config import load_demo
 

@@ -60,14 +60,12 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="training_manifest.yaml of a run, or COCO annotations.")] = None,
     truth: Annotated[Path | None, typer.Option(help="COCO annotations.")] = None,
     detections: Annotated[Path | None, typer.Option(help="COCO results.")] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the pictures, if it is not where COCO has it.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the images, if it is not where COCO has it.")] = None,
     against: Annotated[Path | None, typer.Option(help="A second checkpoint or results file to compare with.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for evaluation.html and evaluation.json.")] = None,
-    groups: Annotated[
-        Path | None, typer.Option(help="CSV (file_name,group): pictures of one child or session.")
-    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="CSV (file_name,group): images of one child or session.")] = None,
     resamples: Annotated[int, typer.Option(min=0, help="Draws of groups behind the intervals.")] = 1000,
-    pictures: Annotated[int, typer.Option(min=0, help="Worst pictures to show in the page.")] = 12,
+    pictures: Annotated[int, typer.Option(min=0, help="Worst images to show in the page.")] = 12,
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The twelve COCO figures; with --report also intervals, errors, calibration, slices and a page."""
@@ -108,12 +106,12 @@ def export_model(
     to: Annotated[Literal["onnx", "openvino", "openvino-int8", "safetensors"], typer.Option(help="The format.")],
     out: Annotated[Path, typer.Option(help="A new file, or a new folder for OpenVINO.")],
     data: Annotated[Path, typer.Option(help="training_manifest.yaml of a run, or COCO annotations.")],
-    images: Annotated[Path | None, typer.Option(help="Folder of the pictures, if it is not where COCO has it.")] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Validation pictures on which both must agree.")] = 16,
-    calibration: Annotated[int, typer.Option(min=10, help="Training pictures that set the ranges of int8.")] = 100,
+    images: Annotated[Path | None, typer.Option(help="Folder of the images, if it is not where COCO has it.")] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Validation images on which both must agree.")] = 16,
+    calibration: Annotated[int, typer.Option(min=10, help="Training images that set the ranges of int8.")] = 100,
     json_output: JsonFlag = False,
 ) -> Outcome:
-    """A checkpoint in another format, compared with the original on real pictures."""
+    """A checkpoint in another format, compared with the original on real images."""
     from visionllm_interaction.detection.training.export_command import export_with_data
 
     result = export_with_data(checkpoint, to, out, data=data, images=images, pictures=pictures, calibration=calibration)

@@ -56,6 +56,6 @@ def box_gap_px(a_xyxy: Boxes, b_xyxy: Boxes) -> NDArray[np.float64]:
 
 
 def clip_boxes(boxes_xyxy: Boxes, *, width: int, height: int) -> Boxes:
-    """Boxes cut to a picture of ``width`` × ``height`` pixels, same shape."""
+    """Boxes cut to an image of ``width`` × ``height`` pixels, same shape."""
     limit = np.array([width, height, width, height], dtype=np.float64)
     return np.asarray(np.clip(np.asarray(boxes_xyxy, dtype=np.float64), 0.0, limit))

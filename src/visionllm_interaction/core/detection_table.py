@@ -83,8 +83,8 @@ class HeadTable:
 
     Attributes:
         frame_index: (n,) int64.
-        points_xy: (n, 2) float64 pixels of the upright picture: the middle between the eyes.
-        yaw_deg: (n,) float64; 0 is towards the camera, positive towards the picture's right, 90 a profile.
+        points_xy: (n, 2) float64 pixels of the upright image: the middle between the eyes.
+        yaw_deg: (n,) float64; 0 is towards the camera, positive towards the image's right, 90 a profile.
 
     Raises:
         ValueError: on wrong shapes or rows not ordered by frame.

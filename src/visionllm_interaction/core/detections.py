@@ -1,4 +1,4 @@
-"""What a detector says about one picture."""
+"""What a detector says about one image."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from visionllm_interaction.core._validation import frozen_array
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """Detections in one picture, best confidence first is not promised.
+    """Detections in one image, best confidence first is not promised.
 
     Attributes:
-        boxes_xyxy: (n, 4) float32, pixels of the picture as given to the detector.
+        boxes_xyxy: (n, 4) float32, pixels of the image as given to the detector.
         confidences: (n,) float32 in [0, 1].
         labels: (n,) int64, contiguous model labels (1…K; never 0).
 

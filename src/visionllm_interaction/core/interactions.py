@@ -53,7 +53,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One stretch that a person coded in another program (ELAN, BORIS, Datavyu …), ``[begin_s, end_s)``.
+    """One interval that a person coded in another program (ELAN, BORIS, Datavyu …), ``[begin_s, end_s)``.
 
     ``tier`` is where it stood there; ``kind`` is what measures read it as (``"speech"``, ``"gaze"``, ``"naming"``, or
     ``"code"`` for anything else); ``participant`` is who did it (a role or category, ``""`` if not said); ``label`` is

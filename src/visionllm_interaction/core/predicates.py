@@ -1,7 +1,7 @@
 """Published definitions of the spatial predicates, on boxes, in one place.
 
 All distances are relative to a *reference height*: the mean height of the people in the pair, so that the
-predicate does not change when the picture is rescaled or mirrored.
+predicate does not change when the image is rescaled or mirrored.
 
 ===========  =====================================================================================
 predicate    definition for one frame

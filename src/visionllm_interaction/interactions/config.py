@@ -56,13 +56,13 @@ class EventsConfig(Section):
     handover_s: float = Field(default=1.0, ge=0.0, le=10.0)
     """Longest time between one person's holding and the next's for a hand-over."""
     min_absence_s: float = Field(default=3.0, ge=0.0, le=60.0)
-    """A person out of sight for less than this, away from the picture's edge, neither left nor entered."""
+    """A person out of sight for less than this, away from the image's edge, neither left nor entered."""
     approach_s: float = Field(default=1.0, gt=0.0, le=30.0)
     """Two people must have been apart, both seen, for this long before one approaches (after one withdraws)."""
     joint_s: float = Field(default=0.4, ge=0.0, le=10.0)
     """Least time that one person touches what another holds for them to handle it jointly."""
     border_share: float = Field(default=0.03, ge=0.0, le=0.5)
-    """Enters and leaves happen within this share of the picture's size from its left, right or lower edge."""
+    """Enters and leaves happen within this share of the image's size from its left, right or lower edge."""
 
 
 class ScenesConfig(Section):

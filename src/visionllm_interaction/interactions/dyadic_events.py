@@ -37,7 +37,7 @@ def find_moves(relations: Sequence[Relation], grid: SceneGrid, config: EventsCon
 
 
 def find_joint_handling(relations: Sequence[Relation], config: EventsConfig) -> list[Lasting]:
-    """Stretches in which one person holds a thing that another is in contact with."""
+    """Intervals in which one person holds a thing that another is in contact with."""
     touching: dict[int, list[Relation]] = {}
     for relation in relations:
         if relation.predicate == "in_contact":

@@ -78,7 +78,7 @@ def _presences(person: TrackGrid, grid: SceneGrid, config: EventsConfig) -> list
 
 
 def _at_border(box_xyxy: NDArray[np.float64], size_px: tuple[int, int], share: float) -> bool:
-    """Whether a box touches the left, right or lower edge of the picture; nobody enters from above."""
+    """Whether a box touches the left, right or lower edge of the image; nobody enters from above."""
     width, height = size_px
     x1, _, x2, y2 = box_xyxy.tolist()
     return bool(x1 <= share * width or x2 >= (1 - share) * width or y2 >= height - 1)

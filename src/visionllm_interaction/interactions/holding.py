@@ -1,6 +1,6 @@
 """Holding: contact in which the object moves with the person.
 
-Boxes cannot show a grip; what they show is an object that is touched and moves. For each stretch of contact:
+Boxes cannot show a grip; what they show is an object that is touched and moves. For each interval of contact:
 
 * holding *begins* when the object, touched, begins to move;
 * it *goes on* while contact lasts, also while both keep still, if the object moves again within that contact;
@@ -176,7 +176,7 @@ def _one_holder(holds: Iterable[_Hold], grid: SceneGrid, config: HoldingConfig) 
 
 
 def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingConfig) -> float:
-    """When the object goes from one to the other, within the overlap of their stretches.
+    """When the object goes from one to the other, within the overlap of their intervals.
 
     It leaves the first person's frame of reference: it is brought to a meeting point, slows down there, and is taken
     on: the last of these movements, or the pause within it, is the moment. Walking up with it does not count, for then

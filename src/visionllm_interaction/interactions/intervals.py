@@ -1,4 +1,4 @@
-"""Stretches of time: from a truth value per frame to half-open ``[begin_s, end_s)``, and back to clean bouts."""
+"""Intervals of time: from a truth value per frame to half-open ``[begin_s, end_s)``, and back to clean bouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Half-open stretch of time in seconds."""
+    """Half-open interval of time in seconds."""
 
     begin_s: float
     end_s: float
@@ -33,9 +33,9 @@ def hysteresis(values: NDArray[np.float64], *, enter: float, leave: float) -> Ma
 
 
 def bridge(values: NDArray[np.float64], *, steps: int) -> NDArray[np.float64]:
-    """``values`` with the larger of both neighbours in stretches of NaN of at most ``steps``; same length.
+    """``values`` with the larger of both neighbours in intervals of NaN of at most ``steps``; same length.
 
-    Stretches at the begin or the end stay NaN.
+    Intervals at the begin or the end stay NaN.
     """
     bridged = values.copy()
     for first, after in runs(np.isnan(values)):
@@ -51,7 +51,7 @@ def runs(mask: Mask) -> list[tuple[int, int]]:
 
 
 def mask_to_spans(mask: Mask, begins_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> list[Span]:
-    """Stretches in which ``mask`` is true; ``begins_s`` and ``ends_s`` are the times of each frame."""
+    """Intervals in which ``mask`` is true; ``begins_s`` and ``ends_s`` are the times of each frame."""
     return [Span(float(begins_s[first]), float(ends_s[after - 1])) for first, after in runs(mask)]
 
 

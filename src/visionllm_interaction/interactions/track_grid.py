@@ -16,7 +16,7 @@ from visionllm_interaction.core.interactions import Track
 
 Floats = NDArray[np.float64]
 _LONGEST = 1500
-"""Rows of a stretch at rest: a bound for the work on things that creep."""
+"""Rows of an interval at rest: a bound for the work on things that creep."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def median_filter(values: Floats, *, half: int) -> Floats:
 def at_rest(values: Floats, *, tolerance: float, steps: int) -> Floats:
     """``values`` (n, k), each column with its median where it keeps within ``tolerance`` for at least ``steps`` rows.
 
-    Stretches are taken from the first row on, each as long as all of it fits; NaN ends one and stays.
+    Intervals are taken from the first row on, each as long as all of it fits; NaN ends one and stays.
     """
     if tolerance <= 0.0:
         return values
@@ -192,7 +192,7 @@ def at_rest(values: Floats, *, tolerance: float, steps: int) -> Floats:
 
 
 def _quiet(column: Floats, *, tolerance: float, steps: int) -> Iterator[tuple[int, int]]:
-    """Stretches ``[first, after)`` of at least ``steps`` finite values of which no two differ by more."""
+    """Intervals ``[first, after)`` of at least ``steps`` finite values of which no two differ by more."""
     if len(column) < steps:
         return
     windows = np.lib.stride_tricks.sliding_window_view(column, steps)

@@ -26,7 +26,7 @@ def chosen_frames(store: Store, video_id: str, *, every_s: float) -> dict[int, f
 def coco_bytes(store: Store, video_id: str, *, every_s: float = 0.0) -> bytes:
     """The :func:`chosen_frames` are images ``VIDEO_ID/frame_000123.jpg``, every seen box in them an annotation.
 
-    ``bbox`` is x, y, width, height in pixels, cut to the picture; ``attributes`` hold ``track_id`` (−1: none) and
+    ``bbox`` is x, y, width, height in pixels, cut to the image; ``attributes`` hold ``track_id`` (−1: none) and
     ``confidence``. Boxes that were filled in between two sightings are left out. Category ids are 1, 2, … by name.
     """
     record, boxes = store.video(video_id), store.detections(video_id)
@@ -72,5 +72,5 @@ def coco_bytes(store: Store, video_id: str, *, every_s: float = 0.0) -> bytes:
 
 
 def picture_name(frame_index: int) -> str:
-    """File name of a frame's picture."""
+    """File name of a frame's image."""
     return f"frame_{frame_index:06d}.jpg"

@@ -1,4 +1,4 @@
-"""Datavyu's .opf: a zip archive with the text file ``db``; a tier is a column, a stretch a cell, a label its codes.
+"""Datavyu's .opf: a zip archive with the text file ``db``; a tier is a column, an interval a cell, a label its codes.
 
 Datavyu's columns and codes have plain names: a tier whose name or participant would be lost has them as further codes.
 """

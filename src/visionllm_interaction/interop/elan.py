@@ -63,9 +63,9 @@ def _header(root: Element, timeline: Timeline) -> None:
 
 
 def _time_order(root: Element, tiers: Sequence[Tier]) -> Mapping[tuple[int, int, bool], str]:
-    """(tier, stretch, whether it is the end) → slot.
+    """(tier, interval, whether it is the end) → slot.
 
-    No two stretches share a slot, also where they meet: in ELAN whoever moves a boundary moves its slot.
+    No two intervals share a slot, also where they meet: in ELAN whoever moves a boundary moves its slot.
     """
     order = SubElement(root, "TIME_ORDER")
     ends = [

@@ -1,6 +1,6 @@
 """Praat's TextGrid, written in the long form, read in the long and the short one.
 
-Praat's interval tiers cover all of the time and call the gaps "": a stretch without a label is written as a blank.
+Praat's interval tiers cover all of the time and call the gaps "": an interval without a label is written as a blank.
 """
 
 from __future__ import annotations

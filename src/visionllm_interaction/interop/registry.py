@@ -100,15 +100,15 @@ def export_store(
         ``{"store", "format", "files": [{"video_id", "path", "bytes"}]}``.
 
     Raises:
-        UsageError: for an unknown format, or pictures with another format than COCO.
+        UsageError: for an unknown format, or images with another format than COCO.
         StoreError: if the store or the video is not there.
-        VideoError: if a format needs the video's pictures and they cannot be had.
+        VideoError: if a format needs the video's images and they cannot be had.
     """
     if format_ not in ENDINGS:
         known = ", ".join(ENDINGS)
         raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
     if format_ != "coco" and (pictures or every_s):
-        raise UsageError("Pictures and their distance are for COCO.", expected="--format coco", found=format_)
+        raise UsageError("Images and their distance are for COCO.", expected="--format coco", found=format_)
     files = []
     with open_store(store) as opened:
         for id_ in [video_id] if video_id else opened.video_ids():
@@ -125,7 +125,7 @@ def export_store(
 
 def _write_coco(store: Store, video_id: str, path: Path, *, pictures: bool, every_s: float) -> None:
     if pictures:
-        # Imported here: only pictures need the libraries of films.
+        # Imported here: only images need the libraries of films.
         from visionllm_interaction.interop.annotated_video import write_pictures
 
         write_pictures(store, video_id, path.parent / video_id, every_s=every_s)

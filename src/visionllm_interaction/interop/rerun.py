@@ -16,7 +16,7 @@ from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
 
 
 def write_rerun(store: Store, video_id: str, path: Path) -> None:
-    """Write the boxes, relations and events of one video on Rerun's time line ``video``; no pictures.
+    """Write the boxes, relations and events of one video on Rerun's time line ``video``; no images.
 
     Raises:
         UsageError: if Rerun is not installed.

@@ -16,7 +16,7 @@ from visionllm_interaction.errors import InputDataError
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; an hour of dense coding is about one megabyte."""
 MAX_TAGS = 2_000_000
-"""XML with more tags is refused: each takes far more memory than room in the file. A stretch has about ten."""
+"""XML with more tags is refused: each takes far more memory than room in the file. An interval has about ten."""
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 

@@ -1,4 +1,4 @@
-"""Timelines as tables: CSV (safe to open in a spreadsheet) and Parquet; one row per stretch."""
+"""Timelines as tables: CSV (safe to open in a spreadsheet) and Parquet; one row per interval."""
 
 from __future__ import annotations
 

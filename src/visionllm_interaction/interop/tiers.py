@@ -1,4 +1,4 @@
-"""What coding tools have in common: a video's tiers of labelled stretches of time."""
+"""What coding tools have in common: a video's tiers of labelled intervals of time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 POINT_S = 0.001
-"""How long a moment is written where a format has stretches only."""
+"""How long a moment is written where a format has intervals only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One labelled stretch ``[begin_s, end_s)``; begin and end are the same for a moment."""
+    """One labelled interval ``[begin_s, end_s)``; begin and end are the same for a moment."""
 
     begin_s: float
     end_s: float
@@ -26,7 +26,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Tier:
-    """Stretches of one kind by begin; ``participant`` is who they are about (``""`` if not said).
+    """Intervals of one kind by begin; ``participant`` is who they are about (``""`` if not said).
 
     ``vocabulary`` are the labels that may be used, where they are fixed. ``of_moments``: whether a format that knows
     moments should write them.
@@ -55,7 +55,7 @@ class Timeline:
         return max(last, self.duration_s or 0.0)
 
     def count(self) -> int:
-        """How many stretches there are."""
+        """How many intervals there are."""
         return sum(len(tier.intervals) for tier in self.tiers)
 
 

@@ -19,7 +19,7 @@ Unit = Literal["s", "count", "share", "per_min", "heights"]
 Inputs = Literal["one", "pair", "bout", "event"]
 
 BOUT_GAP_S = 0.5
-"""Stretches of time closer than this are one bout."""
+"""Intervals of time closer than this are one bout."""
 MIN_TOGETHER_S = 0.5
 """Things count as there at once when they were, for this long in all."""
 TURN_S = 5.0
@@ -38,7 +38,7 @@ class Measure:
     ``inputs`` says what it is about: ``one`` a subject, ``pair`` a subject and an object, ``bout`` a predicate, with an
     object unless the predicate is *visible*; ``event`` a kind of event whose first actor is the subject. ``nothing`` is
     the value of a video in which nothing was found. ``predicate`` is the predicate of a pair measure made from bouts.
-    ``sql`` is the whole query, or for measures of bouts what follows the search for stretches.
+    ``sql`` is the whole query, or for measures of bouts what follows the search for intervals.
     """
 
     name: str
@@ -118,7 +118,7 @@ _IN_VIEW = (
 _CHILD_VIEW = (
     Measure(
         "object_size",
-        "Mean share of the picture that the largest box of the subject covers while the subject is visible.",
+        "Mean share of the image that the largest box of the subject covers while the subject is visible.",
         "share",
         _YU_SMITH,
         "one",
@@ -127,7 +127,7 @@ _CHILD_VIEW = (
     ),
     Measure(
         "centredness",
-        "Mean of 1 less the distance of the largest box's centre from the picture's, in half diagonals.",
+        "Mean of 1 less the distance of the largest box's centre from the image's, in half diagonals.",
         "share",
         _YU_SMITH,
         "one",
@@ -154,7 +154,7 @@ _CHILD_VIEW = (
     ),
     Measure(
         "size_at_naming",
-        f"Mean share of the picture that the subject covers within {NAMING_S} s of its naming; 0 while not in view.",
+        f"Mean share of the image that the subject covers within {NAMING_S} s of its naming; 0 while not in view.",
         "share",
         _YU_SMITH,
         "one",
@@ -244,7 +244,7 @@ _PAIRS = (
 _OF_BOUTS = (
     Measure(
         "bout_count",
-        f"Number of stretches in which the predicate holds; pauses up to {BOUT_GAP_S} s do not end one.",
+        f"Number of intervals in which the predicate holds; pauses up to {BOUT_GAP_S} s do not end one.",
         "count",
         _BOUTS,
         "bout",
@@ -262,7 +262,7 @@ _OF_BOUTS = (
     ),
     Measure(
         "longest_bout",
-        "Length of the longest stretch in which the predicate holds, as counted by bout_count.",
+        "Length of the longest interval in which the predicate holds, as counted by bout_count.",
         "s",
         _BOUTS,
         "bout",
@@ -271,7 +271,7 @@ _OF_BOUTS = (
     ),
     Measure(
         "mean_bout",
-        "Mean length of the stretches in which the predicate holds, as counted by bout_count.",
+        "Mean length of the intervals in which the predicate holds, as counted by bout_count.",
         "s",
         _BOUTS,
         "bout",

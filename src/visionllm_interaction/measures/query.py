@@ -201,7 +201,7 @@ def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[
 
 
 def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
-    """Names that people used in what they coded: known to the measures of coded stretches, and to no other."""
+    """Names that people used in what they coded: known to the measures of coded intervals, and to no other."""
     if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
         return set()
     sql = """SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes

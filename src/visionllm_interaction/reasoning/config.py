@@ -49,11 +49,11 @@ class LookConfig(Section):
     """Closed questions about marked things to a vision model; off unless somebody switches it on."""
 
     enabled: bool = False
-    """Whether pictures may be sent to the endpoint at all."""
+    """Whether images may be sent to the endpoint at all."""
     blur: Literal["people", "none"] = "people"
-    """What is made unrecognisable before a picture is sent: every detected person, or nothing."""
+    """What is made unrecognisable before an image is sent: every detected person, or nothing."""
     max_marks: int = Field(default=6, ge=1, le=30)
-    """Most things marked in one picture."""
+    """Most things marked in one image."""
     endpoint: EndpointConfig = EndpointConfig()
     """The vision model; without a `base_url` here the one of `reason.endpoint`."""
 
@@ -76,4 +76,4 @@ class ReasonConfig(Section):
     endpoint: EndpointConfig = EndpointConfig()
     """The language model endpoint."""
     look: LookConfig = LookConfig()
-    """Looking at pictures."""
+    """Looking at images."""

@@ -44,7 +44,7 @@ Reply = TypeVar("Reply", bound=BaseModel)
 class Request:
     """What a model is asked: instructions, worked examples as (question, reply), and the question itself.
 
-    ``content`` is text, or text and pictures.
+    ``content`` is text, or text and images.
     """
 
     instructions: str

@@ -1,1 +1,1 @@
-"""One self-contained HTML file that shows a whole run: artifacts, pictures, curves, timelines, questions."""
+"""One self-contained HTML file that shows a whole run: artifacts, images, curves, timelines, questions."""

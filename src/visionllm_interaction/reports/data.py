@@ -37,7 +37,7 @@ class LabelledBoxes:
 
 @dataclass(frozen=True, eq=False)
 class PicturePair:
-    """A picture (H, W, 3) uint8 with its true and its detected boxes."""
+    """An image (H, W, 3) uint8 with its true and its detected boxes."""
 
     title: str
     image_rgb: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Boxes drawn on pictures, and pictures as data URIs."""
+"""Boxes drawn on images, and images as data URIs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def colour_of(name: str, names: tuple[str, ...]) -> str:
 
 
 def draw_boxes(image_rgb: NDArray[np.uint8], boxes: LabelledBoxes, *, names: tuple[str, ...]) -> Image.Image:
-    """The picture with each box and its caption; colours follow ``names``."""
+    """The image with each box and its caption; colours follow ``names``."""
     picture = Image.fromarray(np.asarray(image_rgb)).convert("RGB")
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(size=max(10, picture.width // 45))
@@ -46,7 +46,7 @@ def _draw_box(
 
 
 def as_data_uri(picture: Image.Image, *, max_width: int = 480, quality: int = 85) -> str:
-    """The picture as a JPEG data URI, at most ``max_width`` pixels wide."""
+    """The image as a JPEG data URI, at most ``max_width`` pixels wide."""
     if picture.width > max_width:
         picture = picture.resize((max_width, round(picture.height * max_width / picture.width)))
     buffer = io.BytesIO()

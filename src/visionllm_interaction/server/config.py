@@ -13,10 +13,10 @@ class ServeLimits(Section):
     """Sizes above these are refused before they cost memory or disk."""
 
     max_image_mb: float = Field(default=20.0, gt=0, le=1024)
-    """Largest picture sent to ``/v1/detect``, in megabytes (10⁶ bytes)."""
+    """Largest image sent to ``/v1/detect``, in megabytes (10⁶ bytes)."""
 
     max_image_megapixels: float = Field(default=50.0, gt=0, le=170)
-    """Largest picture in millions of pixels; checked from the header, before the pixels are decoded."""
+    """Largest image in millions of pixels; checked from the header, before the pixels are decoded."""
 
     max_video_mb: float = Field(default=4096.0, gt=0)
     """Largest video that may be uploaded, in megabytes (10⁶ bytes)."""
@@ -31,7 +31,7 @@ class ServeLimits(Section):
     """Most detections returned by one call; ask for a shorter time window instead."""
 
     max_waiting_detections: int = Field(default=16, ge=1)
-    """Pictures that may wait for the detector; one more is told to come back (503 with Retry-After)."""
+    """Images that may wait for the detector; one more is told to come back (503 with Retry-After)."""
 
 
 class ServeConfig(Section):

@@ -80,18 +80,18 @@ class DetectorSlot:
     def detect(
         self, data: bytes, *, min_confidence: float, max_megapixels: float
     ) -> tuple[NDArray[np.uint8], Detections, float]:
-        """Decode a picture and detect; returns the picture (H, W, 3), its detections and the seconds they took.
+        """Decode an image and detect; returns the image (H, W, 3), its detections and the seconds they took.
 
         Raises:
-            ImageError: if the picture cannot be used.
+            ImageError: if the image cannot be used.
             ServiceError: if there is no detector.
             HTTPException: 503 if too many requests wait already.
         """
         detector = self.require()
         if not self._places.acquire(blocking=False):
-            raise refusal(503, "Too many pictures are waiting.", code="BUSY", headers={"Retry-After": "2"})
+            raise refusal(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
-            with self._turn:  # decoding inside as well: only one picture at a time is held as pixels
+            with self._turn:  # decoding inside as well: only one image at a time is held as pixels
                 image = decode_image(data, max_megapixels=max_megapixels)
                 begin = time.perf_counter()
                 [found] = detector.detect([image], min_confidence=min_confidence)

@@ -35,7 +35,7 @@ class Metrics:
         )
         self.detect = Histogram(
             "visionllm_detect_seconds",
-            "Seconds the detector took for one picture.",
+            "Seconds the detector took for one image.",
             buckets=_SECONDS,
             registry=self.registry,
         )

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from visionllm_interaction import __version__
 from visionllm_interaction.server.problem_details import MEDIA_TYPE, Problem
 
-DESCRIPTION = """Detect objects in pictures, analyse videos in durable jobs, and ask questions whose every number
+DESCRIPTION = """Detect objects in images, analyse videos in durable jobs, and ask questions whose every number
 was computed and points at the frames that prove it. Errors are RFC 9457 problem details."""
 
 _REASONS = {

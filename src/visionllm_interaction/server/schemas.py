@@ -24,11 +24,11 @@ class DetectedObject(_Model):
     confidence: float
     """In [0, 1]."""
     box_xyxy: tuple[float, float, float, float]
-    """x1, y1, x2, y2 in pixels of the picture, x to the right, y down."""
+    """x1, y1, x2, y2 in pixels of the image, x to the right, y down."""
 
 
 class DetectResult(_Model):
-    """What the detector found in one picture, best confidence first."""
+    """What the detector found in one image, best confidence first."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -52,7 +52,7 @@ class DetectResult(_Model):
     )
 
     width: int
-    """Of the picture, after turning it upright as its EXIF orientation says."""
+    """Of the image, after turning it upright as its EXIF orientation says."""
     height: int
     detections: list[DetectedObject]
     model: dict[str, str]
@@ -183,7 +183,7 @@ class TimelineTrack(_Model):
     n_detections: int
     mean_confidence: float
     visible: list[tuple[float, float]] = []
-    """Stretches `[begin_s, end_s)` of frames looked at, without a gap, in which it was seen."""
+    """Intervals `[begin_s, end_s)` of frames looked at, without a gap, in which it was seen."""
 
 
 class TimelineRelation(_Model):

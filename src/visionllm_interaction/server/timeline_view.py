@@ -25,7 +25,7 @@ def read_timeline(store: Store, video_id: str) -> Timeline:
 
 
 def _visible_stretches(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:
-    """Track id → stretches of consecutive frames looked at in which the track has a detection."""
+    """Track id → intervals of consecutive frames looked at in which the track has a detection."""
     looked_at = frames.filter(frames["processed"])
     index, times = looked_at["frame_index"].to_numpy(), looked_at["timestamp_s"].to_numpy()
     ends = np.append(times[1:], times[-1:] + looked_at["duration_s"].to_numpy()[-1:])

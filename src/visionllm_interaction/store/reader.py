@@ -174,11 +174,11 @@ class Store:
         return arrow_to_events(self._read(video_id, "events"))
 
     def codes(self, video_id: str) -> list[Code]:
-        """Stretches coded by people that were imported for one video."""
+        """Intervals coded by people that were imported for one video."""
         return arrow_to_codes(self._read(video_id, "codes"))
 
     def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
-        """Track id → stretches ``[begin_s, end_s)`` of consecutive looked-at frames in which it is seen."""
+        """Track id → intervals ``[begin_s, end_s)`` of consecutive looked-at frames in which it is seen."""
         found: dict[int, list[tuple[float, float]]] = {}
         for row in self._read(video_id, "sightings").to_pylist():
             found.setdefault(row["track_id"], []).append((row["begin_s"], row["end_s"]))

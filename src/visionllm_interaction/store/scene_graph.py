@@ -67,7 +67,7 @@ class TimelineTrack(_Part):
     n_detections: int
     mean_confidence: float
     seen_s: tuple[tuple[float, float], ...]
-    """Stretches [begin, end) of consecutive looked-at frames in which it is seen."""
+    """Intervals [begin, end) of consecutive looked-at frames in which it is seen."""
 
 
 class TimelineRelation(Edge):
@@ -91,7 +91,7 @@ class TimelineEvent(_Part):
 
 
 class TimelineCode(_Part):
-    """A stretch coded by a person."""
+    """An interval coded by a person."""
 
     code_id: str
     tier: str

@@ -77,7 +77,7 @@ def publish_video(
 
 
 def import_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
-    """Add coded stretches to a video; those that came from the same files (``source``) before are replaced.
+    """Add coded intervals to a video; those that came from the same files (``source``) before are replaced.
 
     Raises:
         StoreError: if the store or the video is not there.

@@ -21,7 +21,7 @@ def publish_folder(final: Path, *, workspace: str | None = None, many_files: boo
 
     With ``workspace`` the folder under construction has that fixed name and is kept when the block fails, so
     that the next call finds what was done (training resumes so); without, it is removed. With ``many_files`` the
-    whole machine is synced once, which for a hundred thousand pictures is far quicker than one by one.
+    whole machine is synced once, which for a hundred thousand images is far quicker than one by one.
 
     Raises:
         InputDataError: if ``final`` exists already; artifacts are never overwritten.

@@ -1,4 +1,4 @@
-"""Settings of decoding, detection and tracking. Times in seconds, boxes in pixels of the upright picture."""
+"""Settings of decoding, detection and tracking. Times in seconds, boxes in pixels of the upright image."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class DecodeConfig(Section):
     adaptive_margin_s: float = Field(default=0.12, ge=0.0, le=2.0)
     """Frames are looked at for so long before and after a change too: movements begin and end with smaller ones."""
     max_megapixels: float = Field(default=40.0, gt=0.0, le=400.0)
-    """A picture larger than this is refused before its pixels are decoded."""
+    """An image larger than this is refused before its pixels are decoded."""
     max_duration_s: float = Field(default=6 * 3600.0, gt=0.0)
     """A longer video is refused; cut it into parts."""
     max_frames: int = Field(default=2_000_000, ge=1)
     """A video with more frames is refused."""
     max_memory_mb: int = Field(default=448, ge=192, le=65536)
-    """Memory of the process that decodes, besides three pictures; very large pictures need more."""
+    """Memory of the process that decodes, besides three images; very large images need more."""
     stall_cpu_s: int = Field(default=6, ge=1, le=3600)
     """Processor time for one frame, and for a beginning of a video, after which the file is given up …"""
     cpu_s_per_s: float = Field(default=10.0, gt=0.0)
@@ -125,7 +125,7 @@ class BlurConfig(Section):
     carry_s: float = Field(default=1.5, ge=0.0, le=5.0)
     """Gaps in a track up to this are blurred along a straight line."""
     whole_s: float = Field(default=4.0, ge=0.0, le=600.0)
-    """In longer gaps, up to this, the whole picture is blurred; they are listed."""
+    """In longer gaps, up to this, the whole image is blurred; they are listed."""
     linger_s: float = Field(default=0.6, ge=0.0, le=10.0)
     """The blur begins so long before a first and ends so long after a last sighting."""
     margin: float = Field(default=0.25, ge=0.0, le=2.0)

@@ -40,7 +40,7 @@ class FaceFinder(Protocol):
 
 
 def yaw_deg(points_xy: NDArray[Any]) -> NDArray[np.float64]:
-    """(n,) degrees by which heads are turned to the picture's right, from points (n, 5, 2): eyes first, then the nose.
+    """(n,) degrees by which heads are turned to the image's right, from points (n, 5, 2): eyes first, then the nose.
 
     The nose's tip lies before the eyes, so that turning moves it along the line through them: by its depth times the
     tangent of the angle, in distances between the eyes. A head that leans to one side makes no difference.

@@ -15,7 +15,7 @@ SMALL = ToyRoomConfig(video_width=320, video_height=240, video_seconds=12.0, fps
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty pictures."""
+    """Twenty images."""
     out = tmp_path_factory.mktemp("toyroom") / "pictures"
     make_toyroom(out, images=20, videos=0, seed=3)
     return out

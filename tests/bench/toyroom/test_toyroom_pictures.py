@@ -1,4 +1,4 @@
-"""Pictures: layout, exactness of the truth, determinism."""
+"""Images: layout, exactness of the truth, determinism."""
 
 from __future__ import annotations
 

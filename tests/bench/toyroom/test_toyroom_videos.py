@@ -99,7 +99,7 @@ def _check_frame(film: Film, time: float) -> int:
         without = np.asarray(view.photograph(paint(film.backdrop, shadows, rest))).astype(int)
         rows, columns = np.nonzero(np.abs(whole - without).max(axis=2) > 24)
         seen_box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-        # Half-covered rim pixels change the picture but are not part of the silhouette: up to two pixels more.
+        # Half-covered rim pixels change the image but are not part of the silhouette: up to two pixels more.
         assert np.abs(np.array(seen_box) - sighting.box_xyxy).max() <= 3, (time, sighting)
     return len(found)
 

@@ -54,7 +54,7 @@ def contents(manifest: DataManifest) -> dict[str, Any]:
 
 
 def boxes(content: dict[str, Any]) -> list[tuple[str, str, tuple[float, ...]]]:
-    """(picture, label, x1 y1 x2 y2) of each annotation."""
+    """(image, label, x1 y1 x2 y2) of each annotation."""
     images = {image["id"]: image["file_name"] for image in content["images"]}
     names = {category["id"]: category["name"] for category in content["categories"]}
     found = []
@@ -71,7 +71,7 @@ def assert_same_boxes(found: list[tuple[str, str, tuple[float, ...]]], expected:
 
 
 def assert_valid_coco(manifest: DataManifest) -> None:
-    """pycocotools reads it; ids are unique; every picture that is placed is the source's."""
+    """pycocotools reads it; ids are unique; every image that is placed is the source's."""
     for split, content in contents(manifest).items():
         for key in ("images", "annotations", "categories"):
             assert len({entry["id"] for entry in content[key]}) == len(content[key])
@@ -89,7 +89,7 @@ def assert_valid_coco(manifest: DataManifest) -> None:
 
 
 def same_when_pictures_are_there(manifest: DataManifest, root: Path, tmp_path: Path) -> Counter[str]:
-    """Fault codes of stage 2 with every missing picture drawn and train used as val too."""
+    """Fault codes of stage 2 with every missing image drawn and train used as val too."""
     target = tmp_path / "complete"
     places = target / "annotations"
     shutil.copytree(manifest.root, target, symlinks=False)
@@ -152,7 +152,7 @@ def test_cvat_project_keeps_its_subsets_apart(tmp_path: Path) -> None:
         link = Path(manifest.root) / f"{split}2017/img0.jpg"
         assert link.resolve() == DATA / CVAT_PICTURES[0] / "images" / subset / "img0.jpg"
     codes = same_when_pictures_are_there(manifest, DATA, tmp_path)
-    assert codes == {"IMG-SMALL": 4, "IMG-UNIFORM": 4}, "the export's own pictures are of one colour, 8 and 10 px wide"
+    assert codes == {"IMG-SMALL": 4, "IMG-UNIFORM": 4}, "the export's own images are of one colour, 8 and 10 px wide"
 
 
 @needs_data
@@ -185,7 +185,7 @@ def test_cvat_video(tmp_path: Path) -> None:
 
 
 def labelstudio_truth(path: Path) -> list[Any]:
-    """(picture, label, corners) of every region with an outline, worked out from the JSON alone."""
+    """(image, label, corners) of every region with an outline, worked out from the JSON alone."""
     expected = []
     for task in json.loads(path.read_text()):
         data = task["data"]
@@ -328,7 +328,7 @@ def test_yolo_layouts(tmp_path: Path) -> None:
     assert boxes(train)[0][1:] == ("caregiver", pytest.approx((16, 9, 24, 21)))
     assert train["annotations"][1]["segmentation"] == [pytest.approx([4, 3, 20, 3, 20, 15, 4, 15])]
     assert val["annotations"][0]["yolo"] == {"fifth_value": 0.75}
-    assert manifest.source is not None and manifest.source.left_out == {"label file: it has no picture": 1}
+    assert manifest.source is not None and manifest.source.left_out == {"label file: it has no image": 1}
 
 
 CVAT = (

@@ -1,4 +1,4 @@
-"""Child, household, session, camera and time of each picture, from a table or from its path."""
+"""Child, household, session, camera and time of each image, from a table or from its path."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ CATEGORIES = [{"id": 1, "name": "child"}, {"id": 2, "name": "ball"}, {"id": 5, "
 
 
 def make_families(root: Path, *, households: int = 10, pictures: int = 4, rare_in: int = 10) -> Path:
-    """Pictures named by household, child and session, dealt to train and val so that every household is in both.
+    """Images named by household, child and session, dealt to train and val so that every household is in both.
 
     Both files number their images and annotations from 1. The cup is shown in the first ``rare_in`` households only.
     """
@@ -70,7 +70,7 @@ def households(folder: Path, split: str) -> set[str]:
 
 
 def content_of(folder: Path) -> Counter[tuple[str, str]]:
-    """What is shown in which picture, whatever the ids."""
+    """What is shown in which image, whatever the ids."""
     seen: Counter[tuple[str, str]] = Counter()
     for split in ("train", "val"):
         content = cleaned(folder, split)
@@ -192,7 +192,7 @@ def test_a_category_of_one_family_is_allowed_if_asked(tmp_path: Path) -> None:
 
 
 def test_pictures_alone_are_divided_alike_in_every_category() -> None:
-    """2,000 pictures, 20 categories from common to rare: shares within one picture or 2 % of each."""
+    """2,000 images, 20 categories from common to rare: shares within one image or 2 % of each."""
     rng = np.random.default_rng(0)
     shown = rng.random((2000, 20)) < np.geomspace(0.5, 0.005, 20)
     division = Division(np.ones(2000), csr_array(shown.astype(float)), rng.random(2000), 0.2, 0.01, both=True)

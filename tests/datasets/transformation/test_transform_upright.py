@@ -1,4 +1,4 @@
-"""EXIF orientation: pixels, boxes, polygons, run lengths and key points end where the picture shows them."""
+"""EXIF orientation: pixels, boxes, polygons, run lengths and key points end where the image shows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TURN = {"IMG-EXIF-FRAME": "repair", "IMG-EXIF-ROTATED": "repair", "IMG-SIZE": "w
 
 
 def stored(orientation: int, *, quality: int | None = None) -> bytes:
-    """A picture with a white rectangle at BOX of its stored frame, and an EXIF orientation."""
+    """An image with a white rectangle at BOX of its stored frame, and an EXIF orientation."""
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     x, y, w, h = BOX
     pixels[y : y + h, x : x + w] = 255
@@ -129,7 +129,7 @@ def test_the_stage_writes_the_picture_and_links_the_others(tmp_path: Path) -> No
 
     def describe(content: dict[str, Any]) -> None:
         content["images"][1].update(width=HEIGHT, height=WIDTH)  # the upright size: boxes are right already
-        content["images"][2].update(width=WIDTH, height=HEIGHT)  # the stored size: boxes turn with the picture
+        content["images"][2].update(width=WIDTH, height=HEIGHT)  # the stored size: boxes turn with the image
         for annotation in content["annotations"][3:9]:
             annotation.update(bbox=[1, 2, 10, 5], segmentation=[[1, 2, 11, 2, 11, 7]])
 

@@ -70,7 +70,7 @@ def changes(folder: Path) -> list[dict[str, Any]]:
 
 
 def own_output(manifest: TrainingManifest, folder: Path, root: Path) -> Path:
-    """A data folder made of what stage 3 wrote: its annotation files, and links to its picture folders."""
+    """A data folder made of what stage 3 wrote: its annotation files, and links to its image folders."""
     (root / "annotations").mkdir(parents=True)
     for split in SPLITS:
         (root / f"{split}2017").symlink_to(folder / manifest.images[split], target_is_directory=True)

@@ -23,7 +23,7 @@ PREFIX = "000000"
 
 @dataclass
 class World:
-    """A data set being damaged: both annotation files in memory, pictures on disk; no record is used twice."""
+    """A data set being damaged: both annotation files in memory, images on disk; no record is used twice."""
 
     root: Path
     rng: random.Random
@@ -98,7 +98,7 @@ def on_annotation(name: str, code: str, edit: Callable[[dict[str, Any], dict[str
 
 
 def on_file(name: str, code: str, edit: Callable[[Path, dict[str, Any]], None], *, structural: bool = True) -> None:
-    """An injector that damages one picture file."""
+    """An injector that damages one image file."""
 
     def inject(world: World) -> Expected:
         image, _ = world.take()

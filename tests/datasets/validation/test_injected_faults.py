@@ -34,7 +34,7 @@ def toyroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def coco(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Path:
-    """Pictures of COCO with objects large enough to be damaged in every way, and no fault of their own."""
+    """Images of COCO with objects large enough to be damaged in every way, and no fault of their own."""
     root = tmp_path_factory.mktemp("bases") / "coco"
     for split in ("train", "val"):
         part_of_coco(shared_data / "coco-mini", root, split)

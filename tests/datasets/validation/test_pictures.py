@@ -1,4 +1,4 @@
-"""Pictures: child processes that die, limits, and near-duplicates planted across splits."""
+"""Images: child processes that die, limits, and near-duplicates planted across splits."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_planted_near_duplicates_are_found(name: str, shared_data: Path) -> None
 
 @pytest.mark.parametrize(("first", "second"), [(0, 2), (2, 0), (0, None), (1, None), (0, 0)])
 def test_nothing_to_compare_is_no_pair(first: int, second: int | None) -> None:
-    """A split may hold no picture that is more than a flat surface, as CVAT's own sample project does."""
+    """A split may hold no image that is more than a flat surface, as CVAT's own sample project does."""
     random = np.random.default_rng(0)
     thumbs = random.integers(0, 255, (2, 32, 32), np.uint8)
     others = None if second is None else thumbs[:second]

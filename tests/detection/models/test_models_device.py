@@ -73,7 +73,7 @@ def test_without_a_compiler_it_says_so(tmp_path: Path, monkeypatch: pytest.Monke
 def test_compiled_layers_find_the_same(tmp_path: Path) -> None:
     path = saved(tmp_path)
     rng = np.random.default_rng(0)
-    # batches and pictures of several sizes, none of which may be compiled anew into something else
+    # batches and images of several sizes, none of which may be compiled anew into something else
     batches = [[rng.integers(0, 255, (h, w, 3), dtype=np.uint8)] * n for h, w, n in ((64, 85, 1), (96, 64, 3))]
     eager, compiled = load_detector(path, device="cpu"), load_detector(path, device="cpu", compiled=True)
     for batch in batches:

@@ -129,7 +129,7 @@ def test_signals_arrive_after_an_export_to_int8(checkpoint: Path, tmp_path: Path
     before = "from visionllm_interaction.detection.export.exporter import export_checkpoint"
     after = """
 images = [np.random.default_rng(n).integers(0, 256, (72, 96, 3), dtype=np.uint8) for n in range(6)]
-export_checkpoint(Path(sys.argv[2]), "openvino-int8", Path(sys.argv[3]), pictures=images[:1], calibration=images)
+export_checkpoint(Path(sys.argv[2]), "openvino-int8", Path(sys.argv[3]), images=images[:1], calibration=images)
 gc.collect()
 """
     done = signalled(before, after, tmp_path / "m", checkpoint, tmp_path / "int8")
@@ -175,7 +175,7 @@ def test_a_truncated_safetensors_file_is_refused(checkpoint: Path, tmp_path: Pat
 
 
 class Fixed:
-    """Says the same about every picture."""
+    """Says the same about every image."""
 
     categories = TOYS
     digest = name = ""

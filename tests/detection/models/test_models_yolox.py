@@ -1,4 +1,4 @@
-"""YOLOX from ONNX: decoding, categories, refusals, and the real thing on a real picture."""
+"""YOLOX from ONNX: decoding, categories, refusals, and the real thing on a real image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CELLS = 16 + 4 + 1
 
 
 def write_graph(path: Path, *, outputs: int, cells: int = CELLS) -> Path:
-    """An ONNX file whose output is constant: one confident box (class 2) in cell 5, whatever the picture."""
+    """An ONNX file whose output is constant: one confident box (class 2) in cell 5, whatever the image."""
     raw = np.zeros((1, cells, outputs), np.float32)
     raw[0, 5] = [0.5, 0.5, np.log(2.0), 0.0, 1.0, *([0.0] * (outputs - 5))]
     raw[0, 5, 6] = 0.9
@@ -134,4 +134,4 @@ def test_yolox_nano_keeps_its_quality_on_real_pictures() -> None:
     if not model.is_file():
         pytest.skip("needs VISIONLLM_TEST_DATA")
     figures = evaluate_checkpoint(model, data / "coco-mini/annotations/instances_val2017.json")
-    assert figures["AP"] > 0.28  # the figure of YOLOX's own code on these pictures is 0.283
+    assert figures["AP"] > 0.28  # the figure of YOLOX's own code on these images is 0.283

@@ -1,4 +1,4 @@
-"""Boxes follow the picture through every change."""
+"""Boxes follow the image through every change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and targets as the training loop gets them."""
+"""Images and targets as the training loop gets them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pictures(tmp_path: Path, images: int = 6) -> list[Picture]:
 
 def test_empty_pictures_stay_and_crowds_are_no_targets(tmp_path: Path) -> None:
     found = pictures(tmp_path)
-    assert [len(p.labels) for p in found] == [0, 2, 2, 2, 2, 1]  # the last picture's second region is a crowd
+    assert [len(p.labels) for p in found] == [0, 2, 2, 2, 2, 1]  # the last image's second region is a crowd
     assert found[0].boxes_xyxy.shape == (0, 4)
 
 
@@ -110,7 +110,7 @@ def test_exif_orientation_is_honoured_if_the_annotation_means_the_upright_pictur
 
 
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"not a picture")
+    (tmp_path / "a.jpg").write_bytes(b"not an image")
     for name in ("a.jpg", "absent.jpg"):
         with pytest.raises(ImageError, match=name):
             decode_picture(Picture(1, tmp_path / name, 1, 1, np.zeros((0, 4), np.float32), np.zeros(0, np.int64)))

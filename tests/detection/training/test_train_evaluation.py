@@ -22,7 +22,7 @@ NAMES = ("child", "cup", "ball")
 
 
 def room(images: int = 24, *, noise: float = 3.0, seed: int = 0) -> tuple[dict[str, Any], Results]:
-    """Annotations of six groups of pictures, and detections that are better in some groups than in others."""
+    """Annotations of six groups of images, and detections that are better in some groups than in others."""
     rng = np.random.default_rng(seed)
     truth: dict[str, Any] = {
         "images": [
@@ -100,7 +100,7 @@ def test_groups_come_from_a_table_or_the_annotations(tmp_path: Path) -> None:
     groups = find_groups(truth, table)
     assert (groups.names, groups.of_image.tolist()) == (("a", "b"), [0, 1, 0, 1])
     table.write_text("file_name,group\n0.jpg,a\n")
-    with pytest.raises(AnnotationError, match="leaves pictures out"):
+    with pytest.raises(AnnotationError, match="leaves images out"):
         find_groups(truth, table)
     with pytest.raises(AnnotationError, match="cannot be read"):
         find_groups(truth, tmp_path / "missing.csv")

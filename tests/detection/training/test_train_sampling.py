@@ -1,4 +1,4 @@
-"""Which pictures an epoch shows: rare categories more often, wide and tall pictures apart."""
+"""Which images an epoch shows: rare categories more often, wide and tall images apart."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def epoch(plan: Plan, number: int = 0) -> list[int]:
 
 
 def test_factors_are_those_of_lvis() -> None:
-    # category 1 in 8 of 8 pictures, category 2 in one, nothing in none
+    # category 1 in 8 of 8 images, category 2 in one, nothing in none
     found = repeat_factors(pictures(*[[1]] * 7, [1, 2, 2]), 0.5)
     assert found.tolist() == pytest.approx([1.0] * 7 + [2.0])  # √(0.5 / (1/8))
     assert repeat_factors(pictures([], [1]), 0.9).tolist() == pytest.approx([1.0, 0.9**0.5 * 2**0.5])

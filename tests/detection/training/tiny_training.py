@@ -50,7 +50,7 @@ def tiny_train(**changes: Any) -> TrainConfig:
 
 
 def write_split(root: Path, split: str, *, images: int, seed: int) -> Path:
-    """Pictures of red and blue boxes on noise; the first picture is empty, the last has a crowd region."""
+    """Images of red and blue boxes on noise; the first image is empty, the last has a crowd region."""
     rng = np.random.default_rng(seed)
     folder = root / f"{split}2017"
     folder.mkdir(parents=True)
@@ -79,7 +79,7 @@ def write_split(root: Path, split: str, *, images: int, seed: int) -> Path:
 
 
 def write_manifest(root: Path, *, train: int = 8, val: int = 6) -> Path:
-    """A training manifest as stage 3 writes it, inside a run folder; pictures are outside."""
+    """A training manifest as stage 3 writes it, inside a run folder; images are outside."""
     raw, run = root / "raw", root / "artifacts" / "run1"
     files = {
         "train": write_split(raw, "train", images=train, seed=1),

@@ -1,4 +1,4 @@
-"""The empty room: wall, window, pictures, floor, rug."""
+"""The empty room: wall, window, images, floor, rug."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from visionllm_bench.toyroom.drawing.random_appearance import cloth, hsv, vivid
 from visionllm_bench.toyroom.drawing.vector_sprites import RGB, Pen, Shape, render, shade
 
 HORIZON = (0.4, 0.52)
-"""Range of the height of the skirting board, as a share of the picture's height from its top."""
+"""Range of the height of the skirting board, as a share of the image's height from its top."""
 
 
 def draw_backdrop(rng: np.random.Generator, size: tuple[int, int], *, horizon: float, unit: float) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What a camera does to a picture: light, blur, noise."""
+"""What a camera does to an image: light, blur, noise."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def random_optics(rng: np.random.Generator, *, gentle: bool) -> Optics:
 
 
 def expose(picture: Image.Image, optics: Optics, *, rng: np.random.Generator) -> Image.Image:
-    """The picture as the camera records it."""
+    """The image as the camera records it."""
     if optics.blur_px > 0.25:
         picture = picture.filter(ImageFilter.GaussianBlur(optics.blur_px))
     lit = np.multiply(np.asarray(picture), _light(picture.size, optics), dtype=np.uint16)
@@ -70,7 +70,7 @@ def _light(size: tuple[int, int], optics: Optics) -> NDArray[np.uint16]:
 
 @lru_cache(maxsize=8)
 def _noise_field(strength: int) -> NDArray[np.int16]:
-    """A fixed square of noise; pictures take random windows of it. ``strength`` is in hundredths."""
+    """A fixed square of noise; images take random windows of it. ``strength`` is in hundredths."""
     field = np.random.default_rng(strength).normal(0.0, strength / 100, (_NOISE_SIDE, _NOISE_SIDE))
     return np.asarray(np.rint(field).astype(np.int16))
 

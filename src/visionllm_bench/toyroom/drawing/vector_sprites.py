@@ -22,7 +22,7 @@ Points = NDArray[np.float64]
 
 SUPERSAMPLE = 2
 LIGHT = (0.5, 0.86)
-"""Direction the light travels in the picture (from the upper left)."""
+"""Direction the light travels in the image (from the upper left)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -20,7 +20,7 @@ class View:
         left, top: upper left corner of the window on the canvas, in canvas pixels.
         zoom: frame pixels per canvas pixel.
         size: frame (width, height) in pixels.
-        smear: how far the picture moves while the shutter is open, (x, y) in frame pixels.
+        smear: how far the image moves while the shutter is open, (x, y) in frame pixels.
         whole: the window is exactly the canvas, nothing has to be resampled.
     """
 

@@ -1,4 +1,4 @@
-"""Layers put together into one picture, with a map of which object owns each pixel."""
+"""Layers put together into one image, with a map of which object owns each pixel."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Seen:
 
 
 def paint(backdrop: Image.Image, shadows: Sequence[Layer], layers: Sequence[Layer]) -> Image.Image:
-    """The picture: ``shadows`` on the backdrop, then ``layers`` from back to front."""
+    """The image: ``shadows`` on the backdrop, then ``layers`` from back to front."""
     picture = backdrop.copy()
     for layer in (*shadows, *layers):
         picture.paste(layer.sprite.rgb, layer.corner, layer.sprite.alpha)

@@ -24,7 +24,7 @@ Samples = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Jerk:
-    """A sudden turn of the head: when, and how far the picture moves (x, y) in frame pixels."""
+    """A sudden turn of the head: when, and how far the image moves (x, y) in frame pixels."""
 
     time_s: float
     shift_px: tuple[float, float]
@@ -144,6 +144,6 @@ def _add_jerk(corner: Samples, jerk: Jerk, times: Samples, *, zoom: Samples, roo
     rise = np.clip(since / JERK_RISE_S, 0, 1)
     back = np.clip((since - JERK_RISE_S) / JERK_RETURN_S, 0, 1)
     corner += (rise * (1 - back * back * (3 - 2 * back)))[:, None] * shift
-    # The window moves with the head; the picture moves the other way.
+    # The window moves with the head; the image moves the other way.
     moved = -shift * zoom[n]
     return Jerk(jerk.time_s, (float(moved[0]), float(moved[1])))

@@ -1,4 +1,4 @@
-"""One random scene for a picture: who stands where, in front of what."""
+"""One random scene for an image: who stands where, in front of what."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FILL = ("sofa", "plant", "lamp", "screen", "stool", "plant")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Annotated:
-    """One annotated object of a picture: category name, visible part, visible share of the silhouette."""
+    """One annotated object of an image: category name, visible part, visible share of the silhouette."""
 
     category: str
     seen: Seen
@@ -50,7 +50,7 @@ class Annotated:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Still:
-    """A finished picture and its truth."""
+    """A finished image and its truth."""
 
     picture: Image.Image
     objects: tuple[Annotated, ...]
@@ -67,7 +67,7 @@ class _Set:
 
 
 def make_still(rng: np.random.Generator, size: tuple[int, int], *, count: int, wanted: Sequence[str]) -> Still:
-    """A picture of ``size`` with about ``count`` objects, every category of ``wanted`` among them."""
+    """An image of ``size`` with about ``count`` objects, every category of ``wanted`` among them."""
     stage = _furnish(rng, size)
     room = stage.room
     backdrop = draw_backdrop(rng, size, horizon=room.horizon, unit=room.unit)

@@ -1,4 +1,4 @@
-"""Who and what is in the room, and their sprites; the pictures and the videos draw from here alike."""
+"""Who and what is in the room, and their sprites; the images and the videos draw from here alike."""
 
 from __future__ import annotations
 

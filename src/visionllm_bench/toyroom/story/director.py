@@ -69,11 +69,11 @@ class Director:
             part.hand_x.move(part.clock_s, part.clock_s + 0.3, to=x)
 
     def walk_in(self, number: int, x: float, y: float, *, speed: float = 0.8) -> None:
-        """Come from outside the picture (where the person must be) to (``x``, ``y``)."""
+        """Come from outside the image (where the person must be) to (``x``, ``y``)."""
         self.script.walks_in.append((number, self.walk(number, x, y, speed=speed)))
 
     def walk_out(self, number: int, side: int, *, speed: float = 0.8) -> None:
-        """Leave the picture to the left (−1) or right (1)."""
+        """Leave the image to the left (−1) or right (1)."""
         x = outside(self.script, self.height(number), side)
         self.script.walks_out.append((number, self.walk(number, x, self.script.agents[number].y.last, speed=speed)))
 

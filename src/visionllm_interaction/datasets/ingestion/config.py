@@ -13,7 +13,7 @@ from visionllm_interaction.config_loading import Section
 
 
 class GroupsConfig(Section):
-    """Which child, household, session, camera and time a picture belongs to."""
+    """Which child, household, session, camera and time an image belongs to."""
 
     table: Path | None = None
     """CSV file with a column ``file_name`` and any of ``child, household, session, camera, time``."""
@@ -78,13 +78,13 @@ class IngestConfig(Section):
     subsets: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
     """Which split a subset of the source is, where its name does not say so."""
     val_share: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Share of the pictures that become val where the source names no splits: the last ones by name. None: no val."""
+    """Share of the images that become val where the source names no splits: the last ones by name. None: no val."""
     limits: LimitsConfig = LimitsConfig()
     """What an archive may unpack to."""
     download: DownloadConfig = DownloadConfig()
     """How patient downloads are."""
     groups: GroupsConfig = GroupsConfig()
-    """Child, household, session, camera and time of each picture, so that splits can keep them apart."""
+    """Child, household, session, camera and time of each image, so that splits can keep them apart."""
 
     @field_validator("source", mode="before")
     @classmethod

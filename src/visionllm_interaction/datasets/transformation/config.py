@@ -47,16 +47,16 @@ class TaxonomyConfig(Section):
 
 
 class SplitsConfig(Section):
-    """How pictures are divided anew into train and val."""
+    """How images are divided anew into train and val."""
 
     val_share: float = Field(0.2, gt=0, lt=1)
-    """Share of the pictures that go to val."""
+    """Share of the images that go to val."""
     tolerance: float = Field(0.05, gt=0, le=0.5)
-    """How far, as a share of all pictures, val may be from that: whole groups rarely add up exactly."""
+    """How far, as a share of all images, val may be from that: whole groups rarely add up exactly."""
     group_by: tuple[GroupColumn, ...] = ()
-    """Pictures that share one of these stay together (columns of stage 1's files.parquet)."""
+    """Images that share one of these stay together (columns of stage 1's files.parquet)."""
     all_categories: bool = True
-    """Refuse a division that leaves a category without pictures in train or in val."""
+    """Refuse a division that leaves a category without images in train or in val."""
     seed: int = Field(0, ge=0)
     """Another seed gives another division, as good."""
 
@@ -67,4 +67,4 @@ class TransformConfig(Section):
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     """Merge, rename or leave out categories."""
     splits: SplitsConfig | None = None
-    """Divide the pictures anew; null keeps train and val as they came."""
+    """Divide the images anew; null keeps train and val as they came."""

@@ -1,4 +1,4 @@
-"""Pictures with an EXIF orientation: written upright, and their annotations turned along where these lie."""
+"""Images with an EXIF orientation: written upright, and their annotations turned along where these lie."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
     """EXIF orientation (1 = upright) and stored width and height in pixels.
 
     Raises:
-        ImageError: if the file is no picture.
+        ImageError: if the file is no image.
     """
     try:
         with Image.open(path) as image:
@@ -45,12 +45,12 @@ def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
 
 
 def write_upright(source: Path, target: Path) -> None:
-    """Write the picture with its pixels turned as its EXIF orientation says, and without that tag.
+    """Write the image with its pixels turned as its EXIF orientation says, and without that tag.
 
     JPEG is compressed with the tables of the original, PNG without loss; colour profile and other EXIF are kept.
 
     Raises:
-        ImageError: if the file is no picture.
+        ImageError: if the file is no image.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -66,7 +66,7 @@ def write_upright(source: Path, target: Path) -> None:
 
 
 def _compression(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
-    """The original's tables, turned with the picture, so that its blocks round to the same values again."""
+    """The original's tables, turned with the image, so that its blocks round to the same values again."""
     swap = image.getexif()[ORIENTATION] >= 5
     tables = {n: [t[i] for i in _TRANSPOSED] if swap else list(t) for n, t in image.quantization.items()}
     sampling = JpegImagePlugin.get_sampling(image)
@@ -79,8 +79,8 @@ _TRANSPOSED = [8 * column + row for row in range(8) for column in range(8)]
 
 def _undecodable(path: Path, error: Exception) -> ImageError:
     return ImageError(
-        "A picture that is to be turned cannot be decoded.",
-        expected="a picture",
+        "An image that is to be turned cannot be decoded.",
+        expected="an image",
         found=str(error),
         where=str(path),
         fix="drop it (FILE-TRUNCATED, FILE-NOT-IMAGE), or restore the file",
@@ -91,7 +91,7 @@ def turn_records(bench: Bench, *, folder: Path) -> set[int]:
     """Bring the images that are to be turned, and their annotations, to the upright frame; rows of their records.
 
     Raises:
-        ImageError: if a file is no picture.
+        ImageError: if a file is no image.
     """
     turned = set()
     for row, code in bench.turned.items():
@@ -108,11 +108,11 @@ def turn_records(bench: Bench, *, folder: Path) -> set[int]:
 def turn_record(draft: Draft, row: int, *, orientation: int, stored: tuple[int, int], code: str) -> bool:
     """Bring an image's record and annotations to the upright frame, if they are in the stored one.
 
-    They are where the record has the stored size and the upright picture another one. With the upright size, or where
+    They are where the record has the stored size and the upright image another one. With the upright size, or where
     both are the same, they are taken to be upright already.
 
     Returns:
-        Whether the record can stay with an upright picture: not if its size is neither, or a mask cannot be turned.
+        Whether the record can stay with an upright image: not if its size is neither, or a mask cannot be turned.
     """
     upright = stored[::-1] if orientation >= 5 else stored
     size = (draft.get("images", row, "width"), draft.get("images", row, "height"))
@@ -137,7 +137,7 @@ def _annotations_of(draft: Draft, image_row: int) -> list[int]:
 
 
 def _turned(record: dict[str, Any], orientation: int, stored: tuple[int, int]) -> dict[str, Any] | None:
-    """The values that change when the picture is turned; ``None`` if one of them cannot be read."""
+    """The values that change when the image is turned; ``None`` if one of them cannot be read."""
     turned: dict[str, Any] = {}
     for key, turn in (("bbox", turn_box), ("segmentation", turn_segmentation), ("keypoints", turn_keypoints)):
         value = record.get(key, ABSENT)
@@ -150,7 +150,7 @@ def _turned(record: dict[str, Any], orientation: int, stored: tuple[int, int]) -
 
 
 def turn_box(value: Any, *, orientation: int, stored: tuple[int, int]) -> list[float] | None:
-    """A COCO box (x, y, width, height; pixels) of the stored picture as one of the upright picture."""
+    """A COCO box (x, y, width, height; pixels) of the stored image as one of the upright image."""
     box = numbers(value, count=4)
     if box is None:
         return None
@@ -161,7 +161,7 @@ def turn_box(value: Any, *, orientation: int, stored: tuple[int, int]) -> list[f
 
 
 def turn_segmentation(value: Any, *, orientation: int, stored: tuple[int, int]) -> Any:
-    """Polygons or run lengths of the stored picture as those of the upright one; ``None`` if they cannot be read."""
+    """Polygons or run lengths of the stored image as those of the upright one; ``None`` if they cannot be read."""
     if isinstance(value, dict):
         return _turn_runs(value, orientation, stored)
     parts = [numbers(part) for part in value] if isinstance(value, list) else [None]
@@ -171,7 +171,7 @@ def turn_segmentation(value: Any, *, orientation: int, stored: tuple[int, int]) 
 
 
 def turn_keypoints(value: Any, *, orientation: int, stored: tuple[int, int]) -> list[float] | None:
-    """COCO keypoints (x, y, visibility)… of the stored picture as those of the upright one; unlabelled ones stay."""
+    """COCO keypoints (x, y, visibility)… of the stored image as those of the upright one; unlabelled ones stay."""
     flat = numbers(value)
     if flat is None or len(flat) % 3:
         return None

@@ -1,4 +1,4 @@
-"""Where training finds the pictures: the raw folders, or a folder of links to them with our own in between."""
+"""Where training finds the images: the raw folders, or a folder of links to them with our own in between."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def place_pictures(
     partial: Path,
     final: Path,
 ) -> Places:
-    """Write the pictures that are to be upright, and say where all are.
+    """Write the images that are to be upright, and say where all are.
 
     ``pictures``: split → what is in it now, with file names as written; ``raw``: split → raw image folder.
-    A split without pictures to turn uses the raw pictures where they are.
+    A split without images to turn uses the raw images where they are.
 
     Raises:
-        ImageError: if a picture that is to be turned cannot be decoded.
+        ImageError: if an image that is to be turned cannot be decoded.
     """
     if divided:
         root = common_folder(raw)
@@ -65,7 +65,7 @@ def _place(
 
 
 def _mirror(picture: Picture, source: Path, folder: Path) -> Path | None:
-    """Write the picture upright, or link it; a file that is missing stays missing."""
+    """Write the image upright, or link it; a file that is missing stays missing."""
     original, place = source / picture.file_name, folder / picture.file_name
     place.parent.mkdir(parents=True, exist_ok=True)
     if picture.turn:

@@ -1,4 +1,4 @@
-"""Which pictures belong together: the same child, household or session, or the same bytes."""
+"""Which images belong together: the same child, household or session, or the same bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from visionllm_interaction.datasets.transformation.editing.byte_editor import Dr
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture of a split: its row in the draft, digest of its file, and its groups (column → value)."""
+    """One image of a split: its row in the draft, digest of its file, and its groups (column → value)."""
 
     split: str
     row: int
@@ -27,7 +27,7 @@ class Picture:
 def list_pictures(
     draft: Draft, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
 ) -> list[Picture]:
-    """The split's pictures with what stage 1 knows about their files.
+    """The split's images with what stage 1 knows about their files.
 
     ``folder`` is where ``file_name`` starts; ``turned``: rows of those that are to be written upright.
     """

@@ -1,4 +1,4 @@
-"""Move pictures with their annotations from one split's file to the other's."""
+"""Move images with their annotations from one split's file to the other's."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def common_folder(folders: Mapping[str, Path]) -> Path:
 def move_pictures(
     drafts: Mapping[str, Draft], pictures: Sequence[Picture], to_val: Sequence[bool], *, folders: Mapping[str, Path]
 ) -> None:
-    """Bring every picture to its split. File names then start at :func:`common_folder`.
+    """Bring every image to its split. File names then start at :func:`common_folder`.
 
-    Ids of pictures and annotations that both files use are made different first, in val; what stays where it is keeps
+    Ids of images and annotations that both files use are made different first, in val; what stays where it is keeps
     its place in the file, and what moves is appended in its old order.
     """
     root = common_folder(folders)
@@ -45,7 +45,7 @@ def move_pictures(
 def moved(
     pictures: Sequence[Picture], to_val: Sequence[bool], *, folders: Mapping[str, Path]
 ) -> dict[str, list[Picture]]:
-    """The pictures by the split they are in now, with the file names they have there."""
+    """The images by the split they are in now, with the file names they have there."""
     root = common_folder(folders)
     result: dict[str, list[Picture]] = {"train": [], "val": []}
     for picture, val in zip(pictures, to_val, strict=True):

@@ -1,6 +1,6 @@
 """Divide things of unequal size and content into two parts that are alike: the search behind ``transform.splits``.
 
-Which groups go to validation is a 0/1 choice per group. Sought is the choice whose number of pictures, and of pictures
+Which groups go to validation is a 0/1 choice per group. Sought is the choice whose number of images, and of images
 showing each category, is nearest to the wanted share, among those that keep every category in both parts. That is a
 mixed-integer linear programme, and HiGHS (in SciPy) finds the best division, or proves that there is none, where a
 sequential heuristic can do neither (iterative stratification: Sechidis, Tsoumakas, Vlahavas 2011).
@@ -32,11 +32,11 @@ class Division:
     """The groups to divide.
 
     Attributes:
-        pictures: (g,) number of pictures of each group.
+        images: (g,) number of images of each group.
         showing: (g, k) sparse, how many of them show each category.
         costs: (g,) random numbers in [0, 1) that break ties.
-        share: the share of the pictures wanted in the second part.
-        tolerance: how far, as a share of all pictures, it may be from that.
+        share: the share of the images wanted in the second part.
+        tolerance: how far, as a share of all images, it may be from that.
         both: whether every category must be in both parts.
     """
 
@@ -85,7 +85,7 @@ def _solve(division: Division, lower: Floats, upper: Floats, *, whole: bool) -> 
 
 
 def _quantities(division: Division) -> tuple[csr_array, Floats]:
-    """What is to be divided by share, one row each (pictures, then the categories that occur), and their totals."""
+    """What is to be divided by share, one row each (images, then the categories that occur), and their totals."""
     rows = vstack([csr_array(division.pictures[None, :]), division.showing.T], format="csr")
     totals = np.asarray(rows.sum(axis=1), np.float64).ravel()
     return rows[totals > 0], totals[totals > 0]

@@ -1,4 +1,4 @@
-"""Divide all pictures anew into train and val: alike in categories, and with no child, household … in both."""
+"""Divide all images anew into train and val: alike in categories, and with no child, household … in both."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """All pictures of both splits and how they hang together.
+    """All images of both splits and how they hang together.
 
     Attributes:
-        pictures: n pictures, train's first.
-        group: (n,) number of each picture's group, 0…g-1.
+        images: n images, train's first.
+        group: (n,) number of each image's group, 0…g-1.
         keys: g texts that name the groups by content, so that order and place of the files do not matter.
-        pictures_of: (g,) number of pictures.
-        showing: (g, k) sparse, pictures that show each category.
+        pictures_of: (g,) number of images.
+        showing: (g, k) sparse, images that show each category.
         names: k category names.
     """
 
@@ -42,7 +42,7 @@ class Pool:
 
 
 def choose_val(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str, Draft]) -> list[bool]:
-    """For each of ``pictures``, whether it goes to val. The same pictures give the same answer in any order.
+    """For each of ``pictures``, whether it goes to val. The same images give the same answer in any order.
 
     Raises:
         InputDataError: if no division keeps the groups apart, every category in both splits, and val near its share.
@@ -71,7 +71,7 @@ def _pool(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str
 
 
 def components(pictures: Sequence[Picture], columns: Sequence[str]) -> NDArray[np.int64]:
-    """(n,) number of the component of each picture; pictures that share a value of a column, or all bytes, share it.
+    """(n,) number of the component of each image; images that share a value of a column, or all bytes, share it.
 
     Two columns chain: a child filmed in two households ties these together.
     """
@@ -129,14 +129,14 @@ def _division(config: SplitsConfig, pool: Pool, *, both: bool) -> Division:
 
 
 def _require_groups(config: SplitsConfig, pictures: Sequence[Picture]) -> None:
-    """Every picture must have every group asked for: one without could be of anybody."""
+    """Every image must have every group asked for: one without could be of anybody."""
     for column in config.group_by:
         without = [p.file_name for p in pictures if column not in p.groups]
         if without:
             raise _refused(
-                expected=f"a {column} for each of {len(pictures)} pictures",
+                expected=f"a {column} for each of {len(pictures)} images",
                 found=f"{len(without)} without: {', '.join(without[:_SHOWN])}{' …' if len(without) > _SHOWN else ''}",
-                fix=f"give each picture its {column} (data.groups), or leave {column} out of transform.splits.group_by",
+                fix=f"give each image its {column} (data.groups), or leave {column} out of transform.splits.group_by",
             )
 
 
@@ -155,11 +155,11 @@ def _impossible(config: SplitsConfig, pool: Pool) -> InputDataError:
     """The first reason that holds, from the plainest to the most involved."""
     by = " or ".join(config.group_by) or "bytes"
     total, largest = pool.pictures_of.sum(), pool.pictures_of.max(initial=0)
-    wanted = f"val with {config.val_share:.0%} ± {config.tolerance:.0%} of the pictures"
+    wanted = f"val with {config.val_share:.0%} ± {config.tolerance:.0%} of the images"
     if len(pool.keys) < 2:
         return _refused(
-            expected="at least two groups of pictures",
-            found=f"{len(pool.pictures)} pictures that all hang together by {by}",
+            expected="at least two groups of images",
+            found=f"{len(pool.pictures)} images that all hang together by {by}",
             fix="group by something narrower, for example session instead of household",
         )
     if divide(_division(config, pool, both=False)) is None:
@@ -177,7 +177,7 @@ def _impossible(config: SplitsConfig, pool: Pool) -> InputDataError:
 
 def _refused(*, expected: str, found: str, fix: str) -> InputDataError:
     return InputDataError(
-        "The pictures cannot be divided as transform.splits asks.",
+        "The images cannot be divided as transform.splits asks.",
         expected=expected,
         found=found,
         where="section transform.splits",

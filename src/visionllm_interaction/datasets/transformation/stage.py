@@ -81,7 +81,7 @@ def run(config: TransformConfig, *, data_manifest: Path, validation_report: Path
         ManifestError: if manifest and report do not belong together, or the raw data changed since.
         AnnotationError: if an order cannot be carried out, or the result would not be usable or not mean the same.
         ConfigError: if the taxonomy names categories that are not there.
-        InputDataError: if the pictures cannot be divided as asked; ``ImageError`` if one cannot be turned.
+        InputDataError: if the images cannot be divided as asked; ``ImageError`` if one cannot be turned.
     """
     started = time.monotonic()
     source = _read(data_manifest, validation_report, run=out.parent)
@@ -135,7 +135,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _turn_and_list(source: Source, *, run: Path) -> dict[str, list[Picture]]:
-    """Bring records to the upright frame where the policy wants it; all pictures that are left, by split."""
+    """Bring records to the upright frame where the policy wants it; all images that are left, by split."""
     index = {file.path: file for file in read_index(run / source.manifest.index)}
     pictures = {}
     for split, bench in source.benches.items():

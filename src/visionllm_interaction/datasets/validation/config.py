@@ -29,32 +29,32 @@ class Rule(Section):
 
 
 class ImageChecks(Section):
-    """How pictures are looked at."""
+    """How images are looked at."""
 
     enabled: bool = True
-    """Open and decode every picture. Switched off, only names and sizes on disk are checked."""
+    """Open and decode every image. Switched off, only names and sizes on disk are checked."""
     max_megapixels: float = Field(100, gt=0, le=2000)
-    """Pictures of more pixels are not decoded (FILE-TOO-LARGE)."""
+    """Images of more pixels are not decoded (FILE-TOO-LARGE)."""
     timeout_s: float = Field(30, gt=0, le=3600)
-    """A picture that takes longer is given up (FILE-KILLS-DECODER)."""
+    """An image that takes longer is given up (FILE-KILLS-DECODER)."""
     memory_mb: int = Field(4096, ge=512)
     """Address space of each decoding process, in MB."""
     min_side_px: int = Field(24, ge=1)
-    """Pictures with a shorter side are IMG-SMALL."""
+    """Images with a shorter side are IMG-SMALL."""
     max_dark_luminance: float = Field(16, ge=0, le=255)
-    """A picture is dark if 99 % of its pixels are below this luminance, of 255."""
+    """An image is dark if 99 % of its pixels are below this luminance, of 255."""
     min_bright_luminance: float = Field(245, ge=0, le=255)
-    """A picture is bright if 99 % of its pixels are above this luminance, of 255."""
+    """An image is bright if 99 % of its pixels are above this luminance, of 255."""
     min_sharpness: float = Field(0.15, ge=0)
-    """A picture is blurred if its fine detail, as a share of the coarse detail, is below this."""
+    """An image is blurred if its fine detail, as a share of the coarse detail, is below this."""
     near_duplicates: bool = True
-    """Look for pictures that are the same up to encoding, size, a small crop and brightness."""
+    """Look for images that are the same up to encoding, size, a small crop and brightness."""
     near_duplicate_correlation: float = Field(0.93, ge=0.5, le=1)
     """How alike two aligned thumbnails must be for it."""
     adjacent_frames: int = Field(30, ge=0)
     """Frames of one video count as adjacent up to this distance of their numbers."""
     adjacent_seconds: float = Field(2.0, ge=0)
-    """Pictures of one recording count as adjacent up to this distance in time."""
+    """Images of one recording count as adjacent up to this distance in time."""
 
 
 class ValidateConfig(Section):
@@ -75,9 +75,9 @@ class ValidateConfig(Section):
     max_imbalance: float = Field(1000, gt=1)
     """A category so many times rarer than the most frequent one is CAT-IMBALANCE."""
     images: ImageChecks = ImageChecks()
-    """How pictures are looked at."""
+    """How images are looked at."""
     workers: int = Field(0, ge=0)
-    """Processes that decode pictures and threads that read annotations; 0 = as many as there are cores."""
+    """Processes that decode images and threads that read annotations; 0 = as many as there are cores."""
     actions: dict[str, Rule] = Field(default_factory=dict)
     """Fault code → action, or action with tolerance, instead of the catalogue's action."""
 

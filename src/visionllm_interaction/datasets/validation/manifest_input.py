@@ -74,7 +74,7 @@ def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
 
 
 def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
-    """FILE-CHANGED: pictures that are not the ones stage 1 took in. Only files of another size or time are read."""
+    """FILE-CHANGED: images that are not the ones stage 1 took in. Only files of another size or time are read."""
     return [
         Fault(
             "FILE-CHANGED",

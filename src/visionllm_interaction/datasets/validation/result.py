@@ -12,7 +12,7 @@ from visionllm_interaction.datasets.validation.rules.image_content import Pictur
 
 @dataclass(frozen=True)
 class Examination:
-    """The splits as read, every fault, the judgement, and the pictures that could be decoded."""
+    """The splits as read, every fault, the judgement, and the images that could be decoded."""
 
     tables: dict[str, SplitTable]
     faults: tuple[Fault, ...]

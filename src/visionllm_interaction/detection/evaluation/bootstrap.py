@@ -1,4 +1,4 @@
-"""How sure is an AP? Confidence intervals by resampling groups of pictures.
+"""How sure is an AP? Confidence intervals by resampling groups of images.
 
 Source: Davison & Hinkley, Bootstrap Methods and their Application, 1997 (percentile intervals; clusters drawn whole).
 """
@@ -31,8 +31,8 @@ class Matches:
     Attributes:
         hit: (T, n) whether each finds an object at each IoU threshold; ``miss``: whether it counts as wrong (what
             lies on a crowd is neither).
-        image: (n,) index of the picture.
-        truths: (pictures,) objects to find.
+        image: (n,) index of the image.
+        truths: (images,) objects to find.
     """
 
     hit: Flags
@@ -42,7 +42,7 @@ class Matches:
     truths: Floats
 
     def average_precision(self, weights: Floats) -> Floats:
-        """(T,) AP per IoU threshold with pictures counted ``weights`` times; NaN if there is nothing to find."""
+        """(T,) AP per IoU threshold with images counted ``weights`` times; NaN if there is nothing to find."""
         total = float(weights @ self.truths)
         if total == 0:
             return np.full(len(self.hit), np.nan)

@@ -26,7 +26,7 @@ ABSENT = -1.0
 IOU_50, IOU_75 = 0, 5
 AREA_ALL = 0
 MOST = 2
-"""Index of 100 detections per picture among 1, 10, 100."""
+"""Index of 100 detections per image among 1, 10, 100."""
 
 Results = NDArray[np.float64]
 """(n, 7): image_id, x, y, width, height (pixels), score, category_id; one row per detection."""
@@ -59,14 +59,14 @@ def parse_results(content: bytes, *, where: str) -> Results:
 
 
 def to_results(image_id: int, detections: Detections, *, categories: Categories) -> Results:
-    """Detections in one picture as :data:`Results`."""
+    """Detections in one image as :data:`Results`."""
     ids = [categories.by_label[label].category_id for label in detections.labels.tolist()]
     columns = (np.full(len(ids), image_id), xyxy_to_xywh(detections.boxes_xyxy), detections.confidences, ids)
     return np.column_stack(columns).astype(np.float64).reshape(-1, 7)
 
 
 def join_results(parts: Sequence[Results]) -> Results:
-    """Results of several pictures in one table."""
+    """Results of several images in one table."""
     return np.concatenate([np.zeros((0, 7)), *parts])
 
 
@@ -77,7 +77,7 @@ def coco_figures(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
     name → AP, AP50.
 
     Raises:
-        AnnotationError: if results name pictures or categories that the annotations do not have.
+        AnnotationError: if results name images or categories that the annotations do not have.
     """
     return figures_of(match(truth, results), truth)
 
@@ -86,7 +86,7 @@ def match(truth: Mapping[str, Any], results: Results, *, areas: bool = True) -> 
     """The evaluation with detections matched and precision accumulated; without ``areas`` for all sizes only.
 
     Raises:
-        AnnotationError: if results name pictures or categories that the annotations do not have.
+        AnnotationError: if results name images or categories that the annotations do not have.
     """
     _check(truth, results)
     boxes = COCO.from_arrays(list(truth["images"]), list(truth["categories"]), **_columns(truth["annotations"]))

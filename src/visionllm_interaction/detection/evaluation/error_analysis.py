@@ -1,4 +1,4 @@
-"""Where the errors are: error types, confusions, calibration, slices, the pictures that went worst."""
+"""Where the errors are: error types, confusions, calibration, slices, the images that went worst."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def best_confidence(matches: Sequence[Matches]) -> dict[str, float]:
 
 
 def slices(evaluation: COCOeval, truth: Mapping[str, Any], groups: Groups) -> dict[str, dict[str, float]]:
-    """AP and AP50 of the pictures with few and many objects, with and without overlap, and of each group."""
+    """AP and AP50 of the images with few and many objects, with and without overlap, and of each group."""
     found = evaluation.slice_by({name: ids for name, ids in _slices(truth, groups).items() if ids})
     return {
         name: {"images": row["num_images"], "AP": row["AP"], "AP50": row["AP50"]}
@@ -113,7 +113,7 @@ def _overlap(boxes_xywh: NDArray[np.float64]) -> bool:
 
 
 def worst_images(diagnostics: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
-    """The pictures with the most errors, worst first: image_id, found, wrong, missed."""
+    """The images with the most errors, worst first: image_id, found, wrong, missed."""
     rows = [
         {"image_id": image_id, "found": row["tp"], "wrong": row["fp"], "missed": row["fn"]}
         for image_id, row in diagnostics["img_summary"].items()

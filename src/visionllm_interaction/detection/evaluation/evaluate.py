@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Annotations with detections for them; ``images`` is the folder of the pictures, if known."""
+    """Annotations with detections for them; ``images`` is the folder of the images, if known."""
 
     truth: dict[str, Any]
     subject: Subject
@@ -56,7 +56,7 @@ def evaluate_files(truth: Path, detections: Path) -> dict[str, Any]:
 def evaluate_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> dict[str, Any]:
     """Figures of a checkpoint on the validation split of a training manifest, or on a COCO annotation file.
 
-    ``images`` is the folder of the pictures; by default what the manifest says, or COCO's layout
+    ``images`` is the folder of the images; by default what the manifest says, or COCO's layout
     (``…/annotations/instances_<split>.json`` beside ``…/<split>/``).
 
     Raises:
@@ -92,7 +92,7 @@ def material_of_files(truth: Path, detections: Path, *, images: Path | None = No
 
 
 def material_of_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> Material:
-    """What a checkpoint detects in the pictures of ``data``; arguments and errors as :func:`evaluate_checkpoint`."""
+    """What a checkpoint detects in the images of ``data``; arguments and errors as :func:`evaluate_checkpoint`."""
     detector = load_detector(checkpoint)
     truth_path, folder = truth_and_images(data, images)
     truth = read_coco(truth_path)
@@ -119,7 +119,7 @@ def report_in_depth(
 
     Raises:
         AnnotationError: if detections, groups and annotations do not belong together.
-        ImageError: if a picture that is to be shown cannot be decoded.
+        ImageError: if an image that is to be shown cannot be decoded.
     """
     study = evaluate_in_depth(
         material.truth,
@@ -136,7 +136,7 @@ def report_in_depth(
 
 
 def truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
-    """The annotations ``data`` means (a manifest's validation split, or itself), and the folder of pictures."""
+    """The annotations ``data`` means (a manifest's validation split, or itself), and the folder of images."""
     if data.suffix.lower() == ".json":
         split = data.stem.removeprefix("instances_").removesuffix(".cleaned")
         return data, images or data.parent.parent / split

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> str:
-    """The page; the worst pictures are read from the folder ``images`` if there is one.
+    """The page; the worst images are read from the folder ``images`` if there is one.
 
     Raises:
-        ImageError: if a picture cannot be decoded.
+        ImageError: if an image cannot be decoded.
     """
     environment = Environment(
         loader=PackageLoader("visionllm_interaction.detection.evaluation", "."),

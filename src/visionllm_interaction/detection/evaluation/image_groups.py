@@ -1,4 +1,4 @@
-"""Which pictures belong together: frames of one child or one session are no independent evidence."""
+"""Which images belong together: frames of one child or one session are no independent evidence."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from visionllm_interaction.errors import AnnotationError
 
 KEYS: tuple[str, ...] = ("group", "video_id", "video", "session", "household", "child")
-"""Keys of COCO's ``images`` entries that name a group; the first that all pictures have is used."""
+"""Keys of COCO's ``images`` entries that name a group; the first that all images have is used."""
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Groups of pictures.
+    """Groups of images.
 
     Attributes:
         source: where they come from, for people.
         names: of the groups.
-        of_image: (pictures,) index into ``names``, in the order of the annotation file.
+        of_image: (images,) index into ``names``, in the order of the annotation file.
     """
 
     source: str
@@ -36,10 +36,10 @@ class Groups:
 
 
 def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
-    """Groups from a CSV (``file_name,group``), else from a key of the annotation file, else each picture by itself.
+    """Groups from a CSV (``file_name,group``), else from a key of the annotation file, else each image by itself.
 
     Raises:
-        AnnotationError: if the table cannot be read or leaves pictures out.
+        AnnotationError: if the table cannot be read or leaves images out.
     """
     images = truth["images"]
     if table is not None:
@@ -47,8 +47,8 @@ def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
         lost = [image["file_name"] for image in images if image["file_name"] not in given]
         if lost:
             raise AnnotationError(
-                "The table of groups leaves pictures out.",
-                expected=f"a line for each of the {len(images)} pictures",
+                "The table of groups leaves images out.",
+                expected=f"a line for each of the {len(images)} images",
                 found=f"{len(lost)} missing, for example {lost[0]}",
                 where=str(table),
             )
@@ -56,7 +56,7 @@ def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
     for key in KEYS:
         if images and all(key in image for image in images):
             return _indexed(f"images[].{key}", [str(image[key]) for image in images])
-    return _indexed("each picture by itself", [str(image["id"]) for image in images])
+    return _indexed("each image by itself", [str(image["id"]) for image in images])
 
 
 def _indexed(source: str, names: list[str]) -> Groups:

@@ -1,4 +1,4 @@
-"""A picture with what was found, missed and wrongly seen drawn on it."""
+"""An image with what was found, missed and wrongly seen drawn on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Marks = Sequence[tuple[str, tuple[float, float, float, float], str]]
 
 
 def draw(path: Path, marks: Marks) -> str:
-    """The picture, scaled down, with its marks, as a ``data:`` address.
+    """The image, scaled down, with its marks, as a ``data:`` address.
 
     Raises:
         ImageError: if it cannot be decoded.
@@ -28,7 +28,7 @@ def draw(path: Path, marks: Marks) -> str:
         with Image.open(path) as stored:
             image = ImageOps.exif_transpose(stored).convert("RGB")
     except OSError as error:
-        raise ImageError("A picture cannot be decoded.", found=str(error), where=str(path)) from error
+        raise ImageError("An image cannot be decoded.", found=str(error), where=str(path)) from error
     scale = min(1.0, MAX_SIDE_PX / max(image.size))
     image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
     canvas = ImageDraw.Draw(image)
@@ -51,7 +51,7 @@ def _label(canvas: ImageDraw.ImageDraw, corner: tuple[float, float], words: str,
 def marks_of(
     image_id: int, truth: Mapping[str, Any], kept: Any, diagnostics: Mapping[str, Any], names: Mapping[int, str]
 ) -> list[tuple[str, tuple[float, float, float, float], str]]:
-    """Marks of one picture from hotcoco's diagnostics of the results ``kept`` ((n, 7), see metrics.Results)."""
+    """Marks of one image from hotcoco's diagnostics of the results ``kept`` ((n, 7), see metrics.Results)."""
     marks: list[tuple[str, tuple[float, float, float, float], str]] = []
     for number, annotation in enumerate(truth["annotations"], start=1):
         missed = annotation["image_id"] == image_id and diagnostics["gt_status"].get(number) == "fn"

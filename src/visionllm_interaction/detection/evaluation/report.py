@@ -1,4 +1,4 @@
-"""The whole evaluation of one detector, or of two on the same pictures, as plain values and as a page."""
+"""The whole evaluation of one detector, or of two on the same images, as plain values and as a page."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def evaluate_in_depth(
     resamples: int = 1000,
     pictures: int = 12,
 ) -> Study:
-    """Figures, intervals, error types, calibration, slices and worst pictures of ``subject``.
+    """Figures, intervals, error types, calibration, slices and worst images of ``subject``.
 
     With ``other`` also the difference to it (other − subject), both under the same resampling.
 
     Raises:
-        AnnotationError: if results name pictures or categories that the annotations do not have.
+        AnnotationError: if results name images or categories that the annotations do not have.
     """
     full = match(truth, subject.results)
     names = {category["id"]: category["name"] for category in truth["categories"]}
@@ -118,8 +118,8 @@ def _about(groups: Groups, resamples: int) -> dict[str, Any]:
     note = None
     if len(groups) < FEW_GROUPS:
         note = f"only {len(groups)} groups: the intervals are too narrow to be relied on"
-    elif groups.source == "each picture by itself":
-        note = "pictures were resampled one by one: frames of the same child or session make these intervals too narrow"
+    elif groups.source == "each image by itself":
+        note = "images were resampled one by one: frames of the same child or session make these intervals too narrow"
     return {"groups": len(groups), "source": groups.source, "resamples": resamples, "level": LEVEL, "note": note}
 
 
@@ -155,10 +155,10 @@ def _compare(
 
 
 def publish(study: Study, truth: Mapping[str, Any], *, images: Path | None, folder: Path) -> dict[str, Path]:
-    """Write ``evaluation.json`` and ``evaluation.html`` to ``folder``; pictures are shown if ``images`` is given.
+    """Write ``evaluation.json`` and ``evaluation.html`` to ``folder``; images are shown if ``images`` is given.
 
     Raises:
-        ImageError: if a picture cannot be decoded.
+        ImageError: if an image cannot be decoded.
     """
     from visionllm_interaction.detection.evaluation.html import render
 

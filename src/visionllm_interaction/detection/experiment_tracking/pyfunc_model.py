@@ -28,19 +28,19 @@ class ServedDetector:
     detector: Detector
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> dict[str, NDArray[Any]]:
-        """Detections in pictures.
+        """Detections in images.
 
         Args:
             model_input: (n, H, W, 3) uint8 RGB, alone or under the key ``images``.
             params: ``min_confidence``, 0.05 by default.
 
         Returns:
-            One row per detection in any picture: ``picture`` (m,) int64 says in which (from 0), ``boxes_xyxy`` (m, 4)
+            One row per detection in any image: ``picture`` (m,) int64 says in which (from 0), ``boxes_xyxy`` (m, 4)
             float32 pixels, ``confidences`` (m,) float32, ``labels`` (m,) int64 (names are in the model's metadata).
         """
         pictures = np.asarray(model_input[INPUT] if isinstance(model_input, Mapping) else model_input)
         least = float((params or {}).get(MIN_CONFIDENCE, DEFAULT_MIN_CONFIDENCE))
-        # one by one: memory stays that of one picture however many are asked for
+        # one by one: memory stays that of one image however many are asked for
         found = [self.detector.detect([picture], min_confidence=least)[0] for picture in pictures]
         counts = [len(one) for one in found]
         return {

@@ -42,20 +42,20 @@ def export_checkpoint(
 ) -> dict[str, Any]:
     """Write ``checkpoint`` as ``target`` to ``out`` and compare detections on ``pictures``.
 
-    int8 needs ``calibration``: pictures like those it will see, a hundred or more, none of them from the validation.
+    int8 needs ``calibration``: images like those it will see, a hundred or more, none of them from the validation.
 
     Returns:
         ``target, path, source_sha256, precision`` and ``parity``.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
-        UsageError: if a library is not installed, ``out`` exists, or calibration pictures are missing.
+        UsageError: if a library is not installed, ``out`` exists, or calibration images are missing.
         VisionLLMError: if a float32 export detects something else than the original.
     """
     if target == "openvino-int8" and not calibration:
         raise UsageError(
-            "int8 needs pictures to calibrate with.",
-            expected="training pictures like those the detector will see",
+            "int8 needs images to calibrate with.",
+            expected="training images like those the detector will see",
             found="none",
             fix="give --data training_manifest.yaml",
         )
@@ -114,7 +114,7 @@ def _write_openvino(checkpoint: Path, out: Path, *, calibration: Images) -> None
 
 
 def convert_trunk(model: Any) -> Any:
-    """The trunk as an OpenVINO graph for pictures of any size."""
+    """The trunk as an OpenVINO graph for images of any size."""
     graph = _convert(Trunk(model), torch.rand(1, 3, 256, 320))
     graph.reshape({0: [1, 3, -1, -1]})
     return graph
@@ -147,7 +147,7 @@ def quantize(graph: Any, images: Images, to_input: Callable[[NDArray[np.uint8]],
         import nncf
 
         nncf.set_log_level(logging.ERROR)
-        # inputs are made one at a time: a hundred pyramids of large pictures would fill the memory
+        # inputs are made one at a time: a hundred pyramids of large images would fill the memory
         dataset = nncf.Dataset(list(images), to_input)
         return nncf.quantize(graph, dataset, subset_size=len(images), preset=nncf.QuantizationPreset.MIXED)
 

@@ -24,7 +24,7 @@ class Parity:
     """How far two detectors agree.
 
     Attributes:
-        pictures: compared.
+        images: compared.
         detections: of both that needed a partner.
         matched: share of them with a partner of the same label, IoU ≥ 0.9, confidence within 0.05.
         confidence_difference: largest among partners.

@@ -1,4 +1,4 @@
-"""A Faster R-CNN cut into its two dense graphs: trunk (picture → pyramid, proposal outputs) and boxes (RoIs → classes).
+"""A Faster R-CNN cut into its two dense graphs: trunk (image → pyramid, proposal outputs) and boxes (RoIs → classes).
 
 What lies between them (anchors, proposals, suppression) is control flow over boxes, which converters and quantisers
 trip over; it stays in torchvision's code.
@@ -17,7 +17,7 @@ from torchvision.ops import roi_align
 
 
 class Trunk(nn.Module):
-    """Normalised pictures (1, 3, H, W) → pyramid levels, then objectness per level, then box deltas per level."""
+    """Normalised images (1, 3, H, W) → pyramid levels, then objectness per level, then box deltas per level."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Shape:
     """What the two graphs look like from outside.
 
     Attributes:
-        scales: pyramid level / picture, per level with RoIs.
+        scales: pyramid level / image, per level with RoIs.
         proposal_levels: levels with proposals (one more where ``fpn_extra_level``).
         channels: of the pyramid.
     """
@@ -75,7 +75,7 @@ class Shape:
     @classmethod
     @torch.inference_mode()
     def of(cls, model: Any) -> Shape:
-        """Measured on a small empty picture."""
+        """Measured on a small empty image."""
         side = 256
         levels = model.backbone(torch.zeros(1, 3, side, side))
         names = model.roi_heads.box_roi_pool.featmap_names
@@ -83,6 +83,6 @@ class Shape:
         return cls(scales, len(levels), int(model.backbone.out_channels))
 
     def example_boxes(self) -> tuple[Tensor, ...]:
-        """Inputs of :class:`Boxes` for tracing: a pyramid of a 256-pixel picture, two RoIs on each level."""
+        """Inputs of :class:`Boxes` for tracing: a pyramid of a 256-pixel image, two RoIs on each level."""
         levels = [torch.rand(1, self.channels, int(256 * s), int(256 * s)) for s in self.scales]
         return (*levels, *(torch.tensor([[0.0, 8, 8, 90, 70], [0.0, 0, 0, 200, 200]]) for _ in self.scales))

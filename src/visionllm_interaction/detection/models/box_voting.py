@@ -51,7 +51,7 @@ class VotingHeads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
         proposals: list[Tensor],
         image_shapes: list[tuple[int, int]],
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """See torchvision: boxes (n, 4) xyxy, confidences (n,) and labels (n,) of each picture."""
+        """See torchvision: boxes (n, 4) xyxy, confidences (n,) and labels (n,) of each image."""
         boxes, scores, labels = super().postprocess_detections(class_logits, box_regression, proposals, image_shapes)
         counts = [len(of_one) for of_one in proposals]
         said = torch.split(self.box_coder.decode(box_regression, proposals), counts)

@@ -51,13 +51,13 @@ class ModelConfig(Section):
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     """Anchor height / width."""
     proposals_train: tuple[int, int] = (2000, 2000)
-    """Region proposals per level before, and per picture after, non-maximum suppression while training."""
+    """Region proposals per level before, and per image after, non-maximum suppression while training."""
     proposals_test: tuple[int, int] = (1000, 1000)
     """The same while detecting."""
     rpn_samples: int = Field(default=256, ge=8)
-    """Anchors per picture in the proposal loss."""
+    """Anchors per image in the proposal loss."""
     box_samples: int = Field(default=512, ge=8)
-    """Proposals per picture in the box loss."""
+    """Proposals per image in the box loss."""
     box_positive_share: float = Field(default=0.25, gt=0.0, le=1.0)
     """Largest share of proposals that hit an object among them; only these teach the box edges."""
     box_head_width: int = Field(default=1024, ge=32, le=4096)
@@ -74,11 +74,11 @@ class ModelConfig(Section):
     """Boxes of one category that overlap a detection so far (intersection over union) help place its edges, sure ones
     more than others; 0.7 finds them better and takes no time. null: the surest box alone, as in torchvision."""
     detections_per_image: int = Field(default=100, ge=1)
-    """Most detections kept per picture."""
+    """Most detections kept per image."""
     image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    """Subtracted from the picture (RGB in 0…1)."""
+    """Subtracted from the image (RGB in 0…1)."""
     image_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    """The picture is divided by this after subtraction."""
+    """The image is divided by this after subtraction."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -23,7 +23,7 @@ def build_model(config: ModelConfig, *, num_classes: int) -> FasterRCNN:
     """A Faster R-CNN with random weights (see :func:`build_pretrained` for the configured ones).
 
     ``num_classes`` counts the background: categories + 1. Input: list of (3, H, W) float tensors in 0…1; output
-    in evaluation mode: per picture ``boxes`` (n, 4) xyxy pixels of the input picture, ``labels`` (n,), ``scores`` (n,).
+    in evaluation mode: per image ``boxes`` (n, 4) xyxy pixels of the input image, ``labels`` (n,), ``scores`` (n,).
 
     Source: Ren et al., Faster R-CNN, 2015; Lin et al., Feature Pyramid Networks, 2017.
 

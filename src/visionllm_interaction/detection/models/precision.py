@@ -48,7 +48,7 @@ def set_precision(model: nn.Module, device: torch.device, *, train: Number, dete
 
 
 def compile_layers(model: nn.Module) -> None:
-    """Let ``torch.compile`` make kernels of the layers, for pictures and batches of any size; in place, after
+    """Let ``torch.compile`` make kernels of the layers, for images and batches of any size; in place, after
     :func:`set_precision`.
 
     Only the layers: choosing proposals and suppressing doubles depends on the data, and would be cut into many pieces.

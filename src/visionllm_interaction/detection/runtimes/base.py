@@ -13,7 +13,7 @@ from visionllm_interaction.core.detections import Detections
 
 
 class Detector(Protocol):
-    """Finds objects in pictures.
+    """Finds objects in images.
 
     Attributes:
         categories: what it can find; labels in its detections index these.
@@ -29,5 +29,5 @@ class Detector(Protocol):
     def name(self) -> str: ...
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """Detections per picture; pictures are (H, W, 3) uint8 RGB of any sizes, boxes are xyxy pixels of them."""
+        """Detections per image; images are (H, W, 3) uint8 RGB of any sizes, boxes are xyxy pixels of them."""
         ...

@@ -1,4 +1,4 @@
-"""CenterFace from an ONNX file: a face detector without anchors; picture in, centres and sizes of faces out.
+"""CenterFace from an ONNX file: a face detector without anchors; image in, centres and sizes of faces out.
 
 Source: Xu et al., CenterFace: Joint Face Detection and Alignment Using Face as Point, 2020.
 """
@@ -35,7 +35,7 @@ FACES = Categories.from_pairs([(1, "face")])
 
 @dataclass(frozen=True, eq=False)
 class CenterFaceDetector:
-    """Finds faces with OpenVINO, one picture at a time; larger pictures are scaled to 960 pixels on the long side."""
+    """Finds faces with OpenVINO, one image at a time; larger images are scaled to 960 pixels on the long side."""
 
     path: Path
     digest: str
@@ -48,7 +48,7 @@ class CenterFaceDetector:
         return [self.find_faces(image, min_confidence=min_confidence)[0] for image in images_rgb]
 
     def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:
-        """Faces (n), and (n, 5, 2) x and y in pixels of the eye on the picture's left, the other eye, the nose,
+        """Faces (n), and (n, 5, 2) x and y in pixels of the eye on the image's left, the other eye, the nose,
         and the corners of the mouth."""
         height, width = image_rgb.shape[:2]
         size = input_size(height, width)
@@ -78,7 +78,7 @@ def input_size(height: int, width: int) -> tuple[int, int]:
 def decode_maps(
     centres: Floats, sizes: Floats, offsets: Floats, landmarks: Floats, *, min_confidence: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Maps of a picture → boxes (n, 4) xyxy input pixels, scores (n,), landmarks (n, 5, 2) xy input pixels.
+    """Maps of an image → boxes (n, 4) xyxy input pixels, scores (n,), landmarks (n, 5, 2) xy input pixels.
 
     The maps are (1, h, w); (2, h, w) logarithms of height and width; (2, h, w) y and x; (10, h, w) y and x of five
     points in shares of the box.

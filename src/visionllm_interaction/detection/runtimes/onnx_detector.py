@@ -20,7 +20,7 @@ from visionllm_interaction.utils.hashing import sha256_file
 
 @dataclass(frozen=True, eq=False)
 class OnnxDetector:
-    """Runs the graph, one picture at a time; input (3, H, W) float32 RGB in 0…1."""
+    """Runs the graph, one image at a time; input (3, H, W) float32 RGB in 0…1."""
 
     graph: Any
     info: CheckpointInfo

@@ -33,7 +33,7 @@ CANONICAL_LEVEL = 4
 
 @dataclass(frozen=True, eq=False)
 class OpenvinoDetector:
-    """Runs the two graphs, one picture at a time; anchors, proposals and suppression are torchvision's.
+    """Runs the two graphs, one image at a time; anchors, proposals and suppression are torchvision's.
 
     Attributes:
         trunk, boxes: compiled graphs, see :mod:`~visionllm_interaction.detection.export.subgraphs`.
@@ -74,11 +74,11 @@ class OpenvinoDetector:
         return result
 
     def scaled(self, image: Tensor) -> Any:
-        """One picture (3, H, W) uint8 → torchvision's ``ImageList``: normalised, scaled, padded."""
+        """One image (3, H, W) uint8 → torchvision's ``ImageList``: normalised, scaled, padded."""
         return self.parts.transform([image.float().div_(255)])[0]
 
     def propose(self, batch: Any) -> tuple[list[Tensor], Tensor]:
-        """Pyramid levels that have RoIs, and proposals (n, 4) in pixels of the scaled picture."""
+        """Pyramid levels that have RoIs, and proposals (n, 4) in pixels of the scaled image."""
         outputs = self.trunk(batch.tensors.numpy(), share_inputs=True, share_outputs=True)
         tensors = [torch.from_numpy(outputs[n]) for n in range(len(outputs))]
         count = self.shape.proposal_levels

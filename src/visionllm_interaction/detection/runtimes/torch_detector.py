@@ -30,7 +30,7 @@ from visionllm_interaction.utils.hashing import sha256_file
 class TorchDetector:
     """Runs a torchvision Faster R-CNN in inference mode, eagerly or with its layers compiled.
 
-    One call is one batch: memory grows with the number of pictures given.
+    One call is one batch: memory grows with the number of images given.
     """
 
     model: nn.Module
@@ -72,7 +72,7 @@ def image_to_tensor(image_rgb: NDArray[np.uint8]) -> Tensor:
 
 
 def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> Detections:
-    """torchvision's output for one picture → :class:`Detections` of at least ``min_confidence``."""
+    """torchvision's output for one image → :class:`Detections` of at least ``min_confidence``."""
     scores = output["scores"].float().cpu().numpy()
     keep = scores >= min_confidence
     boxes = output["boxes"].float().cpu().numpy()[keep]

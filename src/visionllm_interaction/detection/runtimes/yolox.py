@@ -1,4 +1,4 @@
-"""Detectors of the YOLOX family from an ONNX file: picture in, grid decoding, non-maximum suppression.
+"""Detectors of the YOLOX family from an ONNX file: image in, grid decoding, non-maximum suppression.
 
 Source: Ge et al., YOLOX: Exceeding YOLO Series in 2021, 2021.
 """
@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 STRIDES = (8, 16, 32)
 GREY = 114.0
-"""Value of the canvas around a picture that is not square."""
+"""Value of the canvas around an image that is not square."""
 NMS_THRESHOLD = 0.65
 MAX_DETECTIONS = 100
 """Both as in YOLOX's own evaluation."""
@@ -38,7 +38,7 @@ MAX_DETECTIONS = 100
 
 @dataclass(frozen=True, eq=False)
 class YoloxDetector:
-    """Runs a YOLOX graph with OpenVINO, one picture at a time.
+    """Runs a YOLOX graph with OpenVINO, one image at a time.
 
     Attributes:
         graph: compiled; input (1, 3, S, S) float32 BGR in 0…255, output (1, cells, 5 + K) before grid decoding.

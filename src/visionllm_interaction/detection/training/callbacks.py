@@ -35,7 +35,7 @@ Describe = Callable[[int, Mapping[str, float]], CheckpointInfo]
 
 @dataclass
 class _EpochSums:
-    """Losses of the running epoch, each weighted by pictures; ``seconds`` is only up to date when saved."""
+    """Losses of the running epoch, each weighted by images; ``seconds`` is only up to date when saved."""
 
     sums: dict[str, Any] = field(default_factory=dict)
     images: int = 0
@@ -94,7 +94,7 @@ class History(Callback):
             trainer.check_val_every_n_epoch = 1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *event: Any) -> None:
-        """Add up losses and pictures."""
+        """Add up losses and images."""
         self._epoch.add(pl_module.losses, len(event[1][0]))
 
     def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:

@@ -14,9 +14,9 @@ class TrainConfig(Section):
     """Section ``train``."""
 
     epochs: int = Field(default=12, ge=1)
-    """Passes over the training pictures."""
+    """Passes over the training images."""
     batch_size: int = Field(default=8, ge=1)
-    """Pictures per step."""
+    """Images per step."""
     lr: float = Field(default=2e-4, gt=0)
     """Highest learning rate of the schedule."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -37,26 +37,26 @@ class TrainConfig(Section):
     ema_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Decay per step of the running average of the weights that is evaluated and kept; 0: the weights themselves."""
     seed: int = Field(default=0, ge=0)
-    """Seed of initial weights, order of pictures, augmentation and sampling; same seed, same machine → same weights."""
+    """Seed of initial weights, order of images, augmentation and sampling; same seed, same machine → same weights."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto``: bfloat16 products where the hardware has them natively (CUDA, AVX-512 BF16, AMX), else float32."""
     device: str = "auto"
     """``auto``: CUDA where there is one, else ``cpu``."""
     workers: int = Field(default=2, ge=0)
-    """Processes that decode pictures; 0: in the training process, best when cache_images is on."""
+    """Processes that decode images; 0: in the training process, best when cache_images is on."""
     cache_images: bool = False
-    """Keep decoded pictures in memory after the first pass (0.9 MB for 640×480), per worker."""
+    """Keep decoded images in memory after the first pass (0.9 MB for 640×480), per worker."""
     hflip: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Probability of mirroring a picture."""
+    """Probability of mirroring an image."""
     zoom: tuple[float, float] = (0.8, 1.25)
-    """Range of the scale jitter: below 1 the picture shrinks onto a grey canvas, above 1 a part fills the frame."""
+    """Range of the scale jitter: below 1 the image shrinks onto a grey canvas, above 1 a part fills the frame."""
     photometric: float = Field(default=0.2, ge=0.0, le=0.9)
     """Strength of random brightness, contrast and saturation."""
     aspect_grouping: bool = True
-    """Whether wide and tall pictures come in batches of their own: mixed ones are padded in both directions."""
+    """Whether wide and tall images come in batches of their own: mixed ones are padded in both directions."""
     repeat_threshold: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Categories in a smaller share of the pictures than this are shown more often (the root of how much smaller);
-    0: each picture once an epoch. 0.001 is LVIS's value, 0.05 suits a few dozen categories."""
+    """Categories in a smaller share of the images than this are shown more often (the root of how much smaller);
+    0: each image once an epoch. 0.001 is LVIS's value, 0.05 suits a few dozen categories."""
     validate_every_epochs: int = Field(default=1, ge=1)
     """Evaluate after each n-th epoch (and after the last)."""
     val_loss: bool = False
@@ -73,9 +73,9 @@ class TrainConfig(Section):
     max_steps: int | None = Field(default=None, ge=1)
     """Stop after this many steps (for a quick look)."""
     max_train_images: int | None = Field(default=None, ge=1)
-    """Train on the first n pictures only (for a quick look)."""
+    """Train on the first n images only (for a quick look)."""
     max_val_images: int | None = Field(default=None, ge=1)
-    """Evaluate on the first n pictures only (for a quick look)."""
+    """Evaluate on the first n images only (for a quick look)."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -28,7 +28,7 @@ def is_helper() -> bool:
 
 
 def share_of_batch(batch_size: int) -> int:
-    """Pictures per step in each process: ``train.batch_size`` counts all processes together.
+    """Images per step in each process: ``train.batch_size`` counts all processes together.
 
     Raises:
         ConfigError: if it cannot be shared out evenly.

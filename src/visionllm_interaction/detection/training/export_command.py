@@ -1,4 +1,4 @@
-"""Export a checkpoint with the pictures of a data set: some to compare on, others to calibrate int8 with."""
+"""Export a checkpoint with the images of a data set: some to compare on, others to calibrate int8 with."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from visionllm_interaction.errors import AnnotationError
 def export_with_data(
     checkpoint: Path, target: Target, out: Path, *, data: Path, images: Path | None, pictures: int, calibration: int
 ) -> dict[str, Any]:
-    """Export, compare on the first ``pictures`` of the validation split, calibrate on training pictures.
+    """Export, compare on the first ``pictures`` of the validation split, calibrate on training images.
 
-    A COCO annotation file has one split only: then the pictures that follow are calibrated with.
+    A COCO annotation file has one split only: then the images that follow are calibrated with.
 
     Raises:
         CheckpointError, ManifestError, AnnotationError, ImageError: if checkpoint or data are unusable.
@@ -39,7 +39,7 @@ def export_with_data(
     shown = _pictures(annotations, folder)
     others = shown[pictures:] if data.suffix.lower() == ".json" else _training_pictures(data)
     if not shown:
-        raise AnnotationError("There are no pictures to compare on.", where=str(annotations))
+        raise AnnotationError("There are no images to compare on.", where=str(annotations))
     return export_checkpoint(
         checkpoint,
         target,
@@ -61,7 +61,7 @@ def _pictures(annotations: Path, folder: Path) -> list[Picture]:
 
 
 def _spread(pictures: Sequence[Picture], count: int) -> list[Picture]:
-    """``count`` pictures from all over the list: neighbours are often frames of one video."""
+    """``count`` images from all over the list: neighbours are often frames of one video."""
     places = np.unique(np.linspace(0, len(pictures) - 1, min(count, len(pictures))).round().astype(int))
     return [pictures[place] for place in places]
 

@@ -68,7 +68,7 @@ class DetectorModule(lightning.LightningModule):
             expected="a finite loss",
             found=", ".join(f"{name} {value.item():g}" for name, value in losses.items()),
             where=f"epoch {self.current_epoch + 1}, step {self.global_step}, image ids {ids}",
-            fix="lower train.lr, set train.clip_norm, or look at these pictures",
+            fix="lower train.lr, set train.clip_norm, or look at these images",
         )
 
     def validation_step(self, batch: Batch, _batch_index: int) -> None:

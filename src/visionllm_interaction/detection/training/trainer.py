@@ -67,7 +67,7 @@ class Length:
 
     @classmethod
     def of(cls, config: TrainConfig, images: int) -> Length:
-        """Epochs and steps for ``images`` pictures; ``max_steps`` is spread over as few epochs as it needs."""
+        """Epochs and steps for ``images`` images; ``max_steps`` is spread over as few epochs as it needs."""
         steps = (
             images // config.batch_size if images >= 2 * config.batch_size else math.ceil(images / config.batch_size)
         )
@@ -94,7 +94,7 @@ def fit(
 
     Raises:
         TrainingDiverged: if the loss is not finite.
-        ImageError: if a picture cannot be decoded.
+        ImageError: if an image cannot be decoded.
         InputDataError: if ``model.num_classes`` contradicts the data, or the resume point cannot be read.
         OutputError: if the disk is full.
         Interrupted: if a signal asked to stop.

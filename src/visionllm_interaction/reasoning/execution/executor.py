@@ -141,7 +141,7 @@ def _condition(store: Store, condition: Condition, scope: Scope, *, looked: Sequ
 
 
 def _shown(measure: str, holds: Sequence[Stretch]) -> list[Stretch]:
-    """The stretches that the value comes from."""
+    """The intervals that the value comes from."""
     if not holds:
         return []
     chosen: Mapping[str, Stretch] = {

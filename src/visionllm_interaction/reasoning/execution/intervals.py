@@ -1,6 +1,6 @@
-"""Stretches of time in which something holds, and their arithmetic: the ground of *while*, *after* and *before*.
+"""Intervals of time in which something holds, and their arithmetic: the ground of *while*, *after* and *before*.
 
-Stretches are half-open, in seconds, sorted and apart from each other within one video.
+Intervals are half-open, in seconds, sorted and apart from each other within one video.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from visionllm_interaction.store.reader import Store
 
 _FOREVER_S = 1e15
 _TOUCH_S = 1e-6
-"""Stretches that meet within this are one: time stamps are sums of floating point numbers."""
+"""Intervals that meet within this are one: time stamps are sums of floating point numbers."""
 
 _SELECT_BOUTS = "\nSELECT video_id, b, e, list_sort(list_distinct(ids)) AS ids FROM bouts ORDER BY video_id, b"
 LOOKED_SQL = """
@@ -30,11 +30,11 @@ WITH looked AS (
 ),
 fresh AS (SELECT *, b > 1e-6 + lag(e) OVER (PARTITION BY video_id ORDER BY b) AS is_new FROM looked),
 numbered AS (
-    SELECT *, sum(CASE WHEN is_new THEN 1 ELSE 0 END) OVER (PARTITION BY video_id ORDER BY b) AS stretch FROM fresh
+    SELECT *, sum(CASE WHEN is_new THEN 1 ELSE 0 END) OVER (PARTITION BY video_id ORDER BY b) AS interval FROM fresh
 )
 SELECT video_id, min(b) AS b, max(e) AS e, []::BIGINT[] AS ids
-FROM numbered GROUP BY video_id, stretch ORDER BY video_id, b"""
-"""The stretches that were looked at, per video."""
+FROM numbered GROUP BY video_id, interval ORDER BY video_id, b"""
+"""The intervals that were looked at, per video."""
 _FRAMES = """
 SELECT min(frame_index) AS first, max(frame_index) AS last FROM frames
 WHERE processed AND video_id = $video_id AND timestamp_s + duration_s > $begin_s + 1e-6 AND timestamp_s < $end_s - 1e-6
@@ -65,7 +65,7 @@ class Scope:
 
 
 def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) -> dict[str, list[Stretch]]:
-    """When ``atom`` holds, per video; stretches closer than ``gap_s`` are one."""
+    """When ``atom`` holds, per video; intervals closer than ``gap_s`` are one."""
     sql = sql_of(atom)
     parameters = {
         **_window(scope),
@@ -86,7 +86,7 @@ def sql_of(atom: Atom) -> str:
 
 
 def looked_at(store: Store, scope: Scope) -> dict[str, list[Stretch]]:
-    """The stretches that were looked at, per video."""
+    """The intervals that were looked at, per video."""
     return _grouped(store, LOOKED_SQL, _window(scope))
 
 
@@ -97,7 +97,7 @@ def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) ->
 
 
 def merged(stretches: Iterable[Stretch], *, gap_s: float) -> list[Stretch]:
-    """Stretches that meet, overlap or are closer than ``gap_s`` become one."""
+    """Intervals that meet, overlap or are closer than ``gap_s`` become one."""
     out: list[Stretch] = []
     for stretch in sorted(stretches, key=lambda s: (s.begin_s, s.end_s)):
         if out and stretch.begin_s <= out[-1].end_s + gap_s + _TOUCH_S:

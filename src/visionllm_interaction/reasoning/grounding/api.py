@@ -35,7 +35,7 @@ def look_at(
     answers: Sequence[str] = ("yes", "no"),
 ) -> Look:
     """Ask a vision model about what ``phrase`` marks; see :func:`.look.look`."""
-    # Imported here because grounding needs neither pictures nor a model.
+    # Imported here because grounding needs neither images nor a model.
     from visionllm_interaction.reasoning.grounding.vision import look
 
     grounding = ground_phrase(phrase, store, at_s=at_s, video_id=video_id, config=config)

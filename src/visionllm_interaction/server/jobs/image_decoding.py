@@ -1,4 +1,4 @@
-"""Pictures from a client: checked before their pixels are decoded."""
+"""Images from a client: checked before their pixels are decoded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
 
 def decode_image(data: bytes, *, max_megapixels: float) -> NDArray[np.uint8]:
-    """Bytes of a picture → (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+    """Bytes of an image → (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
 
     Raises:
-        ImageError: if the bytes are no picture in one of :data:`FORMATS`, are damaged, or have too many pixels.
+        ImageError: if the bytes are no image in one of :data:`FORMATS`, are damaged, or have too many pixels.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -29,10 +29,10 @@ def decode_image(data: bytes, *, max_megapixels: float) -> NDArray[np.uint8]:
         raise _too_many_pixels(max_megapixels, " ".join(str(error).split())) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
-            "The file is not a picture that can be decoded.",
+            "The file is not an image that can be decoded.",
             expected=" or ".join(FORMATS),
             found=_first_bytes(data),
-            fix="send the picture itself, for example with curl -F file=@picture.jpg",
+            fix="send the image itself, for example with curl -F file=@image.jpg",
         ) from error
     return np.asarray(upright, dtype=np.uint8)
 
@@ -45,7 +45,7 @@ def _check_pixels(image: Image.Image, max_megapixels: float) -> None:
 
 def _too_many_pixels(max_megapixels: float, found: str) -> ImageError:
     return ImageError(
-        "The picture has too many pixels.",
+        "The image has too many pixels.",
         expected=f"at most {max_megapixels:g} megapixels",
         found=found,
         fix="scale it down; the detector works on a small copy anyway",

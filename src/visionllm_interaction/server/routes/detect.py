@@ -1,4 +1,4 @@
-"""``/v1/detect`` and ``/v1/ask``: one picture, one question."""
+"""``/v1/detect`` and ``/v1/ask``: one image, one question."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ router = APIRouter(prefix="/v1")
 @router.post(
     "/detect",
     tags=["detection"],
-    summary="Find objects in one picture",
+    summary="Find objects in one image",
     responses=problems(400, 413, 422, 503),
-    openapi_extra=file_body("A JPEG, PNG, WebP, BMP or TIFF picture.", "image/*"),
+    openapi_extra=file_body("A JPEG, PNG, WebP, BMP or TIFF image.", "image/*"),
 )
 async def detect(
     request: Request,
     min_confidence: Annotated[float, Query(ge=0, le=1, description="leave out detections below this")] = 0.5,
 ) -> DetectResult:
-    """Send the picture as the form part `file`, or as the bare body."""
+    """Send the image as the form part `file`, or as the bare body."""
     service, metrics = current(request)
     limits = service.config.limits
     service.detector.require()

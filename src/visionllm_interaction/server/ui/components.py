@@ -15,7 +15,7 @@ class Player(Element, component="player.js"):
         self._props["show"] = list(show) if show else []
 
     def show_stretch(self, begin_s: float, end_s: float | None, track_ids: list[int]) -> None:
-        """Go to ``begin_s`` and mark the stretch and the tracks."""
+        """Go to ``begin_s`` and mark the interval and the tracks."""
         self.run_method("showStretch", begin_s, end_s, track_ids)
 
 

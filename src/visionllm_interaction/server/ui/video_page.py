@@ -18,7 +18,7 @@ POLL_S = 1.0
 
 
 async def build_video(context: Context, video_id: str, *, show: tuple[float, float | None] | None = None) -> None:
-    """Fill the page of one video; ``show`` is a stretch to begin with."""
+    """Fill the page of one video; ``show`` is an interval to begin with."""
     try:
         video = Video.of(await asyncio.to_thread(context.service.video, video_id))
     except HTTPException:

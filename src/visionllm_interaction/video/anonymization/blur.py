@@ -1,6 +1,6 @@
 """A copy of a video in which faces, or whole people, cannot be recognised.
 
-The copy has new pictures only: no sound (unless asked for), no metadata, no subtitles, no cover of the original. What
+The copy has new images only: no sound (unless asked for), no metadata, no subtitles, no cover of the original. What
 was blurred where is written beside it, so that it can be checked and repeated.
 """
 

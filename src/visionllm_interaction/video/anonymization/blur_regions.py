@@ -2,7 +2,7 @@
 
 Detections are tracked, and the blur is carried along each track: through frames in which it was missed, and for a while
 before its first and after its last sighting. Where a face was lost for longer than can be filled by a straight line
-and came back, it was somewhere in the picture: there whole frames are blurred, and listed.
+and came back, it was somewhere in the image: there whole frames are blurred, and listed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Rectangles to blur and stretches to blur whole.
+    """Rectangles to blur and intervals to blur whole.
 
     Attributes:
         boxes: rows of ``DetectionTable``; ``interpolated`` marks those that nobody saw; boxes are enlarged already.
-        whole: stretches ``[begin_s, end_s)`` in which all of the picture is blurred.
+        whole: intervals ``[begin_s, end_s)`` in which all of the image is blurred.
     """
 
     boxes: DetectionTable

@@ -40,9 +40,9 @@ CODECS = frozenset(
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the header of a video says; sizes in pixels of the upright picture, times in seconds.
+    """What the header of a video says; sizes in pixels of the upright image, times in seconds.
 
-    ``rotation_deg`` is how far the stored pictures were turned counter-clockwise to stand upright; ``fps`` is the mean
+    ``rotation_deg`` is how far the stored images were turned counter-clockwise to stand upright; ``fps`` is the mean
     rate of the header (time stamps never come from it); ``declared_frames`` is 0 where the header does not say.
     """
 
@@ -120,7 +120,7 @@ def broken(container: str, reason: str) -> VideoError:
 
 
 def no_stream() -> VideoError:
-    """The file holds no pictures."""
+    """The file holds no images."""
     return refused(found="no video stream (sound only?)")
 
 
@@ -131,7 +131,7 @@ def strange_codec(name: str) -> None:
         VideoError: naming the codec.
     """
     if name not in CODECS:
-        raise refused(found=f"pictures coded as {name}, which no camera writes")
+        raise refused(found=f"images coded as {name}, which no camera writes")
 
 
 def no_frames(met: int) -> VideoError:

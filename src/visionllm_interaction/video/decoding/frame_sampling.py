@@ -13,7 +13,7 @@ from visionllm_interaction.core.frames import OK, UNCHANGED
 
 _SLACK_S = 1e-6
 _CELLS_ACROSS = 96
-"""Width of the small picture in which changes are looked for."""
+"""Width of the small image in which changes are looked for."""
 
 
 class IntervalSampler:
@@ -45,7 +45,7 @@ class Met(NamedTuple):
 class ChangeSampler:
     """Passes over frames that look like one chosen before.
 
-    Pictures are compared as means over cells (about 1/96 of the width), which sensor noise hardly moves: a frame is
+    Images are compared as means over cells (about 1/96 of the width), which sensor noise hardly moves: a frame is
     chosen if any cell's grey level differs by ``change`` or more (0-255), or ``gap_s`` after the last one chosen. Slow
     changes add up: the comparison is with the last frame chosen for such a reason, not with the last one seen.
     Movements begin and end with less than that, so the frames up to ``margin_s`` before and after a change are chosen

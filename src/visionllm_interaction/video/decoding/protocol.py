@@ -42,9 +42,9 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """Start reading: which pictures, and how many slots there are for them.
+    """Start reading: which images, and how many slots there are for them.
 
-    Pictures are of one frame only, of ``per_s`` of the frames to look at a second, or of all of them.
+    Images are of one frame only, of ``per_s`` of the frames to look at a second, or of all of them.
     """
 
     picture: Picture
@@ -54,7 +54,7 @@ class Begin(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True, tag=True):
-    """The header; sizes in pixels of the upright picture, turned counter-clockwise by ``rotation_deg``."""
+    """The header; sizes in pixels of the upright image, turned counter-clockwise by ``rotation_deg``."""
 
     codec: str
     width: int
@@ -67,7 +67,7 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
 
 
 class Walked(msgspec.Struct, frozen=True, tag=True):
-    """Times and notes of the next frames; ``slot`` holds the picture of the last of them, if it is one to look at."""
+    """Times and notes of the next frames; ``slot`` holds the image of the last of them, if it is one to look at."""
 
     times_s: list[float]
     notes: list[str]
@@ -131,7 +131,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def picture_shape(picture: Picture, width: int, height: int) -> tuple[int, ...]:
-    """Shape of the pictures of an upright video of ``width`` x ``height`` pixels; empty for times alone."""
+    """Shape of the images of an upright video of ``width`` x ``height`` pixels; empty for times alone."""
     if picture == "rgb":
         return (height, width, 3)
     if picture == "grey":

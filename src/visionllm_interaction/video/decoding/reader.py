@@ -37,7 +37,7 @@ from visionllm_interaction.video.decoding.protocol import (
 )
 
 _SLOTS = 3
-"""Pictures the child may be ahead, besides what a reader queues."""
+"""Images the child may be ahead, besides what a reader queues."""
 _SILENCE_S = 120.0
 """A child that neither works nor speaks for so long waits for a disk that does not answer."""
 _COMMAND = ("-P", "-m", "visionllm_interaction.video.decoding.worker")
@@ -74,7 +74,7 @@ class VideoReader:
         Of ``per_s`` of them a second if that is given; the others are met all the same.
         """
         after = 0
-        slots = _SLOTS if per_s is None else 1  # with few pictures there is nothing to wait for, and they may be large
+        slots = _SLOTS if per_s is None else 1  # with few images there is nothing to wait for, and they may be large
         for image in self._walk(Begin(picture, slots, only_index, per_s)):
             if image is not None:
                 index = len(self._notes) - 1
@@ -92,7 +92,7 @@ class VideoReader:
             told = len(self._notes)
 
     def _walk(self, begin: Begin) -> Iterator[NDArray[np.uint8] | None]:
-        """Log what the child says; yields the picture of the last frame logged, or ``None``."""
+        """Log what the child says; yields the image of the last frame logged, or ``None``."""
         child, self._fresh = self._fresh or _Child(self._path, self._config), None
         self._times, self._notes = [], []
         try:
@@ -124,7 +124,7 @@ def read_frame_at(path: Path, index: int) -> Frame:
 
 
 class _Child:
-    """The process that decodes one video; its words are checked, its pictures copied."""
+    """The process that decodes one video; its words are checked, its images copied."""
 
     def __init__(self, path: Path, config: DecodeConfig) -> None:
         self._path, self._config = path, config
@@ -141,7 +141,7 @@ class _Child:
             raise
 
     def read(self, begin: Begin) -> Iterator[tuple[Walked, NDArray[np.uint8] | None]]:
-        """What the child says about the next frames, with the picture of the last of them."""
+        """What the child says about the next frames, with the image of the last of them."""
         shape = picture_shape(begin.picture, self.info.width, self.info.height)
         size = begin.slots * int(np.prod(shape))
         if not size:

@@ -2,7 +2,7 @@
 
 After :func:`lock_down` it can open no file and no socket (no descriptor is free), write no file, start no program that
 does more, and use no more memory and processor time than it was given. It does not hide from the process what was open
-before: the video, the shared pictures, and the two pipes to its parent.
+before: the video, the shared images, and the two pipes to its parent.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ _IN, _OUT = 0, 1
 _NOTES_AT_ONCE = 256
 _GIF_CPU_S, _GIF_CPU_S_PER_S = 3.0, 0.25
 """A GIF can ask for gigabytes of pixels with a few bytes; honest ones are small and short."""
-_SIZE_CHANGED = "skipped: the picture's size changed"
+_SIZE_CHANGED = "skipped: the image's size changed"
 
 
 def main() -> int:
@@ -138,7 +138,7 @@ class _Decoding:
         if duration_s is not None and duration_s > order.max_duration_s:
             raise over_limit(expected=f"at most {order.max_duration_s:g} s", found=f"{duration_s:.0f} s")
         self._stream.thread_type, codec.thread_count = "AUTO", order.threads
-        # The decoder itself refuses larger pictures, also those that come in the middle of a stream.
+        # The decoder itself refuses larger images, also those that come in the middle of a stream.
         codec.options = {"max_pixels": str(order.max_pixels)}
 
     def _duration_s(self) -> float | None:
@@ -186,7 +186,7 @@ class _Decoding:
         return index == begin.only_index
 
     def _tell(self, met: Met, picture: Picture) -> None:
-        """Log what has become of a frame, and send its picture if it is one to look at."""
+        """Log what has become of a frame, and send its image if it is one to look at."""
         self._walked.times_s.append(met.time_s)
         self._walked.notes.append(met.note)
         if met.note == OK:
@@ -197,7 +197,7 @@ class _Decoding:
             self._flush(None)
 
     def _show(self, frame: Any, picture: Picture) -> int | None:
-        """Put the picture into a free slot; returns its number."""
+        """Put the image into a free slot; returns its number."""
         if self._slots is None:
             return None
         answer = read_exactly(_IN, 1)

@@ -31,7 +31,7 @@ LOOK_BYTES = _HISTOGRAMS * _BINS
 
 
 def describe(image_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(n, :data:`LOOK_BYTES`) looks of boxes in an (H, W, 3) picture; boxes may reach out of it."""
+    """(n, :data:`LOOK_BYTES`) looks of boxes in an (H, W, 3) image; boxes may reach out of it."""
     if not len(boxes_xyxy):
         return np.zeros((0, LOOK_BYTES), np.uint8)
     # Imported here because it takes a while to load, and true tracks need none of it.

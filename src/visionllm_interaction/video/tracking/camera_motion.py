@@ -33,13 +33,13 @@ Matrix = NDArray[np.float64]
 
 
 class MotionEstimator:
-    """Follows the camera through grey pictures of one size."""
+    """Follows the camera through grey images of one size."""
 
     def __init__(self) -> None:
         self._last: NDArray[np.uint8] | None = None
 
     def step(self, grey: NDArray[np.uint8]) -> Matrix:
-        """(2, 3) transform of points of the previous picture to this one, in its pixels; the identity if unknown."""
+        """(2, 3) transform of points of the previous image to this one, in its pixels; the identity if unknown."""
         last, self._last = self._last, grey
         if last is None or last.shape != grey.shape:
             return _STILL
@@ -60,7 +60,7 @@ class MotionEstimator:
 
 
 class CameraFollower:
-    """The camera's motion since the first picture, in pixels of pictures ``width`` pixels wide."""
+    """The camera's motion since the first image, in pixels of images ``width`` pixels wide."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -68,7 +68,7 @@ class CameraFollower:
         self._to_first = _STILL
 
     def watch(self, image: NDArray[np.uint8]) -> Matrix:
-        """(2, 3) transform of this picture's points to the first one's; ``image`` is RGB or grey, of any one size."""
+        """(2, 3) transform of this image's points to the first one's; ``image`` is RGB or grey, of any one size."""
         grey = small_grey(image) if image.ndim == 3 else image
         step = self._estimator.step(grey).copy()
         step[:, 2] *= self._width / grey.shape[1]
@@ -77,7 +77,7 @@ class CameraFollower:
 
 
 def small_grey(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture as the decoder gives it in grey: at most ``GREY_WIDTH`` wide."""
+    """The image as the decoder gives it in grey: at most ``GREY_WIDTH`` wide."""
     import cv2
 
     height, width = picture_shape("grey", image_rgb.shape[1], image_rgb.shape[0])
@@ -110,7 +110,7 @@ class CameraPath:
 
     Attributes:
         frame_index: (n,) int64, rising.
-        to_first: (n, 2, 3) float64, pixels of the upright picture.
+        to_first: (n, 2, 3) float64, pixels of the upright image.
     """
 
     frame_index: NDArray[np.int64]

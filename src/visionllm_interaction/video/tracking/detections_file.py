@@ -77,7 +77,7 @@ def read_detections(path: Path) -> GivenDetections:
 
     The file is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id", "bbox", "score"}]}``:
     COCO results with ``frame_index`` for ``image_id``; ``bbox`` is x, y, width, height in pixels of the upright
-    picture.
+    image.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.

@@ -225,7 +225,7 @@ def follow_truth(
 def read_times(
     path: Path, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
 ) -> tuple[VideoInfo, FrameTable]:
-    """Header and frame table of a video; every frame is decoded, none turned into a picture.
+    """Header and frame table of a video; every frame is decoded, none turned into an image.
 
     Raises:
         VideoError: if the video cannot be read.

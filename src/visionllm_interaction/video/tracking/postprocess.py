@@ -32,7 +32,7 @@ def track(
 
     Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
     frame must be a processed one of ``frames``. With the path of a moving ``camera`` all this happens in the first
-    frame's coordinates. ``size_px`` (width, height) tells who has left the picture,
+    frame's coordinates. ``size_px`` (width, height) tells who has left the image,
     ``looks`` tell alike things apart.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.

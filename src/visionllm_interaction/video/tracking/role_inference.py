@@ -1,7 +1,7 @@
 """Who is the child and who the caregiver among tracks that are only known to be people: a guess, and marked as one.
 
 Of two people seen in the same frames one is clearly smaller and stands no farther away (its feet are no higher in the
-picture). Over all such frames the smaller one is taken for the child. Children who stand beside sitting adults are
+image). Over all such frames the smaller one is taken for the child. Children who stand beside sitting adults are
 taken for adults: it is a *proxy*, never mixed with roles that somebody gave.
 """
 
@@ -20,7 +20,7 @@ from visionllm_interaction.video.config import RolesConfig
 CHILD_PROXY, CAREGIVER_PROXY = "child-proxy", "caregiver-proxy"
 _PERSON = "person"
 _EDGE = 0.01
-"""Boxes this near to an edge (share of the picture) are cut by it: their heights say nothing."""
+"""Boxes this near to an edge (share of the image) are cut by it: their heights say nothing."""
 _FARTHER = 0.1
 """Feet that are higher by this share of the taller one's height: the smaller person may just be farther away."""
 Booleans = NDArray[np.bool_]

@@ -19,7 +19,7 @@ _SAME_BOX_IOU = 0.3
 _THING_SIZE = 0.4
 """How far a thing may have got is counted in shares of a person's height if it is small: people carry things."""
 _EDGE = 0.02
-"""Share of the picture's width or height from its edge at which a box is taken to be cut by it."""
+"""Share of the image's width or height from its edge at which a box is taken to be cut by it."""
 _BLINK_S = 0.5
 """In a shorter gap nobody goes out at one side and in at another."""
 _TAIL_S = 0.25
@@ -63,7 +63,7 @@ class _Reach:
         return cls(config.rejoin_s, config.rejoin_reach, config.rejoin_speed, size_px)
 
     def left_elsewhere(self, last_xyxy: NDArray[np.float32], first_xyxy: NDArray[np.float32], gap_s: float) -> bool:
-        """Whether the one went out at a side of the picture at which the other did not come in."""
+        """Whether the one went out at a side of the image at which the other did not come in."""
         if self.size_px is None or gap_s <= _BLINK_S:
             return False
         out = _sides(last_xyxy, self.size_px)
@@ -106,7 +106,7 @@ def rejoin(
     For things that were hidden for longer than the tracker waits (someone behind a sofa). If looks are ``known``, what
     looks different does not continue it; two alike things that take turns at one place still become one track, which
     is why counts are of things seen *at once*.
-    Who has left the picture (of ``size_px``, width and height) comes back where he left it, or is someone else. With a
+    Who has left the image (of ``size_px``, width and height) comes back where he left it, or is someone else. With a
     ``moving`` camera things are out of sight because it looks away, so more is allowed.
     """
     ids = ids.copy()
@@ -231,7 +231,7 @@ def _doubles(rows: DetectionTable, former: Tracklet, later: Tracklet) -> Ids:
 
 
 def _sides(box_xyxy: NDArray[np.float32], size_px: tuple[int, int]) -> set[str]:
-    """Which edges of the picture cut the box."""
+    """Which edges of the image cut the box."""
     x1, y1, x2, y2 = box_xyxy.tolist()
     width, height = size_px
     cut = {
@@ -246,7 +246,7 @@ def _sides(box_xyxy: NDArray[np.float32], size_px: tuple[int, int]) -> set[str]:
 def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
     """(x, y) from one box to another: that of the side or middle which moved least.
 
-    What is half hidden, by a sofa or by the edge of the picture, is in its place with one side only.
+    What is half hidden, by a sofa or by the edge of the image, is in its place with one side only.
     """
     sides = new_xyxy - old_xyxy
     middle = (sides[:2] + sides[2:]) / 2

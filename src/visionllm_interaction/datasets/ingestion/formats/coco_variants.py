@@ -47,7 +47,7 @@ def is_coco(path: Path) -> bool:
 def write_as_it_is(
     data: Foreign, folder: Path, *, subsets: Mapping[str, str], val_share: float | None
 ) -> list[Placement]:
-    """Copy the annotation files below ``folder``/annotations; returns where the pictures go.
+    """Copy the annotation files below ``folder``/annotations; returns where the images go.
 
     A single file of no named split is divided if ``val_share`` says so; it is then written anew, all keys kept.
 
@@ -70,7 +70,7 @@ def write_as_it_is(
 
 
 def _copied(path: Path, folder: Path, split: str) -> list[tuple[str, str]]:
-    """(picture, split) of each picture."""
+    """(image, split) of each image."""
     shutil.copyfile(path, folder / f"annotations/instances_{split}2017.json")
     (folder / f"{split}2017").mkdir()
     return [(name, split) for name in _names(path)]
@@ -83,7 +83,7 @@ def _divided(path: Path, folder: Path, val_share: float) -> list[tuple[str, str]
     split_of_id = {i.get("id"): "val" if i["file_name"] in val else "train" for i in content["images"]}
     for split in ("train", "val"):
         images = [image for image in content["images"] if split_of_id[image.get("id")] == split]
-        # An annotation of no known picture stays with train: stage 2 reports it.
+        # An annotation of no known image stays with train: stage 2 reports it.
         owned = [a for a in content.get("annotations", ()) if split_of_id.get(a.get("image_id"), "train") == split]
         part = {**content, "images": images, "annotations": owned}
         (folder / f"annotations/instances_{split}2017.json").write_bytes(msgspec.json.encode(part))

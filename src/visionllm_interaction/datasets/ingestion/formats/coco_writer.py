@@ -38,7 +38,7 @@ def last_share(names: Sequence[str], share: float) -> list[str]:
 def by_split(
     pictures: Sequence[Picture], given: Mapping[str, str], val_share: float | None = None
 ) -> dict[str, list[Picture]]:
-    """The pictures of each split; where the source names none, the last ``val_share`` of them become val.
+    """The images of each split; where the source names none, the last ``val_share`` of them become val.
 
     Raises:
         InputDataError: naming the subsets nobody said the split of.
@@ -67,15 +67,15 @@ def by_split(
 def write_coco(
     data: Converted, folder: Path, *, subsets: Mapping[str, str], val_share: float | None
 ) -> list[Placement]:
-    """Write ``annotations/`` below ``folder``; returns where the pictures go.
+    """Write ``annotations/`` below ``folder``; returns where the images go.
 
     Ids count from 1 through all splits, in the source's order.
 
     Raises:
-        InputDataError: if the source holds no picture, or two of one name, or a subset of unknown split.
+        InputDataError: if the source holds no image, or two of one name, or a subset of unknown split.
     """
     if not data.pictures:
-        raise InputDataError("The source holds no pictures that can be used.", found=summary_text(data))
+        raise InputDataError("The source holds no images that can be used.", found=summary_text(data))
     splits = by_split(data.pictures, subsets, val_share)
     (folder / "annotations").mkdir(parents=True)
     categories = [{"id": number, "name": label} for number, label in enumerate(data.labels, start=1)]
@@ -126,14 +126,14 @@ def summary_text(data: Converted) -> str:
 
 
 def _names(pictures: Sequence[Picture]) -> list[str]:
-    """The pictures' names; those that two subsets of one split share get their subset as a folder."""
+    """The images' names; those that two subsets of one split share get their subset as a folder."""
     counts = Counter(picture.name for picture in pictures)
     names = [f"{p.subset}/{p.name}" if counts[p.name] > 1 and p.subset else p.name for p in pictures]
     twice = [name for name, count in Counter(names).items() if count > 1]
     outside = [name for name in names if name.startswith("/") or ".." in name.split("/")]
     if twice or outside:
         raise InputDataError(
-            "Two pictures of the source have one name." if twice else "A picture's name leads out of the folder.",
+            "Two images of the source have one name." if twice else "An image's name leads out of the folder.",
             expected="names that are unique in a split and below its folder",
             found=", ".join((twice or outside)[:5]),
         )

@@ -26,7 +26,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One object in one picture; ``bbox_xywh`` and points in pixels of the picture."""
+    """One object in one image; ``bbox_xywh`` and points in pixels of the image."""
 
     label: str
     bbox_xywh: tuple[float, float, float, float]
@@ -43,7 +43,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture; ``file`` is ``None`` where it is not below the data folder."""
+    """One image; ``file`` is ``None`` where it is not below the data folder."""
 
     name: str
     file: Path | None
@@ -74,7 +74,7 @@ class Converted:
 
 
 class PictureFiles:
-    """The picture files below a folder, found by the names annotation tools give them."""
+    """The image files below a folder, found by the names annotation tools give them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -103,11 +103,11 @@ class PictureFiles:
             fitting = [name]
         if len(fitting) > 1:
             raise InputDataError(
-                "Several pictures fit one name in the annotations.",
+                "Several images fit one name in the annotations.",
                 expected=f"one file {name}",
                 found=", ".join(fitting[:5]),
                 where=str(self.root),
-                fix="keep the pictures of each subset in a folder of the subset's name",
+                fix="keep the images of each subset in a folder of the subset's name",
             )
         return self.root / fitting[0] if fitting else None
 
@@ -137,7 +137,7 @@ def corners_of(x: float, y: float, width: float, height: float) -> list[tuple[fl
 
 
 def clipped(box_xywh: tuple[float, float, float, float], width: int, height: int) -> tuple[float, float, float, float]:
-    """The part of a box inside the picture."""
+    """The part of a box inside the image."""
     x, y, w, h = box_xywh
     left, top = min(max(x, 0.0), width), min(max(y, 0.0), height)
     return left, top, min(max(x + w, left), width) - left, min(max(y + h, top), height) - top
@@ -152,7 +152,7 @@ def turned_box(
     attributes: Mapping[str, Any],
     extra: Mapping[str, Any],
 ) -> Shape:
-    """A tilted rectangle: its corners as the outline, and the upright box around them inside the picture."""
+    """A tilted rectangle: its corners as the outline, and the upright box around them inside the image."""
     return Shape(
         label,
         clipped(box_around(corners), *size),

@@ -1,6 +1,6 @@
 """CVAT's own XML, version 1.1, for images and for video (docs.cvat.ai, "CVAT for image", "CVAT for video").
 
-Boxes, polygons, masks, ellipses and tags of pictures are carried over, with attributes; of videos, what is not
+Boxes, polygons, masks, ellipses and tags of images are carried over, with attributes; of videos, what is not
 marked *outside*. Polylines, points, cuboids and skeletons are not: COCO has no place for them.
 """
 
@@ -65,12 +65,12 @@ class _File:
 
     @property
     def is_video(self) -> bool:
-        """Whether it is told in tracks; a video's frames may also be exported picture by picture."""
+        """Whether it is told in tracks; a video's frames may also be exported image by image."""
         return self.has_tracks and not self.pictures
 
 
 def read_cvat(data: Foreign) -> Converted:
-    """Read one or several XML files of pictures, or one of a video.
+    """Read one or several XML files of images, or one of a video.
 
     Raises:
         AnnotationError: if a file is not CVAT's XML.
@@ -161,7 +161,7 @@ def _read_track(track: Element, file: _File) -> None:
 
 
 def _frames(file: _File, pictures: PictureFiles) -> list[Picture]:
-    """The frames of a video: those with a picture and those with an object."""
+    """The frames of a video: those with an image and those with an object."""
     by_number: dict[int, str] = {}
     for name in pictures.names:
         if match := _FRAME_NUMBER.search(Path(name).stem):
@@ -240,7 +240,7 @@ def _ellipse(element: Element, size: tuple[int, int], *, label: str, track_id: i
 def ellipse_box(
     *, cx: float, cy: float, rx: float, ry: float, rotation: float, size: tuple[int, int]
 ) -> tuple[float, float, float, float]:
-    """The upright box (xywh) around a tilted ellipse, inside the picture."""
+    """The upright box (xywh) around a tilted ellipse, inside the image."""
     angle = np.radians(rotation)
     half_width = float(np.hypot(rx * np.cos(angle), ry * np.sin(angle)))
     half_height = float(np.hypot(rx * np.sin(angle), ry * np.cos(angle)))

@@ -44,7 +44,7 @@ def detect_folder(folder: Path) -> Foreign | None:
 
 
 def detect_file(path: Path) -> Foreign | None:
-    """The data set a single annotation file describes; its pictures are looked for beside it."""
+    """The data set a single annotation file describes; its images are looked for beside it."""
     if _is_cvat(path):
         return Foreign("cvat", path.parent, (path,))
     if path.suffix.lower() == ".json" and _is_labelstudio(path):

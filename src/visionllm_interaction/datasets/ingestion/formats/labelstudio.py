@@ -1,7 +1,7 @@
-"""Label Studio's JSON export (labelstud.io, "Export annotations": JSON), of tasks that show a picture.
+"""Label Studio's JSON export (labelstud.io, "Export annotations": JSON), of tasks that show an image.
 
 A region may be told by several results of one id: its rectangle, its label, and what was chosen for it. Numbers
-are per cent of the picture; a rectangle's rotation is clockwise about its top left corner.
+are per cent of the image; a rectangle's rotation is clockwise about its top left corner.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 _REASONS = {
     "brush": "Label Studio's brush masks have an encoding of their own",
     "keypoint": "COCO has keypoints with names only",
-    "video": "a video's regions belong to no picture file",
+    "video": "a video's regions belong to no image file",
 }
 
 
@@ -81,9 +81,7 @@ def _picture(task: Json, files: PictureFiles, left_out: list[LeftOut]) -> Pictur
     file = _find(name, task, files) if name else None
     size = _size(regions, file)
     if name is None or size is None:
-        reason = (
-            "it shows no picture" if name is None else "neither the export nor a file says how large its picture is"
-        )
+        reason = "it shows no image" if name is None else "neither the export nor a file says how large its image is"
         left_out.append(LeftOut("task", reason, where, task))
         return None
     shapes, chosen = [], {}
@@ -123,7 +121,7 @@ def _person(value: Any) -> Any:
 
 
 def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None:
-    """The picture of a task: what its regions point at, else the only thing in its data that can be one."""
+    """The image of a task: what its regions point at, else the only thing in its data that can be one."""
     data = task["data"]
     targets = {result.get("to_name") for region, _ in regions for result in region}
     for target in sorted(filter(None, targets)):
@@ -137,7 +135,7 @@ def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | No
         return pictures[0]
     numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
     if pictures and len(numbers) == 1 and int(numbers[0]) < len(pictures):
-        return pictures[int(numbers[0])]  # a repeater: page_0 is the first picture
+        return pictures[int(numbers[0])]  # a repeater: page_0 is the first image
     return None
 
 
@@ -218,7 +216,7 @@ def _labels(result: Json) -> Sequence[Any]:
 
 
 def _attributes(region: Region) -> dict[str, Any]:
-    """What was chosen or written for a region or a picture: control's name → value."""
+    """What was chosen or written for a region or an image: control's name → value."""
     chosen = {}
     for result in region:
         key = result.get("type", "")

@@ -1,4 +1,4 @@
-"""Pascal VOC: one XML file per picture below ``Annotations/``, lists of splits below ``ImageSets/Main/``.
+"""Pascal VOC: one XML file per image below ``Annotations/``, lists of splits below ``ImageSets/Main/``.
 
 Coordinates are taken as they stand (x = xmin, width = xmax - xmin). The original challenge counted pixels from 1;
 most tools that write the format today do not.
@@ -37,7 +37,7 @@ def read_voc(data: Foreign) -> Converted:
 
     Raises:
         AnnotationError: if a file is not VOC's XML.
-        InputDataError: if a picture is in two splits.
+        InputDataError: if an image is in two splits.
     """
     files, subsets = PictureFiles(data.root), _subsets(data.root)
     left_out: list[LeftOut] = []
@@ -57,7 +57,7 @@ def _subsets(root: Path) -> dict[str, str]:
             stem = line.split()[0] if line.split() else ""
             if found.setdefault(stem, subset) != subset:
                 raise InputDataError(
-                    "A picture is in two splits.", expected="one", found=f"{stem} in {found[stem]} and {subset}"
+                    "An image is in two splits.", expected="one", found=f"{stem} in {found[stem]} and {subset}"
                 )
     found.pop("", None)
     return found
@@ -84,7 +84,7 @@ def _size(root: Element, file: Path | None) -> tuple[int, int]:
         return width, height
     read = picture_size(file) if file else (None, None)
     if None in read:
-        raise ValueError("it does not say how large the picture is, and there is no picture")
+        raise ValueError("it does not say how large the image is, and there is no image")
     return int(read[0] or 0), int(read[1] or 0)
 
 

@@ -1,7 +1,7 @@
-"""YOLO: a text file per picture, a line per object: class, then centre and size (or an outline) as shares of 1.
+"""YOLO: a text file per image, a line per object: class, then centre and size (or an outline) as shares of 1.
 
 Names stand in ``data.yaml``, ``classes.txt`` or ``obj.names``. Label files lie in ``labels/`` beside ``images/``,
-or beside their picture.
+or beside their image.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DARKNET = re.compile(r"obj_(\w+)_data", re.IGNORECASE)
 
 
 def read_yolo(data: Foreign) -> Converted:
-    """Read a folder of YOLO labels; pictures without a label file are pictures without objects.
+    """Read a folder of YOLO labels; images without a label file are images without objects.
 
     Raises:
         AnnotationError: if the names or a label file cannot be read.
@@ -54,7 +54,7 @@ def read_yolo(data: Foreign) -> Converted:
         pictures.append(Picture(short, files.root / name, size[0], size[1], _subset(name), tuple(shapes)))
     for path in sorted(_label_files(data.root) - used):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        left_out.append(LeftOut("label file", "it has no picture", str(path.relative_to(data.root)), lines))
+        left_out.append(LeftOut("label file", "it has no image", str(path.relative_to(data.root)), lines))
     return Converted(tuple(names), tuple(pictures), tuple(left_out))
 
 

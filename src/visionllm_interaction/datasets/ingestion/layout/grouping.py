@@ -1,4 +1,4 @@
-"""Note on each picture which child, household, session, camera and time it belongs to."""
+"""Note on each image which child, household, session, camera and time it belongs to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Groups = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
-    """How far the groups reach: pictures with a value per column, and rows of the table that name no picture."""
+    """How far the groups reach: images with a value per column, and rows of the table that name no image."""
 
     pictures: int
     with_value: dict[str, int]
@@ -32,11 +32,11 @@ def add_groups(
 ) -> tuple[list[IndexedFile], GroupCounts]:
     """The index with its group columns filled in; where both name a value the table wins over the pattern.
 
-    ``folders``: split → image folder. A row of the table names its picture relative to ``root`` or to the image
+    ``folders``: split → image folder. A row of the table names its image relative to ``root`` or to the image
     folder; the pattern is searched in the path relative to ``root``.
 
     Raises:
-        InputDataError: if the table cannot be read, has no usable column, or names a picture twice.
+        InputDataError: if the table cannot be read, has no usable column, or names an image twice.
     """
     table = read_table(config.table) if config.table else {}
     pattern = re.compile(config.pattern) if config.pattern else None
@@ -72,8 +72,8 @@ def _refuse_ambiguous(used: Counter[str], table: Path | None) -> None:
     twice = [key for key, count in used.items() if count > 1]
     if twice:
         raise InputDataError(
-            "The table of groups names a picture that is in more than one split.",
-            expected=f"each {KEY_COLUMN} to mean one picture",
+            "The table of groups names an image that is in more than one split.",
+            expected=f"each {KEY_COLUMN} to mean one image",
             found=", ".join(sorted(twice)[:5]),
             where=str(table),
             fix="write the path below the data folder, for example train2017/0001.jpg",

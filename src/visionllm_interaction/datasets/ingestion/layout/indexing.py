@@ -1,4 +1,4 @@
-"""Hash the raw files and read the size of the pictures among them."""
+"""Hash the raw files and read the size of the images among them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOT_A_PICTURE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-"""What Pillow raises on files that are no picture; stage 2 judges them, stage 1 only notes what is there."""
+"""What Pillow raises on files that are no image; stage 2 judges them, stage 1 only notes what is there."""
 
 
 def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
@@ -43,7 +43,7 @@ def _indexed(listed: tuple[str, os.stat_result, str | None]) -> IndexedFile:
 
 
 def picture_size(path: Path) -> tuple[int | None, int | None]:
-    """Width and height in pixels from the file's header, or ``(None, None)`` if it is no picture."""
+    """Width and height in pixels from the file's header, or ``(None, None)`` if it is no image."""
     if path.suffix.lower() == ".json":
         return None, None
     try:

@@ -139,7 +139,7 @@ def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> t
 
 
 def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[Placement]], dict[str, int]]:
-    """What writes the annotations below a folder and says where the pictures go; and what will be left out."""
+    """What writes the annotations below a folder and says where the images go; and what will be left out."""
     if data.format == "coco":
         return partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share), {}
     converted = READERS[data.format](data)

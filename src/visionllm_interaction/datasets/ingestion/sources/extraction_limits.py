@@ -20,7 +20,7 @@ from visionllm_interaction.errors import ArchiveError
 _CHUNK = 1 << 20
 _SPACE_CHECK_STEP = 64 << 20
 _RATIO_FREE_BYTES = 10_000_000
-"""Up to here the ratio does not count: a small archive of plain pictures may well unpack a thousandfold."""
+"""Up to here the ratio does not count: a small archive of plain images may well unpack a thousandfold."""
 _LONGEST_NAME, _LONGEST_PART = 1024, 255
 
 _DAMAGED = (

@@ -152,7 +152,7 @@ class Draft:
 
 
 def _removals(source: CocoBytes, section: Section, gone: list[int]) -> Iterator[tuple[int, int, bytes]]:
-    """The stretches to cut: each run of records together with the commas that separated it from what stays."""
+    """The intervals to cut: each run of records together with the commas that separated it from what stays."""
     last = source.count(section) - 1
     for first, final in _runs(gone):
         begin, end = source.row_span(section, first)[0], source.row_span(section, final)[1]

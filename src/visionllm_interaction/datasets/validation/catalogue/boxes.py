@@ -77,7 +77,7 @@ BOXES = (
         "a box is many times longer than wide",
         "600 × 2 pixels, a slip of the mouse",
         "anchors do not reach it; often one coordinate is wrong",
-        "look at the picture and correct the box",
+        "look at the image and correct the box",
         "annotation",
         action="warn",
     ),

@@ -1,4 +1,4 @@
-"""Faults of image files and of pictures."""
+"""Faults of image files and of images."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ FILES = (
     ),
     FaultType(
         "FILE-UNLISTED",
-        "a picture on disk is not in the annotation file",
+        "an image on disk is not in the annotation file",
         "train2017/extra.jpg without a record",
-        "perhaps annotations are lost; the picture is never used",
-        "add a record, or move the picture away",
+        "perhaps annotations are lost; the image is never used",
+        "add a record, or move the image away",
         "file",
         action="warn",
     ),
@@ -66,7 +66,7 @@ FILES = (
     ),
     FaultType(
         "FILE-NOT-IMAGE",
-        "a file is no picture in a known format",
+        "a file is no image in a known format",
         "an HTML error page saved as 17.jpg",
         "training stops when it gets there",
         _AGAIN,
@@ -74,7 +74,7 @@ FILES = (
     ),
     FaultType(
         "FILE-TOO-LARGE",
-        "a picture has more pixels than allowed",
+        "an image has more pixels than allowed",
         "a PNG of 40 kB that says 50,000 × 50,000 (a decompression bomb)",
         "decoding it takes all memory",
         "scale it down, drop it, or raise images.max_megapixels",
@@ -91,7 +91,7 @@ FILES = (
     FaultType(
         "FILE-CHANGED",
         "a file is not the one stage 1 took in",
-        "a picture edited after ingest",
+        "an image edited after ingest",
         "results cannot be traced to the raw data any more",
         "restore the file, or run stage 1 again",
         "file",
@@ -107,10 +107,10 @@ FILES = (
     ),
     FaultType(
         "FILE-SEVERAL-FRAMES",
-        "a picture file holds several frames",
+        "an image file holds several frames",
         "an animated GIF, a TIFF with pages",
         "only the first is used",
-        "save the frames as pictures of their own",
+        "save the frames as images of their own",
         "image",
         action="warn",
     ),
@@ -119,34 +119,34 @@ FILES = (
 IMAGES = (
     FaultType(
         "IMG-SIZE",
-        "a picture has another size than its record says",
+        "an image has another size than its record says",
         "the record says 640 × 480, the file has 320 × 240",
         "all its boxes are off; training stops",
-        "restore the picture, or correct width, height and boxes together",
+        "restore the image, or correct width, height and boxes together",
         "image",
     ),
     FaultType(
         "IMG-EXIF-FRAME",
-        "it cannot be told whether boxes are for the turned or for the unturned picture",
+        "it cannot be told whether boxes are for the turned or for the unturned image",
         "EXIF orientation 3 (upside down): width and height are the same either way",
-        "boxes are mirrored or turned against the picture",
-        "turn the pixels and remove the tag (repair does, if the boxes were drawn on the upright picture)",
+        "boxes are mirrored or turned against the image",
+        "turn the pixels and remove the tag (repair does, if the boxes were drawn on the upright image)",
         "image",
-        repair="the picture is written upright, without the tag",
+        repair="the image is written upright, without the tag",
     ),
     FaultType(
         "IMG-EXIF-ROTATED",
-        "a picture carries an EXIF rotation; its record has the upright size",
-        "a phone picture stored 640 × 480 and shown 480 × 640",
+        "an image carries an EXIF rotation; its record has the upright size",
+        "a phone image stored 640 × 480 and shown 480 × 640",
         "tools that ignore EXIF see it lying on its side",
         "turn the pixels and remove the tag (repair does)",
         "image",
         action="warn",
-        repair="the picture is written upright, without the tag",
+        repair="the image is written upright, without the tag",
     ),
     FaultType(
         "IMG-MODE",
-        "a picture has an unusual pixel format",
+        "an image has an unusual pixel format",
         "CMYK, 16 bit, or with transparency",
         "converting it to RGB changes its look",
         "convert it to 8-bit RGB once, and look at the result",
@@ -155,16 +155,16 @@ IMAGES = (
     ),
     FaultType(
         "IMG-SMALL",
-        "a picture is only a few pixels wide or high",
+        "an image is only a few pixels wide or high",
         "a thumbnail of 12 × 12",
         "there is nothing to detect in it",
-        "use the original picture",
+        "use the original image",
         "image",
         action="warn",
     ),
     FaultType(
         "IMG-BLURRED",
-        "a picture is blurred all over",
+        "an image is blurred all over",
         "a head camera in fast motion",
         "boxes on it are guesses",
         "look at it; drop it if a person cannot tell the objects",
@@ -173,7 +173,7 @@ IMAGES = (
     ),
     FaultType(
         "IMG-DARK",
-        "a picture is almost black",
+        "an image is almost black",
         "a lens cap, a room with the light off",
         "boxes on it are guesses",
         "look at it; drop it if a person cannot tell the objects",
@@ -182,7 +182,7 @@ IMAGES = (
     ),
     FaultType(
         "IMG-BRIGHT",
-        "a picture is almost white",
+        "an image is almost white",
         "a camera pointed at the window",
         "boxes on it are guesses",
         "look at it; drop it if a person cannot tell the objects",
@@ -191,7 +191,7 @@ IMAGES = (
     ),
     FaultType(
         "IMG-UNIFORM",
-        "a picture has one colour all over",
+        "an image has one colour all over",
         "a grey frame written by a broken decoder",
         "there is nothing in it",
         "drop it",
@@ -209,8 +209,8 @@ IMAGES = (
     ),
     FaultType(
         "IMG-NEAR-DUPLICATE",
-        "two pictures of a split show the same, encoded, scaled or cropped anew",
-        "a picture and its thumbnail",
+        "two images of a split show the same, encoded, scaled or cropped anew",
+        "an image and its thumbnail",
         "it counts twice; objects marked in one of the two only are taught as background",
         "keep one of them",
         "image",
@@ -229,7 +229,7 @@ LEAKS = (
     ),
     FaultType(
         "LEAK-NEAR-DUPLICATE",
-        "the same picture is in both splits, encoded, scaled or cropped anew",
+        "the same image is in both splits, encoded, scaled or cropped anew",
         "the original in train, its thumbnail in val",
         "validation measures memory instead of skill",
         "remove it from one of the splits",
@@ -238,8 +238,8 @@ LEAKS = (
     ),
     FaultType(
         "LEAK-GROUP",
-        "pictures of one child, household or session are in both splits",
-        "household 12 has pictures in train and in val",
+        "images of one child, household or session are in both splits",
+        "household 12 has images in train and in val",
         "the figures do not say how well the detector does with new families",
         "split by group (transform.splits)",
         "dataset",
@@ -249,7 +249,7 @@ LEAKS = (
         "LEAK-ADJACENT-FRAME",
         "frames of one video, close in time, are in both splits",
         "session3_000100.jpg in train, session3_000101.jpg in val",
-        "neighbouring frames are almost the same picture: validation measures memory instead of skill",
+        "neighbouring frames are almost the same image: validation measures memory instead of skill",
         "split by video, not by frame",
         "image",
         action="warn",

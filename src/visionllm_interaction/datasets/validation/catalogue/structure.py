@@ -95,7 +95,7 @@ STRUCTURE = (
         "ANN-DANGLING-IMAGE",
         "an annotation names an image that is not listed",
         "image_id 12345, and no image has that id",
-        "it belongs to no picture",
+        "it belongs to no image",
         "add the image or delete the annotation",
         "annotation",
     ),

@@ -1,9 +1,9 @@
-"""Which pictures are the same up to encoding, size, a small crop and brightness.
+"""Which images are the same up to encoding, size, a small crop and brightness.
 
-Three steps, so that a hundred thousand pictures can be compared with each other. A short descriptor finds the most
-likely partners of each picture among all others with matrix products: the lowest frequencies of the thumbnail's cosine
-transform, each weighted by its frequency (the spectrum of natural pictures falls as 1/f, so this makes descriptors of
-unrelated pictures nearly orthogonal). Each such pair is aligned roughly, on halved thumbnails: one is cropped by up to
+Three steps, so that a hundred thousand images can be compared with each other. A short descriptor finds the most
+likely partners of each image among all others with matrix products: the lowest frequencies of the thumbnail's cosine
+transform, each weighted by its frequency (the spectrum of natural images falls as 1/f, so this makes descriptors of
+unrelated images nearly orthogonal). Each such pair is aligned roughly, on halved thumbnails: one is cropped by up to
 a tenth at each side until it correlates best with the other. The best of these are aligned again on whole thumbnails.
 """
 
@@ -25,16 +25,16 @@ _CANDIDATE = 0.5
 _BLOCK = 2048
 _AT_ONCE = 64
 _MOST_PARTNERS = 32
-"""Rough alignments per picture. Among 500 of COCO, 8 in 10,000 unrelated pairs are as alike as the worst true ones."""
+"""Rough alignments per image. Among 500 of COCO, 8 in 10,000 unrelated pairs are as alike as the worst true ones."""
 _TRIES = 3
-"""Fine alignments per picture: frames of one room are all alike, and the first that holds is enough."""
+"""Fine alignments per image: frames of one room are all alike, and the first that holds is enough."""
 _MARGINS = ((0.0, 0.0), (0.025, 0.025), (0.05, 0.0), (0.0, 0.05), (0.05, 0.05), (0.1, 0.0), (0.0, 0.1))
 _COARSE_SLACK = 0.08
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Picture ``a`` of the first set and ``b`` of the second are alike; ``correlation`` after alignment."""
+    """Image ``a`` of the first set and ``b`` of the second are alike; ``correlation`` after alignment."""
 
     a: int
     b: int
@@ -43,7 +43,7 @@ class Match:
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Pictures ``a`` (k,) of the first set with pictures ``b`` (k,) of the second, and how alike they are (k,)."""
+    """Images ``a`` (k,) of the first set with images ``b`` (k,) of the second, and how alike they are (k,)."""
 
     a: Ints
     b: Ints
@@ -93,10 +93,10 @@ def matches(
     min_correlation: float,
     videos: tuple[Ints, Ints] | None = None,
 ) -> Iterator[Match]:
-    """For each picture of ``second`` (n, 32, 32) one of ``first`` (k, 32, 32) that is the same, if there is any.
+    """For each image of ``second`` (n, 32, 32) one of ``first`` (k, 32, 32) that is the same, if there is any.
 
-    If ``second`` is ``None``, partners are looked for within ``first``, before each picture. ``videos``: a number for
-    each picture of either set; pictures of one video, which look alike by nature, are not compared. Negative: none.
+    If ``second`` is ``None``, partners are looked for within ``first``, before each image. ``videos``: a number for
+    each image of either set; images of one video, which look alike by nature, are not compared. Negative: none.
     """
     others = first if second is None else second
     if not len(first) or not len(others):
@@ -117,7 +117,7 @@ def matches(
 
 
 def _candidates(first: Thumbs, second: Thumbs | None, videos: tuple[Ints, Ints] | None) -> _Pairs:
-    """The most likely partners of each picture of ``second``, or of ``first`` in what stands before it."""
+    """The most likely partners of each image of ``second``, or of ``first`` in what stands before it."""
     a = descriptors(first)
     b = a if second is None else descriptors(second)
     found = []
@@ -145,7 +145,7 @@ def _candidates(first: Thumbs, second: Thumbs | None, videos: tuple[Ints, Ints] 
 def _best_crops(cropped: Array, others: Array, p: Ints, q: Ints) -> Array:
     """Best correlation of crops of ``cropped[p]`` (k, s, s) with the whole of ``others[q]`` (k, s, s); output (k,).
 
-    All crops of a picture are made once, however many partners it has.
+    All crops of an image are made once, however many partners it has.
     """
     order = np.argsort(p, kind="stable")
     pictures, starts = np.unique(p[order], return_index=True)

@@ -1,4 +1,4 @@
-"""One picture: decode it and note what the rules need. Runs in child processes, on files nobody has checked.
+"""One image: decode it and note what the rules need. Runs in child processes, on files nobody has checked.
 
 JPEGs are decoded to luminance only. That reads every byte of them, as damage is found in the entropy code, and
 leaves time for the rest: a full look takes no longer than decoding to RGB.
@@ -27,7 +27,7 @@ Thumb = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may cost."""
+    """What an image may cost."""
 
     max_pixels: int
     timeout_s: float
@@ -140,7 +140,7 @@ def _percentiles(grey: Image.Image) -> tuple[int, int]:
 
 
 def _sharpness(grey: Thumb) -> float:
-    """Mean step between neighbours, as a share of that between pixels eight apart; 1 for tiny or flat pictures.
+    """Mean step between neighbours, as a share of that between pixels eight apart; 1 for tiny or flat images.
 
     A blur of radius r makes steps of one pixel about r times smaller and leaves long steps alone, whatever the
     contrast of the scene. Every fourth row is enough.

@@ -1,4 +1,4 @@
-"""Many pictures: look at them in child processes, a few files at a time, and survive what kills a child."""
+"""Many images: look at them in child processes, a few files at a time, and survive what kills a child."""
 
 from __future__ import annotations
 

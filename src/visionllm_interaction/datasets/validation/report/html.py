@@ -1,4 +1,4 @@
-"""The report for people: one HTML page that needs no network, with plots and pictures of examples."""
+"""The report for people: one HTML page that needs no network, with plots and images of examples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.datasets.validation.result import Examination
 
 EXAMPLES = 4
-"""Pictures shown per finding."""
+"""Images shown per finding."""
 _PICTURED = 24
 _SIDE_PX = 320
 _BARS = 40
@@ -47,7 +47,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A picture as a data URI, with its caption."""
+    """An image as a data URI, with its caption."""
 
     uri: str
     caption: str
@@ -109,7 +109,7 @@ def _plot(title: str, rows: Sequence[tuple[str, Sequence[int]]], splits: Iterabl
 
 
 def _examples(examination: Examination) -> dict[tuple[str, str], list[Example]]:
-    """(code, split) → pictures. Only files that a child process has decoded are opened here."""
+    """(code, split) → images. Only files that a child process has decoded are opened here."""
     chosen: dict[tuple[str, str], list[Fault]] = defaultdict(list)
     for fault in examination.faults:
         if fault.split and fault.image_id is not None and len(chosen[fault.code, fault.split]) < EXAMPLES:

@@ -30,16 +30,16 @@ _USUAL_MODES = frozenset({"RGB", "L", "P"})
 _SWAPPING = frozenset({5, 6, 7, 8})
 _FLAT = 3
 _ADVICE = {
-    "FILE-TRUNCATED": "a whole picture",
-    "FILE-NOT-IMAGE": "a picture",
+    "FILE-TRUNCATED": "a whole image",
+    "FILE-NOT-IMAGE": "an image",
     "FILE-TOO-LARGE": "no more pixels than images.max_megapixels",
-    "FILE-KILLS-DECODER": "a picture that can be decoded within the limits",
+    "FILE-KILLS-DECODER": "an image that can be decoded within the limits",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """The pictures of a split that could be decoded, to be compared with others.
+    """The images of a split that could be decoded, to be compared with others.
 
     Attributes:
         rows: (k,) row in the split's images.
@@ -57,7 +57,7 @@ class Pictures:
 def check_pictures(
     table: SplitTable, paths: Mapping[int, Path], checks: ImageChecks, *, workers: int
 ) -> tuple[list[Fault], Pictures]:
-    """Decode the files ``paths`` (row → path) and judge each; memory grows by a thumbnail (1 kB) per picture only."""
+    """Decode the files ``paths`` (row → path) and judge each; memory grows by a thumbnail (1 kB) per image only."""
     limits = Limits(round(checks.max_megapixels * 1e6), checks.timeout_s, checks.memory_mb)
     rows = list(paths)
     thumbs = np.zeros((len(rows), THUMB_PX, THUMB_PX), np.uint8)
@@ -77,7 +77,7 @@ def check_pictures(
 
 
 def judge_picture(table: SplitTable, row: int, look: Look, checks: ImageChecks) -> Iterator[Fault]:
-    """All faults of one picture."""
+    """All faults of one image."""
     if look.fault:
         yield image_fault(table, row, look.fault, found=look.reason, expected=_ADVICE[look.fault], field="file_name")
         return
@@ -127,7 +127,7 @@ def _look(table: SplitTable, row: int, look: Look, checks: ImageChecks) -> Itera
         found = f"{look.width} × {look.height} pixels"
         yield fault("IMG-SMALL", found, f"{checks.min_side_px} pixels or more each way")
     if look.high - look.low <= _FLAT:
-        yield fault("IMG-UNIFORM", f"luminance {look.low} to {look.high}", "a picture of something")
+        yield fault("IMG-UNIFORM", f"luminance {look.low} to {look.high}", "an image of something")
     elif look.high < checks.max_dark_luminance:
         found = f"99 % of the pixels below luminance {look.high}"
         yield fault("IMG-DARK", found, f"{checks.max_dark_luminance:g} or more")

@@ -18,7 +18,7 @@ _REASONS = {
     "FILE-CASE": "the name on disk",
     "FILE-UNICODE": "the name on disk",
     "FILE-MISSING": "a file in the image folder",
-    "FILE-EMPTY": "a picture",
+    "FILE-EMPTY": "an image",
 }
 
 
@@ -91,7 +91,7 @@ def _listed(folder: Path, folders: dict[Path, Folder]) -> Folder:
 
 
 def _unlisted(table: SplitTable, folder: Path, folders: dict[Path, Folder]) -> Iterator[Fault]:
-    """Pictures in the image folder, not below it, that no record names in any way of writing."""
+    """Images in the image folder, not below it, that no record names in any way of writing."""
     known = {unicodedata.normalize("NFC", name).casefold() for name in table.images.file_names if name}
     for name in sorted(_listed(folder, folders).sizes):
         written = unicodedata.normalize("NFC", name).casefold()

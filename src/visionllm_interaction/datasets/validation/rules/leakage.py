@@ -1,4 +1,4 @@
-"""What pictures have to do with each other: copies within a split, and leakage between the splits."""
+"""What images have to do with each other: copies within a split, and leakage between the splits."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SAME_SCENE = 0.4
 
 @dataclass(frozen=True, eq=False)
 class Album:
-    """The pictures of one split that can be compared."""
+    """The images of one split that can be compared."""
 
     table: SplitTable
     pictures: Pictures
     indexed: Mapping[str, IndexedFile]
 
     def name(self, place: int) -> str:
-        """File name of the picture in ``place``."""
+        """File name of the image in ``place``."""
         return self.table.images.file_names[int(self.pictures.rows[place])] or ""
 
     def fault(self, place: int, code: str, found: str) -> Fault:
-        """A fault of the picture in ``place``."""
-        expected = "pictures of its own" if code.startswith("LEAK") else "one copy"
+        """A fault of the image in ``place``."""
+        expected = "images of its own" if code.startswith("LEAK") else "one copy"
         row = int(self.pictures.rows[place])
         return image_fault(self.table, row, code, found=found, expected=expected, field="file_name")
 
@@ -52,7 +52,7 @@ Place = tuple[str, int]
 def check_copies(albums: Mapping[str, Album], checks: ImageChecks) -> list[Fault]:
     """IMG-DUPLICATE, IMG-NEAR-DUPLICATE, LEAK-SAME-FILE, LEAK-ADJACENT-FRAME and LEAK-NEAR-DUPLICATE.
 
-    A picture has one of them only, the first in this order. Pictures of one colour are left out: they have nothing
+    An image has one of them only, the first in this order. Images of one colour are left out: they have nothing
     in common that could be learned.
     """
     found: dict[Place, Fault] = {}
@@ -106,7 +106,7 @@ def _near(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
 
 
 def _videos(album: Album, places: Iterable[int]) -> NDArray[np.int64]:
-    """A number for each picture: frames of one video, by their names, have the same one."""
+    """A number for each image: frames of one video, by their names, have the same one."""
     numbers: dict[str, int] = {}
     found = []
     for place in places:
@@ -139,7 +139,7 @@ def _alike(albums: Mapping[str, Album], train: int, val: int) -> bool:
 
 
 def _moments(album: Album) -> dict[tuple[str, str], list[tuple[float, int]]]:
-    """Recording → (instant, picture); from the names of files, and from the groups the index of files has."""
+    """Recording → (instant, image); from the names of files, and from the groups the index of files has."""
     found: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
     for place in np.flatnonzero(~album.pictures.flat).tolist():
         path = album.pictures.paths[place]
@@ -168,7 +168,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def check_groups(indexed: Sequence[IndexedFile]) -> list[Fault]:
-    """LEAK-GROUP: one fault for each child, household or session that has pictures in both splits."""
+    """LEAK-GROUP: one fault for each child, household or session that has images in both splits."""
     faults = []
     for kind in GROUPS:
         counts: dict[str, dict[str, int]] = defaultdict(lambda: {"train": 0, "val": 0})
@@ -178,6 +178,6 @@ def check_groups(indexed: Sequence[IndexedFile]) -> list[Fault]:
                 counts[value][file.split] += 1
         for value, count in sorted(counts.items()):
             if count["train"] and count["val"]:
-                found = f"{kind} {value!r}: {count['train']} pictures in train, {count['val']} in val"
+                found = f"{kind} {value!r}: {count['train']} images in train, {count['val']} in val"
                 faults.append(Fault("LEAK-GROUP", None, "dataset", found, "one split per group", field=kind))
     return faults

@@ -1,4 +1,4 @@
-"""COCO annotation files as training needs them: boxes and labels by picture."""
+"""COCO annotation files as training needs them: boxes and labels by image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from visionllm_interaction.errors import AnnotationError
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture and what it shows; crowd regions are left out (evaluation reads them from the file).
+    """One image and what it shows; crowd regions are left out (evaluation reads them from the file).
 
     Attributes:
         boxes_xyxy: (n, 4) float32, pixels.
@@ -65,7 +65,7 @@ def categories_of(coco: dict[str, Any]) -> Categories:
 
 
 def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[Picture]:
-    """All pictures of the file in its order, empty ones included."""
+    """All images of the file in its order, empty ones included."""
     by_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in coco["images"]}
     for annotation in coco["annotations"]:
         if not annotation.get("iscrowd", 0):
@@ -78,7 +78,7 @@ def _picture(
 ) -> Picture:
     boxes = np.array([a["bbox"] for a in annotations], dtype=np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    # boxes that only graze the picture would be cut to nothing by the model's own clipping
+    # boxes that only graze the image would be cut to nothing by the model's own clipping
     boxes = np.clip(boxes, 0, np.array([image["width"], image["height"]] * 2, dtype=np.float32))
     labels = np.array([categories.by_id[a["category_id"]].label for a in annotations], dtype=np.int64)
     keep = (boxes[:, 2:] - boxes[:, :2] > 0).all(axis=1)

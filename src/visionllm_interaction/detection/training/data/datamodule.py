@@ -24,7 +24,7 @@ from visionllm_interaction.errors import AnnotationError
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What is trained and evaluated on; ``truth`` is the validation annotations, cut to the same pictures."""
+    """What is trained and evaluated on; ``truth`` is the validation annotations, cut to the same images."""
 
     train: list[Picture]
     val: list[Picture]
@@ -33,7 +33,7 @@ class TrainingData:
 
 
 def read_training_data(manifest_path: Path, config: TrainConfig) -> TrainingData:
-    """Follow the training manifest to annotations and pictures, within the debug limits of ``config``.
+    """Follow the training manifest to annotations and images, within the debug limits of ``config``.
 
     Raises:
         ManifestError, AnnotationError: if the manifest or an annotation file is unusable, or a split is empty.
@@ -52,7 +52,7 @@ def read_training_data(manifest_path: Path, config: TrainConfig) -> TrainingData
     if not data.train or not data.val:
         raise AnnotationError(
             "There is nothing to train on.",
-            expected="pictures in both splits",
+            expected="images in both splits",
             found=f"{len(data.train)} to train on, {len(data.val)} to validate on",
             where=str(manifest_path),
         )
@@ -85,12 +85,12 @@ class DetectionDataModule(lightning.LightningDataModule):
         done = (self._start.epoch, self._start.batches * config.batch_size)
         plan = Plan.of(self._data.train, config)
         sampler = EpochSampler(plan, seed=config.seed, done=done, share=(rank(), process_count()))
-        # a last batch of one or two pictures gives batch normalisation a bad estimate
+        # a last batch of one or two images gives batch normalisation a bad estimate
         drop_last = plan.length >= 2 * config.batch_size
         return self._loader(dataset, sampler=sampler, drop_last=drop_last)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """All validation pictures, or this process's share of them."""
+        """All validation images, or this process's share of them."""
         mine = self._data.val[rank() :: process_count()]
         return self._loader(PictureDataset(mine, augmentation=None, cache=self._config.cache_images))
 

@@ -1,4 +1,4 @@
-"""Pictures for the training loop: decoded, checked, augmented as seed, epoch and picture decide."""
+"""Images for the training loop: decoded, checked, augmented as seed, epoch and image decide."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Batch = tuple[list[Tensor], list[Target]]
 
 
 class PictureDataset(Dataset[tuple[Tensor, Target]]):
-    """Items: (3, H, W) uint8 picture and its target (``boxes`` xyxy, ``labels``, ``image_id``).
+    """Items: (3, H, W) uint8 image and its target (``boxes`` xyxy, ``labels``, ``image_id``).
 
     With an augmentation the index is ``(epoch, number)``, and the pair alone decides the random changes: however
-    many workers there are and wherever training resumes, a picture looks the same.
+    many workers there are and wherever training resumes, an image looks the same.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class PictureDataset(Dataset[tuple[Tensor, Target]]):
 
 
 def decode_picture(picture: Picture) -> Tensor:
-    """The picture as (3, H, W) uint8 RGB, upright as its EXIF orientation says if that fits the annotation's size.
+    """The image as (3, H, W) uint8 RGB, upright as its EXIF orientation says if that fits the annotation's size.
 
     Raises:
         ImageError: if it cannot be decoded or has another size than annotated.
@@ -66,11 +66,11 @@ def decode_picture(picture: Picture) -> Tensor:
     image = _open_rgb(picture.path, expected)
     if image.size != expected:
         raise ImageError(
-            "A picture has another size than its annotation says.",
+            "An image has another size than its annotation says.",
             expected=f"{expected[0]}×{expected[1]} pixels",
             found=f"{image.width}×{image.height}",
             where=str(picture.path),
-            fix="correct width and height in the annotation file, or restore the picture",
+            fix="correct width and height in the annotation file, or restore the image",
         )
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
@@ -82,11 +82,11 @@ def _open_rgb(path: Path, expected: tuple[int, int]) -> Image.Image:
             return (upright if upright.size == expected else image).convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ImageError(
-            "A picture cannot be decoded.", expected="a JPEG or PNG file", found=str(error), where=str(path)
+            "An image cannot be decoded.", expected="a JPEG or PNG file", found=str(error), where=str(path)
         ) from error
 
 
 def collate(items: Sequence[tuple[Tensor, Target]]) -> Batch:
-    """Pictures differ in size, so a batch is a list."""
+    """Images differ in size, so a batch is a list."""
     images, targets = zip(*items, strict=True)
     return list(images), list(targets)

@@ -1,4 +1,4 @@
-"""Which pictures a training sees, in which order: decided by seed and epoch alone."""
+"""Which images a training sees, in which order: decided by seed and epoch alone."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Plan:
     """What an epoch is made of.
 
     Attributes:
-        pictures: how many there are to choose from.
+        images: how many there are to choose from.
         length: how many one epoch shows.
-        repeats: (pictures,) how often each is shown on average; ``None``: each once.
-        groups: for each picture a number; batches are of one group as far as that goes. ``None``: all are one group.
-        batch_size: pictures of a batch, over all processes.
+        repeats: (images,) how often each is shown on average; ``None``: each once.
+        groups: for each image a number; batches are of one group as far as that goes. ``None``: all are one group.
+        batch_size: images of a batch, over all processes.
     """
 
     pictures: int
@@ -45,7 +45,7 @@ class Plan:
         )
 
     def order(self, generator: Generator) -> list[int]:
-        """(length) numbers of pictures for one epoch."""
+        """(length) numbers of images for one epoch."""
         order = self._shuffled(generator)
         return order if self.groups is None else _by_group(order, self.groups, self.batch_size)
 
@@ -61,7 +61,7 @@ class Plan:
 
 
 def repeat_factors(pictures: Sequence[Picture], threshold: float) -> Tensor:
-    """(pictures,) √(threshold / share of pictures with the category) of a picture's rarest category, at least 1.
+    """(images,) √(threshold / share of images with the category) of an image's rarest category, at least 1.
 
     Source: Gupta et al., LVIS, 2019, appendix.
     """

@@ -1,4 +1,4 @@
-"""Random changes to a training picture and its boxes. Each draws only from the generator it is given."""
+"""Random changes to a training image and its boxes. Each draws only from the generator it is given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture with its objects.
+    """One image with its objects.
 
     Attributes:
         image: (3, H, W) uint8 RGB.
@@ -60,7 +60,7 @@ def mirror(sample: Sample) -> Sample:
 def zoom(sample: Sample, scale: float, *, place: tuple[float, float]) -> Sample:
     """Objects ``scale`` times as large relative to the frame, without resampling: the model resizes frames anyway.
 
-    Above 1 a part of the picture is cut out, below 1 it is laid on a larger grey canvas; ``place`` (x, y in 0…1)
+    Above 1 a part of the image is cut out, below 1 it is laid on a larger grey canvas; ``place`` (x, y in 0…1)
     says where.
     """
     height, width = sample.image.shape[1:]
