@@ -27,7 +27,7 @@ def write_report(path: Path, data: ReportData, *, category_names: tuple[str, ...
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    html = environment.get_template("template.html.j2").render(**_context(data, category_names))
+    html = environment.get_template("run_report.html.j2").render(**_context(data, category_names))
     write_file(path, html.encode())
     return path
 

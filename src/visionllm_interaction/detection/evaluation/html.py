@@ -32,7 +32,7 @@ def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> st
     )
     environment.filters["figure"] = _figure
     content = study.content
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template("evaluation.html.j2").render(
         data=content,
         names=FIGURES,
         categories=_categories(content, truth),

@@ -29,19 +29,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "CheckpointInfo": "checkpoints",
-    "Detector": "detector",
-    "ModelConfig": "config",
-    "TorchDetector": "torch_runtime",
-    "build_model": "build",
-    "build_pretrained": "build",
-    "load_checkpoint": "checkpoints",
-    "load_detector": "load",
-    "save_checkpoint": "checkpoints",
+    "CheckpointInfo": "models.checkpoints",
+    "Detector": "runtimes.base",
+    "ModelConfig": "models.config",
+    "TorchDetector": "runtimes.torch_detector",
+    "build_model": "models.faster_rcnn",
+    "build_pretrained": "models.faster_rcnn",
+    "load_checkpoint": "models.checkpoints",
+    "load_detector": "runtimes.factory",
+    "save_checkpoint": "models.checkpoints",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(f"visionllm_interaction.detection.{_HOME[name]}"), name)

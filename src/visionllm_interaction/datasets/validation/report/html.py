@@ -56,12 +56,12 @@ class Example:
 def render_page(examination: Examination) -> str:
     """The page as HTML; every text of the data is escaped."""
     environment = Environment(
-        loader=PackageLoader("visionllm_interaction.datasets.validation"),
+        loader=PackageLoader("visionllm_interaction.datasets.validation.report", "."),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
     )
     verdict = examination.verdict
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("validation_report.html.j2").render(
         status=verdict.status,
         reasons=verdict.reasons,
         sizes=[(split, size) for split, size in examination.policy.counts.items()],
