@@ -1,6 +1,6 @@
 """Answers worked out from ToyRoom's truth.json alone, without tracker, relations or store.
 
-It is the other side of the demo's comparison, so it shares no code with ``scenes``.
+It is the other side of the demo's comparison, so it shares no code with ``interactions``, ``store`` and ``measures``.
 """
 
 from __future__ import annotations

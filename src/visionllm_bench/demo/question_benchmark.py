@@ -39,7 +39,7 @@ def evaluate_reasoning(
     """Score a planner on ``questions`` questions about ToyRoom videos made from ``seed``, or about those of ``store``.
 
     Returns:
-        The figures of ``reason.evaluation.score.summary``, with planner, model, wording and seed.
+        The figures of ``questions.scoring.summary``, with planner, model, wording and seed.
     """
     chosen = choose_planner(settings.reason, planner)
     with tempfile.TemporaryDirectory() as folder:

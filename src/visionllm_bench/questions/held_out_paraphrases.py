@@ -1,7 +1,7 @@
 """Paraphrases that no planner, check or prompt was ever tuned on: they serve the final figures only.
 
 They stand in the history before the changes whose figures they give. A set that has been looked at for mending anything
-is no test any more and moves to :mod:`.seen`.
+is no test any more and moves to :mod:`.development_paraphrases`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: ``kind`` is one of ``core.definitions.EVENT_KINDS``."""
+    """Something that happened: ``kind`` is one of ``core.predicates.EVENT_KINDS``."""
 
     event_id: str
     kind: str

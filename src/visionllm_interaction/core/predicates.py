@@ -8,7 +8,7 @@ predicate    definition for one frame
 ===========  =====================================================================================
 near         edge-to-edge gap ≤ ``NEAR_GAP`` × reference height
 in_contact   edge-to-edge gap ≤ ``CONTACT_GAP`` × reference height
-holding      in_contact, and the object moves with the person (see ``scenes.relations``)
+holding      in_contact, and the object moves with the person (see ``interactions.relations``)
 facing       the head is turned by ``FACING_DEG`` or more to the side at which the other's centre lies
 ===========  =====================================================================================
 

@@ -8,7 +8,7 @@ from visionllm_interaction.config_loading import Section
 
 
 class RelationsConfig(Section):
-    """When a predicate of ``core.definitions`` begins and ends."""
+    """When a predicate of ``core.predicates`` begins and ends."""
 
     smooth_s: float = Field(default=0.3, ge=0.0, le=5.0)
     """Boxes are median-filtered over this time before distances are taken; takes out single-frame jitter."""

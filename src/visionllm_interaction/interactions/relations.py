@@ -1,4 +1,4 @@
-"""near, in_contact and placement from tracks, by the definitions of ``core.definitions``; see docs/measures.md."""
+"""near, in_contact and placement from tracks, by the definitions of ``core.predicates``; see docs/measures.md."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def find_relations(
     config: ScenesConfig = ScenesConfig(),
 ) -> list[Relation]:
     """All bouts of near, in_contact and holding, and with ``config.relations.placement`` of the predicates of
-    ``scenes.placement``, by begin.
+    ``interactions.spatial_relations``, by begin.
 
     The subject is a person; of two people the one with the lower track id. Only of *inside* it is the one that is
     inside. Times are those of frames, half-open.

@@ -175,7 +175,7 @@ _PAIRS = (
     ),
     Measure(
         "near_duration",
-        "Seconds in which subject and object are near (core.definitions), overlaps counted once.",
+        "Seconds in which subject and object are near (core.predicates), overlaps counted once.",
         "s",
         _OWN,
         "pair",
@@ -185,7 +185,7 @@ _PAIRS = (
     ),
     Measure(
         "contact_duration",
-        "Seconds in which subject and object are in contact (core.definitions), overlaps counted once.",
+        "Seconds in which subject and object are in contact (core.predicates), overlaps counted once.",
         "s",
         _OWN,
         "pair",
@@ -195,7 +195,7 @@ _PAIRS = (
     ),
     Measure(
         "holding_duration",
-        "Seconds in which the subject holds the object (core.definitions), overlaps counted once.",
+        "Seconds in which the subject holds the object (core.predicates), overlaps counted once.",
         "s",
         "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
         "pair",
@@ -216,7 +216,7 @@ _PAIRS = (
         "mean_gap",
         "Mean gap between the nearest edges of subject and object while both are visible, in reference heights.",
         "heights",
-        "proximity as in core.definitions",
+        "proximity as in core.predicates",
         "pair",
         None,
         sql_boxes.MEAN_GAP,

@@ -1,6 +1,6 @@
 """The SQL of the measures on boxes: size, place, dominance, distance. Means are over time: a frame weighs its duration.
 
-Parameters as in ``scenes.sql``, and ``$naming_s``. Boxes are cut to the picture before areas are taken.
+Parameters as in ``measures.sql_intervals``, and ``$naming_s``. Boxes are cut to the picture before areas are taken.
 """
 # ruff: noqa: S608
 
@@ -84,7 +84,7 @@ def _boxes(name: str, tracks: str) -> str:
 )"""
 
 
-# As core.definitions: gap between the edges over the mean height of the people in the pair; the nearest pair counts.
+# As core.predicates: gap between the edges over the mean height of the people in the pair; the nearest pair counts.
 MEAN_GAP = f"""WITH {LOOKED_FRAMES}, {chosen("subjects", "$subject")}, {chosen("objects", "$object")},
 {_boxes("one", "subjects")}, {_boxes("two", "objects")},
 gaps AS (

@@ -13,7 +13,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 
 SCHEMA_VERSION = 2
-"""Version of the store's layout, kept in ``store.yaml``; ``scenes.migrate`` brings older stores up to it."""
+"""Version of the store's layout, kept in ``store.yaml``; ``store.migrations`` brings older stores up to it."""
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "frames": pa.schema(

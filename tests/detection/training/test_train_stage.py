@@ -101,6 +101,9 @@ def test_a_checkpoint_for_other_categories_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_untracked_training_never_imports_mlflow() -> None:
-    code = "import sys, visionllm_interaction.detection.training.stage; print('mlflow' in sys.modules, 'optuna' in sys.modules)"
+    code = (
+        "import sys, visionllm_interaction.detection.training.stage;"
+        "print('mlflow' in sys.modules, 'optuna' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "False"]

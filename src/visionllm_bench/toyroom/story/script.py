@@ -46,7 +46,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something done at a moment: ``kind`` as in ``core.definitions.EVENT_KINDS``; who did it, to what."""
+    """Something done at a moment: ``kind`` as in ``core.predicates.EVENT_KINDS``; who did it, to what."""
 
     kind: str
     numbers: tuple[int, ...]

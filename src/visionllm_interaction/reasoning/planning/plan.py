@@ -107,7 +107,7 @@ class Step(_Frozen):
         return frozenset(name for name in named if name)
 
     def to_query(self) -> Query:
-        """The query that ``scenes.measures.run_query`` executes; conditions and moments are the runner's."""
+        """The query that ``measures.query.run_query`` executes; conditions and moments are the runner's."""
         return Query(**self.model_dump(exclude={"during", "after", "before"}))
 
 

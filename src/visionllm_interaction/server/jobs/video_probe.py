@@ -1,4 +1,4 @@
-"""Is this file a video? Run as ``python -m visionllm_interaction.server.jobs.video_probe FILE DECODE``: one JSON object on stdout.
+"""Is this file a video? ``python -m …server.jobs.video_probe FILE DECODE`` prints one JSON object.
 
 A process of its own with limits on memory and time, because the file comes from outside and the libraries that
 read it are large: whatever goes wrong in them ends here. It reads the file as the analysis will, so that what is

@@ -1,4 +1,4 @@
-"""The process that decodes: ``python -m visionllm_interaction.video.decoding.worker``, started by :mod:`.decode` for one video.
+"""The process that decodes one video; started by :mod:`visionllm_interaction.video.decoding.reader`.
 
 Everything it needs is imported before it locks itself in; afterwards it can open nothing.
 """
