@@ -1,6 +1,6 @@
 """The right answer to a plan, worked out without the store's queries: time is cut into cells, each true or false.
 
-It shares no code with ``interactions``, ``store`` and ``measures`` or with the runner, so that agreement means something.
+It shares no code with ``interactions``, ``store``, ``measures`` or the executor, so that agreement means something.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Stage 4: detectors, their training, tuning, evaluation and export."""

@@ -11,8 +11,8 @@ Where contact ends because one of the two is no longer seen or the video ends, a
 still held.
 
 One object has one holder at a time. A movement while several people touch it is put down to one of them, so that the
-object changes hands as rarely as can be (see :mod:`.holder_assignment`). Where it does so within a movement, it is at the pause
-between being brought and being taken.
+object changes hands as rarely as can be (see :mod:`.holder_assignment`). Where it does so within a movement, it is at
+the pause between being brought and being taken.
 
 An object *moves* when both its left and right edges, or both its upper and lower edges, are displaced to the same side:
 something passing in front of it changes one edge only.

@@ -22,7 +22,8 @@ _LONGEST = 1500
 @dataclass(frozen=True)
 class Smoothing:
     """How boxes are smoothed: a median over ``median_s``, and what keeps within ``rest_tolerance`` (share of a person's
-    height) for ``rest_s`` is held still."""
+    height) for ``rest_s`` is held still.
+    """
 
     median_s: float
     rest_tolerance: float = 0.0

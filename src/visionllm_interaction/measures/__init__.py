@@ -1,0 +1,1 @@
+"""Measures: the catalogue, the engine that computes them, and the tidy table."""

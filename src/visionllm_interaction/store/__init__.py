@@ -1,0 +1,1 @@
+"""The interaction store: a folder of Parquet files for each video, read through DuckDB."""

@@ -1,0 +1,1 @@
+"""Files, hashes and locks: what every room needs and no room owns."""

@@ -63,14 +63,14 @@ def write_file(final: Path, data: bytes) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """fsync every file and folder below ``folder``, and ``folder`` itself."""
+    """Fsync every file and folder below ``folder``, and ``folder`` itself."""
     for path in folder.rglob("*"):
         sync_folder(path)
     sync_folder(folder)
 
 
 def sync_folder(path: Path) -> None:
-    """fsync one folder (or file)."""
+    """Fsync one folder (or file)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

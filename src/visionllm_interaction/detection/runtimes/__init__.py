@@ -1,0 +1,1 @@
+"""Detectors that run: torch checkpoints, OpenVINO and ONNX graphs, behind one protocol."""

@@ -49,7 +49,8 @@ class CenterFaceDetector:
 
     def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:
         """Faces (n), and (n, 5, 2) x and y in pixels of the eye on the image's left, the other eye, the nose,
-        and the corners of the mouth."""
+        and the corners of the mouth.
+        """
         height, width = image_rgb.shape[:2]
         size = input_size(height, width)
         resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)

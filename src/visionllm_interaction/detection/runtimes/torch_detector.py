@@ -72,7 +72,7 @@ def image_to_tensor(image_rgb: NDArray[np.uint8]) -> Tensor:
 
 
 def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> Detections:
-    """torchvision's output for one image → :class:`Detections` of at least ``min_confidence``."""
+    """Torchvision's output for one image → :class:`Detections` of at least ``min_confidence``."""
     scores = output["scores"].float().cpu().numpy()
     keep = scores >= min_confidence
     boxes = output["boxes"].float().cpu().numpy()[keep]

@@ -1,0 +1,1 @@
+"""Running a plan: every value is computed by code and becomes evidence."""

@@ -1,5 +1,6 @@
 """What a plan may ask for: the measures of the catalogue, the few that are read off stretches of time, and how their
-results add up over videos."""
+results add up over videos.
+"""
 
 from __future__ import annotations
 

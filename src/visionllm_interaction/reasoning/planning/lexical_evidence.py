@@ -2,7 +2,8 @@
 
 A language model finds a measure for almost any question: "how often did the child shout?" becomes how often the child
 was visible. A plan is taken only if some word of the question speaks of what it measures. The lists are wide, because
-here a word proves nothing, it only allows; which plan is right among those allowed is decided by :mod:`.plan_constraints`.
+here a word proves nothing, it only allows; which of the allowed plans is right is decided by
+:mod:`.plan_constraints`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The llm planner: a language model behind an OpenAI-compatible endpoint chooses the query; it computes nothing.
 
-The model reads the question, the catalogue and the names of the store — no pictures, no results. Its reply is
-constrained to a JSON schema and then held against the words of the question (:mod:`.plan_constraints`). Clauses, windows and
-videos are cut out of the question by code before; what is to be done with the values is read by code as well.
+The model reads the question, the catalogue and the names of the store — no images, no results. Its reply is
+constrained to a JSON schema and then held against the words of the question (:mod:`.plan_constraints`). Clauses,
+windows and videos are cut out of the question by code before; what is to be done with the values is read by code
+as well.
 """
 
 from __future__ import annotations

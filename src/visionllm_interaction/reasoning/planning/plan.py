@@ -37,7 +37,8 @@ class _Frozen(BaseModel):
 
 class Atom(_Frozen):
     """Something that holds at some times and not at others; without ``object``, *visible* is about the subject alone
-    and the other predicates about the subject and anything."""
+    and the other predicates about the subject and anything.
+    """
 
     predicate: Predicate = "visible"
     subject: str

@@ -1,0 +1,1 @@
+"""From results to sentences: claims, their verification and their paraphrase."""

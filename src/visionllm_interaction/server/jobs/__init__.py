@@ -1,0 +1,1 @@
+"""Analyses that outlive a request: the queue, the worker process, uploads."""

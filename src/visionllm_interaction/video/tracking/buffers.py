@@ -18,7 +18,8 @@ from visionllm_interaction.video.tracking.appearance import LookLog, Looks
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
     """What was found in one frame; ``to_first`` (2, 3) is there if the camera moves. ``unchanged_s``: as of a frame.
-    ``looks`` are there if this frame's things were described."""
+    ``looks`` are there if this frame's things were described.
+    """
 
     frame_index: int
     timestamp_s: float

@@ -223,7 +223,8 @@ def _is_on_top(rows: DetectionTable, own: Ids, other: Ids) -> bool:
 
 def _doubles(rows: DetectionTable, former: Tracklet, later: Tracklet) -> Ids:
     """Rows of the time both share that would put one thing in two places at once: in each frame the less sure one, and
-    of a short tail, which something else kept alive, all that the earlier one has."""
+    of a short tail, which something else kept alive, all that the earlier one has.
+    """
     tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
     if former.end_s - later.begin_s <= _TAIL_S:
         return tail

@@ -1,0 +1,1 @@
+"""Where data comes from: folders, archives and downloads, each with its limits."""

@@ -1,0 +1,1 @@
+"""Editing annotation files in place of rewriting them: only the changed bytes differ."""

@@ -1,0 +1,1 @@
+"""Looking at image files: decoding in worker processes, and near-duplicates."""

@@ -124,7 +124,7 @@ def _runs(counts: list[int] | str) -> Ints | None:
 
 
 def _uncompress(text: str) -> Ints | None:
-    """cocoapi's text form: 5 bits per character from ``0``, bit 6 = more follows, differences from the third run on."""
+    """Cocoapi's text form: 5 bits per character from ``0``, bit 6 = more follows, differences from the third run on."""
     if not text.isascii():
         return None
     codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48

@@ -1,0 +1,1 @@
+"""The rules: each finds one kind of issue in the columns."""

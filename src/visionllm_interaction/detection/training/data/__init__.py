@@ -1,0 +1,1 @@
+"""Images and boxes for the training loop."""
