@@ -23,6 +23,7 @@ test: $(VENV)/.ready-dev ## The fast tests
 check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pydoclint --config=pyproject.toml --quiet src
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry src

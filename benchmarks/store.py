@@ -25,7 +25,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
-from visionllm_interaction.store.reader import Store, import_codes, open_store
+from visionllm_interaction.store.reader import Store, write_codes, open_store
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.store.writer import publish_video
 
@@ -56,7 +56,7 @@ def generate(store: Path, hours: int) -> int:
             relations=list(_relations(rng)),
             events=list(_events(rng)),
         )
-        import_codes(store, f"child-{number:04d}", list(_codes(rng)))
+        write_codes(store, f"child-{number:04d}", list(_codes(rng)))
     return total
 
 

@@ -1,6 +1,88 @@
 """VisionLLM Interaction Analysis: images → detector → interaction store → answers with evidence.
 
-Importing the package does no work, starts no logging and reads no environment.
+The names below are the front door for notebooks and scripts; each loads what it needs when it is first used, so that
+importing the package does no work, starts no logging, reads no environment and costs almost nothing.
+
+Example:
+    >>> import visionllm_interaction as v
+    >>> v.analyze(["visit1.mp4"], "store", detector="fasterrcnn_best.pt")   # doctest: +SKIP
+    >>> store = v.open_store("store")                                      # doctest: +SKIP
+    >>> v.ask("How long were the child and the caregiver near each other?", store.path)   # doctest: +SKIP
+    >>> v.measures(store).to_pandas()                                      # doctest: +SKIP
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the time that importing typing takes
+if TYPE_CHECKING:
+    from typing import Any
+
+    from visionllm_interaction.analysis import analyze
+    from visionllm_interaction.core.detections import Detections
+    from visionllm_interaction.detection.models import Detector, load_detector
+    from visionllm_interaction.errors import VisionLLMError
+    from visionllm_interaction.interop.import_codes import ImportResult, import_codes
+    from visionllm_interaction.interop.registry import ExportResult, export
+    from visionllm_interaction.measures.table import MeasuresTable, measures
+    from visionllm_interaction.reasoning import Answer, Claim, ask
+    from visionllm_interaction.store.reader import Store, open_store
+    from visionllm_interaction.store.tables import VideoTable, VideoView
+
 __version__ = "0.1.0"
+
+_FRONT_DOOR = {
+    "Answer": "reasoning.models",
+    "Claim": "reasoning.models",
+    "Detections": "core.detections",
+    "Detector": "detection.runtimes.base",
+    "ExportResult": "interop.registry",
+    "ImportResult": "interop.import_codes",
+    "MeasuresTable": "measures.table",
+    "Store": "store.reader",
+    "VideoTable": "store.tables",
+    "VideoView": "store.tables",
+    "VisionLLMError": "errors",
+    "analyze": "analysis",
+    "ask": "reasoning.pipeline",
+    "export": "interop.registry",
+    "import_codes": "interop.import_codes",
+    "load_detector": "detection.runtimes.factory",
+    "measures": "measures.table",
+    "open_store": "store.reader",
+}
+
+__all__ = [
+    "Answer",
+    "Claim",
+    "Detections",
+    "Detector",
+    "ExportResult",
+    "ImportResult",
+    "MeasuresTable",
+    "Store",
+    "VideoTable",
+    "VideoView",
+    "VisionLLMError",
+    "__version__",
+    "analyze",
+    "ask",
+    "export",
+    "import_codes",
+    "load_detector",
+    "measures",
+    "open_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FRONT_DOOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_FRONT_DOOR[name]}"), name)
+    # `measures` is a package as well: what import put in its place is the package, which can be called (see there).
+    return globals().setdefault(name, value)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

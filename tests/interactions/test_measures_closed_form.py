@@ -17,7 +17,7 @@ from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.measures.api import MEASURES, Query, measures_table, run_query
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.store.writer import import_codes, publish_video
+from visionllm_interaction.store.writer import publish_video, write_codes
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 Boxes = NDArray[np.float64]
@@ -89,7 +89,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     codes += [Code("n1", "naming", "naming", "caregiver", "Cup", 5.0, 5.5, "x")]
     codes += [Code("g1", "gaze", "gaze", "child", "ball", 1.0, 1.5, "x")]
     codes += [Code("g2", "gaze", "gaze", "child", "cup", 1.8, 3.0, "x")]
-    import_codes(path, "v", codes)
+    write_codes(path, "v", codes)
     return path
 
 

@@ -19,7 +19,7 @@ from visionllm_interaction.measures.api import Query, measures_table, run_query
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.migrations import migrate_store
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.writer import erase_video, import_codes, prepare_store, publish_video
+from visionllm_interaction.store.writer import erase_video, prepare_store, publish_video, write_codes
 
 CODES = [
     Code("c1", "child", "speech", "child", "ba", 1.0, 2.0, "session.eaf"),
@@ -83,10 +83,10 @@ def test_writers_migrate_and_newer_stores_are_left_alone(store_path: Path) -> No
 
 
 def test_codes_are_kept_when_the_video_is_analysed_again_and_replaced_by_source(store_path: Path) -> None:
-    import_codes(store_path, "a", CODES)
+    write_codes(store_path, "a", CODES)
     other = Code("c9", "x", "code", "", "y", 0.0, 1.0, "other.csv")
-    import_codes(store_path, "a", [other])
-    import_codes(store_path, "a", CODES[:1])
+    write_codes(store_path, "a", [other])
+    write_codes(store_path, "a", CODES[:1])
     publish_video(
         store_path,
         record("a"),
@@ -99,11 +99,11 @@ def test_codes_are_kept_when_the_video_is_analysed_again_and_replaced_by_source(
     with open_store(store_path) as store:
         assert store.codes("a") == [other, CODES[0]]
     with pytest.raises(StoreError, match="not in the store"):
-        import_codes(store_path, "zz", CODES)
+        write_codes(store_path, "zz", CODES)
 
 
 def test_coded_gaze_is_a_predicate(store_path: Path) -> None:
-    import_codes(store_path, "a", CODES)
+    write_codes(store_path, "a", CODES)
     with open_store(store_path) as store:
         [looks, _] = run_query(store, Query("longest_bout", "child", "cup", predicate="looks_at"))
         [none, _] = run_query(store, Query("bout_count", "child", "ball", predicate="looks_at"))
@@ -112,7 +112,7 @@ def test_coded_gaze_is_a_predicate(store_path: Path) -> None:
 
 
 def test_an_erased_video_leaves_no_byte_even_after_a_killed_erase(store_path: Path) -> None:
-    import_codes(store_path, "a", CODES)
+    write_codes(store_path, "a", CODES)
     (store_path / "videos" / "a").rename(store_path / "videos" / ".partial-a-0123abcd")
     with pytest.raises(StoreError):
         erase_video(store_path, "zz")
@@ -133,7 +133,7 @@ def _publish_many(store: str, prefix: str, count: int) -> None:
             relations=[],
             events=[],
         )
-        import_codes(Path(store), "a", [Code(f"{prefix}{number}", "t", "code", "", "", 0.0, 1.0, f"{prefix}{number}")])
+        write_codes(Path(store), "a", [Code(f"{prefix}{number}", "t", "code", "", "", 0.0, 1.0, f"{prefix}{number}")])
 
 
 def test_writers_in_several_processes_lose_nothing(store_path: Path) -> None:

@@ -16,7 +16,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.errors import UsageError, VideoError
-from visionllm_interaction.interop.registry import export_store
+from visionllm_interaction.interop.registry import export
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import SourceFile
 from visionllm_interaction.utils.hashing import sha256_file
@@ -59,8 +59,8 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_the_film_has_the_times_of_the_source_and_the_boxes_of_the_store(store: Path, tmp_path: Path) -> None:
-    [file] = export_store(store, tmp_path / "out", format_="mp4")["files"]
-    with av.open(file["path"]) as container:
+    [file] = export(store, tmp_path / "out", format="mp4").files
+    with av.open(file.path) as container:
         frames = list(container.decode(video=0))
         assert not container.streams.audio
     assert [frame.time for frame in frames] == pytest.approx(TIMES_S.tolist(), abs=2e-5)
@@ -73,7 +73,7 @@ def test_the_film_has_the_times_of_the_source_and_the_boxes_of_the_store(store: 
 
 def test_pictures_for_correcting_labels_are_those_that_the_annotations_name(store: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export_store(store, out, format_="coco", pictures=True, every_s=0.2)
+    export(store, out, format="coco", images=True, every_s=0.2)
     content = json.loads((out / "a.coco.json").read_text())
     assert [image["timestamp_s"] for image in content["images"]] == [0.0, 0.2, 0.5, 0.7, 0.9]
     assert sorted(p.name for p in (out / "a").iterdir()) == [Path(i["file_name"]).name for i in content["images"]]
@@ -82,11 +82,11 @@ def test_pictures_for_correcting_labels_are_those_that_the_annotations_name(stor
             assert picture.size == (image["width"], image["height"]) == (160, 120)
     assert {a["image_id"] for a in content["annotations"]} == {1, 9}
     with pytest.raises(UsageError, match="coco"):
-        export_store(store, out, format_="eaf", pictures=True)
+        export(store, out, format="eaf", images=True)
 
 
 def test_no_film_of_another_video(store: Path, tmp_path: Path) -> None:
     with (tmp_path / "grey.mp4").open("ab") as stream:
         stream.write(b"\0")
     with pytest.raises(VideoError, match="not what was analysed"):
-        export_store(store, tmp_path / "out", format_="mp4")
+        export(store, tmp_path / "out", format="mp4")

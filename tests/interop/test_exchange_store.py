@@ -16,8 +16,8 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.boris import read_boris
-from visionllm_interaction.interop.import_codes import import_file
-from visionllm_interaction.interop.registry import ENDINGS, export_store, read_timelines
+from visionllm_interaction.interop.import_codes import import_codes
+from visionllm_interaction.interop.registry import ENDINGS, export, read_timelines
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.prompt_summary import CHARACTERS_PER_TOKEN, brief
 from visionllm_interaction.store.reader import open_store
@@ -34,10 +34,10 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("format_", TEXT_FORMATS)
 def test_every_format_holds_every_stretch(store: Path, tmp_path: Path, format_: str) -> None:
-    result = export_store(store, tmp_path / "out", format_=format_)
-    [file] = result["files"]
-    path = Path(file["path"])
-    assert path.name == f"a{ENDINGS[format_]}" and path.stat().st_size == file["bytes"]
+    result = export(store, tmp_path / "out", format=format_)
+    [file] = result.files
+    path = file.path
+    assert path.name == f"a{ENDINGS[format_]}" and path.stat().st_size == file.bytes
     [timeline] = read_timelines(path).values()
     # Two tracks in view (one of them twice), three bouts, two events.
     assert timeline.count() == 3 + 3 + 2
@@ -46,7 +46,7 @@ def test_every_format_holds_every_stretch(store: Path, tmp_path: Path, format_: 
 
 
 def test_boris_knows_points_from_states(store: Path, tmp_path: Path) -> None:
-    export_store(store, tmp_path, format_="boris")
+    export(store, tmp_path, format="boris")
     project = json.loads((tmp_path / "a.boris").read_text())
     kinds = {b["code"]: b["type"] for b in project["behaviors_conf"].values()}
     assert (kinds["picks_up"], kinds["child 1 near"]) == ("Point event", "State event")
@@ -54,7 +54,7 @@ def test_boris_knows_points_from_states(store: Path, tmp_path: Path) -> None:
 
 
 def test_coco_has_every_looked_at_frame_and_every_seen_box(store: Path, tmp_path: Path) -> None:
-    export_store(store, tmp_path, format_="coco")
+    export(store, tmp_path, format="coco")
     content = json.loads((tmp_path / "a.coco.json").read_text())
     assert len(content["images"]) == 98 and len(content["annotations"]) == 106
     names = {c["id"]: c["name"] for c in content["categories"]}
@@ -66,18 +66,18 @@ def test_coco_has_every_looked_at_frame_and_every_seen_box(store: Path, tmp_path
 
 def test_exports_are_refused_with_the_known_formats(store: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="textgrid"):
-        export_store(store, tmp_path, format_="docx")
+        export(store, tmp_path, format="docx")
     with pytest.raises(InputDataError, match="not what was analysed"):
-        export_store(store, tmp_path, format_="mp4")
+        export(store, tmp_path, format="mp4")
 
 
 def test_rerun_recordings_or_how_to_get_them(store: Path, tmp_path: Path) -> None:
     if find_spec("rerun") is None:
         with pytest.raises(UsageError, match=r"visionllm-interaction\[rerun\]"):
-            export_store(store, tmp_path, format_="rrd")
+            export(store, tmp_path, format="rrd")
         return
-    [file] = export_store(store, tmp_path, format_="rrd")["files"]
-    assert Path(file["path"]).read_bytes()[:3] == b"RRF" and file["bytes"] > 1000
+    [file] = export(store, tmp_path, format="rrd").files
+    assert file.path.read_bytes()[:3] == b"RRF" and file.bytes > 1000
 
 
 def test_what_is_imported_can_be_measured(store: Path, tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_what_is_imported_can_be_measured(store: Path, tmp_path: Path) -> None:
         "named,caregiver,cup,4.0,4.5\n"
     )
     kinds = {"words": "speech", "named": "naming"}
-    result = import_file(coded, store, video_id="a", kinds=kinds)
-    assert (result["codes"], result["tiers"]["gaze"]["kind"]) == (4, "gaze")
+    result = import_codes(coded, store, video_id="a", kinds=kinds)
+    assert (result.codes, result.tiers["gaze"].kind) == (4, "gaze")
     with open_store(store) as opened:
         [lag] = run_query(opened, Query("turn_lag", "child", "caregiver"))
         [looks] = run_query(opened, Query("longest_bout", "child", "cup", predicate="looks_at"))
@@ -99,9 +99,9 @@ def test_what_is_imported_can_be_measured(store: Path, tmp_path: Path) -> None:
     # In view from 2 to 5 s of the 6 s around the naming at 4.0 s (3.2 to 7 s was looked at, and 1 to 3).
     assert size.value == pytest.approx(100 / (640 * 480) * 2.8 / 5.8, abs=1e-9)
     with pytest.raises(UsageError, match="'gaze'"):
-        import_file(coded, store, video_id="a", kinds={"gase": "gaze"})
+        import_codes(coded, store, video_id="a", kinds={"gase": "gaze"})
     with pytest.raises(UsageError, match="speech"):
-        import_file(coded, store, video_id="a", kinds={"gaze": "smell"})
+        import_codes(coded, store, video_id="a", kinds={"gaze": "smell"})
 
 
 def test_a_file_with_several_observations_needs_a_choice(store: Path, tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_a_file_with_several_observations_needs_a_choice(store: Path, tmp_path: 
     }
     (tmp_path / "p.boris").write_text(json.dumps(content))
     with pytest.raises(UsageError, match="--observation"):
-        import_file(tmp_path / "p.boris", store, video_id="a")
-    assert import_file(tmp_path / "p.boris", store, video_id="a", observation="two")["codes"] == 1
+        import_codes(tmp_path / "p.boris", store, video_id="a")
+    assert import_codes(tmp_path / "p.boris", store, video_id="a", observation="two").codes == 1
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def own_logging() -> Iterator[None]:
 def test_commands(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", "--store", str(store), "--format", "eaf", "--out", str(tmp_path / "out"), "--json"]
     assert run_app(app, arguments) == 0
-    path = json.loads(capsys.readouterr().out)["files"][0]["path"]
+    path = json.loads(capsys.readouterr().out).files[0]["path"]
     arguments = ["import", path, "--store", str(store), "--video", "a", "--kind", "child 1 near=gaze", "--json"]
     assert run_app(app, arguments) == 0
     assert json.loads(capsys.readouterr().out)["tiers"]["child 1 near"] == {

@@ -26,10 +26,11 @@ def export(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Write what is known of each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated film."""
-    from visionllm_interaction.interop.registry import export_store
+    from visionllm_interaction.interop.registry import export as export_store
 
-    result = export_store(store, out, format_=format_, video_id=video, pictures=pictures, every_s=every_s)
-    return Outcome(result, as_lines([f"wrote {file['path']}" for file in result["files"]]), json_output)
+    result = export_store(store, out, format=format_, video_id=video, images=pictures, every_s=every_s)
+    lines = [f"wrote {file.path}" for file in result.files]
+    return Outcome(result.to_dict(), as_lines(lines), json_output)
 
 
 def import_(
@@ -46,9 +47,9 @@ def import_(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Add what people coded in another program to a video, so that measures can use it."""
-    from visionllm_interaction.interop.import_codes import import_file
+    from visionllm_interaction.interop.import_codes import import_codes
 
-    result = import_file(
+    result = import_codes(
         file,
         store,
         video_id=video,
@@ -57,10 +58,10 @@ def import_(
         observation=observation,
     )
     lines = [
-        f"{name}: {tier['codes']} of kind {tier['kind']}" + (f", {tier['participant']}" if tier["participant"] else "")
-        for name, tier in result["tiers"].items()
+        f"{name}: {tier.codes} of kind {tier.kind}" + (f", {tier.participant}" if tier.participant else "")
+        for name, tier in result.tiers.items()
     ]
-    return Outcome(result, as_lines([*lines, f"{result['codes']} imported"]), json_output)
+    return Outcome(result.to_dict(), as_lines([*lines, f"{result.codes} imported"]), json_output)
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +14,74 @@ from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tiers import Timeline
-from visionllm_interaction.store.reader import import_codes, open_store
+from visionllm_interaction.store.reader import open_store, write_codes
 
 KINDS = ("speech", "gaze", "naming", "code")
 """What measures read a tier as: who speaks, who looks at what, what is named; ``code`` is anything else."""
 
 
-def import_file(
-    path: Path,
-    store: Path,
+@dataclass(frozen=True)
+class ImportedTier:
+    """One tier of a coded file: what measures read it as, whom it is about, and how many codes it has."""
+
+    kind: str
+    participant: str
+    codes: int
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import brought into a store.
+
+    Attributes:
+        store: the store's folder.
+        video_id: the video that was coded.
+        source: name of the coded file.
+        codes: how many codes were imported.
+        tiers: by the tier's name.
+    """
+
+    store: Path
+    video_id: str
+    source: str
+    codes: int
+    tiers: Mapping[str, ImportedTier]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm import``."""
+        tiers = {name: asdict(tier) for name, tier in self.tiers.items()}
+        return {**asdict(self), "store": str(self.store), "tiers": tiers}
+
+
+def import_codes(
+    file: str | os.PathLike[str],
+    store: str | os.PathLike[str],
     *,
     video_id: str,
     kinds: Mapping[str, str] | None = None,
     participants: Mapping[str, str] | None = None,
     observation: str | None = None,
-) -> dict[str, Any]:
-    """Import a coded file for one video; what came from a file of this name before is replaced.
+) -> ImportResult:
+    """Import what people coded in another program; what came from a file of this name before is replaced.
 
-    ``kinds`` and ``participants`` say by tier what it means (one of :data:`KINDS`) and who it is about (a role or a
-    category). Without them a tier whose name holds ``gaze``/``look``, ``naming`` or ``speech`` is read as that, and the
-    participant is the tier's own. ``observation`` picks one from a file that holds several (BORIS).
+    Args:
+        file: an ``.eaf``, ``.boris``, ``.opf``, ``.TextGrid``, ``.csv`` or ``.parquet`` file.
+        store: the store's folder.
+        video_id: the video that was coded.
+        kinds: tier → what measures read it as, one of :data:`KINDS`. By default a tier whose name holds ``gaze`` or
+            ``look``, ``naming``, ``speech`` or ``utterance`` is read as that, any other as ``code``.
+        participants: tier → whom it is about, a role or a category; by default the tier's own participant.
+        observation: which one, if the file holds several (BORIS).
 
     Returns:
-        ``{"store", "video_id", "source", "codes", "tiers": {name: {"kind", "participant", "codes"}}}``.
+        The tiers and how many codes each brought.
 
     Raises:
         InputDataError: if the file cannot be read.
         UsageError: if tiers, kinds or the observation are not known.
         StoreError: if the store or video is not there.
     """
+    path, store = Path(file), Path(store)
     timeline = _one(read_timelines(path), observation)
     known = [tier.name for tier in timeline.tiers]
     for name in {**(kinds or {}), **(participants or {})}:
@@ -49,12 +91,10 @@ def import_file(
     codes = list(_codes(timeline, path.name, kinds or {}, participants or {}))
     with open_store(store) as opened:
         opened.video(video_id)
-    import_codes(store, video_id, codes)
-    tiers: dict[str, dict[str, Any]] = {}
-    for code in codes:
-        entry = tiers.setdefault(code.tier, {"kind": code.kind, "participant": code.participant, "codes": 0})
-        entry["codes"] += 1
-    return {"store": str(store), "video_id": video_id, "source": path.name, "codes": len(codes), "tiers": tiers}
+    write_codes(store, video_id, codes)
+    counts = Counter((code.tier, code.kind, code.participant) for code in codes)
+    tiers = {tier: ImportedTier(kind, who, count) for (tier, kind, who), count in counts.items()}
+    return ImportResult(store, video_id, path.name, len(codes), tiers)
 
 
 def _one(timelines: Mapping[str, Timeline], observation: str | None) -> Timeline:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -83,31 +85,67 @@ def read_timelines(path: Path) -> dict[str, Timeline]:
     return {path.stem: _READERS[ending](path)}
 
 
-def export_store(
-    store: Path,
-    out: Path,
-    *,
-    format_: str,
-    video_id: str | None = None,
-    pictures: bool = False,
-    every_s: float = 0.0,
-) -> dict[str, Any]:
-    """Write one file per video (or only of ``video_id``) into the folder ``out``.
+@dataclass(frozen=True)
+class ExportedFile:
+    """One file that an export wrote: of which video, where, and its size in bytes."""
 
-    Of COCO, ``every_s`` is the least time between two frames, and ``pictures`` writes them as JPEG beside the file.
+    video_id: str
+    path: Path
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export wrote.
+
+    Attributes:
+        store: the store's folder.
+        format: a key of :data:`ENDINGS`.
+        files: one for each video.
+    """
+
+    store: Path
+    format: str
+    files: tuple[ExportedFile, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm export``."""
+        files = [{"video_id": file.video_id, "path": str(file.path), "bytes": file.bytes} for file in self.files]
+        return {"store": str(self.store), "format": self.format, "files": files}
+
+
+def export(
+    store: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    format: str,
+    video_id: str | None = None,
+    images: bool = False,
+    every_s: float = 0.0,
+) -> ExportResult:
+    """Write what is known of each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
+
+    Args:
+        store: the store's folder.
+        out: a folder, made if need be; one file per video.
+        format: a key of :data:`ENDINGS`, for example ``"eaf"``.
+        video_id: only this video.
+        images: of COCO, write the frames as JPEG beside the file.
+        every_s: of COCO, the least time between two frames in seconds.
 
     Returns:
-        ``{"store", "format", "files": [{"video_id", "path", "bytes"}]}``.
+        The files written.
 
     Raises:
         UsageError: for an unknown format, or images with another format than COCO.
         StoreError: if the store or the video is not there.
         VideoError: if a format needs the video's images and they cannot be had.
     """
+    format_, out = format, Path(out)
     if format_ not in ENDINGS:
         known = ", ".join(ENDINGS)
         raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
-    if format_ != "coco" and (pictures or every_s):
+    if format_ != "coco" and (images or every_s):
         raise UsageError("Images and their distance are for COCO.", expected="--format coco", found=format_)
     files = []
     with open_store(store) as opened:
@@ -116,15 +154,15 @@ def export_store(
             path = out / f"{id_}{ENDINGS[format_]}"
             out.mkdir(parents=True, exist_ok=True)
             if format_ == "coco":
-                _write_coco(opened, id_, path, pictures=pictures, every_s=every_s)
+                _write_coco(opened, id_, path, images=images, every_s=every_s)
             else:
                 _write(opened, id_, path, format_)
-            files.append({"video_id": id_, "path": str(path), "bytes": path.stat().st_size})
-    return {"store": str(store), "format": format_, "files": files}
+            files.append(ExportedFile(id_, path, path.stat().st_size))
+    return ExportResult(Path(store), format_, tuple(files))
 
 
-def _write_coco(store: Store, video_id: str, path: Path, *, pictures: bool, every_s: float) -> None:
-    if pictures:
+def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_s: float) -> None:
+    if images:
         # Imported here: only images need the libraries of films.
         from visionllm_interaction.interop.annotated_video import write_pictures
 

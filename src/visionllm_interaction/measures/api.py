@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
 from visionllm_interaction.measures.query import ANY_PERSON, ANY_THING, BOUT_PREDICATES, Predicate, Query, run_query
-from visionllm_interaction.measures.table import TIDY_SCHEMA, measures_table, write_measures
+from visionllm_interaction.measures.table import (
+    TIDY_SCHEMA,
+    MeasuresTable,
+    measures,
+    measures_table,
+    write_measures,
+)
 
 __all__ = [
     "ANY_PERSON",
@@ -16,8 +22,10 @@ __all__ = [
     "MIN_TOGETHER_S",
     "TIDY_SCHEMA",
     "Measure",
+    "MeasuresTable",
     "Predicate",
     "Query",
+    "measures",
     "measures_table",
     "run_query",
     "write_measures",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,10 @@ from visionllm_interaction.measures.query import Query, QueryRunner
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
+from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Window = tuple[float | None, float | None]
 
@@ -50,6 +55,82 @@ looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins.
 """
 
 
+class MeasuresTable:
+    """Every measure of every video, subject and object: the tidy table for R, pandas or a plot.
+
+    Args:
+        arrow: the columns of :data:`TIDY_SCHEMA`.
+    """
+
+    def __init__(self, arrow: pa.Table) -> None:
+        self._arrow = arrow
+
+    def __len__(self) -> int:
+        return int(self._arrow.num_rows)
+
+    def to_arrow(self) -> pa.Table:
+        """The columns as an Arrow table, without a copy."""
+        return self._arrow
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The columns as a pandas data frame, one row each; needs pandas."""
+        return self._arrow.to_pandas()
+
+    def write(self, out: str | os.PathLike[str]) -> Path:
+        """Write the table.
+
+        Args:
+            out: a ``.csv`` or ``.parquet`` file; an existing one is replaced.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            UsageError: if ``out`` has another ending.
+        """
+        path = Path(out)
+        _check_ending(path)
+        write_file(path, _as_csv(self._arrow) if path.suffix.lower() == ".csv" else _as_parquet(self._arrow))
+        return path
+
+    def __repr__(self) -> str:
+        videos, names = (len(set(self._arrow[column].to_pylist())) for column in ("video_id", "measure"))
+        return f"<{len(self)} rows: {names} measures of {videos} videos>"
+
+    def _repr_html_(self) -> str:
+        columns = ("video_id", "subject", "object", "measure", "predicate", "value", "unit")
+        shown = self._arrow.select(columns).slice(0, MAX_ROWS).to_pylist()
+        return html_table(columns, ([row[name] for name in columns] for row in shown), caption=repr(self)[1:-1])
+
+
+def measures(
+    store: str | os.PathLike[str] | Store, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+) -> MeasuresTable:
+    """Compute every measure of the catalogue for every video, subject and object.
+
+    Args:
+        store: the store's folder, or an open store.
+        bin_s: compute everything for each bin of so many seconds, from the begin of the video.
+        limits: memory, threads and time a query may use; of a folder only.
+
+    Returns:
+        The tidy table, one row per video × subject × object × measure (× predicate × bin).
+
+    Raises:
+        UsageError: if ``bin_s`` is not positive.
+        StoreError: if the store is missing or damaged.
+    """
+    if isinstance(store, Store):
+        return MeasuresTable(measures_table(store, bin_s=bin_s))
+    with open_store(store, limits=limits) as opened:
+        return MeasuresTable(measures_table(opened, bin_s=bin_s))
+
+
+def _check_ending(out: Path) -> None:
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise UsageError("The table's format is not known.", expected=".csv or .parquet", found=str(out))
+
+
 def write_measures(
     store: Path, out: Path | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
 ) -> dict[str, Any]:
@@ -64,17 +145,17 @@ def write_measures(
         UsageError: if ``out`` has another ending, or ``bin_s`` is not positive.
         StoreError: if the store is missing or damaged.
     """
-    if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
-        raise UsageError("The table's format is not known.", expected=".csv or .parquet", found=str(out))
+    if out is not None:
+        _check_ending(out)
     with open_store(store, limits=limits) as opened:
-        table = measures_table(opened, bin_s=bin_s)
+        table = measures(opened, bin_s=bin_s)
         videos = len(opened.video_ids())
     if out is not None:
-        write_file(out, _as_csv(table) if out.suffix.lower() == ".csv" else _as_parquet(table))
+        table.write(out)
     return {
         "store": str(store),
         "out": str(out) if out else None,
-        "rows": table.num_rows,
+        "rows": len(table),
         "videos": videos,
         "measures": sorted(MEASURES),
     }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reasoning.planning.plan import Plan
+from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 Operation = Literal[
     "value",
@@ -110,6 +115,28 @@ class Answer(_Frozen):
     def to_json(self) -> dict[str, Any]:
         """Plain JSON form, keys as in the design document."""
         return self.model_dump(mode="json")
+
+    def to_arrow(self) -> pa.Table:
+        """The evidence as an Arrow table, one row each."""
+        import pyarrow as pa
+
+        rows = [item.model_dump(mode="json") | {"value": str(item.value)} for item in self.evidence]
+        return pa.Table.from_pylist(rows)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The evidence as a pandas data frame, one row each; needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def __str__(self) -> str:
+        return self.answer or f"No answer: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<{self.status}: {self} ({len(self.evidence)} pieces of evidence)>"
+
+    def _repr_html_(self) -> str:
+        columns = ("id", "measure", "value", "unit", "video_id", "begin_s", "end_s")
+        rows = ([getattr(item, name) for name in columns] for item in self.evidence[:MAX_ROWS])
+        return html_table(columns, rows, caption=str(self))
 
 
 class ReplayedClaim(_Frozen):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
-from visionllm_interaction.errors import StoreError
+from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
 from visionllm_interaction.store.schema import (
     SCHEMAS,
@@ -25,8 +26,13 @@ from visionllm_interaction.store.schema import (
     arrow_to_relations,
     arrow_to_tracks,
 )
+from visionllm_interaction.store.tables import VideoView
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
-from visionllm_interaction.store.writer import erase_video, import_codes, publish_video
+from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
+from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = [
     "ANY_PERSON",
@@ -34,9 +40,9 @@ __all__ = [
     "StoreLimits",
     "VideoRecord",
     "erase_video",
-    "import_codes",
     "open_store",
     "publish_video",
+    "write_codes",
 ]
 
 ANY_PERSON = "person"
@@ -62,7 +68,13 @@ class Store:
     """One store, as it was when it was opened: open it again to see videos published since.
 
     The database behind it may read this store's folder and nothing else: no other file, no network, no extension;
-    its configuration is locked. Use one ``Store`` per thread.
+    its configuration is locked. Use one ``Store`` per thread. Close it, or use it as a context manager; one that is
+    forgotten is closed with the process.
+
+    Example:
+        >>> store = open_store("store")              # doctest: +SKIP
+        >>> store["visit1-0f3a9c11"].tracks          # doctest: +SKIP
+        <4 tracks> …
     """
 
     def __init__(self, path: Path, *, limits: StoreLimits) -> None:
@@ -86,6 +98,74 @@ class Store:
     def close(self) -> None:
         """Close the database; files stay as they are."""
         self._connection.close()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self._ids
+
+    def __getitem__(self, video_id: str) -> VideoView:
+        """One video.
+
+        Raises:
+            StoreError: if it is not in the store.
+        """
+        self._folder(video_id)
+        return VideoView(self, video_id)
+
+    def __repr__(self) -> str:
+        return f"<interaction store {self.path}: {len(self)} video{'' if len(self) == 1 else 's'}>"
+
+    def _repr_html_(self) -> str:
+        records = [self.record(video_id) for video_id in self._ids[:MAX_ROWS]]
+        rows = [(r.video_id, r.source.name, r.duration_s, r.n_processed, r.n_frames, r.n_tracks) for r in records]
+        columns = ("video_id", "file", "duration_s", "processed frames", "frames", "tracks")
+        return html_table(columns, rows, caption=repr(self)[1:-1])
+
+    def record(self, video_id: str) -> VideoRecord:
+        """How a video was analysed.
+
+        Raises:
+            StoreError: if the video is not in the store or its record is damaged.
+        """
+        try:
+            return VideoRecord.model_validate(self.video(video_id))
+        except ValidationError as error:
+            raise StoreError("A video's record cannot be read.", found=str(error), where=video_id) from error
+
+    def to_xarray(self, video_id: str | None = None) -> xr.Dataset:
+        """The tracks of a video as a bounding-box dataset in ``movement``'s layout.
+
+        Dimensions are ``time`` (seconds), ``space`` (x, y) and ``individuals``; variables ``position`` (box centre) and
+        ``shape`` (width, height) in pixels, ``confidence``, ``processed`` and ``interpolated``.
+
+        Args:
+            video_id: which video; may be left out where the store has one only.
+
+        Raises:
+            UsageError: if the store has several videos and none is named, or xarray is not installed.
+            StoreError: if the video is not in the store or a file is damaged.
+        """
+        from visionllm_interaction.store.xarray_layout import tracks_to_xarray
+
+        chosen = video_id or self._only_video()
+        tables = self.frames(chosen), self.detections(chosen)
+        return tracks_to_xarray(self.record(chosen), *tables, self.tracks(chosen))
+
+    def _only_video(self) -> str:
+        if len(self._ids) == 1:
+            return self._ids[0]
+        raise UsageError(
+            "Which video is meant has to be said.",
+            expected="the id of one video",
+            found=f"none, and {len(self._ids)} videos in the store",
+            where=str(self.path),
+            fix=f"for example {self._ids[0]!r}" if self._ids else "analyse a video first",
+        )
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query of the package (never text from outside) over the views and return its rows.
@@ -163,34 +243,34 @@ class Store:
 
     def tracks(self, video_id: str) -> list[Track]:
         """Tracks of one video."""
-        return arrow_to_tracks(self._read(video_id, "tracks"))
+        return arrow_to_tracks(self.read_table(video_id, "tracks"))
 
     def relations(self, video_id: str) -> list[Relation]:
         """Bouts of relations of one video, by begin."""
-        return arrow_to_relations(self._read(video_id, "relations"))
+        return arrow_to_relations(self.read_table(video_id, "relations"))
 
     def events(self, video_id: str) -> list[Event]:
         """Events of one video, by begin."""
-        return arrow_to_events(self._read(video_id, "events"))
+        return arrow_to_events(self.read_table(video_id, "events"))
 
     def codes(self, video_id: str) -> list[Code]:
         """Intervals coded by people that were imported for one video."""
-        return arrow_to_codes(self._read(video_id, "codes"))
+        return arrow_to_codes(self.read_table(video_id, "codes"))
 
     def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
         """Track id → intervals ``[begin_s, end_s)`` of consecutive looked-at frames in which it is seen."""
         found: dict[int, list[tuple[float, float]]] = {}
-        for row in self._read(video_id, "sightings").to_pylist():
+        for row in self.read_table(video_id, "sightings").to_pylist():
             found.setdefault(row["track_id"], []).append((row["begin_s"], row["end_s"]))
         return found
 
     def detections(self, video_id: str) -> pa.Table:
         """``detections.parquet`` of one video."""
-        return self._read(video_id, "detections")
+        return self.read_table(video_id, "detections")
 
     def frames(self, video_id: str) -> pa.Table:
         """``frames.parquet`` of one video."""
-        return self._read(video_id, "frames")
+        return self.read_table(video_id, "frames")
 
     def timeline(self, video_id: str) -> dict[str, Any]:
         """What happened in one video, as plain JSON: frames, tracks, relations, events."""
@@ -228,7 +308,12 @@ class Store:
             raise unknown_video(self.path, video_id)
         return folder
 
-    def _read(self, video_id: str, name: str) -> pa.Table:
+    def read_table(self, video_id: str, name: str) -> pa.Table:
+        """One Parquet file of one video, by its name without the ending; a key of ``store.schema.SCHEMAS``.
+
+        Raises:
+            StoreError: if the video is not in the store or the file is damaged.
+        """
         path = self._folder(video_id) / f"{name}.parquet"
         try:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
@@ -236,15 +321,20 @@ class Store:
             raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
 
 
-@contextmanager
-def open_store(path: Path, *, limits: StoreLimits = StoreLimits()) -> Iterator[Store]:
-    """Open the store at ``path`` for reading; it sees the videos complete at this moment.
+def open_store(path: str | os.PathLike[str], *, limits: StoreLimits = StoreLimits()) -> Store:
+    """Open the store at ``path`` for reading; it sees the videos that are complete at this moment.
+
+    Args:
+        path: the store's folder.
+        limits: memory, threads and time a query may use.
+
+    Returns:
+        The store. Close it, or use it in a ``with`` statement.
 
     Raises:
         StoreError: if there is no store, or one of another version.
     """
-    with Store(path, limits=limits) as store:
-        yield store
+    return Store(Path(path), limits=limits)
 
 
 def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duckdb.DuckDBPyConnection:

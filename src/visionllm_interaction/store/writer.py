@@ -76,7 +76,7 @@ def publish_video(
     return final
 
 
-def import_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
+def write_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
     """Add coded intervals to a video; those that came from the same files (``source``) before are replaced.
 
     Raises:
