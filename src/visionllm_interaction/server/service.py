@@ -217,6 +217,10 @@ class Service:
             "jobs": "running" if self.jobs.running else "stopped",
         }
 
+    def reasons(self) -> dict[str, str]:
+        """Why a part of :meth:`readiness` failed, as far as that is known."""
+        return {"detector": self.detector.reason} if self.detector.reason else {}
+
     def _writable(self) -> bool:
         try:
             self.config.store_dir.mkdir(parents=True, exist_ok=True)
