@@ -24,9 +24,7 @@ def test_devices_are_taken_as_they_are(name: str) -> None:
     assert settings.serve.device == settings.train.device == name
 
 
-@pytest.mark.parametrize(
-    "name", ["banana", "CPU", "cuda:", "cuda:-1", "cuda:01", "cuda:x", "cpu:0:1", " cpu", "cuda:٣"]
-)
+@pytest.mark.parametrize("name", ["banana", "CPU", "cuda:", "cuda:-1", "cuda:01", "cuda:x", "cpu:0", " cpu", "cuda:٣"])
 @pytest.mark.parametrize("key", ["serve.device", "train.device"])
 def test_anything_else_is_refused_with_the_other_settings(key: str, name: str) -> None:
     with pytest.raises(ConfigError) as raised:

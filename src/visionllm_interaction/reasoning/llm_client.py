@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -70,7 +69,7 @@ class Spent:
         )
 
 
-def ask_model(
+async def ask_model(
     request: Request,
     output: type[Reply],
     *,
@@ -90,7 +89,7 @@ def ask_model(
     kept = _Kept.of(request, output, config)
     reply = kept.read(output, check)
     if reply is None:
-        reply = asyncio.run(_ask(request, output, config, spent, check))
+        reply = await _ask(request, output, config, spent, check)
         kept.write(reply)
     return reply
 

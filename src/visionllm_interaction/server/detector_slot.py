@@ -26,7 +26,7 @@ DETECTOR_STATES: tuple[DetectorState, ...] = ("none", "loading", "ready", "faile
 class DetectorSlot:
     """Holds the detector. ``state`` is ``"none"`` (not configured), ``"loading"``, ``"ready"`` or ``"failed"``.
 
-    ``error`` says why it failed, whatever was raised; a detector that failed stays so until the service is started anew.
+    ``error`` says why it failed, whatever was raised; it stays failed until the service is started anew.
     """
 
     def __init__(self, checkpoint: Path | None, *, device: str | None, max_waiting: int) -> None:
@@ -54,7 +54,7 @@ class DetectorSlot:
         except VisionLLMError as error:
             self._fail(error)
             _log.error("the detector cannot be loaded: %s", error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (kept as the reason, and logged)
             # A runtime that is not installed, a graph it does not know, no memory: a thread that ended without a
             # word would leave the service "loading" for ever.
             self._fail(_as_ours(error, self.checkpoint))
@@ -65,7 +65,7 @@ class DetectorSlot:
 
     @property
     def reason(self) -> str | None:
-        """Why the detector could not be loaded, in one line without paths of the server; ``None`` if it did not fail."""
+        """Why the detector could not be loaded, without paths of the server; ``None`` if it did not fail."""
         if self.error is None:
             return None
         return f"{self.error.message} Found: {self.error.found}" if self.error.found else self.error.message
