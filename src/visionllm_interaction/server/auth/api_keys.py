@@ -131,8 +131,7 @@ def _digest(token: str) -> str:
 
 def _save(keys_file: Path, entries: list[KeyEntry]) -> None:
     content = {"keys": [entry.model_dump() for entry in entries]}
-    write_file(keys_file, yaml.safe_dump(content, sort_keys=False).encode())
-    keys_file.chmod(0o600)
+    write_file(keys_file, yaml.safe_dump(content, sort_keys=False).encode(), mode=0o600)
 
 
 def _locked(keys_file: Path) -> HeldLock:
