@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+import structlog
 
 from visionllm_interaction.artifacts.runs import create_locked_run, discard_if_empty, list_runs
 from visionllm_interaction.utils.atomic_files import publish_folder, remove_partials
-from visionllm_interaction.utils.file_locks import try_lock
+from visionllm_interaction.utils.file_locks import try_lock, wait_for_lock
 
 HOLD = """
 import os, sys, time
@@ -118,3 +122,82 @@ def test_partials_go_but_the_workspace_stays(tmp_path: Path) -> None:
     (tmp_path / ".partial-file").touch()
     remove_partials(tmp_path, keep=tmp_path / ".partial-model_trainer")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-model_trainer", "data_ingestion"]
+
+
+GROWTH = """
+import os, sys
+from pathlib import Path
+registered = []
+register = os.register_at_fork
+os.register_at_fork = lambda **hooks: (registered.append(hooks), register(**hooks))
+from visionllm_interaction.utils.file_locks import try_lock, wait_for_lock
+folder = Path(sys.argv[1])
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+try_lock(folder).release()
+before = len(registered), descriptors()
+for _ in range(500):
+    with wait_for_lock(folder):
+        assert try_lock(folder) is None
+    try_lock(folder).release()
+print(len(registered) - before[0], descriptors() - before[1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors by /proc")
+def test_released_locks_leave_nothing_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["0", "0"]  # at-fork handlers, open files
+
+
+def test_a_forked_child_neither_holds_nor_ends_its_parents_lock(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from visionllm_interaction.utils.file_locks import try_lock
+folder = Path(sys.argv[1])
+lock = try_lock(folder)
+child = os.fork()
+if child == 0:
+    lock.release()
+    os._exit(0 if try_lock(folder) is None else 1)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), try_lock(folder) is None)
+lock.release()
+print(try_lock(folder) is not None)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["0", "True", "True"], "")
+
+
+def test_a_lock_may_be_let_go_by_another_thread(tmp_path: Path) -> None:
+    lock = try_lock(tmp_path)
+    assert lock is not None
+    thread = threading.Thread(target=lock.release)
+    thread.start()
+    thread.join()
+    with wait_for_lock(tmp_path):
+        pass
+
+
+def test_waiting_for_a_lock_that_this_thread_holds_is_an_error_and_no_endless_wait(tmp_path: Path) -> None:
+    with wait_for_lock(tmp_path), pytest.raises(RuntimeError, match="Deadlock"):
+        wait_for_lock(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_without_locks_in_the_file_system_the_work_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with structlog.testing.capture_logs() as logs, wait_for_lock(tmp_path):
+        lock = try_lock(tmp_path)
+        assert lock is not None
+        lock.release()
+    assert {entry["log_level"] for entry in logs} == {"warning"}
+    assert "no locks" in logs[0]["event"]

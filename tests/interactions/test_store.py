@@ -19,7 +19,6 @@ from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import Store, StoreLimits, erase_video, open_store, publish_video
 from visionllm_interaction.store.video_record import make_video_id
-from visionllm_interaction.store.writer import exchange
 
 
 def publish(store: Path, video_id: str, *, frames: FrameTable, tracks: tuple[Track, ...] = ()) -> Path:
@@ -99,14 +98,6 @@ def test_a_reader_during_replacement_sees_one_whole_version(tmp_path: Path) -> N
     stop.set()
     reader.join()
     assert seen == {3, 4}
-
-
-def test_exchange_swaps_folders(tmp_path: Path) -> None:
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "name").write_text(name)
-    exchange(tmp_path / "a", tmp_path / "b")
-    assert [(tmp_path / n / "name").read_text() for n in "ab"] == ["b", "a"]
 
 
 def test_reopening_sees_new_videos_and_partials_are_never_read(store_path: Path) -> None:

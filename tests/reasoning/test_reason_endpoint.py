@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from visionllm_interaction.errors import LLMUnreachable
-from visionllm_interaction.reasoning import Answer, EndpointConfig, ReasonConfig, ask
+from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
+from visionllm_interaction.reasoning import Answer, EndpointConfig, ReasonConfig, ask, ask_async
 
 QUESTION = "All in all, for how long does one get to see the ball?"
 
@@ -384,12 +385,75 @@ def test_rules_stand_in_where_that_is_allowed(one_video: Path) -> None:
     assert (answer.planner, answer.model, answer.answer) == ("rules", None, "The ball was visible for 10 s.")
 
 
-def test_works_where_an_event_loop_is_running(serve: Callable[..., Endpoint], one_video: Path) -> None:
-    import asyncio
+def in_a_cell(question: str, store: Path, config: ReasonConfig, planner: Literal["rules", "llm"]) -> Answer:
+    """``ask`` as a notebook cell calls it: on the thread whose event loop is running."""
 
-    endpoint = serve(Reply(draft()))
+    async def cell() -> Answer:
+        return ask(question, store, config=config, planner=planner)
 
-    async def page() -> Answer:
-        return await asyncio.to_thread(put, QUESTION, one_video, endpoint)
+    return asyncio.run(cell())
 
-    assert asyncio.run(page()).status == "answered"
+
+@pytest.mark.parametrize("wording", ["code", "llm"])
+def test_ask_works_where_an_event_loop_is_running(
+    serve: Callable[..., Endpoint], one_video: Path, wording: Literal["code", "llm"]
+) -> None:
+    endpoint = serve(Reply(draft()), Reply(json.dumps({"claims": []})))
+    config = ReasonConfig(endpoint=EndpointConfig(base_url=endpoint.url, model="scripted"), wording=wording)
+    answer = in_a_cell(QUESTION, one_video, config, "llm")
+    assert (answer.status, answer.answer) == ("answered", "The ball was visible for 10 s.")
+    assert len(endpoint.requests) == (1 if wording == "code" else 2)
+
+
+def test_failures_keep_their_names_where_an_event_loop_is_running(one_video: Path) -> None:
+    config = ReasonConfig(endpoint=EndpointConfig(base_url=_closed_port(), model="m"))
+    with pytest.raises(LLMUnreachable, match="Connection error"):
+        in_a_cell(QUESTION, one_video, config, "llm")
+    allowed = config.model_copy(update={"on_unreachable": "rules"})
+    assert in_a_cell("How long was the ball visible?", one_video, allowed, "llm").planner == "rules"
+
+
+def test_ask_async_gives_the_same_answer_and_lets_other_tasks_run(
+    serve: Callable[..., Endpoint], one_video: Path
+) -> None:
+    config = ReasonConfig(
+        endpoint=EndpointConfig(base_url=serve(Reply(draft(), delay_s=0.3)).url, model="scripted"), planner="llm"
+    )
+    ticks: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    async def both() -> Answer:
+        ticking = asyncio.create_task(tick())
+        answer = await ask_async(QUESTION, str(one_video), config=config)
+        ticking.cancel()
+        return answer
+
+    assert asyncio.run(both()) == ask(QUESTION, one_video, config=config)
+    assert len(ticks) > 10  # a blocked loop would tick once or twice
+
+
+def test_cancelling_ask_async_ends_the_wait(serve: Callable[..., Endpoint], one_video: Path) -> None:
+    config = ReasonConfig(
+        endpoint=EndpointConfig(base_url=serve(Reply(draft(), delay_s=30.0)).url, model="m"), planner="llm"
+    )
+
+    async def impatient() -> None:
+        await asyncio.wait_for(ask_async(QUESTION, one_video, config=config), timeout=0.5)
+
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(impatient())
+    assert time.monotonic() - begin < 10.0
+
+
+def test_ask_async_by_rules_checks_as_ask_does(one_video: Path) -> None:
+    question = "How long was the ball visible?"
+    assert asyncio.run(ask_async(question, one_video)) == ask(question, one_video)
+    with pytest.raises(UsageError, match="empty"):
+        asyncio.run(ask_async("  ", one_video))
+    with pytest.raises(ConfigError, match="endpoint"):
+        asyncio.run(ask_async(question, one_video, planner="llm"))

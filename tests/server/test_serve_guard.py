@@ -11,7 +11,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.service import data_dir_taken
+from visionllm_interaction.server.service import lock_data_dir
 
 
 def client_of(config: ServeConfig, *, base_url: str = "http://127.0.0.1:8000") -> TestClient:
@@ -166,9 +166,9 @@ def test_an_unexpected_error_says_nothing_of_itself(config: ServeConfig, key: st
 
 
 def test_a_data_folder_serves_one(config: ServeConfig) -> None:
-    with data_dir_taken(config), pytest.raises(UsageError, match="Another service"), data_dir_taken(config):
+    with lock_data_dir(config), pytest.raises(UsageError, match="Another service"), lock_data_dir(config):
         pass
-    with data_dir_taken(config):
+    with lock_data_dir(config):
         pass
 
 

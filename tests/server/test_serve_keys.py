@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -67,19 +68,39 @@ def test_no_file_is_no_keys(keys_file: Path) -> None:
     assert KeyRing(keys_file).find("vli_x") is None
 
 
-def test_a_session_ends_with_time_tampering_or_its_key(keys_file: Path, tmp_path: Path) -> None:
+def test_a_session_ends_with_time_tampering_or_its_key(
+    keys_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_key(keys_file, name="lab")
+    create_key(keys_file, name="other")
     ring = KeyRing(keys_file)
     sessions = Sessions(tmp_path / "secret", ring)
-    key_id = ring.entries[0].id
-    cookie = sessions.open(key_id, now_s=1000.0)
-    assert sessions.valid(cookie, now_s=1000.0 + LIFETIME_S - 1)
-    assert not sessions.valid(cookie, now_s=1000.0 + LIFETIME_S)
-    assert not sessions.valid(cookie[:-1] + ("0" if cookie[-1] != "0" else "1"), now_s=1001.0)
-    later = cookie.replace(cookie.split(".")[1], str(10**12))
-    assert not sessions.valid(later, now_s=1001.0)
-    assert not sessions.valid("", now_s=1001.0)
-    assert Sessions(tmp_path / "secret", ring).valid(cookie, now_s=1001.0), "a restart keeps sessions"
-    assert not Sessions(tmp_path / "other", ring).valid(cookie, now_s=1001.0)
+    lab, other = (entry.id for entry in ring.entries)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    cookie = sessions.open(lab)
+    for later_s, valid in ((0, True), (LIFETIME_S - 1, True), (LIFETIME_S + 1, False), (-60, False)):
+        monkeypatch.setattr(time, "time", lambda at=1e9 + later_s: at)
+        assert sessions.valid(cookie) is valid, later_s
+    monkeypatch.setattr(time, "time", lambda: 1e9 + 1)
+    key_id, made, signature = cookie.split(".")
+    newer = sessions.open(lab).split(".")[1]
+    flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
+    forged = (f"{key_id}.{made}.{flipped}", f"{key_id}.{newer}.{signature}", f"{other}.{made}.{signature}")
+    for bad in (*forged, "", ".", "..", "é", "\udc80", f"{key_id}.{made}", f"{key_id}.{signature}"):
+        assert not sessions.valid(bad), bad
+    assert Sessions(tmp_path / "secret", ring).valid(cookie), "a restart keeps sessions"
+    assert not Sessions(tmp_path / "second", ring).valid(cookie)
     revoke_key(keys_file, name="lab")
-    assert not sessions.valid(cookie, now_s=1001.0)
+    assert not sessions.valid(cookie)
+
+
+def test_the_secret_of_sessions_is_whole_and_private(keys_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "session.secret"
+    for left in (None, b"", b"cut short"):  # an empty secret would let anybody sign
+        if left is not None:
+            path.write_bytes(left)
+        Sessions(path, KeyRing(keys_file))
+        assert len(path.read_bytes()) == 32 and stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = path.read_bytes()
+    Sessions(path, KeyRing(keys_file))
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["session.secret"]

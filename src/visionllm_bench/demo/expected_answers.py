@@ -6,12 +6,13 @@ It is the other side of the demo's comparison, so it shares no code with ``inter
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.config import DemoQuestion
+from visionllm_interaction.core.intervals import as_intervals, total_s
 
 VISIBLE_SHARE = 0.2
 """An object counts as visible from this share of its silhouette on."""
@@ -75,8 +76,8 @@ def true_value(truth: Truth, question: DemoQuestion) -> float:
         "first_seen": lambda: min(truth.times(subject)),
         "last_seen": lambda: max(truth.times(subject)),
         "co_presence_duration": lambda: len(both) * truth.step_s(),
-        "near_duration": lambda: union_s(bouts),
-        "contact_duration": lambda: union_s(bouts),
+        "near_duration": lambda: total_s(as_intervals(bouts)),
+        "contact_duration": lambda: total_s(as_intervals(bouts)),
         "bout_count": lambda: float(len(bouts)),
         "longest_bout": lambda: max((end - begin for begin, end in bouts), default=0.0),
     }
@@ -84,15 +85,6 @@ def true_value(truth: Truth, question: DemoQuestion) -> float:
 
 
 _PREDICATE = {"near_duration": "near", "contact_duration": "in_contact"}
-
-
-def union_s(intervals: Iterable[tuple[float, float]]) -> float:
-    """Seconds covered by at least one interval."""
-    total, reached = 0.0, float("-inf")
-    for begin, end in sorted(intervals):
-        total += max(0.0, end - max(begin, reached))
-        reached = max(reached, end)
-    return total
 
 
 def agrees(measure: str, found: float | None, truth: float) -> bool:

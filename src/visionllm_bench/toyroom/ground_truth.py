@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from visionllm_bench.toyroom.render.sprites import Member
 from visionllm_bench.toyroom.story.script import Script, Span
 from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, relative_gap
+from visionllm_interaction.core.run_lengths import true_runs
 
 MERGE_GAP_S = 0.2
 """Bouts of a relation separated by at most this are one bout."""
@@ -64,9 +65,8 @@ def _pairs(members: Sequence[Member]) -> list[tuple[Member, Member]]:
 
 def bouts(on: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[Span]:
     """Times at which ``on`` (per frame) is true, short gaps closed, then short bouts left out."""
-    change = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]]).astype(np.int8)))
     spans: list[Span] = []
-    for first, after in zip(change[::2].tolist(), change[1::2].tolist(), strict=True):
+    for first, after in true_runs(on).tolist():
         begin, end = float(edges_s[first]), float(edges_s[after])
         if spans and begin - spans[-1].end_s <= MERGE_GAP_S + _ROUNDING_S:
             begin = spans.pop().begin_s

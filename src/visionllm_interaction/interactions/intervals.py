@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.intervals import TOLERANCE_S, as_intervals, union
+from visionllm_interaction.core.run_lengths import true_runs
+
 Mask = NDArray[np.bool_]
 
 
@@ -46,8 +49,7 @@ def bridge(values: NDArray[np.float64], *, steps: int) -> NDArray[np.float64]:
 
 def runs(mask: Mask) -> list[tuple[int, int]]:
     """``[first, after)`` of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    return [(first, after) for first, after in true_runs(mask).tolist()]
 
 
 def mask_to_spans(mask: Mask, begins_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> list[Span]:
@@ -57,10 +59,6 @@ def mask_to_spans(mask: Mask, begins_s: NDArray[np.float64], ends_s: NDArray[np.
 
 def clean_spans(spans: list[Span], *, merge_gap_s: float, min_duration_s: float) -> list[Span]:
     """Join neighbours that touch or are at most ``merge_gap_s`` apart, then drop those under ``min_duration_s``."""
-    joined: list[Span] = []
-    for span in spans:
-        if joined and span.begin_s - joined[-1].end_s <= merge_gap_s + 1e-6:
-            joined[-1] = Span(joined[-1].begin_s, max(joined[-1].end_s, span.end_s))
-        else:
-            joined.append(span)
-    return [s for s in joined if s.duration_s >= min_duration_s - 1e-6]
+    joined = union(as_intervals((s.begin_s, s.end_s) for s in spans), max_gap_s=merge_gap_s)
+    kept = joined[joined[:, 1] - joined[:, 0] >= min_duration_s - TOLERANCE_S]
+    return [Span(begin_s, end_s) for begin_s, end_s in kept.tolist()]

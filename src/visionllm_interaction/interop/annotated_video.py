@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +17,7 @@ from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.interop.coco import chosen_frames, picture_name
 from visionllm_interaction.store.reader import Store
-from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
+from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.video.decoding.reader import VideoReader
 
@@ -46,13 +45,8 @@ def write_film(store: Store, video_id: str, path: Path) -> None:
     """
     source = source_of(store, video_id)
     boxes = boxes_by_frame(store, video_id)
-    partial = path.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
-    try:
-        with av.open(str(partial), "w", format="mp4") as container:
-            _encode(container, _drawn(source, boxes))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
+        _encode(container, _drawn(source, boxes))
 
 
 def write_pictures(store: Store, video_id: str, folder: Path, *, every_s: float) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
-from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
+from visionllm_interaction.utils.atomic_files import publish_file
 
 
 def write_rerun(store: Store, video_id: str, path: Path) -> None:
@@ -22,16 +21,14 @@ def write_rerun(store: Store, video_id: str, path: Path) -> None:
         UsageError: if Rerun is not installed.
     """
     rerun = _load()
-    partial = path.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
-    try:
-        with rerun.RecordingStream("visionllm", recording_id=video_id) as recording:
-            recording.save(str(partial))
-            _log_boxes(rerun, recording, store, video_id)
-            _log_symbols(rerun, recording, store, video_id)
-            recording.flush()
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        publish_file(path) as partial,
+        rerun.RecordingStream("visionllm", recording_id=video_id) as recording,
+    ):
+        recording.save(str(partial))
+        _log_boxes(rerun, recording, store, video_id)
+        _log_symbols(rerun, recording, store, video_id)
+        recording.flush()
 
 
 def _load() -> Any:

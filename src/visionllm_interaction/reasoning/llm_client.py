@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -33,6 +32,7 @@ from pydantic_ai.usage import RunUsage
 from visionllm_interaction.errors import LLMUnreachable
 from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.models import Usage
+from visionllm_interaction.utils.atomic_files import write_file
 
 _NO_KEY = "none"
 """Sent as the key to endpoints that ask for none; the client insists on a value."""
@@ -70,7 +70,7 @@ class Spent:
         )
 
 
-def ask_model(
+async def ask_model(
     request: Request,
     output: type[Reply],
     *,
@@ -90,7 +90,7 @@ def ask_model(
     kept = _Kept.of(request, output, config)
     reply = kept.read(output, check)
     if reply is None:
-        reply = asyncio.run(_ask(request, output, config, spent, check))
+        reply = await _ask(request, output, config, spent, check)
         kept.write(reply)
     return reply
 
@@ -130,11 +130,7 @@ class _Kept:
     def write(self, reply: BaseModel | None) -> None:
         if self.path is None or reply is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and renamed, so that two commands at once never read half a reply.
-        part = self.path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(reply.model_dump_json(), encoding="utf-8")
-        part.replace(self.path)
+        write_file(self.path, reply.model_dump_json().encode())
 
 
 def _digestible(content: UserContent) -> str:

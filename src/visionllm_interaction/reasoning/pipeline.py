@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -22,6 +23,7 @@ from visionllm_interaction.store.reader import Store, open_store
 _NOTHING_HELD = "no claim held when it was computed again"
 _NOTHING_THERE = "no video of the store was looked at in the time asked about"
 
+T = TypeVar("T")
 PlannerName = Literal["rules", "llm"]
 
 
@@ -37,14 +39,23 @@ class Planned:
 
 def ask(
     question: str,
-    store: Path,
+    store: str | os.PathLike[str],
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
 ) -> Answer:
     """Answer ``question`` from the store, or abstain with the reason.
 
-    Blocks; do not call it on a running event loop's thread. ``planner`` None follows ``config.planner``.
+    Blocks, and works where an event loop runs (a notebook cell); :func:`ask_async` lets other tasks go on meanwhile.
+
+    Args:
+        question: one question in plain words.
+        store: folder of the interaction store.
+        config: limits, aliases, endpoint and wording.
+        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+
+    Returns:
+        The answer; every number in it was computed by code and cites its evidence.
 
     Raises:
         UsageError: the question is empty or longer than ``config.max_question_chars``.
@@ -54,10 +65,52 @@ def ask(
     """
     asked = _checked(question, config)
     chosen = choose_planner(config, planner)
-    with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+    with open_store(Path(store)) as opened:
+        vocabulary = _vocabulary(opened, config)
         planned = make_plan(asked, vocabulary, config=config, planner=chosen)
         return execute(planned, opened, vocabulary=vocabulary, config=config)
+
+
+async def ask_async(
+    question: str,
+    store: str | os.PathLike[str],
+    *,
+    config: ReasonConfig = ReasonConfig(),
+    planner: PlannerName | None = None,
+) -> Answer:
+    """As :func:`ask`, without blocking the event loop: the endpoint is awaited, the store is read in a thread.
+
+    Args:
+        question: one question in plain words.
+        store: folder of the interaction store.
+        config: limits, aliases, endpoint and wording.
+        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+
+    Returns:
+        The same answer as :func:`ask` gives.
+
+    Raises:
+        UsageError: the question is empty or longer than ``config.max_question_chars``.
+        ConfigError: the language model is asked for and no endpoint is configured.
+        LLMUnreachable: the endpoint does not answer as such and ``config.on_unreachable`` is ``"fail"``.
+        StoreError: the store is missing or damaged.
+    """
+    # Imported here: an answer by rules on the command line needs no event loop.
+    import asyncio
+
+    asked = _checked(question, config)
+    chosen = choose_planner(config, planner)
+    with await asyncio.to_thread(open_store, Path(store)) as opened:
+        vocabulary = await asyncio.to_thread(_vocabulary, opened, config)
+        planned = await _make_plan_async(asked, vocabulary, config=config, planner=chosen)
+        computed = await asyncio.to_thread(_compute, planned, opened, vocabulary=vocabulary, config=config)
+        if not computed.to_be_worded:
+            return computed.answer
+        return await _reworded_async(computed, vocabulary=vocabulary, config=config)
+
+
+def _vocabulary(store: Store, config: ReasonConfig) -> Vocabulary:
+    return Vocabulary.build(store.names(), store.video_ids(), aliases=config.aliases)
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:
@@ -80,8 +133,16 @@ def make_plan(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, pl
     """Turn ``question`` into a plan with one of the planners."""
     if planner == "rules":
         return Planned(plan_by_rules(question, vocabulary), "rules")
+    return _run_sync(_make_plan_async(question, vocabulary, config=config, planner=planner))
+
+
+async def _make_plan_async(
+    question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName
+) -> Planned:
+    if planner == "rules":
+        return Planned(plan_by_rules(question, vocabulary), "rules")
     try:
-        return _plan_by_llm(question, vocabulary, config)
+        return await _plan_by_llm(question, vocabulary, config)
     except LLMUnreachable:
         if config.on_unreachable == "fail":
             raise
@@ -90,18 +151,37 @@ def make_plan(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, pl
 
 def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
     """Run a plan, compose claims, run it again to verify them, and answer with those that hold."""
+    computed = _compute(planned, store, vocabulary=vocabulary, config=config)
+    if not computed.to_be_worded:
+        return computed.answer
+    return _run_sync(_reworded_async(computed, vocabulary=vocabulary, config=config))
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """An answer in code's words and what it was made of; ``verified`` is None where it has no claims to word."""
+
+    answer: Answer
+    planned: Planned
+    verified: Verified | None = None
+    results: Sequence[StepResult] = ()
+    to_be_worded: bool = False
+
+
+def _compute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig) -> _Computed:
     plan = planned.plan
     if plan.unanswerable:
-        return _abstain(planned, plan.unanswerable)
+        return _Computed(_abstain(planned, plan.unanswerable), planned)
     results = run_plan(store, plan)
     claims = compose(plan, results)
     shown = tuple(all_evidence(results).values())
     verified = verify(claims, shown, plan=plan, fresh=run_plan(store, plan), vocabulary=vocabulary)
     if not verified.claims:
-        return _abstain(planned, _NOTHING_HELD if verified.dropped else _nothing_there(plan), verified)
-    if config.wording == "llm" and config.endpoint.base_url:
-        return _in_other_words(planned, verified, results, vocabulary=vocabulary, config=config)
-    return _answer(planned, verified, results, config=config)
+        reason = _NOTHING_HELD if verified.dropped else _nothing_there(plan)
+        return _Computed(_abstain(planned, reason, verified), planned)
+    answer = _answer(planned, verified, results, config=config)
+    wanted = config.wording == "llm" and bool(config.endpoint.base_url)
+    return _Computed(answer, planned, verified, results, to_be_worded=wanted)
 
 
 def _nothing_there(plan: Plan) -> str:
@@ -112,25 +192,20 @@ def _nothing_there(plan: Plan) -> str:
     return _NOTHING_THERE
 
 
-def _in_other_words(
-    planned: Planned,
-    verified: Verified,
-    results: Sequence[StepResult],
-    *,
-    vocabulary: Vocabulary,
-    config: ReasonConfig,
-) -> Answer:
+async def _reworded_async(computed: _Computed, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
     """The same claims in the model's words, as far as these are proven; without an endpoint in code's words."""
     from visionllm_interaction.reasoning.llm_client import Spent, as_usage
-    from visionllm_interaction.reasoning.wording.paraphrase import word_claims
+    from visionllm_interaction.reasoning.wording.paraphrase import word_claims_async
 
+    planned, verified, results = computed.planned, computed.verified, computed.results
+    assert verified is not None
     spent = Spent()
     try:
-        claims, dropped = word_claims(
+        claims, dropped = await word_claims_async(
             verified.claims, verified.evidence, vocabulary, config=config.endpoint, spent=spent
         )
     except LLMUnreachable:
-        return _answer(planned, verified, results, config=config)
+        return computed.answer
     worded = replace(verified, claims=claims, dropped=(*verified.dropped, *dropped))
     cost = replace(planned, usage=as_usage(planned.usage, spent.total))
     answer = _answer(cost, worded, results, config=config)
@@ -166,10 +241,17 @@ def _abstain(planned: Planned, reason: str, verified: Verified | None = None) ->
     )
 
 
-def _plan_by_llm(question: str, vocabulary: Vocabulary, config: ReasonConfig) -> Planned:
+def _run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    # Imported here: an answer by rules needs no event loop.
+    from visionllm_interaction.reasoning.sync import run_sync
+
+    return run_sync(coroutine)
+
+
+async def _plan_by_llm(question: str, vocabulary: Vocabulary, config: ReasonConfig) -> Planned:
     try:
         # Imported here because the base installation answers by rules and has no language model client.
-        from visionllm_interaction.reasoning.planning.llm_planner import plan_by_llm
+        from visionllm_interaction.reasoning.planning.llm_planner import plan_by_llm_async
     except ImportError as error:
         raise ConfigError(
             "The llm planner needs packages that are not installed",
@@ -177,7 +259,7 @@ def _plan_by_llm(question: str, vocabulary: Vocabulary, config: ReasonConfig) ->
             found=str(error),
             fix="pip install 'visionllm-interaction[reason]', or ask with --planner rules",
         ) from error
-    plan, usage = plan_by_llm(question, vocabulary, config=config.endpoint)
+    plan, usage = await plan_by_llm_async(question, vocabulary, config=config.endpoint)
     return Planned(plan, "llm", config.endpoint.model, usage)
 
 

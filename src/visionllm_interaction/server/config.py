@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.core.devices import DeviceName
 
 
 class ServeLimits(Section):
@@ -52,8 +53,9 @@ class ServeConfig(Section):
     detector: Path | None = None
     """Checkpoint used by ``/v1/detect`` and by jobs. Without one, both answer 503 and questions still work."""
 
-    device: str | None = None
-    """``cpu``, ``cuda`` …; default: CUDA if there is a device, else CPU."""
+    device: DeviceName | None = None
+    """Where ``/v1/detect`` computes: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; default ``auto`` (CUDA if there is a
+    device, else the CPU)."""
 
     keys_file: Path | None = None
     """File of API keys (only their digests); default ``<data_dir>/keys.yaml``."""

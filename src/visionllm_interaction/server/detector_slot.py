@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,19 @@ from visionllm_interaction.server.problem_details import refusal
 
 _log = logging.getLogger(__name__)
 
+DetectorState = Literal["none", "loading", "ready", "failed"]
+DETECTOR_STATES: tuple[DetectorState, ...] = ("none", "loading", "ready", "failed")
+
 
 class DetectorSlot:
-    """Holds the detector. ``state`` is ``"none"`` (not configured), ``"loading"``, ``"ready"`` or ``"failed"``."""
+    """Holds the detector. ``state`` is ``"none"`` (not configured), ``"loading"``, ``"ready"`` or ``"failed"``.
+
+    ``error`` says why it failed, whatever was raised; it stays failed until the service is started anew.
+    """
 
     def __init__(self, checkpoint: Path | None, *, device: str | None, max_waiting: int) -> None:
         self.checkpoint = checkpoint
-        self.state = "none" if checkpoint is None else "loading"
+        self.state: DetectorState = "none" if checkpoint is None else "loading"
         self.error: VisionLLMError | None = None
         self._device = device
         self._detector: Detector | None = None
@@ -37,16 +44,31 @@ class DetectorSlot:
             threading.Thread(target=self._load, name="load-detector", daemon=True).start()
 
     def _load(self) -> None:
-        # Imported here: torch takes seconds to load, and the service answers meanwhile.
-        from visionllm_interaction.detection.models import load_detector
-
         assert self.checkpoint is not None
         try:
+            # Imported here: torch takes seconds to load, and the service answers meanwhile.
+            from visionllm_interaction.detection.models import load_detector
+
             self._detector = load_detector(self.checkpoint, device=self._device)
             self.state = "ready"
         except VisionLLMError as error:
-            self.error, self.state = error, "failed"
+            self._fail(error)
             _log.error("the detector cannot be loaded: %s", error)
+        except Exception as error:  # noqa: BLE001 (kept as the reason, and logged)
+            # A runtime that is not installed, a graph it does not know, no memory: a thread that ended without a
+            # word would leave the service "loading" for ever.
+            self._fail(_as_ours(error, self.checkpoint))
+            _log.exception("the detector cannot be loaded")
+
+    def _fail(self, error: VisionLLMError) -> None:
+        self.error, self.state = error, "failed"
+
+    @property
+    def reason(self) -> str | None:
+        """Why the detector could not be loaded, without paths of the server; ``None`` if it did not fail."""
+        if self.error is None:
+            return None
+        return f"{self.error.message} Found: {self.error.found}" if self.error.found else self.error.message
 
     def check_usable(self) -> None:
         """Make sure that there is a detector, or will be when it has loaded.
@@ -56,7 +78,9 @@ class DetectorSlot:
         """
         if self.error is not None:
             raise ServiceError(
-                "The service's detector could not be loaded.", found=self.error.message, fix=self.error.fix
+                "The service's detector could not be loaded.",
+                found=self.reason,
+                fix=self.error.fix or "correct serve.detector or serve.device and start the service anew",
             ) from self.error
         if self.checkpoint is None:
             raise ServiceError(
@@ -98,3 +122,8 @@ class DetectorSlot:
                 return image, found, time.perf_counter() - begin
         finally:
             self._places.release()
+
+
+def _as_ours(error: Exception, checkpoint: Path) -> VisionLLMError:
+    first_line = next(iter(str(error).splitlines()), "").replace(f"{checkpoint.parent}/", "")
+    return VisionLLMError("The detector cannot be loaded.", found=f"{type(error).__name__}: {first_line}"[:300])

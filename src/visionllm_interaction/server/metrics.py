@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from visionllm_interaction import __version__
+from visionllm_interaction.server.detector_slot import DETECTOR_STATES
 from visionllm_interaction.server.service import Service, is_ready
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -58,6 +59,9 @@ class _ServiceCollector(Collector):
         service = self._service
         ready = GaugeMetricFamily("visionllm_ready", "1 if all parts work.")
         ready.add_metric([], float(is_ready(service.readiness())))
+        detector = GaugeMetricFamily("visionllm_detector", "1 for the detector's present state.", labels=["state"])
+        for name in DETECTOR_STATES:
+            detector.add_metric([name], float(service.detector.state == name))
         jobs = GaugeMetricFamily("visionllm_jobs", "Jobs, by state.", labels=["state"])
         counts = service.jobs.counts() if service.jobs.running else {}
         for state in STATES:
@@ -66,7 +70,7 @@ class _ServiceCollector(Collector):
         free = GaugeMetricFamily(
             "visionllm_data_free_bytes", "Free bytes on the disk of the data folder.", value=service.free_bytes()
         )
-        return [ready, jobs, videos, free]
+        return [ready, detector, jobs, videos, free]
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: the registry must not read the service before it runs."""

@@ -13,7 +13,7 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.service import data_dir_taken
+from visionllm_interaction.server.service import lock_data_dir
 
 SHUTDOWN_S = 5
 _log = structlog.get_logger()
@@ -26,7 +26,7 @@ def serve(config: ServeConfig, analysis: AnalysisConfig, reason: ReasonConfig) -
         UsageError: if it would be open to others without a key, or the data folder or the port is taken.
     """
     app = create_app(config, analysis=analysis, reason=reason)
-    with data_dir_taken(config):
+    with lock_data_dir(config):
         pass  # said here, where it ends the command with a message; held from the start of the application on
     with _listening(config.host, config.port) as listener:
         log = _log.bind(data_dir=str(config.data_dir), store=str(config.store_dir))

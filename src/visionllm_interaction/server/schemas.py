@@ -273,3 +273,4 @@ class Readiness(_Model):
 
     status: Literal["ready", "not ready"]
     parts: dict[str, str]
+    reasons: dict[str, str] = Field(default={}, description="why a part failed, for those that did")

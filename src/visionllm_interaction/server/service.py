@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from visionllm_interaction.server.jobs.worker import Order
 from visionllm_interaction.server.problem_details import refusal
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import Store, erase_video, open_store
+from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Service:
         Raises:
             UsageError: if another service of the same name uses the data folder.
         """
-        with data_dir_taken(self.config):
+        with lock_data_dir(self.config):
             self.uploads.prepare()
             self.detector.start()
             self.jobs.start()
@@ -217,6 +217,10 @@ class Service:
             "jobs": "running" if self.jobs.running else "stopped",
         }
 
+    def reasons(self) -> dict[str, str]:
+        """Why a part of :meth:`readiness` failed, as far as that is known."""
+        return {"detector": self.detector.reason} if self.detector.reason else {}
+
     def _writable(self) -> bool:
         try:
             self.config.store_dir.mkdir(parents=True, exist_ok=True)
@@ -232,24 +236,21 @@ class Service:
         return shutil.disk_usage(self.config.data_dir).free
 
 
-@contextmanager
-def data_dir_taken(config: ServeConfig) -> Iterator[None]:
+def lock_data_dir(config: ServeConfig) -> HeldLock:
     """Hold the data folder for this process; the system lets go of it if the process dies.
 
     Raises:
         UsageError: if another service of the same name has it.
     """
     config.data_dir.mkdir(parents=True, exist_ok=True)
-    with (config.data_dir / f".{config.executor_id}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                "Another service is using this data folder.",
-                where=str(config.data_dir),
-                fix="stop it, or start this one with -o serve.data_dir=OTHER",
-            ) from error
-        yield
+    lock = try_lock_file(config.data_dir / f".{config.executor_id}.lock")
+    if lock is None:
+        raise UsageError(
+            "Another service is using this data folder.",
+            where=str(config.data_dir),
+            fix="stop it, or start this one with -o serve.data_dir=OTHER",
+        )
+    return lock
 
 
 def is_ready(readiness: dict[str, str]) -> bool:

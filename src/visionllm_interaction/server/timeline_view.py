@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.server.problem_details import refusal
 from visionllm_interaction.server.schemas import DetectionColumns, Timeline
 from visionllm_interaction.store.reader import Store
@@ -34,8 +35,9 @@ def _visible_stretches(frames: Any, detections: Any) -> dict[int, list[tuple[flo
     found: dict[int, list[tuple[float, float]]] = {}
     for track_id in np.unique(track_ids[track_ids != UNTRACKED]):
         seen = np.unique(places[track_ids == track_id])
-        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
-            found.setdefault(int(track_id), []).append((float(times[run[0]]), float(ends[run[-1]])))
+        runs = find_runs(seen - np.arange(len(seen)))  # consecutive frames have the same difference
+        begins_s, ends_s = times[seen[runs.starts]], ends[seen[runs.ends - 1]]
+        found[int(track_id)] = list(zip(begins_s.tolist(), ends_s.tolist(), strict=True))
     return found
 
 

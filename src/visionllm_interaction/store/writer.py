@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,12 +26,18 @@ from visionllm_interaction.store.schema import (
 )
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id, read_record
 from visionllm_interaction.store.visibility import find_sightings
-from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, sync_folder, sync_tree, write_file
+from visionllm_interaction.utils.atomic_files import (
+    PARTIAL_PREFIX,
+    partial_of,
+    replace_folder,
+    sync_file,
+    sync_folder,
+    sync_tree,
+    write_file,
+)
 from visionllm_interaction.utils.file_locks import wait_for_lock
 
 CODES_FILE = "codes.parquet"
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
 
 
 def publish_video(
@@ -65,12 +69,12 @@ def publish_video(
         "codes": SCHEMAS["codes"].empty_table(),
     }
     final = store / "videos" / record.video_id
-    partial = _partial(final)
+    partial = partial_of(final)
     try:
         _write_folder(partial, record, tables)
         with wait_for_lock(store):
             _keep_codes(final, partial)
-            _move_into_place(partial, final)
+            replace_folder(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return final
@@ -110,7 +114,7 @@ def erase_video(store: Path, video_id: str) -> None:
     with wait_for_lock(store):
         # Renamed first: a reader never sees half a video, and a kill in between leaves nothing that is read.
         if folder.is_dir():
-            folder.rename(_partial(folder))
+            folder.rename(partial_of(folder))
             sync_folder(folder.parent)
         for doomed in _remains(folder):
             shutil.rmtree(doomed)
@@ -156,29 +160,4 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
 def _keep_codes(former: Path, folder: Path) -> None:
     if (former / CODES_FILE).is_file():
         shutil.copyfile(former / CODES_FILE, folder / CODES_FILE)
-        sync_folder(folder / CODES_FILE)
-
-
-def _move_into_place(partial: Path, final: Path) -> None:
-    try:
-        partial.rename(final)
-    except OSError:
-        # A folder that is not empty cannot be renamed over: swap the two, the old one goes away with the partial.
-        exchange(partial, final)
-    sync_folder(final.parent)
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Swap two folders of one file system, in one step where the kernel can (Linux), else in three renames."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    rename = getattr(libc, "renameat2", None)
-    if rename and not rename(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE):
-        return
-    aside = _partial(other)
-    other.rename(aside)
-    one.rename(other)
-    aside.rename(one)
-
-
-def _partial(final: Path) -> Path:
-    return final.with_name(f"{PARTIAL_PREFIX}{final.name}-{uuid.uuid4().hex[:8]}")
+        sync_file(folder / CODES_FILE)

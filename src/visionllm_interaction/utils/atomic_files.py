@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import uuid
@@ -13,6 +14,8 @@ from visionllm_interaction.errors import InputDataError
 
 PARTIAL_PREFIX = ".partial-"
 """Folders and files under construction start with this and are never read as artifacts."""
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 @contextmanager
@@ -31,7 +34,7 @@ def publish_folder(final: Path, *, workspace: str | None = None, many_files: boo
             "The artifact exists already.", expected="a new folder", found=str(final), where=str(final)
         )
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.parent / f"{PARTIAL_PREFIX}{workspace or f'{final.name}-{uuid.uuid4().hex[:8]}'}"
+    partial = final.parent / f"{PARTIAL_PREFIX}{workspace}" if workspace else partial_of(final)
     partial.mkdir(exist_ok=workspace is not None)
     try:
         yield partial
@@ -47,30 +50,109 @@ def publish_folder(final: Path, *, workspace: str | None = None, many_files: boo
         raise
 
 
-def write_file(final: Path, data: bytes) -> None:
-    """Write ``data`` to ``final`` atomically: write beside it, sync, rename over it, sync the folder."""
+@contextmanager
+def publish_file(final: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Yield the name of a file to write beside ``final``; on a clean exit sync it to disk and rename it to ``final``.
+
+    The name ends as ``final`` does, for writers that choose a format by it. When the block fails, the file is removed.
+
+    Args:
+        final: the file to appear; its folder is made if need be.
+        replace: whether a file that is there is replaced; otherwise it stays, and the new one is dropped.
+    """
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.with_name(f"{PARTIAL_PREFIX}{final.name}-{uuid.uuid4().hex[:8]}")
+    partial = final.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{final.name}")
     try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(final)
-        sync_folder(final.parent)
+        yield partial
+        if replace:
+            replace_file(partial, final)
+        else:
+            _link_file(partial, final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_file(final: Path, data: bytes, *, mode: int = 0o666, replace: bool = True) -> None:
+    """Write ``data`` to ``final`` atomically: write beside it, sync, rename over it, sync the folder.
+
+    Args:
+        final: the file to appear; its folder is made if need be.
+        data: all of its content.
+        mode: permissions, less the umask; the file never exists with others.
+        replace: whether a file that is there is replaced; otherwise it stays as it is.
+    """
+    with publish_file(final, replace=replace) as partial:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+
+
+def replace_file(partial: Path, final: Path) -> None:
+    """Sync the complete file ``partial`` to disk, rename it over ``final`` beside it, and sync the folder."""
+    sync_file(partial)
+    partial.replace(final)
+    sync_folder(final.parent)
+
+
+def _link_file(partial: Path, final: Path) -> None:
+    sync_file(partial)
+    try:
+        os.link(partial, final)  # unlike a rename it never replaces the file that another process made meanwhile
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        if final.exists():
+            return
+        partial.replace(final)
+    sync_folder(final.parent)
+
+
+def replace_folder(partial: Path, final: Path) -> None:
+    """Put the complete, synced folder ``partial`` in the place of ``final``; a folder that was there is removed.
+
+    A reader sees the old folder or the new one: the two are swapped in one step where the kernel can.
+    """
+    try:
+        partial.rename(final)
+    except OSError:
+        # A folder that is not empty cannot be renamed over: swap the two, the old one goes away as the partial.
+        exchange(partial, final)
+        sync_folder(final.parent)
+        shutil.rmtree(partial, ignore_errors=True)
+    sync_folder(final.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap two folders of one file system, in one step where the kernel can (Linux), else in three renames."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    rename = getattr(libc, "renameat2", None)
+    if rename and not rename(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE):
+        return
+    aside = partial_of(other)
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
+
+
+def partial_of(final: Path) -> Path:
+    """A new name beside ``final`` for what is under construction or being removed."""
+    return final.with_name(f"{PARTIAL_PREFIX}{final.name}-{uuid.uuid4().hex[:8]}")
 
 
 def sync_tree(folder: Path) -> None:
     """Fsync every file and folder below ``folder``, and ``folder`` itself."""
     for path in folder.rglob("*"):
-        sync_folder(path)
+        sync_file(path)
     sync_folder(folder)
 
 
 def sync_folder(path: Path) -> None:
-    """Fsync one folder (or file)."""
+    """Fsync one folder: renames and deletions in it."""
+    sync_file(path)
+
+
+def sync_file(path: Path) -> None:
+    """Fsync one file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

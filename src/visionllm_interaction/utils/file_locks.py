@@ -1,39 +1,45 @@
-"""One process builds in a folder at a time.
+"""Advisory locks on files and folders, held by one process at a time.
 
-The lock is advisory (``flock`` on ``<run>/.lock``) and belongs to the process: the kernel lets it go when the
-process dies, however it dies, so a killed run never blocks the next one. It does not guard against programs that
-do not ask for it.
+The locks are the operating system's (``flock``, through the library *filelock*) and belong to the process: the kernel
+lets a lock go when its process dies, however it dies, so a killed run never blocks the next one. A forked child does
+not hold its parent's locks. They do not guard against programs that do not ask for them.
+
+On NFS ``flock`` works between machines where the server and the mount support locks (NFSv4, or NFSv3 with ``lockd``).
+On a file system without any, the work goes on unlocked, with a warning in the log: refusing to run there helps nobody.
+
+Lock files stay where they are: one that is deleted while another process waits for it would be held twice. Their names
+start with a dot, and readers of artifacts, uploads and stores skip such names.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 LOCK_NAME = ".lock"
+"""Name of the lock file within a folder that is locked as a whole."""
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 
-class RunLock:
-    """A held lock on a folder; a context manager that lets it go."""
+class HeldLock:
+    """A held lock; a context manager that lets it go. Letting go twice does nothing."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
-        # Workers forked by a data loader outlive a killed parent for seconds; with a copy of the descriptor
-        # they would keep the lock, and the next call could not continue the run.
-        os.register_at_fork(after_in_child=self.release)
+    def __init__(self, lock: FileLock | None) -> None:
+        self._lock = lock
 
     def release(self) -> None:
-        """Close the descriptor; in a forked child this leaves the parent's lock as it is."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        """Let the lock go; in a forked child this leaves the parent's lock as it is."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -44,27 +50,51 @@ class RunLock:
         self.release()
 
 
-def try_lock(folder: Path) -> RunLock | None:
-    """Lock ``folder`` for this process, or ``None`` at once if another holds it."""
+def try_lock(folder: str | os.PathLike[str]) -> HeldLock | None:
+    """Lock ``folder`` for this process, or return ``None`` at once if it is held, be it by this process."""
+    return try_lock_file(Path(folder) / LOCK_NAME)
+
+
+def wait_for_lock(folder: str | os.PathLike[str]) -> HeldLock:
+    """Lock ``folder`` for this process, waiting as long as another holds it.
+
+    Raises:
+        RuntimeError: if this thread holds the lock already; waiting would never end.
+    """
+    return wait_for_lock_file(Path(folder) / LOCK_NAME)
+
+
+def try_lock_file(path: str | os.PathLike[str]) -> HeldLock | None:
+    """Lock the lock file ``path`` (made if need be), or return ``None`` at once if it is held."""
     try:
-        return _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return _acquired(path, blocking=False)
+    except TimeoutError:  # filelock's Timeout
         return None
 
 
-def wait_for_lock(folder: Path) -> RunLock:
-    """Lock ``folder`` for this process, waiting as long as another holds it."""
-    return _lock(folder, fcntl.LOCK_EX)
+def wait_for_lock_file(path: str | os.PathLike[str]) -> HeldLock:
+    """Lock the lock file ``path`` (made if need be), waiting as long as another holds it.
+
+    Raises:
+        RuntimeError: if this thread holds the lock already; waiting would never end.
+    """
+    return _acquired(path, blocking=True)
 
 
-def _lock(folder: Path, operation: int) -> RunLock:
-    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+def _acquired(path: str | os.PathLike[str], *, blocking: bool) -> HeldLock:
+    # Imported here: whoever only reads a store takes no lock, and the library loads asyncio.
+    from filelock import FileLock
+
+    # Not thread-local: a lock may be let go by another thread than the one that took it. No fallback to lock files
+    # without flock: such a file would outlive a killed process and block the next one.
+    lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
-        fcntl.flock(descriptor, operation)
+        lock.acquire(blocking=blocking)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
-            os.close(descriptor)
             raise
-        # Some cluster file systems are mounted without locks; refusing to run there would help nobody.
-        structlog.get_logger().warning("the file system has no locks, do not start two runs here", folder=str(folder))
-    return RunLock(descriptor)
+        structlog.get_logger().warning(
+            "the file system has no locks, do not start two processes here", path=os.fspath(path)
+        )
+        return HeldLock(None)
+    return HeldLock(lock)

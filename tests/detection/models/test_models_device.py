@@ -51,6 +51,13 @@ def test_what_is_asked_for_is_chosen() -> None:
     assert choose_precision("bfloat16", CPU) == "bfloat16"
 
 
+@pytest.mark.parametrize(("name", "told"), [("banana", "no such device"), ("cuda:99", "does not have the device")])
+def test_a_device_that_is_not_there_is_refused_by_name(name: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told) as raised:
+        choose_device(name)
+    assert raised.value.found == name and "cpu" in (raised.value.expected or "")
+
+
 def saved(folder: Path) -> Path:
     """A checkpoint with random weights."""
     torch.manual_seed(0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
 
+from visionllm_interaction.core.run_lengths import decode_mask, encode_mask
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
 from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
 from visionllm_interaction.datasets.transformation.repair import Bench
@@ -193,18 +194,10 @@ def _turn_runs(value: dict[str, Any], orientation: int, stored: tuple[int, int])
     runs = run_lengths(value.get("counts"))
     if runs is None or sum(runs) != stored[0] * stored[1] or value.get("size") != [stored[1], stored[0]]:
         return None
-    flat = np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
-    mask = flat.reshape(stored).T  # run lengths go down the columns
-    with Image.fromarray(mask) as picture:
+    mask = decode_mask(runs, height=stored[1], width=stored[0])
+    with Image.fromarray(mask.astype(np.uint8)) as picture:
         upright = np.asarray(picture.transpose(_TRANSPOSE[orientation]))
-    return {**value, "counts": _runs_of(upright), "size": list(upright.shape)}
-
-
-def _runs_of(mask: np.ndarray[Any, Any]) -> list[int]:
-    flat = np.concatenate([[0], mask.T.ravel(), [2]])  # starts with background; the 2 ends the last run
-    edges = np.flatnonzero(np.diff(flat))
-    runs: list[int] = np.diff(np.concatenate([[0], edges])).tolist()
-    return runs
+    return {**value, "counts": encode_mask(upright), "size": list(upright.shape)}
 
 
 _TRANSPOSE = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import uuid
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from visionllm_interaction.detection.experiment_tracking.mlflow_runs import (
 )
 from visionllm_interaction.detection.experiment_tracking.spool import Message, Spool
 from visionllm_interaction.detection.training.config import TrackingConfig
-from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
+from visionllm_interaction.utils.atomic_files import publish_file
 
 STORE_NAME = "mlflow.db"
 ARTIFACTS_NAME = ".mlflow-artifacts"
@@ -144,13 +143,5 @@ def _create_store(path: Path, client: Callable[[str], Any]) -> None:
     """Make the database beside its place: one that a kill left half made could never be opened again."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{PARTIAL_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
-    client(f"sqlite:///{partial}").search_experiments()
-    try:
-        os.link(partial, path)  # unlike a rename it never replaces the one that another worker made meanwhile
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without hard links
-        partial.replace(path)
-    partial.unlink(missing_ok=True)
+    with publish_file(path, replace=False) as partial:  # another worker may have made it meanwhile
+        client(f"sqlite:///{partial}").search_experiments()

@@ -8,6 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from visionllm_interaction.core.devices import ALLOWED_DEVICES, check_device_name
+from visionllm_interaction.errors import UsageError
+
 Precision = Literal["auto", "float32", "bfloat16"]
 Number = Literal["float32", "bfloat16"]
 DENSE_PARTS: tuple[str, ...] = ("backbone", "rpn.head", "roi_heads.box_head", "roi_heads.box_predictor")
@@ -15,10 +18,28 @@ DENSE_PARTS: tuple[str, ...] = ("backbone", "rpn.head", "roi_heads.box_head", "r
 
 
 def choose_device(device: str | None = None) -> torch.device:
-    """The device asked for, else CUDA where there is one, else the CPU."""
-    if device is not None and device != "auto":
-        return torch.device(device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The device asked for; for ``None`` and ``auto`` CUDA where there is one, else the CPU.
+
+    Raises:
+        UsageError: if the name is not one of a device, or this machine does not have the device.
+    """
+    if device is None or device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(check_device_name(device))
+    except ValueError as error:
+        raise UsageError("There is no such device.", expected=ALLOWED_DEVICES, found=device) from error
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if chosen.type == "cuda" and (chosen.index or 0) >= count:
+        raise UsageError(
+            "This machine does not have the device.",
+            expected=f"cpu, or one of {count} CUDA devices, counted from 0"
+            if count
+            else "cpu: torch sees no CUDA device",
+            found=device,
+            fix="name another device, or leave it at auto; `visionllm doctor` says what torch sees",
+        )
+    return chosen
 
 
 def choose_precision(precision: Precision, device: torch.device) -> Number:

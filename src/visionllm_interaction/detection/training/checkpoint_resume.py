@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from lightning import Callback, Trainer
 from visionllm_interaction.detection.models.safe_loading import load_tensors
 from visionllm_interaction.detection.training.signals import StopRequest, writing
 from visionllm_interaction.errors import Interrupted
-from visionllm_interaction.utils.atomic_files import sync_folder
+from visionllm_interaction.utils.atomic_files import replace_file
 
 RESUME_NAME = "resume.ckpt"
 
@@ -87,7 +86,7 @@ class ResumePoint(Callback):
             try:
                 trainer.save_checkpoint(partial)
                 if trainer.is_global_zero:
-                    _replace(partial, final)
+                    replace_file(partial, final)
             finally:
                 if trainer.is_global_zero:
                     partial.unlink(missing_ok=True)
@@ -113,13 +112,6 @@ class ResumePoint(Callback):
 def _agreed(trainer: Trainer, wish: bool) -> bool:
     """Whether any process wishes it: all must write, or none."""
     return wish if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(wish, all=False))
-
-
-def _replace(partial: Path, final: Path) -> None:
-    with partial.open("rb") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(final)
-    sync_folder(final.parent)
 
 
 def read_position(point: Path | None) -> Position:

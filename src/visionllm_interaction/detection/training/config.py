@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.core.devices import DeviceName
 
 
 class TrainConfig(Section):
@@ -40,8 +41,8 @@ class TrainConfig(Section):
     """Seed of initial weights, order of images, augmentation and sampling; same seed, same machine → same weights."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto``: bfloat16 products where the hardware has them natively (CUDA, AVX-512 BF16, AMX), else float32."""
-    device: str = "auto"
-    """``auto``: CUDA where there is one, else ``cpu``."""
+    device: DeviceName = "auto"
+    """``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``."""
     workers: int = Field(default=2, ge=0)
     """Processes that decode images; 0: in the training process, best when cache_images is on."""
     cache_images: bool = False

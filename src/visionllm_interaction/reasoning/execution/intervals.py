@@ -11,15 +11,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.core.intervals import (
+    TOLERANCE_S,
+    Intervals,
+    as_intervals,
+    complement,
+    neighbours,
+    overlapping,
+)
 from visionllm_interaction.measures.api import MIN_TOGETHER_S
 from visionllm_interaction.measures.sql_intervals import MERGED, STRETCHES
 from visionllm_interaction.reasoning.planning.plan import Atom
 from visionllm_interaction.store.reader import Store
 
 _FOREVER_S = 1e15
-_TOUCH_S = 1e-6
-"""Intervals that meet within this are one: time stamps are sums of floating point numbers."""
 
 _SELECT_BOUTS = "\nSELECT video_id, b, e, list_sort(list_distinct(ids)) AS ids FROM bouts ORDER BY video_id, b"
 LOOKED_SQL = """
@@ -98,46 +106,41 @@ def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) ->
 
 def merged(stretches: Iterable[Stretch], *, gap_s: float) -> list[Stretch]:
     """Intervals that meet, overlap or are closer than ``gap_s`` become one."""
-    out: list[Stretch] = []
-    for stretch in sorted(stretches, key=lambda s: (s.begin_s, s.end_s)):
-        if out and stretch.begin_s <= out[-1].end_s + gap_s + _TOUCH_S:
-            ids = tuple(sorted({*out[-1].track_ids, *stretch.track_ids}))
-            out[-1] = Stretch(out[-1].begin_s, max(out[-1].end_s, stretch.end_s), ids)
-        else:
-            out.append(stretch)
-    return out
+    given = list(stretches)
+    order, starts = neighbours(_times(given), max_gap_s=gap_s)
+    groups = np.split(order, starts[1:]) if len(order) else []
+    return [_joined([given[place] for place in group]) for group in groups]
 
 
 def common(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
     """The time in which both hold."""
     out: list[Stretch] = []
-    i = j = 0
-    while i < len(first) and j < len(second):
-        a, b = first[i], second[j]
-        begin, end = max(a.begin_s, b.begin_s), min(a.end_s, b.end_s)
-        if end - begin > _TOUCH_S:
-            out.append(Stretch(begin, end, tuple(sorted({*a.track_ids, *b.track_ids}))))
-        if a.end_s <= b.end_s:
-            i += 1
-        else:
-            j += 1
+    for i, j in np.stack(overlapping(_times(first), _times(second)), axis=1).tolist():
+        begin, end = max(first[i].begin_s, second[j].begin_s), min(first[i].end_s, second[j].end_s)
+        if end - begin > TOLERANCE_S:
+            out.append(Stretch(begin, end, _all_ids((first[i], second[j]))))
     return out
 
 
 def outside(stretches: Sequence[Stretch], within: Sequence[Stretch]) -> list[Stretch]:
     """The time of ``within`` in which none of ``stretches`` holds."""
-    out: list[Stretch] = []
-    for frame in within:
-        at = frame.begin_s
-        for stretch in stretches:
-            if stretch.end_s <= frame.begin_s or stretch.begin_s >= frame.end_s:
-                continue
-            if stretch.begin_s - at > _TOUCH_S:
-                out.append(Stretch(at, stretch.begin_s))
-            at = max(at, stretch.end_s)
-        if frame.end_s - at > _TOUCH_S:
-            out.append(Stretch(at, frame.end_s))
-    return out
+    found = complement(_times(stretches), within=_times(within))
+    return [Stretch(begin_s, end_s) for begin_s, end_s in found.tolist()]
+
+
+def _times(stretches: Sequence[Stretch]) -> Intervals:
+    return as_intervals((stretch.begin_s, stretch.end_s) for stretch in stretches)
+
+
+def _joined(stretches: Sequence[Stretch]) -> Stretch:
+    """One interval from the first begin to the last end; ``stretches`` are sorted by begin and there is at least one."""
+    if len(stretches) == 1:
+        return stretches[0]
+    return Stretch(stretches[0].begin_s, max(s.end_s for s in stretches), _all_ids(stretches))
+
+
+def _all_ids(stretches: Sequence[Stretch]) -> tuple[int, ...]:
+    return tuple(sorted({track_id for stretch in stretches for track_id in stretch.track_ids}))
 
 
 def _kind(atom: Atom) -> str:

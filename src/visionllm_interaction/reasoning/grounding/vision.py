@@ -6,6 +6,7 @@ says before anything is drawn or cut. Marks map back to the store's tracks; the 
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.grounding.phrases import Grounding, Region
 from visionllm_interaction.reasoning.llm_client import Request, Spent, ask_model
 from visionllm_interaction.reasoning.models import EvidenceItem, Usage
+from visionllm_interaction.reasoning.sync import run_sync
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.video.decoding.reader import read_frame_at
 
@@ -57,6 +59,13 @@ class Look(BaseModel):
 def look(
     question: str, grounding: Grounding, store: Store, *, config: ReasonConfig, answers: Sequence[str] = YES_NO
 ) -> Look:
+    """As :func:`look_async`; blocks, also where an event loop runs."""
+    return run_sync(look_async(question, grounding, store, config=config, answers=answers))
+
+
+async def look_async(
+    question: str, grounding: Grounding, store: Store, *, config: ReasonConfig, answers: Sequence[str] = YES_NO
+) -> Look:
     """Ask the vision model about the regions of ``grounding``; the answer is one of ``answers`` or *can't tell*.
 
     Raises:
@@ -78,12 +87,10 @@ def look(
         raise UsageError("There is nothing to look at", expected="a phrase that is in view", found=grounding.reason)
     regions = grounding.regions[: config.look.max_marks]
     marks = {number: region.track_id for number, region in enumerate(regions, start=1)}
-    picture = _picture(store, grounding)
     blurred = config.look.blur == "people"
-    if blurred:
-        picture = blur(picture, people_in(store, grounding))
+    picture = await asyncio.to_thread(_picture_to_send, store, grounding, blurred=blurred)
     spent = Spent()
-    reply = ask_model(
+    reply = await ask_model(
         Request(_INSTRUCTIONS, _content(question, picture, regions, answers=answers), max_tokens=endpoint.max_tokens),
         _reply_model(answers),
         config=endpoint,
@@ -135,6 +142,11 @@ def crop_box(region: Region, picture: Image.Image) -> tuple[int, int, int, int]:
     wide = clip_boxes(np.array([x1 - dx, y1 - dy, x2 + dx, y2 + dy]), width=picture.width, height=picture.height)
     left, top, right, bottom = (float(v) for v in wide)
     return int(left), int(top), max(int(np.ceil(right)), int(left) + 1), max(int(np.ceil(bottom)), int(top) + 1)
+
+
+def _picture_to_send(store: Store, grounding: Grounding, *, blurred: bool) -> Image.Image:
+    picture = _picture(store, grounding)
+    return blur(picture, people_in(store, grounding)) if blurred else picture
 
 
 def _picture(store: Store, grounding: Grounding) -> Image.Image:

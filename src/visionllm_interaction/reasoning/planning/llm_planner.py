@@ -50,9 +50,15 @@ from visionllm_interaction.reasoning.planning.rule_planner import (
     why_unanswerable,
 )
 from visionllm_interaction.reasoning.planning.unanswerable import THRESHOLD, outside_catalogue
+from visionllm_interaction.reasoning.sync import run_sync
 
 
 def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
+    """As :func:`plan_by_llm_async`; blocks, also where an event loop runs."""
+    return run_sync(plan_by_llm_async(question, vocabulary, config=config))
+
+
+async def plan_by_llm_async(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
     """The plan that the model at ``config.base_url`` proposes and the question's own words allow, and its cost.
 
     Raises:
@@ -61,15 +67,15 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
     if not vocabulary.names:
         return Plan.refuse("the store holds no detected things to ask about"), Usage()
     before, after = next(halves(question), (question, ""))
-    plan, cost = _one_part(before, vocabulary, config=config)
+    plan, cost = await _one_part(before, vocabulary, config=config)
     if not after or plan.unanswerable:
         return plan, cost
-    second, more = plan_by_llm(with_thing_of(plan, after), vocabulary, config=config)
+    second, more = await plan_by_llm_async(with_thing_of(plan, after), vocabulary, config=config)
     whole = second if second.unanswerable else plan.model_copy(update={"also": second})
     return whole, as_usage(cost, more)
 
 
-def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
+async def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
     cut = cut_scope(question, vocabulary)
     if cut.refusal:
         return Plan.refuse(cut.refusal), Usage()
@@ -80,7 +86,7 @@ def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) 
     if refusal:
         return Plan.refuse(refusal), Usage()
     spent = Spent()
-    draft = ask_model(
+    draft = await ask_model(
         _request(text, intent, vocabulary),
         draft_model(intent),
         config=config,

@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.llm_client import Request, Spent, ask_model
 from visionllm_interaction.reasoning.models import Claim, DroppedClaim, EvidenceItem
+from visionllm_interaction.reasoning.sync import run_sync
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
 
 MAX_WORDED = 12
@@ -50,6 +51,18 @@ def word_claims(
     config: EndpointConfig,
     spent: Spent,
 ) -> tuple[tuple[Claim, ...], tuple[DroppedClaim, ...]]:
+    """As :func:`word_claims_async`; blocks, also where an event loop runs."""
+    return run_sync(word_claims_async(claims, evidence, vocabulary, config=config, spent=spent))
+
+
+async def word_claims_async(
+    claims: Sequence[Claim],
+    evidence: Sequence[Evidence],
+    vocabulary: Vocabulary,
+    *,
+    config: EndpointConfig,
+    spent: Spent,
+) -> tuple[tuple[Claim, ...], tuple[DroppedClaim, ...]]:
     """``claims`` with the model's words where these say the same, and what it wrote that does not.
 
     A claim whose words from the model do not hold keeps code's words, so that nothing proven is lost.
@@ -64,7 +77,7 @@ def word_claims(
     items = [EvidenceItem.of(item).model_dump(mode="json") for item in evidence if item.id in cited]
     facts = {"claims": [_fact(claim) for claim in shown], "evidence": items}
     request = Request(_INSTRUCTIONS, json.dumps(facts, ensure_ascii=False), max_tokens=config.max_words_tokens)
-    reply = ask_model(request, WordedClaims, config=config, spent=spent)
+    reply = await ask_model(request, WordedClaims, config=config, spent=spent)
     if reply is None:
         return tuple(claims), ()
     return judge(reply.claims, claims, vocabulary)

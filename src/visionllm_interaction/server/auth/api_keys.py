@@ -6,13 +6,10 @@ apart by rights (every key may do everything), or limit attempts (2²⁵⁶ toke
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import ConfigError, UsageError
 from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
 
 PREFIX = "vli_"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")
@@ -133,13 +131,9 @@ def _digest(token: str) -> str:
 
 def _save(keys_file: Path, entries: list[KeyEntry]) -> None:
     content = {"keys": [entry.model_dump() for entry in entries]}
-    write_file(keys_file, yaml.safe_dump(content, sort_keys=False).encode())
-    keys_file.chmod(0o600)
+    write_file(keys_file, yaml.safe_dump(content, sort_keys=False).encode(), mode=0o600)
 
 
-@contextmanager
-def _locked(keys_file: Path) -> Iterator[None]:
+def _locked(keys_file: Path) -> HeldLock:
     keys_file.parent.mkdir(parents=True, exist_ok=True)
-    with keys_file.with_name(f".{keys_file.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return wait_for_lock_file(keys_file.with_name(f".{keys_file.name}.lock"))

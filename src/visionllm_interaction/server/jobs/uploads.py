@@ -6,7 +6,6 @@ finds the first upload instead of making a second.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 import shutil
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoFacts
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
+from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
 
 DIGEST_DIGITS = 12
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")
@@ -102,12 +102,9 @@ class Uploads:
             incoming.close()
             incoming.path.unlink(missing_ok=True)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> HeldLock:
         """Held while an upload is looked up and published or erased, by all processes on this folder."""
-        with (self._folder / ".lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+        return wait_for_lock(self._folder)
 
     def publish(self, incoming: Incoming, *, name: str, facts: VideoFacts, options: JobOptions) -> Upload:
         """Keep what arrived (and is closed) as a new upload with a new job id; call it under :meth:`lock`."""

@@ -7,7 +7,6 @@ A lock on the video's folder makes sure that two workers never analyse the same 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict
 
 from visionllm_interaction.errors import VisionLLMError
+from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 LOCK_NAME = ".analysis.lock"
 ORPHANED = 75
@@ -54,8 +54,7 @@ def failed(error: VisionLLMError) -> Outcome:
 
 def analyse(order: Order) -> Outcome:
     """Analyse the video into the store, unless the store has it already (a worker died after publishing it)."""
-    with (order.video.parent / LOCK_NAME).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with wait_for_lock_file(order.video.parent / LOCK_NAME):
         try:
             return {"status": "done", "result": _analyse(order), "error": None}
         except VisionLLMError as error:

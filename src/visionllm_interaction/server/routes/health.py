@@ -25,10 +25,11 @@ async def healthz() -> dict[str, str]:
 )
 def readyz(request: Request, response: Response) -> Readiness:
     """The state of the detector, the store and the jobs; 503 until all work. Needs no key."""
-    parts = current(request).service.readiness()
+    service = current(request).service
+    parts = service.readiness()
     ready = is_ready(parts)
     response.status_code = 200 if ready else 503
-    return Readiness(status="ready" if ready else "not ready", parts=parts)
+    return Readiness(status="ready" if ready else "not ready", parts=parts, reasons=service.reasons())
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)

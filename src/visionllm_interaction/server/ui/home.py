@@ -22,12 +22,15 @@ def build_home(context: Context) -> None:
     with ui.element("main").classes("page"):
         with ui.element("section").classes("panel"):
             ui.html("<h2>Videos</h2>", sanitize=False)
+            notice = ui.label().classes("notice").props('role="alert"')
             uploader = Uploader()
             table = ui.element("div").classes("videos")
         AskBox(context, open_evidence).build()
     shown: list[list[Video]] = []
 
     async def refresh() -> None:
+        notice.set_text(detector_notice(service))
+        notice.set_visibility(bool(notice.text))
         found = await asyncio.to_thread(_videos, service)
         if shown != [found]:
             shown[:] = [found]
@@ -37,6 +40,15 @@ def build_home(context: Context) -> None:
 
     uploader.on("uploaded", refresh)
     ui.timer(REFRESH_S, refresh, immediate=True)
+
+
+def detector_notice(service: Service) -> str:
+    """What a visitor should know of the detector before uploading; empty if all is well."""
+    if service.detector.state == "loading":
+        return "The detector is still loading."
+    if service.detector.state == "failed":
+        return f"Videos cannot be analysed: {service.detector.reason}"
+    return ""
 
 
 def open_evidence(item: EvidenceItem) -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +21,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, FrameTable
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.utils.atomic_files import publish_file
 from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo, open_video
@@ -69,7 +68,7 @@ def blur_video(
     _check_names(names, what)
     wanted = rows.select(np.isin(rows.category.astype(str), sorted(_CATEGORIES[what])))
     regions = find_regions(wanted, frames, config=config)
-    with _published(out) as partial:
+    with publish_file(out) as partial:
         _write(partial, reader, regions, config=config, audio_from=source if keep_audio else None, progress=progress)
     _write_regions(out, regions)
     report = _report(source, out, reader.info, frames, regions, what=what, keep_audio=keep_audio, config=config)
@@ -117,18 +116,6 @@ def _detections(
         progress(frame.frame_index + 1, total)
     frames = reader.frame_table()
     return log.table(frames)[0], frames, detector.categories.names
-
-
-@contextmanager
-def _published(out: Path) -> Iterator[Path]:
-    """A file beside ``out`` that becomes ``out`` when it is complete: a half-blurred copy never has its name."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".partial-{uuid.uuid4().hex[:8]}-{out.name}")
-    try:
-        yield partial
-        partial.rename(out)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.intervals import as_intervals, union
 from visionllm_interaction.video.config import BlurConfig, TrackConfig
 from visionllm_interaction.video.tracking.interpolation import merge_tables
 from visionllm_interaction.video.tracking.postprocess import track
@@ -84,13 +85,7 @@ def _unsure(rows: DetectionTable, config: BlurConfig) -> list[tuple[float, float
         times = rows.timestamp_s[own]
         for n in np.flatnonzero(np.diff(times) > config.carry_s + 1e-9).tolist():
             gaps.append((float(times[n]) + 1e-6, float(times[n + 1])))
-    joined: list[tuple[float, float]] = []
-    for begin, end in sorted(gaps):
-        if joined and begin <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((begin, end))
-    return joined
+    return [(begin, end) for begin, end in union(as_intervals(gaps), tolerance_s=0.0).tolist()]
 
 
 def _lingering(rows: DetectionTable, frames: FrameTable, config: BlurConfig) -> list[DetectionTable]:

@@ -19,6 +19,7 @@ import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
+from visionllm_interaction.core.run_lengths import encode_mask
 from visionllm_interaction.datasets.ingestion.formats.common import (
     Converted,
     Foreign,
@@ -253,17 +254,9 @@ def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int 
     inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
     mask = np.zeros((size[1], size[0]), np.bool_)
     mask[top : top + height, left : left + width] = inside
-    rle = {"size": [size[1], size[0]], "counts": _column_runs(mask)}
+    rle = {"size": [size[1], size[0]], "counts": encode_mask(mask)}
     box = float(left), float(top), float(width), float(height)
     return Shape(label, box, rle, float(inside.sum()), track_id=track_id, **about)
-
-
-def _column_runs(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> list[int]:
-    """COCO's uncompressed RLE: run lengths down the columns, background first."""
-    values = mask.ravel(order="F")
-    edges = np.flatnonzero(np.diff(values)) + 1
-    runs = np.diff(np.concatenate([[0], edges, [values.size]])).tolist()
-    return [0, *runs] if values[0] else runs
 
 
 def _with(about: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.run_lengths import find_runs
+
 Array = NDArray[np.float32]
 Thumbs = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -61,9 +63,8 @@ class _Pairs:
     def ranked(self) -> tuple[_Pairs, Ints]:
         """Sorted by ``b``, the best first; and the rank (k,) of each pair among those of its ``b``, from 0."""
         pairs = self[np.lexsort((-self.value, self.b))]
-        starts = np.flatnonzero(np.r_[True, pairs.b[1:] != pairs.b[:-1]][: len(pairs.b)])
-        lengths = np.diff(np.r_[starts, len(pairs.b)])
-        return pairs, np.arange(len(pairs.b)) - np.repeat(starts, lengths)
+        runs = find_runs(pairs.b)
+        return pairs, np.arange(len(pairs.b)) - np.repeat(runs.starts, runs.lengths)
 
 
 def descriptors(thumbs: Thumbs) -> Array:

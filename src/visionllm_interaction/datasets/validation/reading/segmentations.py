@@ -11,6 +11,7 @@ from itertools import chain
 
 import numpy as np
 
+from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.datasets.validation.reading.columns import POLYGONS, RUNS, Floats, Ints, MaskColumns
 from visionllm_interaction.datasets.validation.reading.schema import Rle
 
@@ -63,7 +64,7 @@ def _fill_geometry(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints
     cross[last] = x[last] * y[first] - x[first] * y[last]
     areas = np.abs(np.add.reduceat(cross, first)) / 2
     columns.areas_px[rows] = np.bincount(owner, weights=areas, minlength=len(rows))
-    new_mask = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    new_mask = find_runs(owner).starts
     start, target = first[new_mask], rows[owner[new_mask]]
     for column, (least_or_most, values) in enumerate(
         ((np.minimum, x), (np.minimum, y), (np.maximum, x), (np.maximum, y))
@@ -99,7 +100,7 @@ def _fill_covered(columns: MaskColumns, rows: Ints, runs: Sequence[Ints]) -> Non
     owner, counts, lasts = owner[covered], counts[covered], ends[covered] - 1
     if not len(owner):
         return
-    begin = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    begin = find_runs(owner).starts
     masks = owner[begin]
     heights = columns.rle_sizes[rows[masks], 0].astype(np.int64)
     columns.areas_px[rows[masks]] = np.add.reduceat(counts, begin)

@@ -1,0 +1,115 @@
+"""A detector that cannot be loaded: said everywhere, with the reason; never "still loading" for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.detection import models
+from visionllm_interaction.errors import CheckpointError, ServiceError
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.server.app import create_app
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.service import Service
+from visionllm_interaction.server.ui.home import detector_notice
+
+MISSING = "loads only with openvino, which is not installed"
+
+
+def raising(error: Exception) -> Callable[..., object]:
+    def load(*_: object, **__: object) -> object:
+        raise error
+
+    return load
+
+
+@contextmanager
+def failed_service(folder: Path) -> Iterator[TestClient]:
+    config = ServeConfig(data_dir=folder, detector=folder / "detector.onnx", insecure=True, page=False)
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    with TestClient(app, base_url="http://localhost") as client:
+        deadline = time.monotonic() + 60
+        while client.get("/v1/readyz").json()["parts"]["detector"] == "loading" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield client
+
+
+def wait(slot: DetectorSlot) -> None:
+    slot.start()
+    deadline = time.monotonic() + 60
+    while slot.state == "loading" and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("CUDA out of memory\nand a stack"), "RuntimeError: CUDA out of memory"),
+        (ImportError(MISSING), f"ImportError: {MISSING}"),
+        (MemoryError(), "MemoryError"),
+        (CheckpointError("The checkpoint is damaged.", found="3 bytes"), "The checkpoint is damaged. Found: 3 bytes"),
+    ],
+)
+def test_whatever_is_raised_the_detector_failed_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    monkeypatch.setattr(models, "load_detector", raising(error))
+    slot = DetectorSlot(tmp_path / "detector.onnx", device=None, max_waiting=1)
+    wait(slot)
+    assert slot.state == "failed"
+    for ask in (slot.require, slot.check_usable):
+        with pytest.raises(ServiceError, match="could not be loaded") as raised:
+            ask()
+        assert told in (raised.value.found or "")
+
+
+def test_reasons_hold_no_paths_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "detector.onnx"
+    monkeypatch.setattr(models, "load_detector", raising(OSError(f"cannot map {path}")))
+    slot = DetectorSlot(path, device=None, max_waiting=1)
+    wait(slot)
+    assert slot.reason == "The detector cannot be loaded. Found: OSError: cannot map detector.onnx"
+
+
+def test_a_device_this_machine_lacks_fails_with_its_name(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    slot = DetectorSlot(tiny_checkpoint, device="cuda:99", max_waiting=1)
+    wait(slot)
+    assert slot.state == "failed"
+    assert slot.reason is not None and "cuda:99" in slot.reason and "does not have the device" in slot.reason
+
+
+def test_a_failed_detector_is_told_by_health_figures_and_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "load_detector", raising(RuntimeError("CUDA out of memory")))
+    with failed_service(tmp_path) as client:
+        ready = client.get("/v1/readyz")
+        detect = client.post("/v1/detect", content=b"never read")
+        upload = client.post("/v1/videos", content=b"never read")
+        figures = client.get("/metrics").text
+    assert ready.status_code == 503 and ready.json()["parts"]["detector"] == "failed"
+    assert "CUDA out of memory" in ready.json()["reasons"]["detector"]
+    for answer in (detect, upload):
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert "could not be loaded" in answer.json()["detail"] and "CUDA out of memory" in answer.json()["found"]
+        assert "loading" not in answer.text
+    assert 'visionllm_detector{state="failed"} 1.0' in figures
+    assert 'visionllm_detector{state="loading"} 0.0' in figures
+
+
+def test_the_page_says_what_is_wrong_with_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "load_detector", raising(RuntimeError("no kernel")))
+    config = ServeConfig(data_dir=tmp_path, detector=tmp_path / "detector.onnx")
+    service = Service(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+    assert "still loading" in detector_notice(service)
+    wait(service.detector)
+    assert "cannot be analysed" in detector_notice(service) and "no kernel" in detector_notice(service)
+    bare = Service(ServeConfig(data_dir=tmp_path), analysis=AnalysisConfig(), reason=ReasonConfig())
+    assert detector_notice(bare) == ""
