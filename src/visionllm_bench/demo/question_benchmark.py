@@ -7,19 +7,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from visionllm_bench.questions.generate import Wording, make_questions
 from visionllm_bench.questions.oracle import World
 from visionllm_bench.questions.scoring import as_rows, score_questions, summary
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import Settings
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner
 from visionllm_interaction.store.reader import Store, open_store
-
-log = structlog.get_logger()
 
 # Small and coarse: the boxes are given, nothing looks at the images.
 _ROOM = ToyRoomConfig(video_width=320, video_height=240, video_seconds=40.0, fps=10.0)

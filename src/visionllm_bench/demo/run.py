@@ -6,19 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from visionllm_bench.demo.collect_report import gather_report
 from visionllm_bench.demo.expected_answers import Truth, agrees, true_value
 from visionllm_bench.demo.model import AskedQuestion
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import DemoConfig, DemoQuestion, Settings
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reports.html import write_report
-
-log = structlog.get_logger()
 
 
 def run_demo(settings: Settings, *, out: Path) -> tuple[dict[str, Any], str]:

@@ -9,12 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import structlog
-
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
-log = structlog.get_logger()
 
 View = Literal["room", "ego"]
 Progress = Callable[[str, int, int | None], None]

@@ -16,11 +16,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from visionllm_interaction.core.grouping import GROUP_COLUMNS
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
-
-GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
-"""What an image can be grouped by: things that must not be shared between splits, and places in a recording."""
 
 SCHEMA = pa.schema(
     [

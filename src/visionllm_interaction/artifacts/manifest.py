@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction import __version__
+from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
@@ -64,7 +65,7 @@ class Manifest(BaseModel):
             ManifestError: if it is missing, not YAML, or lacks keys.
         """
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a SafeLoader)
+            content = load_yaml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ManifestError(
                 "A manifest cannot be read.",
@@ -97,7 +98,6 @@ class Manifest(BaseModel):
         return sha256_value(self.model_dump(mode="json", by_alias=True, exclude={"content_sha256"}))
 
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 STAGES: tuple[Literal["ingest", "validate", "transform", "train"], ...] = (

@@ -152,12 +152,3 @@ def eval_reasoning(
         load(config, override), questions=questions, seed=seed, wording=wording, planner=planner, store=store, out=out
     )
     return Outcome(result, scores_text(result), json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    app.command()(ask)
-    app.command()(replay)
-    app.command()(ground)
-    app.command()(look)
-    app.command(name="eval-reasoning")(eval_reasoning)

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import BOUT_GAP_S
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -74,7 +75,7 @@ def load_template(name: str) -> tuple[Template, str]:
     """
     try:
         text = _text(name)
-        template = Template.model_validate(yaml.safe_load(text))
+        template = Template.model_validate(load_yaml(text))
         _check(template)
     except (OSError, yaml.YAMLError, ValidationError, ValueError) as error:
         raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.schema import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
@@ -46,12 +47,12 @@ def read_version(store: Path) -> object:
         StoreError: if there is no store.
     """
     try:
-        content = yaml.safe_load((store / STORE_FILE).read_text(encoding="utf-8"))
+        content = load_yaml((store / STORE_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StoreError(
             "There is no interaction store here.",
             expected=f"a folder with a {STORE_FILE}",
-            found=getattr(error, "strerror", None) or "an unreadable file",
+            found=getattr(error, "strerror", None) or " ".join(str(error).split())[:300],
             where=str(store),
             fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
         ) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import structlog
+from visionllm_interaction.core.logs import log
 
 LOCK_NAME = ".lock"
 _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
@@ -66,5 +66,5 @@ def _lock(folder: Path, operation: int) -> RunLock:
             os.close(descriptor)
             raise
         # Some cluster file systems are mounted without locks; refusing to run there would help nobody.
-        structlog.get_logger().warning("the file system has no locks, do not start two runs here", folder=str(folder))
+        log.warning("the file system has no locks, do not start two runs here", folder=str(folder))
     return RunLock(descriptor)

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, relative_to_run, utc_now
 from visionllm_interaction.artifacts.stage_manifests import (
@@ -24,6 +22,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     stage_code_version,
 )
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
@@ -239,7 +238,7 @@ def _unrepaired(benches: Mapping[str, Bench]) -> dict[str, dict[str, tuple[int, 
     left = {s: {code: tuple(ids) for code, ids in bench.left.items()} for s, bench in benches.items() if bench.left}
     for split, codes in left.items():
         for code, ids in codes.items():
-            structlog.get_logger().warning("no one right repair, left as it is", split=split, code=code, ids=ids[:10])
+            log.warning("no one right repair, left as it is", split=split, code=code, ids=ids[:10])
     return left
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.detection.experiment_tracking.mlflow_runs import (
     log_metrics,
     set_status,
@@ -110,7 +109,7 @@ class _Server:
         except MlflowException as error:
             if error.error_code not in REFUSALS:
                 raise
-            structlog.get_logger().warning("the tracking server does not take the model", error=error.message[:300])
+            log.warning("the tracking server does not take the model", error=error.message[:300])
             self.client.set_tag(run_id, REFUSED_TAG, error.message[:300])
 
     def _trials(self, message: Message, run_id: str) -> None:

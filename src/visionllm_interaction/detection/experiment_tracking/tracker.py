@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
-
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.detection.experiment_tracking.mlflow_client import ARTIFACTS_NAME, STORE_NAME, deliver
 from visionllm_interaction.detection.experiment_tracking.spool import SPOOL_NAME, Message, Spool
 from visionllm_interaction.detection.training.config import TrackingConfig
@@ -136,7 +135,7 @@ class SpoolingTracker:
             deliver(self._spool)
         except Exception as error:  # noqa: BLE001  MLflow raises whatever its stores raise; tracking must not end a training
             if self._patience.away_since is None:
-                structlog.get_logger().warning(
+                log.warning(
                     "the tracking server is away; training goes on and tells it later", error=_first_line(error)
                 )
             self._patience.away_since = time.monotonic()

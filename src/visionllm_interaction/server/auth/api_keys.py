@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import ConfigError, UsageError
 from visionllm_interaction.utils.atomic_files import write_file
 
@@ -66,7 +67,7 @@ def list_keys(keys_file: Path) -> list[KeyEntry]:
         ConfigError: if the file is not a file of keys.
     """
     try:
-        content: Any = yaml.safe_load(keys_file.read_text(encoding="utf-8"))
+        content: Any = load_yaml(keys_file.read_text(encoding="utf-8"))
         return [KeyEntry.model_validate(entry) for entry in content["keys"]]
     except FileNotFoundError:
         return []

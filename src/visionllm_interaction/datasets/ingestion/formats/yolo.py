@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
+from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.datasets.ingestion.formats.common import (
     Converted,
     Foreign,
@@ -66,7 +67,7 @@ def read_names(path: Path) -> list[str]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        found = yaml.safe_load(text)["names"] if path.suffix in (".yaml", ".yml") else text.split("\n")
+        found = load_yaml(text)["names"] if path.suffix in (".yaml", ".yml") else text.split("\n")
         if isinstance(found, dict):
             found = [found[number] for number in range(len(found))]
         names = [str(name).strip() for name in found]

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
-import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from visionllm_interaction.core.logs import log
 from visionllm_interaction.datasets.ingestion.config import DownloadConfig
 from visionllm_interaction.datasets.ingestion.sources.disk_space import Space, full_disk_reported
 from visionllm_interaction.datasets.ingestion.sources.http_range import Answer, Fault, Refusal, read_answer
@@ -261,7 +261,7 @@ class Transfer:
 
     def _tell(self, state: RetryCallState) -> None:
         reason = str(state.outcome.exception()) if state.outcome else ""
-        structlog.get_logger().warning("download interrupted, trying again", file=self.remote.name, reason=reason)
+        log.warning("download interrupted, trying again", file=self.remote.name, reason=reason)
 
     def _failed(self, reason: str) -> VisionLLMError:
         return DownloadFailed(
