@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, Field, JsonValue
 
 from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.config_files import files_not_read, layers
 from visionllm_interaction.config_loading import Resolved, Section, load_settings, resolve_settings, shipped_config_dir
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.paths import StrPath
@@ -23,9 +23,6 @@ from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.utils.atomic_files import write_file
-
-BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "reason", "serve")
-"""Files read from ./config/ by every command but the demo; other files there are read only when named with -c."""
 
 
 class DemoQuestion(Section):
@@ -109,33 +106,6 @@ def load_demo(out: StrPath, files: Sequence[StrPath] | None = None, overrides: S
     return load_settings(Settings, [shipped_config_dir() / "demo.yaml", *(files or ())], placed)
 
 
-def layers(named: Sequence[StrPath] = ()) -> tuple[Path, ...]:
-    """The files a command reads, lowest layer first: the base files of ./config/, then those ``named`` with -c.
-
-    A file is read once, where it is named last, so that its values win over all files named before it.
-    """
-    chosen = [Path(path) for path in named]
-    last = {_identity(path): number for number, path in enumerate(chosen)}
-    ordered = [path for number, path in enumerate(chosen) if last[_identity(path)] == number]
-    return (*(path for path in _base_files() if _identity(path) not in last), *ordered)
-
-
-def files_not_read(read: Sequence[Path]) -> tuple[Path, ...]:
-    """YAML files in ./config/ that are not among ``read``, for example those for one purpose (coco-mini.yaml)."""
-    identities = {_identity(path) for path in read}
-    found = sorted(path for path in Path("config").glob("*.y*ml") if path.is_file())
-    return tuple(path for path in found if _identity(path) not in identities)
-
-
-def _base_files() -> list[Path]:
-    candidates = [Path("config") / f"{name}.yaml" for name in BASE_FILES]
-    return [path for path in candidates if path.is_file()]
-
-
-def _identity(path: Path) -> str:
-    return os.path.realpath(path)
-
-
 SCHEMA_FILE = "visionllm.schema.json"
 """The JSON Schema that `visionllm init` writes beside the configuration files, for editors."""
 
@@ -156,7 +126,7 @@ def settings_schema(section: str | None = None) -> dict[str, JsonValue]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _is_section(annotation: type | None) -> TypeGuard[type[BaseModel]]:
+def _is_section(annotation: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 

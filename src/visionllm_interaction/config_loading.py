@@ -62,22 +62,51 @@ def resolve_settings(model: type[S], files: Sequence[StrPath] = (), overrides: S
     Raises:
         ConfigError: listing every problem in the files and overrides together, with near-miss names.
     """
-    merged: dict[str, Any] = {}
-    origins: dict[KeyPath, str] = {}
-    problems: list[str] = []
+    return _validate(model, _read(files, overrides))
+
+
+def load_if_only(model: type[S], files: Sequence[StrPath] = (), overrides: Sequence[str] = ()) -> S | None:
+    """Like :func:`load_settings` if all top keys that are set are keys of ``model``, else ``None``.
+
+    Raises:
+        ConfigError: listing every problem in the files and overrides together, with near-miss names.
+    """
+    read = _read(files, overrides)
+    if read.problems or not set(read.merged) <= set(model.model_fields):
+        return None
+    return _validate(model, read).settings
+
+
+@dataclass
+class _Read:
+    """Files and overrides, merged but not yet validated."""
+
+    merged: dict[str, Any]
+    origins: dict[KeyPath, str]
+    problems: list[str]
+
+
+def _read(files: Sequence[StrPath], overrides: Sequence[str]) -> _Read:
+    read = _Read({}, {}, [])
     for path in files:
-        document = _read_file(Path(path), problems)
-        _merge(merged, document.content, source=str(path), lines=document.lines, origins=origins)
+        document = _read_file(Path(path), read.problems)
+        _merge(read.merged, document.content, source=str(path), lines=document.lines, origins=read.origins)
     for text in overrides:
-        _merge(merged, _parse_override(text, problems), source=f"-o {text}", lines={}, origins=origins)
+        parsed = _parse_override(text, read.problems)
+        _merge(read.merged, parsed, source=f"-o {text}", lines={}, origins=read.origins)
+    return read
+
+
+def _validate(model: type[S], read: _Read) -> Resolved[S]:
+    problems = read.problems
     try:
-        settings = model.model_validate(merged)
+        settings = model.model_validate(read.merged)
     except ValidationError as error:
-        problems += [_explain(e, model, origins) for e in error.errors(include_url=False)]
+        problems += [_explain(e, model, read.origins) for e in error.errors(include_url=False)]
         raise _config_error(problems) from None
     if problems:
         raise _config_error(problems)
-    return Resolved(settings, origins)
+    return Resolved(settings, read.origins)
 
 
 def _config_error(problems: Sequence[str]) -> ConfigError:

@@ -9,7 +9,7 @@ import yaml
 
 from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.store.schema import SCHEMA_VERSION
+from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
 
 STORE_FILE = "store.yaml"

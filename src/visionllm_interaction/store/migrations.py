@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.store.layout import list_videos, read_version, stamp
-from visionllm_interaction.store.schema import SCHEMA_VERSION, SCHEMAS
+from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.store.visibility import sightings_of
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import wait_for_lock

@@ -8,25 +8,21 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.columns import COLUMNS
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
-from visionllm_interaction.store.schema import (
-    SCHEMAS,
-    arrow_to_codes,
-    arrow_to_events,
-    arrow_to_relations,
-    arrow_to_tracks,
-)
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
-from visionllm_interaction.store.writer import erase_video, import_codes, publish_video
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from visionllm_interaction.store.writer import erase_video, import_codes, publish_video
 
 __all__ = [
     "ANY_PERSON",
@@ -38,6 +34,16 @@ __all__ = [
     "open_store",
     "publish_video",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What writes to a store is imported when it is used: questions are answered without it, and without Arrow."""
+    if name not in ("erase_video", "import_codes", "publish_video"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from visionllm_interaction.store import writer as publish
+
+    return getattr(publish, name)
+
 
 ANY_PERSON = "person"
 """A name for people of every category."""
@@ -163,18 +169,26 @@ class Store:
 
     def tracks(self, video_id: str) -> list[Track]:
         """Tracks of one video."""
+        from visionllm_interaction.store.schema import arrow_to_tracks
+
         return arrow_to_tracks(self._read(video_id, "tracks"))
 
     def relations(self, video_id: str) -> list[Relation]:
         """Bouts of relations of one video, by begin."""
+        from visionllm_interaction.store.schema import arrow_to_relations
+
         return arrow_to_relations(self._read(video_id, "relations"))
 
     def events(self, video_id: str) -> list[Event]:
         """Events of one video, by begin."""
+        from visionllm_interaction.store.schema import arrow_to_events
+
         return arrow_to_events(self._read(video_id, "events"))
 
     def codes(self, video_id: str) -> list[Code]:
         """Intervals coded by people that were imported for one video."""
+        from visionllm_interaction.store.schema import arrow_to_codes
+
         return arrow_to_codes(self._read(video_id, "codes"))
 
     def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
@@ -229,6 +243,11 @@ class Store:
         return folder
 
     def _read(self, video_id: str, name: str) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from visionllm_interaction.store.schema import SCHEMAS
+
         path = self._folder(video_id) / f"{name}.parquet"
         try:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
@@ -265,8 +284,8 @@ def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duc
     connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
     connection.execute("SET enable_external_access = false")
     connection.execute(f"SET VARIABLE {_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
-    for name, schema in SCHEMAS.items():
-        connection.execute(f"CREATE VIEW {name} AS {_view(name, schema, root, video_ids)}")
+    for name, types in COLUMNS.items():
+        connection.execute(f"CREATE VIEW {name} AS {_view(name, types, root, video_ids)}")
     connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -280,10 +299,10 @@ def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
     return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
 
 
-def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) -> str:
-    columns = ", ".join(schema.names)
+def _view(name: str, types: Mapping[str, str], root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = ", ".join(types)
     if not video_ids:
-        empty = ", ".join(f"NULL::{_sql_type(field.type)} AS {field.name}" for field in schema)
+        empty = ", ".join(f"NULL::{_SQL_TYPES[type_]} AS {column}" for column, type_ in types.items())
         return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
     return (
         f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
@@ -301,11 +320,14 @@ def _files(root: Path, name: str) -> str:
     return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
 
 
-def _sql_type(type_: pa.DataType) -> str:
-    names = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT", pa.bool_(): "BOOLEAN"}
-    if pa.types.is_list(type_):
-        return f"{_sql_type(type_.value_type)}[]"
-    return names.get(type_, "VARCHAR")
+_SQL_TYPES = {
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "float32": "FLOAT",
+    "bool": "BOOLEAN",
+    "string": "VARCHAR",
+    "list<int64>": "BIGINT[]",
+}
 
 
 def _quoted(text: str) -> str:
