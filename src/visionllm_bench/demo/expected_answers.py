@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.config import DemoQuestion
+from visionllm_interaction.core.paths import StrPath
 
 VISIBLE_SHARE = 0.2
 """An object counts as visible from this share of its silhouette on."""
@@ -28,8 +29,9 @@ class Truth:
     category_of: Mapping[int, str]
 
     @classmethod
-    def load(cls, path: Path) -> Truth:
+    def load(cls, path: StrPath) -> Truth:
         """Read truth.json."""
+        path = Path(path)
         content = json.loads(path.read_text(encoding="utf-8"))
         categories = {o["track_id"]: o["category"] for frame in content["frames"] for o in frame["objects"]}
         return cls(content["frames"], content["relations"], categories)

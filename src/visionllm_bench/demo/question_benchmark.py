@@ -14,6 +14,7 @@ from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import Settings
 from visionllm_interaction.core.logs import log
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner
 from visionllm_interaction.store.reader import Store, open_store
@@ -30,14 +31,16 @@ def evaluate_reasoning(
     seed: int,
     wording: Wording,
     planner: PlannerName | None,
-    store: Path | None,
-    out: Path | None,
+    store: StrPath | None,
+    out: StrPath | None,
 ) -> dict[str, Any]:
     """Score a planner on ``questions`` questions about ToyRoom videos made from ``seed``, or about those of ``store``.
 
     Returns:
         The figures of ``reason.evaluation.score.summary``, with planner, model, wording and seed.
     """
+    store = None if store is None else Path(store)
+    out = None if out is None else Path(out)
     chosen = choose_planner(settings.reason, planner)
     with tempfile.TemporaryDirectory() as folder:
         place = store or _make_store(Path(folder), seed=seed, settings=settings)

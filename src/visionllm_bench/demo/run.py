@@ -13,16 +13,18 @@ from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import DemoConfig, DemoQuestion, Settings
 from visionllm_interaction.core.logs import log
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reports.html import write_report
 
 
-def run_demo(settings: Settings, *, out: Path) -> tuple[dict[str, Any], str]:
+def run_demo(settings: Settings, *, out: StrPath) -> tuple[dict[str, Any], str]:
     """Run the whole demo below ``out``; returns the JSON result and the text for people.
 
     What a former call finished is used again, so that a stopped demo continues.
     """
+    out = Path(out)
     room = _make_room(settings.demo, out)
     log.info("stages 1-4", data=str(room))
     placed = settings.model_copy(update={"data": settings.data.model_copy(update={"root": room})})

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction import __version__
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.atomic_files import write_file
@@ -58,12 +59,13 @@ class Manifest(BaseModel):
     """Digest of everything else in the manifest, filled in by :meth:`save`, so that an edited manifest shows."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: StrPath) -> Self:
         """Read a manifest.
 
         Raises:
             ManifestError: if it is missing, not YAML, or lacks keys.
         """
+        path = Path(path)
         try:
             content = load_yaml(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -87,8 +89,9 @@ class Manifest(BaseModel):
                 fix="point at a manifest written by this program, or run the stage again",
             ) from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write as YAML, atomically, keys in declaration order."""
+        path = Path(path)
         content = self.model_dump(mode="json", by_alias=True)
         content["content_sha256"] = self.content_digest()
         write_file(path, yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110).encode())

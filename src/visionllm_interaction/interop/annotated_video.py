@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.interop.coco import chosen_frames, picture_name
 from visionllm_interaction.store.reader import Store
@@ -38,12 +39,13 @@ _CLOCK = 90_000
 """Time stamps per second: times are kept to 0.01 ms, also where the frame rate varies."""
 
 
-def write_film(store: Store, video_id: str, path: Path) -> None:
+def write_film(store: Store, video_id: str, path: StrPath) -> None:
     """Write the annotated film of one video; no sound. Filled-in boxes are dashed out thin, boxes on no track left out.
 
     Raises:
         VideoError: if the video is not where it was, or is another one by now.
     """
+    path = Path(path)
     source = source_of(store, video_id)
     boxes = boxes_by_frame(store, video_id)
     partial = path.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
@@ -55,12 +57,13 @@ def write_film(store: Store, video_id: str, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def write_pictures(store: Store, video_id: str, folder: Path, *, every_s: float) -> int:
+def write_pictures(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
     """Write the frames that the COCO export names as JPEG into ``folder``; returns how many.
 
     Raises:
         VideoError: as :func:`write_film`.
     """
+    folder = Path(folder)
     wanted = chosen_frames(store, video_id, every_s=every_s)
     folder.mkdir(parents=True, exist_ok=True)
     written = 0

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.interop.safe_reading import read_json, refused
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
 
@@ -88,12 +89,13 @@ def _observation(
     }
 
 
-def read_boris(path: Path) -> dict[str, Timeline]:
+def read_boris(path: StrPath) -> dict[str, Timeline]:
     """Observation → its timeline.
 
     Raises:
         InputDataError: if the file is no BORIS project.
     """
+    path = Path(path)
     project = read_json(path)
     try:
         kinds = {b["code"]: str(b["type"]) for b in project["behaviors_conf"].values()}

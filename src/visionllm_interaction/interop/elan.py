@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.interop.safe_reading import read_xml, refused, xml_text
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
 
@@ -113,12 +114,13 @@ def _types(root: Element, vocabularies: Mapping[tuple[str, ...], str]) -> None:
             SubElement(vocabulary, "CV_ENTRY").text = xml_text(word)
 
 
-def read_eaf(path: Path) -> Timeline:
+def read_eaf(path: StrPath) -> Timeline:
     """An ELAN document.
 
     Raises:
         InputDataError: if it is none, or refers to times or annotations that it does not have.
     """
+    path = Path(path)
     root = read_xml(path)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise refused(path, expected="an ELAN document (ANNOTATION_DOCUMENT)", found=f"<{root.tag}>")

@@ -8,6 +8,7 @@ from typing import Any
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tiers import Timeline
@@ -18,8 +19,8 @@ KINDS = ("speech", "gaze", "naming", "code")
 
 
 def import_file(
-    path: Path,
-    store: Path,
+    path: StrPath,
+    store: StrPath,
     *,
     video_id: str,
     kinds: Mapping[str, str] | None = None,
@@ -40,6 +41,8 @@ def import_file(
         UsageError: if tiers, kinds or the observation are not known.
         StoreError: if the store or video is not there.
     """
+    path = Path(path)
+    store = Path(store)
     timeline = _one(read_timelines(path), observation)
     known = [tier.name for tier in timeline.tiers]
     for name in {**(kinds or {}), **(participants or {})}:

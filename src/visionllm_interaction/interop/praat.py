@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.interop.safe_reading import read_text, refused
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
 
@@ -80,12 +81,13 @@ def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def read_textgrid(path: Path) -> Timeline:
+def read_textgrid(path: StrPath) -> Timeline:
     """A TextGrid; gaps (empty texts) are left out.
 
     Raises:
         InputDataError: if it is none or ends early.
     """
+    path = Path(path)
     tokens = _tokens(read_text(path))
     try:
         if (next(tokens), next(tokens)) != ("ooTextFile", "TextGrid"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.coco import coco_bytes
@@ -67,13 +68,14 @@ _READERS: Mapping[str, Callable[[Path], Timeline]] = MappingProxyType(
 )
 
 
-def read_timelines(path: Path) -> dict[str, Timeline]:
+def read_timelines(path: StrPath) -> dict[str, Timeline]:
     """Name of the observation (of most formats: the file's name) → timeline; the format is known by the ending.
 
     Raises:
         UsageError: for another ending.
         InputDataError: if the file cannot be read.
     """
+    path = Path(path)
     ending = path.suffix.lower()
     if ending == ".boris":
         return read_boris(path)
@@ -84,8 +86,8 @@ def read_timelines(path: Path) -> dict[str, Timeline]:
 
 
 def export_store(
-    store: Path,
-    out: Path,
+    store: StrPath,
+    out: StrPath,
     *,
     format_: str,
     video_id: str | None = None,
@@ -104,6 +106,8 @@ def export_store(
         StoreError: if the store or the video is not there.
         VideoError: if a format needs the video's images and they cannot be had.
     """
+    store = Path(store)
+    out = Path(out)
     if format_ not in ENDINGS:
         known = ", ".join(ENDINGS)
         raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX
 
 
-def write_rerun(store: Store, video_id: str, path: Path) -> None:
+def write_rerun(store: Store, video_id: str, path: StrPath) -> None:
     """Write the boxes, relations and events of one video on Rerun's time line ``video``; no images.
 
     Raises:
         UsageError: if Rerun is not installed.
     """
+    path = Path(path)
     rerun = _load()
     partial = path.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
     try:

@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
@@ -51,7 +52,7 @@ looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins.
 
 
 def write_measures(
-    store: Path, out: Path | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+    store: StrPath, out: StrPath | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
 ) -> dict[str, Any]:
     """Compute every measure for every video and write it to ``out`` (``.csv`` or ``.parquet``; ``None``: only count).
 
@@ -64,6 +65,8 @@ def write_measures(
         UsageError: if ``out`` has another ending, or ``bin_s`` is not positive.
         StoreError: if the store is missing or damaged.
     """
+    store = Path(store)
+    out = None if out is None else Path(out)
     if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError("The table's format is not known.", expected=".csv or .parquet", found=str(out))
     with open_store(store, limits=limits) as opened:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import BOUT_GAP_S
@@ -67,12 +69,13 @@ class _Row:
     end_s: float
 
 
-def load_template(name: str) -> tuple[Template, str]:
+def load_template(name: StrPath) -> tuple[Template, str]:
     """A built-in template by name, or one from a file; with the sha256 of its text, which is its version.
 
     Raises:
         UsageError: if there is no such template or it is not valid.
     """
+    name = os.fspath(name)
     try:
         text = _text(name)
         template = Template.model_validate(load_yaml(text))
@@ -104,7 +107,7 @@ def _check(template: Template) -> None:
 
 
 def fill_template(
-    name: str, store: Path, *, config: ReasonConfig = ReasonConfig(), planner: PlannerName | None = None
+    name: StrPath, store: StrPath, *, config: ReasonConfig = ReasonConfig(), planner: PlannerName | None = None
 ) -> dict[str, Any]:
     """Fill template ``name`` for every row of the store.
 
@@ -116,6 +119,7 @@ def fill_template(
         UsageError: if the template is not valid.
         LLMUnreachable, StoreError: as for :func:`.asking.ask`.
     """
+    store = Path(store)
     template, digest = load_template(name)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
@@ -37,7 +38,7 @@ class Planned:
 
 def ask(
     question: str,
-    store: Path,
+    store: StrPath,
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
@@ -52,6 +53,7 @@ def ask(
         LLMUnreachable: the endpoint does not answer as such and ``config.on_unreachable`` is ``"fail"``.
         StoreError: the store is missing or damaged.
     """
+    store = Path(store)
     asked = _checked(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import UsageError, VisionLLMError
 from visionllm_interaction.reasoning.execution.executor import all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -20,12 +21,13 @@ from visionllm_interaction.reasoning.wording.verification import verify
 from visionllm_interaction.store.reader import Store, open_store
 
 
-def load_answer(path: Path) -> Answer:
+def load_answer(path: StrPath) -> Answer:
     """Read what ``visionllm ask --json`` wrote.
 
     Raises:
         UsageError: if the file cannot be read or is no answer.
     """
+    path = Path(path)
     try:
         return Answer.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
@@ -38,7 +40,7 @@ def load_answer(path: Path) -> Answer:
         ) from error
 
 
-def replay(answer: Answer, store: Path, *, aliases: Mapping[str, list[str]] | None = None) -> ReplayReport:
+def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] | None = None) -> ReplayReport:
     """Run the answer's plan again and hold every claim and every evidence against what comes back.
 
     No model is asked. ``holds`` is whether every claim does; an abstention holds if its plan gives nothing either.
@@ -46,6 +48,7 @@ def replay(answer: Answer, store: Path, *, aliases: Mapping[str, list[str]] | No
     Raises:
         StoreError: the store is missing or damaged.
     """
+    store = Path(store)
     with open_store(store) as opened:
         vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=aliases)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.core.strict_yaml import load_yaml
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import SCHEMA_VERSION
@@ -26,8 +27,9 @@ def unknown_video(store: Path, video_id: str) -> StoreError:
     )
 
 
-def list_videos(store: Path) -> list[str]:
+def list_videos(store: StrPath) -> list[str]:
     """Ids of the complete videos in a store, sorted."""
+    store = Path(store)
     folder = store / "videos"
     if not folder.is_dir():
         return []
@@ -40,12 +42,13 @@ def stamp(store: Path) -> None:
     write_file(store / STORE_FILE, yaml.safe_dump(content, sort_keys=False).encode())
 
 
-def read_version(store: Path) -> object:
+def read_version(store: StrPath) -> object:
     """``schema_version`` as it stands in ``store.yaml``.
 
     Raises:
         StoreError: if there is no store.
     """
+    store = Path(store)
     try:
         content = load_yaml((store / STORE_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -59,12 +62,13 @@ def read_version(store: Path) -> object:
     return content.get("schema_version") if isinstance(content, dict) else None
 
 
-def check_store(store: Path) -> None:
+def check_store(store: StrPath) -> None:
     """Make sure that ``store`` is a store this program reads.
 
     Raises:
         StoreError: otherwise.
     """
+    store = Path(store)
     version = read_version(store)
     if version != SCHEMA_VERSION:
         older = isinstance(version, int) and 0 < version < SCHEMA_VERSION

@@ -14,6 +14,7 @@ import duckdb
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import COLUMNS
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
@@ -71,7 +72,8 @@ class Store:
     its configuration is locked. Use one ``Store`` per thread.
     """
 
-    def __init__(self, path: Path, *, limits: StoreLimits) -> None:
+    def __init__(self, path: StrPath, *, limits: StoreLimits) -> None:
+        path = Path(path)
         check_store(path)
         self.path = path.resolve()
         self._ids = tuple(list_videos(self.path))
@@ -256,12 +258,13 @@ class Store:
 
 
 @contextmanager
-def open_store(path: Path, *, limits: StoreLimits = StoreLimits()) -> Iterator[Store]:
+def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Iterator[Store]:
     """Open the store at ``path`` for reading; it sees the videos complete at this moment.
 
     Raises:
         StoreError: if there is no store, or one of another version.
     """
+    path = Path(path)
     with Store(path, limits=limits) as store:
         yield store
 

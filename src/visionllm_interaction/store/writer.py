@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.job_log import forget_video
 from visionllm_interaction.store.layout import STORE_FILE, check_store, stamp, unknown_video
@@ -37,7 +38,7 @@ _RENAME_EXCHANGE = 2
 
 
 def publish_video(
-    store: Path,
+    store: StrPath,
     record: VideoRecord,
     *,
     frames: FrameTable,
@@ -54,6 +55,7 @@ def publish_video(
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
     """
+    store = Path(store)
     prepare_store(store)
     tables = {
         "frames": frames_to_arrow(frames),
@@ -76,12 +78,13 @@ def publish_video(
     return final
 
 
-def import_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
+def import_codes(store: StrPath, video_id: str, codes: Sequence[Code]) -> None:
     """Add coded intervals to a video; those that came from the same files (``source``) before are replaced.
 
     Raises:
         StoreError: if the store or the video is not there.
     """
+    store = Path(store)
     check_store(store)
     folder = store / "videos" / check_video_id(video_id)
     with wait_for_lock(store):
@@ -95,13 +98,14 @@ def import_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
         write_file(folder / CODES_FILE, buffer.getvalue())
 
 
-def erase_video(store: Path, video_id: str) -> None:
+def erase_video(store: StrPath, video_id: str) -> None:
     """Delete everything the store knows about a video.
 
     Raises:
         StoreError: if the store or the video is not there.
         UsageError: if the id is not a safe name.
     """
+    store = Path(store)
     check_store(store)
     folder = store / "videos" / check_video_id(video_id)
     if not folder.is_dir() and not _remains(folder):
@@ -123,12 +127,13 @@ def _remains(folder: Path) -> list[Path]:
     return [p for p in folder.parent.glob(f"{PARTIAL_PREFIX}*") if p.name[len(PARTIAL_PREFIX) : -9] == folder.name]
 
 
-def prepare_store(store: Path) -> None:
+def prepare_store(store: StrPath) -> None:
     """Make an empty store at ``store`` unless one is there; bring one of an older version up to date.
 
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
     """
+    store = Path(store)
     if (store / STORE_FILE).is_file():
         migrate_store(store)
         check_store(store)

@@ -17,6 +17,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     SplitPaths,
     stage_code_version,
 )
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
@@ -67,7 +68,7 @@ class Taken:
     groups: GroupCounts
 
 
-def run(config: IngestConfig, *, out: Path) -> DataManifest:
+def run(config: IngestConfig, *, out: StrPath) -> DataManifest:
     """Take in the data set of ``config`` and publish the manifest as the stage folder ``out``.
 
     Raises:
@@ -75,6 +76,7 @@ def run(config: IngestConfig, *, out: Path) -> DataManifest:
         InputDataError: if there is no data set in it, or a file cannot be read.
         DownloadFailed: if it cannot be downloaded.
     """
+    out = Path(out)
     started = time.monotonic()
     config = resolve(config)
     taken = _take_in(config)

@@ -23,6 +23,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
 )
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.logs import log
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
@@ -72,7 +73,9 @@ class Source:
         return {split: Path(str(getattr(self.manifest.paths, f"{split}_images"))) for split in SPLITS}
 
 
-def run(config: TransformConfig, *, data_manifest: Path, validation_report: Path, out: Path) -> TrainingManifest:
+def run(
+    config: TransformConfig, *, data_manifest: StrPath, validation_report: StrPath, out: StrPath
+) -> TrainingManifest:
     """Drop and repair what the report names, apply taxonomy and splits, and publish the stage folder ``out``.
 
     Raises:
@@ -82,6 +85,9 @@ def run(config: TransformConfig, *, data_manifest: Path, validation_report: Path
         ConfigError: if the taxonomy names categories that are not there.
         InputDataError: if the images cannot be divided as asked; ``ImageError`` if one cannot be turned.
     """
+    data_manifest = Path(data_manifest)
+    validation_report = Path(validation_report)
+    out = Path(out)
     started = time.monotonic()
     source = _read(data_manifest, validation_report, run=out.parent)
     apply_taxonomy(config.taxonomy, source.drafts)

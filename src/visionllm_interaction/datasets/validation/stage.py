@@ -12,6 +12,7 @@ from typing import Any
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.issues import Fault, write_faults
 from visionllm_interaction.datasets.validation.manifest_input import (
@@ -37,12 +38,14 @@ FAULTS_NAME = "faults.parquet"
 PAGE_NAME = "data_validation_report.html"
 
 
-def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> ValidationReport:
+def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> ValidationReport:
     """Check the data of ``data_manifest`` and publish the report as the stage folder ``out``, whatever it says.
 
     Raises:
         ManifestError: if the manifest itself cannot be read.
     """
+    data_manifest = Path(data_manifest)
+    out = Path(out)
     started = time.monotonic()
     sources, faults = read_source(data_manifest)
     indexed = read_file_index(data_manifest)

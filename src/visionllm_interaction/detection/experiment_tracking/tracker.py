@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from visionllm_interaction.core.logs import log
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.experiment_tracking.mlflow_client import ARTIFACTS_NAME, STORE_NAME, deliver
 from visionllm_interaction.detection.experiment_tracking.spool import SPOOL_NAME, Message, Spool
 from visionllm_interaction.detection.training.config import TrackingConfig
@@ -214,7 +215,7 @@ def _spool(folder: Path, start: Message) -> Spool:
     return spool
 
 
-def sync_tracking(folder: Path) -> dict[str, Any]:
+def sync_tracking(folder: StrPath) -> dict[str, Any]:
     """Deliver every spool in ``folder`` and below it; those that are told completely and finished are removed.
 
     Returns:
@@ -223,6 +224,7 @@ def sync_tracking(folder: Path) -> dict[str, Any]:
     Raises:
         TrackingUnreachable: if a server is still away.
     """
+    folder = Path(folder)
     delivered, runs = 0, []
     for spool in Spool.find_all(folder):
         messages = list(spool.messages())

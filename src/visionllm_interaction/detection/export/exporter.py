@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.export.parity import Parity, compare_detectors
 from visionllm_interaction.detection.export.subgraphs import Boxes, Shape, Trunk
 from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_safetensors, sidecar_of
@@ -38,7 +39,7 @@ LEAST_MATCHED = 0.99
 
 
 def export_checkpoint(
-    checkpoint: Path, target: Target, out: Path, *, pictures: Images, calibration: Images = ()
+    checkpoint: StrPath, target: Target, out: StrPath, *, pictures: Images, calibration: Images = ()
 ) -> dict[str, Any]:
     """Write ``checkpoint`` as ``target`` to ``out`` and compare detections on ``pictures``.
 
@@ -52,6 +53,8 @@ def export_checkpoint(
         UsageError: if a library is not installed, ``out`` exists, or calibration images are missing.
         VisionLLMError: if a float32 export detects something else than the original.
     """
+    checkpoint = Path(checkpoint)
+    out = Path(out)
     if target == "openvino-int8" and not calibration:
         raise UsageError(
             "int8 needs images to calibrate with.",

@@ -17,6 +17,7 @@ from torchvision.ops.poolers import LevelMapper
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.export.subgraphs import Shape
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
@@ -106,13 +107,14 @@ class OpenvinoDetector:
         return [torch.nn.functional.pad(proposals[n], (1, 0)) for n in numbers], torch.cat(numbers)
 
 
-def load_openvino(folder: Path) -> OpenvinoDetector:
+def load_openvino(folder: StrPath) -> OpenvinoDetector:
     """A folder written by ``visionllm export-model --to openvino`` or ``openvino-int8``.
 
     Raises:
         CheckpointError: if a file is missing or damaged, or they do not belong together.
         UsageError: if OpenVINO is not installed.
     """
+    folder = Path(folder)
     about = _read_about(folder)
     for name, digest in about["files"].items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:

@@ -14,6 +14,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint
 from visionllm_interaction.detection.models.precision import (
     Number,
@@ -79,13 +80,14 @@ def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> 
     return Detections(boxes, scores[keep], output["labels"].cpu().numpy()[keep])
 
 
-def load_torch_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
+def load_torch_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
     """Load a checkpoint for detection, on ``device`` or the best there is; with ``compiled``, by ``torch.compile``.
 
     Raises:
         CheckpointError: if the checkpoint is missing, truncated, unsafe or not ours.
         UsageError: if it cannot be compiled here.
     """
+    path = Path(path)
     where = choose_device(device)
     model, info = load_checkpoint(path)
     prepare_for_detection(model, where)

@@ -21,6 +21,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     TrainingReport,
     stage_code_version,
 )
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import open_tracker
@@ -42,8 +43,8 @@ def run(
     model: ModelConfig,
     train: TrainConfig,
     tracking: TrackingConfig,
-    training_manifest: Path,
-    out: Path,
+    training_manifest: StrPath,
+    out: StrPath,
     study: Mapping[str, Any] | None = None,
 ) -> TrainingReport:
     """Train and publish the stage folder ``out``; a killed call is continued by the next one like it.
@@ -56,6 +57,8 @@ def run(
         TrackingUnreachable: if the tracking server is required and away.
         TrainingDiverged: if the loss is not finite.
     """
+    training_manifest = Path(training_manifest)
+    out = Path(out)
     started = time.monotonic()
     config = {
         "model": model.model_dump(mode="json"),

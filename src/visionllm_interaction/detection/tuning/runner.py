@@ -18,6 +18,7 @@ from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import stage_code_version
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import Tracker
 from visionllm_interaction.detection.models.config import ModelConfig
@@ -49,8 +50,8 @@ def run_study(
     model: ModelConfig,
     train: TrainConfig,
     tracking: TrackingConfig,
-    training_manifest: Path,
-    out: Path,
+    training_manifest: StrPath,
+    out: StrPath,
 ) -> dict[str, Any]:
     """Try ``tune.trials`` trainings in ``out`` and return the study's result.
 
@@ -65,6 +66,8 @@ def run_study(
     Raises:
         ConfigError: if a key of the search space is not a setting.
     """
+    training_manifest = Path(training_manifest)
+    out = Path(out)
     base = _Setup(model=model, train=train)
     _check_space(tune.space)
     out.mkdir(parents=True, exist_ok=True)

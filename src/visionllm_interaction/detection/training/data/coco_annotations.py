@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.errors import AnnotationError
 
 
@@ -32,12 +33,13 @@ class Picture:
     labels: NDArray[np.int64]
 
 
-def read_coco(path: Path) -> dict[str, Any]:
+def read_coco(path: StrPath) -> dict[str, Any]:
     """The annotation file as plain values.
 
     Raises:
         AnnotationError: if it is missing, is not JSON, or lacks images, annotations or categories.
     """
+    path = Path(path)
     try:
         content = msgspec.json.decode(path.read_bytes())
     except OSError as error:

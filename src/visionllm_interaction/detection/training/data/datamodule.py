@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.paths import StrPath
 from visionllm_interaction.detection.training.checkpoint_resume import Position
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.coco_annotations import Picture, list_pictures, read_coco
@@ -32,12 +33,13 @@ class TrainingData:
     categories: Categories
 
 
-def read_training_data(manifest_path: Path, config: TrainConfig) -> TrainingData:
+def read_training_data(manifest_path: StrPath, config: TrainConfig) -> TrainingData:
     """Follow the training manifest to annotations and images, within the debug limits of ``config``.
 
     Raises:
         ManifestError, AnnotationError: if the manifest or an annotation file is unusable, or a split is empty.
     """
+    manifest_path = Path(manifest_path)
     manifest = TrainingManifest.load(manifest_path)
     run = run_of(manifest_path) or manifest_path.parent.parent
     categories = manifest.label_map()
