@@ -86,7 +86,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
     _write("config/model.yaml", "train:\n  epochs: 2\nmodel: {}\ntrain:\n  lr: 0.1\n")
     with pytest.raises(ConfigError, match=r"train: the key stands twice, in lines 1 and 4 \[config/model.yaml\]"):
         load()
-    with pytest.raises(ConfigError, match="train.lr"):
+    with pytest.raises(ConfigError, match=r"train\.lr"):
         load(["config/none.yaml"], ["train={lr: 1, lr: 2}"])
 
 
@@ -95,9 +95,9 @@ def test_questions_see_every_mistake_though_they_read_one_section() -> None:
     _write("config/reason.yaml", "reason: {max_listed_videos: 3}\n")
     assert load_reason().max_listed_videos == 3 == load().reason.max_listed_videos
     _write("config/model.yaml", "train: {epochz: 3}\n")
-    with pytest.raises(ConfigError, match="train.epochz: unknown key, did you mean 'epochs'"):
+    with pytest.raises(ConfigError, match=r"train\.epochz: unknown key, did you mean 'epochs'"):
         load_reason()
-    with pytest.raises(ConfigError, match=r"reason.wordin: unknown key, did you mean 'wording'"):
+    with pytest.raises(ConfigError, match=r"reason\.wordin: unknown key, did you mean 'wording'"):
         load_reason(overrides=["reason.wordin=code"])
 
 
