@@ -145,7 +145,6 @@ def test_a_question_does_not_import_what_it_does_not_need(tmp_path: Path) -> Non
 
 def test_version(tmp_path: Path) -> None:
     assert visionllm("--version", cwd=tmp_path).stdout == f"{__version__}\n"
-    assert visionllm("--version", "--json", cwd=tmp_path).stdout.startswith(__version__)
 
 
 def test_a_misspelt_command_names_the_nearest(tmp_path: Path) -> None:
