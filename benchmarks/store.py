@@ -25,7 +25,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
-from visionllm_interaction.store.reader import Store, write_codes, open_store
+from visionllm_interaction.store.reader import Store, open_store, write_codes
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.store.writer import publish_video
 

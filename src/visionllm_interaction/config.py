@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
-from pydantic import Field
+from pydantic import BaseModel, Field, JsonValue
 
-from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.config_loading import Section, load_settings, shipped_config_dir
+from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.config_files import files_not_read, layers
+from visionllm_interaction.config_loading import Resolved, Section, load_settings, resolve_settings, shipped_config_dir
+from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
-from visionllm_interaction.pipeline import PipelineSettings
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.utils.atomic_files import write_file
-
-BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "reason", "serve")
-"""Files read from ./config/ when a command is given no -c."""
+from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.strict_yaml import KeyPath
 
 
 class DemoQuestion(Section):
@@ -66,38 +72,192 @@ class Settings(PipelineSettings):
     """`visionllm demo`."""
 
 
-def load(files: Sequence[Path] | None = None, overrides: Sequence[str] | None = None) -> Settings:
-    """Settings from ``files`` (default: what there is of ./config/) and ``overrides``.
+def load(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Settings:
+    """Settings for a command: defaults, then the base files of ./config/, then ``files``, then ``overrides``.
+
+    Args:
+        files: the files named with ``-c``, in order. A base file named here is read here, not before.
+        overrides: the texts given with ``-o``.
 
     Raises:
         ConfigError: listing every problem at once.
     """
-    return load_settings(Settings, files or _files_here(), overrides or ())
+    return resolve(files, overrides).settings
 
 
-def load_demo(out: Path, files: Sequence[Path] | None = None, overrides: Sequence[str] | None = None) -> Settings:
+def resolve(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Resolved[Settings]:
+    """Like :func:`load`, with the origin of each value.
+
+    Raises:
+        ConfigError: listing every problem at once.
+    """
+    return resolve_settings(Settings, layers(files or ()), overrides or ())
+
+
+def load_demo(out: StrPath, files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Settings:
     """Settings of the demo: the shipped demo.yaml, then ``files`` and ``overrides``; all output below ``out``.
 
+    ./config/ is not read: the demo gives the same numbers wherever it is started.
+
     Raises:
         ConfigError: listing every problem at once.
     """
-    placed = [f"artifacts_dir={out / 'artifacts'}", *(overrides or ())]
+    placed = [f"artifacts_dir={Path(out) / 'artifacts'}", *(overrides or ())]
     return load_settings(Settings, [shipped_config_dir() / "demo.yaml", *(files or ())], placed)
 
 
-def _files_here() -> list[Path]:
-    candidates = [Path("config") / f"{name}.yaml" for name in BASE_FILES]
-    return [path for path in candidates if path.is_file()]
+SCHEMA_FILE = "visionllm.schema.json"
+"""The JSON Schema that `visionllm init` writes beside the configuration files, for editors."""
 
 
-def write_config_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Copy the shipped configuration files to ``folder``/config; returns (written, already there)."""
+def settings_schema(section: str | None = None) -> dict[str, JsonValue]:
+    """The JSON Schema (2020-12) of a configuration file, or of what stands below one of its top keys.
+
+    Raises:
+        UsageError: if there is no such section.
+    """
+    model: type[BaseModel] = Settings
+    if section is not None:
+        field = Settings.model_fields.get(section)
+        if field is None or not _is_section(field.annotation):
+            raise _unknown_section(section)
+        model = field.annotation
+    schema = model.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _is_section(annotation: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _unknown_section(name: str) -> UsageError:
+    sections = [key for key, field in Settings.model_fields.items() if _is_section(field.annotation)]
+    near = nearest_names(name, sections)
+    return UsageError(
+        "There is no such section of the configuration.",
+        expected=f"one of {', '.join(sections)}",
+        found=name,
+        fix=f"did you mean {' or '.join(near)}?" if near else None,
+    )
+
+
+def write_config_files(folder: StrPath) -> tuple[list[Path], list[Path]]:
+    """Copy the shipped configuration files to ``folder``/config, with a schema for editors beside them.
+
+    Returns:
+        The files written, and those left alone because they were there. The schema follows the program, so it is
+        written again whenever it differs.
+    """
+    target_folder = Path(folder) / "config"
     written, kept = [], []
     for source in sorted(shipped_config_dir().glob("*.yaml")):
-        target = folder / "config" / source.name
+        target = target_folder / source.name
         if target.exists():
             kept.append(target)
         else:
-            write_file(target, source.read_bytes())
+            write_file(target, f"{_EDITOR_LINE}\n".encode() + source.read_bytes())
             written.append(target)
+    schema = target_folder / SCHEMA_FILE
+    content = (json.dumps(settings_schema(), indent=1, ensure_ascii=False) + "\n").encode()
+    if schema.is_file() and schema.read_bytes() == content:
+        kept.append(schema)
+    else:
+        write_file(schema, content)
+        written.append(schema)
     return written, kept
+
+
+_EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
+
+
+@dataclass(frozen=True)
+class ResolvedValue:
+    """One value of the configuration."""
+
+    key: str
+    """Dotted, as ``-o`` takes it."""
+    value: JsonValue
+    """As it stands in JSON and YAML; passwords in URLs are hidden."""
+    origin: str
+    """``FILE:LINE``, ``-o KEY=VALUE`` or ``default``."""
+
+
+@dataclass(frozen=True)
+class ConfigDescription:
+    """What `visionllm config show` shows."""
+
+    values: tuple[ResolvedValue, ...]
+    files: tuple[Path, ...]
+    """The files read, lowest layer first."""
+    not_read: tuple[Path, ...]
+    """YAML files in ./config/ that no layer reads."""
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """The same as JSON, values by their key."""
+        return {
+            "files": [str(path) for path in self.files],
+            "not_read": [str(path) for path in self.not_read],
+            "values": {value.key: {"value": value.value, "origin": value.origin} for value in self.values},
+        }
+
+
+def describe(
+    files: Sequence[StrPath] | None = None,
+    overrides: Sequence[str] | None = None,
+    *,
+    section: str | None = None,
+    changed: bool = False,
+) -> ConfigDescription:
+    """Every value :func:`load` gives for the same arguments, with its origin.
+
+    Args:
+        files: the files named with ``-c``, in order.
+        overrides: the texts given with ``-o``.
+        section: only values below this top key.
+        changed: only values set in a file or with ``-o``.
+
+    Raises:
+        ConfigError: listing every problem at once.
+        UsageError: if there is no such section.
+    """
+    if section is not None and section not in Settings.model_fields:
+        raise _unknown_section(section)
+    resolved = resolve(files, overrides)
+    read = layers(files or ())
+    values = [
+        ResolvedValue(".".join(key), _presentable(value), _origin(resolved, key, value))
+        for key, value in _leaves(resolved.settings)
+        if section in (None, key[0])
+    ]
+    chosen = tuple(value for value in values if not (changed and value.origin == "default"))
+    return ConfigDescription(chosen, read, files_not_read(read))
+
+
+def _leaves(section: BaseModel, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    plain = section.model_dump(mode="json")
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, (*at, name))
+        else:
+            yield (*at, name), plain[name]
+
+
+def _origin(resolved: Resolved[Settings], key: KeyPath, value: Any) -> str:
+    if not isinstance(value, dict):
+        return resolved.origin(key)
+    parts = (origin for place, origin in resolved.origins.items() if place[: len(key)] == key)
+    return ", ".join(dict.fromkeys(parts)) or "default"
+
+
+def _presentable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _PASSWORD.sub(r"\1***@", value)
+    if isinstance(value, list):
+        return [_presentable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _presentable(item) for key, item in value.items()}
+    return value
+
+
+_PASSWORD = re.compile(r"(\w://[^/@\s:]*:)[^@\s]*@")

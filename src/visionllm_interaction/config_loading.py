@@ -1,16 +1,23 @@
-"""YAML files and ``-o key=value`` overrides → one frozen pydantic model; every problem is reported at once."""
+"""YAML files and ``-o key=value`` overrides → one frozen pydantic model; every problem is reported at once.
+
+Later files win over earlier ones, key by key; overrides win over files. Which files those are is decided in
+:mod:`visionllm_interaction.config`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError
+from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, KeyPath, YamlDocument, load_yaml, parse_yaml
 
 
 class Section(BaseModel):
@@ -22,27 +29,84 @@ class Section(BaseModel):
 S = TypeVar("S", bound=BaseModel)
 
 
-def load_settings(model: type[S], files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> S:
+@dataclass(frozen=True)
+class Resolved(Generic[S]):
+    """Validated settings, and where each value that is no default was set."""
+
+    settings: S
+    origins: Mapping[KeyPath, str]
+    """Key → ``FILE:LINE`` or ``-o KEY=VALUE``; keys that are not here have their defaults."""
+
+    def origin(self, key: KeyPath) -> str:
+        """Where the value at ``key`` was set, else ``default``."""
+        return self.origins.get(key, "default")
+
+
+def load_settings(model: type[S], files: Sequence[StrPath] = (), overrides: Sequence[str] = ()) -> S:
     """Merge ``files`` in order, then ``overrides`` (``a.b=value``), and validate as ``model``.
 
     Raises:
         ConfigError: listing every problem in the files and overrides together, with near-miss names.
     """
-    merged: dict[str, Any] = {}
-    origin: dict[tuple[str, ...], str] = {}
-    problems: list[str] = []
+    return resolve_settings(model, files, overrides).settings
+
+
+def resolve_settings(model: type[S], files: Sequence[StrPath] = (), overrides: Sequence[str] = ()) -> Resolved[S]:
+    """Like :func:`load_settings`, with the origin of each value.
+
+    Args:
+        model: what the merged content is validated as.
+        files: YAML files, later ones win over earlier ones, key by key; lists are replaced as a whole.
+        overrides: texts of the form ``a.b=value``, with the value in YAML.
+
+    Raises:
+        ConfigError: listing every problem in the files and overrides together, with near-miss names.
+    """
+    return _validate(model, _read(files, overrides))
+
+
+def load_if_only(model: type[S], files: Sequence[StrPath] = (), overrides: Sequence[str] = ()) -> S | None:
+    """Like :func:`load_settings` if all top keys that are set are keys of ``model``, else ``None``.
+
+    Raises:
+        ConfigError: listing every problem in the files and overrides together, with near-miss names.
+    """
+    read = _read(files, overrides)
+    if read.problems or not set(read.merged) <= set(model.model_fields):
+        return None
+    return _validate(model, read).settings
+
+
+@dataclass
+class _Read:
+    """Files and overrides, merged but not yet validated."""
+
+    merged: dict[str, Any]
+    origins: dict[KeyPath, str]
+    problems: list[str]
+
+
+def _read(files: Sequence[StrPath], overrides: Sequence[str]) -> _Read:
+    read = _Read({}, {}, [])
     for path in files:
-        _merge(merged, _read_yaml(path, problems), source=str(path), origin=origin)
+        document = _read_file(Path(path), read.problems)
+        _merge(read.merged, document.content, source=str(path), lines=document.lines, origins=read.origins)
     for text in overrides:
-        _merge(merged, _parse_override(text, problems), source=f"-o {text}", origin=origin)
+        parsed = _parse_override(text, read.problems)
+        _merge(read.merged, parsed, source=f"-o {text}", lines={}, origins=read.origins)
+    return read
+
+
+def _validate(model: type[S], read: _Read) -> Resolved[S]:
+    problems = read.problems
     try:
-        settings = model.model_validate(merged)
+        settings = model.model_validate(read.merged)
     except ValidationError as error:
-        problems += [_explain(e, model, origin) for e in error.errors(include_url=False)]
+        problems += [_explain(e, model, read.origins) for e in error.errors(include_url=False)]
         raise _config_error(problems) from None
     if problems:
         raise _config_error(problems)
-    return settings
+    return Resolved(settings, read.origins)
 
 
 def _config_error(problems: Sequence[str]) -> ConfigError:
@@ -55,21 +119,27 @@ def _config_error(problems: Sequence[str]) -> ConfigError:
     )
 
 
-def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:
+_EMPTY = YamlDocument({})
+
+
+def _read_file(path: Path, problems: list[str]) -> YamlDocument:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         problems.append(f"{path}: cannot be read ({error.strerror})")
-        return {}
+        return _EMPTY
+    except DuplicateKeysError as error:
+        problems += [f"{duplicate} [{path}]" for duplicate in error.duplicates]
+        return _EMPTY
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problems.append(f"{path}: is not valid YAML ({' '.join(str(error).split())})")
-        return {}
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        problems.append(f"{path}: expected a mapping of keys, found {type(content).__name__}")
-        return {}
-    return content
+        return _EMPTY
+    if document.content is None:
+        return _EMPTY
+    if not isinstance(document.content, dict):
+        problems.append(f"{path}: expected a mapping of keys, found {type(document.content).__name__}")
+        return _EMPTY
+    return document
 
 
 def _parse_override(text: str, problems: list[str]) -> dict[str, Any]:
@@ -78,7 +148,10 @@ def _parse_override(text: str, problems: list[str]) -> dict[str, Any]:
         problems.append(f"-o {text}: expected key=value, for example -o train.epochs=3")
         return {}
     try:
-        nested: Any = yaml.safe_load(value) if value.strip() else None
+        nested: Any = load_yaml(value) if value.strip() else None
+    except DuplicateKeysError as error:
+        problems += [f"{key.strip()}.{duplicate} [-o {text}]" for duplicate in error.duplicates]
+        return {}
     except yaml.YAMLError:
         nested = value
     for part in reversed(key.strip().split(".")):
@@ -92,24 +165,36 @@ def _merge(
     extra: Mapping[str, Any],
     *,
     source: str,
-    origin: dict[tuple[str, ...], str],
-    at: tuple[str, ...] = (),
+    lines: Mapping[KeyPath, int],
+    origins: dict[KeyPath, str],
+    at: KeyPath = (),
 ) -> None:
     for key, value in extra.items():
         here = (*at, str(key))
-        origin[here] = source
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            _merge(base[key], value, source=source, origin=origin, at=here)
-        elif isinstance(value, Mapping):
-            base[key] = {}
-            _merge(base[key], value, source=source, origin=origin, at=here)
+        if not (isinstance(value, Mapping) and isinstance(base.get(key), dict)):
+            _forget_below(here, origins)
+        if not isinstance(value, Mapping) or here not in origins:
+            origins[here] = f"{source}:{lines[here]}" if here in lines else source
+        if isinstance(value, Mapping):
+            base[key] = base[key] if isinstance(base.get(key), dict) else {}
+            _merge(base[key], value, source=source, lines=lines, origins=origins, at=here)
         else:
             base[key] = value
 
 
-def _explain(error: Any, model: type[BaseModel], origin: Mapping[tuple[str, ...], str]) -> str:
+def _forget_below(key: KeyPath, origins: dict[KeyPath, str]) -> None:
+    """A value that replaces another as a whole replaces the origins of its parts too."""
+    for old in [old for old in origins if old[: len(key)] == key]:
+        del origins[old]
+
+
+def _origin(key: KeyPath, origins: Mapping[KeyPath, str]) -> str | None:
+    return next((origins[key[:n]] for n in range(len(key), 0, -1) if key[:n] in origins), None)
+
+
+def _explain(error: Any, model: type[BaseModel], origins: Mapping[KeyPath, str]) -> str:
     location = tuple(str(part) for part in error["loc"])
-    where = next((origin[location[:n]] for n in range(len(location), 0, -1) if location[:n] in origin), "defaults")
+    where = _origin(location, origins) or "defaults"
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{_did_you_mean(location, model)} [{where}]"

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
 from visionllm_interaction.artifacts.resume import Candidate, assess, choose_run, prepare_build
@@ -28,34 +26,12 @@ from visionllm_interaction.artifacts.staleness import Digests, Recipe
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.datasets.ingestion import stage as ingest_stage
-from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.transformation import stage as transform_stage
-from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation import stage as validate_stage
-from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.detection.models.config import ModelConfig
-from visionllm_interaction.detection.training.config import TrackingConfig, TrainConfig
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.utils.file_locks import try_lock
-
-
-class PipelineSettings(Section):
-    """The sections stages 1–4 read."""
-
-    artifacts_dir: Path = Path("artifacts")
-    """Where runs are kept, one folder each."""
-    data: IngestConfig = IngestConfig()
-    """Stage 1: where the raw data is."""
-    validation: ValidateConfig = ValidateConfig()
-    """Stage 2: the policy."""
-    transform: TransformConfig = TransformConfig()
-    """Stage 3."""
-    model: ModelConfig = ModelConfig()
-    """The detector that stage 4 trains."""
-    train: TrainConfig = TrainConfig()
-    """Stage 4: how it is trained."""
-    tracking: TrackingConfig = TrackingConfig()
-    """Where stage 4 records its curves."""
+from visionllm_interaction.utils.logs import log
 
 
 @dataclass(frozen=True)
@@ -218,7 +194,6 @@ def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_f
 
 def _open_run(artifacts_dir: Path, best: Candidate | None, stages: Sequence[Stage]) -> LockedRun:
     """The run to build in, locked: ``best`` itself if it can go on, else a new one with its fresh stages."""
-    log = structlog.get_logger()
     if best is None:
         return create_locked_run(artifacts_dir)
     if best.resumable:
@@ -232,7 +207,6 @@ def _open_run(artifacts_dir: Path, best: Candidate | None, stages: Sequence[Stag
 
 
 def _build(run: Path, stages: Sequence[Stage], start: int, *, stop_on_fail: bool) -> None:
-    log = structlog.get_logger()
     recipes = [stage.recipe for stage in stages]
     for count, stage in enumerate(stages[start:], start=start):
         prepare_build(run, recipes, count)
@@ -245,7 +219,7 @@ def _build(run: Path, stages: Sequence[Stage], start: int, *, stop_on_fail: bool
 
 def _tell_skipped(best: Candidate, stages: Sequence[Stage]) -> None:
     for stage in stages[: best.fresh]:
-        structlog.get_logger().info("stage up to date, skipped", stage=stage.name, run=str(best.run))
+        log.info("stage up to date, skipped", stage=stage.name, run=str(best.run))
 
 
 def _stop_if_failed(run: Path, stages: Sequence[Stage]) -> None:

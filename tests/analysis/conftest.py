@@ -17,7 +17,16 @@ SIZE = (160, 120)
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """``clips/clip/clip.mp4``, 2 s at 25 fps, with its truth.json."""
-    folder = tmp_path / "clips" / "clip"
+    return _write_clip(tmp_path / "clips" / "clip")
+
+
+@pytest.fixture(scope="session")
+def shared_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, for tests that only read it."""
+    return _write_clip(tmp_path_factory.mktemp("clips") / "clip")
+
+
+def _write_clip(folder: Path) -> Path:
     folder.mkdir(parents=True)
     with av.open(str(folder / "clip.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)

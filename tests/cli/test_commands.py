@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from visionllm_interaction import __version__
 from visionllm_interaction.cli import app
-from visionllm_interaction.config import BASE_FILES, Settings
+from visionllm_interaction.cli.commands import COMMANDS
+from visionllm_interaction.config import Settings
+from visionllm_interaction.config_files import BASE_FILES
 from visionllm_interaction.config_loading import load_settings, shipped_config_dir
 
 REPO = Path(__file__).resolve().parents[2]
@@ -109,3 +112,42 @@ def test_questions_and_stores_start_without_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_each_line_of_help_is_the_first_line_of_the_command_s_own_help(name: str) -> None:
+    command = typer.main.get_command(app).commands[name]
+    assert COMMANDS[name].summary == command.help.splitlines()[0]
+
+
+def test_help_lists_every_command_and_imports_none(tmp_path: Path) -> None:
+    code = (
+        "import sys; from visionllm_interaction.cli import app; from visionllm_interaction.cli.output import run_app;"
+        "run_app(app, ['--help']); modules = ('questions', 'data', 'training', 'analysis', 'stores', 'service');"
+        "sys.exit(any(f'visionllm_interaction.cli.{name}' in sys.modules for name in modules)"
+        " or any(name in sys.modules for name in ('pydantic', 'structlog', 'yaml', 'numpy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listed = {line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.startswith("  ")}
+    assert set(COMMANDS) <= listed
+
+
+def test_a_question_does_not_import_what_it_does_not_need(tmp_path: Path) -> None:
+    code = (
+        "import sys; from visionllm_interaction.cli.reason_settings import load_reason; load_reason();"
+        "import visionllm_interaction.reasoning.pipeline;"
+        "sys.exit(', '.join(n for n in ('numpy', 'pyarrow', 'structlog', 'rich', 'PIL') if n in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version(tmp_path: Path) -> None:
+    assert visionllm("--version", cwd=tmp_path).stdout == f"{__version__}\n"
+
+
+def test_a_misspelt_command_names_the_nearest(tmp_path: Path) -> None:
+    done = visionllm("analyse", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "analyze" in done.stderr

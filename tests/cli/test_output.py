@@ -6,10 +6,10 @@ import io
 import sys
 
 import pytest
-import structlog
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
+from visionllm_interaction.utils.logs import log
 
 
 def test_logs_follow_stderr_after_a_command_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,5 +18,5 @@ def test_logs_follow_stderr_after_a_command_has_ended(monkeypatch: pytest.Monkey
     assert run_app(app, ["faults", "--json"]) == 0
     of_the_command.close()
     monkeypatch.setattr(sys, "stderr", later)
-    structlog.get_logger().info("still heard")
+    log.info("still heard")
     assert "still heard" in later.getvalue()

@@ -13,6 +13,7 @@ from typing import Any
 
 from visionllm_interaction.config import DemoQuestion
 from visionllm_interaction.core.intervals import as_intervals, total_s
+from visionllm_interaction.utils.paths import StrPath
 
 VISIBLE_SHARE = 0.2
 """An object counts as visible from this share of its silhouette on."""
@@ -29,8 +30,9 @@ class Truth:
     category_of: Mapping[int, str]
 
     @classmethod
-    def load(cls, path: Path) -> Truth:
+    def load(cls, path: StrPath) -> Truth:
         """Read truth.json."""
+        path = Path(path)
         content = json.loads(path.read_text(encoding="utf-8"))
         categories = {o["track_id"]: o["category"] for frame in content["frames"] for o in frame["objects"]}
         return cls(content["frames"], content["relations"], categories)

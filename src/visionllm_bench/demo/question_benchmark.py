@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from visionllm_bench.questions.generate import Wording, make_questions
 from visionllm_bench.questions.oracle import World
 from visionllm_bench.questions.scoring import as_rows, score_questions, summary
@@ -18,8 +16,8 @@ from visionllm_interaction.config import Settings
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner
 from visionllm_interaction.store.reader import Store, open_store
-
-log = structlog.get_logger()
+from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.paths import StrPath
 
 # Small and coarse: the boxes are given, nothing looks at the images.
 _ROOM = ToyRoomConfig(video_width=320, video_height=240, video_seconds=40.0, fps=10.0)
@@ -33,14 +31,16 @@ def evaluate_reasoning(
     seed: int,
     wording: Wording,
     planner: PlannerName | None,
-    store: Path | None,
-    out: Path | None,
+    store: StrPath | None,
+    out: StrPath | None,
 ) -> dict[str, Any]:
     """Score a planner on ``questions`` questions about ToyRoom videos made from ``seed``, or about those of ``store``.
 
     Returns:
         The figures of ``questions.scoring.summary``, with planner, model, wording and seed.
     """
+    store = None if store is None else Path(store)
+    out = None if out is None else Path(out)
     chosen = choose_planner(settings.reason, planner)
     with tempfile.TemporaryDirectory() as folder:
         place = store or _make_store(Path(folder), seed=seed, settings=settings)

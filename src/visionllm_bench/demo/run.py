@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from visionllm_bench.demo.collect_report import gather_report
 from visionllm_bench.demo.expected_answers import Truth, agrees, true_value
 from visionllm_bench.demo.model import AskedQuestion
@@ -17,15 +15,16 @@ from visionllm_interaction.config import DemoConfig, DemoQuestion, Settings
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reports.html import write_report
+from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.paths import StrPath
 
-log = structlog.get_logger()
 
-
-def run_demo(settings: Settings, *, out: Path) -> tuple[dict[str, Any], str]:
+def run_demo(settings: Settings, *, out: StrPath) -> tuple[dict[str, Any], str]:
     """Run the whole demo below ``out``; returns the JSON result and the text for people.
 
     What a former call finished is used again, so that a stopped demo continues.
     """
+    out = Path(out)
     room = _make_room(settings.demo, out)
     log.info("stages 1-4", data=str(room))
     placed = settings.model_copy(update={"data": settings.data.model_copy(update={"root": room})})

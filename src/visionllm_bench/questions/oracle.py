@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.reasoning.planning.capabilities import LOOKED, PREDICATE_OF, SHAPES
 from visionllm_interaction.reasoning.planning.plan import Atom, Moment, Plan, Step
 from visionllm_interaction.store.reader import Store
+from visionllm_interaction.utils.paths import StrPath
 
 Mask = NDArray[np.bool_]
 _BOUT_GAP_S = 0.5
@@ -40,8 +41,9 @@ class World:
     relations: Sequence[tuple[int, str, int, float, float]]
 
     @classmethod
-    def of_truth(cls, video_id: str, path: Path) -> World:
+    def of_truth(cls, video_id: str, path: StrPath) -> World:
         """From ToyRoom's ``truth.json``."""
+        path = Path(path)
         content = json.loads(path.read_text(encoding="utf-8"))
         times = [frame["timestamp_s"] for frame in content["frames"]]
         ends = [*times[1:], float(content.get("duration_s") or times[-1] + float(np.median(np.diff(times))))]

@@ -11,10 +11,11 @@ from visionllm_bench.toyroom.coco_images import write_pictures
 from visionllm_bench.toyroom.config import ToyRoomConfig
 from visionllm_bench.toyroom.videos import write_video
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.utils.paths import StrPath
 
 
 def make_toyroom(
-    out: Path,
+    out: StrPath,
     *,
     images: int,
     videos: int,
@@ -31,6 +32,7 @@ def make_toyroom(
     Raises:
         UsageError: if ``out`` exists and is not an empty folder, or a number is negative.
     """
+    out = Path(out)
     _check(out, images=images, videos=videos, seed=seed)
     settings = config or ToyRoomConfig()
     out.parent.mkdir(parents=True, exist_ok=True)

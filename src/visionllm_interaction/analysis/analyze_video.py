@@ -9,8 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import structlog
-
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.artifacts.manifest import utc_now
@@ -30,13 +28,13 @@ from visionllm_interaction.store.video_record import (
     read_record,
 )
 from visionllm_interaction.utils.hashing import code_version, sha256_file, sha256_value
+from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
-log = structlog.get_logger()
 
 View = Literal["room", "ego"]
 Progress = Callable[[str, int, int | None], None]

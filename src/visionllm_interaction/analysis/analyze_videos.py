@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.store.video_record import check_video_id
 from visionllm_interaction.store.writer import prepare_store
+from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector
@@ -28,20 +30,20 @@ class Pool:
 
 
 def analyze_videos(
-    videos: Sequence[Path],
-    store: Path,
+    videos: StrPath | Sequence[StrPath],
+    store: StrPath,
     *,
-    detector: Path | None = None,
-    detections: Path | Literal["truth"] | None = None,
+    detector: StrPath | None = None,
+    detections: StrPath | Literal["truth"] | None = None,
     view: View = "room",
-    roles: Path | None = None,
-    heads: Path | None = None,
+    roles: StrPath | None = None,
+    heads: StrPath | None = None,
     config: AnalysisConfig = AnalysisConfig(),
     video_ids: Sequence[str] | None = None,
     progress: Progress | None = None,
     pool: Pool | None = None,
 ) -> dict[str, Any]:
-    """Analyse ``videos`` into the store at ``store`` (made if need be).
+    """Analyse ``videos`` (one path or several) into the store at ``store`` (made if need be).
 
     Detections come from a checkpoint (``detector``), from a file (``detections``), or with ``detections="truth"`` from
     the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``), ``heads`` one of
@@ -58,20 +60,28 @@ def analyze_videos(
         UsageError: if the arguments do not fit together, or Ray is asked for and not installed.
         InputDataError: if detector, roles or store cannot be used, or every single video failed.
     """
-    _check_arguments(videos, detector, detections, video_ids)
-    _check_heads(heads, videos)
+    paths = [Path(video) for video in ([videos] if isinstance(videos, str | os.PathLike) else videos)]
+    given: Path | Literal["truth"] | None = None
+    if detections is not None:
+        given = "truth" if detections == "truth" else Path(detections)
+    store = Path(store)
+    detector = None if detector is None else Path(detector)
+    roles = None if roles is None else Path(roles)
+    heads = None if heads is None else Path(heads)
+    _check_arguments(paths, detector, given, video_ids)
+    _check_heads(heads, paths)
     prepare_store(store)
     job = Job(
         run=uuid.uuid4().hex,
         store=store,
-        detections=detections,
+        detections=given,
         view=view,
         roles=_load_roles(roles),
         config=config,
         heads=heads,
     )
-    ids: Sequence[str | None] = video_ids or [None] * len(videos)
-    tasks = list(zip(videos, ids, strict=True))
+    ids: Sequence[str | None] = video_ids or [None] * len(paths)
+    tasks = list(zip(paths, ids, strict=True))
     if pool is None:
         loaded = _load_detector(detector, compiled=config.video.detect.compile)
         outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
@@ -79,7 +89,7 @@ def analyze_videos(
         outcomes = _side_by_side(tasks, job, detector, pool, progress or silent)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(errors) == len(outcomes):
-        raise _all_failed(videos, errors)
+        raise _all_failed(paths, errors)
     return {"store": str(store), "videos": [outcome.entry for outcome in outcomes]}
 
 

@@ -16,11 +16,10 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from visionllm_interaction.core.grouping import GROUP_COLUMNS
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
-
-GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
-"""What an image can be grouped by: things that must not be shared between splits, and places in a recording."""
+from visionllm_interaction.utils.paths import StrPath
 
 SCHEMA = pa.schema(
     [
@@ -93,12 +92,13 @@ def write_index(files: Sequence[IndexedFile], path: Path) -> None:
     pq.write_table(pa.table(columns, schema=SCHEMA), path)
 
 
-def read_index(path: Path) -> list[IndexedFile]:
+def read_index(path: StrPath) -> list[IndexedFile]:
     """Read an index.
 
     Raises:
         ManifestError: if it is missing or is not an index.
     """
+    path = Path(path)
     try:
         # Not pq.read_table: that imports the dataset machinery and with it pandas, which takes a second.
         with pq.ParquetFile(path) as stream:

@@ -18,6 +18,7 @@ from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.artifacts.staleness import Digests
 from visionllm_interaction.errors import LineageError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 RAW = "raw data"
 _SHOWN = 20
@@ -118,13 +119,14 @@ def _short(ref: FileRef) -> str:
     return f"{ref.path}  sha256 {ref.sha256[:12]}…  {ref.bytes} bytes"
 
 
-def trace(file: Path) -> Lineage:
+def trace(file: StrPath) -> Lineage:
     """The chain from ``file``, any artifact of a run, back to the raw data; reads and hashes everything on it.
 
     Raises:
         LineageError: if ``file`` belongs to no run, or any file on the chain is not what a manifest says; the
             message names each broken link with the digests expected and found.
     """
+    file = Path(file)
     run = run_of(file)
     if run is None or not file.is_file():
         raise _no_artifact(file, "no such file" if run else "a file outside any run")

@@ -15,6 +15,8 @@ from visionllm_interaction import __version__
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
+from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 SCHEMA_VERSION = 1
 
@@ -57,14 +59,15 @@ class Manifest(BaseModel):
     """Digest of everything else in the manifest, filled in by :meth:`save`, so that an edited manifest shows."""
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: StrPath) -> Self:
         """Read a manifest.
 
         Raises:
             ManifestError: if it is missing, not YAML, or lacks keys.
         """
+        path = Path(path)
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a SafeLoader)
+            content = load_yaml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ManifestError(
                 "A manifest cannot be read.",
@@ -86,8 +89,9 @@ class Manifest(BaseModel):
                 fix="point at a manifest written by this program, or run the stage again",
             ) from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write as YAML, atomically, keys in declaration order."""
+        path = Path(path)
         content = self.model_dump(mode="json", by_alias=True)
         content["content_sha256"] = self.content_digest()
         write_file(path, yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110).encode())
@@ -97,7 +101,6 @@ class Manifest(BaseModel):
         return sha256_value(self.model_dump(mode="json", by_alias=True, exclude={"content_sha256"}))
 
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 STAGES: tuple[Literal["ingest", "validate", "transform", "train"], ...] = (

@@ -15,6 +15,7 @@ from pathlib import Path
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, sync_folder, sync_tree
 from visionllm_interaction.utils.file_locks import LOCK_NAME, HeldLock, try_lock
+from visionllm_interaction.utils.paths import StrPath
 
 _RUN_NAME = re.compile(r"\d{8}T\d{6}_\d{6}Z")
 _ABANDONED_AFTER_S = 3600.0
@@ -28,8 +29,9 @@ class LockedRun:
     lock: HeldLock
 
 
-def create_run(artifacts_dir: Path) -> Path:
+def create_run(artifacts_dir: StrPath) -> Path:
     """Make and return a new run folder; ``mkdir`` is the lock, so two runs can never share one."""
+    artifacts_dir = Path(artifacts_dir)
     artifacts_dir.mkdir(parents=True, exist_ok=True)
     while True:
         run = artifacts_dir / _new_name()
@@ -108,21 +110,24 @@ def discard_if_empty(run: Path) -> None:
         shutil.rmtree(run, ignore_errors=True)
 
 
-def list_runs(artifacts_dir: Path) -> list[Path]:
+def list_runs(artifacts_dir: StrPath) -> list[Path]:
     """Run folders, oldest first."""
+    artifacts_dir = Path(artifacts_dir)
     if not artifacts_dir.is_dir():
         return []
     # Other things may live beside the runs, such as the experiment tracker's files.
     return sorted(path for path in artifacts_dir.iterdir() if path.is_dir() and _RUN_NAME.fullmatch(path.name))
 
 
-def latest_run(artifacts_dir: Path) -> Path | None:
+def latest_run(artifacts_dir: StrPath) -> Path | None:
     """The newest run folder, or ``None``."""
+    artifacts_dir = Path(artifacts_dir)
     runs = list_runs(artifacts_dir)
     return runs[-1] if runs else None
 
 
-def run_of(path: Path) -> Path | None:
+def run_of(path: StrPath) -> Path | None:
     """The run folder a file lies in: the nearest parent of a known stage folder, or ``None``."""
+    path = Path(path)
     stage_folders = {str(Path(manifest).parent) for manifest in STAGE_MANIFESTS.values()}
     return next((parent.parent for parent in path.absolute().parents if parent.name in stage_folders), None)

@@ -1,40 +1,37 @@
-"""The command line: parse, call one function of a room, print. No logic."""
+"""The command line: parse, call one function of a room, print. No logic.
+
+Nothing is imported before it is needed: `--version` answers at once, `--help` reads the table in :mod:`.commands`, and
+a command imports its own module only.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from visionllm_interaction import __version__
-from visionllm_interaction.cli import analysis, data, questions, service, stores, training
-from visionllm_interaction.cli.output import run_app
 
-app = typer.Typer(
-    name="visionllm",
-    help="From images to a detector, from video to an interaction store, from questions to proven answers.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-)
-for room in (data, training, analysis, stores, service, questions):
-    room.register(app)
+if TYPE_CHECKING:
+    from visionllm_interaction.cli.application import app
+
+__all__ = ["app", "main"]
 
 
-def _show_version(value: bool) -> None:
-    if value:
-        typer.echo(__version__)
-        raise typer.Exit
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from visionllm_interaction.cli.application import app
 
-
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
-) -> None:
-    pass
+    return app
 
 
 def main() -> None:
     """Entry point of the command ``visionllm``."""
-    sys.exit(run_app(app, sys.argv[1:]))
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return
+    from visionllm_interaction.cli.application import app
+    from visionllm_interaction.cli.output import run_app
+
+    sys.exit(run_app(app, arguments))

@@ -163,9 +163,3 @@ def heads(
             progress=lambda done, total: progress(video.name, done, total),
         )
     return Outcome(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    for command in (analyze, ledger, measures, erase, blur, heads):
-        app.command()(command)

@@ -135,9 +135,3 @@ def verify(
     changes = [f"  {change.kind}: {change.path}" for change in found.changes[:20]]
     rest = [f"  and {len(found.changes) - 20} more"] if len(found.changes) > 20 else []
     return Outcome(found.to_dict(), as_lines([head, *changes, *rest]), json_output, 0 if found.same else 3)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    for command in (init, toyroom, run, ingest, validate, faults, transform, lineage, verify):
-        app.command()(command)

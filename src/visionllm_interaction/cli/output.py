@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
-from rich.console import Console
 from typer.exceptions import TyperException
 
 from visionllm_interaction.errors import UsageError, VisionLLMError
+from visionllm_interaction.utils.logs import log
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 ConfigFiles = Annotated[
     list[Path] | None,
-    typer.Option("--config", "-c", help="YAML file; may be given several times, later ones win. Default: ./config/."),
+    typer.Option("--config", "-c", help="YAML file, read after those in ./config/; several are read in order."),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -41,6 +42,8 @@ class Outcome:
 
 def progress_console() -> Console:
     """The console for progress and logs: always stderr, so that stdout holds results only."""
+    from rich.console import Console
+
     return Console(stderr=True)
 
 
@@ -58,6 +61,8 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
         progress_console().print("Stopped. The same command continues where it was.")
         return 130
     except Exception as error:  # noqa: BLE001 (the outermost frame: anything here is our own mistake, exit 1)
+        import traceback
+
         traceback.print_exc(file=sys.stderr)
         return _fail(VisionLLMError(f"Unexpected {type(error).__name__}: {error}"), as_json=as_json)
     return _succeed(outcome)
@@ -95,6 +100,12 @@ def _write(text: str) -> None:
 
 def _configure_logging() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log.set_up_with(_configure_structlog)
+
+
+def _configure_structlog() -> None:
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Self
 
 from visionllm_interaction.cli.output import progress_console
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class VideoProgress:
     """A bar per video; call it with the video's name, frames done and frames in all (if known)."""
 
     def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=progress_console())
         self._tasks: dict[str, TaskID] = {}

@@ -15,7 +15,7 @@ from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Ove
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.config import Settings
+    from visionllm_interaction.reasoning.config import ReasonConfig
 
 PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
 
@@ -34,19 +34,20 @@ def ask(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A question → an answer whose every number was computed from the store, or an honest refusal."""
-    from visionllm_interaction.config import load
+    from visionllm_interaction.cli.reason_settings import load_reason
     from visionllm_interaction.reasoning import ask as answer_question
-    from visionllm_interaction.reasoning.explain import explain as explain_plan
-    from visionllm_interaction.reasoning.explain import explain_text
 
     if template:
-        return _fill(template, store, planner, out, load(config, override), json_output=json_output)
+        return _fill(template, store, planner, out, load_reason(config, override), json_output=json_output)
     if question is None:
         raise UsageError("There is no question", expected="a question, or --template", found="neither")
-    answer = answer_question(question, store, config=load(config, override).reason, planner=planner)
+    answer = answer_question(question, store, config=load_reason(config, override), planner=planner)
     result: dict[str, Any] = answer.model_dump(mode="json")
     text = answer_text(result)
     if explain:
+        from visionllm_interaction.reasoning.explain import explain as explain_plan
+        from visionllm_interaction.reasoning.explain import explain_text
+
         result["explain"] = explain_plan(answer.plan)
         text = as_lines([text, explain_text(answer.plan)])
     return Outcome(result, text, json_output)
@@ -57,13 +58,13 @@ def _fill(
     store: Path,
     planner: Literal["rules", "llm"] | None,
     out: Path | None,
-    settings: Settings,
+    settings: ReasonConfig,
     *,
     json_output: bool,
 ) -> Outcome:
     from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
 
-    result = fill_template(template, store, config=settings.reason, planner=planner)
+    result = fill_template(template, store, config=settings, planner=planner)
     table = as_csv(result)
     if out:
         out.write_text(table, encoding="utf-8")
@@ -78,11 +79,11 @@ def replay(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Compute every claim of an old answer again: does it still hold? Exit code 3 if one does not."""
-    from visionllm_interaction.config import load
+    from visionllm_interaction.cli.reason_settings import load_reason
     from visionllm_interaction.reasoning.replay import load_answer
     from visionllm_interaction.reasoning.replay import replay as replay_answer
 
-    report = replay_answer(load_answer(answer), store, aliases=load(config, override).reason.aliases)
+    report = replay_answer(load_answer(answer), store, aliases=load_reason(config, override).aliases)
     lines = [
         report.status,
         *(f"  {'holds  ' if claim.holds else 'changed'} {claim.text} {claim.reason or ''}" for claim in report.claims),
@@ -102,10 +103,10 @@ def ground(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A phrase → boxes and tracks in one frame, found by code."""
-    from visionllm_interaction.config import load
+    from visionllm_interaction.cli.reason_settings import load_reason
     from visionllm_interaction.reasoning.grounding.api import ground_phrase
 
-    result = ground_phrase(phrase, store, at_s=at, video_id=video, config=load(config, override).reason)
+    result = ground_phrase(phrase, store, at_s=at, video_id=video, config=load_reason(config, override))
     return Outcome(result.model_dump(mode="json"), regions_text(result.model_dump()), json_output)
 
 
@@ -121,11 +122,11 @@ def look(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
-    from visionllm_interaction.config import load
+    from visionllm_interaction.cli.reason_settings import load_reason
     from visionllm_interaction.reasoning.grounding.api import look_at
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
-    settings = load(config, override).reason
+    settings = load_reason(config, override)
     result = look_at(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
     return Outcome(result.model_dump(mode="json"), text, json_output)
@@ -152,12 +153,3 @@ def eval_reasoning(
         load(config, override), questions=questions, seed=seed, wording=wording, planner=planner, store=store, out=out
     )
     return Outcome(result, scores_text(result), json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    app.command()(ask)
-    app.command()(replay)
-    app.command()(ground)
-    app.command()(look)
-    app.command(name="eval-reasoning")(eval_reasoning)

@@ -13,7 +13,7 @@ import typer
 from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 
-keys = typer.Typer(help="API keys of the service.", no_args_is_help=True)
+keys = typer.Typer(help="API keys of the service.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def serve(
@@ -100,10 +100,3 @@ def demo(
     if json_output:
         sys.stderr.write(text + "\n")
     return Outcome(result, text, json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    app.add_typer(keys, name="keys")
-    for command in (serve, doctor, demo):
-        app.command()(command)

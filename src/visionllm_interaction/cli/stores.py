@@ -79,10 +79,3 @@ def migrate(store: StoreOption = Path("store"), json_output: JsonFlag = False) -
     before, after = migrate_store(store)
     text = f"{store} is of version {after}" + (f", was {before}" if before != after else " already")
     return Outcome({"store": str(store), "before": before, "after": after}, text, json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    app.command()(export)
-    app.command("import")(import_)
-    app.command()(migrate)

@@ -129,11 +129,3 @@ def sync_tracking(
 
     result = deliver_all(folder)
     return Outcome(result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this module's commands to ``app``."""
-    for command in (train, tune, evaluate):
-        app.command()(command)
-    app.command("export-model")(export_model)
-    app.command("sync-tracking")(sync_tracking)

@@ -1,10 +1,19 @@
-"""Value types and geometry every room speaks: numpy only, frozen, checked when made."""
+"""Value types and geometry every room speaks: numpy only, frozen, checked when made.
 
-from visionllm_interaction.core.categories import Categories, Category
-from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.core.frames import Frame, FrameTable
-from visionllm_interaction.core.interactions import Event, Evidence, Relation, Track
+Names load on first use, so that a command imports only what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visionllm_interaction.core.categories import Categories, Category
+    from visionllm_interaction.core.detection_table import DetectionTable
+    from visionllm_interaction.core.detections import Detections
+    from visionllm_interaction.core.frames import Frame, FrameTable
+    from visionllm_interaction.core.interactions import Event, Evidence, Relation, Track
 
 __all__ = [
     "Categories",
@@ -18,3 +27,22 @@ __all__ = [
     "Relation",
     "Track",
 ]
+
+_HOME = {
+    "Categories": "categories",
+    "Category": "categories",
+    "DetectionTable": "detection_table",
+    "Detections": "detections",
+    "Event": "interactions",
+    "Evidence": "interactions",
+    "Frame": "frames",
+    "FrameTable": "frames",
+    "Relation": "interactions",
+    "Track": "interactions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

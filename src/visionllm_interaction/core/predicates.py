@@ -17,10 +17,13 @@ Pairs have at least one person. The person is the subject; of two people the low
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from visionllm_interaction.core.boxes import Boxes, box_gap_px
+if TYPE_CHECKING:  # the names below are read by commands that start without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from visionllm_interaction.core.boxes import Boxes
 
 NEAR_GAP = 0.25
 """Largest gap called *near*, as a share of the reference height."""
@@ -57,6 +60,8 @@ EVENT_KINDS: tuple[str, ...] = (
 
 def reference_height_px(subject_xyxy: Boxes, object_xyxy: Boxes, *, object_is_person: bool) -> NDArray[np.float64]:
     """Mean height in pixels of the people in the pair; inputs (…, 4) xyxy, output (…,)."""
+    import numpy as np
+
     subject = np.asarray(subject_xyxy, dtype=np.float64)
     height = subject[..., 3] - subject[..., 1]
     if object_is_person:
@@ -67,5 +72,9 @@ def reference_height_px(subject_xyxy: Boxes, object_xyxy: Boxes, *, object_is_pe
 
 def relative_gap(subject_xyxy: Boxes, object_xyxy: Boxes, *, object_is_person: bool) -> NDArray[np.float64]:
     """Edge-to-edge gap divided by the reference height; inputs (…, 4) xyxy, output (…,)."""
+    import numpy as np
+
+    from visionllm_interaction.core.boxes import box_gap_px
+
     height = reference_height_px(subject_xyxy, object_xyxy, object_is_person=object_is_person)
     return np.asarray(box_gap_px(subject_xyxy, object_xyxy) / np.maximum(height, 1.0))

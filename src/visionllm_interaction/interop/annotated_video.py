@@ -19,6 +19,7 @@ from visionllm_interaction.interop.coco import chosen_frames, picture_name
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 _COLOURS = (
@@ -37,24 +38,26 @@ _CLOCK = 90_000
 """Time stamps per second: times are kept to 0.01 ms, also where the frame rate varies."""
 
 
-def write_film(store: Store, video_id: str, path: Path) -> None:
+def write_film(store: Store, video_id: str, path: StrPath) -> None:
     """Write the annotated film of one video; no sound. Filled-in boxes are dashed out thin, boxes on no track left out.
 
     Raises:
         VideoError: if the video is not where it was, or is another one by now.
     """
+    path = Path(path)
     source = source_of(store, video_id)
     boxes = boxes_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
         _encode(container, _drawn(source, boxes))
 
 
-def write_pictures(store: Store, video_id: str, folder: Path, *, every_s: float) -> int:
+def write_pictures(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
     """Write the frames that the COCO export names as JPEG into ``folder``; returns how many.
 
     Raises:
         VideoError: as :func:`write_film`.
     """
+    folder = Path(folder)
     wanted = chosen_frames(store, video_id, every_s=every_s)
     folder.mkdir(parents=True, exist_ok=True)
     written = 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from visionllm_interaction.interop.safe_reading import read_json, refused
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
+from visionllm_interaction.utils.paths import StrPath
 
 _POINT, _STATE = "Point event", "State event"
 _ISO = "%Y-%m-%dT%H:%M:%S"
@@ -88,12 +89,13 @@ def _observation(
     }
 
 
-def read_boris(path: Path) -> dict[str, Timeline]:
+def read_boris(path: StrPath) -> dict[str, Timeline]:
     """Observation → its timeline.
 
     Raises:
         InputDataError: if the file is no BORIS project.
     """
+    path = Path(path)
     project = read_json(path)
     try:
         kinds = {b["code"]: str(b["type"]) for b in project["behaviors_conf"].values()}

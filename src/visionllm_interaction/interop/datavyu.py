@@ -14,6 +14,7 @@ from pathlib import Path
 
 from visionllm_interaction.interop.safe_reading import MAX_BYTES, read_bytes, refused
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
+from visionllm_interaction.utils.paths import StrPath
 
 _HEADER = re.compile(r"(?P<name>.*?) ?\((?P<kind>[A-Z]+),(?P<shown>true|false),[^)]*\)(?:-(?P<codes>.*))?\Z", re.DOTALL)
 _CELL = re.compile(r"(\d+):(\d+):(\d+):(\d+),(\d+):(\d+):(\d+):(\d+),(.*)\Z", re.DOTALL)
@@ -63,12 +64,13 @@ def _escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def read_opf(path: Path) -> Timeline:
+def read_opf(path: StrPath) -> Timeline:
     """A Datavyu file.
 
     Raises:
         InputDataError: if it is none, or unpacks to more than the cap on files.
     """
+    path = Path(path)
     text = _read_db(path)
     tiers: list[Tier] = []
     names: list[str] = []

@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from visionllm_interaction.interop.safe_reading import read_xml, refused, xml_text
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
+from visionllm_interaction.utils.paths import StrPath
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -113,12 +114,13 @@ def _types(root: Element, vocabularies: Mapping[tuple[str, ...], str]) -> None:
             SubElement(vocabulary, "CV_ENTRY").text = xml_text(word)
 
 
-def read_eaf(path: Path) -> Timeline:
+def read_eaf(path: StrPath) -> Timeline:
     """An ELAN document.
 
     Raises:
         InputDataError: if it is none, or refers to times or annotations that it does not have.
     """
+    path = Path(path)
     root = read_xml(path)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise refused(path, expected="an ELAN document (ANNOTATION_DOCUMENT)", found=f"<{root.tag}>")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import open_store, write_codes
+from visionllm_interaction.utils.paths import StrPath
 
 KINDS = ("speech", "gaze", "naming", "code")
 """What measures read a tier as: who speaks, who looks at what, what is named; ``code`` is anything else."""
@@ -54,8 +54,8 @@ class ImportResult:
 
 
 def import_codes(
-    file: str | os.PathLike[str],
-    store: str | os.PathLike[str],
+    file: StrPath,
+    store: StrPath,
     *,
     video_id: str,
     kinds: Mapping[str, str] | None = None,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from visionllm_interaction.interop.safe_reading import read_text, refused
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
+from visionllm_interaction.utils.paths import StrPath
 
 # What Praat reads: texts in quotes, and numbers and flags that stand alone; everything else is decoration.
 _TOKEN = re.compile(
@@ -80,12 +81,13 @@ def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def read_textgrid(path: Path) -> Timeline:
+def read_textgrid(path: StrPath) -> Timeline:
     """A TextGrid; gaps (empty texts) are left out.
 
     Raises:
         InputDataError: if it is none or ends early.
     """
+    path = Path(path)
     tokens = _tokens(read_text(path))
     try:
         if (next(tokens), next(tokens)) != ("ooTextFile", "TextGrid"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
 from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.paths import StrPath
 
 Write = Callable[[Store, str], bytes]
 
@@ -69,13 +69,14 @@ _READERS: Mapping[str, Callable[[Path], Timeline]] = MappingProxyType(
 )
 
 
-def read_timelines(path: Path) -> dict[str, Timeline]:
+def read_timelines(path: StrPath) -> dict[str, Timeline]:
     """Name of the observation (of most formats: the file's name) → timeline; the format is known by the ending.
 
     Raises:
         UsageError: for another ending.
         InputDataError: if the file cannot be read.
     """
+    path = Path(path)
     ending = path.suffix.lower()
     if ending == ".boris":
         return read_boris(path)
@@ -115,8 +116,8 @@ class ExportResult:
 
 
 def export(
-    store: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    store: StrPath,
+    out: StrPath,
     *,
     format: str,
     video_id: str | None = None,

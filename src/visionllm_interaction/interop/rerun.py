@@ -12,14 +12,16 @@ from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import publish_file
+from visionllm_interaction.utils.paths import StrPath
 
 
-def write_rerun(store: Store, video_id: str, path: Path) -> None:
+def write_rerun(store: Store, video_id: str, path: StrPath) -> None:
     """Write the boxes, relations and events of one video on Rerun's time line ``video``; no images.
 
     Raises:
         UsageError: if Rerun is not installed.
     """
+    path = Path(path)
     rerun = _load()
     with (
         publish_file(path) as partial,

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from visionllm_interaction.interop.safe_reading import read_bytes, read_text, refused
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
+from visionllm_interaction.utils.paths import StrPath
 
 SCHEMA = pa.schema(
     {
@@ -57,12 +58,13 @@ def _rows(timeline: Timeline) -> list[dict[str, Any]]:
     ]
 
 
-def read_csv(path: Path) -> Timeline:
+def read_csv(path: StrPath) -> Timeline:
     """A table as :func:`csv_bytes` writes it (``participant`` and ``label`` may be missing), or as Datavyu exports it.
 
     Raises:
         InputDataError: if columns are missing or times are no numbers.
     """
+    path = Path(path)
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
     except csv.Error as error:
@@ -78,12 +80,13 @@ def read_csv(path: Path) -> Timeline:
     raise refused(path, expected="columns tier, begin_s, end_s", found=", ".join(sorted(map(str, header))))
 
 
-def read_parquet(path: Path) -> Timeline:
+def read_parquet(path: StrPath) -> Timeline:
     """A table as :func:`parquet_bytes` writes it.
 
     Raises:
         InputDataError: if it is none.
     """
+    path = Path(path)
     try:
         return _timeline(pq.read_table(io.BytesIO(read_bytes(path)), schema=SCHEMA).to_pylist())
     except (OSError, pa.ArrowException) as error:

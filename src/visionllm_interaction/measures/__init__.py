@@ -1,6 +1,7 @@
 """Measures: the catalogue, the engine that computes them, and the tidy table.
 
-The package can be called: ``visionllm_interaction.measures(store)`` is :func:`visionllm_interaction.measures.api.measures`.
+The package can be called: ``visionllm_interaction.measures(store)`` is
+:func:`visionllm_interaction.measures.table.measures`.
 A function and a package of one name cannot both be an attribute of their parent, and both names are the natural ones.
 """
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 class _CallablePackage(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> MeasuresTable:
-        """See :func:`visionllm_interaction.measures.api.measures`."""
-        from visionllm_interaction.measures.api import measures
+        """See :func:`visionllm_interaction.measures.table.measures`."""
+        from visionllm_interaction.measures.table import measures
 
         return measures(*args, **options)
 

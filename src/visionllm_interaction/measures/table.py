@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, Sto
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ class MeasuresTable:
         """The columns as a pandas data frame, one row each; needs pandas."""
         return self._arrow.to_pandas()
 
-    def write(self, out: str | os.PathLike[str]) -> Path:
+    def write(self, out: StrPath) -> Path:
         """Write the table.
 
         Args:
@@ -104,7 +104,7 @@ class MeasuresTable:
 
 
 def measures(
-    store: str | os.PathLike[str] | Store, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+    store: StrPath | Store, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
 ) -> MeasuresTable:
     """Compute every measure of the catalogue for every video, subject and object.
 
@@ -132,7 +132,7 @@ def _check_ending(out: Path) -> None:
 
 
 def write_measures(
-    store: Path, out: Path | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+    store: StrPath, out: StrPath | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
 ) -> dict[str, Any]:
     """Compute every measure for every video and write it to ``out`` (``.csv`` or ``.parquet``; ``None``: only count).
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from visionllm_interaction.reasoning.pipeline import Planned, PlannerName, choos
 from visionllm_interaction.reasoning.planning.plan import Atom, Plan
 from visionllm_interaction.reasoning.wording.sentences import amount
 from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 BUILT_IN: tuple[str, ...] = ("scene-description", "daily-summary", "coding-sheet")
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -66,15 +69,16 @@ class _Row:
     end_s: float
 
 
-def load_template(name: str) -> tuple[Template, str]:
+def load_template(name: StrPath) -> tuple[Template, str]:
     """A built-in template by name, or one from a file; with the sha256 of its text, which is its version.
 
     Raises:
         UsageError: if there is no such template or it is not valid.
     """
+    name = os.fspath(name)
     try:
         text = _text(name)
-        template = Template.model_validate(yaml.safe_load(text))
+        template = Template.model_validate(load_yaml(text))
         _check(template)
     except (OSError, yaml.YAMLError, ValidationError, ValueError) as error:
         raise UsageError(
@@ -103,7 +107,7 @@ def _check(template: Template) -> None:
 
 
 def fill_template(
-    name: str, store: Path, *, config: ReasonConfig = ReasonConfig(), planner: PlannerName | None = None
+    name: StrPath, store: StrPath, *, config: ReasonConfig = ReasonConfig(), planner: PlannerName | None = None
 ) -> dict[str, Any]:
     """Fill template ``name`` for every row of the store.
 
@@ -115,6 +119,7 @@ def fill_template(
         UsageError: if the template is not valid.
         LLMUnreachable, StoreError: as for :func:`.asking.ask`.
     """
+    store = Path(store)
     template, digest = load_template(name)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:

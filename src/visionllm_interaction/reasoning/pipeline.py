@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from visionllm_interaction.reasoning.wording.claims import answer_text, compose
 from visionllm_interaction.reasoning.wording.sentences import moment_words
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
 from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.utils.paths import StrPath
 
 _NOTHING_HELD = "no claim held when it was computed again"
 _NOTHING_THERE = "no video of the store was looked at in the time asked about"
@@ -39,7 +39,7 @@ class Planned:
 
 def ask(
     question: str,
-    store: str | os.PathLike[str],
+    store: StrPath,
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
@@ -73,7 +73,7 @@ def ask(
 
 async def ask_async(
     question: str,
-    store: str | os.PathLike[str],
+    store: StrPath,
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,

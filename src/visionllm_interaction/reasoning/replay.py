@@ -18,14 +18,16 @@ from visionllm_interaction.reasoning.wording.claims import compose
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
 from visionllm_interaction.reasoning.wording.verification import verify
 from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.utils.paths import StrPath
 
 
-def load_answer(path: Path) -> Answer:
+def load_answer(path: StrPath) -> Answer:
     """Read what ``visionllm ask --json`` wrote.
 
     Raises:
         UsageError: if the file cannot be read or is no answer.
     """
+    path = Path(path)
     try:
         return Answer.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
@@ -38,7 +40,7 @@ def load_answer(path: Path) -> Answer:
         ) from error
 
 
-def replay(answer: Answer, store: Path, *, aliases: Mapping[str, list[str]] | None = None) -> ReplayReport:
+def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] | None = None) -> ReplayReport:
     """Run the answer's plan again and hold every claim and every evidence against what comes back.
 
     No model is asked. ``holds`` is whether every claim does; an abstention holds if its plan gives nothing either.
@@ -46,6 +48,7 @@ def replay(answer: Answer, store: Path, *, aliases: Mapping[str, list[str]] | No
     Raises:
         StoreError: the store is missing or damaged.
     """
+    store = Path(store)
     with open_store(store) as opened:
         vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=aliases)
         try:

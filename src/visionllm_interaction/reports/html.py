@@ -14,12 +14,14 @@ from visionllm_interaction.reports.charts import EVENT_MARKERS, PREDICATE_COLOUR
 from visionllm_interaction.reports.data import PicturePair, QuestionView, ReportData
 from visionllm_interaction.reports.overlays import as_data_uri, colour_of, draw_boxes
 from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.paths import StrPath
 
 MARKER_SIGNS: dict[str, str] = {">": "▷", "<": "◁", "^": "△", "v": "▽", "D": "◇"}
 
 
-def write_report(path: Path, data: ReportData, *, category_names: tuple[str, ...]) -> Path:
+def write_report(path: StrPath, data: ReportData, *, category_names: tuple[str, ...]) -> Path:
     """Write the report to ``path`` (atomically) and return it; colours follow ``category_names``."""
+    path = Path(path)
     environment = Environment(
         loader=PackageLoader("visionllm_interaction.reports", "."),
         autoescape=select_autoescape(enabled_extensions=("j2",)),

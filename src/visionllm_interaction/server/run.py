@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-import structlog
 import uvicorn
 
 from visionllm_interaction.analysis import AnalysisConfig
@@ -14,9 +13,9 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.service import lock_data_dir
+from visionllm_interaction.utils.logs import log
 
 SHUTDOWN_S = 5
-_log = structlog.get_logger()
 
 
 def serve(config: ServeConfig, analysis: AnalysisConfig, reason: ReasonConfig) -> None:
@@ -29,8 +28,8 @@ def serve(config: ServeConfig, analysis: AnalysisConfig, reason: ReasonConfig) -
     with lock_data_dir(config):
         pass  # said here, where it ends the command with a message; held from the start of the application on
     with _listening(config.host, config.port) as listener:
-        log = _log.bind(data_dir=str(config.data_dir), store=str(config.store_dir))
-        log.info("serving", address=f"http://{config.host}:{config.port}", keys=not config.insecure)
+        bound = log.bind(data_dir=str(config.data_dir), store=str(config.store_dir))
+        bound.info("serving", address=f"http://{config.host}:{config.port}", keys=not config.insecure)
         # No access log: it would keep the names of videos and who looked at them.
         settings = uvicorn.Config(
             app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_S

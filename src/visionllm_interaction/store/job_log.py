@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
 from visionllm_interaction.utils.hashing import sha256_value
+from visionllm_interaction.utils.paths import StrPath
 
 FOLDER = "ledger"
 
@@ -87,8 +88,9 @@ class Ledger:
         write_file(_file_of(self._store, path, asked_id), (entry.model_dump_json(indent=1) + "\n").encode())
 
 
-def read_ledger(store: Path) -> list[LedgerEntry]:
+def read_ledger(store: StrPath) -> list[LedgerEntry]:
     """The last word on every video, by path and id."""
+    store = Path(store)
     entries = [entry for _, entry in _entries(store)]
     return sorted(entries, key=lambda entry: (entry.path, entry.video_id or ""))
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import yaml
 
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.store.schema import SCHEMA_VERSION
+from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 STORE_FILE = "store.yaml"
 
@@ -25,8 +27,9 @@ def unknown_video(store: Path, video_id: str) -> StoreError:
     )
 
 
-def list_videos(store: Path) -> list[str]:
+def list_videos(store: StrPath) -> list[str]:
     """Ids of the complete videos in a store, sorted."""
+    store = Path(store)
     folder = store / "videos"
     if not folder.is_dir():
         return []
@@ -39,31 +42,33 @@ def stamp(store: Path) -> None:
     write_file(store / STORE_FILE, yaml.safe_dump(content, sort_keys=False).encode())
 
 
-def read_version(store: Path) -> object:
+def read_version(store: StrPath) -> object:
     """``schema_version`` as it stands in ``store.yaml``.
 
     Raises:
         StoreError: if there is no store.
     """
+    store = Path(store)
     try:
-        content = yaml.safe_load((store / STORE_FILE).read_text(encoding="utf-8"))
+        content = load_yaml((store / STORE_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StoreError(
             "There is no interaction store here.",
             expected=f"a folder with a {STORE_FILE}",
-            found=getattr(error, "strerror", None) or "an unreadable file",
+            found=getattr(error, "strerror", None) or " ".join(str(error).split())[:300],
             where=str(store),
             fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
         ) from error
     return content.get("schema_version") if isinstance(content, dict) else None
 
 
-def check_store(store: Path) -> None:
+def check_store(store: StrPath) -> None:
     """Make sure that ``store`` is a store this program reads.
 
     Raises:
         StoreError: otherwise.
     """
+    store = Path(store)
     version = read_version(store)
     if version != SCHEMA_VERSION:
         older = isinstance(version, int) and 0 < version < SCHEMA_VERSION

@@ -11,14 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.store.layout import list_videos, read_version, stamp
-from visionllm_interaction.store.schema import SCHEMA_VERSION, SCHEMAS
+from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.store.visibility import sightings_of
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import wait_for_lock
+from visionllm_interaction.utils.paths import StrPath
 
 
-def migrate_store(store: Path) -> tuple[int, int]:
+def migrate_store(store: StrPath) -> tuple[int, int]:
     """Bring the store at ``store`` to the current version; returns the versions before and after.
 
     Every file is added whole or not at all and the version is written last, so that a killed migration is done again
@@ -27,6 +29,7 @@ def migrate_store(store: Path) -> tuple[int, int]:
     Raises:
         StoreError: if there is no store, a file of it is damaged, or no way leads from its version to this one.
     """
+    store = Path(store)
     before = read_version(store)
     if before == SCHEMA_VERSION:
         return SCHEMA_VERSION, SCHEMA_VERSION

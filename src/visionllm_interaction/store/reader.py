@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,28 +10,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
+from visionllm_interaction.store.columns import COLUMNS
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
-from visionllm_interaction.store.schema import (
-    SCHEMAS,
-    arrow_to_codes,
-    arrow_to_events,
-    arrow_to_relations,
-    arrow_to_tracks,
-)
-from visionllm_interaction.store.tables import VideoView
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
-from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import xarray as xr
+
+    from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 
 __all__ = [
     "ANY_PERSON",
@@ -44,6 +38,16 @@ __all__ = [
     "publish_video",
     "write_codes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What writes to a store is imported when it is used: questions are answered without it, and without Arrow."""
+    if name not in ("erase_video", "publish_video", "write_codes"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from visionllm_interaction.store import writer
+
+    return getattr(writer, name)
+
 
 ANY_PERSON = "person"
 """A name for people of every category."""
@@ -77,7 +81,8 @@ class Store:
         <4 tracks> …
     """
 
-    def __init__(self, path: Path, *, limits: StoreLimits) -> None:
+    def __init__(self, path: StrPath, *, limits: StoreLimits) -> None:
+        path = Path(path)
         check_store(path)
         self.path = path.resolve()
         self._ids = tuple(list_videos(self.path))
@@ -114,6 +119,8 @@ class Store:
         Raises:
             StoreError: if it is not in the store.
         """
+        from visionllm_interaction.store.tables import VideoView
+
         self._folder(video_id)
         return VideoView(self, video_id)
 
@@ -243,18 +250,26 @@ class Store:
 
     def tracks(self, video_id: str) -> list[Track]:
         """Tracks of one video."""
+        from visionllm_interaction.store.schema import arrow_to_tracks
+
         return arrow_to_tracks(self.read_table(video_id, "tracks"))
 
     def relations(self, video_id: str) -> list[Relation]:
         """Bouts of relations of one video, by begin."""
+        from visionllm_interaction.store.schema import arrow_to_relations
+
         return arrow_to_relations(self.read_table(video_id, "relations"))
 
     def events(self, video_id: str) -> list[Event]:
         """Events of one video, by begin."""
+        from visionllm_interaction.store.schema import arrow_to_events
+
         return arrow_to_events(self.read_table(video_id, "events"))
 
     def codes(self, video_id: str) -> list[Code]:
         """Intervals coded by people that were imported for one video."""
+        from visionllm_interaction.store.schema import arrow_to_codes
+
         return arrow_to_codes(self.read_table(video_id, "codes"))
 
     def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
@@ -314,6 +329,11 @@ class Store:
         Raises:
             StoreError: if the video is not in the store or the file is damaged.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from visionllm_interaction.store.schema import SCHEMAS
+
         path = self._folder(video_id) / f"{name}.parquet"
         try:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
@@ -321,7 +341,7 @@ class Store:
             raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
 
 
-def open_store(path: str | os.PathLike[str], *, limits: StoreLimits = StoreLimits()) -> Store:
+def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:
     """Open the store at ``path`` for reading; it sees the videos that are complete at this moment.
 
     Args:
@@ -355,8 +375,8 @@ def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duc
     connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
     connection.execute("SET enable_external_access = false")
     connection.execute(f"SET VARIABLE {_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
-    for name, schema in SCHEMAS.items():
-        connection.execute(f"CREATE VIEW {name} AS {_view(name, schema, root, video_ids)}")
+    for name, types in COLUMNS.items():
+        connection.execute(f"CREATE VIEW {name} AS {_view(name, types, root, video_ids)}")
     connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -370,10 +390,10 @@ def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
     return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
 
 
-def _view(name: str, schema: pa.Schema, root: Path, video_ids: tuple[str, ...]) -> str:
-    columns = ", ".join(schema.names)
+def _view(name: str, types: Mapping[str, str], root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = ", ".join(types)
     if not video_ids:
-        empty = ", ".join(f"NULL::{_sql_type(field.type)} AS {field.name}" for field in schema)
+        empty = ", ".join(f"NULL::{_SQL_TYPES[type_]} AS {column}" for column, type_ in types.items())
         return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
     return (
         f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
@@ -391,11 +411,14 @@ def _files(root: Path, name: str) -> str:
     return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
 
 
-def _sql_type(type_: pa.DataType) -> str:
-    names = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT", pa.bool_(): "BOOLEAN"}
-    if pa.types.is_list(type_):
-        return f"{_sql_type(type_.value_type)}[]"
-    return names.get(type_, "VARCHAR")
+_SQL_TYPES = {
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "float32": "FLOAT",
+    "bool": "BOOLEAN",
+    "string": "VARCHAR",
+    "list<int64>": "BIGINT[]",
+}
 
 
 def _quoted(text: str) -> str:

@@ -11,87 +11,18 @@ import pyarrow as pa
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.store.columns import COLUMNS
 
-SCHEMA_VERSION = 2
-"""Version of the store's layout, kept in ``store.yaml``; ``store.migrations`` brings older stores up to it."""
+
+def _arrow_type(name: str) -> pa.DataType:
+    if name.startswith("list<"):
+        return pa.list_(_arrow_type(name.removeprefix("list<").removesuffix(">")))
+    return pa.type_for_alias(name)
+
 
 SCHEMAS: Mapping[str, pa.Schema] = {
-    "frames": pa.schema(
-        {
-            "frame_index": pa.int64(),
-            "timestamp_s": pa.float64(),
-            "duration_s": pa.float64(),
-            "processed": pa.bool_(),
-            "quality": pa.string(),
-        }
-    ),
-    "detections": pa.schema(
-        {
-            "detection_id": pa.int64(),
-            "frame_index": pa.int64(),
-            "timestamp_s": pa.float64(),
-            "category": pa.string(),
-            "confidence": pa.float32(),
-            "x1": pa.float32(),
-            "y1": pa.float32(),
-            "x2": pa.float32(),
-            "y2": pa.float32(),
-            "track_id": pa.int64(),
-            "interpolated": pa.bool_(),
-        }
-    ),
-    "tracks": pa.schema(
-        {
-            "track_id": pa.int64(),
-            "category": pa.string(),
-            "role": pa.string(),
-            "begin_s": pa.float64(),
-            "end_s": pa.float64(),
-            "n_detections": pa.int64(),
-            "mean_confidence": pa.float64(),
-        }
-    ),
-    "relations": pa.schema(
-        {
-            "subject_track_id": pa.int64(),
-            "predicate": pa.string(),
-            "object_track_id": pa.int64(),
-            "begin_s": pa.float64(),
-            "end_s": pa.float64(),
-            "confidence": pa.float64(),
-        }
-    ),
-    "events": pa.schema(
-        {
-            "event_id": pa.string(),
-            "kind": pa.string(),
-            "track_ids": pa.list_(pa.int64()),
-            "begin_s": pa.float64(),
-            "end_s": pa.float64(),
-            "confidence": pa.float64(),
-        }
-    ),
-    "sightings": pa.schema(
-        {
-            "track_id": pa.int64(),
-            "first_frame": pa.int64(),
-            "last_frame": pa.int64(),
-            "begin_s": pa.float64(),
-            "end_s": pa.float64(),
-        }
-    ),
-    "codes": pa.schema(
-        {
-            "code_id": pa.string(),
-            "tier": pa.string(),
-            "kind": pa.string(),
-            "participant": pa.string(),
-            "label": pa.string(),
-            "begin_s": pa.float64(),
-            "end_s": pa.float64(),
-            "source": pa.string(),
-        }
-    ),
+    name: pa.schema({column: _arrow_type(type_) for column, type_ in columns.items()})
+    for name, columns in COLUMNS.items()
 }
 """File name without ``.parquet`` → its columns."""
 

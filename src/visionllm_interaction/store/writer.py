@@ -36,12 +36,13 @@ from visionllm_interaction.utils.atomic_files import (
     write_file,
 )
 from visionllm_interaction.utils.file_locks import wait_for_lock
+from visionllm_interaction.utils.paths import StrPath
 
 CODES_FILE = "codes.parquet"
 
 
 def publish_video(
-    store: Path,
+    store: StrPath,
     record: VideoRecord,
     *,
     frames: FrameTable,
@@ -58,6 +59,7 @@ def publish_video(
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
     """
+    store = Path(store)
     prepare_store(store)
     tables = {
         "frames": frames_to_arrow(frames),
@@ -86,6 +88,7 @@ def write_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
     Raises:
         StoreError: if the store or the video is not there.
     """
+    store = Path(store)
     check_store(store)
     folder = store / "videos" / check_video_id(video_id)
     with wait_for_lock(store):
@@ -99,13 +102,14 @@ def write_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
         write_file(folder / CODES_FILE, buffer.getvalue())
 
 
-def erase_video(store: Path, video_id: str) -> None:
+def erase_video(store: StrPath, video_id: str) -> None:
     """Delete everything the store knows about a video.
 
     Raises:
         StoreError: if the store or the video is not there.
         UsageError: if the id is not a safe name.
     """
+    store = Path(store)
     check_store(store)
     folder = store / "videos" / check_video_id(video_id)
     if not folder.is_dir() and not _remains(folder):
@@ -127,12 +131,13 @@ def _remains(folder: Path) -> list[Path]:
     return [p for p in folder.parent.glob(f"{PARTIAL_PREFIX}*") if p.name[len(PARTIAL_PREFIX) : -9] == folder.name]
 
 
-def prepare_store(store: Path) -> None:
+def prepare_store(store: StrPath) -> None:
     """Make an empty store at ``store`` unless one is there; bring one of an older version up to date.
 
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
     """
+    store = Path(store)
     if (store / STORE_FILE).is_file():
         migrate_store(store)
         check_store(store)

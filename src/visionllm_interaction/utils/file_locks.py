@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import structlog
+from visionllm_interaction.utils.logs import log
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -93,8 +93,7 @@ def _acquired(path: str | os.PathLike[str], *, blocking: bool) -> HeldLock:
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        structlog.get_logger().warning(
-            "the file system has no locks, do not start two processes here", path=os.fspath(path)
-        )
+        # Some cluster file systems are mounted without locks; refusing to run there would help nobody.
+        log.warning("the file system has no locks, do not start two processes here", path=os.fspath(path))
         return HeldLock(None)
     return HeldLock(lock)

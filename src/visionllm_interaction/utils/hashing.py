@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.utils.paths import StrPath
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -18,12 +19,13 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sha256_file(path: Path) -> str:
+def sha256_file(path: StrPath) -> str:
     """Hex sha256 of the file's bytes.
 
     Raises:
         InputDataError: if the file is missing or cannot be read.
     """
+    path = Path(path)
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -47,8 +49,9 @@ def sha256_value(value: Any) -> str:
     return sha256_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode())
 
 
-def sha256_tree(folder: Path) -> str:
+def sha256_tree(folder: StrPath) -> str:
     """One digest over the relative names and bytes of every file below ``folder``."""
+    folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.relative_to(folder).as_posix() for path in files]
     return sha256_value(list(zip(names, sha256_files(files), strict=True)))

@@ -15,6 +15,7 @@ from visionllm_interaction.core.detection_table import HeadTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import VideoReader
@@ -55,8 +56,8 @@ def yaw_deg(points_xy: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def write_heads(
-    video: Path,
-    out: Path,
+    video: StrPath,
+    out: StrPath,
     *,
     finder: FaceFinder,
     min_confidence: float = 0.5,
@@ -72,6 +73,8 @@ def write_heads(
         UsageError: if ``out`` exists.
         VideoError: if the video cannot be read.
     """
+    video = Path(video)
+    out = Path(out)
     if out.exists():
         raise UsageError("The file is there already.", expected="a new .csv file", found=out.name, where=str(out))
     reader = VideoReader(video, config=decode)
@@ -91,13 +94,14 @@ def write_heads(
     return {"out": str(out), "frames": int(reader.frame_table().processed.sum()), "heads": len(rows)}
 
 
-def load_heads(path: Path, frames: FrameTable) -> HeadTable:
+def load_heads(path: StrPath, frames: FrameTable) -> HeadTable:
     """Heads from CSV with the columns :data:`COLUMNS`, whichever program wrote it; those in frames that were not looked
     at are left out.
 
     Raises:
         InputDataError: if the file cannot be read, a column is missing, or a row makes no sense or is of no frame.
     """
+    path = Path(path)
     looked, all_frames = set(frames.frame_index[frames.processed].tolist()), set(frames.frame_index.tolist())
     rows = sorted((row for row in _rows(path, all_frames) if row[0] in looked), key=lambda row: row[0])
     values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 3)

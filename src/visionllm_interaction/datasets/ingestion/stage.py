@@ -26,6 +26,7 @@ from visionllm_interaction.datasets.ingestion.sources.acquire import listing_dig
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import sha256_value
+from visionllm_interaction.utils.paths import StrPath
 
 MANIFEST_NAME = "data_manifest.yaml"
 INDEX_NAME = "files.parquet"
@@ -67,7 +68,7 @@ class Taken:
     groups: GroupCounts
 
 
-def run(config: IngestConfig, *, out: Path) -> DataManifest:
+def run(config: IngestConfig, *, out: StrPath) -> DataManifest:
     """Take in the data set of ``config`` and publish the manifest as the stage folder ``out``.
 
     Raises:
@@ -75,6 +76,7 @@ def run(config: IngestConfig, *, out: Path) -> DataManifest:
         InputDataError: if there is no data set in it, or a file cannot be read.
         DownloadFailed: if it cannot be downloaded.
     """
+    out = Path(out)
     started = time.monotonic()
     config = resolve(config)
     taken = _take_in(config)

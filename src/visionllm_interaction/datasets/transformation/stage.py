@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, relative_to_run, utc_now
 from visionllm_interaction.artifacts.stage_manifests import (
@@ -47,6 +45,8 @@ from visionllm_interaction.datasets.transformation.taxonomy import (
 from visionllm_interaction.errors import InputDataError, ManifestError, ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import sha256_bytes
+from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.paths import StrPath
 
 MANIFEST_NAME = "training_manifest.yaml"
 CHANGES_NAME = "changes.parquet"
@@ -73,7 +73,9 @@ class Source:
         return {split: Path(str(getattr(self.manifest.paths, f"{split}_images"))) for split in SPLITS}
 
 
-def run(config: TransformConfig, *, data_manifest: Path, validation_report: Path, out: Path) -> TrainingManifest:
+def run(
+    config: TransformConfig, *, data_manifest: StrPath, validation_report: StrPath, out: StrPath
+) -> TrainingManifest:
     """Drop and repair what the report names, apply taxonomy and splits, and publish the stage folder ``out``.
 
     Raises:
@@ -83,6 +85,9 @@ def run(config: TransformConfig, *, data_manifest: Path, validation_report: Path
         ConfigError: if the taxonomy names categories that are not there.
         InputDataError: if the images cannot be divided as asked; ``ImageError`` if one cannot be turned.
     """
+    data_manifest = Path(data_manifest)
+    validation_report = Path(validation_report)
+    out = Path(out)
     started = time.monotonic()
     source = _read(data_manifest, validation_report, run=out.parent)
     apply_taxonomy(config.taxonomy, source.drafts)
@@ -239,7 +244,7 @@ def _unrepaired(benches: Mapping[str, Bench]) -> dict[str, dict[str, tuple[int, 
     left = {s: {code: tuple(ids) for code, ids in bench.left.items()} for s, bench in benches.items() if bench.left}
     for split, codes in left.items():
         for code, ids in codes.items():
-            structlog.get_logger().warning("no one right repair, left as it is", split=split, code=code, ids=ids[:10])
+            log.warning("no one right repair, left as it is", split=split, code=code, ids=ids[:10])
     return left
 
 

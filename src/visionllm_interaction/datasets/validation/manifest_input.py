@@ -13,6 +13,7 @@ from visionllm_interaction.artifacts.file_index import IndexedFile, quick_change
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.errors import ManifestError
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 REQUIRED_KEYS: tuple[str, ...] = (
     "dataset_name",
@@ -103,7 +104,7 @@ def _existing(content: Mapping[str, Any], key: str, *, folder: bool) -> Path | N
 
 def _mapping(manifest: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+        content = load_yaml(manifest.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(
             "The data manifest cannot be read.",

@@ -31,18 +31,21 @@ from visionllm_interaction.datasets.validation.rules.leakage import Album, check
 from visionllm_interaction.datasets.validation.rules.run import check_split, check_together
 from visionllm_interaction.errors import ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
+from visionllm_interaction.utils.paths import StrPath
 
 REPORT_NAME = "data_validation_report.yaml"
 FAULTS_NAME = "faults.parquet"
 PAGE_NAME = "data_validation_report.html"
 
 
-def run(config: ValidateConfig, *, data_manifest: Path, out: Path) -> ValidationReport:
+def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> ValidationReport:
     """Check the data of ``data_manifest`` and publish the report as the stage folder ``out``, whatever it says.
 
     Raises:
         ManifestError: if the manifest itself cannot be read.
     """
+    data_manifest = Path(data_manifest)
+    out = Path(out)
     started = time.monotonic()
     sources, faults = read_source(data_manifest)
     indexed = read_file_index(data_manifest)

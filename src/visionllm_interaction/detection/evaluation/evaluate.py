@@ -30,6 +30,7 @@ from visionllm_interaction.detection.training.data.coco_annotations import (
 from visionllm_interaction.detection.training.data.dataset import decode_picture
 from visionllm_interaction.errors import AnnotationError, CheckpointError
 from visionllm_interaction.utils.hashing import sha256_bytes
+from visionllm_interaction.utils.paths import StrPath
 
 BATCH = 8
 T = TypeVar("T")
@@ -44,16 +45,18 @@ class Material:
     images: Path | None
 
 
-def evaluate_files(truth: Path, detections: Path) -> dict[str, Any]:
+def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
     """Figures of a COCO results file against a COCO annotation file.
 
     Raises:
         AnnotationError: if one of them cannot be used, or they do not belong together.
     """
+    truth = Path(truth)
+    detections = Path(detections)
     return figures(material_of_files(truth, detections))
 
 
-def evaluate_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> dict[str, Any]:
+def evaluate_checkpoint(checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None) -> dict[str, Any]:
     """Figures of a checkpoint on the validation split of a training manifest, or on a COCO annotation file.
 
     ``images`` is the folder of the images; by default what the manifest says, or COCO's layout
@@ -63,6 +66,9 @@ def evaluate_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = N
         CheckpointError: if the checkpoint is unusable, or has a category the data lacks.
         ManifestError, AnnotationError, ImageError: if the data is unusable.
     """
+    checkpoint = Path(checkpoint)
+    data = Path(data)
+    images = None if images is None else Path(images)
     return figures(material_of_checkpoint(checkpoint, data, images=images))
 
 
@@ -75,12 +81,15 @@ def figures(material: Material) -> dict[str, Any]:
     return coco_figures(material.truth, material.subject.results)
 
 
-def material_of_files(truth: Path, detections: Path, *, images: Path | None = None) -> Material:
+def material_of_files(truth: StrPath, detections: StrPath, *, images: StrPath | None = None) -> Material:
     """A COCO annotation file and a COCO results file, read.
 
     Raises:
         AnnotationError: if one of them cannot be used.
     """
+    truth = Path(truth)
+    detections = Path(detections)
+    images = None if images is None else Path(images)
     try:
         content = detections.read_bytes()
     except OSError as error:
@@ -91,8 +100,11 @@ def material_of_files(truth: Path, detections: Path, *, images: Path | None = No
     return Material(read_coco(truth), Subject(detections.name, sha256_bytes(content), results), images)
 
 
-def material_of_checkpoint(checkpoint: Path, data: Path, *, images: Path | None = None) -> Material:
+def material_of_checkpoint(checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None) -> Material:
     """What a checkpoint detects in the images of ``data``; arguments and errors as :func:`evaluate_checkpoint`."""
+    checkpoint = Path(checkpoint)
+    data = Path(data)
+    images = None if images is None else Path(images)
     detector = load_detector(checkpoint)
     truth_path, folder = truth_and_images(data, images)
     truth = read_coco(truth_path)
@@ -106,9 +118,9 @@ def material_of_checkpoint(checkpoint: Path, data: Path, *, images: Path | None 
 
 def report_in_depth(
     material: Material,
-    folder: Path | None,
+    folder: StrPath | None,
     *,
-    groups: Path | None = None,
+    groups: StrPath | None = None,
     other: Subject | None = None,
     resamples: int = 1000,
     pictures: int = 12,
@@ -121,6 +133,8 @@ def report_in_depth(
         AnnotationError: if detections, groups and annotations do not belong together.
         ImageError: if an image that is to be shown cannot be decoded.
     """
+    folder = None if folder is None else Path(folder)
+    groups = None if groups is None else Path(groups)
     study = evaluate_in_depth(
         material.truth,
         material.subject,

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from visionllm_interaction.detection.experiment_tracking.mlflow_runs import (
     log_metrics,
     set_status,
@@ -21,6 +19,7 @@ from visionllm_interaction.detection.experiment_tracking.mlflow_runs import (
 from visionllm_interaction.detection.experiment_tracking.spool import Message, Spool
 from visionllm_interaction.detection.training.config import TrackingConfig
 from visionllm_interaction.utils.atomic_files import publish_file
+from visionllm_interaction.utils.logs import log
 
 STORE_NAME = "mlflow.db"
 ARTIFACTS_NAME = ".mlflow-artifacts"
@@ -109,7 +108,7 @@ class _Server:
         except MlflowException as error:
             if error.error_code not in REFUSALS:
                 raise
-            structlog.get_logger().warning("the tracking server does not take the model", error=error.message[:300])
+            log.warning("the tracking server does not take the model", error=error.message[:300])
             self.client.set_tag(run_id, REFUSED_TAG, error.message[:300])
 
     def _trials(self, message: Message, run_id: str) -> None:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
-
 from visionllm_interaction.detection.experiment_tracking.mlflow_client import ARTIFACTS_NAME, STORE_NAME, deliver
 from visionllm_interaction.detection.experiment_tracking.spool import SPOOL_NAME, Message, Spool
 from visionllm_interaction.detection.training.config import TrackingConfig
 from visionllm_interaction.errors import Interrupted, TrackingUnreachable
+from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.paths import StrPath
 
 RETRY_EVERY_S = 30.0
 """A server that is away is not asked more often than this: each try makes training wait."""
@@ -136,7 +136,7 @@ class SpoolingTracker:
             deliver(self._spool)
         except Exception as error:  # noqa: BLE001  MLflow raises whatever its stores raise; tracking must not end a training
             if self._patience.away_since is None:
-                structlog.get_logger().warning(
+                log.warning(
                     "the tracking server is away; training goes on and tells it later", error=_first_line(error)
                 )
             self._patience.away_since = time.monotonic()
@@ -215,7 +215,7 @@ def _spool(folder: Path, start: Message) -> Spool:
     return spool
 
 
-def sync_tracking(folder: Path) -> dict[str, Any]:
+def sync_tracking(folder: StrPath) -> dict[str, Any]:
     """Deliver every spool in ``folder`` and below it; those that are told completely and finished are removed.
 
     Returns:
@@ -224,6 +224,7 @@ def sync_tracking(folder: Path) -> dict[str, Any]:
     Raises:
         TrackingUnreachable: if a server is still away.
     """
+    folder = Path(folder)
     delivered, runs = 0, []
     for spool in Spool.find_all(folder):
         messages = list(spool.messages())

@@ -27,6 +27,7 @@ from visionllm_interaction.detection.runtimes.torch_detector import image_to_ten
 from visionllm_interaction.errors import UsageError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import publish_folder, write_file
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 Target = Literal["onnx", "openvino", "openvino-int8", "safetensors"]
 Images = Sequence[NDArray[np.uint8]]
@@ -38,7 +39,7 @@ LEAST_MATCHED = 0.99
 
 
 def export_checkpoint(
-    checkpoint: Path, target: Target, out: Path, *, pictures: Images, calibration: Images = ()
+    checkpoint: StrPath, target: Target, out: StrPath, *, pictures: Images, calibration: Images = ()
 ) -> dict[str, Any]:
     """Write ``checkpoint`` as ``target`` to ``out`` and compare detections on ``pictures``.
 
@@ -52,6 +53,8 @@ def export_checkpoint(
         UsageError: if a library is not installed, ``out`` exists, or calibration images are missing.
         VisionLLMError: if a float32 export detects something else than the original.
     """
+    checkpoint = Path(checkpoint)
+    out = Path(out)
     if target == "openvino-int8" and not calibration:
         raise UsageError(
             "int8 needs images to calibrate with.",

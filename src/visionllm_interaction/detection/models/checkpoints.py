@@ -22,6 +22,7 @@ from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.models.safe_loading import load_tensors
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.paths import StrPath
 
 FORMAT = "visionllm-detector"
 FORMAT_VERSION = 1
@@ -59,8 +60,9 @@ class CheckpointInfo:
         }
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Tensor], *, info: CheckpointInfo) -> None:
+def save_checkpoint(path: StrPath, state: Mapping[str, Tensor], *, info: CheckpointInfo) -> None:
     """Write ``path`` and its sidecar ``path`` + ``.json``, each atomically."""
+    path = Path(path)
     # cloned into one layout, because channels-last strides would make the bytes depend on how the model was run
     tensors = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in state.items()}
     buffer = io.BytesIO()
@@ -81,12 +83,13 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def load_checkpoint(path: Path) -> tuple[nn.Module, CheckpointInfo]:
+def load_checkpoint(path: StrPath) -> tuple[nn.Module, CheckpointInfo]:
     """The model (evaluation mode, CPU) and its description.
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe, not ours, or its parts contradict each other.
     """
+    path = Path(path)
     content = _load_safetensors(path) if path.suffix.lower() == ".safetensors" else load_tensors(path)
     info = read_info(content.get("metadata"), path)
     model = build_model(info.model, num_classes=len(info.categories) + 1)

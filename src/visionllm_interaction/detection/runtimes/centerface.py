@@ -21,6 +21,7 @@ from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 Floats = NDArray[np.float32]
 
@@ -94,11 +95,12 @@ def decode_maps(
     return boxes.astype(np.float32), centres[0, rows, columns].astype(np.float32), points.astype(np.float32)
 
 
-def load_centerface(path: Path) -> CenterFaceDetector:
+def load_centerface(path: StrPath) -> CenterFaceDetector:
     """The face detector in ``path``.
 
     Raises:
         CheckpointError: if the file is missing or unreadable.
     """
+    path = Path(path)
     read_graph(path)
     return CenterFaceDetector(path, sha256_file(path))

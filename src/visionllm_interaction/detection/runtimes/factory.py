@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from visionllm_interaction.detection.runtimes.base import Detector
+from visionllm_interaction.utils.paths import StrPath
 
 
-def load_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> Detector:
+def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> Detector:
     """Load what detects, by what ``path`` is.
 
     * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is, ``compiled`` or not;
@@ -18,6 +19,7 @@ def load_detector(path: Path, *, device: str | None = None, compiled: bool = Fal
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
         UsageError: if the runtime it needs is not installed, or it cannot be compiled.
     """
+    path = Path(path)
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
     if path.is_dir() or path.name == "detector.json":

@@ -16,6 +16,7 @@ from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.models.checkpoints import FORMAT, CheckpointInfo, read_info, sidecar_of
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +56,13 @@ def is_our_export(path: Path) -> bool:
         return False
 
 
-def load_onnx(path: Path) -> OnnxDetector:
+def load_onnx(path: StrPath) -> OnnxDetector:
     """A graph written by ``visionllm export-model --to onnx``.
 
     Raises:
         CheckpointError: if the graph or its description cannot be used.
         UsageError: if OpenVINO is not installed.
     """
+    path = Path(path)
     info = read_info(json.loads(sidecar_of(path).read_bytes()), sidecar_of(path))
     return OnnxDetector(compile_graph(read_graph(path)), info, sha256_file(path))

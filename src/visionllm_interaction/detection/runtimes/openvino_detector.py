@@ -24,6 +24,7 @@ from visionllm_interaction.detection.runtimes._openvino_import import compile_gr
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor, to_detections
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
+from visionllm_interaction.utils.paths import StrPath
 
 ABOUT_NAME = "detector.json"
 TRUNK_NAME = "trunk.xml"
@@ -106,13 +107,14 @@ class OpenvinoDetector:
         return [torch.nn.functional.pad(proposals[n], (1, 0)) for n in numbers], torch.cat(numbers)
 
 
-def load_openvino(folder: Path) -> OpenvinoDetector:
+def load_openvino(folder: StrPath) -> OpenvinoDetector:
     """A folder written by ``visionllm export-model --to openvino`` or ``openvino-int8``.
 
     Raises:
         CheckpointError: if a file is missing or damaged, or they do not belong together.
         UsageError: if OpenVINO is not installed.
     """
+    folder = Path(folder)
     about = _read_about(folder)
     for name, digest in about["files"].items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:

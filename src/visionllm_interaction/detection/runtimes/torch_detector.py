@@ -24,6 +24,7 @@ from visionllm_interaction.detection.models.precision import (
 )
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +80,14 @@ def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> 
     return Detections(boxes, scores[keep], output["labels"].cpu().numpy()[keep])
 
 
-def load_torch_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
+def load_torch_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
     """Load a checkpoint for detection, on ``device`` or the best there is; with ``compiled``, by ``torch.compile``.
 
     Raises:
         CheckpointError: if the checkpoint is missing, truncated, unsafe or not ours.
         UsageError: if it cannot be compiled here.
     """
+    path = Path(path)
     where = choose_device(device)
     model, info = load_checkpoint(path)
     prepare_for_detection(model, where)

@@ -25,6 +25,7 @@ from visionllm_interaction.detection.runtimes._openvino_import import compile_gr
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
+from visionllm_interaction.utils.paths import StrPath
 
 Floats = NDArray[np.float32]
 
@@ -106,12 +107,13 @@ def strongest(boxes_xyxy: Floats, scores: Floats, *, min_confidence: float) -> D
     return Detections(chosen[0][keep], np.clip(chosen[1][keep], 0, 1), chosen[2][keep] + 1)
 
 
-def load_yolox(path: Path) -> YoloxDetector:
+def load_yolox(path: StrPath) -> YoloxDetector:
     """A YOLOX graph in ONNX; categories from ``<file>.json`` (see docs/training.md), else COCO's 80.
 
     Raises:
         CheckpointError: if the file is unreadable, is no YOLOX, or has another number of categories.
     """
+    path = Path(path)
     graph = read_graph(path)
     side = _side(graph, path)
     outputs = int(graph.outputs[0].partial_shape[2].get_length()) - 5

@@ -21,10 +21,18 @@ from visionllm_interaction.detection.training.data.coco_annotations import (
 )
 from visionllm_interaction.detection.training.data.dataset import decode_picture
 from visionllm_interaction.errors import AnnotationError
+from visionllm_interaction.utils.paths import StrPath
 
 
 def export_with_data(
-    checkpoint: Path, target: Target, out: Path, *, data: Path, images: Path | None, pictures: int, calibration: int
+    checkpoint: StrPath,
+    target: Target,
+    out: StrPath,
+    *,
+    data: StrPath,
+    images: StrPath | None,
+    pictures: int,
+    calibration: int,
 ) -> dict[str, Any]:
     """Export, compare on the first ``pictures`` of the validation split, calibrate on training images.
 
@@ -35,6 +43,10 @@ def export_with_data(
         UsageError: if a library is not installed or ``out`` exists.
         VisionLLMError: if a float32 export detects something else than the original.
     """
+    checkpoint = Path(checkpoint)
+    out = Path(out)
+    data = Path(data)
+    images = None if images is None else Path(images)
     annotations, folder = truth_and_images(data, images)
     shown = _pictures(annotations, folder)
     others = shown[pictures:] if data.suffix.lower() == ".json" else _training_pictures(data)

@@ -33,6 +33,7 @@ from visionllm_interaction.detection.training.plots import CURVES_NAME, curves_p
 from visionllm_interaction.detection.training.trainer import FitResult, fit, remove_resume_files
 from visionllm_interaction.utils.atomic_files import publish_folder, write_file
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 REPORT_NAME = "training_report.yaml"
 
@@ -42,8 +43,8 @@ def run(
     model: ModelConfig,
     train: TrainConfig,
     tracking: TrackingConfig,
-    training_manifest: Path,
-    out: Path,
+    training_manifest: StrPath,
+    out: StrPath,
     study: Mapping[str, Any] | None = None,
 ) -> TrainingReport:
     """Train and publish the stage folder ``out``; a killed call is continued by the next one like it.
@@ -56,6 +57,8 @@ def run(
         TrackingUnreachable: if the tracking server is required and away.
         TrainingDiverged: if the loss is not finite.
     """
+    training_manifest = Path(training_manifest)
+    out = Path(out)
     started = time.monotonic()
     config = {
         "model": model.model_dump(mode="json"),

@@ -31,6 +31,7 @@ from visionllm_interaction.detection.tuning.storage import open_study, sampler_f
 from visionllm_interaction.detection.tuning.tracker import StudyTracker, open_study_tracker
 from visionllm_interaction.errors import ConfigError, TrainingDiverged
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
+from visionllm_interaction.utils.paths import StrPath
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 COUNTED = (*FINISHED, optuna.trial.TrialState.FAIL)
@@ -49,8 +50,8 @@ def run_study(
     model: ModelConfig,
     train: TrainConfig,
     tracking: TrackingConfig,
-    training_manifest: Path,
-    out: Path,
+    training_manifest: StrPath,
+    out: StrPath,
 ) -> dict[str, Any]:
     """Try ``tune.trials`` trainings in ``out`` and return the study's result.
 
@@ -65,6 +66,8 @@ def run_study(
     Raises:
         ConfigError: if a key of the search space is not a setting.
     """
+    training_manifest = Path(training_manifest)
+    out = Path(out)
     base = _Setup(model=model, train=train)
     _check_space(tune.space)
     out.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,7 @@ def _times(stretches: Sequence[Stretch]) -> Intervals:
 
 
 def _joined(stretches: Sequence[Stretch]) -> Stretch:
-    """One interval from the first begin to the last end; ``stretches`` are sorted by begin and there is at least one."""
+    """One interval from the first begin to the last end; ``stretches`` are sorted by begin, one at least."""
     if len(stretches) == 1:
         return stretches[0]
     return Stretch(stretches[0].begin_s, max(s.end_s for s in stretches), _all_ids(stretches))

@@ -10,15 +10,17 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.grounding.phrases import Grounding, ground
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.reasoning.grounding.vision import Look
 
 
 def ground_phrase(
-    phrase: str, store: Path, *, at_s: float, video_id: str | None = None, config: ReasonConfig = ReasonConfig()
+    phrase: str, store: StrPath, *, at_s: float, video_id: str | None = None, config: ReasonConfig = ReasonConfig()
 ) -> Grounding:
     """What ``phrase`` means at ``at_s`` seconds of a video of the store; see :func:`.ground.ground`."""
+    store = Path(store)
     with open_store(store) as opened:
         vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
         return ground(phrase, opened, vocabulary, at_s=at_s, video_id=video_id)
@@ -27,7 +29,7 @@ def ground_phrase(
 def look_at(
     question: str,
     phrase: str,
-    store: Path,
+    store: StrPath,
     *,
     at_s: float,
     config: ReasonConfig,
@@ -35,6 +37,7 @@ def look_at(
     answers: Sequence[str] = ("yes", "no"),
 ) -> Look:
     """Ask a vision model about what ``phrase`` marks; see :func:`.look.look`."""
+    store = Path(store)
     # Imported here because grounding needs neither images nor a model.
     from visionllm_interaction.reasoning.grounding.vision import look
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from visionllm_interaction.measures.api import Predicate
@@ -41,19 +42,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Form:
-    """One way to ask: a compiled text of ``row``."""
+    """One way to ask: a text of ``row``, compiled when it is first tried."""
 
     row: Row
-    pattern: re.Pattern[str]
+    text: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The text as a regular expression."""
+        return re.compile(self.text)
 
 
 def compile_rows(rows: Iterable[Row], macros: Mapping[str, str]) -> tuple[Form, ...]:
-    """Compile a forms table; macros may use macros that stand above them in the table."""
+    """The forms of a table; macros may use macros that stand above them in the table."""
     expanded = {name: f"(?P<{name}>.+?)" for name in "abc"}
     expanded["n"] = rf"(?P<n>\d+(?:[.,]\d+)?)(?: ?(?P<unit>{UNIT}))?"
     for name, words in macros.items():
         expanded[name] = f"(?:{words.format(**expanded)})"
-    return tuple(Form(row, re.compile(text.format(**expanded))) for row in rows for text in row.texts)
+    return tuple(Form(row, text.format(**expanded)) for row in rows for text in row.texts)
 
 
 _REPLACEMENTS: tuple[tuple[str, str], ...] = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from visionllm_interaction.measures.api import Predicate
@@ -225,18 +226,25 @@ _TURNS_NB: tuple[tuple[Predicate, Literal["begin", "end"], Literal["first", "las
     ("in_contact", "begin", "first", ("{a} (?:først )?{touch} {b}",)),
 )
 
-_STATES = tuple(
-    _State(predicate, _compile(text, macros), negated)
-    for table, macros in ((_STATES_EN, WORDS_EN), (_STATES_NB, WORDS_NB))
-    for predicate, negated, texts in table
-    for text in texts
-)
-_TURNS = tuple(
-    _Turn(predicate, _compile(text, macros), edge, occurrence)
-    for table, macros in ((_TURNS_EN, WORDS_EN), (_TURNS_NB, WORDS_NB))
-    for predicate, edge, occurrence, texts in table
-    for text in texts
-)
+
+@cache
+def _states() -> tuple[_State, ...]:
+    return tuple(
+        _State(predicate, _compile(text, macros), negated)
+        for table, macros in ((_STATES_EN, WORDS_EN), (_STATES_NB, WORDS_NB))
+        for predicate, negated, texts in table
+        for text in texts
+    )
+
+
+@cache
+def _turns() -> tuple[_Turn, ...]:
+    return tuple(
+        _Turn(predicate, _compile(text, macros), edge, occurrence)
+        for table, macros in ((_TURNS_EN, WORDS_EN), (_TURNS_NB, WORDS_NB))
+        for predicate, edge, occurrence, texts in table
+        for text in texts
+    )
 
 
 def read_clause(split: Split, vocabulary: Vocabulary) -> Limits | None:
@@ -253,7 +261,7 @@ def read_clause(split: Split, vocabulary: Vocabulary) -> Limits | None:
 
 
 def _condition(text: str, resolve: Callable[[str], str | None]) -> Condition | None:
-    for state in _STATES:
+    for state in _states():
         names = _names(state.pattern, text, resolve)
         if names:
             return Condition(predicate=state.predicate, negated=state.negated, subject=names[0], object=names[1])
@@ -261,7 +269,7 @@ def _condition(text: str, resolve: Callable[[str], str | None]) -> Condition | N
 
 
 def _moment(text: str, resolve: Callable[[str], str | None]) -> Moment | None:
-    for turn in _TURNS:
+    for turn in _turns():
         names = _names(turn.pattern, text, resolve)
         if names:
             return Moment(

@@ -20,6 +20,8 @@ from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import ConfigError, UsageError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
+from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 PREFIX = "vli_"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")
@@ -36,13 +38,14 @@ class KeyEntry(BaseModel):
     created_at: str
 
 
-def create_key(keys_file: Path, *, name: str) -> str:
+def create_key(keys_file: StrPath, *, name: str) -> str:
     """Make a key called ``name``, add its digest to ``keys_file``, and return the key; it can't be shown again.
 
     Raises:
         UsageError: if the name is taken or malformed.
         ConfigError: if the file is there but is not a file of keys.
     """
+    keys_file = Path(keys_file)
     if not _NAME.match(name):
         raise UsageError("The name of the key is not usable.", expected="1–64 letters, digits, space . _ -", found=name)
     token = PREFIX + secrets.token_urlsafe(32)
@@ -57,14 +60,15 @@ def create_key(keys_file: Path, *, name: str) -> str:
     return token
 
 
-def list_keys(keys_file: Path) -> list[KeyEntry]:
+def list_keys(keys_file: StrPath) -> list[KeyEntry]:
     """The keys in the file, oldest first; none if there is no file.
 
     Raises:
         ConfigError: if the file is not a file of keys.
     """
+    keys_file = Path(keys_file)
     try:
-        content: Any = yaml.safe_load(keys_file.read_text(encoding="utf-8"))
+        content: Any = load_yaml(keys_file.read_text(encoding="utf-8"))
         return [KeyEntry.model_validate(entry) for entry in content["keys"]]
     except FileNotFoundError:
         return []
@@ -78,12 +82,13 @@ def list_keys(keys_file: Path) -> list[KeyEntry]:
         ) from error
 
 
-def revoke_key(keys_file: Path, *, name: str) -> KeyEntry:
+def revoke_key(keys_file: StrPath, *, name: str) -> KeyEntry:
     """Remove a key, by its name or id; a running service stops accepting it at once.
 
     Raises:
         UsageError: if there is no such key.
     """
+    keys_file = Path(keys_file)
     with _locked(keys_file):
         entries = list_keys(keys_file)
         gone = next((e for e in entries if name in (e.name, e.id)), None)

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from visionllm_interaction.errors import VideoError
+from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 
 EXTENSIONS = {
@@ -47,12 +48,13 @@ class VideoFacts(BaseModel):
     frames_per_s: float | None
 
 
-def probe_video(path: Path, *, decode: DecodeConfig) -> VideoFacts:
+def probe_video(path: StrPath, *, decode: DecodeConfig) -> VideoFacts:
     """Open ``path`` and decode its first frame, in a limited process.
 
     Raises:
         VideoError: if it is not a video that can be decoded, or is over the limits of ``decode``.
     """
+    path = Path(path)
     command = [sys.executable, "-m", __name__, str(path.absolute()), decode.model_dump_json()]
     try:
         done = subprocess.run(command, capture_output=True, timeout=WALL_S, check=False, stdin=subprocess.DEVNULL)

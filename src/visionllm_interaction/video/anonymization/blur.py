@@ -22,6 +22,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, FrameTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import publish_file
+from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo, open_video
@@ -41,11 +42,11 @@ _CODEC: dict[str, object] = {"preset": "fast", "crf": "20"}
 
 
 def blur_video(
-    source: Path,
-    out: Path,
+    source: StrPath,
+    out: StrPath,
     *,
     detector: Detector | None = None,
-    detections: Path | None = None,
+    detections: StrPath | None = None,
     what: What = "faces",
     keep_audio: bool = False,
     config: BlurConfig = BlurConfig(),
@@ -61,6 +62,9 @@ def blur_video(
         VideoError: if the video cannot be read.
         InputDataError: if the detections cannot be used.
     """
+    source = Path(source)
+    out = Path(out)
+    detections = None if detections is None else Path(detections)
     _check(out, detector, detections)
     decode = decode.model_copy(update={"sample_fps": None, "adaptive": False})
     reader = VideoReader(source, config=decode)

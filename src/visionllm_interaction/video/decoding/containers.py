@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.errors import VideoError
+from visionllm_interaction.utils.paths import StrPath
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot")
 _HEAD_BYTES = 400
@@ -74,12 +75,13 @@ def sniff_format(head: bytes) -> str | None:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[int, str]]:
+def open_video(path: StrPath) -> Iterator[tuple[int, str]]:
     """Yield a descriptor of the file, at its beginning, and the name of its container format.
 
     Raises:
         VideoError: if the file is missing, empty, no plain file, or of another format.
     """
+    path = Path(path)
     try:
         # Without waiting: opening a pipe that nobody writes to would otherwise never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.frames import OK, UNCHANGED, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
+from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo, open_video, over_limit
 from visionllm_interaction.video.decoding.protocol import (
@@ -55,7 +56,8 @@ class VideoReader:
         VideoError: when the file is opened or read, if it is no video, over a limit, or holds no readable frame.
     """
 
-    def __init__(self, path: Path, *, config: DecodeConfig = DecodeConfig()) -> None:
+    def __init__(self, path: StrPath, *, config: DecodeConfig = DecodeConfig()) -> None:
+        path = Path(path)
         self._path = path
         self._config = config
         self._times: list[float] = []
@@ -110,7 +112,7 @@ class VideoReader:
         return FrameTable.from_times(np.arange(len(times)), times, processed=processed, quality=tuple(self._notes))
 
 
-def read_frame_at(path: Path, index: int) -> Frame:
+def read_frame_at(path: StrPath, index: int) -> Frame:
     """The frame with ``frame_index`` ``index``, by the same count as in a frame table.
 
     It decodes from the start, because variable frame rates leave no other way to count.
@@ -118,6 +120,7 @@ def read_frame_at(path: Path, index: int) -> Frame:
     Raises:
         VideoError: if the video is unreadable or has no such frame.
     """
+    path = Path(path)
     for frame in VideoReader(path).frames(only_index=index):
         return frame
     raise VideoError("The video has no such frame.", expected=f"frame {index}", found="none", where=str(path))

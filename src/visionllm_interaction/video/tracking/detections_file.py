@@ -15,6 +15,7 @@ from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.utils.paths import StrPath
 
 TRUTH_FILE = "truth.json"
 _EXPECTED = "categories[] with id, name; detections[] with frame_index, category_id, bbox (4 numbers), score"
@@ -23,12 +24,13 @@ Row = tuple[int, str, float, tuple[float, float, float, float], int]
 """frame_index, category, confidence, box xyxy, track id."""
 
 
-def load_truth(path: Path, frames: FrameTable, *, min_visible: float) -> DetectionTable:
+def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float) -> DetectionTable:
     """Objects of a ``truth.json`` of which at least ``min_visible`` is visible, with their true track ids.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.
     """
+    path = Path(path)
     content = _read(path)
     try:
         rows = [
@@ -66,13 +68,14 @@ class GivenDetections:
             raise _refused(self._path, expected=_EXPECTED, found=error) from error
 
 
-def load_detections(path: Path, frames: FrameTable) -> tuple[DetectionTable, tuple[str, ...]]:
+def load_detections(path: StrPath, frames: FrameTable) -> tuple[DetectionTable, tuple[str, ...]]:
     """Untracked detections in frames that were processed, and category names; see :func:`read_detections`."""
+    path = Path(path)
     given = read_detections(path)
     return given.table(frames), given.names
 
 
-def read_detections(path: Path) -> GivenDetections:
+def read_detections(path: StrPath) -> GivenDetections:
     """Detections from JSON.
 
     The file is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id", "bbox", "score"}]}``:
@@ -82,6 +85,7 @@ def read_detections(path: Path) -> GivenDetections:
     Raises:
         InputDataError: if the file is unreadable or of another form.
     """
+    path = Path(path)
     content = _read(path)
     try:
         names = {int(c["id"]): str(c["name"]) for c in content["categories"]}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
+from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
@@ -65,7 +66,7 @@ def _ignore(_done: int, _total: int | None) -> None:
 
 
 def follow_with_detector(
-    path: Path,
+    path: StrPath,
     detector: Detector,
     *,
     config: VideoConfig = VideoConfig(),
@@ -77,6 +78,7 @@ def follow_with_detector(
     Raises:
         VideoError: if the video cannot be read.
     """
+    path = Path(path)
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
     from visionllm_interaction.video.tracking.bytetrack import Linker
 
@@ -162,8 +164,8 @@ class _PathLog:
 
 
 def follow_from_file(
-    path: Path,
-    detections: Path,
+    path: StrPath,
+    detections: StrPath,
     *,
     config: VideoConfig = VideoConfig(),
     moving: bool = False,
@@ -177,6 +179,8 @@ def follow_from_file(
         VideoError: if the video cannot be read.
         InputDataError: if the detections cannot be used.
     """
+    path = Path(path)
+    detections = Path(detections)
     reader, given = VideoReader(path, config=config.decode), read_detections(detections)
     path_log, described = _PathLog(), list[tuple[int, NDArray[np.uint8]]]()
     describer, total = _Describer(config.track), reader.info.declared_frames or None
@@ -209,7 +213,7 @@ def _glances(
 
 
 def follow_truth(
-    path: Path, truth: Path, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
+    path: StrPath, truth: StrPath, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
 ) -> TrackedVideo:
     """Tracks from ToyRoom's ``truth.json``; the video is read for its times.
 
@@ -217,19 +221,22 @@ def follow_truth(
         VideoError: if the video cannot be read.
         InputDataError: if the truth cannot be used.
     """
+    path = Path(path)
+    truth = Path(truth)
     info, frames = read_times(path, config=config, progress=progress)
     table = load_truth(truth, frames, min_visible=config.detect.truth_min_visible)
     return TrackedVideo(info, frames, table, tuple(sorted(set(table.category.tolist()))))
 
 
 def read_times(
-    path: Path, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
+    path: StrPath, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
 ) -> tuple[VideoInfo, FrameTable]:
     """Header and frame table of a video; every frame is decoded, none turned into an image.
 
     Raises:
         VideoError: if the video cannot be read.
     """
+    path = Path(path)
     reader = VideoReader(path, config=config.decode)
     _read_times(reader, progress)
     return reader.info, reader.frame_table()

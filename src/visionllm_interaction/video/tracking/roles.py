@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.utils.paths import StrPath
 
 ROLES: tuple[str, ...] = ("child", "caregiver")
 CATEGORY_ROLES: Mapping[str, str] = {
@@ -19,12 +20,13 @@ CATEGORY_ROLES: Mapping[str, str] = {
 _COLUMNS = ("name", "role")
 
 
-def load_roles(path: Path) -> dict[str, str]:
+def load_roles(path: StrPath) -> dict[str, str]:
     """Read a mapping file: CSV with the columns ``name,role``; a name is a category or a track id.
 
     Raises:
         InputDataError: if it cannot be read, lacks a column, repeats a name or holds an unknown role.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -25,6 +25,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     polygon_area_px,
 )
 from visionllm_interaction.datasets.ingestion.layout.indexing import picture_size
+from visionllm_interaction.utils.strict_yaml import load_yaml
 
 NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
 _SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -66,7 +67,7 @@ def read_names(path: Path) -> list[str]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        found = yaml.safe_load(text)["names"] if path.suffix in (".yaml", ".yml") else text.split("\n")
+        found = load_yaml(text)["names"] if path.suffix in (".yaml", ".yml") else text.split("\n")
         if isinstance(found, dict):
             found = [found[number] for number in range(len(found))]
         names = [str(name).strip() for name in found]

@@ -9,6 +9,7 @@ from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
 from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.utils.paths import StrPath
 
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
@@ -28,7 +29,7 @@ class Source:
     annotations: dict[str, Path | None]
 
 
-def locate(path: Path) -> Source | Foreign:
+def locate(path: StrPath) -> Source | Foreign:
     """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
 
     A missing split is not an error here: stage 2 reports it together with everything else.
@@ -36,6 +37,7 @@ def locate(path: Path) -> Source | Foreign:
     Raises:
         InputDataError: if there is no data set, or more than one.
     """
+    path = Path(path)
     if path.is_file():
         export = detect_file(path)
         if export is None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial as partial_call
 from pathlib import Path
 
-import structlog
-
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile, stage_code_version
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
@@ -28,6 +26,7 @@ from visionllm_interaction.datasets.ingestion.sources.acquire import (
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import sha256_value
+from visionllm_interaction.utils.logs import log
 
 _ALL_SPLITS = ("train", "val", "test")
 
@@ -131,10 +130,10 @@ def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> t
                 place_files(write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
     if left_out:
         what = "; ".join(f"{count} × {text}" for text, count in left_out.items())
-        structlog.get_logger().warning("not carried over", what=what, list=str(folder / LEFT_OUT))
+        log.warning("not carried over", what=what, list=str(folder / LEFT_OUT))
     source = source_in(folder, splits=_ALL_SPLITS)
     if source.annotations["val"] is None:
-        structlog.get_logger().warning("the source has no val split: set data.val_share or data.subsets")
+        log.warning("the source has no val split: set data.val_share or data.subsets")
     return source, left_out
 
 
@@ -144,7 +143,7 @@ def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[
         return partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share), {}
     converted = READERS[data.format](data)
     shapes = sum(len(picture.shapes) for picture in converted.pictures)
-    structlog.get_logger().info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
+    log.info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
     return partial_call(write_coco, converted, subsets=config.subsets, val_share=config.val_share), summary(converted)
 
 

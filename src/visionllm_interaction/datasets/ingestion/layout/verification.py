@@ -15,6 +15,7 @@ from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.datasets.ingestion.sources.acquire import source_file_same
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ class Verification:
         }
 
 
-def find_manifest(path: Path | None, artifacts_dir: Path) -> Path:
+def find_manifest(path: StrPath | None, artifacts_dir: StrPath) -> Path:
     """The data manifest of ``path``: a manifest, a run folder, any file of a run; or of the newest run.
 
     Raises:
         InputDataError: if there is none.
     """
+    path = None if path is None else Path(path)
+    artifacts_dir = Path(artifacts_dir)
     run = latest_run(artifacts_dir) if path is None else path if path.is_dir() else run_of(path)
     manifest = run / STAGE_MANIFESTS["ingest"] if run else None
     if manifest is None or not manifest.is_file():
@@ -68,12 +71,13 @@ def find_manifest(path: Path | None, artifacts_dir: Path) -> Path:
     return manifest
 
 
-def verify(manifest_path: Path) -> Verification:
+def verify(manifest_path: StrPath) -> Verification:
     """Hash every raw file again, and the files the data set was made from.
 
     Raises:
         ManifestError: if the manifest or the index beside it is not what stage 1 wrote.
     """
+    manifest_path = Path(manifest_path)
     started = time.monotonic()
     manifest = DataManifest.load(manifest_path)
     index = _trusted_index(manifest, manifest_path)

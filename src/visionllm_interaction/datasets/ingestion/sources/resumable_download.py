@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
-import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from visionllm_interaction.datasets.ingestion.config import DownloadConfig
@@ -26,6 +25,7 @@ from visionllm_interaction.datasets.ingestion.sources.progress import Report
 from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote, digests_of
 from visionllm_interaction.errors import DownloadFailed, InputDataError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import sync_folder, write_file
+from visionllm_interaction.utils.logs import log
 
 _UNKNOWN_STEP = 64 << 20
 """How much room is claimed at a time for a file whose length the server does not tell."""
@@ -261,7 +261,7 @@ class Transfer:
 
     def _tell(self, state: RetryCallState) -> None:
         reason = str(state.outcome.exception()) if state.outcome else ""
-        structlog.get_logger().warning("download interrupted, trying again", file=self.remote.name, reason=reason)
+        log.warning("download interrupted, trying again", file=self.remote.name, reason=reason)
 
     def _failed(self, reason: str) -> VisionLLMError:
         return DownloadFailed(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import AnnotationError
+from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +33,13 @@ class Picture:
     labels: NDArray[np.int64]
 
 
-def read_coco(path: Path) -> dict[str, Any]:
+def read_coco(path: StrPath) -> dict[str, Any]:
     """The annotation file as plain values.
 
     Raises:
         AnnotationError: if it is missing, is not JSON, or lacks images, annotations or categories.
     """
+    path = Path(path)
     try:
         content = msgspec.json.decode(path.read_bytes())
     except OSError as error:

@@ -20,6 +20,7 @@ from visionllm_interaction.detection.training.data.samplers import EpochSampler,
 from visionllm_interaction.detection.training.data.transforms import Augmentation
 from visionllm_interaction.detection.training.distributed import process_count, rank, share_of_batch
 from visionllm_interaction.errors import AnnotationError
+from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +33,13 @@ class TrainingData:
     categories: Categories
 
 
-def read_training_data(manifest_path: Path, config: TrainConfig) -> TrainingData:
+def read_training_data(manifest_path: StrPath, config: TrainConfig) -> TrainingData:
     """Follow the training manifest to annotations and images, within the debug limits of ``config``.
 
     Raises:
         ManifestError, AnnotationError: if the manifest or an annotation file is unusable, or a split is empty.
     """
+    manifest_path = Path(manifest_path)
     manifest = TrainingManifest.load(manifest_path)
     run = run_of(manifest_path) or manifest_path.parent.parent
     categories = manifest.label_map()

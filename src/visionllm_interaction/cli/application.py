@@ -1,0 +1,85 @@
+"""The application: a group whose commands are imported when they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from visionllm_interaction import __version__
+from visionllm_interaction.cli.commands import COMMANDS, CommandEntry
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter
+
+
+class LazyCommands(Mapping[str, "Command"]):
+    """The commands by name; each is imported when it is taken out."""
+
+    def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
+        self._entries = entries
+        self._loaded: dict[str, Command] = {}
+
+    def __getitem__(self, name: str) -> Command:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, self._entries[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _load(name: str, entry: CommandEntry) -> Command:
+    target = getattr(import_module(f"{__package__}.{entry.module}"), entry.attribute)
+    if isinstance(target, typer.Typer):
+        group: Command = typer.main.get_group(target)
+        group.name = name
+        return group
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(name)(target)
+    return typer.main.get_command(alone)
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """The root: lists commands from the table, without importing them."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": None})
+        self.commands = LazyCommands(COMMANDS)  # type: ignore[assignment]  # the group only reads it
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write each command with its summary."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+app = typer.Typer(
+    name="visionllm",
+    cls=LazyGroup,
+    help="From images to a detector, from video to an interaction store, from questions to proven answers.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    pass

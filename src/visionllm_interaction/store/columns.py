@@ -1,0 +1,74 @@
+"""The columns of the Parquet files of a store, as names: read without loading Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SCHEMA_VERSION = 2
+"""Version of the store's layout, kept in ``store.yaml``; ``scenes.migrate`` brings older stores up to it."""
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "frames": {
+        "frame_index": "int64",
+        "timestamp_s": "float64",
+        "duration_s": "float64",
+        "processed": "bool",
+        "quality": "string",
+    },
+    "detections": {
+        "detection_id": "int64",
+        "frame_index": "int64",
+        "timestamp_s": "float64",
+        "category": "string",
+        "confidence": "float32",
+        "x1": "float32",
+        "y1": "float32",
+        "x2": "float32",
+        "y2": "float32",
+        "track_id": "int64",
+        "interpolated": "bool",
+    },
+    "tracks": {
+        "track_id": "int64",
+        "category": "string",
+        "role": "string",
+        "begin_s": "float64",
+        "end_s": "float64",
+        "n_detections": "int64",
+        "mean_confidence": "float64",
+    },
+    "relations": {
+        "subject_track_id": "int64",
+        "predicate": "string",
+        "object_track_id": "int64",
+        "begin_s": "float64",
+        "end_s": "float64",
+        "confidence": "float64",
+    },
+    "events": {
+        "event_id": "string",
+        "kind": "string",
+        "track_ids": "list<int64>",
+        "begin_s": "float64",
+        "end_s": "float64",
+        "confidence": "float64",
+    },
+    "sightings": {
+        "track_id": "int64",
+        "first_frame": "int64",
+        "last_frame": "int64",
+        "begin_s": "float64",
+        "end_s": "float64",
+    },
+    "codes": {
+        "code_id": "string",
+        "tier": "string",
+        "kind": "string",
+        "participant": "string",
+        "label": "string",
+        "begin_s": "float64",
+        "end_s": "float64",
+        "source": "string",
+    },
+}
+"""File name without ``.parquet`` → its columns and their types, in Arrow's names."""
