@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import Job, Outcome, try_one
+from visionllm_interaction.analysis.analyze_video import Job, Outcome, fail_one, try_one
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def analyze_on_ray(
     workers: int,
     cpus: float,
     gpus: float,
-) -> Iterator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, Outcome]]:
     """Yield (number of the task, outcome) as videos are finished, in any order.
 
     Raises:
@@ -74,9 +74,9 @@ class _Worker:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         path, video_id = Path(row["path"]), row["id"] or None
         try:
-            outcome = try_one(path, video_id, self._job, detector=self._load())
-        except VisionLLMError as error:
-            outcome = Outcome({"video_id": video_id, "status": "failed", "seconds": 0.0, "reason": str(error)}, error)
+            outcome = try_one(path, video_id, self._job, load=self._load)
+        except SystemExit as error:  # a library that ends the process would end it for all videos to come
+            outcome = fail_one(error, path, video_id, self._job)
         return {"number": row["number"], "outcome": _write_outcome(outcome)}
 
     def _load(self) -> Detector | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from visionllm_interaction.detection.runtimes.base import Detector
+from visionllm_interaction.errors import CheckpointError, VisionLLMError
 
 
 def load_detector(path: Path, *, device: str | None = None, compiled: bool = False) -> Detector:
@@ -18,6 +19,21 @@ def load_detector(path: Path, *, device: str | None = None, compiled: bool = Fal
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
         UsageError: if the runtime it needs is not installed, or it cannot be compiled.
     """
+    try:
+        return _load(path, device=device, compiled=compiled)
+    except (VisionLLMError, MemoryError):
+        raise
+    except Exception as error:
+        raise CheckpointError(
+            "A detector cannot be loaded.",
+            expected="a whole checkpoint or export, and room for it on the device",
+            found=f"{type(error).__name__}: {' '.join(str(error).split())[:500]}",
+            where=str(path),
+            fix="train, export or download it again; see whether another program fills the device's memory",
+        ) from error
+
+
+def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
     if path.is_dir() or path.name == "detector.json":

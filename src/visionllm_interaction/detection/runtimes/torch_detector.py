@@ -22,8 +22,13 @@ from visionllm_interaction.detection.models.precision import (
     compile_layers,
     set_precision,
 )
+from visionllm_interaction.detection.runtimes.base import Runtime
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.hashing import sha256_file
+
+ALGORITHM_VERSION = 1
+"""See :class:`~visionllm_interaction.detection.runtimes.base.Runtime`."""
+RUNTIME = Runtime("torch", ALGORITHM_VERSION, libraries=("torch", "torchvision"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,11 @@ class TorchDetector:
     def name(self) -> str:
         """The architecture."""
         return self.info.model.architecture
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""
