@@ -55,9 +55,9 @@ def analyze_videos(
 
     Returns:
         ``{"store", "videos": [{"video_id", "path", "status", "frames", "processed", "detections", "tracks",
-        "seconds", "reason"?, "changed"?, "notes"?}]}``; ``status`` is ``done``, ``up_to_date`` or ``failed``, ``reason``
-        why it failed, ``changed`` why a video that was in the store is analysed again, ``notes`` what was wrong with
-        the file or out of the ordinary in its analysis.
+        "seconds", "reason"?, "changed"?, "notes"?}]}``; ``status`` is ``done``, ``up_to_date`` or ``failed``,
+        ``reason`` why it failed, ``changed`` why a video that was in the store is analysed again, ``notes`` what was
+        wrong with the file or out of the ordinary in its analysis.
 
     Raises:
         UsageError: if the arguments do not fit together, or Ray is asked for and not installed.

@@ -21,7 +21,7 @@ ALGORITHM_VERSION = 1
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
-``tests/artifacts/test_algorithm_versions.py`` holds a small result of it and fails if that changes and this does not.
+``tests/pipeline/test_algorithm_versions.py`` holds a small result of it and fails if that changes and this does not.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""
@@ -61,7 +61,7 @@ class Provenance:
         return sha256_value(asdict(self))
 
     def changes_since(self, record: VideoRecord) -> list[str]:
-        """What is not as it was when ``record`` was made, such as ``torch 2.14.0 → 2.15.0``; empty if it is up to date."""
+        """What is not as it was when ``record`` was made, such as ``torch 2.14.0 → 2.15.0``; empty if up to date."""
         before = _parts_of(record)
         return [
             *(f"another {name}" for name, value in self.parts.items() if before[name] != value),

@@ -3,7 +3,7 @@
 ALGORITHM_VERSION = 1
 """Raised by whoever changes what training makes of the same data and settings (the detector's own layers included).
 
-A run of another version is stale. ``tests/artifacts/test_algorithm_versions.py`` holds the parts of it that are the
+A run of another version is stale. ``tests/pipeline/test_algorithm_versions.py`` holds the parts of it that are the
 same on every machine and fails if one of them changes and this does not.
 """
 LIBRARIES: tuple[str, ...] = ("torch", "torchvision")

@@ -86,7 +86,7 @@ def follow_with_detector(
     log = RowLog(detector.categories)
     linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.fps)
     path_log = _PathLog()
-    # Closed in any case, the detector first: when it raises, the decoder and its thread end now and not some time later.
+    # Closed in any case, the detector first: when it raises, the decoder and its thread end now, not some time later.
     with (
         closing(read_ahead(_watch(reader, moving=moving), depth=config.decode.ahead)) as watched,
         closing(read_ahead(_detect(watched, detector, config), depth=2 * config.detect.batch_size)) as detected,
