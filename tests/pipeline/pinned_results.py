@@ -26,7 +26,7 @@ def check_result(
     may_pin = kept is None or any(kept[key] != value for key, value in made_by.items())
     if os.environ.get("PIN_RESULTS") and may_pin:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(now, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        file.write_text(_as_text(now), encoding="utf-8")
         return
     assert kept is not None, f"no result of {name} is kept: PIN_RESULTS=1 pytest {Path(__file__).parent}"
     difference = first_difference(kept["result"], now["result"])
@@ -40,6 +40,14 @@ def check_result(
         f"Bump ALGORITHM_VERSION in {where} and keep the new result with PIN_RESULTS=1, or restore the result."
         + (f" (The libraries are others too: {kept['libraries']} → {dict(libraries)}.)" if may_pin else "")
     )
+
+
+def _as_text(content: Mapping[str, Any]) -> str:
+    """One line for each part of the result, so that a diff shows which one changed."""
+    parts = [f"  {json.dumps(name)}: {json.dumps(part, sort_keys=True)}" for name, part in content["result"].items()]
+    head = {key: content[key] for key in ("algorithm_version", "libraries")}
+    lines = [f" {json.dumps(key)}: {json.dumps(value, sort_keys=True)}," for key, value in head.items()]
+    return "\n".join(["{", *lines, ' "result": {', ",\n".join(parts), " }", "}"]) + "\n"
 
 
 def first_difference(before: Any, now: Any, *, at: str = "") -> str | None:

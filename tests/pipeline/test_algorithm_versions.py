@@ -50,7 +50,7 @@ def run(before: Path) -> Path:
     content["annotations"].append({**third, "id": 10_000})  # twice
     content["annotations"].append({**third, "id": 10_001, "image_id": 10_000})  # of no image
     file.write_text(json.dumps(content))
-    overrides = [f"validation.actions.{code}={{action: drop}}" for code in ("ANN-DANGLING-IMAGE", "ANN-DUPLICATE")]
+    overrides = [f"validation.actions.{code}={{action: drop}}" for code in ("ANN-DANGLING-IMAGE", "BOX-DUPLICATE")]
     places = [f"data.root={HERE / 'raw'}", f"data.work_dir={HERE / 'data'}", f"artifacts_dir={HERE / 'new'}"]
     more = ["transform.splits.val_share=0.3", "transform.taxonomy.merge.toy=[ball, block]"]
     settings = load_settings(PipelineSettings, [], [*places, *overrides, *more])
@@ -88,11 +88,15 @@ def test_stages_1_to_3(run: Path) -> None:
     check_stage("validate", validate, {"report": report, "faults": faults})
     manifest = TrainingManifest.load(run / STAGE_MANIFESTS["transform"])
     assert manifest.changes and any(manifest.dropped.values())
-    cleaned = {split: json.loads((run / path).read_text()) for split, path in manifest.annotations.items()}
-    short = {split: {**content, "images": [i["id"] for i in content["images"]]} for split, content in cleaned.items()}
+    annotations = {split: _boxes(run / path) for split, path in manifest.annotations.items()}
     about = about_the_result(run / STAGE_MANIFESTS["transform"])
     changes = table(run / "data_transformation/changes.parquet")
-    check_stage("transform", transform, {"manifest": about, "annotations": short, "changes": changes})
+    check_stage("transform", transform, {"manifest": about, "annotations": annotations, "changes": changes})
+
+
+def _boxes(path: Path) -> list[list[float]]:
+    content = json.loads(path.read_text())
+    return [[a["id"], a["image_id"], a["category_id"], *a["bbox"]] for a in content["annotations"]]
 
 
 def test_training() -> None:
