@@ -58,7 +58,8 @@ def run(before: Path) -> Path:
 
 
 def about_the_result(path: Path) -> dict[str, Any]:
-    content = Manifest.load(path).model_dump(mode="json")
+    text = Manifest.load(path).model_dump_json()
+    content = json.loads(text.replace(str(Path.cwd()), str(HERE)))  # stage 3 follows links to find common folders
     return {key: value for key, value in content.items() if key not in ABOUT_THE_CALL}
 
 
