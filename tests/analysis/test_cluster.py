@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from visionllm_interaction.analysis import Pool, analyze_videos
-from visionllm_interaction.errors import UsageError
+from visionllm_interaction.errors import ServiceError, UsageError
 from visionllm_interaction.store.job_log import read_ledger
 
 VIDEOS = 20
@@ -28,6 +28,20 @@ def test_without_ray_it_is_said_what_to_install(clip: Path, tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="needs Ray"):
         analyze_videos([clip], tmp_path / "store", detections="truth", pool=Pool())
+
+
+def test_a_cluster_that_does_not_start_is_said_in_our_words(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray")
+
+    def late(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", late)
+    with pytest.raises(ServiceError, match="cannot be reached") as caught:
+        analyze_videos([clip], tmp_path / "store", detections="truth", pool=Pool())
+    assert caught.value.found == "The current node timed out during startup."
 
 
 def copies(clip: Path, folder: Path) -> list[Path]:
@@ -162,7 +176,9 @@ def test_whatever_a_detector_does_on_a_worker_one_video_fails(
     faulty = FAULTY.format(here=str(Path(__file__).parent))
     (tmp_path / "modules/faulty_at_start.py").write_text(faulty)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
-    (tmp_path / "modules/sitecustomize.py").write_text("import faulty_at_start\n")
+    (tmp_path / "modules/sitecustomize.py").write_text(
+        "import sys\nif any('default_worker' in part for part in sys.orig_argv):\n    import faulty_at_start\n"
+    )
     videos = [grey_clip(clip, level) for level in (200, 22, 32, 42, 210)]
     store = tmp_path / "store"
     (tmp_path / "ball.pt").touch()

@@ -121,7 +121,7 @@ def _rows_of(ray: Any, data: Any) -> Iterator[dict[str, Any]]:
         raise ServiceError(
             "The Ray cluster broke down.",
             expected="a cluster that lives as long as the run",
-            found=str(error).strip().splitlines()[-1],
+            found=(str(error).strip() or type(error).__name__).splitlines()[-1],
             fix="run the same command again: what is finished is not done again",
         ) from error
 
@@ -147,11 +147,11 @@ def _cluster(*, cpus: float, gpus: float) -> Iterator[Any]:
                 logging_level=logging.ERROR,
                 _node_ip_address=_LOOPBACK,
             )
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+    except Exception as error:  # Ray raises plain ones too, for a node that does not start in time
         raise ServiceError(
             "The Ray cluster cannot be reached.",
             expected="a cluster at RAY_ADDRESS" if address else "room for one on this machine",
-            found=str(error).strip().splitlines()[0],
+            found=(str(error).strip() or type(error).__name__).splitlines()[0],
             where=address or _LOOPBACK,
         ) from error
     try:
