@@ -110,7 +110,8 @@ def test_damage_in_a_run_is_noticed_and_built_anew_elsewhere(data: Path, name: s
 
 def test_a_raised_algorithm_version_makes_a_stage_stale(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = go(data)
-    monkeypatch.setattr("visionllm_interaction.datasets.transformation.ALGORITHM_VERSION", 2)
+    for module in ("transform", "transform.stage"):
+        monkeypatch.setattr(f"visionllm_interaction.{module}.ALGORITHM_VERSION", 2)
     assert statuses(go(data)) == [SKIPPED, SKIPPED, DONE]
     monkeypatch.undo()
     assert go(data)["run"] == first["run"]
