@@ -8,7 +8,8 @@ While a run is built it is locked; a second process that finds it locked makes a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,20 @@ from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
 from visionllm_interaction.artifacts.resume import Candidate, assess, choose_run, prepare_build
 from visionllm_interaction.artifacts.runs import LockedRun, create_locked_run, discard_if_empty
-from visionllm_interaction.artifacts.stage_manifests import (
-    DataManifest,
-    TrainingReport,
-    ValidationReport,
-    stage_code_version,
-)
+from visionllm_interaction.artifacts.stage_manifests import DataManifest, TrainingReport, ValidationReport
 from visionllm_interaction.artifacts.staleness import Digests, Recipe
+from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.datasets import ingestion as ingest
+from visionllm_interaction.datasets import transformation as transform
+from visionllm_interaction.datasets import validation as validate
 from visionllm_interaction.datasets.ingestion import stage as ingest_stage
 from visionllm_interaction.datasets.transformation import stage as transform_stage
 from visionllm_interaction.datasets.validation import stage as validate_stage
+from visionllm_interaction.detection import training as train
+from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.utils.file_locks import try_lock
@@ -65,13 +68,8 @@ def _ingest(settings: PipelineSettings) -> Stage:
 
     # How the data got here does not change it; where copies go does, for they are what is used.
     indifferent = {"download", "limits"} | ({"work_dir"} if config.mode == "register" else set())
-    version = stage_code_version("ingest")
-    recipe = Recipe(
-        "ingest",
-        config.model_dump(mode="json"),
-        version,
-        frozenset(indifferent),
-        sources_changed=sources_changed,
+    recipe = replace(
+        _recipe("ingest", ingest, config, ingest.LIBRARIES, indifferent=indifferent), sources_changed=sources_changed
     )
     return Stage(recipe, lambda run: ingest_stage.run(config, out=_folder(run, "ingest")))
 
@@ -81,9 +79,9 @@ def _validate(settings: PipelineSettings) -> Stage:
         data_manifest = run / STAGE_MANIFESTS["ingest"]
         return validate_stage.run(settings.validation, data_manifest=data_manifest, out=_folder(run, "validate"))
 
-    config, version = settings.validation.model_dump(mode="json"), stage_code_version("validate")
-    # How many processes look at the data does not change what they find.
-    return Stage(Recipe("validate", config, version, frozenset({"workers"})), build)
+    # How many processes look at the data does not change what they find; who opens no image needs no Pillow.
+    libraries = validate.LIBRARIES if settings.validation.images.enabled else ()
+    return Stage(_recipe("validate", validate, settings.validation, libraries, indifferent={"workers"}), build)
 
 
 def _transform(settings: PipelineSettings) -> Stage:
@@ -95,7 +93,8 @@ def _transform(settings: PipelineSettings) -> Stage:
             out=_folder(run, "transform"),
         )
 
-    return Stage(_recipe("transform", settings.transform), build)
+    libraries = transform.LIBRARIES if settings.transform.splits else ()
+    return Stage(_recipe("transform", transform, settings.transform, libraries), build)
 
 
 def _train(settings: PipelineSettings) -> Stage:
@@ -112,15 +111,31 @@ def _train(settings: PipelineSettings) -> Stage:
             out=_folder(run, "train"),
         )
 
-    config = {"model": settings.model.model_dump(mode="json"), "train": settings.train.model_dump(mode="json")}
+    config = _TrainingConfig(model=settings.model, train=settings.train)
     # Where curves are recorded does not change the detector.
-    indifferent = frozenset({"tracking"})
-    recipe = Recipe("train", config, stage_code_version("train"), indifferent, keeps_workspace=True)
-    return Stage(recipe, build)
+    recipe = _recipe("train", train, config, train.LIBRARIES, indifferent={"tracking"})
+    return Stage(replace(recipe, keeps_workspace=True), build)
 
 
-def _recipe(stage: str, config: Section) -> Recipe:
-    return Recipe(stage, config.model_dump(mode="json"), stage_code_version(stage))
+class _TrainingConfig(Section):
+    """The sections that decide what training comes to."""
+
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+
+def _recipe(
+    stage: str, room: Any, config: Section, libraries: tuple[str, ...], *, indifferent: AbstractSet[str] = frozenset()
+) -> Recipe:
+    """The recipe of ``stage``, whose ``room`` names the version of its algorithm."""
+    return Recipe(
+        stage,
+        config.model_dump(mode="json"),
+        room.ALGORITHM_VERSION,
+        library_versions(libraries),
+        defaults=type(config)().model_dump(mode="json"),
+        indifferent=frozenset(indifferent),
+    )
 
 
 def _folder(run: Path, stage: str) -> Path:

@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import psutil
 import pytest
 
 from visionllm_interaction.analysis import Pool, analyze_videos
-from visionllm_interaction.errors import UsageError
+from visionllm_interaction.errors import ServiceError, UsageError
 from visionllm_interaction.store.job_log import read_ledger
 
 VIDEOS = 20
@@ -26,6 +28,20 @@ def test_without_ray_it_is_said_what_to_install(clip: Path, tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="needs Ray"):
         analyze_videos([clip], tmp_path / "store", detections="truth", pool=Pool())
+
+
+def test_a_cluster_that_does_not_start_is_said_in_our_words(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray")
+
+    def late(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", late)
+    with pytest.raises(ServiceError, match="cannot be reached") as caught:
+        analyze_videos([clip], tmp_path / "store", detections="truth", pool=Pool())
+    assert caught.value.found == "The current node timed out during startup."
 
 
 def copies(clip: Path, folder: Path) -> list[Path]:
@@ -113,3 +129,67 @@ def test_a_bad_file_is_told_and_what_is_done_is_not_done_again(clip: Path, tmp_p
     assert [v["status"] for v in again["videos"]] == ["failed", "up_to_date"]
     assert "text.mp4" in first["videos"][0]["reason"]
     assert {(Path(e.path).name, e.status) for e in read_ledger(store)} == {("text.mp4", "failed"), ("clip.mp4", "done")}
+
+
+FAULTY = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+
+def faulty(*_, **__):
+    from faulty_detectors import BallDetector
+    def before(images):
+        level = images[0].mean()
+        if 20 < level < 24:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if 30 < level < 34:
+            sys.exit(3)
+        if 40 < level < 44:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+    return BallDetector(before)
+
+import visionllm_interaction.detection.runtimes.factory as load
+load.load_detector = faulty
+"""
+"""A module that Ray workers import at their start, so that each has the same detector with faults."""
+
+
+def grey_clip(clip: Path, level: int) -> Path:
+    """A video of ten frames of one grey level."""
+    made = clip.with_name(f"grey{level}.mp4")
+    with av.open(str(made), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(10):
+            picture = np.full((120, 160, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_whatever_a_detector_does_on_a_worker_one_video_fails(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "modules").mkdir()
+    faulty = FAULTY.format(here=str(Path(__file__).parent))
+    (tmp_path / "modules/faulty_at_start.py").write_text(faulty)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    (tmp_path / "modules/sitecustomize.py").write_text(
+        "import sys\nif any('default_worker' in part for part in sys.orig_argv):\n    import faulty_at_start\n"
+    )
+    videos = [grey_clip(clip, level) for level in (200, 22, 32, 42, 210)]
+    store = tmp_path / "store"
+    (tmp_path / "ball.pt").touch()
+    script = (
+        "import json, sys; from pathlib import Path; from visionllm_interaction.analysis import Pool, analyze_videos;"
+        f"made = analyze_videos([Path(p) for p in {[str(v) for v in videos]!r}], Path({str(store)!r}), "
+        f"detector=Path({str(tmp_path / 'ball.pt')!r}), pool=Pool(workers=2)); print(json.dumps(made))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])["videos"]
+    assert [video["status"] for video in found] == ["done", "failed", "failed", "failed", "done"]
+    assert "died" in found[1]["reason"] and "SystemExit" in found[2]["reason"] and "assert" in found[3]["reason"]
+    assert sorted(entry.status for entry in read_ledger(store)) == ["done", "done", "failed", "failed", "failed"]

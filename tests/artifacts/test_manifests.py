@@ -43,7 +43,7 @@ def test_an_edited_manifest_shows(tmp_path: Path) -> None:
     path = tmp_path / "model_trainer/training_report.yaml"
     made = report()
     made.save(path)
-    recipe = Recipe("train", made.model_dump(mode="json")["config"], "c")
+    recipe = Recipe("train", made.model_dump(mode="json")["config"], 1)
     assert settings_stale(tmp_path, recipe) is None
     path.write_text(path.read_text().replace("AP: 0.5", "AP: 0.9"))
     assert settings_stale(tmp_path, recipe) == "its manifest was edited"
@@ -69,8 +69,8 @@ def test_indifferent_settings_do_not_make_a_stage_stale(tmp_path: Path) -> None:
     made.save(tmp_path / "model_trainer/training_report.yaml")
     config = made.model_dump(mode="json")["config"]
     other = {"train": {**config["train"], "lr": 2.0}, "tracking": {"kind": "mlflow"}}
-    assert settings_stale(tmp_path, Recipe("train", other, "c")) == "settings changed: tracking.kind, train.lr"
-    loose = Recipe("train", other, "c", frozenset({"tracking", "train.lr"}))
+    assert settings_stale(tmp_path, Recipe("train", other, 1)) == "settings changed: tracking.kind, train.lr"
+    loose = Recipe("train", other, 1, indifferent=frozenset({"tracking", "train.lr"}))
     assert settings_stale(tmp_path, loose) is None
 
 

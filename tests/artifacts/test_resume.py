@@ -15,16 +15,16 @@ from visionllm_interaction.utils.atomic_files import publish_folder
 
 def recipes(lr: float = 1.0, name: str = "a") -> list[Recipe]:
     return [
-        Recipe("ingest", {"name": name}, "code"),
-        Recipe("train", {"lr": lr}, "code", keeps_workspace=True),
+        Recipe("ingest", {"name": name}, 1),
+        Recipe("train", {"lr": lr}, 1, keeps_workspace=True),
     ]
 
 
 def build(run: Path, recipe: Recipe) -> None:
     with publish_folder(run / recipe.manifest.parent) as partial:
         manifest = Manifest(
-            stage=recipe.stage, created_at=utc_now(), duration_s=0, code_version=recipe.code_version,
-            config=dict(recipe.config), inputs=(), outputs=(),
+            stage=recipe.stage, created_at=utc_now(), duration_s=0, code_version="c",
+            algorithm_version=recipe.algorithm_version, config=dict(recipe.config), inputs=(), outputs=(),
         )  # fmt: skip
         manifest.save(partial / recipe.manifest.name)
 

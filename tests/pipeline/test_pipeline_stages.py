@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from small_coco import change, make_coco
+from visionllm_interaction.artifacts import versions
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.errors import ConfigError, InputDataError, UsageError, ValidationFailed
@@ -107,13 +108,40 @@ def test_damage_in_a_run_is_noticed_and_built_anew_elsewhere(data: Path, name: s
     assert statuses(go(data)) == [SKIPPED] * 3
 
 
-def test_changed_code_makes_a_stage_stale(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from visionllm_interaction import pipeline
+def test_a_raised_algorithm_version_makes_a_stage_stale(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = go(data)
+    for module in ("transform", "transform.stage"):
+        monkeypatch.setattr(f"visionllm_interaction.{module}.ALGORITHM_VERSION", 2)
+    assert statuses(go(data)) == [SKIPPED, SKIPPED, DONE]
+    monkeypatch.undo()
+    assert go(data)["run"] == first["run"]
 
+
+def test_other_source_text_makes_nothing_stale(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(data)
-    real = pipeline.stage_code_version
-    monkeypatch.setattr(pipeline, "stage_code_version", lambda s: "other" if s == "validate" else real(s))
-    assert statuses(go(data, until="validate")) == [SKIPPED, DONE]
+    for stage in ("ingest", "validate", "transform"):
+        monkeypatch.setattr(f"visionllm_interaction.{stage}.stage.code_version", lambda: "a corrected comment")
+    assert statuses(go(data)) == [SKIPPED] * 3
+
+
+def test_a_feature_release_of_a_library_that_decides_makes_a_stage_stale(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = versions._version_of
+
+    def pillow(version: str) -> None:
+        monkeypatch.setattr(versions, "_version_of", lambda name: version if name == "pillow" else real(name))
+
+    pillow("12.3.0")
+    go(data)
+    pillow("12.3.7")
+    assert statuses(go(data)) == [SKIPPED] * 3
+    pillow("12.4.0")
+    assert statuses(go(data)) == [SKIPPED, DONE, DONE]
+    unseen = ("validation.images.enabled=false",)  # no image is opened, so whatever opens them decides nothing
+    assert statuses(go(data, *unseen)) == [SKIPPED, DONE, DONE]
+    pillow("12.5.0")
+    assert statuses(go(data, *unseen)) == [SKIPPED] * 3
 
 
 def test_failed_validation_is_published_and_raised_each_time(data: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.analysis.failures import as_known, is_out_of_memory, release_memory
+from visionllm_interaction.analysis.provenance import ALGORITHM_VERSION, ANALYSIS, Provenance, parts_of
 from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.events import find_events
@@ -27,7 +30,7 @@ from visionllm_interaction.store.video_record import (
     make_video_id,
     read_record,
 )
-from visionllm_interaction.utils.hashing import code_version, sha256_file, sha256_value
+from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
@@ -39,9 +42,8 @@ if TYPE_CHECKING:
 View = Literal["room", "ego"]
 Progress = Callable[[str, int, int | None], None]
 """Called with the video's name, frames read, and frames in all if known."""
-_ROOMS = ("analyze", "core", "scenes", "video")
-_PACKAGES = ("av", "numpy", "pyarrow", "trackers")
-
+_NOTED = ("av", "numpy", "pyarrow", "trackers")
+"""Libraries whose versions a record names in any case; those that decide the result are added."""
 
 _ATTEMPTS = 3
 """A video over which so many processes died is given up."""
@@ -78,31 +80,55 @@ class Outcome:
     error: VisionLLMError | None = None
 
 
-def try_one(
-    path: Path,
-    video_id: str | None,
-    job: Job,
-    *,
-    detector: Detector | None,
-    progress: Progress = silent,
-) -> Outcome:
-    """Analyse one video and note it in the ledger; what is wrong with it becomes part of the outcome."""
+Load = Callable[[], "Detector | None"]
+"""Gives the detector, loading it if that is not done yet; ``None`` if there is none."""
+
+
+def try_one(path: Path, video_id: str | None, job: Job, *, load: Load, progress: Progress = silent) -> Outcome:
+    """Analyse one video and note it in the ledger; whatever is raised becomes part of the outcome.
+
+    Only what is to stop the process (``KeyboardInterrupt``, ``SystemExit``) is raised on, after the ledger says so.
+    """
     begin = time.perf_counter()
     ledger = Ledger(job.store, run=job.run)
     attempt = ledger.begin(path, video_id)
+
+    def seconds() -> float:
+        return round(time.perf_counter() - begin, 3)
+
     try:
         if attempt > _ATTEMPTS:
             raise _deadly(path)
-        record, status = _analyze_one(path, video_id, job, detector=detector, progress=progress)
-    except (VisionLLMError, OSError) as error:
-        known = error if isinstance(error, VisionLLMError) else InputDataError(str(error), where=str(path))
-        log.warning("video failed", path=str(path), reason=known.message, found=known.found)
-        seconds = round(time.perf_counter() - begin, 3)
-        ledger.failed(path, video_id, attempt=attempt, seconds=seconds, reason=reason_of(known))
-        return Outcome(_entry(path, video_id, "failed", seconds=seconds, reason=reason_of(known)), known)
-    seconds = round(time.perf_counter() - begin, 3)
-    ledger.done(path, record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds)
-    return Outcome(_entry(path, record.video_id, status, record=record, seconds=seconds))
+        result = _analyze_one(path, video_id, job, detector=load(), progress=progress)
+    except Exception as error:  # noqa: BLE001  (one bad video never stops the others)
+        return _fail(error, path, video_id, ledger, attempt=attempt, seconds=seconds())
+    except BaseException as error:
+        reason = f"The analysis was stopped by {type(error).__name__}."
+        ledger.interrupted(path, video_id, attempt=attempt, seconds=seconds(), reason=reason)
+        raise
+    ledger.done(path, result.record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds())
+    return Outcome(_entry_of(path, result, seconds=seconds()))
+
+
+def fail_one(error: BaseException, path: Path, video_id: str | None, job: Job) -> Outcome:
+    """The outcome of a video over which something was raised that :func:`try_one` lets through; noted as failed."""
+    return _fail(error, path, video_id, Ledger(job.store, run=job.run), attempt=1, seconds=0.0)
+
+
+def _fail(
+    error: BaseException, path: Path, video_id: str | None, ledger: Ledger, *, attempt: int, seconds: float
+) -> Outcome:
+    expected = isinstance(error, (VisionLLMError, OSError))
+    # The traceback is formatted before as_known takes the frames away.
+    trace = {} if expected else {"exception": "".join(traceback.format_exception(error))}
+    known = as_known(error, path)
+    log.warning("video failed", path=str(path), reason=known.message, found=known.found, **trace)
+    if not isinstance(error, VisionLLMError):
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        release_memory()
+    reason = reason_of(known)
+    ledger.failed(path, video_id, attempt=attempt, seconds=seconds, reason=reason)
+    return Outcome(_entry(path, video_id, "failed", seconds=seconds, reason=reason), known)
 
 
 def _deadly(path: Path) -> InputDataError:
@@ -143,22 +169,48 @@ def _entry(
     return {**entry, "reason": reason} if reason else entry
 
 
+def _entry_of(path: Path, result: _Result, *, seconds: float) -> dict[str, Any]:
+    entry = _entry(path, result.record.video_id, result.status, record=result.record, seconds=seconds)
+    more = {"changed": "; ".join(result.changed), "notes": list(result.record.notes)}
+    return {**entry, **{name: value for name, value in more.items() if value}}
+
+
+@dataclass(frozen=True)
+class _Result:
+    """An analysed video; ``changed`` says what is not as it was when the store's former record was made."""
+
+    record: VideoRecord
+    status: Literal["done", "up_to_date"]
+    changed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the analysis of one video reads, and what it follows from."""
+
+    source: SourceFile
+    origin: DetectorRecord
+    heads: SourceFile | None
+    provenance: Provenance
+
+
 def _analyze_one(
     path: Path, video_id: str | None, job: Job, *, detector: Detector | None, progress: Progress
-) -> tuple[VideoRecord, str]:
+) -> _Result:
     with open_video(path):
         source = _source_of(path)
     origin, origin_path = _origin(path, job, detector)
     chosen_id = video_id or make_video_id(path, source.sha256)
     heads = _heads_of(path, job)
-    fingerprint = _fingerprint(source, origin, job, heads)
+    inputs = _Inputs(source, origin, heads, _provenance(source, origin, heads, job, detector))
     former = read_record(job.store / "videos" / chosen_id)
-    if former is not None and former.fingerprint == fingerprint:
-        return former, "up_to_date"
-    followed = _follow(path, origin_path, job, detector=detector, progress=progress)
-    found = origin.model_copy(update={"categories": followed.categories})
-    record = _publish(followed, chosen_id, source=source, origin=found, fingerprint=fingerprint, heads=heads, job=job)
-    return record, "done"
+    changed = inputs.provenance.changes_since(former) if former else []
+    if former is not None and not changed:
+        return _Result(former, "up_to_date")
+    if changed:
+        log.info("analysed again", video_id=chosen_id, changed="; ".join(changed))
+    followed, notes = _follow(path, origin_path, job, detector=detector, progress=progress)
+    return _Result(_publish(followed, chosen_id, inputs, notes=notes, job=job), "done", changed)
 
 
 def _source_of(path: Path) -> SourceFile:
@@ -187,22 +239,63 @@ def _heads_of(path: Path, job: Job) -> SourceFile | None:
     return None if found is None else _source_of(found)
 
 
-def _fingerprint(source: SourceFile, origin: DetectorRecord, job: Job, heads: SourceFile | None) -> str:
-    return sha256_value(
-        {
-            "source": source.sha256,
-            "detections": origin.digest,
-            "heads": heads.sha256 if heads else None,
-            "kind": origin.kind,
-            "view": job.view,
-            "roles": dict(job.roles),
-            "config": job.config.model_dump(mode="json"),
-            "code": code_version(*_ROOMS),
-        }
+def _provenance(
+    source: SourceFile, origin: DetectorRecord, heads: SourceFile | None, job: Job, detector: Detector | None
+) -> Provenance:
+    runtime = detector.runtime if detector else None
+    return Provenance(
+        parts=parts_of(
+            video=source.sha256,
+            detections=origin.digest,
+            kind=origin.kind,
+            heads=heads.sha256 if heads else None,
+            view=job.view,
+            roles=job.roles,
+        ),
+        config=job.config.model_dump(mode="json"),
+        algorithms={ANALYSIS: ALGORITHM_VERSION, **({runtime.name: runtime.algorithm_version} if runtime else {})},
+        libraries=library_versions((*_libraries(job), *(runtime.libraries if runtime else ()))),
     )
 
 
-def _follow(path: Path, given: Path | None, job: Job, *, detector: Detector | None, progress: Progress) -> TrackedVideo:
+def _libraries(job: Job) -> tuple[str, ...]:
+    """Libraries that decide what the analysis itself makes of detections; true tracks are neither linked nor seen."""
+    if job.detections == "truth":
+        return ("av",)
+    sees = job.view == "ego" or job.config.video.track.appearance
+    return ("av", "trackers", "opencv") if sees else ("av", "trackers")
+
+
+def _follow(
+    path: Path, given: Path | None, job: Job, *, detector: Detector | None, progress: Progress
+) -> tuple[TrackedVideo, tuple[str, ...]]:
+    """The tracked video, and notes; when memory runs out the detector gets a second chance with half the batch."""
+    batch_size = job.config.video.detect.batch_size
+    try:
+        return _follow_once(path, given, job, detector=detector, progress=progress), ()
+    except Exception as error:
+        if detector is None or batch_size == 1 or not is_out_of_memory(error):
+            raise
+        found = type(error).__name__
+    # Out of the handler: while the exception is alive, its frames hold the images and tensors there is no room for.
+    release_memory()
+    half = batch_size // 2
+    log.warning("out of memory, trying again", path=str(path), batch_size=half, found=found)
+    followed = _follow_once(path, given, with_batch_size(job, half), detector=detector, progress=progress)
+    return followed, (f"memory ran out with {batch_size} images at a time ({found}); analysed with {half}",)
+
+
+def with_batch_size(job: Job, batch_size: int) -> Job:
+    """``job`` with so many images given to the detector at a time."""
+    video = job.config.video
+    detect = video.detect.model_copy(update={"batch_size": batch_size})
+    config = job.config.model_copy(update={"video": video.model_copy(update={"detect": detect})})
+    return replace(job, config=config)
+
+
+def _follow_once(
+    path: Path, given: Path | None, job: Job, *, detector: Detector | None, progress: Progress
+) -> TrackedVideo:
     # Imported here: reading settings must not pay for video and tracking libraries.
     from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_truth, follow_with_detector
 
@@ -221,14 +314,7 @@ def _follow(path: Path, given: Path | None, job: Job, *, detector: Detector | No
 
 
 def _publish(
-    followed: TrackedVideo,
-    video_id: str,
-    *,
-    source: SourceFile,
-    origin: DetectorRecord,
-    fingerprint: str,
-    heads: SourceFile | None,
-    job: Job,
+    followed: TrackedVideo, video_id: str, inputs: _Inputs, *, notes: tuple[str, ...], job: Job
 ) -> VideoRecord:
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
@@ -239,7 +325,9 @@ def _publish(
     tracks = with_proxies(known, proxies)
     scenes = job.config.scenes
     relations = find_relations(followed.detections, followed.frames, tracks, config=scenes)
-    relations = sorted([*relations, *_facing(followed, tracks, heads, job)], key=lambda relation: relation.begin_s)
+    relations = sorted(
+        [*relations, *_facing(followed, tracks, inputs.heads, job)], key=lambda relation: relation.begin_s
+    )
     events = find_events(
         followed.detections,
         followed.frames,
@@ -249,8 +337,9 @@ def _publish(
         config=scenes.events,
     )
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
-    record = _record(followed, video_id, tracks, source=source, origin=origin, fingerprint=fingerprint, job=job)
-    record = record.model_copy(update={"role_proxies": guesses, "heads": heads})
+    record = _record(followed, video_id, tracks, inputs, job=job)
+    notes = (*record.notes, *notes)
+    record = record.model_copy(update={"role_proxies": guesses, "heads": inputs.heads, "notes": notes})
     publish_video(
         job.store,
         record,
@@ -261,7 +350,7 @@ def _publish(
         events=events,
     )
     for note in record.notes:
-        log.warning("damaged video", video_id=video_id, note=note)
+        log.warning("video with a note", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
 
@@ -276,14 +365,7 @@ def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile |
 
 
 def _record(
-    followed: TrackedVideo,
-    video_id: str,
-    tracks: Sequence[Track],
-    *,
-    source: SourceFile,
-    origin: DetectorRecord,
-    fingerprint: str,
-    job: Job,
+    followed: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: Job
 ) -> VideoRecord:
     header = asdict(followed.info)
     shared = {
@@ -291,7 +373,7 @@ def _record(
     }
     return VideoRecord(
         video_id=video_id,
-        source=source,
+        source=inputs.source,
         **shared,
         duration_s=float(followed.frames.duration_s.sum()),
         n_frames=len(followed.frames),
@@ -299,11 +381,16 @@ def _record(
         n_detections=int((~followed.detections.interpolated).sum()),
         n_tracks=len(tracks),
         view=job.view,
-        detector=origin,
+        detector=inputs.origin.model_copy(update={"categories": followed.categories}),
         roles=dict(job.roles),
         notes=followed.notes(),
         config=job.config.model_dump(mode="json"),
-        versions={"visionllm-interaction": __version__, **{name: metadata.version(name) for name in _PACKAGES}},
-        fingerprint=fingerprint,
+        algorithms=dict(inputs.provenance.algorithms),
+        versions={
+            "visionllm-interaction": __version__,
+            **library_versions(_NOTED),
+            **inputs.provenance.libraries,
+        },
+        fingerprint=inputs.provenance.fingerprint(),
         created_at=utc_now(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from visionllm_interaction.analysis.analyze_video import Job, Outcome, Progress, View, reason_of, silent, try_one
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
+from visionllm_interaction.store.job_log import Ledger
 from visionllm_interaction.store.video_record import check_video_id
 from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.paths import StrPath
@@ -48,13 +50,16 @@ def analyze_videos(
     Detections come from a checkpoint (``detector``), from a file (``detections``), or with ``detections="truth"`` from
     the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``), ``heads`` one of
     heads (see :mod:`~visionllm_interaction.video.head_pose`) or a folder of such. A video that is in the store with
-    the same source, detections, settings and code is up to date and skipped; a bad one is reported and passed over.
+    the same source, detections, settings, versions of the algorithms and of the libraries that decide the result is up
+    to date and skipped; a bad one is reported and passed over, whatever was raised over it.
     With a ``pool`` the videos are analysed on a Ray cluster, else one after the other in this process. The store's
     ledger says of each video whether it is done, or why not.
 
     Returns:
         ``{"store", "videos": [{"video_id", "path", "status", "frames", "processed", "detections", "tracks",
-        "seconds", "reason"?}]}``; ``status`` is ``done``, ``up_to_date`` or ``failed``.
+        "seconds", "reason"?, "changed"?, "notes"?}]}``; ``status`` is ``done``, ``up_to_date`` or ``failed``,
+        ``reason`` why it failed, ``changed`` why a video that was in the store is analysed again, ``notes`` what was
+        wrong with the file or out of the ordinary in its analysis.
 
     Raises:
         UsageError: if the arguments do not fit together, or Ray is asked for and not installed.
@@ -97,7 +102,7 @@ def _one_by_one(
     tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Detector | None, progress: Progress
 ) -> Iterator[Outcome]:
     for path, video_id in tasks:
-        yield try_one(path, video_id, job, detector=detector, progress=progress)
+        yield try_one(path, video_id, job, load=lambda: detector, progress=progress)
 
 
 def _side_by_side(
@@ -109,11 +114,16 @@ def _side_by_side(
 
     outcomes: dict[int, Outcome] = {}
     progress("videos", 0, len(tasks))
-    for number, outcome in analyze_on_ray(
-        tasks, job, detector=detector, workers=pool.workers, cpus=pool.cpus, gpus=pool.gpus
-    ):
-        outcomes[number] = outcome
-        progress("videos", len(outcomes), len(tasks))
+    running = analyze_on_ray(tasks, job, detector=detector, workers=pool.workers, cpus=pool.cpus, gpus=pool.gpus)
+    try:
+        with closing(running):
+            for number, outcome in running:
+                outcomes[number] = outcome
+                progress("videos", len(outcomes), len(tasks))
+    except BaseException as error:
+        # The workers are gone by now, each with its video half done.
+        Ledger(job.store, run=job.run).close(reason=f"The run was ended by {type(error).__name__}.")
+        raise
     return [outcomes[number] for number in range(len(tasks))]
 
 

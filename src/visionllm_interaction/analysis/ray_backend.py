@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import Job, Outcome, try_one
+from visionllm_interaction.analysis.analyze_video import Job, Outcome, fail_one, try_one
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def analyze_on_ray(
     workers: int,
     cpus: float,
     gpus: float,
-) -> Iterator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, Outcome]]:
     """Yield (number of the task, outcome) as videos are finished, in any order.
 
     Raises:
@@ -74,9 +74,9 @@ class _Worker:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         path, video_id = Path(row["path"]), row["id"] or None
         try:
-            outcome = try_one(path, video_id, self._job, detector=self._load())
-        except VisionLLMError as error:
-            outcome = Outcome({"video_id": video_id, "status": "failed", "seconds": 0.0, "reason": str(error)}, error)
+            outcome = try_one(path, video_id, self._job, load=self._load)
+        except SystemExit as error:  # a library that ends the process would end it for all videos to come
+            outcome = fail_one(error, path, video_id, self._job)
         return {"number": row["number"], "outcome": _write_outcome(outcome)}
 
     def _load(self) -> Detector | None:
@@ -121,7 +121,7 @@ def _rows_of(ray: Any, data: Any) -> Iterator[dict[str, Any]]:
         raise ServiceError(
             "The Ray cluster broke down.",
             expected="a cluster that lives as long as the run",
-            found=str(error).strip().splitlines()[-1],
+            found=(str(error).strip() or type(error).__name__).splitlines()[-1],
             fix="run the same command again: what is finished is not done again",
         ) from error
 
@@ -147,11 +147,11 @@ def _cluster(*, cpus: float, gpus: float) -> Iterator[Any]:
                 logging_level=logging.ERROR,
                 _node_ip_address=_LOOPBACK,
             )
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+    except Exception as error:  # Ray raises plain ones too, for a node that does not start in time
         raise ServiceError(
             "The Ray cluster cannot be reached.",
             expected="a cluster at RAY_ADDRESS" if address else "room for one on this machine",
-            found=str(error).strip().splitlines()[0],
+            found=(str(error).strip() or type(error).__name__).splitlines()[0],
             where=address or _LOOPBACK,
         ) from error
     try:

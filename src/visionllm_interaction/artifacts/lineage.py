@@ -46,6 +46,7 @@ class Step:
     path: str
     sha256: str
     created_at: str
+    algorithm_version: int
     code_version: str
     package_version: str
     status: str
@@ -90,7 +91,10 @@ class Lineage:
         lines = [f"{self.file}", f"  sha256 {self.sha256}"]
         for depth, step in enumerate(self.steps):
             pad = "   " * depth
-            lines.append(f"{pad}└─ {step.stage}  {step.status}  {step.created_at}  code {step.code_version}")
+            lines.append(
+                f"{pad}└─ {step.stage}  {step.status}  {step.created_at}"
+                f"  algorithm {step.algorithm_version}  code {step.code_version}"
+            )
             lines += [f"{pad}     wrote {_short(ref)}" for ref in step.outputs]
             lines += [f"{pad}     read  {_short(ref)}" for ref in step.inputs]
         pad = "   " * len(self.steps)
@@ -106,6 +110,7 @@ def vars_of(step: Step) -> dict[str, Any]:
         "sha256": step.sha256,
         "status": step.status,
         "created_at": step.created_at,
+        "algorithm_version": step.algorithm_version,
         "code_version": step.code_version,
         "package_version": step.package_version,
     }
@@ -203,6 +208,7 @@ def _step(run: Path, manifest: Manifest, digests: Digests) -> Step:
         path=path,
         sha256=str(digests.of(run / path)),
         created_at=manifest.created_at,
+        algorithm_version=manifest.algorithm,
         code_version=manifest.code_version,
         package_version=manifest.package_version,
         status=manifest.status,

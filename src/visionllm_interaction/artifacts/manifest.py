@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction import __version__
+from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
@@ -52,6 +53,11 @@ class Manifest(BaseModel):
     duration_s: float
     package_version: str = __version__
     code_version: str
+    """Digest of the package's source: a note for people, which decides nothing."""
+    algorithm_version: int | None = None
+    """The stage's ``ALGORITHM_VERSION``; ``None`` in manifests from before there were any, see :attr:`algorithm`."""
+    libraries: dict[str, str] | None = None
+    """Libraries that decide the result, and their versions."""
     config: dict[str, Any]
     inputs: tuple[FileRef, ...]
     outputs: tuple[FileRef, ...]
@@ -92,15 +98,27 @@ class Manifest(BaseModel):
     def save(self, path: StrPath) -> None:
         """Write as YAML, atomically, keys in declaration order."""
         path = Path(path)
-        content = self.model_dump(mode="json", by_alias=True)
-        content["content_sha256"] = self.content_digest()
+        content = {**self._content(), "content_sha256": self.content_digest()}
         write_file(path, yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110).encode())
 
     def content_digest(self) -> str:
         """Digest of all keys but ``content_sha256``; differs from that key when the file was edited."""
-        return sha256_value(self.model_dump(mode="json", by_alias=True, exclude={"content_sha256"}))
+        content = self._content()
+        del content["content_sha256"]
+        return sha256_value(content)
+
+    def _content(self) -> dict[str, Any]:
+        """All keys in declaration order; without those that older manifests lack, whose digests do not cover them."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return {key: value for key, value in content.items() if value is not None or key not in _LATER_KEYS}
+
+    @property
+    def algorithm(self) -> int:
+        """The version of the algorithm that made the result; the first one where none is named."""
+        return FIRST_ALGORITHM_VERSION if self.algorithm_version is None else self.algorithm_version
 
 
+_LATER_KEYS = frozenset({"algorithm_version", "libraries"})
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 STAGES: tuple[Literal["ingest", "validate", "transform", "train"], ...] = (

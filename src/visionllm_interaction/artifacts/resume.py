@@ -9,6 +9,7 @@ from pathlib import Path
 
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.artifacts.staleness import Digests, Recipe, files_stale, is_built, settings_stale
+from visionllm_interaction.artifacts.versions import feature_release
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, remove_partials, write_file
 from visionllm_interaction.utils.hashing import sha256_value
 
@@ -93,7 +94,9 @@ def _note_building(run: Path, recipes: Sequence[Recipe], count: int) -> None:
 
 def _key(recipes: Sequence[Recipe], count: int) -> str:
     # The stages before it are up to date in this run, so its own recipe is all that can differ.
-    return sha256_value([recipes[count].stage, dict(recipes[count].config), recipes[count].code_version])
+    recipe = recipes[count]
+    libraries = {name: feature_release(version) for name, version in recipe.libraries.items()}
+    return sha256_value([recipe.stage, dict(recipe.config), recipe.algorithm_version, libraries])
 
 
 def workspace_of(run: Path, recipe: Recipe) -> Path:

@@ -8,22 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.utils.hashing import code_version
 
 SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
-
-STAGE_CODE: dict[str, tuple[str, ...]] = {
-    "ingest": ("ingest",),
-    "validate": ("validate",),
-    "transform": ("transform", "core/categories"),
-    "train": ("train", "models", "core"),
-}
-"""Stage → the rooms (or single modules) whose code decides its result; a change in them makes the stage stale."""
-
-
-def stage_code_version(stage: str) -> str:
-    """Digest of the code that decides the result of ``stage`` (a key of :data:`STAGE_CODE`)."""
-    return code_version(*STAGE_CODE[stage])
 
 
 class _Part(BaseModel):
@@ -204,7 +190,6 @@ class TrainingReport(Manifest):
 
 __all__ = [
     "SPLITS",
-    "STAGE_CODE",
     "BoxTolerance",
     "ChangeCount",
     "DataManifest",
@@ -217,5 +202,4 @@ __all__ = [
     "TrainingManifest",
     "TrainingReport",
     "ValidationReport",
-    "stage_code_version",
 ]

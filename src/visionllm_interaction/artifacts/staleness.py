@@ -1,4 +1,8 @@
-"""Is a stage up to date? Its settings, code, inputs and outputs are compared with its manifest."""
+"""Is a stage up to date?
+
+Its settings, the version of its algorithm, the libraries it rests on, its inputs and its outputs are compared with its
+manifest. The text of the source decides nothing: a comment put right or a module renamed makes no stage stale.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef, Manifest
+from visionllm_interaction.artifacts.versions import library_changes
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 
@@ -42,7 +47,11 @@ class Recipe:
 
     stage: str
     config: Mapping[str, Any]
-    code_version: str
+    algorithm_version: int
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Libraries that decide the result → versions, see :func:`versions.library_versions`."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """``config`` as it is when nothing is set: a setting that a manifest lacks counts as set to this."""
     indifferent: frozenset[str] = frozenset()
     """Dotted keys of the manifest's settings, sections or single ones, that do not change the result."""
     keeps_workspace: bool = False
@@ -62,30 +71,49 @@ def is_built(run: Path, recipe: Recipe) -> bool:
 
 
 def settings_stale(run: Path, recipe: Recipe) -> str | None:
-    """Why the stage of ``run`` was made with other settings or code, or ``None``; reads the manifest only."""
+    """Why the stage of ``run`` was made in another way than it would be now, or ``None``; reads the manifest only."""
     try:
         manifest = Manifest.load(run / recipe.manifest)
     except ManifestError as error:
         return f"its manifest cannot be used ({error.message})"
     if manifest.content_sha256 not in (None, manifest.content_digest()):
         return "its manifest was edited"
-    changed = changed_keys(manifest.config, recipe.config)
+    changed = changed_keys(manifest.config, recipe.config, defaults=recipe.defaults)
     if telling := [key for key in changed if not _is_below(key, recipe.indifferent)]:
         return f"settings changed: {', '.join(telling)}"
-    return None if manifest.code_version == recipe.code_version else "the code changed"
+    if manifest.algorithm != recipe.algorithm_version:
+        return f"its algorithm changed: version {manifest.algorithm} → {recipe.algorithm_version}"
+    return "; ".join(library_changes(_libraries_of(manifest), recipe.libraries, bug_fixes_count=False)) or None
+
+
+def _libraries_of(manifest: Manifest) -> Mapping[str, str]:
+    """Versions noted in a manifest; older training reports note theirs with the machine."""
+    if manifest.libraries is not None:
+        return manifest.libraries
+    environment = (manifest.model_extra or {}).get("environment")
+    return {k: str(v) for k, v in environment.items()} if isinstance(environment, Mapping) else {}
 
 
 def _is_below(key: str, prefixes: frozenset[str]) -> bool:
     return any(key == prefix or key.startswith(f"{prefix}.") for prefix in prefixes)
 
 
-def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any], *, prefix: str = "") -> list[str]:
-    """Dotted names of the settings that differ or are in one of the two only, in order."""
+def changed_keys(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None, prefix: str = ""
+) -> list[str]:
+    """Dotted names of the settings that differ or are in one of the two only, in order.
+
+    A setting that is not in ``before`` counts as its default: it was introduced later, and whoever gives it a default
+    that changes results raises the ``ALGORITHM_VERSION``.
+    """
+    defaults = defaults or {}
     changed: list[str] = []
     for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key, _ABSENT), now.get(key, _ABSENT)
+        usual = defaults.get(key, _ABSENT)
+        old, new = before.get(key, usual), now.get(key, _ABSENT)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            changed += changed_keys(old, new, prefix=f"{prefix}{key}.")
+            below = usual if isinstance(usual, Mapping) else {}
+            changed += changed_keys(old, new, defaults=below, prefix=f"{prefix}{key}.")
         elif old != new:
             changed.append(f"{prefix}{key}")
     return changed

@@ -57,6 +57,8 @@ def analyze(
     lines = [
         f"{video['status']:<10} {video['path']}: "
         + (video.get("reason") or f"{video['processed']} frames, {video['tracks']} tracks in {video['seconds']:.1f} s")
+        + (f" (again: {video['changed']})" if "changed" in video else "")
+        + "".join(f"; note: {note}" for note in video.get("notes", ()))
         for video in result["videos"]
     ]
     return Outcome(result, as_lines([*lines, f"store: {result['store']}"]), json_output)
@@ -76,14 +78,16 @@ def measures(
 
 
 def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> Outcome:
-    """What became of every video that was to be analysed: done, failed and why, or begun and never ended."""
+    """What became of every video that was to be analysed: done, failed or interrupted and why, or running."""
     from visionllm_interaction.store.job_log import read_ledger
     from visionllm_interaction.store.layout import check_store
 
     check_store(store)
     entries = read_ledger(store)
-    counts = {status: sum(e.status == status for e in entries) for status in ("done", "failed", "running")}
-    lines = [f"{e.status:<8} {e.path}" + (f": {e.reason}" if e.reason else "") for e in entries]
+    counts = {
+        status: sum(e.status == status for e in entries) for status in ("done", "failed", "interrupted", "running")
+    }
+    lines = [f"{e.status:<11} {e.path}" + (f": {e.reason}" if e.reason else "") for e in entries]
     total = ", ".join(f"{count} {status}" for status, count in counts.items())
     result = {"store": str(store), **counts, "videos": [entry.model_dump() for entry in entries]}
     return Outcome(result, as_lines([*lines, total]), json_output)

@@ -1,4 +1,4 @@
-"""What became of every video that was to be analysed into a store: done, failed and why, or begun and never ended.
+"""What became of every video that was to be analysed into a store: done, failed or interrupted and why, or running.
 
 One small file per video, written whole or not at all, so that any number of machines can write at the same time and a
 killed one leaves the word "running" behind.
@@ -14,11 +14,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.errors import OutputError
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, write_file
 from visionllm_interaction.utils.hashing import sha256_value
+from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.paths import StrPath
 
 FOLDER = "ledger"
+Status = Literal["running", "done", "failed", "interrupted"]
 
 
 class LedgerEntry(BaseModel):
@@ -32,7 +35,7 @@ class LedgerEntry(BaseModel):
 
     path: str
     video_id: str | None
-    status: Literal["running", "done", "failed"]
+    status: Status
     reason: str | None = None
     seconds: float | None = None
     run: str
@@ -63,11 +66,22 @@ class Ledger:
         """Note that a video could not be analysed, and why."""
         self._write(path, video_id, "failed", attempt=attempt, seconds=seconds, reason=reason)
 
+    def interrupted(self, path: Path, video_id: str | None, *, attempt: int, seconds: float, reason: str) -> None:
+        """Note that somebody stopped the analysis of a video, and how."""
+        self._write(path, video_id, "interrupted", attempt=attempt, seconds=seconds, reason=reason)
+
+    def close(self, *, reason: str) -> None:
+        """Note of what this run still has as running that it was interrupted: its processes are gone."""
+        for file, entry in list(_entries(self._store)):
+            if entry.run == self._run and entry.status == "running":
+                changes = {"status": "interrupted", "reason": reason, "updated_at": utc_now()}
+                _write_entry(file, entry.model_copy(update=changes))
+
     def _write(
         self,
         path: Path,
         asked_id: str | None,
-        status: Literal["running", "done", "failed"],
+        status: Status,
         *,
         attempt: int,
         seconds: float | None = None,
@@ -85,7 +99,15 @@ class Ledger:
             host=socket.gethostname(),
             updated_at=utc_now(),
         )
-        write_file(_file_of(self._store, path, asked_id), (entry.model_dump_json(indent=1) + "\n").encode())
+        _write_entry(_file_of(self._store, path, asked_id), entry)
+
+
+def _write_entry(file: Path, entry: LedgerEntry) -> None:
+    """Write it whole; a ledger that cannot be written (a full disk) stops no analysis."""
+    try:
+        write_file(file, (entry.model_dump_json(indent=1) + "\n").encode())
+    except (OSError, OutputError) as error:
+        log.warning("the ledger cannot be written", path=entry.path, status=entry.status, error=str(error))
 
 
 def read_ledger(store: StrPath) -> list[LedgerEntry]:

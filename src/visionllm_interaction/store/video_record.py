@@ -49,8 +49,9 @@ class VideoRecord(BaseModel):
 
     ``roles`` are those given (names of categories, or track ids); ``role_proxies`` those guessed, by track id.
     ``heads`` is the file that says where heads are turned; without one *facing* is not known.
-    ``notes`` say what was wrong with the file. ``fingerprint`` is the digest of everything the result follows from:
-    source, detections, roles, settings, code.
+    ``notes`` say what was wrong with the file, or out of the ordinary in its analysis. ``algorithms`` are the versions
+    of the analysis and of the detector's runtime; a record without them was made with the first ones. ``versions`` are
+    those of libraries. ``fingerprint`` is the digest of everything the result follows from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +77,7 @@ class VideoRecord(BaseModel):
     heads: SourceFile | None = None
     notes: tuple[str, ...] = ()
     config: dict[str, Any]
+    algorithms: dict[str, int] = {}
     versions: dict[str, str]
     fingerprint: str
     created_at: str

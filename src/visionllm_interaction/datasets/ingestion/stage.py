@@ -15,8 +15,9 @@ from visionllm_interaction.artifacts.stage_manifests import (
     ImagePaths,
     Ingestion,
     SplitPaths,
-    stage_code_version,
 )
+from visionllm_interaction.artifacts.versions import library_versions
+from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
@@ -25,7 +26,7 @@ from visionllm_interaction.datasets.ingestion.layout.resolve import Settled, set
 from visionllm_interaction.datasets.ingestion.sources.acquire import listing_digest, prepare, source_file_same
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
-from visionllm_interaction.utils.hashing import sha256_value
+from visionllm_interaction.utils.hashing import code_version, sha256_value
 from visionllm_interaction.utils.paths import StrPath
 
 MANIFEST_NAME = "data_manifest.yaml"
@@ -107,7 +108,9 @@ def _manifest(config: IngestConfig, taken: Taken, *, index: FileRef, started: fl
         stage="ingest",
         created_at=utc_now(),
         duration_s=round(time.monotonic() - started, 3),
-        code_version=stage_code_version("ingest"),
+        code_version=code_version(),
+        algorithm_version=ALGORITHM_VERSION,
+        libraries=library_versions(LIBRARIES),
         config=config.model_dump(mode="json"),
         inputs=tuple(inputs),
         outputs=(index,),

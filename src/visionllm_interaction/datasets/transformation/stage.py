@@ -19,9 +19,10 @@ from visionllm_interaction.artifacts.stage_manifests import (
     TrainingCategory,
     TrainingManifest,
     ValidationReport,
-    stage_code_version,
 )
+from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.datasets.transformation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
@@ -44,7 +45,7 @@ from visionllm_interaction.datasets.transformation.taxonomy import (
 )
 from visionllm_interaction.errors import InputDataError, ManifestError, ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
-from visionllm_interaction.utils.hashing import sha256_bytes
+from visionllm_interaction.utils.hashing import code_version, sha256_bytes
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.paths import StrPath
 
@@ -195,7 +196,9 @@ def _manifest(
         stage="transform",
         created_at=utc_now(),
         duration_s=0.0,
-        code_version=stage_code_version("transform"),
+        code_version=code_version(),
+        algorithm_version=ALGORITHM_VERSION,
+        libraries=library_versions(LIBRARIES),
         config=config.model_dump(mode="json"),
         inputs=source.inputs,
         outputs=outputs,

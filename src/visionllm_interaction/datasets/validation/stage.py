@@ -11,7 +11,9 @@ from typing import Any
 
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
-from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
+from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport
+from visionllm_interaction.artifacts.versions import library_versions
+from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.issues import Fault, write_faults
 from visionllm_interaction.datasets.validation.manifest_input import (
@@ -31,6 +33,7 @@ from visionllm_interaction.datasets.validation.rules.leakage import Album, check
 from visionllm_interaction.datasets.validation.rules.run import check_split, check_together
 from visionllm_interaction.errors import ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
+from visionllm_interaction.utils.hashing import code_version
 from visionllm_interaction.utils.paths import StrPath
 
 REPORT_NAME = "data_validation_report.yaml"
@@ -130,7 +133,9 @@ def _report(
         status=verdict.status,
         created_at=utc_now(),
         duration_s=round(time.monotonic() - started, 3),
-        code_version=stage_code_version("validate"),
+        code_version=code_version(),
+        algorithm_version=ALGORITHM_VERSION,
+        libraries=library_versions(LIBRARIES),
         config=config.model_dump(mode="json"),
         inputs=inputs,
         outputs=outputs,

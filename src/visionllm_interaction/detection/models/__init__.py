@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
     from visionllm_interaction.detection.models.config import ModelConfig
     from visionllm_interaction.detection.models.faster_rcnn import build_model, build_pretrained
-    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.base import Detector, Runtime
     from visionllm_interaction.detection.runtimes.factory import load_detector
     from visionllm_interaction.detection.runtimes.torch_detector import TorchDetector
 
@@ -20,6 +20,7 @@ __all__ = [
     "CheckpointInfo",
     "Detector",
     "ModelConfig",
+    "Runtime",
     "TorchDetector",
     "build_model",
     "build_pretrained",
@@ -32,6 +33,7 @@ _HOME = {
     "CheckpointInfo": "models.checkpoints",
     "Detector": "runtimes.base",
     "ModelConfig": "models.config",
+    "Runtime": "runtimes.base",
     "TorchDetector": "runtimes.torch_detector",
     "build_model": "models.faster_rcnn",
     "build_pretrained": "models.faster_rcnn",

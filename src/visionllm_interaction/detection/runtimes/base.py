@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,22 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 
 
+@dataclass(frozen=True)
+class Runtime:
+    """What runs a detector's file, as far as it decides what is found.
+
+    Attributes:
+        name: for people, such as ``"torch"``.
+        algorithm_version: raised by whoever changes what this runtime finds with the same file in the same image:
+            preparing images, decoding outputs, suppression. Videos analysed with another version are analysed again.
+        libraries: those whose versions decide what is found, by the names they are installed under.
+    """
+
+    name: str
+    algorithm_version: int
+    libraries: tuple[str, ...]
+
+
 class Detector(Protocol):
     """Finds objects in images.
 
@@ -19,6 +36,7 @@ class Detector(Protocol):
         categories: what it can find; labels in its detections index these.
         digest: sha256 of the file it was loaded from.
         name: architecture, for people.
+        runtime: what runs it.
     """
 
     @property
@@ -27,6 +45,8 @@ class Detector(Protocol):
     def digest(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def runtime(self) -> Runtime: ...
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """Detections per image; images are (H, W, 3) uint8 RGB of any sizes, boxes are xyxy pixels of them."""

@@ -19,6 +19,7 @@ from torchvision.ops import nms
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.base import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
@@ -34,6 +35,11 @@ _LONG_SIDE = 960
 FACES = Categories.from_pairs([(1, "face")])
 
 
+ALGORITHM_VERSION = 1
+"""See :class:`~visionllm_interaction.detection.runtimes.base.Runtime`."""
+RUNTIME = Runtime("centerface", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
+
+
 @dataclass(frozen=True, eq=False)
 class CenterFaceDetector:
     """Finds faces with OpenVINO, one image at a time; larger images are scaled to 960 pixels on the long side."""
@@ -43,6 +49,11 @@ class CenterFaceDetector:
     categories: Categories = FACES
     name: str = "centerface"
     _graphs: dict[tuple[int, int], Any] = field(default_factory=dict)
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""

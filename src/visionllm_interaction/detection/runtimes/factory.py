@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from visionllm_interaction.detection.runtimes.base import Detector
+from visionllm_interaction.errors import CheckpointError, VisionLLMError
 from visionllm_interaction.utils.paths import StrPath
 
 
@@ -20,6 +21,21 @@ def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = 
         UsageError: if the runtime it needs is not installed, or it cannot be compiled.
     """
     path = Path(path)
+    try:
+        return _load(path, device=device, compiled=compiled)
+    except (VisionLLMError, MemoryError):
+        raise
+    except Exception as error:
+        raise CheckpointError(
+            "A detector cannot be loaded.",
+            expected="a whole checkpoint or export, and room for it on the device",
+            found=f"{type(error).__name__}: {' '.join(str(error).split())[:500]}",
+            where=str(path),
+            fix="train, export or download it again; see whether another program fills the device's memory",
+        ) from error
+
+
+def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
     if path.is_dir() or path.name == "detector.json":

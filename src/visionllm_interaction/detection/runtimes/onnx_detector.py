@@ -15,8 +15,13 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.models.checkpoints import FORMAT, CheckpointInfo, read_info, sidecar_of
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.base import Runtime
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
+
+ALGORITHM_VERSION = 1
+"""See :class:`~visionllm_interaction.detection.runtimes.base.Runtime`."""
+RUNTIME = Runtime("onnx", ALGORITHM_VERSION, libraries=("openvino",))
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,11 @@ class OnnxDetector:
     def name(self) -> str:
         """Architecture and format."""
         return f"{self.info.model.architecture} (ONNX)"
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""

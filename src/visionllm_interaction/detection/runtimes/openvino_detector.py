@@ -21,6 +21,7 @@ from visionllm_interaction.detection.export.subgraphs import Shape
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.base import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor, to_detections
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
@@ -30,6 +31,11 @@ ABOUT_NAME = "detector.json"
 TRUNK_NAME = "trunk.xml"
 BOXES_NAME = "boxes.xml"
 CANONICAL_LEVEL = 4
+
+
+ALGORITHM_VERSION = 1
+"""See :class:`~visionllm_interaction.detection.runtimes.base.Runtime`."""
+RUNTIME = Runtime("openvino", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +64,11 @@ class OpenvinoDetector:
     def name(self) -> str:
         """Architecture and number format."""
         return f"{self.info.model.architecture} (OpenVINO, {self.precision})"
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""

@@ -22,9 +22,14 @@ from visionllm_interaction.detection.models.precision import (
     compile_layers,
     set_precision,
 )
+from visionllm_interaction.detection.runtimes.base import Runtime
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
+
+ALGORITHM_VERSION = 1
+"""See :class:`~visionllm_interaction.detection.runtimes.base.Runtime`."""
+RUNTIME = Runtime("torch", ALGORITHM_VERSION, libraries=("torch", "torchvision"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,11 @@ class TorchDetector:
     def name(self) -> str:
         """The architecture."""
         return self.info.model.architecture
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""

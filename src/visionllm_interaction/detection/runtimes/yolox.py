@@ -22,6 +22,7 @@ from torchvision.ops import batched_nms
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
+from visionllm_interaction.detection.runtimes.base import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
@@ -35,6 +36,11 @@ GREY = 114.0
 NMS_THRESHOLD = 0.65
 MAX_DETECTIONS = 100
 """Both as in YOLOX's own evaluation."""
+
+
+ALGORITHM_VERSION = 1
+"""See :class:`~visionllm_interaction.detection.runtimes.base.Runtime`."""
+RUNTIME = Runtime("yolox", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +61,11 @@ class YoloxDetector:
     @cached_property
     def _cells(self) -> Floats:
         return grid_cells(self.side_px)
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it."""
+        return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
         """See :class:`~visionllm_interaction.detection.runtimes.base.Detector`."""

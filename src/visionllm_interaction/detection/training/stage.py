@@ -19,20 +19,21 @@ from visionllm_interaction.artifacts.stage_manifests import (
     SPLITS,
     TrainingManifest,
     TrainingReport,
-    stage_code_version,
 )
+from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import open_tracker
 from visionllm_interaction.detection.models.checkpoints import sidecar_of
 from visionllm_interaction.detection.models.config import ModelConfig
+from visionllm_interaction.detection.training import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.detection.training.callbacks import BEST_NAME, LAST_NAME, METRICS_NAME, Row
 from visionllm_interaction.detection.training.config import TrackingConfig, TrainConfig
 from visionllm_interaction.detection.training.data.datamodule import read_training_data
 from visionllm_interaction.detection.training.plots import CURVES_NAME, curves_png
 from visionllm_interaction.detection.training.trainer import FitResult, fit, remove_resume_files
 from visionllm_interaction.utils.atomic_files import publish_folder, write_file
-from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.hashing import code_version, sha256_file
 from visionllm_interaction.utils.paths import StrPath
 
 REPORT_NAME = "training_report.yaml"
@@ -87,7 +88,7 @@ def _train(
     data = read_training_data(training_manifest, train)
     digest = sha256_file(training_manifest)
     parameters = {"model": config["model"], "train": config["train"]}
-    tags = {"training_manifest_sha256": digest, "code_version": stage_code_version("train")}
+    tags = {"training_manifest_sha256": digest, **version_tags()}
     run = run_of(training_manifest) or out.parent
     dataset = dataset_entry(training_manifest, digest) if tracking.kind != "none" else None
     with open_tracker(
@@ -102,7 +103,7 @@ def _train(
             train=train,
             data=data,
             folder=folder,
-            recipe=f"{parameters} {digest} {stage_code_version('train')}",
+            recipe=f"{parameters} {digest} {ALGORITHM_VERSION} {library_versions(LIBRARIES)}",
             manifest_sha256=digest,
             on_epoch=on_epoch,
         )
@@ -110,6 +111,11 @@ def _train(
         kept = [folder / METRICS_NAME, folder / CURVES_NAME, sidecar_of(folder / BEST_NAME)]
         tracker.finish("FINISHED", artifacts=kept, model=folder / BEST_NAME if tracking.log_model else None)
     return result
+
+
+def version_tags() -> dict[str, str]:
+    """What a tracking server is told about the version of the training."""
+    return {"algorithm_version": str(ALGORITHM_VERSION), "code_version": code_version()}
 
 
 def _report(
@@ -137,7 +143,9 @@ def _report(
         stage="train",
         created_at=utc_now(),
         duration_s=round(time.monotonic() - started, 3),
-        code_version=stage_code_version("train"),
+        code_version=code_version(),
+        algorithm_version=ALGORITHM_VERSION,
+        libraries=library_versions(LIBRARIES),
         config=config,
         inputs=file_refs(_inputs(training_manifest), run=out.parent),
         outputs=tuple(published_ref(folder / name, partial=folder, final=out) for name in names),

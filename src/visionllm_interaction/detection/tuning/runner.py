@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.runs import run_of
-from visionllm_interaction.artifacts.stage_manifests import stage_code_version
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
@@ -100,7 +99,11 @@ def _tracker(
         runs_dir=run.parent,
         name=f"study {tune.name} {run.name}",
         parameters={**base.model_dump(mode="json"), "tune": settings},
-        tags={"training_manifest_sha256": digest, "code_version": stage_code_version("train"), "study": tune.name},
+        tags={
+            "training_manifest_sha256": digest,
+            **stage.version_tags(),
+            "study": tune.name,
+        },
         dataset=dataset_entry(training_manifest, digest) if tracking.kind != "none" else None,
     )
 

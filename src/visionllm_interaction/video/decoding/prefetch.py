@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Empty, Full, Queue
 from typing import Generic, TypeVar
 
@@ -48,7 +48,7 @@ class _Producer(threading.Thread, Generic[T]):
         return False
 
 
-def read_ahead(source: Iterable[T], *, depth: int) -> Iterator[T]:
+def read_ahead(source: Iterable[T], *, depth: int) -> Generator[T]:
     """Yield the items of ``source`` in order, at most ``depth`` of them made in advance.
 
     An exception in ``source`` is raised here. When the consumer stops early, the thread stops too.

@@ -40,7 +40,7 @@ def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float) -> Dete
             if o["visible"] >= min_visible and o["box_xyxy"]
         ]
         return _table(rows, frames)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _refused(path, expected="frames[].objects[] with box_xyxy, category, track_id", found=error) from error
 
 
@@ -64,7 +64,7 @@ class GivenDetections:
         """
         try:
             return _table(self._rows, frames)
-        except ValueError as error:
+        except (OverflowError, ValueError) as error:
             raise _refused(self._path, expected=_EXPECTED, found=error) from error
 
 
@@ -99,7 +99,7 @@ def read_detections(path: StrPath) -> GivenDetections:
             )
             for d in content["detections"]
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _refused(path, expected=_EXPECTED, found=error) from error
     return GivenDetections(path, rows, tuple(names.values()))
 
@@ -146,7 +146,7 @@ def _table(rows: list[Any], frames: FrameTable) -> DetectionTable:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _refused(path, expected="a JSON file", found=error) from error
     if not isinstance(content, dict):
         raise _refused(path, expected="a JSON object", found=type(content).__name__)

@@ -7,6 +7,7 @@ detector, sets the pace.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -87,13 +88,17 @@ def follow_with_detector(
     log = RowLog(detector.categories)
     linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.fps)
     path_log = _PathLog()
-    watched = read_ahead(_watch(reader, moving=moving), depth=config.decode.ahead)
-    for found in read_ahead(_detect(watched, detector, config), depth=2 * config.detect.batch_size):
-        boxes = path_log.add(found)
-        names, confidences = log.names(found.detections), found.detections.confidences
-        linker.repeat(found.unchanged_s)
-        log.add(found, linker.add(found.timestamp_s, names, confidences, boxes))
-        progress(found.frame_index + 1, total)
+    # Closed in any case, the detector first: when it raises, the decoder and its thread end now, not some time later.
+    with (
+        closing(read_ahead(_watch(reader, moving=moving), depth=config.decode.ahead)) as watched,
+        closing(read_ahead(_detect(watched, detector, config), depth=2 * config.detect.batch_size)) as detected,
+    ):
+        for found in detected:
+            boxes = path_log.add(found)
+            names, confidences = log.names(found.detections), found.detections.confidences
+            linker.repeat(found.unchanged_s)
+            log.add(found, linker.add(found.timestamp_s, names, confidences, boxes))
+            progress(found.frame_index + 1, total)
     frames = reader.frame_table()
     progress(len(frames), len(frames))
     rows, ids = log.table(frames)

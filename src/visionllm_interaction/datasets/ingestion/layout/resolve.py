@@ -8,7 +8,8 @@ from functools import partial as partial_call
 from pathlib import Path
 
 from visionllm_interaction.artifacts.file_index import IndexedFile
-from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile, stage_code_version
+from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile
+from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, summary, write_coco
@@ -148,7 +149,7 @@ def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[
 
 
 def _key(config: IngestConfig, *parts: object) -> str:
-    return sha256_value([stage_code_version("ingest"), config.mode, *parts])[:12]
+    return sha256_value([ALGORITHM_VERSION, config.mode, *parts])[:12]
 
 
 def _reserve(config: IngestConfig) -> int:

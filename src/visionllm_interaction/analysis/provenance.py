@@ -1,0 +1,109 @@
+"""What an analysis follows from, part by part, so that one can say whether and why a video is to be analysed again.
+
+A record in the store (``video.json``) names all of it: the digests of the video, the detections and the heads, the
+view, the roles, the settings, the versions of the algorithms and of the libraries. A record from before algorithms had
+versions counts as made by the first ones, and a library whose version it does not name as unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.artifacts.staleness import changed_keys
+from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION, library_changes
+from visionllm_interaction.store.video_record import VideoRecord
+from visionllm_interaction.utils.hashing import sha256_value
+
+ALGORITHM_VERSION = 1
+"""Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
+relations, events. Videos analysed with another version are analysed again.
+
+``tests/pipeline/test_algorithm_versions.py`` holds a small result of it and fails if that changes and this does not.
+"""
+ANALYSIS = "analysis"
+"""Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""
+
+INDIFFERENT = frozenset(
+    {
+        "video.blur",
+        "video.decode.ahead",
+        "video.decode.cpu_s_per_s",
+        "video.decode.max_memory_mb",
+        "video.decode.stall_cpu_s",
+        "video.decode.threads",
+        "video.detect.batch_size",
+    }
+)
+"""Settings, or sections of them, that decide how fast an analysis is or whether it gets by, but not what it finds."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything an analysis follows from.
+
+    Attributes:
+        parts: name for people → digest or value.
+        config: all settings, as JSON.
+        algorithms: ``"analysis"`` and the runtime of the detector, if there is one → version.
+        libraries: those that decide the result → version.
+    """
+
+    parts: Mapping[str, Any]
+    config: Mapping[str, Any]
+    algorithms: Mapping[str, int]
+    libraries: Mapping[str, str]
+
+    def fingerprint(self) -> str:
+        """One digest over all of it."""
+        return sha256_value(asdict(self))
+
+    def changes_since(self, record: VideoRecord) -> list[str]:
+        """What is not as it was when ``record`` was made, such as ``torch 2.14.0 → 2.15.0``; empty if up to date."""
+        before = _parts_of(record)
+        return [
+            *(f"another {name}" for name, value in self.parts.items() if before[name] != value),
+            *_settings(record.config, self.config),
+            *_algorithms(record.algorithms, self.algorithms),
+            *library_changes(record.versions, self.libraries),
+        ]
+
+
+def parts_of(
+    *, video: str, detections: str, kind: str, heads: str | None, view: str, roles: Mapping[str, str]
+) -> dict[str, Any]:
+    """The parts by the names people are told; ``video``, ``detections`` and ``heads`` are digests."""
+    return {
+        "video": video,
+        "source of detections": kind,
+        "detector or file of detections": detections,
+        "file of heads": heads,
+        "view": view,
+        "roles": dict(roles),
+    }
+
+
+def _parts_of(record: VideoRecord) -> dict[str, Any]:
+    return parts_of(
+        video=record.source.sha256,
+        detections=record.detector.digest,
+        kind=record.detector.kind,
+        heads=record.heads.sha256 if record.heads else None,
+        view=record.view,
+        roles=record.roles,
+    )
+
+
+def _settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+    defaults = AnalysisConfig().model_dump(mode="json")
+    changed = changed_keys(before, now, defaults=defaults)
+    return [f"setting {key}" for key in changed if not any(f"{key}.".startswith(f"{i}.") for i in INDIFFERENT)]
+
+
+def _algorithms(before: Mapping[str, int], now: Mapping[str, int]) -> Iterable[str]:
+    for name, version in now.items():
+        former = before.get(name, FIRST_ALGORITHM_VERSION)
+        if former != version:
+            yield f"algorithm of {name}: version {former} → {version}"
