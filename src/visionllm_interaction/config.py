@@ -10,12 +10,13 @@ from pydantic import Field
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.config_loading import Section, load_settings, shipped_config_dir
 from visionllm_interaction.detection.training.config import TuneConfig
+from visionllm_interaction.interactions.config import MeasuresConfig
 from visionllm_interaction.pipeline import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.utils.atomic_files import write_file
 
-BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "reason", "serve")
+BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "measures", "reason", "serve")
 """Files read from ./config/ when a command is given no -c."""
 
 
@@ -58,6 +59,8 @@ class Settings(PipelineSettings):
     """Optuna study: `visionllm tune`."""
     analysis: AnalysisConfig = AnalysisConfig()
     """Video → store: `visionllm analyze`."""
+    measures: MeasuresConfig = MeasuresConfig()
+    """Store → measures: `visionllm measures`, `visionllm ask`."""
     reason: ReasonConfig = ReasonConfig()
     """Questions: `visionllm ask`."""
     serve: ServeConfig = ServeConfig()

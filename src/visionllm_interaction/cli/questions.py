@@ -43,7 +43,8 @@ def ask(
         return _fill(template, store, planner, out, load(config, override), json_output=json_output)
     if question is None:
         raise UsageError("There is no question", expected="a question, or --template", found="neither")
-    answer = answer_question(question, store, config=load(config, override).reason, planner=planner)
+    settings = load(config, override)
+    answer = answer_question(question, store, config=settings.reason, planner=planner, measures=settings.measures)
     result: dict[str, Any] = answer.model_dump(mode="json")
     text = answer_text(result)
     if explain:
@@ -63,7 +64,7 @@ def _fill(
 ) -> Outcome:
     from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
 
-    result = fill_template(template, store, config=settings.reason, planner=planner)
+    result = fill_template(template, store, config=settings.reason, planner=planner, measures=settings.measures)
     table = as_csv(result)
     if out:
         out.write_text(table, encoding="utf-8")

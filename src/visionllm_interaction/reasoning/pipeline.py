@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
+from visionllm_interaction.interactions.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -15,7 +16,7 @@ from visionllm_interaction.reasoning.models import Answer, EvidenceItem, Usage
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose
-from visionllm_interaction.reasoning.wording.sentences import moment_words
+from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
 from visionllm_interaction.store.reader import Store, open_store
 
@@ -41,10 +42,12 @@ def ask(
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
+    measures: MeasuresConfig = MeasuresConfig(),
 ) -> Answer:
     """Answer ``question`` from the store, or abstain with the reason.
 
-    Blocks; do not call it on a running event loop's thread. ``planner`` None follows ``config.planner``.
+    Blocks; do not call it on a running event loop's thread. ``planner`` None follows ``config.planner``; ``measures``
+    has the settings of those measures that have any.
 
     Raises:
         UsageError: the question is empty or longer than ``config.max_question_chars``.
@@ -55,9 +58,9 @@ def ask(
     asked = _checked(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+        vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
         planned = make_plan(asked, vocabulary, config=config, planner=chosen)
-        return execute(planned, opened, vocabulary=vocabulary, config=config)
+        return execute(planned, opened, vocabulary=vocabulary, config=config, measures=measures)
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:
@@ -88,8 +91,19 @@ def make_plan(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, pl
         return Planned(plan_by_rules(question, vocabulary), "rules")
 
 
-def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
-    """Run a plan, compose claims, run it again to verify them, and answer with those that hold."""
+def execute(
+    planned: Planned,
+    store: Store,
+    *,
+    vocabulary: Vocabulary,
+    config: ReasonConfig,
+    measures: MeasuresConfig = MeasuresConfig(),
+) -> Answer:
+    """Run a plan, compose claims, run it again to verify them, and answer with those that hold.
+
+    Where every video lacks an input of the measure there is no answer, and the reason says which input.
+    """
+    planned = replace(planned, plan=planned.plan.with_turns(measures.turns.limits))
     plan = planned.plan
     if plan.unanswerable:
         return _abstain(planned, plan.unanswerable)
@@ -99,9 +113,19 @@ def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: R
     verified = verify(claims, shown, plan=plan, fresh=run_plan(store, plan), vocabulary=vocabulary)
     if not verified.claims:
         return _abstain(planned, _NOTHING_HELD if verified.dropped else _nothing_there(plan), verified)
+    if all(item.missing for item in verified.evidence):
+        return _abstain(planned, "; ".join(_not_known(results)), verified)
     if config.wording == "llm" and config.endpoint.base_url:
         return _in_other_words(planned, verified, results, vocabulary=vocabulary, config=config)
     return _answer(planned, verified, results, config=config)
+
+
+def _not_known(results: Sequence[StepResult]) -> Iterator[str]:
+    """Why none of the steps has a value, each reason once."""
+    reasons = {
+        unknown(result.step, item.missing): None for result in results for item in result.evidence if item.missing
+    }
+    yield from reasons
 
 
 def _nothing_there(plan: Plan) -> str:
