@@ -99,7 +99,7 @@ class QueryRunner:
         missing = self.inputs.missing(
             measure, query.subject, query.object, predicate, video_id=video_id, processed=looked is not None
         )
-        row = {"value": None if missing else measure.nothing, "track_ids": []}
+        row: dict[str, Any] = {"value": None if missing else measure.nothing, "track_ids": []}
         span = {"begin_s": looked["begin_s"], "end_s": looked["end_s"]} if looked else {"begin_s": None, "end_s": None}
         frames = (looked["first_frame"], looked["last_frame"]) if looked else None
         return replace(_found(measure, query, video_id, row={**row, **span}, frames=frames), missing=missing)
