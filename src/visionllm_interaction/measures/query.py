@@ -85,6 +85,8 @@ class QueryRunner:
         looked = self._looked_at(parameters)
         spans = _frame_spans(self.store, found, query.video_id)
         wanted = [query.video_id] if query.video_id else self.store.video_ids()
+        if len(wanted) > 1 and len(found) < len(wanted):
+            self.inputs.read_all()
         return [
             _found(measure, query, id_, row=found[id_], frames=spans.get(id_))
             if id_ in found

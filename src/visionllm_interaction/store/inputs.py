@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,24 +132,41 @@ class Inputs:
             self._coded = {kind: frozenset(people) for kind, people in found.items()}
         return self._coded
 
+    def read_all(self) -> None:
+        """Read what is known about every video at once: one by one a large store would take many small queries."""
+        if len(self._videos) < len(self.store.video_ids()):
+            self._videos.update(_read(self.store, None))
+
     def _video(self, video_id: str) -> _Video:
         if video_id not in self._videos:
-            self._videos[video_id] = _read(self.store, video_id)
+            self._videos.update(_read(self.store, video_id))
         return self._videos[video_id]
 
 
-def _read(store: Store, video_id: str) -> _Video:
-    record = store.video(video_id)
+def _read(store: Store, video_id: str | None) -> dict[str, _Video]:
+    """What is known about one video, or about all."""
     only = {"video_id": video_id}
-    tracks = store.rows("SELECT DISTINCT category, role FROM tracks WHERE video_id = $video_id", only)
-    codes = store.rows("SELECT DISTINCT kind FROM codes WHERE video_id = $video_id", only)
+    where = "WHERE ($video_id IS NULL OR video_id = $video_id)"
+    tracks = store.rows(f"SELECT DISTINCT video_id, category, role FROM tracks {where}", only)  # noqa: S608
+    codes = store.rows(f"SELECT DISTINCT video_id, kind FROM codes {where}", only)  # noqa: S608
+    present: dict[str, set[str]] = defaultdict(set)
+    coded: dict[str, set[str]] = defaultdict(set)
+    for row in tracks:
+        present[row["video_id"]] |= {name for name in (row["category"], row["role"]) if name}
+    for row in codes:
+        coded[row["video_id"]].add(row["kind"])
+    wanted = store.video_ids() if video_id is None else [video_id]
+    return {id_: _known(store.video(id_), present[id_], coded[id_]) for id_ in wanted}
+
+
+def _known(record: Mapping[str, Any], present: set[str], coded: set[str]) -> _Video:
     roles: Mapping[str, str] = record.get("roles") or {}
     return _Video(
         is_truth=record["detector"]["kind"] == "truth",
         searched=frozenset(record["detector"]["categories"]),
         assigned=frozenset(roles.values()),
-        present=frozenset(name for row in tracks for name in (row["category"], row["role"]) if name),
-        coded=frozenset(row["kind"] for row in codes),
+        present=frozenset(present),
+        coded=frozenset(coded),
         has_heads=record.get("heads") is not None,
         has_placement=_placement(record.get("config") or {}),
     )

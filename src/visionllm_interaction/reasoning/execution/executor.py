@@ -120,6 +120,8 @@ def _without_input(step: Step, video_id: str, missing: str) -> Evidence:
 def _scopes(runner: QueryRunner, step: Step) -> Iterator[Scope]:
     """Per video the window that the step's own times and its moments leave; none where a moment is missing."""
     videos = [step.video_id] if step.video_id else runner.store.video_ids()
+    if len(videos) > 1 and step.atoms:
+        runner.inputs.read_all()
     after = _moments(runner.store, step.after, step) if step.after else None
     before = _moments(runner.store, step.before, step) if step.before else None
     for video_id in videos:
