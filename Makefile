@@ -20,6 +20,12 @@ demo: $(VENV)/.ready-all ## The main job on simulated pictures and videos, to a 
 test: $(VENV)/.ready-dev ## The fast tests
 	$(BIN)/pytest
 
+coverage: $(VENV)/.ready-dev ## The fast tests, and how many of the product's lines they run (at least 85 %)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
+
 check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,7 +79,7 @@ format: $(VENV)/.ready-dev ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 clean: ## Remove what was built here, but not .venv
-	rm -rf $(DEMO_DIR) artifacts store service mlruns site dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .coverage .coverage.* $(DEMO_DIR) artifacts store service mlruns site dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # One package (promise, which MLflow needs through graphene) is published as source only: the locked setuptools builds it.
@@ -96,4 +102,4 @@ $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready-all
 
-.PHONY: bench-gpu demo test check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

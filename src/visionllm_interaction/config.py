@@ -17,6 +17,7 @@ from visionllm_interaction.config_loading import Resolved, Section, load_setting
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
@@ -64,6 +65,8 @@ class Settings(PipelineSettings):
     """Optuna study: `visionllm tune`."""
     analysis: AnalysisConfig = AnalysisConfig()
     """Video → store: `visionllm analyze`."""
+    measures: MeasuresConfig = MeasuresConfig()
+    """Store → measures: `visionllm measures`, `visionllm ask`."""
     reason: ReasonConfig = ReasonConfig()
     """Questions: `visionllm ask`."""
     serve: ServeConfig = ServeConfig()

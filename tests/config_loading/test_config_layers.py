@@ -11,7 +11,7 @@ import yaml
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.cli.reason_settings import load_reason
+from visionllm_interaction.cli.question_settings import load_reason
 from visionllm_interaction.config import (
     SCHEMA_FILE,
     Settings,

@@ -89,8 +89,20 @@ def test_workflow_has_least_rights_and_pinned_actions() -> None:
     assert WORKFLOW["permissions"] == {"contents": "read"}
     uses = [step["uses"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "uses" in step]
     assert uses
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in uses)
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in uses)
     assert all("timeout-minutes" in job for job in WORKFLOW["jobs"].values())
+
+
+def test_new_versions_wait_before_they_are_proposed() -> None:
+    updates = yaml.safe_load((REPO / ".github/dependabot.yml").read_text())["updates"]
+    assert {update["package-ecosystem"] for update in updates} >= {"github-actions", "pip", "docker"}
+    assert all(update["cooldown"]["default-days"] >= 7 for update in updates)
+    assert all((REPO / update["directory"].lstrip("/")).is_dir() for update in updates)
+
+
+def test_citation_names_the_version_and_licence_of_the_package() -> None:
+    citation = yaml.safe_load((REPO / "CITATION.cff").read_text())
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
 
 
 def test_workflow_tests_every_python_the_package_claims() -> None:

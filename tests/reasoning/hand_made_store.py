@@ -44,7 +44,7 @@ FIRST_RELATIONS = [
 SECOND_SPANS = [(1, "child", 0.0, 10.0), (2, "ball", 4.0, 6.0), (3, "caregiver", 8.0, 10.0)]
 
 
-def _record(video_id: str, duration_s: float) -> VideoRecord:
+def _record(video_id: str, duration_s: float, names: Sequence[str]) -> VideoRecord:
     return VideoRecord(
         video_id=video_id,
         source=SourceFile(path=f"/videos/{video_id}.mp4", name=f"{video_id}.mp4", sha256="0" * 64, bytes=1),
@@ -61,7 +61,7 @@ def _record(video_id: str, duration_s: float) -> VideoRecord:
         n_detections=0,
         n_tracks=0,
         view="room",
-        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=NAMES),
+        detector=DetectorRecord(kind="none", name="hand", digest="0", categories=tuple(names)),
         roles={},
         config={},
         versions={},
@@ -100,11 +100,12 @@ def publish(
     duration_s: float,
     spans: Sequence[tuple[int, str, float, float]],
     relations: Sequence[Relation] = (),
+    names: Sequence[str] = NAMES,
 ) -> None:
     index = np.arange(int(duration_s * FPS))
     publish_video(
         store,
-        _record(video_id, duration_s),
+        _record(video_id, duration_s, names),
         frames=FrameTable.from_times(index, index / FPS, processed=np.ones(len(index), dtype=bool)),
         detections=_detections(spans),
         tracks=_tracks(spans),

@@ -37,7 +37,7 @@ def test_rows_per_video_and_what_cannot_be_told(two_videos: Path, tmp_path: Path
     result = fill_template(_template(tmp_path, "video"), two_videos)
     first, second = result["rows"]
     assert first["outputs"] == {"ball": 10.0, "toys": "book, cup", "mood": None}
-    assert first["text"] == "room_s7_000: ball 10 s, held book, cup, mood None"
+    assert first["text"] == "room_s7_000: ball 10 s, held book, cup, mood no value"
     assert second["outputs"]["ball"] == 2.0
     assert "feelings" in result["refused"]["mood"]
     assert len(result["sha256"]) == 64

@@ -68,12 +68,15 @@ def measures(
     store: StoreOption = Path("store"),
     out: Annotated[Path | None, typer.Option(help=".csv or .parquet; default: only the row count is shown.")] = None,
     bin_s: Annotated[float | None, typer.Option(help="Compute everything per bin of so many seconds.")] = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Every measure of the catalogue for every video, subject and object, as one tidy table."""
+    from visionllm_interaction.config import load
     from visionllm_interaction.measures.api import write_measures
 
-    result = write_measures(store, out, bin_s=bin_s)
+    result = write_measures(store, out, bin_s=bin_s, config=load(config, override).measures)
     return Outcome(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
 
 

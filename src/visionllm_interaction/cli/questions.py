@@ -15,7 +15,7 @@ from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Ove
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.reasoning.config import ReasonConfig
+    from visionllm_interaction.cli.question_settings import QuestionSettings
 
 PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
 
@@ -34,14 +34,16 @@ def ask(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A question → an answer whose every number was computed from the store, or an honest refusal."""
-    from visionllm_interaction.cli.reason_settings import load_reason
+    from visionllm_interaction.cli.question_settings import load_question_settings
     from visionllm_interaction.reasoning import ask as answer_question
 
     if template:
-        return _fill(template, store, planner, out, load_reason(config, override), json_output=json_output)
+        settings = load_question_settings(config, override)
+        return _fill(template, store, planner, out, settings, json_output=json_output)
     if question is None:
         raise UsageError("There is no question", expected="a question, or --template", found="neither")
-    answer = answer_question(question, store, config=load_reason(config, override), planner=planner)
+    settings = load_question_settings(config, override)
+    answer = answer_question(question, store, config=settings.reason, planner=planner, measures=settings.measures)
     result: dict[str, Any] = answer.model_dump(mode="json")
     text = answer_text(result)
     if explain:
@@ -58,13 +60,13 @@ def _fill(
     store: Path,
     planner: Literal["rules", "llm"] | None,
     out: Path | None,
-    settings: ReasonConfig,
+    settings: QuestionSettings,
     *,
     json_output: bool,
 ) -> Outcome:
     from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
 
-    result = fill_template(template, store, config=settings, planner=planner)
+    result = fill_template(template, store, config=settings.reason, planner=planner, measures=settings.measures)
     table = as_csv(result)
     if out:
         out.write_text(table, encoding="utf-8")
@@ -79,11 +81,11 @@ def replay(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Compute every claim of an old answer again: does it still hold? Exit code 3 if one does not."""
-    from visionllm_interaction.cli.reason_settings import load_reason
+    from visionllm_interaction.cli.question_settings import load_question_settings
     from visionllm_interaction.reasoning.replay import load_answer
     from visionllm_interaction.reasoning.replay import replay as replay_answer
 
-    report = replay_answer(load_answer(answer), store, aliases=load_reason(config, override).aliases)
+    report = replay_answer(load_answer(answer), store, aliases=load_question_settings(config, override).reason.aliases)
     lines = [
         report.status,
         *(f"  {'holds  ' if claim.holds else 'changed'} {claim.text} {claim.reason or ''}" for claim in report.claims),
@@ -103,10 +105,12 @@ def ground(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A phrase → boxes and tracks in one frame, found by code."""
-    from visionllm_interaction.cli.reason_settings import load_reason
+    from visionllm_interaction.cli.question_settings import load_question_settings
     from visionllm_interaction.reasoning.grounding.api import ground_phrase
 
-    result = ground_phrase(phrase, store, at_s=at, video_id=video, config=load_reason(config, override))
+    result = ground_phrase(
+        phrase, store, at_s=at, video_id=video, config=load_question_settings(config, override).reason
+    )
     return Outcome(result.model_dump(mode="json"), regions_text(result.model_dump()), json_output)
 
 
@@ -122,11 +126,11 @@ def look(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
-    from visionllm_interaction.cli.reason_settings import load_reason
+    from visionllm_interaction.cli.question_settings import load_question_settings
     from visionllm_interaction.reasoning.grounding.api import look_at
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
-    settings = load_reason(config, override)
+    settings = load_question_settings(config, override).reason
     result = look_at(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
     return Outcome(result.model_dump(mode="json"), text, json_output)

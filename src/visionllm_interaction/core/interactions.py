@@ -75,7 +75,9 @@ class Evidence:
     """One computed (or seen) value and where in which video it can be checked.
 
     ``frames`` are the first and last frame index covered; ``kind`` is ``"computed"`` for results of code and
-    ``"visual"`` for the weaker answers of a vision model.
+    ``"visual"`` for the weaker answers of a vision model. ``missing`` says why there can be no value, where an input of
+    the measure is not there; without it a value of ``None`` or 0 means that nothing was found. ``definition_version``
+    is the version of the measure's definition, ``settings`` what it was computed with, where a measure has settings.
     """
 
     id: str
@@ -88,6 +90,9 @@ class Evidence:
     end_s: float | None
     frames: tuple[int, int] | None
     kind: Literal["computed", "visual"] = "computed"
+    missing: str | None = None
+    definition_version: int = 1
+    settings: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form."""

@@ -14,6 +14,7 @@ from typing import Literal
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.measures import sql_boxes
 from visionllm_interaction.measures import sql_intervals as sql
+from visionllm_interaction.measures.turns import STANDARD
 
 Unit = Literal["s", "count", "share", "per_min", "heights"]
 Inputs = Literal["one", "pair", "bout", "event"]
@@ -22,8 +23,6 @@ BOUT_GAP_S = 0.5
 """Intervals of time closer than this are one bout."""
 MIN_TOGETHER_S = 0.5
 """Things count as there at once when they were, for this long in all."""
-TURN_S = 5.0
-"""A turn is taken up within this time."""
 NAMING_S = 3.0
 """How long before and after a naming moment the named thing is measured."""
 
@@ -38,7 +37,8 @@ class Measure:
     ``inputs`` says what it is about: ``one`` a subject, ``pair`` a subject and an object, ``bout`` a predicate, with an
     object unless the predicate is *visible*; ``event`` a kind of event whose first actor is the subject. ``nothing`` is
     the value of a video in which nothing was found. ``predicate`` is the predicate of a pair measure made from bouts.
-    ``sql`` is the whole query, or for measures of bouts what follows the search for intervals.
+    ``sql`` is the whole query, or for measures of bouts what follows the search for intervals. ``version`` grows with
+    every change of the definition; it stands beside each value, so that old and new values are never taken for one.
     """
 
     name: str
@@ -49,6 +49,12 @@ class Measure:
     nothing: float | int | None
     sql: str
     predicate: str | None = None
+    version: int = 1
+
+    @property
+    def is_of_turns(self) -> bool:
+        """Whether its value depends on the limits of a turn (:class:`.turns.TurnLimits`)."""
+        return self.name in ("turn_count", "turn_lag")
 
 
 _OWN = "this project; see docs/measures.md"
@@ -56,7 +62,7 @@ _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset 
 _FAUSEY = "Fausey, Jayaraman & Smith (2016), Cognition 152: proportion of frames in view"
 _YU_SMITH = "Yu & Smith (2012), Cognition 125: sizes and places of objects in the head camera, around naming"
 _SLONE = "Slone et al. (2018), Journal of Visualized Experiments 141: measures of head-camera views"
-_TURNS = "Gilkerson & Richards (2008), LENA technical report 2: turns taken up within 5 s"
+_TURNS = "limits of chattr: Casillas & Scaff (2021), CogSci 43; of LENA: Gilkerson & Richards (2008), LENA report 2"
 
 _IN_VIEW = (
     Measure(
@@ -223,21 +229,24 @@ _PAIRS = (
     ),
     Measure(
         "turn_count",
-        f"Times that the object speaks within {TURN_S} s of the end of what the subject said.",
+        f"Utterances of the subject that the object answers: it begins at most {STANDARD.max_gap_s} s after their end"
+        f" and at most {STANDARD.max_overlap_s} s before it; what lies wholly inside the other's utterance is no turn.",
         "count",
         _TURNS,
         "pair",
         0,
         sql.TURN_COUNT,
+        version=2,
     ),
     Measure(
         "turn_lag",
-        "Median time from the end of what the subject says to the begin of the object's reply; below 0 they overlap.",
+        "Median time from the end of an utterance to its answer, of the turns of turn_count; below 0 they overlap.",
         "s",
         f"{_TURNS}; lags after Heldner & Edlund (2010), Journal of Phonetics 38",
         "pair",
         None,
         sql.TURN_LAG,
+        version=2,
     ),
 )
 

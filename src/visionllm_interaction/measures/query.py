@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
@@ -17,11 +17,12 @@ from visionllm_interaction.measures.catalogue import (
     MEASURES,
     MIN_TOGETHER_S,
     NAMING_S,
-    TURN_S,
     Measure,
     sql_for,
 )
+from visionllm_interaction.measures.missing_inputs import Inputs
 from visionllm_interaction.measures.sql_intervals import LOOKED
+from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
 Predicate = Literal["visible", "near", "in_contact", "holding"]
@@ -37,7 +38,8 @@ class Query:
 
     ``subject`` and ``object`` are categories, roles (``child``, ``caregiver``) or ``person`` for people of any
     category, or ``thing`` for whatever is neither person nor body part. ``predicate`` is for measures of bouts (without
-    one it is ``visible``) and of events (the kind of event).
+    one it is ``visible``) and of events (the kind of event). ``turns`` is for measures of turns alone; None stands for
+    :data:`.turns.STANDARD`.
     """
 
     measure: str
@@ -47,13 +49,15 @@ class Query:
     video_id: str | None = None
     begin_s: float | None = None
     end_s: float | None = None
+    turns: TurnLimits | None = None
 
 
 def run_query(store: Store, query: Query) -> list[Evidence]:
     """Compute ``query``; one Evidence per video, in order of ids, also where nothing was found.
 
     Evidence of something found names its tracks and spans its first to its last frame; evidence of nothing found
-    spans what was looked at and names no track.
+    spans what was looked at and names no track. Where an input is not there (no speech was imported, the detector does
+    not know the category …) the value is None and ``missing`` says why.
 
     Raises:
         UsageError: for an unknown measure, name or video, or parts that do not fit the measure.
@@ -66,23 +70,41 @@ class QueryRunner:
     """Runs many queries over one store, asking once for what they share."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._names: dict[str | None, list[str]] = {}
         self._looked: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
+        self.inputs = Inputs(store)
 
     def run(self, query: Query) -> list[Evidence]:
         """As :func:`run_query`."""
-        measure = _checked(self._store, query, self._known)
+        measure = _checked(self.store, query, self._known)
         predicate = query.predicate or measure.predicate or "visible"
         sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
         parameters = _parameters(query, measure, CODED_PREDICATES.get(predicate, predicate))
-        found = {row["video_id"]: row for row in _rows(self._store, sql, parameters)}
+        found = {row["video_id"]: row for row in _rows(self.store, sql, parameters)}
         looked = self._looked_at(parameters)
-        spans = _frame_spans(self._store, found, query.video_id)
-        wanted = [query.video_id] if query.video_id else self._store.video_ids()
+        spans = _frame_spans(self.store, found, query.video_id)
+        wanted = [query.video_id] if query.video_id else self.store.video_ids()
+        if len(wanted) > 1 and len(found) < len(wanted):
+            self.inputs.read_all()
         return [
-            _evidence(measure, id_, row=found.get(id_), looked=looked.get(id_), frames=spans.get(id_)) for id_ in wanted
+            _found(measure, query, id_, row=found[id_], frames=spans.get(id_))
+            if id_ in found
+            else self._nothing(measure, query, id_, predicate=predicate, looked=looked.get(id_))
+            for id_ in wanted
         ]
+
+    def _nothing(
+        self, measure: Measure, query: Query, video_id: str, *, predicate: str, looked: Mapping[str, Any] | None
+    ) -> Evidence:
+        """Evidence of nothing found in a video, or of an input that is not there."""
+        missing = self.inputs.missing(
+            measure, query.subject, query.object, predicate, video_id=video_id, processed=looked is not None
+        )
+        row: dict[str, Any] = {"value": None if missing else measure.nothing, "track_ids": []}
+        span = {"begin_s": looked["begin_s"], "end_s": looked["end_s"]} if looked else {"begin_s": None, "end_s": None}
+        frames = (looked["first_frame"], looked["last_frame"]) if looked else None
+        return replace(_found(measure, query, video_id, row={**row, **span}, frames=frames), missing=missing)
 
     def processed_s(self, begin_s: float | None, end_s: float | None) -> dict[str, float]:
         """Video id → seconds looked at within the window; videos of which nothing was looked at are left out."""
@@ -91,13 +113,13 @@ class QueryRunner:
 
     def _known(self, video_id: str | None) -> list[str]:
         if video_id not in self._names:
-            self._names[video_id] = [*self._store.names(video_id), ANY_THING]
+            self._names[video_id] = [*self.store.names(video_id), ANY_THING]
         return self._names[video_id]
 
     def _looked_at(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
         if key not in self._looked:
-            self._looked[key] = {row["video_id"]: row for row in _rows(self._store, LOOKED, parameters)}
+            self._looked[key] = {row["video_id"]: row for row in _rows(self.store, LOOKED, parameters)}
         return self._looked[key]
 
 
@@ -110,7 +132,8 @@ def _parameters(query: Query, measure: Measure, predicate: str) -> dict[str, Any
         **_window(query.begin_s, query.end_s),
         "gap_s": BOUT_GAP_S if measure.inputs == "bout" else 0.0,
         "min_together_s": MIN_TOGETHER_S,
-        "turn_s": TURN_S,
+        "max_gap_s": (query.turns or STANDARD).max_gap_s,
+        "max_overlap_s": (query.turns or STANDARD).max_overlap_s,
         "naming_s": NAMING_S,
         "person_categories": sorted(PERSON_CATEGORIES),
         "body_categories": sorted(BODY_CATEGORIES),
@@ -152,24 +175,9 @@ def _frame_spans(
     return {row["video_id"]: (row["first"], row["last"]) for row in _rows(store, sql, parameters)}
 
 
-def _evidence(
-    measure: Measure,
-    video_id: str,
-    *,
-    row: Mapping[str, Any] | None,
-    looked: Mapping[str, Any] | None,
-    frames: tuple[int, int] | None,
+def _found(
+    measure: Measure, query: Query, video_id: str, *, row: Mapping[str, Any], frames: tuple[int, int] | None
 ) -> Evidence:
-    if row is None:
-        nothing: Mapping[str, Any] = looked or {}
-        seen = (looked["first_frame"], looked["last_frame"]) if looked else None
-        row = {
-            "value": measure.nothing,
-            "track_ids": [],
-            "begin_s": nothing.get("begin_s"),
-            "end_s": nothing.get("end_s"),
-        }
-        frames = seen
     return Evidence(
         id=f"{measure.name}:{video_id}",
         measure=measure.name,
@@ -180,6 +188,8 @@ def _evidence(
         begin_s=row["begin_s"],
         end_s=row["end_s"],
         frames=frames,
+        definition_version=measure.version,
+        settings=str(query.turns or STANDARD) if measure.is_of_turns else None,
     )
 
 
@@ -229,6 +239,8 @@ def _check_shape(query: Query, measure: Measure) -> None:
         problem = f"{measure.name} takes no predicate", f"predicate {query.predicate!r}"
     elif measure.inputs == "event" and query.predicate is None:
         problem = f"{measure.name} is about one kind of event", "no predicate"
+    elif query.turns is not None and not measure.is_of_turns:
+        problem = f"{measure.name} knows no turns", f"limits {query.turns}"
     elif query.begin_s is not None and query.end_s is not None and query.begin_s >= query.end_s:
         problem = "a window that ends after it begins", f"{query.begin_s} to {query.end_s} s"
     if problem:

@@ -1,7 +1,8 @@
 """The SQL of the measures on stretches of time: constants with bound parameters, put together from named parts.
 
 Parameters: ``$subject``, ``$object``, ``$predicate`` (names), ``$person_categories``, ``$body_categories``,
-``$video_id`` (or NULL for all), ``$begin_s``, ``$end_s``, ``$gap_s``, ``$min_together_s``, ``$turn_s``. Nothing is ever
+``$video_id`` (or NULL for all), ``$begin_s``, ``$end_s``, ``$gap_s``, ``$min_together_s``, ``$max_gap_s``,
+``$max_overlap_s``. Nothing is ever
 pasted in from outside this file.
 """
 # ruff: noqa: S608
@@ -218,21 +219,31 @@ EVENT_COUNT += f"""
 SELECT video_id, count(*) AS value, min(b) AS begin_s, max(e) AS end_s, {_FLAT_IDS.format(column="ids")}
 FROM found GROUP BY video_id"""
 
-# From the end of what the subject says to the begin of what the object says next, within $turn_s, the subject not
-# having gone on in between.
+# From the end of what the subject says to the begin of what the object says next, the subject not having gone on in
+# between. What lies wholly inside an utterance of the other one is no turn. A turn belongs to the window in which the
+# subject's utterance begins; its answer may lie outside.
 _TURNS = """WITH said AS (
     SELECT video_id, lower(participant) AS who, begin_s AS b, end_s AS e FROM codes
-    WHERE kind = 'speech' AND begin_s >= $begin_s AND begin_s < $end_s AND ($video_id IS NULL OR video_id = $video_id)
+    WHERE kind = 'speech' AND lower(participant) IN (lower($subject), lower($object))
+      AND ($video_id IS NULL OR video_id = $video_id)
+),
+utterances AS (
+    SELECT s.* FROM said s WHERE NOT EXISTS (
+        SELECT 1 FROM said o WHERE o.video_id = s.video_id AND o.who <> s.who
+          AND o.b <= s.b AND s.e <= o.e AND s.b < o.e)
 ),
 own AS (
-    SELECT *, lead(b) OVER (PARTITION BY video_id ORDER BY b, e) AS next_own FROM said WHERE who = lower($subject)
+    SELECT *, lead(b) OVER (PARTITION BY video_id ORDER BY b, e) AS next_own FROM utterances
+    WHERE who = lower($subject)
 ),
 replies AS (
     SELECT o.video_id, o.b, o.e, o.next_own, min(r.b) AS reply
-    FROM own o JOIN said r ON r.video_id = o.video_id AND r.who = lower($object) AND r.b > o.b AND r.b <= o.e + $turn_s
+    FROM own o JOIN utterances r ON r.video_id = o.video_id AND r.who = lower($object) AND r.b > o.b
+      AND r.b >= o.e - $max_overlap_s - 1e-6 AND r.b <= o.e + $max_gap_s + 1e-6
+    WHERE o.b >= $begin_s AND o.b < $end_s
     GROUP BY ALL
 ),
-turns AS (SELECT * FROM replies WHERE next_own IS NULL OR reply < next_own)
+turns AS (SELECT * FROM replies WHERE next_own IS NULL OR reply <= next_own)
 SELECT video_id, {value} AS value, min(b) AS begin_s, max(greatest(reply, e)) AS end_s, []::BIGINT[] AS track_ids
 FROM turns GROUP BY video_id"""
 TURN_LAG = _TURNS.format(value="median(reply - e)")

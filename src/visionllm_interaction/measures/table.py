@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.query import Query, QueryRunner
+from visionllm_interaction.measures.turns import TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
@@ -46,12 +49,17 @@ TIDY_SCHEMA = pa.schema(
         "last_frame": pa.int64(),
         "bin_begin_s": pa.float64(),
         "bin_end_s": pa.float64(),
+        "missing": pa.string(),
+        "definition_version": pa.int64(),
+        "settings": pa.string(),
     }
 )
 """One row per video × subject × object × measure (× predicate × time bin).
 
 ``processed_s``, the seconds looked at in the video or bin, is the denominator for rates; a bin of which nothing was
-looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins.
+looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
+value (no speech was imported, the detector does not know the category …); a null without it means that nothing was
+found. ``definition_version`` and ``settings`` say by which definition a value was computed.
 """
 
 
@@ -104,7 +112,11 @@ class MeasuresTable:
 
 
 def measures(
-    store: StrPath | Store, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+    store: StrPath | Store,
+    *,
+    bin_s: float | None = None,
+    limits: StoreLimits = StoreLimits(),
+    config: MeasuresConfig = MeasuresConfig(),
 ) -> MeasuresTable:
     """Compute every measure of the catalogue for every video, subject and object.
 
@@ -112,6 +124,7 @@ def measures(
         store: the store's folder, or an open store.
         bin_s: compute everything for each bin of so many seconds, from the begin of the video.
         limits: memory, threads and time a query may use; of a folder only.
+        config: settings of those measures that have any.
 
     Returns:
         The tidy table, one row per video × subject × object × measure (× predicate × bin).
@@ -121,9 +134,9 @@ def measures(
         StoreError: if the store is missing or damaged.
     """
     if isinstance(store, Store):
-        return MeasuresTable(measures_table(store, bin_s=bin_s))
+        return MeasuresTable(measures_table(store, bin_s=bin_s, config=config))
     with open_store(store, limits=limits) as opened:
-        return MeasuresTable(measures_table(opened, bin_s=bin_s))
+        return MeasuresTable(measures_table(opened, bin_s=bin_s, config=config))
 
 
 def _check_ending(out: Path) -> None:
@@ -132,11 +145,17 @@ def _check_ending(out: Path) -> None:
 
 
 def write_measures(
-    store: StrPath, out: StrPath | None = None, *, bin_s: float | None = None, limits: StoreLimits = StoreLimits()
+    store: StrPath,
+    out: StrPath | None = None,
+    *,
+    bin_s: float | None = None,
+    limits: StoreLimits = StoreLimits(),
+    config: MeasuresConfig = MeasuresConfig(),
 ) -> dict[str, Any]:
     """Compute every measure for every video and write it to ``out`` (``.csv`` or ``.parquet``; ``None``: only count).
 
-    With ``bin_s`` each is computed per bin of so many seconds, from the begin of the video.
+    With ``bin_s`` each is computed per bin of so many seconds, from the begin of the video. ``config`` has the settings
+    of those measures that have any.
 
     Returns:
         ``{"store", "out", "rows", "videos", "measures"}``.
@@ -148,7 +167,7 @@ def write_measures(
     if out is not None:
         _check_ending(out)
     with open_store(store, limits=limits) as opened:
-        table = measures(opened, bin_s=bin_s)
+        table = measures(opened, bin_s=bin_s, config=config)
         videos = len(opened.video_ids())
     if out is not None:
         table.write(out)
@@ -161,7 +180,7 @@ def write_measures(
     }
 
 
-def measures_table(store: Store, *, bin_s: float | None = None) -> pa.Table:
+def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig = MeasuresConfig()) -> pa.Table:
     """The tidy table of :data:`TIDY_SCHEMA`.
 
     Raises:
@@ -170,7 +189,7 @@ def measures_table(store: Store, *, bin_s: float | None = None) -> pa.Table:
     if bin_s is not None and not bin_s > 0:
         raise UsageError("Bins must last.", expected="more than 0 s", found=f"{bin_s} s")
     store.load_symbols()
-    runner, queries = QueryRunner(store), list(_all_queries(store))
+    runner, queries = QueryRunner(store), list(_all_queries(store, config))
     parts = [TIDY_SCHEMA.empty_table()]
     for window in _windows(store, bin_s):
         processed = runner.processed_s(*window)
@@ -195,7 +214,7 @@ def _in_order(table: pa.Table) -> pa.Table:
     return table.take(order)
 
 
-def _all_queries(store: Store) -> Iterator[Query]:
+def _all_queries(store: Store, config: MeasuresConfig) -> Iterator[Query]:
     names = [name for name in store.names() if name != ANY_PERSON or name in _categories(store)]
     people = [name for name in names if name in PERSON_CATEGORIES]
     things = [name for name in names if name not in PERSON_CATEGORIES]
@@ -206,7 +225,7 @@ def _all_queries(store: Store) -> Iterator[Query]:
             several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
             yield from (Query(measure.name, name) for name in [*names, *several] if _applies(measure, name, coded))
         elif measure.inputs == "pair":
-            yield from _pair_queries(measure, pairs, people, coded)
+            yield from _pair_queries(measure, pairs, people, coded, turns=config.turns.limits)
         elif measure.inputs == "event":
             kinds = sorted({row["kind"] for row in store.rows("SELECT DISTINCT kind FROM events")})
             yield from (Query(measure.name, person, predicate=kind) for person in people for kind in kinds)
@@ -231,12 +250,18 @@ def _applies(measure: Measure, name: str, coded: Mapping[str, frozenset[str]]) -
 
 
 def _pair_queries(
-    measure: Measure, pairs: list[tuple[str, str]], people: list[str], coded: Mapping[str, frozenset[str]]
+    measure: Measure,
+    pairs: list[tuple[str, str]],
+    people: list[str],
+    coded: Mapping[str, frozenset[str]],
+    *,
+    turns: TurnLimits,
 ) -> Iterator[Query]:
     """Turns go both ways between those whose speech was coded; nobody holds a person."""
-    if measure.name in ("turn_count", "turn_lag"):
+    if measure.is_of_turns:
         speakers = sorted(name for name in people if name in coded.get("speech", ()))
-        yield from (Query(measure.name, one, other) for one in speakers for other in speakers if one != other)
+        both_ways = permutations(speakers, 2)
+        yield from (Query(measure.name, one, other, turns=turns) for one, other in both_ways)
         return
     handled = measure.name in ("holding_duration", "joint_handling_duration")
     yield from (Query(measure.name, person, other) for person, other in pairs if not handled or other not in people)
@@ -277,6 +302,9 @@ def _row(query: Query, item: Any, processed: Mapping[str, float], window: Window
         "last_frame": item.frames[1] if item.frames else None,
         "bin_begin_s": window[0],
         "bin_end_s": window[1],
+        "missing": item.missing,
+        "definition_version": item.definition_version,
+        "settings": item.settings,
     }
 
 

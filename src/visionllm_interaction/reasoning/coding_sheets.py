@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import BOUT_GAP_S
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.intervals import Scope, looked_at, stretches_of
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -107,13 +108,19 @@ def _check(template: Template) -> None:
 
 
 def fill_template(
-    name: StrPath, store: StrPath, *, config: ReasonConfig = ReasonConfig(), planner: PlannerName | None = None
+    name: StrPath,
+    store: StrPath,
+    *,
+    config: ReasonConfig = ReasonConfig(),
+    planner: PlannerName | None = None,
+    measures: MeasuresConfig = MeasuresConfig(),
 ) -> dict[str, Any]:
     """Fill template ``name`` for every row of the store.
 
     Returns:
         ``{"template", "sha256", "planner", "refused": {output: reason}, "rows": [{"video_id", "begin_s", "end_s",
-        "outputs", "units", "text", "claims"}]}``; an output that cannot be told is null.
+        "outputs", "units", "reasons", "text", "claims"}]}``; an output that cannot be told is null, and ``reasons``
+        has its reason.
 
     Raises:
         UsageError: if the template is not valid.
@@ -123,12 +130,15 @@ def fill_template(
     template, digest = load_template(name)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+        vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
         plans = {
             output: make_plan(question, vocabulary, config=config, planner=chosen)
             for output, question in template.outputs.items()
         }
-        rows = [_fill(template, row, plans, opened, vocabulary, config=config) for row in _rows(template, opened)]
+        rows = [
+            _fill(template, row, plans, opened, vocabulary, config=config, measures=measures)
+            for row in _rows(template, opened)
+        ]
     refused = {output: planned.plan.unanswerable for output, planned in plans.items() if planned.plan.unanswerable}
     return {"template": template.name, "sha256": digest, "planner": chosen, "refused": refused, "rows": rows}
 
@@ -159,6 +169,7 @@ def _fill(
     vocabulary: Vocabulary,
     *,
     config: ReasonConfig,
+    measures: MeasuresConfig,
 ) -> dict[str, Any]:
     answers = {
         output: execute(
@@ -166,6 +177,7 @@ def _fill(
             store,
             vocabulary=vocabulary,
             config=config,
+            measures=measures,
         )
         for output, planned in plans.items()
     }
@@ -177,6 +189,7 @@ def _fill(
         **place,
         "outputs": values,
         "units": units,
+        "reasons": {output: answer.reason for output, answer in answers.items() if answer.reason},
         "text": _PLACE.sub(lambda match: shown[match[1]], template.text) if template.text else None,
         "claims": {o: [c.model_dump(mode="json") for c in a.claims[:1]] for o, a in answers.items()},
     }

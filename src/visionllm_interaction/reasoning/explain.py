@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from visionllm_interaction.measures.catalogue import MEASURES, sql_for
-from visionllm_interaction.reasoning.execution.intervals import LOOKED_SQL, sql_of
+from visionllm_interaction.reasoning.execution.intervals import LOOKED_SQL, Held, sql_of
 from visionllm_interaction.reasoning.planning.capabilities import LOOKED, PREDICATE_OF
 from visionllm_interaction.reasoning.planning.plan import Atom, Plan, Step
 
@@ -46,4 +46,4 @@ def _sql(step: Step) -> str:
         return sql_for(measure, predicate=predicate, has_object=step.object is not None)
     if step.measure == LOOKED:
         return LOOKED_SQL
-    return sql_of(Atom(predicate=predicate, subject=step.subject, object=step.object))
+    return sql_of(Held(predicate, step.subject, step.object))

@@ -40,7 +40,7 @@ class Claim(_Frozen):
     text: str
     """The statement in words."""
     value: float | int | str | None
-    """The value stated; null for "not seen"; a name for the winner of a comparison."""
+    """The value stated; null for "not seen" and for a missing input; a name for the winner of a comparison."""
     unit: str
     """Unit of `value`."""
     evidence: tuple[str, ...]
@@ -69,6 +69,12 @@ class EvidenceItem(_Frozen):
     end_s: float | None
     frames: tuple[int, int] | None
     kind: Literal["computed", "visual"]
+    missing: str | None = None
+    """Why there can be no value: an input of the measure is not there; null where nothing was found."""
+    definition_version: int = 1
+    """Version of the measure's definition."""
+    settings: str | None = None
+    """What it was computed with, where the measure has settings."""
 
     @classmethod
     def of(cls, evidence: Evidence) -> EvidenceItem:

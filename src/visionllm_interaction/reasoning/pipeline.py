@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -15,7 +16,7 @@ from visionllm_interaction.reasoning.models import Answer, EvidenceItem, Usage
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose
-from visionllm_interaction.reasoning.wording.sentences import moment_words
+from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.paths import StrPath
@@ -43,6 +44,7 @@ def ask(
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
+    measures: MeasuresConfig = MeasuresConfig(),
 ) -> Answer:
     """Answer ``question`` from the store, or abstain with the reason.
 
@@ -53,6 +55,7 @@ def ask(
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
         planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        measures: settings of those measures that have any.
 
     Returns:
         The answer; every number in it was computed by code and cites its evidence.
@@ -65,10 +68,10 @@ def ask(
     """
     asked = _checked(question, config)
     chosen = choose_planner(config, planner)
-    with open_store(Path(store)) as opened:
-        vocabulary = _vocabulary(opened, config)
+    with open_store(store) as opened:
+        vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
         planned = make_plan(asked, vocabulary, config=config, planner=chosen)
-        return execute(planned, opened, vocabulary=vocabulary, config=config)
+        return execute(planned, opened, vocabulary=vocabulary, config=config, measures=measures)
 
 
 async def ask_async(
@@ -77,6 +80,7 @@ async def ask_async(
     *,
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
+    measures: MeasuresConfig = MeasuresConfig(),
 ) -> Answer:
     """As :func:`ask`, without blocking the event loop: the endpoint is awaited, the store is read in a thread.
 
@@ -85,6 +89,7 @@ async def ask_async(
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
         planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        measures: settings of those measures that have any.
 
     Returns:
         The same answer as :func:`ask` gives.
@@ -101,16 +106,14 @@ async def ask_async(
     asked = _checked(question, config)
     chosen = choose_planner(config, planner)
     with await asyncio.to_thread(open_store, Path(store)) as opened:
-        vocabulary = await asyncio.to_thread(_vocabulary, opened, config)
+        vocabulary = await asyncio.to_thread(Vocabulary.of_store, opened, aliases=config.aliases)
         planned = await _make_plan_async(asked, vocabulary, config=config, planner=chosen)
-        computed = await asyncio.to_thread(_compute, planned, opened, vocabulary=vocabulary, config=config)
+        computed = await asyncio.to_thread(
+            _compute, planned, opened, vocabulary=vocabulary, config=config, measures=measures
+        )
         if not computed.to_be_worded:
             return computed.answer
         return await _reworded_async(computed, vocabulary=vocabulary, config=config)
-
-
-def _vocabulary(store: Store, config: ReasonConfig) -> Vocabulary:
-    return Vocabulary.build(store.names(), store.video_ids(), aliases=config.aliases)
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:
@@ -149,9 +152,29 @@ async def _make_plan_async(
         return Planned(plan_by_rules(question, vocabulary), "rules")
 
 
-def execute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
-    """Run a plan, compose claims, run it again to verify them, and answer with those that hold."""
-    computed = _compute(planned, store, vocabulary=vocabulary, config=config)
+def execute(
+    planned: Planned,
+    store: Store,
+    *,
+    vocabulary: Vocabulary,
+    config: ReasonConfig,
+    measures: MeasuresConfig = MeasuresConfig(),
+) -> Answer:
+    """Run a plan, compose claims, run it again to verify them, and answer with those that hold.
+
+    Where every video lacks an input of the measure there is no answer, and the reason says which input.
+
+    Args:
+        planned: the plan and who made it.
+        store: the open store.
+        vocabulary: the names the question may be about.
+        config: wording and limits.
+        measures: settings of those measures that have any.
+
+    Returns:
+        The answer, or a refusal with its reason.
+    """
+    computed = _compute(planned, store, vocabulary=vocabulary, config=config, measures=measures)
     if not computed.to_be_worded:
         return computed.answer
     return _run_sync(_reworded_async(computed, vocabulary=vocabulary, config=config))
@@ -168,7 +191,10 @@ class _Computed:
     to_be_worded: bool = False
 
 
-def _compute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig) -> _Computed:
+def _compute(
+    planned: Planned, store: Store, *, vocabulary: Vocabulary, config: ReasonConfig, measures: MeasuresConfig
+) -> _Computed:
+    planned = replace(planned, plan=planned.plan.with_turns(measures.turns.limits))
     plan = planned.plan
     if plan.unanswerable:
         return _Computed(_abstain(planned, plan.unanswerable), planned)
@@ -179,9 +205,19 @@ def _compute(planned: Planned, store: Store, *, vocabulary: Vocabulary, config: 
     if not verified.claims:
         reason = _NOTHING_HELD if verified.dropped else _nothing_there(plan)
         return _Computed(_abstain(planned, reason, verified), planned)
+    if all(item.missing for item in verified.evidence):
+        return _Computed(_abstain(planned, "; ".join(_not_known(results)), verified), planned)
     answer = _answer(planned, verified, results, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
     return _Computed(answer, planned, verified, results, to_be_worded=wanted)
+
+
+def _not_known(results: Sequence[StepResult]) -> Iterator[str]:
+    """Why none of the steps has a value, each reason once."""
+    reasons = {
+        unknown(result.step, item.missing): None for result in results for item in result.evidence if item.missing
+    }
+    yield from reasons
 
 
 def _nothing_there(plan: Plan) -> str:

@@ -50,7 +50,7 @@ def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] |
     """
     store = Path(store)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=aliases)
+        vocabulary = Vocabulary.of_store(opened, aliases=aliases)
         try:
             return _replay(answer, opened, vocabulary)
         except UsageError as error:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server import openapi
 from visionllm_interaction.server import problem_details as problems
@@ -28,7 +29,13 @@ from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import Context
 
 
-def create_app(serve: ServeConfig, *, analysis: AnalysisConfig, reason: ReasonConfig) -> FastAPI:
+def create_app(
+    serve: ServeConfig,
+    *,
+    analysis: AnalysisConfig,
+    reason: ReasonConfig,
+    measures: MeasuresConfig = MeasuresConfig(),
+) -> FastAPI:
     """The service as an ASGI application; jobs and detector start and stop with it.
 
     One at a time in a process: the job engine (DBOS) and the page (NiceGUI) are singletons.
@@ -40,7 +47,7 @@ def create_app(serve: ServeConfig, *, analysis: AnalysisConfig, reason: ReasonCo
     keys = KeyRing(serve.keys_path)
     check_exposure(serve, keys)
     sessions = Sessions(serve.data_dir / "session.secret", keys)
-    service = Service(serve, analysis=analysis, reason=reason)
+    service = Service(serve, analysis=analysis, reason=reason, measures=measures)
     context = Context(service, Metrics(service))
     app = FastAPI(
         title="VisionLLM Interaction Analysis",

@@ -9,6 +9,7 @@ import uvicorn
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
@@ -18,13 +19,18 @@ from visionllm_interaction.utils.logs import log
 SHUTDOWN_S = 5
 
 
-def serve(config: ServeConfig, analysis: AnalysisConfig, reason: ReasonConfig) -> None:
+def serve(
+    config: ServeConfig,
+    analysis: AnalysisConfig,
+    reason: ReasonConfig,
+    measures: MeasuresConfig = MeasuresConfig(),
+) -> None:
     """Listen on ``config.host``:``config.port`` until SIGINT or SIGTERM.
 
     Raises:
         UsageError: if it would be open to others without a key, or the data folder or the port is taken.
     """
-    app = create_app(config, analysis=analysis, reason=reason)
+    app = create_app(config, analysis=analysis, reason=reason, measures=measures)
     with lock_data_dir(config):
         pass  # said here, where it ends the command with a message; held from the start of the application on
     with _listening(config.host, config.port) as listener:

@@ -12,6 +12,7 @@ from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.errors import UsageError, VideoError
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.models import Answer
@@ -40,10 +41,18 @@ class VideoState:
 class Service:
     """One running service."""
 
-    def __init__(self, config: ServeConfig, *, analysis: AnalysisConfig, reason: ReasonConfig) -> None:
+    def __init__(
+        self,
+        config: ServeConfig,
+        *,
+        analysis: AnalysisConfig,
+        reason: ReasonConfig,
+        measures: MeasuresConfig = MeasuresConfig(),
+    ) -> None:
         self.config = config
         self.analysis = analysis
         self.reason = reason
+        self.measures = measures
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
         self.jobs = Jobs(config, self._order_of)
         self.detector = DetectorSlot(
@@ -207,7 +216,7 @@ class Service:
         """
         if not self.stored_ids():
             raise refusal(409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video")
-        return ask(question, self.config.store_dir, config=self.reason, planner=planner)
+        return ask(question, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
 
     def readiness(self) -> dict[str, str]:
         """Each part's state in a word; :func:`is_ready` reads it."""

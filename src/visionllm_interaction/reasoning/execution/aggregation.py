@@ -86,6 +86,13 @@ def amounts(steps: Mapping[str, Step], items: Sequence[Evidence], *, plan: Plan)
     }
 
 
+def counted(plan: Plan, items: Sequence[Evidence]) -> Sequence[Evidence]:
+    """The evidence of the videos that a conclusion speaks of: a mean is over those videos that have a value."""
+    if plan.combine != "mean":
+        return items
+    return [item for item in items if isinstance(item.value, (int, float))]
+
+
 def conclusion(plan: Plan, values: Mapping[str, Number | None], items: Sequence[Evidence]) -> Value:
     """What ``plan.combine`` makes of the totals (or, for *videos* and *mean*, of the single videos).
 

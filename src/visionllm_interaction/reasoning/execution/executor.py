@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from visionllm_interaction.core.interactions import Evidence
-from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES, run_query
+from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES
+from visionllm_interaction.measures.missing_inputs import NOT_PROCESSED
+from visionllm_interaction.measures.query import QueryRunner
 from visionllm_interaction.reasoning.execution.intervals import (
+    Held,
     Scope,
     Stretch,
     common,
@@ -39,16 +42,23 @@ class StepResult:
 def run_plan(store: Store, plan: Plan) -> tuple[StepResult, ...]:
     """Compute every step; evidence ids are e1, e2, … in order of steps and videos, the same at every run.
 
-    A video of which nothing was looked at within the window, or in which a moment that the step refers to does not
-    occur, gives no evidence: that is not the same as *nothing seen*.
+    A video of which nothing was processed within the window, or in which a moment that the step refers to does not
+    occur, gives no evidence: that is not the same as *nothing seen*. A video that lacks an input of the measure gives
+    evidence without a value, whose ``missing`` says what it lacks.
     """
     numbers = count(1)
+    runner = QueryRunner(store)
     steps = [(part, step) for part, member in enumerate(plan.parts) for step in member.steps]
-    found = [(part, step, [item for item in _run(store, step) if item.frames]) for part, step in steps]
+    found = [(part, step, [item for item in _run(runner, step) if _is_told(item)]) for part, step in steps]
     return tuple(
         StepResult(step, tuple(_settled(item, f"e{next(numbers)}") for item in items), part)
         for part, step, items in found
     )
+
+
+def _is_told(item: Evidence) -> bool:
+    """Whether there is something to say: frames that were processed, or an input that is not there."""
+    return item.frames is not None or item.missing not in (None, NOT_PROCESSED)
 
 
 def all_evidence(results: Sequence[StepResult]) -> dict[str, Evidence]:
@@ -63,25 +73,61 @@ def _settled(item: Evidence, identifier: str) -> Evidence:
     return replace(item, id=identifier, value=value, begin_s=begin_s, end_s=end_s)
 
 
-def _run(store: Store, step: Step) -> list[Evidence]:
+def _run(runner: QueryRunner, step: Step) -> list[Evidence]:
     if not step.atoms and step.measure in MEASURES:
-        return run_query(store, step.to_query())
-    scopes = list(_scopes(store, step))
-    if step.during is None and step.measure in MEASURES:
-        queries = [
-            replace(step.to_query(), video_id=scope.video_id, begin_s=scope.begin_s, end_s=scope.end_s)
-            for scope in scopes
-        ]
-        return [item for query in queries for item in run_query(store, query)]
-    return list(_over_stretches(store, step, scopes))
+        return runner.run(step.to_query())
+    return [item for scope in _scopes(runner, step) for item in _within(runner, step, scope)]
 
 
-def _scopes(store: Store, step: Step) -> Iterator[Scope]:
+def _within(runner: QueryRunner, step: Step, scope: Scope) -> Iterator[Evidence]:
+    """The evidence of one video, whose window is known."""
+    video_id = scope.video_id or ""
+    missing = missing_of(runner, step.atoms, video_id)
+    if missing:
+        yield _without_input(step, video_id, missing)
+    elif step.during is None and step.measure in MEASURES:
+        query = replace(step.to_query(), video_id=video_id, begin_s=scope.begin_s, end_s=scope.end_s)
+        yield from runner.run(query)
+    else:
+        looked = looked_at(runner.store, scope).get(video_id, [])
+        if looked:
+            yield _one_video(runner, step, scope, looked=looked)
+
+
+def missing_of(runner: QueryRunner, atoms: Sequence[Atom | Held], video_id: str) -> str | None:
+    """Why it cannot be told in a video when the ``atoms`` hold; None where it can."""
+    reasons = (runner.inputs.of_predicate(a.predicate, a.subject, a.object, video_id=video_id) for a in atoms)
+    return next((reason for reason in reasons if reason), None)
+
+
+def _without_input(step: Step, video_id: str, missing: str) -> Evidence:
+    measure = MEASURES.get(step.measure)
+    return Evidence(
+        id="",
+        measure=step.measure,
+        value=None,
+        unit=SHAPES[step.measure].unit,
+        video_id=video_id,
+        track_ids=(),
+        begin_s=None,
+        end_s=None,
+        frames=None,
+        missing=missing,
+        definition_version=measure.version if measure else 1,
+    )
+
+
+def _scopes(runner: QueryRunner, step: Step) -> Iterator[Scope]:
     """Per video the window that the step's own times and its moments leave; none where a moment is missing."""
-    videos = [step.video_id] if step.video_id else store.video_ids()
-    after = _moments(store, step.after, step) if step.after else None
-    before = _moments(store, step.before, step) if step.before else None
+    videos = [step.video_id] if step.video_id else runner.store.video_ids()
+    if len(videos) > 1 and step.atoms:
+        runner.inputs.read_all()
+    after = _moments(runner.store, step.after, step) if step.after else None
+    before = _moments(runner.store, step.before, step) if step.before else None
     for video_id in videos:
+        if missing_of(runner, step.atoms, video_id):
+            yield Scope(video_id)
+            continue
         if (after is not None and video_id not in after) or (before is not None and video_id not in before):
             continue
         begins = [time for time in (step.begin_s, (after or {}).get(video_id)) if time is not None]
@@ -97,17 +143,13 @@ def _moments(store: Store, moment: Moment, step: Step) -> dict[str, float]:
     return {video_id: bout.begin_s if moment.edge == "begin" else bout.end_s for video_id, bout in chosen.items()}
 
 
-def _over_stretches(store: Store, step: Step, scopes: Sequence[Scope]) -> Iterator[Evidence]:
-    for scope in scopes:
-        looked = looked_at(store, scope).get(scope.video_id or "", [])
-        if looked:
-            yield _one_video(store, step, scope, looked=looked)
-
-
-def _one_video(store: Store, step: Step, scope: Scope, *, looked: Sequence[Stretch]) -> Evidence:
-    video_id = scope.video_id or ""
-    atom = _atom_of(step)
-    holds = list(looked) if atom is None else stretches_of(store, atom, scope).get(video_id, [])
+def _one_video(runner: QueryRunner, step: Step, scope: Scope, *, looked: Sequence[Stretch]) -> Evidence:
+    store, video_id = runner.store, scope.video_id or ""
+    held = _held(step)
+    missing = missing_of(runner, [held] if held else [], video_id)
+    if missing:
+        return _without_input(step, video_id, missing)
+    holds = list(looked) if held is None else stretches_of(store, held, scope).get(video_id, [])
     if step.during:
         holds = common(holds, _condition(store, step.during, scope, looked=looked))
     if step.measure in _COUNTED_IN_BOUTS:
@@ -127,12 +169,12 @@ def _one_video(store: Store, step: Step, scope: Scope, *, looked: Sequence[Stret
     )
 
 
-def _atom_of(step: Step) -> Atom | None:
+def _held(step: Step) -> Held | None:
     """What the step's measure is measured of; None for the video itself."""
     if step.measure == LOOKED:
         return None
     predicate = step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
-    return Atom(predicate=predicate, subject=step.subject, object=step.object)
+    return Held(predicate, step.subject, step.object)
 
 
 def _condition(store: Store, condition: Condition, scope: Scope, *, looked: Sequence[Stretch]) -> list[Stretch]:

@@ -23,7 +23,9 @@ from visionllm_interaction.core.intervals import (
     overlapping,
 )
 from visionllm_interaction.measures.api import MIN_TOGETHER_S
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.sql_intervals import MERGED, STRETCHES
+from visionllm_interaction.reasoning.planning.capabilities import AskedPredicate
 from visionllm_interaction.reasoning.planning.plan import Atom
 from visionllm_interaction.store.reader import Store
 
@@ -64,6 +66,15 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What a step is about, like an :class:`Atom`, but also of predicates that people code."""
+
+    predicate: AskedPredicate
+    subject: str
+    object: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """One video (None: all) and a window of time, ``None`` open."""
 
@@ -72,14 +83,14 @@ class Scope:
     end_s: float | None = None
 
 
-def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) -> dict[str, list[Stretch]]:
+def stretches_of(store: Store, atom: Atom | Held, scope: Scope, *, gap_s: float = 0.0) -> dict[str, list[Stretch]]:
     """When ``atom`` holds, per video; intervals closer than ``gap_s`` are one."""
     sql = sql_of(atom)
     parameters = {
         **_window(scope),
         "subject": atom.subject,
         "object": atom.object,
-        "predicate": atom.predicate,
+        "predicate": CODED_PREDICATES.get(atom.predicate, atom.predicate),
         "gap_s": gap_s,
         "min_together_s": MIN_TOGETHER_S,
         "person_categories": sorted(PERSON_CATEGORIES),
@@ -88,7 +99,7 @@ def stretches_of(store: Store, atom: Atom, scope: Scope, *, gap_s: float = 0.0) 
     return _grouped(store, sql, parameters)
 
 
-def sql_of(atom: Atom) -> str:
+def sql_of(atom: Atom | Held) -> str:
     """The query behind :func:`stretches_of`."""
     return STRETCHES[_kind(atom)] + MERGED + _SELECT_BOUTS
 
@@ -143,7 +154,9 @@ def _all_ids(stretches: Sequence[Stretch]) -> tuple[int, ...]:
     return tuple(sorted({track_id for stretch in stretches for track_id in stretch.track_ids}))
 
 
-def _kind(atom: Atom) -> str:
+def _kind(atom: Atom | Held) -> str:
+    if atom.predicate in CODED_PREDICATES:
+        return "coded"
     if atom.predicate != "visible":
         return "relation"
     return "together" if atom.object else "visible"

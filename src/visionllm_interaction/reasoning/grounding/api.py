@@ -22,7 +22,7 @@ def ground_phrase(
     """What ``phrase`` means at ``at_s`` seconds of a video of the store; see :func:`.ground.ground`."""
     store = Path(store)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+        vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
         return ground(phrase, opened, vocabulary, at_s=at_s, video_id=video_id)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reasoning.language.time_expressions import UNIT
+from visionllm_interaction.reasoning.planning.capabilities import AskedPredicate
 from visionllm_interaction.reasoning.planning.plan import Combine
 
 ABSENT = "absent_duration"
@@ -33,7 +33,7 @@ class Row:
 
     measure: str
     texts: tuple[str, ...]
-    predicate: Predicate | None = None
+    predicate: AskedPredicate | None = None
     combine: Combine | None = None
     slot: Literal["subject", "object"] = "subject"
     over: Literal["things", "people"] | None = None

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "child": (
-        *("kid", "toddler", "baby", "infant", "little one", "boy", "girl", "youngster", "son", "daughter"),
-        *("barn", "barnet", "barna", "ungen", "babyen", "gutten", "jenta"),
+        *("kid", "toddler", "baby", "infant", "little one", "youngster"),
+        *("barn", "barnet", "barna", "ungen", "babyen"),
     ),
     "caregiver": (
         *("carer", "parent", "adult", "grown-up", "grownup", "grown up", "mum", "mom", "mother", "mummy", "mommy"),
@@ -27,6 +27,14 @@ BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "car": ("toy car", "bil", "bilen", "biler", "bilene", "lekebil", "lekebilen"),
     "block": ("building block", "toy block", "brick", "cube", "kloss", "klossen", "klosser", "klossene"),
 }
+
+NARROWER: Mapping[str, tuple[str, ...]] = {
+    "child": (
+        *("boy", "girl", "son", "daughter", "brother", "sister"),
+        *("gutt", "gutten", "gutter", "guttene", "jente", "jenta", "jenter", "jentene", "sønnen", "datteren"),
+    ),
+}
+"""Words for some of those that a name stands for: no synonyms, because a store does not know which of them it is."""
 
 IRREGULAR_PLURALS: Mapping[str, str] = {
     "child": "children",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.measures.api import ANY_PERSON
 from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, plural
+from visionllm_interaction.store.reader import Store
 
 DETERMINERS = frozenset(
     {
@@ -28,11 +29,21 @@ class Vocabulary:
         names: categories and roles present in the store.
         video_ids: its videos.
         words: spoken form (lower case, singular or plural) → name.
+        searched: spoken form → name of what the detectors looked for and never saw; one may ask about it, too.
+        coded: kinds of codes (speech, gaze, naming) that were imported for at least one of the videos.
     """
 
     names: tuple[str, ...]
     video_ids: tuple[str, ...]
     words: Mapping[str, str]
+    searched: Mapping[str, str] = field(default_factory=dict)
+    coded: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_store(cls, store: Store, *, aliases: Mapping[str, Iterable[str]] | None = None) -> Vocabulary:
+        """The words for everything in ``store``, for what was looked for in vain, and what was imported."""
+        kinds = frozenset(row["kind"] for row in store.rows("SELECT DISTINCT kind FROM codes"))
+        return cls.build(store.names(), store.video_ids(), aliases=aliases, searched=store.known_names(), coded=kinds)
 
     @classmethod
     def build(
@@ -41,16 +52,13 @@ class Vocabulary:
         video_ids: Iterable[str],
         *,
         aliases: Mapping[str, Iterable[str]] | None = None,
+        searched: Iterable[str] = (),
+        coded: frozenset[str] = frozenset(),
     ) -> Vocabulary:
         """Collect names, built-in synonyms, ``aliases`` of the user and plurals; a store's name beats any synonym."""
         known = tuple(names)
-        words: dict[str, str] = {}
-        for name in known:
-            for word in (*BUILT_IN.get(name, ()), *(aliases or {}).get(name, ())):
-                _add(words, word, name)
-        for name in known:
-            words.update({name.casefold(): name, plural(name.casefold()): name})
-        return cls(known, tuple(video_ids), words)
+        unseen = tuple(name for name in searched if name not in known)
+        return cls(known, tuple(video_ids), _spoken(known, aliases or {}), _spoken(unseen, aliases or {}), coded)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -65,7 +73,8 @@ class Vocabulary:
 
     def resolve(self, text: str) -> str | None:
         """The store's name for ``text`` ("the kids" → "child"), or None if it has none."""
-        return self.words.get(strip_determiners(text))
+        bare = strip_determiners(text)
+        return self.words.get(bare) or self.searched.get(bare)
 
     def nearest(self, text: str) -> tuple[str, ...]:
         """Names whose spoken forms look like ``text``, or like a word in it; best first, possibly none."""
@@ -87,6 +96,12 @@ class Vocabulary:
             for match in self._exact.finditer(text.casefold()):
                 yield self.words[match.group()], match.span()
 
+    def names_in(self, text: str, *, and_of: Collection[str]) -> set[str]:
+        """The store's names in ``text``, and those of ``and_of`` in it of which nothing was ever seen."""
+        unseen = [name for name in and_of if name not in self.names]
+        also = {name for name in unseen if _any_of([name.casefold(), plural(name.casefold())]).search(text.casefold())}
+        return {name for name, _ in self.exact_mentions(text)} | also
+
     def without_names(self, text: str) -> str:
         """``text`` in lower case with the store's own names cut out, so that digits in names are no numbers."""
         return self._exact.sub(" ", text.casefold()) if self.names else text.casefold()
@@ -103,6 +118,18 @@ class Vocabulary:
     @cached_property
     def _exact(self) -> re.Pattern[str]:
         return _any_of([form for name in self.names for form in (name.casefold(), plural(name.casefold()))])
+
+
+def _spoken(names: Iterable[str], aliases: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Spoken form → name, for each of ``names``; a name beats any synonym."""
+    known = tuple(names)
+    words: dict[str, str] = {}
+    for name in known:
+        for word in (*BUILT_IN.get(name, ()), *aliases.get(name, ())):
+            _add(words, word, name)
+    for name in known:
+        words.update({name.casefold(): name, plural(name.casefold()): name})
+    return words
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:

@@ -14,6 +14,9 @@ from visionllm_interaction.measures.api import CATALOGUE, MEASURES, Measure, Pre
 DEFAULT_PREDICATE: Predicate = "visible"
 """What a bout measure is about when no predicate is given."""
 
+AskedPredicate = Literal["visible", "near", "in_contact", "holding", "speaks", "looks_at", "names"]
+"""Predicates that a step may be about: those that are computed, and those that people code and import."""
+
 Total = Literal["sum", "largest", "none"]
 Inputs = Literal["none", "one", "pair", "bout"]
 
@@ -47,6 +50,7 @@ _TOTALS: Mapping[str, Total] = {
     "instance_count": "largest",
     "longest_bout": "largest",
     "bout_count": "sum",
+    "turn_count": "sum",
 }
 _STRETCHES = frozenset(
     {

@@ -123,7 +123,7 @@ def speaks_for(text: str, step: Step, vocabulary: Vocabulary) -> bool:
     if step.measure in (LOOKED, ABSENT):
         return _GONE.search(rest) is not None
     predicate = step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
-    return _COMPILED[predicate].search(rest) is not None
+    return any(name == predicate and pattern.search(rest) for name, pattern in _COMPILED.items())
 
 
 def _without_things(text: str, vocabulary: Vocabulary) -> str:

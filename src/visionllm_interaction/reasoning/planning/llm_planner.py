@@ -46,6 +46,7 @@ from visionllm_interaction.reasoning.planning.rule_planner import (
     cut_scope,
     explain_unknown,
     halves,
+    plan_of_codes,
     unread_clause,
     why_unanswerable,
 )
@@ -66,6 +67,9 @@ async def plan_by_llm_async(question: str, vocabulary: Vocabulary, *, config: En
     """
     if not vocabulary.names:
         return Plan.refuse("the store holds no detected things to ask about"), Usage()
+    of_codes = plan_of_codes(question, vocabulary)
+    if of_codes:
+        return of_codes, Usage()
     before, after = next(halves(question), (question, ""))
     plan, cost = await _one_part(before, vocabulary, config=config)
     if not after or plan.unanswerable:
@@ -123,7 +127,7 @@ def _hopeless(question: str, cut: Cut, text: str, intent: Intent, *, vocabulary:
     """Why no model needs to be asked: something in the question is beyond every plan."""
     if intent.threshold is not None and intent.combine != "exceeds":
         return THRESHOLD
-    refusal = unread_clause(cut.text, vocabulary) or outside_catalogue(text)
+    refusal = unread_clause(cut.text, vocabulary) or outside_catalogue(text, vocabulary.coded)
     if refusal is None and not intent.subjects:
         refusal = why_unanswerable(question, vocabulary) or NO_MEASURE
     if refusal is None:

@@ -7,7 +7,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from visionllm_interaction.measures.api import Predicate, Query
-from visionllm_interaction.reasoning.planning.capabilities import SHAPES
+from visionllm_interaction.measures.catalogue import MEASURES
+from visionllm_interaction.measures.turns import TurnLimits
+from visionllm_interaction.reasoning.planning.capabilities import SHAPES, AskedPredicate
 
 MAX_STEPS = 100
 """Most queries in one plan: one for each thing of a large store."""
@@ -63,19 +65,21 @@ class Step(_Frozen):
 
     ``predicate`` is for measures of bouts (none means *visible*); their ``object`` may be left open for *anything*.
     ``during`` limits it to the time in which something else holds; ``after`` and ``before`` to one side of a moment.
+    ``turns`` are the limits of a turn, for measures of turns alone; None stands for the standard ones.
     ``subject`` is empty for measures of the video itself.
     """
 
     measure: str
     subject: str = ""
     object: str | None = None
-    predicate: Predicate | None = None
+    predicate: AskedPredicate | None = None
     video_id: str | None = None
     begin_s: float | None = Field(default=None, ge=0)
     end_s: float | None = Field(default=None, gt=0)
     during: Condition | None = None
     after: Moment | None = None
     before: Moment | None = None
+    turns: TurnLimits | None = None
 
     @model_validator(mode="after")
     def _fits_its_measure(self) -> Self:
@@ -94,7 +98,14 @@ class Step(_Frozen):
             raise ValueError(f"the window must end after it begins, found {self.begin_s} to {self.end_s}")
         if self.during and not shape.stretches:
             raise ValueError(f"{self.measure} cannot be limited to the time in which something else holds")
+        if self.turns and not self.is_of_turns:
+            raise ValueError(f"{self.measure} knows no turns")
         return self
+
+    @property
+    def is_of_turns(self) -> bool:
+        """Whether the step counts or times turns."""
+        return self.measure in MEASURES and MEASURES[self.measure].is_of_turns
 
     @property
     def atoms(self) -> tuple[Atom, ...]:
@@ -108,8 +119,8 @@ class Step(_Frozen):
         return frozenset(name for name in named if name)
 
     def to_query(self) -> Query:
-        """The query that ``measures.query.run_query`` executes; conditions and moments are the runner's."""
-        return Query(**self.model_dump(exclude={"during", "after", "before"}))
+        """The query that ``measures.query.run_query`` executes; conditions and moments are the executor's."""
+        return Query(**self.model_dump(exclude={"during", "after", "before", "turns"}), turns=self.turns)
 
 
 class Plan(_Frozen):
@@ -150,6 +161,12 @@ class Plan(_Frozen):
     def parts(self) -> tuple[Plan, ...]:
         """This part and the ones after it."""
         return (self, *(self.also.parts if self.also else ()))
+
+    def with_turns(self, limits: TurnLimits) -> Plan:
+        """The plan with ``limits`` in every step about turns, so that it says by which limits it was run."""
+        steps = (step.model_copy(update={"turns": limits}) if step.is_of_turns else step for step in self.steps)
+        also = self.also.with_turns(limits) if self.also else None
+        return self.model_copy(update={"steps": tuple(steps), "also": also})
 
     @classmethod
     def refuse(cls, reason: str) -> Plan:

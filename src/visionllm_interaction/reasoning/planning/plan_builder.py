@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import ValidationError
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.patterns import ABSENT, Form, Row
 from visionllm_interaction.reasoning.language.subordinate_clauses import Limits
 from visionllm_interaction.reasoning.language.time_expressions import Window, in_seconds
@@ -62,6 +63,8 @@ class Scope:
 def plan_of(form: Form, spoken: Spoken, scope: Scope, vocabulary: Vocabulary) -> Plan | None:
     """The plan that ``form`` means with these words for its places; None if they name nothing in the store."""
     row = form.row
+    if _kind_of_code(row) not in (None, *vocabulary.coded):
+        return None
     if row.measure == ABSENT and scope.limits.during:
         return None
     names = _names(row, spoken, vocabulary)
@@ -71,6 +74,13 @@ def plan_of(form: Form, spoken: Spoken, scope: Scope, vocabulary: Vocabulary) ->
         return steps_of(row, names, scope, vocabulary, threshold=_threshold(row, spoken))
     except ValidationError:
         return None
+
+
+def _kind_of_code(row: Row) -> str | None:
+    """The kind of code that a form reads; None if it reads none."""
+    if row.measure in ("turn_count", "turn_lag"):
+        return "speech"
+    return CODED_PREDICATES.get(row.predicate) if row.predicate else None
 
 
 def _held_the_wrong_way(row: Row, subject: str, target: str | None) -> bool:

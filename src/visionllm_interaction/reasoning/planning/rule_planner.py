@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES
+from visionllm_interaction.reasoning.forms_coded import FORMS as CODED_FORMS
 from visionllm_interaction.reasoning.language.coreference import spell_out_both, with_thing_of
 from visionllm_interaction.reasoning.language.english_comparisons import FORMS as READINGS_EN
 from visionllm_interaction.reasoning.language.english_values import FORMS as FORMS_EN
@@ -19,6 +21,7 @@ from visionllm_interaction.reasoning.language.subordinate_clauses import (
     read_clause,
     splits,
 )
+from visionllm_interaction.reasoning.language.synonyms import NARROWER, plural
 from visionllm_interaction.reasoning.language.time_expressions import Window, take_window
 from visionllm_interaction.reasoning.language.video_references import take_video, unknown_video
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
@@ -37,7 +40,7 @@ _BY_NAME = compile_rows(
 )
 """Every measure by its own name, so that a new one can be asked for at once."""
 
-FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *FORMS_EN, *FORMS_NB, *_BY_NAME)
+FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *CODED_FORMS, *FORMS_EN, *FORMS_NB, *_BY_NAME)
 
 _NOT_A_THING = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
 _MOST_WORDS_OF_A_NAME = 3
@@ -66,6 +69,14 @@ def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     if plan.steps:
         return plan
     return _in_parts(question, vocabulary) or plan
+
+
+def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
+    """The plan of a question about what people coded (speech, gaze, naming), where such codes were imported."""
+    plan = plan_by_rules(question, vocabulary) if vocabulary.coded else Plan.refuse("nothing was imported")
+    steps = [step for part in plan.parts for step in part.steps]
+    of_codes = any(step.is_of_turns or step.predicate in CODED_PREDICATES for step in steps)
+    return plan if of_codes else None
 
 
 def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
@@ -97,7 +108,7 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
     if plan:
         return plan
     return Plan.refuse(
-        outside_catalogue(cut.text)
+        outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)
         or _unknown_name(matches, vocabulary)
         or _no_form(cut.text, vocabulary)
@@ -139,7 +150,7 @@ def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
     """What in the words of ``question`` no plan can meet: a limit of the catalogue, or a name not in the store."""
     cut = cut_scope(question, vocabulary)
     return (
-        outside_catalogue(cut.text)
+        outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)
         or _unknown_name(list(_matches(cut.text)), vocabulary)
     )
@@ -200,10 +211,17 @@ def _looks_like_a_name(text: str) -> bool:
 
 def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
     """Why ``name`` cannot be asked about, with the nearest names or all of them."""
+    wider = next((known for known, words in NARROWER.items() if _is_one_of(name, words)), None)
+    if wider in vocabulary.names:
+        return f"the store knows {wider} and not {name!r}: which of them is one, it does not know"
     near = vocabulary.nearest(name)
     if near:
         return f"{name!r} is not in the store; did you mean {' or '.join(near)}?"
     return f"{name!r} is not in the store; it knows {', '.join(vocabulary.names) or 'no names at all'}"
+
+
+def _is_one_of(name: str, words: Iterable[str]) -> bool:
+    return any(name in (word, plural(word)) for word in words)
 
 
 def _no_form(text: str, vocabulary: Vocabulary) -> str:

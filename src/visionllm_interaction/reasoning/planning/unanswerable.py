@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 THRESHOLD = "single moments and thresholds are not in the catalogue; give a time window, or ask whether it was more"
+
+SPEECH = "sound and speech are not measured, and no speech was imported (visionllm import)"
+GAZE = "gaze is not measured, and none was imported (visionllm import)"
+_IMPORTED: Mapping[str, tuple[str, str]] = {
+    SPEECH: (
+        "speech",
+        "of speech the store knows who spoke when, as it was imported; ask for example: "
+        "How many times did the child speak? How many times did the caregiver answer the child?",
+    ),
+    GAZE: (
+        "gaze",
+        "of gaze the store knows who looked at what, as it was imported; ask for example: "
+        "How many times did the child look at the caregiver?",
+    ),
+}
+"""What to say instead where codes of a kind were imported."""
 
 _LIMITS: tuple[tuple[str, str], ...] = (
     (
@@ -24,7 +41,12 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)|call(?:s|ed|ing)? (?:out|for|to)|utter\w*|told"
         r"|sang|synger|rop\w*|hvisk\w*|musikk\w*"
         r"|sa|sier|snakk\w*|hørte|lyd",
-        "sound and speech are not measured",
+        SPEECH,
+    ),
+    (
+        r"look(?:s|ed|ing)? (?:at|towards?)|gaz(?:e|es|ed|ing)|star(?:e|es|ed|ing) at|glanc(?:e|es|ed|ing)"
+        r"|(?:så|ser|kikket|kikker) på",
+        GAZE,
     ),
     (
         r"why|because|want\w*|intend\w*|intention\w*|try|tries|trying|tried|decid\w+|think\w*|thought|reasons?|purpose\w*|goals?"
@@ -64,6 +86,11 @@ _LIMITS: tuple[tuple[str, str], ...] = (
 _COMPILED = tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in _LIMITS)
 
 
-def outside_catalogue(question: str) -> str | None:
-    """The reason why a normalised ``question`` is outside the catalogue, or None if no such word is in it."""
-    return next((reason for pattern, reason in _COMPILED if pattern.search(question)), None)
+def outside_catalogue(question: str, coded: frozenset[str] = frozenset()) -> str | None:
+    """The reason why a normalised ``question`` is outside the catalogue, or None if no such word is in it.
+
+    Where ``coded`` holds a kind of code (speech, gaze), it was imported: the reason then says what may be asked of it.
+    """
+    reason = next((reason for pattern, reason in _COMPILED if pattern.search(question)), None)
+    kind, instead = _IMPORTED.get(reason or "", ("", ""))
+    return instead if kind and kind in coded else reason

@@ -65,12 +65,15 @@ async def word_claims_async(
 ) -> tuple[tuple[Claim, ...], tuple[DroppedClaim, ...]]:
     """``claims`` with the model's words where these say the same, and what it wrote that does not.
 
-    A claim whose words from the model do not hold keeps code's words, so that nothing proven is lost.
+    A claim whose words from the model do not hold keeps code's words, so that nothing proven is lost; so does one that
+    says why there is no value.
 
     Raises:
         LLMUnreachable: the endpoint cannot be reached, refuses, does not answer in time or speaks another protocol.
     """
-    shown = [claim for claim in claims if len(claim.evidence) <= MAX_CITED][:MAX_WORDED]
+    lacking = {item.id for item in evidence if item.missing}
+    free = [claim for claim in claims if lacking.isdisjoint(claim.evidence)]
+    shown = [claim for claim in free if len(claim.evidence) <= MAX_CITED][:MAX_WORDED]
     if not shown:
         return tuple(claims), ()
     cited = {identifier for claim in shown for identifier in claim.evidence}

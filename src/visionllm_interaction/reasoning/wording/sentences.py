@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.reasoning.execution.aggregation import TIE, Number, Value, labels
 from visionllm_interaction.reasoning.language.synonyms import plural
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
@@ -17,6 +18,9 @@ _VERB: Mapping[str, str] = {
     "near": "was near {b}",
     "in_contact": "was in contact with {b}",
     "holding": "held {b}",
+    "speaks": "spoke",
+    "looks_at": "looked at {b}",
+    "names": "named {b}",
 }
 _NOT_VERB: Mapping[str, str] = {
     "visible": "was not in view",
@@ -24,6 +28,24 @@ _NOT_VERB: Mapping[str, str] = {
     "in_contact": "was not in contact with {b}",
     "holding": "did not hold {b}",
 }
+_NEVER_VERB: Mapping[str, str] = {
+    "visible": "was never in view",
+    "near": "was never near {b}",
+    "in_contact": "was never in contact with {b}",
+    "holding": "never held {b}",
+    "speaks": "never spoke",
+    "looks_at": "never looked at {b}",
+    "names": "never named {b}",
+}
+_OF_VIEW = "the {a} was never in view"
+_NEVER: Mapping[str, str] = {
+    **dict.fromkeys(("first_seen", "last_seen"), "the {a} was not seen"),
+    **dict.fromkeys(("object_size", "centredness", "competitor_count", "dominance"), _OF_VIEW),
+    "size_at_naming": "no processed time around a naming of the {a} was found",
+    "mean_gap": "the {a} and the {b} were never in view together",
+    "turn_lag": "the {b} never answered the {a} ({limits})",
+}
+"""What it means that a measure found nothing, though all it needs was there; bouts have :data:`_NEVER_VERB`."""
 _SENTENCE: Mapping[str, str] = {
     "visible_duration": "the {a} was visible for {v}",
     "first_seen": "the {a} was first seen at {v}",
@@ -32,6 +54,8 @@ _SENTENCE: Mapping[str, str] = {
     "near_duration": "the {a} was near the {b} for {v}",
     "contact_duration": "the {a} was in contact with the {b} for {v}",
     "holding_duration": "the {a} held the {b} for {v}",
+    "turn_count": "the {b} answered the {a} {v} ({limits})",
+    "turn_lag": "the {b} answered the {a} after {v} at the median ({limits})",
     LOOKED: "{v} of video were looked at",
 }
 _BOUT_SENTENCE: Mapping[str, str] = {
@@ -62,20 +86,49 @@ def format_number(value: float | int) -> str:
 def describe(step: Step, value: float | int | None) -> str:
     """What ``step`` found, as the body of a sentence."""
     verb = _verb(step)
-    if value is None:
-        unseen = step.measure in ("first_seen", "last_seen")
-        return f"the {step.subject} was not seen" if unseen else f"no time the {step.subject} {verb} was found"
+    if value is None or (step.measure == "longest_bout" and not value):
+        return _nothing(step)
     if step.measure == "instance_count":
         return _count(step.subject, int(value))
     if step.measure == "bout_count":
         return f"the {step.subject} {verb} {_times(int(value))}"
-    shown = amount(value, SHAPES[step.measure].unit)
+    shown = _times(int(value)) if step.measure == "turn_count" else amount(value, SHAPES[step.measure].unit)
     if step.measure in _BOUT_SENTENCE:
         return _BOUT_SENTENCE[step.measure].format(phrase=f"the {step.subject} {verb}", v=shown)
     if step.measure in _SENTENCE:
-        return _SENTENCE[step.measure].format(a=step.subject, b=step.object, v=shown)
-    about = f" and the {step.object}" if step.object else ""
-    return f"{step.measure.replace('_', ' ')} of the {step.subject}{about} was {shown}"
+        return _SENTENCE[step.measure].format(a=step.subject, b=step.object, v=shown, limits=_limits(step))
+    return f"{_measured(step)} was {shown}"
+
+
+def unknown(step: Step, missing: str) -> str:
+    """That ``step`` has no value because an input is ``missing``, as the body of a sentence."""
+    return f"{_measured(step)} is not known: {missing}"
+
+
+def _nothing(step: Step) -> str:
+    """What it means that a step has no value though its inputs are there."""
+    if step.measure in _NEVER:
+        return _NEVER[step.measure].format(a=step.subject, b=step.object, limits=_limits(step))
+    if SHAPES[step.measure].inputs == "bout":
+        return f"the {step.subject} {_verb_of(_predicate(step), step.object, table=_NEVER_VERB)}"
+    return f"{_measured(step)} has no value"
+
+
+def _measured(step: Step) -> str:
+    """What a step measures: "mean bout of the child and the ball (holding)"."""
+    name = step.measure.replace("_", " ")
+    about = " and ".join(f"the {name}" for name in (step.subject, step.object) if name)
+    of = f"{name} of {about}" if about else name
+    return f"{of} ({step.predicate.replace('_', ' ')})" if step.predicate else of
+
+
+def _limits(step: Step) -> str:
+    """The limits of a turn, where the step is about turns."""
+    limits = step.turns or STANDARD
+    return (
+        f"beginning at most {format_number(limits.max_gap_s)} s after the end and "
+        f"at most {format_number(limits.max_overlap_s)} s before it"
+    )
 
 
 def conclude(plan: Plan, value: Value, *, values: Mapping[str, Number | None], n_videos: int, place: str) -> str:
@@ -92,7 +145,8 @@ def conclude(plan: Plan, value: Value, *, values: Mapping[str, Number | None], n
 def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]) -> str:
     step, unit = plan.steps[0], SHAPES[plan.steps[0].measure].unit
     details = _details(plan, values)
-    listing = ", ".join(f"{label} {'never' if n is None else amount(n, unit)}" for label, n in values.items())
+    nothing = "never" if step.measure in _TIMES_OF else "no value"
+    listing = ", ".join(f"{label} {nothing if n is None else amount(n, unit)}" for label, n in values.items())
     if plan.combine in ("largest", "smallest"):
         title = _WINNER.get((step.measure, plan.combine)) or _title(plan)
         return f"{title}: {'a tie' if value == TIE else f'the {value}'} ({listing})"
@@ -166,13 +220,23 @@ def _lead(steps: Sequence[Step]) -> str:
     return verb.format(b=f"the {step.object}")
 
 
+_TIMES_OF = frozenset({"first_seen", "last_seen", "first_onset", "last_offset", "mean_bout"})
 _TURNS: Mapping[str, str] = {"first_onset": "began", "last_offset": "ended"}
 _DOING: Mapping[str, str] = {"near": "being near", "in_contact": "touching", "holding": "holding"}
-_NOUN: Mapping[str, str] = {"near": "being near", "in_contact": "contact", "holding": "holding"}
+_NOUN: Mapping[str, str] = {
+    "near": "being near",
+    "in_contact": "contact",
+    "holding": "holding",
+    "speaks": "speaking",
+    "looks_at": "looking",
+    "names": "naming",
+}
 
 
 def amount(value: Value, unit: str) -> str:
     """A value with its unit, as sentences show it."""
+    if value is None:
+        return "no value"
     if not isinstance(value, (int, float)):
         return str(value)
     shown = format_number(value)
@@ -196,22 +260,22 @@ def _capital(text: str) -> str:
 
 def _atom_words(atom: Atom) -> str:
     negated = isinstance(atom, Condition) and atom.negated
-    return f"the {atom.subject} {_verb_of(atom.predicate, atom.object, negated=negated)}"
+    return f"the {atom.subject} {_verb_of(atom.predicate, atom.object, table=_NOT_VERB if negated else _VERB)}"
 
 
 def _verb(step: Step) -> str:
-    return _verb_of(_predicate(step), step.object, negated=False)
+    return _verb_of(_predicate(step), step.object, table=_VERB)
 
 
 def _predicate(step: Step) -> str:
     return step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
 
 
-def _verb_of(predicate: str, target: str | None, *, negated: bool) -> str:
-    table = _NOT_VERB if negated else _VERB
+def _verb_of(predicate: str, target: str | None, *, table: Mapping[str, str]) -> str:
     if predicate == "visible" and target:
         return f"{table['visible']} together with the {target}"
-    return table[predicate].format(b=f"the {target}" if target else "something")
+    anything = "anything" if table is _NEVER_VERB else "something"
+    return table[predicate].format(b=f"the {target}" if target else anything)
 
 
 def _count(name: str, value: int) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.reasoning.execution.aggregation import (
     OPERATION_OF,
     UNITS,
     Value,
     amounts,
     conclusion,
+    counted,
     total,
 )
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence
@@ -21,7 +23,7 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Claim, DroppedClaim
 from visionllm_interaction.reasoning.planning.capabilities import TOTALS
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
-from visionllm_interaction.reasoning.wording.claims import scopes
+from visionllm_interaction.reasoning.wording.claims import scopes, summed
 from visionllm_interaction.reasoning.wording.sentences import DECIMALS
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
@@ -133,7 +135,7 @@ def _covers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> bool:
     cited = {item.id for item in items}
     result = ground.results[items[0].id]
     if claim.operation in ("sum", "largest"):
-        return cited == {item.id for item in result.evidence}
+        return cited == {item.id for item in summed(result.evidence)}
     of_part = [item for i, item in ground.fresh.items() if ground.results[i].part == result.part]
     return cited in [{item.id for item in group} for group in scopes(ground.part(items), of_part)]
 
@@ -163,8 +165,12 @@ def _wrong_words(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> It
     text, videos = _without_videos(claim.text, ground.vocabulary.video_ids)
     if strange := videos - {item.video_id for item in items}:
         yield f"names a video it does not cite: {', '.join(sorted(strange))}"
+    for item in items:
+        if item.missing and item.missing not in text:
+            yield f"does not say that there is no value: {item.missing}"
+        text = text.replace(item.missing, " ") if item.missing else text
     allowed_names = {name for step in steps for name in step.names}
-    named = {name for name, _ in ground.vocabulary.exact_mentions(text)}
+    named = ground.vocabulary.names_in(text, and_of=allowed_names)
     if named != allowed_names:
         yield f"speaks of {_listed(named)}, the evidence is about {_listed(allowed_names)}"
     explained = _explained_numbers(claim, items, ground)
@@ -180,11 +186,14 @@ def _listed(names: set[str]) -> str:
 def _explained_numbers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> list[float]:
     steps = [ground.step(item.id) for item in items]
     windows = [bound for step in steps for bound in (step.begin_s, step.end_s)]
-    numbers: list[object] = [*windows, _expected(claim, items, ground)]
+    turns = [step.turns or STANDARD for step in steps if step.is_of_turns]
+    limits = [limit for turn in turns for limit in (turn.max_gap_s, turn.max_overlap_s)]
+    numbers: list[object] = [*windows, *limits, _expected(claim, items, ground)]
     if claim.operation not in ("value", "sum", "largest"):
         numbers += [*_amounts(items, ground).values(), ground.part(items).threshold]
     if claim.operation != "value":
         numbers.append(len({item.video_id for item in items}))
+        numbers.append(len({item.video_id for item in counted(ground.part(items), items)}))
     return [float(number) for number in numbers if isinstance(number, (int, float))]
 
 
