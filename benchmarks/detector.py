@@ -67,7 +67,9 @@ def main() -> None:
 
 def train(data: Path, artifacts: Path, overrides: list[str]) -> dict[str, Any]:
     """Run the pipeline on ``data``; what it returns."""
-    return run_pipeline(load([HERE / "detector.yaml"], [f"data.root={data}", f"artifacts_dir={artifacts}", *overrides]))
+    return run_pipeline(
+        load([HERE / "detector.yaml"], [f"data.root={data}", f"artifacts_dir={artifacts}", *overrides])
+    ).to_dict()
 
 
 def make_pictures(work: Path, data: Path, *, stills: int, videos: int) -> None:

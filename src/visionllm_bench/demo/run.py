@@ -28,7 +28,7 @@ def run_demo(settings: Settings, *, out: StrPath) -> tuple[dict[str, Any], str]:
     room = _make_room(settings.demo, out)
     log.info("stages 1-4", data=str(room))
     placed = settings.model_copy(update={"data": settings.data.model_copy(update={"root": room})})
-    pipeline = run_pipeline(placed)
+    pipeline = run_pipeline(placed).to_dict()
     checkpoint = Path(pipeline["run"]) / "model_trainer" / "fasterrcnn_best.pt"
     videos = sorted((room / "videos").glob("*/*.mp4"))
     log.info("analysing", videos=len(videos))

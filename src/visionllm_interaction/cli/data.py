@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines, error_rate_line, stage_table
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+
+if TYPE_CHECKING:
+    from visionllm_interaction.pipeline import PipelineResult
 
 
 def init(
@@ -45,7 +48,8 @@ def toyroom(
     return Outcome(result, text, json_output)
 
 
-def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
+def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> PipelineResult:
+    """Bring the stages up to ``until`` up to date; of a helper process of distributed training, join in and exit."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.training.distributed import dismiss_helpers, is_helper
     from visionllm_interaction.pipeline import run_pipeline
@@ -56,20 +60,20 @@ def run_until(until: str | None, config: list[Path] | None, overrides: list[str]
         help_to_fit()
         raise typer.Exit
     result = run_pipeline(load(config, overrides), until=until)
-    if any(stage["status"] == "up_to_date" for name, stage in result["stages"].items() if name == "train"):
+    if any(stage.name == "train" and stage.status == "up_to_date" for stage in result.stages):
         dismiss_helpers()
     return result
 
 
 def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-4: ingest, validate, transform, train. What is up to date is skipped; a killed run continues."""
-    result = run_until(None, config, override)
+    result = run_until(None, config, override).to_dict()
     return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
 
 
 def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stage 1: a COCO-style source → data_manifest.yaml. The raw data is only read."""
-    result = run_until("ingest", config, override)
+    result = run_until("ingest", config, override).to_dict()
     return Outcome(result, stage_table(result), json_output)
 
 
@@ -88,7 +92,7 @@ def validate(config: ConfigFiles = None, override: Overrides = None, json_output
 
 def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-3: cleaned annotations and the training manifest."""
-    result = run_until("transform", config, override)
+    result = run_until("transform", config, override).to_dict()
     return Outcome(result, stage_table(result), json_output)
 
 

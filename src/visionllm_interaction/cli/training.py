@@ -17,7 +17,7 @@ from visionllm_interaction.errors import UsageError
 
 def train(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stage 4, with the stages before it brought up to date first."""
-    result = run_until("train", config, override)
+    result = run_until("train", config, override).to_dict()
     return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
 
 
@@ -34,8 +34,8 @@ def tune(config: ConfigFiles = None, override: Overrides = None, json_output: Js
         model=settings.model,
         train=settings.train,
         tracking=settings.tracking,
-        training_manifest=Path(prepared["stages"]["transform"]["manifest"]),
-        out=Path(prepared["run"]) / "tuning",
+        training_manifest=prepared.stage("transform").manifest,
+        out=prepared.run / "tuning",
     )
     return Outcome(result, _study_text(result), json_output)
 
