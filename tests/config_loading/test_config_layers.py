@@ -11,7 +11,7 @@ import yaml
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.cli.question_settings import load_reason
+from visionllm_interaction.cli.question_settings import load_question_settings
 from visionllm_interaction.config import (
     SCHEMA_FILE,
     Settings,
@@ -91,14 +91,14 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
 
 
 def test_questions_see_every_mistake_though_they_read_one_section() -> None:
-    assert load_reason(overrides=["reason.max_listed_videos=2"]).max_listed_videos == 2
+    assert load_question_settings(overrides=["reason.max_listed_videos=2"]).reason.max_listed_videos == 2
     _write("config/reason.yaml", "reason: {max_listed_videos: 3}\n")
-    assert load_reason().max_listed_videos == 3 == load().reason.max_listed_videos
+    assert load_question_settings().reason.max_listed_videos == 3 == load().reason.max_listed_videos
     _write("config/model.yaml", "train: {epochz: 3}\n")
     with pytest.raises(ConfigError, match=r"train\.epochz: unknown key, did you mean 'epochs'"):
-        load_reason()
+        load_question_settings()
     with pytest.raises(ConfigError, match=r"reason\.wordin: unknown key, did you mean 'wording'"):
-        load_reason(overrides=["reason.wordin=code"])
+        load_question_settings(overrides=["reason.wordin=code"])
 
 
 def test_show_gives_each_value_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
