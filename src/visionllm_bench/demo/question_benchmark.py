@@ -45,7 +45,7 @@ def evaluate_reasoning(
     with tempfile.TemporaryDirectory() as folder:
         place = store or _make_store(Path(folder), seed=seed, settings=settings)
         with open_store(place) as opened:
-            vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=settings.reason.aliases)
+            vocabulary = Vocabulary.build(opened.known_names(), opened.video_ids(), aliases=settings.reason.aliases)
             duration_s = min(float(opened.video(v)["duration_s"]) for v in opened.video_ids())
             asked = make_questions(vocabulary, count=questions, seed=seed, wording=wording, duration_s=duration_s)
             scores = score_questions(

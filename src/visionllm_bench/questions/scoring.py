@@ -64,7 +64,7 @@ def score_questions(
     progress: Callable[[Score], None] = lambda _: None,
 ) -> list[Score]:
     """Ask every question of ``store`` and hold plan and answer against what is known."""
-    vocabulary = Vocabulary.build(store.names(), store.video_ids(), aliases=config.aliases)
+    vocabulary = Vocabulary.build(store.known_names(), store.video_ids(), aliases=config.aliases)
     worlds = [World.of_store(store, video_id) for video_id in store.video_ids()]
     scores = []
     for question in questions:

@@ -20,6 +20,7 @@ from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.store.job_log import Ledger
+from visionllm_interaction.store.moved import known_video_id, move_source
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
@@ -42,6 +43,10 @@ View = Literal["room", "ego"]
 Progress = Callable[[str, int, int | None], None]
 """Called with the video's name, frames read, and frames in all if known."""
 _ROOMS = ("analyze", "core", "scenes", "video")
+_HEADER_FIELDS = (
+    *("width", "height", "stored_width", "stored_height", "pixel_aspect", "rotation_deg", "mirrored"),
+    *("header_fps", "time_base", "container", "codec", "stream"),
+)
 _PACKAGES = ("av", "numpy", "pyarrow", "trackers")
 
 
@@ -151,12 +156,12 @@ def _analyze_one(
     with open_video(path):
         source = _source_of(path)
     origin, origin_path = _origin(path, job, detector)
-    chosen_id = video_id or make_video_id(path, source.sha256)
+    chosen_id = video_id or known_video_id(job.store, source) or make_video_id(path, source.sha256)
     heads = _heads_of(path, job)
     fingerprint = _fingerprint(source, origin, job, heads)
     former = read_record(job.store / "videos" / chosen_id)
     if former is not None and former.fingerprint == fingerprint:
-        return former, "up_to_date"
+        return move_source(job.store, former, source), "up_to_date"
     followed = _follow(path, origin_path, job, detector=detector, progress=progress)
     found = origin.model_copy(update={"categories": followed.categories})
     record = _publish(followed, chosen_id, source=source, origin=found, fingerprint=fingerprint, heads=heads, job=job)
@@ -263,7 +268,7 @@ def _publish(
         events=events,
     )
     for note in record.notes:
-        log.warning("damaged video", video_id=video_id, note=note)
+        log.warning("about the video", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
 
@@ -273,7 +278,7 @@ def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile |
         return ()
     from visionllm_interaction.video.head_pose import load_heads
 
-    seen = load_heads(Path(heads.path), followed.frames)
+    seen = load_heads(Path(heads.path), followed.frames, scale=followed.info.stored_to_square)
     return find_facing(seen, followed.detections, followed.frames, tracks, config=job.config.scenes)
 
 
@@ -288,14 +293,13 @@ def _record(
     job: Job,
 ) -> VideoRecord:
     header = asdict(followed.info)
-    shared = {
-        name: header[name] for name in ("width", "height", "rotation_deg", "fps", "time_base", "container", "codec")
-    }
+    shared = {name: header[name] for name in _HEADER_FIELDS}
     return VideoRecord(
         video_id=video_id,
         source=source,
         **shared,
-        duration_s=float(followed.frames.duration_s.sum()),
+        fps=followed.frames.mean_fps,
+        duration_s=followed.frames.length_s,
         n_frames=len(followed.frames),
         n_processed=int(followed.frames.processed.sum()),
         n_detections=int((~followed.detections.interpolated).sum()),

@@ -26,7 +26,7 @@ def import_file(
     participants: Mapping[str, str] | None = None,
     observation: str | None = None,
 ) -> dict[str, Any]:
-    """Import a coded file for one video; what came from a file of this name before is replaced.
+    """Import a coded file for one video; what came from a file of this name before is replaced, also by nothing.
 
     ``kinds`` and ``participants`` say by tier what it means (one of :data:`KINDS`) and who it is about (a role or a
     category). Without them a tier whose name holds ``gaze``/``look``, ``naming`` or ``speech`` is read as that, and the
@@ -49,7 +49,7 @@ def import_file(
     codes = list(_codes(timeline, path.name, kinds or {}, participants or {}))
     with open_store(store) as opened:
         opened.video(video_id)
-    import_codes(store, video_id, codes)
+    import_codes(store, video_id, codes, source=path.name)
     tiers: dict[str, dict[str, Any]] = {}
     for code in codes:
         entry = tiers.setdefault(code.tier, {"kind": code.kind, "participant": code.participant, "codes": 0})

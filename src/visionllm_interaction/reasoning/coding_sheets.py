@@ -118,7 +118,7 @@ def fill_template(
     template, digest = load_template(name)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+        vocabulary = Vocabulary.build(opened.known_names(), opened.video_ids(), aliases=config.aliases)
         plans = {
             output: make_plan(question, vocabulary, config=config, planner=chosen)
             for output, question in template.outputs.items()

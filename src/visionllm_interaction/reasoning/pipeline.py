@@ -55,7 +55,7 @@ def ask(
     asked = _checked(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+        vocabulary = Vocabulary.build(opened.known_names(), opened.video_ids(), aliases=config.aliases)
         planned = make_plan(asked, vocabulary, config=config, planner=chosen)
         return execute(planned, opened, vocabulary=vocabulary, config=config)
 

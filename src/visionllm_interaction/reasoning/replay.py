@@ -47,7 +47,7 @@ def replay(answer: Answer, store: Path, *, aliases: Mapping[str, list[str]] | No
         StoreError: the store is missing or damaged.
     """
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=aliases)
+        vocabulary = Vocabulary.build(opened.known_names(), opened.video_ids(), aliases=aliases)
         try:
             return _replay(answer, opened, vocabulary)
         except UsageError as error:

@@ -20,7 +20,7 @@ def ground_phrase(
 ) -> Grounding:
     """What ``phrase`` means at ``at_s`` seconds of a video of the store; see :func:`.ground.ground`."""
     with open_store(store) as opened:
-        vocabulary = Vocabulary.build(opened.names(), opened.video_ids(), aliases=config.aliases)
+        vocabulary = Vocabulary.build(opened.known_names(), opened.video_ids(), aliases=config.aliases)
         return ground(phrase, opened, vocabulary, at_s=at_s, video_id=video_id)
 
 

@@ -138,7 +138,8 @@ def crop_box(region: Region, picture: Image.Image) -> tuple[int, int, int, int]:
 
 
 def _picture(store: Store, grounding: Grounding) -> Image.Image:
-    source = Path(str(store.video(grounding.video_id)["source"]["path"]))
+    record = store.video(grounding.video_id)
+    source = Path(str(record["source"]["path"]))
     if not source.is_file():
         raise InputDataError(
             "The video to look at is not there any more",
@@ -146,7 +147,8 @@ def _picture(store: Store, grounding: Grounding) -> Image.Image:
             found="nothing",
             where=str(source),
         )
-    return Image.fromarray(np.asarray(read_frame_at(source, grounding.frame_index).image_rgb)).convert("RGB")
+    frame = read_frame_at(source, grounding.frame_index, stream=record.get("stream"))
+    return Image.fromarray(np.asarray(frame.image_rgb)).convert("RGB")
 
 
 def _content(
