@@ -150,7 +150,8 @@ def _picture_to_send(store: Store, grounding: Grounding, *, blurred: bool) -> Im
 
 
 def _picture(store: Store, grounding: Grounding) -> Image.Image:
-    source = Path(str(store.video(grounding.video_id)["source"]["path"]))
+    record = store.video(grounding.video_id)
+    source = Path(str(record["source"]["path"]))
     if not source.is_file():
         raise InputDataError(
             "The video to look at is not there any more",
@@ -158,7 +159,8 @@ def _picture(store: Store, grounding: Grounding) -> Image.Image:
             found="nothing",
             where=str(source),
         )
-    return Image.fromarray(np.asarray(read_frame_at(source, grounding.frame_index).image_rgb)).convert("RGB")
+    frame = read_frame_at(source, grounding.frame_index, stream=record.get("stream"))
+    return Image.fromarray(np.asarray(frame.image_rgb)).convert("RGB")
 
 
 def _content(
