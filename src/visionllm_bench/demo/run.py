@@ -16,7 +16,7 @@ from visionllm_interaction.analysis import analyze_videos
 from visionllm_interaction.config import DemoConfig, DemoQuestion, Settings
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
-from visionllm_interaction.reports.html import write_report
+from visionllm_interaction.reports.run_report import write_report
 
 log = structlog.get_logger()
 
