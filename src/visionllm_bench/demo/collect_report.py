@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visionllm_bench.demo.model import AskedQuestion
+from visionllm_bench.demo.asked_question import AskedQuestion
+from visionllm_bench.demo.config import DemoSettings
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport
-from visionllm_interaction.config import Settings
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.detection.models import Detector, load_detector
 from visionllm_interaction.reports.data import (
     EvidenceFrame,
-    LabelledBoxes,
     ImagePair,
+    LabelledBoxes,
     QuestionView,
     ReportData,
     StageRow,
@@ -44,7 +44,7 @@ class Gathered:
 
 
 def gather_report(
-    settings: Settings,
+    settings: DemoSettings,
     *,
     pipeline: Mapping[str, Any],
     analysis: Mapping[str, Any],
@@ -64,8 +64,8 @@ def gather_report(
     report = ReportData(
         title="From images to proven answers: a simulated play room",
         intro=(
-            f"A detector trained on {manifest.counts['train'].images} images watched {len(videos)} videos of "
-            f"{settings.demo.video_duration_s:g} s. Every number below was computed from what it saw, and every "
+            f"A detector trained on {manifest.counts['train'].images} images analysed {len(videos)} videos of "
+            f"{settings.demo.video_duration_s:g} s. Every number below was computed from its detections, and every "
             "answer names the frames that prove it."
         ),
         metrics=_headline(training, asked),

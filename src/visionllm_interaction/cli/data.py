@@ -39,7 +39,7 @@ def toyroom(
     from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
-    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
+    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config).to_dict()
     made = result["images"]
     text = f"{made['train']} training and {made['val']} validation images, {len(result['videos'])} videos in {out}"
     return Outcome(result, text, json_output)
@@ -47,17 +47,17 @@ def toyroom(
 
 def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
     from visionllm_interaction.config import load
-    from visionllm_interaction.detection.training.distributed import dismiss_helpers, is_helper
+    from visionllm_interaction.detection.training.distributed import is_worker_rank, release_worker_ranks
     from visionllm_interaction.pipeline import run_pipeline
 
-    if is_helper():
-        from visionllm_interaction.detection.training.trainer import help_to_fit
+    if is_worker_rank():
+        from visionllm_interaction.detection.training.trainer import fit_as_worker_rank
 
-        help_to_fit()
+        fit_as_worker_rank()
         raise typer.Exit
     result = run_pipeline(load(config, overrides), until=until)
     if any(stage["status"] == "up_to_date" for name, stage in result["stages"].items() if name == "train"):
-        dismiss_helpers()
+        release_worker_ranks()
     return result
 
 
