@@ -11,8 +11,8 @@ import pytest
 
 from visionllm_interaction.reports.data import (
     EvidenceFrame,
-    LabelledBoxes,
     ImagePair,
+    LabelledBoxes,
     QuestionView,
     ReportData,
     StageRow,
