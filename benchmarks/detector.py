@@ -62,7 +62,7 @@ def main() -> None:
         manifest = Path(result["run"]) / STAGE_MANIFESTS["transform"]
         out = options.folder / "int8"
         checkpoint = Path(result["checkpoint"])
-        export_with_data(checkpoint, "openvino-int8", out, data=manifest, images=None, pictures=16, calibration=100)
+        export_with_data(checkpoint, "openvino-int8", out, data=manifest, images=None, compared=16, calibration=100)
 
 
 def train(data: Path, artifacts: Path, overrides: list[str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def toyroom(
     from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
-    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
+    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config).to_dict()
     made = result["images"]
     text = f"{made['train']} training and {made['val']} validation images, {len(result['videos'])} videos in {out}"
     return Outcome(result, text, json_output)
@@ -51,17 +51,17 @@ def toyroom(
 def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> PipelineResult:
     """Bring the stages up to ``until`` up to date; of a helper process of distributed training, join in and exit."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.detection.training.distributed import dismiss_helpers, is_helper
+    from visionllm_interaction.detection.training.distributed import is_worker_rank, release_worker_ranks
     from visionllm_interaction.pipeline import run_pipeline
 
-    if is_helper():
-        from visionllm_interaction.detection.training.trainer import help_to_fit
+    if is_worker_rank():
+        from visionllm_interaction.detection.training.trainer import fit_as_worker_rank
 
-        help_to_fit()
+        fit_as_worker_rank()
         raise typer.Exit
     result = run_pipeline(load(config, overrides), until=until)
     if any(stage.name == "train" and stage.status == "up_to_date" for stage in result.stages):
-        dismiss_helpers()
+        release_worker_ranks()
     return result
 
 

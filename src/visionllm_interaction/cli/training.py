@@ -36,7 +36,7 @@ def tune(config: ConfigFiles = None, override: Overrides = None, json_output: Js
         tracking=settings.tracking,
         training_manifest=prepared.stage("transform").manifest,
         out=prepared.run / "tuning",
-    )
+    ).to_dict()
     return Outcome(result, _study_text(result), json_output)
 
 
@@ -114,7 +114,9 @@ def export_model(
     """A checkpoint in another format, compared with the original on real images."""
     from visionllm_interaction.detection.training.export_command import export_with_data
 
-    result = export_with_data(checkpoint, to, out, data=data, images=images, pictures=pictures, calibration=calibration)
+    result = export_with_data(
+        checkpoint, to, out, data=data, images=images, compared=pictures, calibration=calibration
+    ).to_dict()
     parity = result["parity"]
     text = f"{parity['matched']:.1%} of {parity['detections']} detections in common with the original; {result['path']}"
     return Outcome(result, text, json_output)
@@ -127,5 +129,5 @@ def sync_tracking(
     """Deliver what a tracking server missed while it was away; exit 4 if it still is."""
     from visionllm_interaction.detection.experiment_tracking.tracker import sync_tracking as deliver_all
 
-    result = deliver_all(folder)
+    result = deliver_all(folder).to_dict()
     return Outcome(result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output)

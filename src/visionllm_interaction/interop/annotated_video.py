@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.interop.coco import chosen_frames, picture_name
+from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
@@ -107,12 +108,18 @@ def _reader(store: Store, video_id: str) -> VideoReader:
 def _drawn(reader: VideoReader, boxes: Mapping[int, list[dict[str, Any]]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     for frame in reader:
         picture = Image.fromarray(frame.image_rgb)
-        pen = ImageDraw.Draw(picture)
+        canvas = ImageDraw.Draw(picture)
         for row in boxes.get(frame.frame_index, ()):
             colour = _COLOURS[row["track_id"] % len(_COLOURS)]
-            corner = (row["x1"], row["y1"])
-            pen.rectangle((*corner, row["x2"], row["y2"]), outline=colour, width=1 if row["interpolated"] else 3)
-            pen.text(corner, f"{row['category']} {row['track_id']}", fill="white", stroke_width=2, stroke_fill=colour)
+            draw_box(
+                canvas,
+                (row["x1"], row["y1"], row["x2"], row["y2"]),
+                colour=colour,
+                line_width=1 if row["interpolated"] else 3,
+                caption=f"{row['category']} {row['track_id']}",
+                font_size=10,
+                style="outlined",
+            )
         yield frame.timestamp_s, np.asarray(picture)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from visionllm_interaction.detection.evaluation import charts
 from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
 from visionllm_interaction.detection.evaluation.overlays import COLOURS, draw, marks_of
+from visionllm_interaction.reports.html import render_template
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.evaluation.report import Study
@@ -23,24 +23,18 @@ def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> st
     Raises:
         ImageError: if an image cannot be decoded.
     """
-    environment = Environment(
-        loader=PackageLoader("visionllm_interaction.detection.evaluation", "."),
-        autoescape=select_autoescape(enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
     content = study.content
-    return environment.get_template("evaluation.html.j2").render(
-        data=content,
-        names=FIGURES,
-        categories=_categories(content, truth),
-        charts={name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
-        pictures=_pictures(study, truth, images) if images else [],
-        colours=COLOURS,
-        file_names={image["id"]: image.get("file_name", image["id"]) for image in truth["images"]},
-    )
+    values = {
+        "data": content,
+        "names": FIGURES,
+        "categories": _categories(content, truth),
+        "charts": {name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
+        "pictures": _pictures(study, truth, images) if images else [],
+        "colours": COLOURS,
+        "file_names": {image["id"]: image.get("file_name", image["id"]) for image in truth["images"]},
+    }
+    package = "visionllm_interaction.detection.evaluation"
+    return render_template(package, "evaluation.html.j2", values, filters={"figure": _figure})
 
 
 def _figure(value: float | None) -> str:

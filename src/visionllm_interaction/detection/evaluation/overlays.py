@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from visionllm_interaction.errors import ImageError
+from visionllm_interaction.reports.html import image_data_uri
+from visionllm_interaction.reports.overlays import draw_box
 
 MAX_SIDE_PX = 560
 COLOURS: Mapping[str, str] = {"found": "#0072B2", "wrong": "#CC3311", "missed": "#E69F00"}
@@ -34,18 +34,8 @@ def draw(path: Path, marks: Marks) -> str:
     canvas = ImageDraw.Draw(image)
     for kind, (x, y, width, height), words in marks:
         place = (x * scale, y * scale, (x + width) * scale, (y + height) * scale)
-        canvas.rectangle(place, outline=COLOURS[kind], width=2)
-        _label(canvas, place[:2], words, COLOURS[kind])
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _label(canvas: ImageDraw.ImageDraw, corner: tuple[float, float], words: str, colour: str) -> None:
-    font = ImageFont.load_default(11)
-    box = canvas.textbbox((corner[0], max(0.0, corner[1] - 12)), words, font=font)
-    canvas.rectangle(box, fill=colour)
-    canvas.text(box[:2], words, fill="white", font=font)
+        draw_box(canvas, place, colour=COLOURS[kind], caption=words)
+    return image_data_uri(image, quality=80)
 
 
 def marks_of(
