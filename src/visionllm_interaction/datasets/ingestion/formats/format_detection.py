@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,9 @@ from visionllm_interaction.datasets.ingestion.formats.common import Converted, F
 from visionllm_interaction.datasets.ingestion.formats.cvat import read_cvat
 from visionllm_interaction.datasets.ingestion.formats.labelstudio import is_tasks, read_labelstudio
 from visionllm_interaction.datasets.ingestion.formats.pascal_voc import read_voc
-from visionllm_interaction.datasets.ingestion.formats.yolo import NAME_FILES, read_yolo
+from visionllm_interaction.datasets.ingestion.formats.yolo import read_yolo
+from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import names_file_in
+from visionllm_interaction.datasets.ingestion.formats.yolo_rows import looks_like_rows
 
 # COCO's own JSON in another layout ("coco") needs no reader: its bytes stay as they are.
 READERS: dict[str, Callable[[Foreign], Converted]] = {
@@ -23,6 +26,8 @@ READERS: dict[str, Callable[[Foreign], Converted]] = {
     "yolo": read_yolo,
 }
 _HEAD_BYTES = 4096
+_LOOK_AT = 200
+_DARKNET_FOLDER = re.compile(r"obj_\w+_data", re.IGNORECASE)
 _LARGEST_TASKS_BYTES = 2_000_000_000
 
 
@@ -36,8 +41,8 @@ def detect_folder(folder: Path) -> Foreign | None:
     voc = tuple(sorted(path for path in (folder / "Annotations").glob("*.xml") if _root_tag(path) == "annotation"))
     if voc:
         return Foreign("voc", folder, voc)
-    names = next((folder / name for name in NAME_FILES if (folder / name).is_file()), None)
-    if names and _has_yolo_labels(folder):
+    names = names_file_in(folder)
+    if names and has_yolo_labels(folder):
         return Foreign("yolo", folder, (names,))
     tasks = [path for path in files if path.suffix.lower() == ".json" and _is_labelstudio(path)]
     return Foreign("labelstudio", folder, (tasks[0],)) if len(tasks) == 1 else None
@@ -65,9 +70,15 @@ def _root_tag(path: Path) -> str | None:
     return match[1].decode() if match else None
 
 
-def _has_yolo_labels(folder: Path) -> bool:
-    below = ("labels", "train/labels", "valid/labels", "val/labels", "obj_train_data", "obj_Train_data")
-    return any((folder / name).is_dir() for name in below)
+def has_yolo_labels(folder: Path) -> bool:
+    """Whether there are YOLO's label files below a folder: in folders of their name, or by what is in them."""
+    for path in islice(folder.rglob("*.txt"), _LOOK_AT):
+        if _DARKNET_FOLDER.fullmatch(path.parent.name) or "labels" in path.relative_to(folder).parts[:-1]:
+            return True
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            if looks_like_rows(list(islice(stream, 20))):
+                return True
+    return any((folder / name / "labels").is_dir() for name in (".", "train", "valid", "val"))
 
 
 def _is_labelstudio(path: Path) -> bool:

@@ -13,7 +13,7 @@ from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile, stage_code_version
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, summary, write_coco
+from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
 from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate, source_in
@@ -56,9 +56,9 @@ def settle(config: IngestConfig, prepared: Prepared) -> Settled:
     if isinstance(found, Source):
         source = _placed(config, found, name=name, key=listing or prepared.path.name)
         return Settled(source, _origin(prepared, "coco", folder=found.root, listing=listing), name)
-    source, left_out = _converted(config, found, name=name, key=listing or prepared.path.name)
+    source, read = _converted(config, found, name=name, key=listing or prepared.path.name)
     files = tuple(source_file(path) for path in found.files) if prepared.kind in ("folder", "file") else prepared.files
-    origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, left_out=left_out)
+    origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, read=read)
     return Settled(source, origin, name)
 
 
@@ -69,7 +69,7 @@ def _origin(
     folder: Path | None = None,
     listing: str | None = None,
     files: tuple[SourceFile, ...] | None = None,
-    left_out: dict[str, int] | None = None,
+    read: Read | None = None,
 ) -> DataSource:
     location = str(folder) if folder and listing else prepared.location
     return DataSource(
@@ -78,7 +78,8 @@ def _origin(
         format=kind,
         files=prepared.files if files is None else files,
         listing_sha256=listing,
-        left_out=left_out or {},
+        left_out=read.left_out if read else {},
+        notes=read.notes if read else (),
     )
 
 
@@ -119,8 +120,8 @@ def _digests(source: Source) -> dict[str, str]:
     return {str(Path(file.path).relative_to(source.root)): file.sha256 for file in index}
 
 
-def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> tuple[Source, dict[str, int]]:
-    write, left_out = _reader(config, data)
+def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> tuple[Source, Read]:
+    read = _read(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
         folder = (
@@ -128,24 +129,38 @@ def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> t
         )
         if not folder.exists():
             with publish_folder(folder, many_files=True) as partial:
-                place_files(write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
-    if left_out:
-        what = "; ".join(f"{count} × {text}" for text, count in left_out.items())
+                place_files(read.write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
+    for note in read.notes:
+        structlog.get_logger().warning("how the source was read", format=data.format, note=note)
+    if read.left_out:
+        what = "; ".join(f"{count} × {text}" for text, count in read.left_out.items())
         structlog.get_logger().warning("not carried over", what=what, list=str(folder / LEFT_OUT))
     source = source_in(folder, splits=_ALL_SPLITS)
     if source.annotations["val"] is None:
-        structlog.get_logger().warning("the source has no val split: set data.val_share or data.subsets")
-    return source, left_out
+        structlog.get_logger().warning("the source has no val split: add -o data.val_share=0.2, or say data.subsets")
+    return source, read
 
 
-def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[Placement]], dict[str, int]]:
-    """What writes the annotations below a folder and says where the images go; and what will be left out."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A data set in another format, read but not yet written."""
+
+    write: Callable[[Path], list[Placement]]
+    """Writes the annotations below a folder and says where the images go."""
+    left_out: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def _read(config: IngestConfig, data: Foreign) -> Read:
     if data.format == "coco":
-        return partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share), {}
+        write = partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share)
+        return Read(write, {}, ())
     converted = READERS[data.format](data)
+    refuse_losses(converted, data)
     shapes = sum(len(picture.shapes) for picture in converted.pictures)
     structlog.get_logger().info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
-    return partial_call(write_coco, converted, subsets=config.subsets, val_share=config.val_share), summary(converted)
+    write = partial_call(write_coco, converted, subsets=config.subsets, val_share=config.val_share)
+    return Read(write, summary(converted), converted.notes)
 
 
 def _key(config: IngestConfig, *parts: object) -> str:
