@@ -112,6 +112,8 @@ def _is_outline(values: tuple[float, ...]) -> bool:
     values = values[: len(values) - len(values) % 2]
     (x, y), rest = (values[2], values[3]), (*values[:2], *values[4:])
     points = [point for point in zip(rest[::2], rest[1::2], strict=True) if any(point)]
+    if not points:
+        return False
     left, top, width, height = box_around(points)
     return left - width <= x <= left + 2 * width and top - height <= y <= top + 2 * height
 
