@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -296,8 +296,28 @@ def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int 
     missing = width * height - sum(runs)
     if min(runs) < 0 or missing < 0:
         raise ValueError(f"runs of {sum(runs)} pixels in a box of {width} × {height}")
-    inside = np.repeat(np.arange(len(runs) + 1) % 2 == 1, [*runs, 0])
-    inside = np.concatenate([inside, np.zeros(missing, np.bool_)]).reshape(height, width)
+    known = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    inside = np.concatenate([known, np.zeros(missing, np.bool_)]).reshape(height, width)
+    shape = mask_shape(label, inside, (left, top), size, about["attributes"], about["extra"])
+    return replace(shape, track_id=track_id)
+
+
+def mask_shape(
+    label: str,
+    inside: np.ndarray[Any, np.dtype[np.bool_]],
+    corner: tuple[int, int],
+    size: tuple[int, int],
+    attributes: Mapping[str, Any],
+    extra: Mapping[str, Any],
+) -> Shape:
+    """An object whose pixels are ``inside`` (rows, columns), its top left one at ``corner`` (x, y) of the image.
+
+    What reaches out of the image is cut off.
+
+    Raises:
+        ValueError: if nothing is left.
+    """
+    (left, top), (height, width) = corner, inside.shape
     x, y, across, down = (int(value) for value in clipped((left, top, width, height), *size))
     mask = np.zeros((size[1], size[0]), np.bool_)
     mask[y : y + down, x : x + across] = inside[y - top : y - top + down, x - left : x - left + across]
@@ -305,7 +325,7 @@ def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int 
         raise ValueError("nothing of it is inside the image")
     rle = {"size": [size[1], size[0]], "counts": _column_runs(mask)}
     box = float(x), float(y), float(across), float(down)
-    return Shape(label, box, rle, float(mask.sum()), track_id=track_id, **about)
+    return Shape(label, box, rle, float(mask.sum()), attributes=attributes, extra=extra)
 
 
 def _column_runs(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> list[int]:
