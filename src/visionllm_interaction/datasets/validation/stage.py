@@ -12,6 +12,7 @@ from typing import Any
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport, stage_code_version
+from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.issues import Fault, write_faults
 from visionllm_interaction.datasets.validation.manifest_input import (
@@ -173,5 +174,5 @@ def require_pass(report: ValidationReport, path: Path) -> None:
         expected="status PASS",
         found="; ".join(report.reasons),
         where=str(path),
-        fix="correct what the report lists at its source, or change the policy in config/schema.yaml",
+        fix=advice(report.reasons, report.findings),
     )

@@ -8,10 +8,12 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import last_share, split_of
+from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign, PictureFiles, broken
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.errors import InputDataError
@@ -45,11 +47,11 @@ def is_coco(path: Path) -> bool:
 
 
 def write_as_it_is(
-    data: Foreign, folder: Path, *, subsets: Mapping[str, str], val_share: float | None
+    data: Foreign, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
     """Copy the annotation files below ``folder``/annotations; returns where the images go.
 
-    A single file of no named split is divided if ``val_share`` says so; it is then written anew, all keys kept.
+    Where there is no val, train is divided if ``division`` says so; it is then written anew, all keys kept.
 
     Raises:
         AnnotationError: if a file lists no images.
@@ -59,9 +61,9 @@ def write_as_it_is(
     files = PictureFiles(data.root)
     placements: list[Placement] = []
     splits = _by_split(data, subsets)
-    divide = val_share is not None and list(splits) == ["train"]
+    divided = division if "val" not in splits else None
     for split, (path, subset) in splits.items():
-        written = _divided(path, folder, val_share or 0) if divide else _copied(path, folder, split)
+        written = _divided(path, folder, divided) if divided and split == "train" else _copied(path, folder, split)
         for name, target in written:
             picture = _picture(name, path, subset, files)
             if picture:
@@ -76,10 +78,10 @@ def _copied(path: Path, folder: Path, split: str) -> list[tuple[str, str]]:
     return [(name, split) for name in _names(path)]
 
 
-def _divided(path: Path, folder: Path, val_share: float) -> list[tuple[str, str]]:
+def _divided(path: Path, folder: Path, division: Division) -> list[tuple[str, str]]:
     names = _names(path)
     content = msgspec.json.decode(path.read_bytes())
-    val = set(last_share(names, val_share))
+    val = val_names(_members(names, content), division)
     split_of_id = {i.get("id"): "val" if i["file_name"] in val else "train" for i in content["images"]}
     for split in ("train", "val"):
         images = [image for image in content["images"] if split_of_id[image.get("id")] == split]
@@ -89,6 +91,17 @@ def _divided(path: Path, folder: Path, val_share: float) -> list[tuple[str, str]
         (folder / f"annotations/instances_{split}2017.json").write_bytes(msgspec.json.encode(part))
         (folder / f"{split}2017").mkdir()
     return [(name, "val" if name in val else "train") for name in names]
+
+
+def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[Member]:
+    """Each image with its categories. Ids are compared as text: what they are is for stage 2 to judge."""
+    file_of = {str(image.get("id")): image["file_name"] for image in content["images"]}
+    categories: dict[str, set[str]] = {}
+    for annotation in content.get("annotations") or ():
+        file = file_of.get(str(annotation.get("image_id"))) if isinstance(annotation, dict) else None
+        if file is not None:
+            categories.setdefault(file, set()).add(str(annotation.get("category_id")))
+    return [Member(name, frozenset(categories.get(name, ()))) for name in names]
 
 
 def _by_split(data: Foreign, given: Mapping[str, str]) -> dict[str, tuple[Path, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
 from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, Picture, Shape
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.errors import AnnotationError, InputDataError
@@ -38,16 +39,10 @@ def split_of(subset: str, given: Mapping[str, str]) -> str | None:
     return next((split for split, names in _SPLIT_NAMES.items() if subset.casefold() in names), None)
 
 
-def last_share(names: Sequence[str], share: float) -> list[str]:
-    """The last ``share`` of ``names`` in their order: neighbours in a recording stay together, but for one seam."""
-    ordered = sorted(names)
-    return ordered[len(ordered) - max(round(share * len(ordered)), 1) :] if len(ordered) > 1 else []
-
-
 def by_split(
-    pictures: Sequence[Picture], given: Mapping[str, str], val_share: float | None = None
+    pictures: Sequence[Picture], given: Mapping[str, str], division: Division | None = None
 ) -> dict[str, list[Picture]]:
-    """The images of each split; where the source names none, the last ``val_share`` of them become val.
+    """The images of each split; where the source has no val, it is made of train as ``division`` says.
 
     Raises:
         InputDataError: naming the subsets nobody said the split of.
@@ -64,18 +59,21 @@ def by_split(
     splits: dict[str, list[Picture]] = {}
     for picture in pictures:
         splits.setdefault(str(split_of(picture.subset, given)), []).append(picture)
-    if val_share is not None and "train" in splits and "val" not in splits:
+    if division is not None and "train" in splits and "val" not in splits:
         undivided = splits["train"]
-        names = _names(undivided)
-        val = set(last_share(names, val_share))
-        sides = list(zip(names, undivided, strict=True))
-        splits["train"] = [picture for name, picture in sides if name not in val]
-        splits["val"] = [picture for name, picture in sides if name in val]
+        members = [
+            Member(name, frozenset(shape.label for shape in picture.shapes))
+            for name, picture in zip(_names(undivided), undivided, strict=True)
+        ]
+        val = val_names(members, division)
+        sides = list(zip(members, undivided, strict=True))
+        splits["train"] = [picture for member, picture in sides if member.name not in val]
+        splits["val"] = [picture for member, picture in sides if member.name in val]
     return splits
 
 
 def write_coco(
-    data: Converted, folder: Path, *, subsets: Mapping[str, str], val_share: float | None
+    data: Converted, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
     """Write ``annotations/`` below ``folder``; returns where the images go.
 
@@ -91,7 +89,7 @@ def write_coco(
             found=summary_text(data),
             fix="put the images beside the annotations, or point data.root at the folder that holds both",
         )
-    splits = by_split(data.pictures, subsets, val_share)
+    splits = by_split(data.pictures, subsets, division)
     (folder / "annotations").mkdir(parents=True)
     categories = [{"id": number, "name": label} for number, label in enumerate(data.labels, start=1)]
     placements: list[Placement] = []

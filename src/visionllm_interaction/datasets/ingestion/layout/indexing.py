@@ -62,9 +62,18 @@ def upright_size(path: Path) -> tuple[int, int] | None:
 
     Annotation tools show images upright, so this is what their coordinates refer to.
     """
+    width, height = picture_size(path)
+    if width is None or height is None:
+        return None
+    return (height, width) if exif_orientation(path) in _LYING else (width, height)
+
+
+def exif_orientation(path: Path) -> int:
+    """The EXIF orientation a reader still has to apply; 1 is upright, as are images without the tag."""
     try:
         with Image.open(path) as image:
-            turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _LYING
-            return (image.height, image.width) if turned else (image.width, image.height)
+            # Pillow turns TIFF itself.
+            found = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION)
     except _NOT_A_PICTURE:
-        return None
+        return 1
+    return found if found in range(1, 9) else 1
