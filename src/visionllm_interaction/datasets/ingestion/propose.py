@@ -99,8 +99,7 @@ def propose(data: Path) -> Proposal:
 
 def _look(found: Source | Foreign) -> _Seen:
     if isinstance(found, Source):
-        files = {split: path for split, path in found.annotations.items() if path}
-        return _coco(files, found.root)
+        return _coco({split: path for split, path in found.annotations.items() if path}, found.root)
     if found.format == "coco":
         return _coco({subset_of(path, found.root): path for path in found.files}, found.root)
     converted = READERS[found.format](found)

@@ -76,4 +76,4 @@ def exif_orientation(path: Path) -> int:
             found = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION)
     except _NOT_A_PICTURE:
         return 1
-    return found if found in range(1, 9) else 1
+    return found if isinstance(found, int) and found in range(1, 9) else 1
