@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from visionllm_interaction.artifacts.stage_manifests import Finding
-
 _ADVICE = {
     "SPLIT-MISSING": "where the data has no val of its own, add -o data.val_share=0.2 (by child or household with "
     "data.groups), or say which subset is val in data.subsets",
     "SPLIT-EMPTY": "look at data_ingestion's source.left_out: it says what of the annotations was not carried over",
-    "CAT-ABSENT": "if the category is rare, accept it: -o 'validation.actions={{CAT-ABSENT: warn}}'; or leave {names} "
-    "out with transform.taxonomy.keep; or move images between the splits ({names} in both)",
+    "CAT-ABSENT": "if the category is rare, accept it: -o 'validation.actions={CAT-ABSENT: warn}'; or leave it out, by "
+    "name, with transform.taxonomy.keep; or divide anew with transform.splits",
     "FILE-MISSING": "put the images where the annotations name them, below data.root",
-    "IMG-EXIF-FRAME": "if the boxes were drawn on the upright image, "
-    "-o 'validation.actions={{IMG-EXIF-FRAME: repair}}'",
+    "IMG-EXIF-FRAME": "if the boxes were drawn on the upright image, -o 'validation.actions={IMG-EXIF-FRAME: repair}'",
     "BOX-LOOKS-XYXY": "write the boxes as x, y, width, height",
     "BOX-LOOKS-NORMALISED": "write the boxes in pixels",
     "max_invalid_bbox_allowed": "look at the boxes first; then raise -o validation.max_invalid_bbox_allowed=N",
@@ -25,15 +22,7 @@ _GENERAL = (
 )
 
 
-def advice(reasons: Iterable[str], findings: Iterable[Finding]) -> str:
-    """What to do about ``reasons`` (as the report words them), with the names of what was found."""
-    names: dict[str, list[str]] = {}
-    for finding in findings:
-        names.setdefault(finding.code, []).extend(str(subject) for subject in finding.ids)
+def advice(reasons: Iterable[str]) -> str:
+    """What to do about ``reasons`` (as the report words them), each kind once."""
     codes = dict.fromkeys(reason.partition(":")[0] for reason in reasons)
-    found = [
-        _ADVICE[code].format(names=", ".join(dict.fromkeys(names.get(code, ()))) or "it")
-        for code in codes
-        if code in _ADVICE
-    ]
-    return "; ".join([*found, _GENERAL])
+    return "; ".join([*(_ADVICE[code] for code in codes if code in _ADVICE), _GENERAL])

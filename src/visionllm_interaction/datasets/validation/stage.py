@@ -174,5 +174,5 @@ def require_pass(report: ValidationReport, path: Path) -> None:
         expected="status PASS",
         found="; ".join(report.reasons),
         where=str(path),
-        fix=advice(report.reasons, report.findings),
+        fix=advice(report.reasons),
     )
