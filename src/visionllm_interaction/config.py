@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pydantic import BaseModel, JsonValue
 
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.config_files import files_not_read, layers
-from visionllm_interaction.config_loading import Resolved, resolve_settings, shipped_config_dir
+from visionllm_interaction.config_loading import Resolved, resolve_settings
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.errors import UsageError
@@ -21,7 +20,6 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.utils.strict_yaml import KeyPath
 
@@ -63,10 +61,6 @@ def resolve(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | N
     return resolve_settings(Settings, layers(files or ()), overrides or ())
 
 
-SCHEMA_FILE = "visionllm.schema.json"
-"""The JSON Schema that `visionllm init` writes beside the configuration files, for editors."""
-
-
 def settings_schema(section: str | None = None) -> dict[str, JsonValue]:
     """The JSON Schema (2020-12) of a configuration file, or of what stands below one of its top keys.
 
@@ -96,35 +90,6 @@ def _unknown_section(name: str) -> UsageError:
         found=name,
         fix=f"did you mean {' or '.join(near)}?" if near else None,
     )
-
-
-def write_config_files(folder: StrPath) -> tuple[list[Path], list[Path]]:
-    """Copy the shipped configuration files to ``folder``/config, with a schema for editors beside them.
-
-    Returns:
-        The files written, and those left alone because they were there. The schema follows the program, so it is
-        written again whenever it differs.
-    """
-    target_folder = Path(folder) / "config"
-    written, kept = [], []
-    for source in sorted(shipped_config_dir().glob("*.yaml")):
-        target = target_folder / source.name
-        if target.exists():
-            kept.append(target)
-        else:
-            write_file(target, f"{_EDITOR_LINE}\n".encode() + source.read_bytes())
-            written.append(target)
-    schema = target_folder / SCHEMA_FILE
-    content = (json.dumps(settings_schema(), indent=1, ensure_ascii=False) + "\n").encode()
-    if schema.is_file() and schema.read_bytes() == content:
-        kept.append(schema)
-    else:
-        write_file(schema, content)
-        written.append(schema)
-    return written, kept
-
-
-_EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
 @dataclass(frozen=True)

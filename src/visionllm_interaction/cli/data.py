@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,14 +18,23 @@ if TYPE_CHECKING:
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to put config/.")] = Path(),
+    data: Annotated[
+        Path | None, typer.Option(help="Own data (folder, archive or annotation file): write the settings it needs.")
+    ] = None,
     json_output: JsonFlag = False,
 ) -> Outcome:
-    """Write config/*.yaml to edit, every key explained; existing files are left alone."""
-    from visionllm_interaction.config import write_config_files
+    """Write config/*.yaml to edit, every key explained; with --data, settings that work for that data."""
+    from visionllm_interaction.config_init import write_config_files
 
-    written, kept = write_config_files(folder)
-    text = as_lines([f"wrote {path}" for path in written] + [f"kept  {path} (exists)" for path in kept])
-    return Outcome({"written": list(map(str, written)), "kept": list(map(str, kept))}, text, json_output)
+    files = write_config_files(folder, data=data)
+    lines = [f"wrote {path}" for path in files.written] + [f"kept  {path} (exists)" for path in files.kept]
+    result: dict[str, Any] = {"written": list(map(str, files.written)), "kept": list(map(str, files.kept))}
+    if files.proposal:
+        chosen = {".".join(setting.key): (setting.value, setting.why) for setting in files.proposal.settings}
+        result["data"] = {"found": files.proposal.found, "settings": {k: v for k, (v, _) in chosen.items()}}
+        lines += [files.proposal.found, *(f"  {key}: {value}  ({why})" for key, (value, why) in chosen.items())]
+        lines.append("next: visionllm run")
+    return Outcome(result, as_lines(lines), json_output)
 
 
 def toyroom(

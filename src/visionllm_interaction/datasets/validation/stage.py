@@ -14,6 +14,7 @@ from visionllm_interaction.artifacts.manifest import FileRef, file_refs, publish
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
+from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.issues import Fault, write_faults
 from visionllm_interaction.datasets.validation.manifest_input import (
@@ -181,5 +182,5 @@ def require_pass(report: ValidationReport, path: Path) -> None:
         expected="status PASS",
         found="; ".join(report.reasons),
         where=str(path),
-        fix="correct what the report lists at its source, or change the policy in config/schema.yaml",
+        fix=advice(report.reasons),
     )

@@ -26,6 +26,10 @@ _NOT_A_PICTURE = (
 )
 """What Pillow raises on files that are no image; stage 2 judges them, stage 1 only notes what is there."""
 
+_ORIENTATION = 0x0112
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
+
 
 def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
     """Index every file below ``folders`` (split → folder) and each of ``files``, ordered by path; never writes."""
@@ -51,3 +55,25 @@ def picture_size(path: Path) -> tuple[int | None, int | None]:
             return image.width, image.height
     except _NOT_A_PICTURE:
         return None, None
+
+
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels as people see the image, turned as its EXIF tag says; ``None`` if it is none.
+
+    Annotation tools show images upright, so this is what their coordinates refer to.
+    """
+    width, height = picture_size(path)
+    if width is None or height is None:
+        return None
+    return (height, width) if exif_orientation(path) in _LYING else (width, height)
+
+
+def exif_orientation(path: Path) -> int:
+    """The EXIF orientation a reader still has to apply; 1 is upright, as are images without the tag."""
+    try:
+        with Image.open(path) as image:
+            # Pillow turns TIFF itself.
+            found = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION)
+    except _NOT_A_PICTURE:
+        return 1
+    return found if isinstance(found, int) and found in range(1, 9) else 1
