@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+from PIL import Image, ImageOps, JpegImagePlugin
 
+from visionllm_interaction.core.images import DAMAGED, ORIENTATION, orientation_of
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
 from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
 from visionllm_interaction.datasets.transformation.repair import Bench
 from visionllm_interaction.datasets.transformation.repair_orders import Order
 from visionllm_interaction.errors import ImageError
-
-ORIENTATION = ExifTags.Base.Orientation
-_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _TURN: dict[int, tuple[bool, bool, bool]] = {
     2: (False, True, False),
@@ -38,9 +36,8 @@ def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
     """
     try:
         with Image.open(path) as image:
-            value = image.getexif().get(ORIENTATION, 1)
-            return (value if value in _TURN else 1), image.size
-    except _DAMAGED as error:
+            return orientation_of(image), image.size
+    except DAMAGED as error:
         raise _undecodable(path, error) from error
 
 
@@ -61,7 +58,7 @@ def write_upright(source: Path, target: Path) -> None:
                 upright.save(target, "JPEG", **options, **_compression(image))
             else:
                 upright.save(target, image.format, **options)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise _undecodable(source, error) from error
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
-from visionllm_interaction.errors import ImageError
+from visionllm_interaction.core.images import read_rgb
 
 MAX_SIDE_PX = 560
 COLOURS: Mapping[str, str] = {"found": "#0072B2", "wrong": "#CC3311", "missed": "#E69F00"}
@@ -18,17 +18,13 @@ Marks = Sequence[tuple[str, tuple[float, float, float, float], str]]
 """(found | wrong | missed, box xywh in pixels, words)."""
 
 
-def draw(path: Path, marks: Marks) -> str:
-    """The image, scaled down, with its marks, as a ``data:`` address.
+def draw(path: Path, marks: Marks, *, size: tuple[int, int] | None = None) -> str:
+    """The image, scaled down, with its marks, as a ``data:`` address; ``size`` is what its annotation says.
 
     Raises:
         ImageError: if it cannot be decoded.
     """
-    try:
-        with Image.open(path) as stored:
-            image = ImageOps.exif_transpose(stored).convert("RGB")
-    except OSError as error:
-        raise ImageError("An image cannot be decoded.", found=str(error), where=str(path)) from error
+    image = Image.fromarray(read_rgb(path, size=size))
     scale = min(1.0, MAX_SIDE_PX / max(image.size))
     image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
     canvas = ImageDraw.Draw(image)

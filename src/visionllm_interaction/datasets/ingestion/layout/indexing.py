@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
@@ -12,19 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from visionllm_interaction.artifacts.file_index import IndexedFile, list_files
+from visionllm_interaction.core.images import DAMAGED
 from visionllm_interaction.utils.hashing import sha256_file
-
-_NOT_A_PICTURE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
-"""What Pillow raises on files that are no image; stage 2 judges them, stage 1 only notes what is there."""
 
 
 def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
@@ -49,5 +37,5 @@ def picture_size(path: Path) -> tuple[int | None, int | None]:
     try:
         with Image.open(path) as image:
             return image.width, image.height
-    except _NOT_A_PICTURE:
+    except DAMAGED:  # stage 2 judges them, stage 1 only notes what is there
         return None, None

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
+from visionllm_interaction.core.images import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.datasets.validation.result import Examination
@@ -132,8 +133,8 @@ def _picture(examination: Examination, fault: Fault) -> Example | None:
     try:
         with Image.open(pictures.paths[int(places[0])]) as image:
             image.draft("RGB", (2 * _SIDE_PX, 2 * _SIDE_PX))
-            shown = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError):  # it could be decoded to grey, but not to colours
+            shown = to_rgb(image)
+    except DAMAGED:  # it could be decoded to grey, but not to colours
         return None
     size = table.images.sizes_px[pictures.rows[places[0]]]
     shown = ImageOps.contain(shown, (_SIDE_PX, _SIDE_PX))
