@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.detection.evaluation.coco_metrics import Results
+from visionllm_interaction.detection.training.ids import Id
 
 MAX_SIDE_PX = 560
 COLOURS: Mapping[str, str] = {"found": "#0072B2", "wrong": "#CC3311", "missed": "#E69F00"}
@@ -45,17 +48,19 @@ def _label(canvas: ImageDraw.ImageDraw, corner: tuple[float, float], words: str,
 
 
 def marks_of(
-    image_id: int, truth: Mapping[str, Any], kept: Any, diagnostics: Mapping[str, Any], names: Mapping[int, str]
+    image_id: Id, truth: Mapping[str, Any], kept: Results, diagnostics: Mapping[str, Any], names: Mapping[Id, str]
 ) -> list[tuple[str, tuple[float, float, float, float], str]]:
-    """Marks of one image from hotcoco's diagnostics of the results ``kept`` ((n, 7), see metrics.Results)."""
+    """Marks of one image from hotcoco's diagnostics of the results ``kept``."""
     marks: list[tuple[str, tuple[float, float, float, float], str]] = []
     for number, annotation in enumerate(truth["annotations"], start=1):
         missed = annotation["image_id"] == image_id and diagnostics["gt_status"].get(number) == "fn"
         if missed:
             marks.append(("missed", tuple(annotation["bbox"]), names[annotation["category_id"]]))
-    for number, row in enumerate(kept.tolist(), start=1):
-        status = diagnostics["dt_status"].get(number)
-        if row[0] == image_id and status in ("tp", "fp"):
+    for row in np.flatnonzero(kept.image_ids == image_id).tolist():
+        status = diagnostics["dt_status"].get(row + 1)
+        if status in ("tp", "fp"):
             kind = "found" if status == "tp" else "wrong"
-            marks.append((kind, (row[1], row[2], row[3], row[4]), f"{names[int(row[6])]} {row[5]:.2f}"))
+            x, y, width, height = kept.boxes_xywh[row].tolist()
+            name = names[kept.category_ids[row]]
+            marks.append((kind, (x, y, width, height), f"{name} {kept.scores[row]:.2f}"))
     return marks
