@@ -129,13 +129,15 @@ def _agree(corners: Floats, bounds: Floats) -> Bools:
 def _iou(a: Floats, b: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        shared = _box_areas(np.c_[low, high])
         union = _box_areas(a) + _box_areas(b) - shared
         return np.nan_to_num(shared / union)
 
 
 def _box_areas(corners: Floats) -> Floats:
-    return np.asarray(np.prod(np.maximum(corners[:, 2:] - corners[:, :2], 0), axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        width, height = np.maximum(corners[:, 2:] - corners[:, :2], 0).T
+        return np.asarray(width * height)
 
 
 def _by_areas(sample: _Sample) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
+from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
 from visionllm_interaction.errors import InputDataError
@@ -73,7 +74,12 @@ def locate_source(root: Path) -> Source:
 
 
 def _data_set_in(folder: Path) -> Source | Foreign | None:
-    return source_in(folder) if _annotation_files(folder) else detect_folder(folder)
+    files = _annotation_files(folder)
+    if not files:
+        return detect_folder(folder)
+    if needs_conversion(folder, files):
+        return Foreign("coco", folder, tuple(files.values()))
+    return source_in(folder)
 
 
 def _nothing(path: Path, found: str) -> InputDataError:
