@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.errors import InputDataError
 
 
-def sha256_bytes(data: bytes) -> str:
+def sha256_bytes(data: bytes | mmap) -> str:
     """Hex sha256 of ``data``."""
     return hashlib.sha256(data).hexdigest()
 

@@ -119,7 +119,7 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
     turns: dict[str, dict[int, Turn]] = {}
     for split in SPLITS:
         path = Path(str(getattr(manifest.annotations, split)))
-        data = _bytes_of(path)
+        data = _mapped(path)
         raw = FileRef(path=relative_to_run(path, run), sha256=sha256_bytes(data), bytes=len(data))
         _require_same(raw, report)
         inputs.append(raw)
@@ -132,9 +132,11 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
     return Source(manifest, report, tuple(inputs), benches, turns)
 
 
-def _bytes_of(path: Path) -> bytes:
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    """The content of a file, read from the disk where and when it is looked at."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
     except OSError as error:
         raise InputDataError(
             "An annotation file cannot be read.", expected="a file", found=error.strerror, where=str(path)
@@ -171,6 +173,7 @@ def _write_annotations(config: TransformConfig, source: Source, partial: Path) -
         target = partial / FOLDER / cleaned_name(split)
         with target.open("wb") as stream:
             stream.writelines(draft.pieces())
+        draft.source.set_aside()
         with target.open("rb") as again, mmap.mmap(again.fileno(), 0, access=mmap.ACCESS_READ) as written:
             contents[split] = read_back(written, where=str(getattr(source.manifest.annotations, split)))
     require_same_meaning({split: part.categories for split, part in contents.items()})

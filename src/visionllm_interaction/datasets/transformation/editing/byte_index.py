@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 from collections.abc import Mapping
 from operator import attrgetter
@@ -56,13 +57,14 @@ class CocoBytes:
         AnnotationError: if it is not a JSON object that holds the three lists of a COCO file.
     """
 
-    def __init__(self, data: bytes, *, where: str) -> None:
+    def __init__(self, data: bytes | mmap.mmap, *, where: str) -> None:
         self.data = data
         try:
             self._top, self._rows, self._origin = _index(data)
         except _UNREADABLE:
             try:
-                self.data = data.decode(json.detect_encoding(data)).encode()
+                raw = bytes(data)
+                self.data = raw.decode(json.detect_encoding(raw)).encode()
                 self._top, self._rows, self._origin = _index(_without_non_finite(self.data))
             except (*_UNREADABLE, ValueError, KeyError) as error:
                 raise _not_coco(str(error), where) from error
@@ -73,6 +75,11 @@ class CocoBytes:
     def count(self, section: Section) -> int:
         """Number of records in the list."""
         return len(self._rows[section])
+
+    def set_aside(self) -> None:
+        """Let the system have the memory of the content back; it is read from the disk again when it is needed."""
+        if isinstance(self.data, mmap.mmap):
+            self.data.madvise(mmap.MADV_DONTNEED)
 
     def list_span(self, section: Section) -> Span:
         """Where the list is, brackets included."""
@@ -132,7 +139,7 @@ class CocoBytes:
 Index = tuple[Mapping[str, msgspec.Raw], Mapping[Section, list[msgspec.Raw]], Any]
 
 
-def _index(data: bytes) -> Index:
+def _index(data: bytes | mmap.mmap) -> Index:
     top = _TOP.decode(data)
     return top, {section: _ROWS.decode(top[section]) for section in SECTIONS}, pa.py_buffer(data)
 

@@ -151,6 +151,8 @@ _DECODER = json.JSONDecoder()
 
 def _decode_top(skeleton: bytes) -> dict[str, msgspec.Raw] | None:
     try:
+        if not skeleton.isascii():
+            skeleton.decode("utf-8")  # of values nobody looks at, a decoder of JSON does not say whether they are text
         rest = _TOP.decode(skeleton)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

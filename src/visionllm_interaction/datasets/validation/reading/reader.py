@@ -51,7 +51,10 @@ def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable 
         slices = cut(path, piece_bytes=PIECE_BYTES, before=before)
         if slices is None:
             break
-        rest, chunks = _read_parts(slices, workers=workers)
+        try:
+            rest, chunks = _read_parts(slices, workers=workers)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            break  # what stands beside the annotations is no JSON
         if len(chunks) == len(slices.places):
             table, faults = _assemble(split, rest, chunks, strict=True, workers=workers)
             return table, [*_marked(path, split), *faults]

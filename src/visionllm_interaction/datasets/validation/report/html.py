@@ -7,9 +7,10 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from PIL import Image, ImageDraw, ImageOps
 
 from visionllm_interaction import __version__
@@ -56,13 +57,8 @@ class Example:
 
 def render_page(examination: Examination) -> str:
     """The page as HTML; every text of the data is escaped."""
-    environment = Environment(
-        loader=PackageLoader("visionllm_interaction.datasets.validation"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-    )
     verdict = examination.verdict
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         status=verdict.status,
         reasons=verdict.reasons,
         sizes=[(split, size) for split, size in examination.policy.counts.items()],
@@ -72,6 +68,16 @@ def render_page(examination: Examination) -> str:
         tolerance=verdict.tolerance,
         version=__version__,
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("visionllm_interaction.datasets.validation"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("report.html.j2")
 
 
 def _ids(finding: Finding) -> str:
@@ -88,7 +94,8 @@ def _plots(examination: Examination) -> Iterator[Plot]:
     note = f"the {_BARS} most frequent of {len(order)}" if len(order) > _BARS else ""
     shown = order[:_BARS]
     yield _plot("Annotations per category", [(names[c], [counted[s][c] for s in tables]) for c in shown], tables, note)
-    areas = {split: table.annotations.boxes_xywh[:, 2:].prod(axis=1) for split, table in tables.items()}
+    with np.errstate(over="ignore", invalid="ignore"):
+        areas = {split: table.annotations.boxes_xywh[:, 2:].prod(axis=1) for split, table in tables.items()}
     rows = [(label, [int(((a >= low) & (a < high)).sum()) for a in areas.values()]) for label, low, high in _AREAS]
     yield _plot("Box sizes", rows, tables)
     per_image = {split: np.isin(table.annotations.image_ids, table.images.ids) for split, table in tables.items()}
