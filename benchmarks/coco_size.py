@@ -49,7 +49,7 @@ LVIS_POINTS = (9, 51)
 
 
 def write_lvis_size(path: Path, *, images: int = LVIS_IMAGES, annotations: int = LVIS_ANNOTATIONS) -> Path:
-    """A file in LVIS's form, about 300 MB: polygons only, and behind them 1,203 categories with long lists of synonyms."""
+    """A file in LVIS's form, about 290 MB: polygons only, and behind them 1,203 categories with lists of synonyms."""
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ KINDS: dict[str, Corners] = {
     "x, y from the bottom, width, height": lambda b, s: np.c_[
         b[:, 0], s[:, 1] - b[:, 1] - b[:, 3], b[:, 0] + b[:, 2], s[:, 1] - b[:, 1]
     ],
-    "x, y of the lower edge, width, height": lambda b, s: np.c_[b[:, 0], b[:, 1] - b[:, 3], b[:, 0] + b[:, 2], b[:, 1]],
+    "x, y of the lower edge, width, height": lambda b, _: np.c_[b[:, 0], b[:, 1] - b[:, 3], b[:, 0] + b[:, 2], b[:, 1]],
 }
 """Kinds of boxes that exporters write, the right one first."""
 

@@ -1,10 +1,10 @@
 """COCO's JSON in other layouts than COCO's own, and LVIS's, whose images have an address instead of a name.
 
 Read are the layouts of CVAT and Datumaro (``annotations/instances_default.json``), Roboflow
-(``train/_annotations.coco.json``), Label Studio (``result.json``), FiftyOne (``data/`` with ``labels.json``), Ultralytics
-(``images/train2017/``), detectron2 and MMDetection (``annotations/train.json``), cocosplit (``train.json``), LVIS
-(``lvis_v1_train.json``), key points only (``person_keypoints_train2017.json``), and ``train/`` and ``val/`` side by side.
-Bytes of the annotations stay as they are; images without ``file_name`` get one.
+(``train/_annotations.coco.json``), Label Studio (``result.json``), FiftyOne (``data/`` with ``labels.json``),
+Ultralytics (``images/train2017/``), detectron2 and MMDetection (``annotations/train.json``), cocosplit
+(``train.json``), LVIS (``lvis_v1_train.json``), key points only (``person_keypoints_train2017.json``), and ``train/``
+and ``val/`` side by side. Bytes of the annotations stay as they are; images without ``file_name`` get one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import mmap
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any

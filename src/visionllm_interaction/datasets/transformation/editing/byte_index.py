@@ -7,7 +7,7 @@ import mmap
 import re
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -31,10 +31,13 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _STRING_OR_NON_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
 
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class _Keys(msgspec.Struct, gc=False):
-    id: int
-    image_id: int = NO_ID
-    category_id: int = NO_ID
+    id: _Int64
+    image_id: _Int64 = NO_ID
+    category_id: _Int64 = NO_ID
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -156,17 +159,15 @@ def _stand_in(match: re.Match[bytes]) -> bytes:
 def _keys_of(listed: msgspec.Raw, rows: list[msgspec.Raw]) -> list[_Keys]:
     try:
         return _KEYS_OF_ALL.decode(listed)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return [_keys_or_none(row) for row in rows]
 
 
 def _keys_or_none(row: msgspec.Raw) -> _Keys:
     try:
-        keys = _KEYS.decode(row)
-    except msgspec.DecodeError:
+        return _KEYS.decode(row)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _Keys(NO_ID)
-    fits = all(-(2**63) <= value < 2**63 for value in (keys.id, keys.image_id, keys.category_id))
-    return keys if fits else _Keys(NO_ID)
 
 
 def _text(value: bytes | None) -> str:

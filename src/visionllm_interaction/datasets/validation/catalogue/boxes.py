@@ -58,7 +58,7 @@ BOXES = (
     FaultType(
         "BOX-LOOKS-OTHER",
         "the boxes of a split look like another kind than x, y, width, height",
-        "centre x, centre y, width, height in pixels; y before x; y counted from the bottom; boxes far from their masks",
+        "centre x, centre y, width, height in pixels; y before x; y counted from below; boxes far from their masks",
         "every box is wrong, also those that happen to fit the image",
         "convert the boxes at their source; where they are right as they are, set BOX-LOOKS-OTHER to warn",
         "dataset",
