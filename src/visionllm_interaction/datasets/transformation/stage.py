@@ -129,6 +129,7 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
         said = None if config.exif_boxes == "evidence" else config.exif_boxes
         turns[split] = decide_turns(draft, mine, folder=folder, said=said)
         benches[split] = carry_out(draft, without_void(mine, draft, turns[split]), merges_copies=merges_copies)
+        draft.source.set_aside()
     return Source(manifest, report, tuple(inputs), benches, turns)
 
 
