@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from visionllm_bench.demo.asked_question import AskedQuestion
 from visionllm_bench.demo.config import DemoSettings
@@ -18,6 +17,7 @@ from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
+from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.models import Detector, load_detector
 from visionllm_interaction.reports.data import (
     EvidenceFrame,
@@ -113,7 +113,7 @@ def _image_pairs(manifest: TrainingManifest, run: Path, detector: Detector) -> l
 def _image_pair(
     record: Mapping[str, Any], coco: Mapping[str, Any], *, folder: Path, detector: Detector, manifest: TrainingManifest
 ) -> ImagePair:
-    image = np.asarray(Image.open(folder / record["file_name"]).convert("RGB"))
+    image = read_rgb(folder / record["file_name"], size=(record["width"], record["height"]))
     names = {c.category_id: c.name for c in manifest.categories}
     own = [a for a in coco["annotations"] if a["image_id"] == record["id"]]
     boxes = xywh_to_xyxy(np.array([a["bbox"] for a in own]).reshape(-1, 4))

@@ -58,7 +58,7 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
     inputs = file_refs([data_manifest, *annotations], run=out.parent)
     with publish_folder(out) as partial:
         write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
-        (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8")
+        (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8", errors="backslashreplace")
         outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
         report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
         report.save(partial / REPORT_NAME)

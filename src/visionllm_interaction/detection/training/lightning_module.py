@@ -51,7 +51,7 @@ class DetectorModule(lightning.LightningModule):
         self.metrics_epoch = -1
         self.losses: dict[str, Tensor] = {}
         self._train_config = train
-        self._categories = categories
+        self._category_ids = {category.label: category.category_id for category in categories}
         self._truth = truth
         self._results: list[Results] = []
         self._computes_loss = train.val_loss or train.monitor == VAL_LOSS
@@ -88,7 +88,7 @@ class DetectorModule(lightning.LightningModule):
         outputs = self.detector([image.float().div_(255) for image in images])
         for output, target in zip(outputs, targets, strict=True):
             found = to_detections(output)
-            self._results.append(to_results(int(target["image_id"]), found, categories=self._categories))
+            self._results.append(to_results(int(target["image_id"]), found, category_ids=self._category_ids))
         if self._computes_loss:
             self._loss_sums.append((self._validation_loss(batch) * len(images), len(images)))
 

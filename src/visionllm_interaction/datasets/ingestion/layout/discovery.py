@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
-from visionllm_interaction.datasets.ingestion.formats.coco_variants import has_addresses_only
+from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
 from visionllm_interaction.datasets.ingestion.formats.unread import name_unread
@@ -93,13 +93,12 @@ def locate_source(root: Path) -> Source:
 
 
 def _data_set_in(folder: Path) -> Source | Foreign | None:
-    if not _annotation_files(folder):
+    files = _annotation_files(folder)
+    if not files:
         return detect_folder(folder)
-    source = source_in(folder)
-    elsewhere = not any(source.images.values()) and (folder / "images").is_dir()
-    if elsewhere or any(has_addresses_only(path) for path in source.annotations.values() if path):
-        return Foreign("coco", folder, tuple(path for path in source.annotations.values() if path))
-    return source
+    if needs_conversion(folder, files):
+        return Foreign("coco", folder, tuple(files.values()))
+    return source_in(folder)
 
 
 def _nothing(path: Path, found: str) -> InputDataError:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
+from visionllm_interaction.core.images import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.datasets.validation.result import Examination
@@ -83,7 +84,8 @@ def _plots(examination: Examination) -> Iterator[Plot]:
     note = f"the {_BARS} most frequent of {len(order)}" if len(order) > _BARS else ""
     shown = order[:_BARS]
     yield _plot("Annotations per category", [(names[c], [counted[s][c] for s in tables]) for c in shown], tables, note)
-    areas = {split: table.annotations.boxes_xywh[:, 2:].prod(axis=1) for split, table in tables.items()}
+    with np.errstate(over="ignore", invalid="ignore"):
+        areas = {split: table.annotations.boxes_xywh[:, 2:].prod(axis=1) for split, table in tables.items()}
     rows = [(label, [int(((a >= low) & (a < high)).sum()) for a in areas.values()]) for label, low, high in _AREAS]
     yield _plot("Box sizes", rows, tables)
     per_image = {split: np.isin(table.annotations.image_ids, table.images.ids) for split, table in tables.items()}
@@ -128,8 +130,8 @@ def _picture(examination: Examination, fault: Fault) -> Example | None:
     try:
         with Image.open(pictures.paths[int(places[0])]) as image:
             image.draft("RGB", (2 * _SIDE_PX, 2 * _SIDE_PX))
-            shown = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError):  # it could be decoded to grey, but not to colours
+            shown = to_rgb(image)
+    except DAMAGED:  # it could be decoded to grey, but not to colours
         return None
     size = table.images.sizes_px[pictures.rows[places[0]]]
     shown = ImageOps.contain(shown, (_SIDE_PX, _SIDE_PX))
