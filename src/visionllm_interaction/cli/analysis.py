@@ -39,7 +39,8 @@ def analyze(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Videos → tracks, relations and events in the store. One bad file never stops the others."""
-    from visionllm_interaction.analysis import Pool, analyze_videos
+    from visionllm_interaction.analysis import Pool
+    from visionllm_interaction.analysis import analyze as analyze_videos
     from visionllm_interaction.config import load
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None
@@ -59,13 +60,12 @@ def analyze(
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
         )
     lines = [
-        f"{video['status']:<10} {video['path']}: "
-        + (video.get("reason") or f"{video['processed']} frames, {video['tracks']} tracks in {video['seconds']:.1f} s")
-        + (f" (again: {video['changed']})" if "changed" in video else "")
-        + "".join(f"; note: {note}" for note in video.get("notes", ()))
-        for video in result["videos"]
+        f"{video}"
+        + (f" (again: {video.changed})" if video.changed else "")
+        + "".join(f"; note: {note}" for note in video.notes)
+        for video in result.videos
     ]
-    return Outcome(result, as_lines([*lines, f"store: {result['store']}"]), json_output)
+    return Outcome(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
 
 
 def measures(

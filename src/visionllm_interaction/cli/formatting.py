@@ -73,22 +73,6 @@ def _evidence_text(item: Mapping[str, Any]) -> str:
     return f"{item['measure']} = {shown} {item['unit']}  ({item['video_id']}{tracks}{when}{frames})"
 
 
-def scores_text(result: Mapping[str, Any]) -> str:
-    """The figures of `eval-reasoning`, one line per form."""
-    head = (
-        f"{result['planner']} planner, {result['wording']}, {result['questions']} questions: plans "
-        f"{_share(result['plan_accuracy'])}, answers {_share(result['answer_accuracy'])}, agree with truth.json "
-        f"{_share(result['agrees_with_truth'])}, refusals {_share(result['refusal_accuracy'])}, "
-        f"wrong answers {result['wrong_answers']}, {result['median_s']:.2f} s a question"
-    )
-    rows = [
-        f"  {name:<24} {figures['questions']:>4}  {_share(figures['plan_accuracy']):>6} "
-        f"{_share(figures['answer_accuracy']):>6} {_share(figures['refusal_accuracy']):>6}"
-        for name, figures in result["forms"].items()
-    ]
-    return "\n".join([head, f"  {'form':<24} {'n':>4}  {'plans':>6} {'answer':>6} {'refuse':>6}", *rows])
-
-
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
