@@ -19,6 +19,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
@@ -145,6 +146,10 @@ def sources_changed(manifest: DataManifest, index: list[IndexedFile]) -> str | N
     """
     origin = manifest.source
     assert origin is not None, "a manifest of this version"
+    if origin.format in READERS and origin.reader_version != READER_VERSION:
+        return (
+            f"files of format {origin.format} are read anew: reader version {origin.reader_version} → {READER_VERSION}"
+        )
     if changed := [file.path for file in origin.files if not source_file_same(file, quick=True)]:
         return f"the source changed: {changed[0]}"
     if origin.listing_sha256 is None:

@@ -15,7 +15,7 @@ from visionllm_interaction.datasets.ingestion.divide import Division
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
-from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
+from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate, source_in
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
@@ -97,6 +97,7 @@ def _origin(
         files=prepared.files if files is None else files,
         listing_sha256=listing,
         left_out=read.left_out if read else {},
+        reader_version=READER_VERSION if read else 1,
         notes=read.notes if read else (),
     )
 
@@ -142,7 +143,7 @@ def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> t
     read = _read(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
-        wish = (config.subsets, config.val_share, _groups_key(config))
+        wish = (READER_VERSION, config.subsets, config.val_share, _groups_key(config))
         folder = parent / f"{name}-{_key(config, data.format, str(data.root), files, key, *wish)}"
         if not folder.exists():
             with publish_folder(folder, many_files=True) as partial:
