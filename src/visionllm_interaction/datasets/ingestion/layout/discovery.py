@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
+from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.plugins import unusable_plugins
 
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
@@ -32,26 +35,35 @@ class Source:
 def locate(path: StrPath) -> Source | Foreign:
     """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
 
-    A missing split is not an error here: stage 2 reports it together with everything else.
+    A missing split is not an error here: stage 2 reports it together with everything else. Formats of plug-ins are
+    looked for where none that is built in was found.
 
     Raises:
         InputDataError: if there is no data set, or more than one.
+        PluginError: if several plug-ins claim it.
     """
     path = Path(path)
     if path.is_file():
-        export = detect_file(path)
+        export = detect_file(path) or detect_by_plugin(path)
         if export is None:
             raise _nothing(path, path.name)
         return export
+    found = _search(path, _data_set_in) or _search(path, detect_by_plugin)
+    if found is None:
+        raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+    return found
+
+
+def _search(path: Path, data_set_in: Callable[[Path], Source | Foreign | None]) -> Source | Foreign | None:
     level = [path]
     for _ in range(SEARCH_DEPTH + 1):
-        sets = [found for folder in level if (found := _data_set_in(folder))]
+        sets = [found for folder in level if (found := data_set_in(folder))]
         if len(sets) == 1:
             return sets[0]
         if sets:
             raise _ambiguous(path, [found.root for found in sets])
         level = [child for folder in level for child in _subfolders(folder)]
-    raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+    return None
 
 
 def locate_source(root: Path) -> Source:
@@ -79,12 +91,15 @@ def _data_set_in(folder: Path) -> Source | Foreign | None:
 
 
 def _nothing(path: Path, found: str) -> InputDataError:
+    advice = "point data.root at the folder that holds annotations/, or at the annotation file itself"
+    usable, failures = ANNOTATION_FORMATS.load_all()
+    formats = ", ".join(plugin.entry.name for plugin in usable)
     return InputDataError(
         "No COCO-style data set is in this folder.",
-        expected=_LAYOUT,
+        expected=_LAYOUT + (f", or of a plug-in: {formats}" if formats else ""),
         found=found,
         where=f"{path} and up to {SEARCH_DEPTH} levels below",
-        fix="point data.root at the folder that holds annotations/, or at the annotation file itself",
+        fix="; ".join(filter(None, (advice, unusable_plugins(failures)))),
     )
 
 

@@ -15,6 +15,7 @@ from visionllm_interaction.datasets.ingestion.formats.coco_variants import write
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
+from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
 from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate, source_in
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement, place_files, placements_of
@@ -39,6 +40,8 @@ class Settled:
     source: Source
     origin: DataSource
     name: str
+    libraries: tuple[str, ...] = ()
+    """Distributions whose version decides what was read: that of the plug-in that read it."""
 
 
 def settle(config: IngestConfig, prepared: Prepared) -> Settled:
@@ -59,7 +62,8 @@ def settle(config: IngestConfig, prepared: Prepared) -> Settled:
     source, left_out = _converted(config, found, name=name, key=listing or prepared.path.name)
     files = tuple(source_file(path) for path in found.files) if prepared.kind in ("folder", "file") else prepared.files
     origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, left_out=left_out)
-    return Settled(source, origin, name)
+    plugin = plugin_of(found.format)
+    return Settled(source, origin, name, libraries=(plugin.entry.distribution,) if plugin else ())
 
 
 def _origin(
@@ -123,9 +127,9 @@ def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> t
     write, left_out = _reader(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
-        folder = (
-            parent / f"{name}-{_key(config, data.format, str(data.root), files, key, config.subsets, config.val_share)}"
-        )
+        parts = (data.format, str(data.root), files, key, config.subsets, config.val_share)
+        plugin = plugin_of(data.format)
+        folder = parent / f"{name}-{_key(config, *parts, *((str(plugin.entry),) if plugin else ()))}"
         if not folder.exists():
             with publish_folder(folder, many_files=True) as partial:
                 place_files(write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
@@ -142,7 +146,8 @@ def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[
     """What writes the annotations below a folder and says where the images go; and what will be left out."""
     if data.format == "coco":
         return partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share), {}
-    converted = READERS[data.format](data)
+    plugin = plugin_of(data.format)
+    converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
     shapes = sum(len(picture.shapes) for picture in converted.pictures)
     log.info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
     return partial_call(write_coco, converted, subsets=config.subsets, val_share=config.val_share), summary(converted)
