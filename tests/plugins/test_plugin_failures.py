@@ -22,7 +22,6 @@ from visionllm_interaction.interop.registry import CODING_FORMATS, read_timeline
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.measures.plugins import MEASURE_PLUGINS
 from visionllm_interaction.plugins import plugin_groups
-from visionllm_interaction.utils import plugins
 
 MEASURE = """
 from types import SimpleNamespace
@@ -284,7 +283,7 @@ def test_built_in_things_are_found_without_asking_anybody(
     def scanned() -> Any:
         raise AssertionError("the metadata of all distributions was read")
 
-    monkeypatch.setattr(plugins, "entry_points", scanned)
+    monkeypatch.setattr("importlib.metadata.entry_points", scanned)
     root = make_coco(tmp_path / "toys")
     assert locate(tmp_path).root == root
     with v.open_store(store) as opened:

@@ -10,11 +10,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from visionllm_interaction.errors import PluginError
 from visionllm_interaction.utils.protocols import protocol_problems
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
+
+# importlib.metadata is imported where it is used: most commands ask no group.
 
 PluginT = TypeVar("PluginT")
 AnswerT = TypeVar("AnswerT")
@@ -176,7 +180,9 @@ def unusable_plugins(failures: Iterable[PluginError]) -> str | None:
 
 
 @cache
-def _all_entry_points() -> Any:
+def _all_entry_points() -> EntryPoints:
+    from importlib.metadata import entry_points
+
     return entry_points()
 
 
@@ -200,6 +206,8 @@ def forget_entry_points() -> None:
 
 @cache
 def _loaded(group: PluginGroup[Any], entry: PluginEntry) -> Plugin[Any]:
+    from importlib.metadata import EntryPoint
+
     _check_name(group, entry)
     try:
         offered = EntryPoint(entry.name, entry.target, entry.group).load()
