@@ -9,32 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from plugin_site import Site
 from plugin_store import make_store
 
 from visionllm_interaction.utils.plugins import forget_entry_points
 
 EXAMPLE = Path(__file__).parents[1] / "example_plugin"
-
-
-class Site:
-    """A folder on ``sys.path`` into which a test puts distributions."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.modules: list[str] = []
-
-    def add(
-        self, distribution: str, *, group: str, name: str, source: str, offered: str = "PLUGIN", version: str = "1.0"
-    ) -> None:
-        """Write a distribution with one entry point, whose module has this ``source``."""
-        module = f"module_of_{distribution.replace('-', '_')}"
-        self.modules.append(module)
-        (self.folder / f"{module}.py").write_text(source, encoding="utf-8")
-        about = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (about / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:{offered}\n")
-        forget_entry_points()
 
 
 @pytest.fixture

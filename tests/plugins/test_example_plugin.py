@@ -138,6 +138,14 @@ def test_an_annotation_format_becomes_a_data_set(example: Path, tmp_path: Path) 
     assert boxes == {"cup": [1, 2, 10, 12.5], "ball": [3, 4, 5, 6]}
 
 
+def test_the_annotation_file_itself_can_be_given(example: Path, tmp_path: Path) -> None:
+    root = boxes_csv(tmp_path / "shop") / "boxes.csv"
+    manifest = ingest(
+        IngestConfig(root=root, work_dir=tmp_path / "work", limits={"min_free_gb": 0.0}), out=tmp_path / "run/ingest"
+    )
+    assert manifest.source is not None and (manifest.source.kind, manifest.source.format) == ("file", "boxes_csv")
+
+
 def test_another_version_of_the_plug_in_reads_the_source_again(example: Path, tmp_path: Path) -> None:
     config = IngestConfig(root=boxes_csv(tmp_path / "shop"), work_dir=tmp_path / "work", limits={"min_free_gb": 0.0})
     manifest = ingest(config, out=tmp_path / "run/data_ingestion")
@@ -162,6 +170,14 @@ def test_a_detector_is_loaded_by_its_file(example: Path, tmp_path: Path) -> None
     assert first.boxes_xyxy.tolist() == [[8, 16, 24, 32]] and last.boxes_xyxy.tolist() == [[10, 16, 26, 32]]
     with pytest.raises(CheckpointError, match="could not convert"):
         v.load_detector(spot_file(tmp_path / "odd.spot.json", threshold="bright"))
+
+
+def test_names_mean_the_same_tracks_as_in_built_in_measures(store: Path) -> None:
+    with v.open_store(store) as opened:
+        for name in ("child", "ball", "person", "thing"):
+            [seen] = run_query(opened, Query("visible_duration", name, video_id="room"))
+            assert tuple(track.track_id for track in opened["room"].tracks_named(name)) == seen.track_ids != ()
+        assert opened["room"].tracks_named("cup") == ()
 
 
 COMMANDS = """

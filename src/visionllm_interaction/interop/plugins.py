@@ -58,6 +58,9 @@ def group(reserved: Iterable[str], endings: Iterable[str]) -> PluginGroup[Coding
     Args:
         reserved: names of formats.
         endings: of their files, in small letters.
+
+    Returns:
+        The group.
     """
     taken = frozenset(endings)
     return PluginGroup(
@@ -81,6 +84,9 @@ def read_by_plugin(
         formats: the group.
         path: the file.
         built_in: endings that no plug-in is needed for, for the message.
+
+    Returns:
+        Name of the observation → its timeline.
 
     Raises:
         UsageError: if none knows it.
@@ -123,6 +129,12 @@ def _guarded(
 
 def writer_of(plugin: Plugin[CodingFormatPlugin]) -> Callable[[Timeline], bytes]:
     """What turns a timeline into a file of the plug-in's format.
+
+    Args:
+        plugin: a coding format.
+
+    Returns:
+        A function from a timeline to the content of the file.
 
     Raises:
         UsageError: if the plug-in only reads.

@@ -75,9 +75,13 @@ CODING_FORMATS = group(ENDINGS, (".boris", *_READERS, *(ending.lower() for endin
 
 
 def read_timelines(path: StrPath) -> dict[str, Timeline]:
-    """Name of the observation (of most formats: the file's name) → timeline; the format is known by the ending.
+    """Read a coded file; its format is known by the ending, where that is not built in by a plug-in's.
 
-    Endings that are not built in are those of plug-ins.
+    Args:
+        path: the file.
+
+    Returns:
+        Name of the observation (of most formats: the file's name) → timeline.
 
     Raises:
         UsageError: for an ending that nobody knows.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -122,6 +123,16 @@ class PluginMeasure(Measure):
     ) -> MeasuredValue | MissingValue | None:
         """As :meth:`MeasurePlugin.compute`; whatever goes wrong in it is the reason for having no value.
 
+        Args:
+            video: the video.
+            subject: a category, a role, ``"person"`` or ``"thing"``.
+            object: the same, of a measure of pairs; else None.
+            begin_s: begin of the window in seconds.
+            end_s: end of the window in seconds.
+
+        Returns:
+            The value, the reason why there is none, or None where nothing was found.
+
         Raises:
             StoreError: if the store is damaged.
         """
@@ -135,12 +146,18 @@ class PluginMeasure(Measure):
             problem = f"{type(error).__name__}: {error}"
         if problem is None:
             return _plain(found)
-        log.warning("a plug-in measure failed", plugin=str(self.plugin.entry), video_id=video.video_id, problem=problem)
+        _warn_once(str(self.plugin.entry), problem)
         return MissingValue(f"{self.computed_by} failed: {problem}")
 
 
 def find_measure(name: str) -> Measure | None:
-    """The measure called ``name``, built in or of a plug-in; None if there is none.
+    """Look a measure up.
+
+    Args:
+        name: of a measure that is built in, or of a plug-in.
+
+    Returns:
+        The measure; None if there is none of this name.
 
     Raises:
         PluginError: if a plug-in offers it and cannot be used.
@@ -157,6 +174,18 @@ def all_measures() -> Mapping[str, Measure]:
     for error in failures:
         log.warning("a plug-in measure is left out", plugin=error.where, problem=error.message, found=error.found)
     return MappingProxyType({**MEASURES, **{plugin.entry.name: _as_measure(plugin) for plugin in plugins}})
+
+
+def measure_names() -> list[str]:
+    """The names of :func:`all_measures`, sorted."""
+    usable, _ = MEASURE_PLUGINS.load_all()
+    return sorted({*MEASURES, *(plugin.entry.name for plugin in usable)})
+
+
+@cache
+def _warn_once(plugin: str, problem: str) -> None:
+    """A measure fails for many videos and names alike; each row of the table has the reason."""
+    log.warning("a plug-in measure failed", plugin=plugin, problem=problem)
 
 
 def _as_measure(plugin: Plugin[MeasurePlugin]) -> PluginMeasure:

@@ -20,7 +20,7 @@ from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATE
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.measures.plugins import all_measures
+from visionllm_interaction.measures.plugins import all_measures, measure_names
 from visionllm_interaction.measures.query import Query, QueryRunner
 from visionllm_interaction.measures.turns import TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
@@ -177,7 +177,7 @@ def write_measures(
         "out": str(out) if out else None,
         "rows": len(table),
         "videos": videos,
-        "measures": sorted(all_measures()),
+        "measures": measure_names(),
     }
 
 

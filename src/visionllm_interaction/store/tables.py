@@ -142,6 +142,9 @@ class VideoView:
         Args:
             name: a category, a role, ``"person"`` for people of every category, or ``"thing"`` for whatever is neither
                 a person nor a body part.
+
+        Returns:
+            The tracks, in the order of the table.
         """
         return tuple(track for track in self.tracks if _is_named(track, name))
 

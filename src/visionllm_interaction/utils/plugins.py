@@ -1,7 +1,7 @@
 """Plug-ins: objects that other distributions offer to this program by entry points.
 
-A group is asked only where nothing built in fits, or where everything is listed. The metadata of all installed
-distributions is read once per process, then; a plug-in is imported when it is used.
+A group is asked only where nothing built in fits, or where everything is listed. The metadata of the installed
+distributions is read then, once per group and process; a plug-in is imported when it is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from visionllm_interaction.errors import PluginError
 from visionllm_interaction.utils.protocols import protocol_problems
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib.metadata import EntryPoint
 
 # importlib.metadata is imported where it is used: most commands ask no group.
 
@@ -70,10 +70,13 @@ class Matches(Generic[PluginT, AnswerT]):
     failures: tuple[PluginError, ...]
 
     def only(self, *, where: str) -> tuple[Plugin[PluginT], AnswerT] | None:
-        """The one that fits, or None.
+        """The one that fits.
 
         Args:
             where: what was asked about, for the message.
+
+        Returns:
+            The plug-in and its answer; None where none fits.
 
         Raises:
             PluginError: if several fit.
@@ -114,7 +117,13 @@ class PluginGroup(Generic[PluginT]):
         return tuple(dict.fromkeys(entry.name for entry in self.entries()))
 
     def get(self, name: str) -> Plugin[PluginT] | None:
-        """The plug-in called ``name``; None if no distribution offers one.
+        """Look a plug-in up.
+
+        Args:
+            name: its name in this group.
+
+        Returns:
+            The plug-in; None if no distribution offers one of this name.
 
         Raises:
             PluginError: if it cannot be used.
@@ -124,6 +133,12 @@ class PluginGroup(Generic[PluginT]):
 
     def load(self, entry: PluginEntry) -> Plugin[PluginT]:
         """Import a plug-in and check it.
+
+        Args:
+            entry: one of :meth:`entries`.
+
+        Returns:
+            The plug-in; it is imported and checked once per process.
 
         Raises:
             PluginError: if its name is taken, it cannot be imported or does not fulfil the Protocol.
@@ -163,6 +178,9 @@ def failed_plugin(entry: PluginEntry, error: BaseException | str, *, where: str 
         entry: the plug-in.
         error: what it raised, or what it did in words.
         where: what it worked on.
+
+    Returns:
+        The error, to be raised.
     """
     return PluginError(
         "A plug-in failed.",
@@ -180,15 +198,10 @@ def unusable_plugins(failures: Iterable[PluginError]) -> str | None:
 
 
 @cache
-def _all_entry_points() -> EntryPoints:
+def _entries(group: str) -> tuple[PluginEntry, ...]:
     from importlib.metadata import entry_points
 
-    return entry_points()
-
-
-@cache
-def _entries(group: str) -> tuple[PluginEntry, ...]:
-    found = {_entry(point) for point in _all_entry_points().select(group=group)}
+    found = {_entry(point) for point in entry_points(group=group)}
     return tuple(sorted(found, key=lambda entry: (entry.name, entry.distribution)))
 
 
@@ -200,7 +213,7 @@ def _entry(point: EntryPoint) -> PluginEntry:
 
 def forget_entry_points() -> None:
     """Read the metadata of distributions again when the next group is asked, because some were installed meanwhile."""
-    for cached in (_all_entry_points, _entries, _loaded):
+    for cached in (_entries, _loaded):
         cached.cache_clear()
 
 

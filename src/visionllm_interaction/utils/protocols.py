@@ -14,11 +14,14 @@ _ABSENT = object()
 
 
 def protocol_problems(offered: object, protocol: type[Any]) -> list[str]:
-    """What ``offered`` lacks of ``protocol``, one sentence each; empty if it fulfils it.
+    """Compare an object with a Protocol.
 
     Args:
         offered: an instance or a module.
         protocol: a Protocol whose attributes are written as properties.
+
+    Returns:
+        What the object lacks, one sentence each; empty if it fulfils the Protocol.
     """
     if isinstance(offered, type):
         return [f"it is the class {offered.__name__}, where an instance of it is expected"]

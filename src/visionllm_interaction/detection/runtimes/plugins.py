@@ -38,6 +38,9 @@ class DetectorPlugin(Protocol):
         Args:
             path: what :meth:`opens` accepted.
             device: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …; None for the best there is.
+
+        Returns:
+            What finds objects in images.
         """
         ...
 
@@ -48,7 +51,14 @@ DETECTORS: PluginGroup[DetectorPlugin] = PluginGroup(
 
 
 def load_plugin_detector(path: Path, *, device: str | None) -> Detector | None:
-    """Load ``path`` with the plug-in that opens it; None where there is none.
+    """Load a detector with the plug-in that opens it.
+
+    Args:
+        path: a file or a folder.
+        device: where it runs; None for the best there is.
+
+    Returns:
+        The detector; None where no plug-in opens ``path``.
 
     Raises:
         PluginError: if several plug-ins open it, or what the plug-in gives is no detector.

@@ -47,17 +47,26 @@ ANNOTATION_FORMATS: PluginGroup[AnnotationFormatPlugin] = PluginGroup(
 
 
 def detect_by_plugin(path: Path) -> Foreign | None:
-    """The data set that starts at ``path``, a folder or a file, as one plug-in sees it; None where none does.
+    """Ask the plug-ins about a place.
+
+    Args:
+        path: a folder or a file.
+
+    Returns:
+        The data set that starts there; None where no plug-in recognizes one.
 
     Raises:
-        PluginError: if several plug-ins claim it.
+        PluginError: if several plug-ins do, or one names a file that is not there.
     """
     matches = ANNOTATION_FORMATS.matching(lambda plugin: tuple(plugin.detect(path)))
     match = matches.only(where=str(path))
     if match is None:
         return None
-    plugin, files = match
-    return Foreign(plugin.entry.name, path if path.is_dir() else path.parent, tuple(Path(file) for file in files))
+    plugin, named = match
+    files = tuple(Path(file) for file in named)
+    if absent := [file for file in files if not file.is_file()]:
+        raise failed_plugin(plugin.entry, f"detect named {absent[0]}, which is no file", where=str(path))
+    return Foreign(plugin.entry.name, path if path.is_dir() else path.parent, files)
 
 
 def plugin_of(format_: str) -> Plugin[AnnotationFormatPlugin] | None:
@@ -66,7 +75,14 @@ def plugin_of(format_: str) -> Plugin[AnnotationFormatPlugin] | None:
 
 
 def read_by_plugin(plugin: Plugin[AnnotationFormatPlugin], source: Foreign) -> Converted:
-    """Read ``source``.
+    """Read a data set.
+
+    Args:
+        plugin: the format.
+        source: its folder and files.
+
+    Returns:
+        The images with their objects, and what was left out.
 
     Raises:
         AnnotationError: if the plug-in cannot read it.
