@@ -23,7 +23,7 @@ import pytest
 import yaml
 from tiny_run import TINY
 
-from visionllm_interaction.analysis import analyze_videos
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.artifacts.staleness import Digests, files_stale, settings_stale
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.measures.api import write_measures
@@ -44,7 +44,7 @@ def settings() -> PipelineSettings:
 
 def test_no_stage_of_the_run_is_built_again(before: Path) -> None:
     untouched = sha256_tree(before / "artifacts")
-    result = run_pipeline(settings(), until="transform")
+    result = run_pipeline(settings(), until="transform").to_dict()
     assert [stage["status"] for stage in result["stages"].values()] == ["up_to_date"] * 3
     assert sha256_tree(before / "artifacts") == untouched
 
@@ -70,8 +70,8 @@ def test_an_edited_manifest_still_shows(before: Path) -> None:
 def test_the_store_is_up_to_date(before: Path) -> None:
     found = FILM.with_name("found.json")
     untouched = sha256_tree(before / "store" / "videos")
-    [true] = analyze_videos([FILM], HERE / "store", detections="truth")["videos"]
-    [tracked] = analyze_videos([FILM], HERE / "store", detections=found, video_ids=["from-file"])["videos"]
+    [true] = analyze([FILM], HERE / "store", detections="truth").to_dict()["videos"]
+    [tracked] = analyze([FILM], HERE / "store", detections=found, video_ids=["from-file"]).to_dict()["videos"]
     assert (true["status"], tracked["status"]) == ("up_to_date", "up_to_date")
     assert sha256_tree(before / "store" / "videos") == untouched
     with open_store(before / "store") as store:
