@@ -16,7 +16,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     Ingestion,
     SplitPaths,
 )
-from visionllm_interaction.artifacts.versions import library_versions
+from visionllm_interaction.artifacts.versions import library_changes, library_versions
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
@@ -111,7 +111,7 @@ def _manifest(config: IngestConfig, taken: Taken, *, index: FileRef, started: fl
         duration_s=round(time.monotonic() - started, 3),
         code_version=code_version(),
         algorithm_version=ALGORITHM_VERSION,
-        libraries=library_versions(LIBRARIES),
+        libraries=library_versions((*LIBRARIES, *taken.settled.libraries)),
         config=config.model_dump(mode="json"),
         inputs=tuple(inputs),
         outputs=(index,),
@@ -152,6 +152,9 @@ def sources_changed(manifest: DataManifest, index: list[IndexedFile]) -> str | N
         )
     if changed := [file.path for file in origin.files if not source_file_same(file, quick=True)]:
         return f"the source changed: {changed[0]}"
+    noted = manifest.libraries or {}
+    if changes := library_changes(noted, library_versions(noted)):
+        return f"what reads the source changed: {'; '.join(changes)}"
     if origin.listing_sha256 is None:
         reason = _layout_changed(manifest)
     else:
