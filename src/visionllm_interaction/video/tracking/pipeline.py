@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
+from visionllm_interaction.core.frames import OK, SKIPPED_QUALITIES, Frame, FrameTable
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
@@ -53,7 +53,7 @@ class TrackedVideo:
     def notes(self) -> tuple[str, ...]:
         """What is wrong with the file, in words: frames that were not read, a tail that is missing; mostly empty."""
         found = []
-        bad = [note for note in self.frames.quality if note != OK and note not in PASSED_OVER]
+        bad = [note for note in self.frames.quality if note != OK and note not in SKIPPED_QUALITIES]
         if bad:
             found.append(f"{len(bad)} of {len(self.frames)} frames could not be used, the first one: {bad[0]}")
         read_s, declared_s = float(self.frames.duration_s.sum()), self.info.declared_duration_s
