@@ -1,4 +1,4 @@
-"""All sections of config/*.yaml in one frozen model, and how a command finds its files."""
+"""All sections of config/*.yaml as one frozen model, and loading them for a command."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from visionllm_interaction.utils.strict_yaml import KeyPath
 
 
 class DemoQuestion(Section):
-    """One question of the demo and how its true answer is worked out from truth.json."""
+    """One question of the demo, and how its true answer follows from truth.json."""
 
     text: str
     """The question in plain words."""
     video: int = Field(default=0, ge=0)
-    """Which of the demo's videos it is about, counted from 0."""
+    """The video of the demo that the question is about, counted from 0."""
     measure: str
     """The measure the answer must come from."""
     subject: str
-    """Category or role asked about."""
+    """Category or role that the question is about."""
     object: str | None = None
     """The second category, for measures of pairs."""
     predicate: str | None = None
@@ -44,7 +44,7 @@ class DemoQuestion(Section):
 
 
 class DemoConfig(Section):
-    """What `visionllm demo` makes and asks."""
+    """The data and questions of `visionllm demo`."""
 
     images: int = Field(default=500, ge=20)
     """ToyRoom images, four fifths for training."""
@@ -55,11 +55,11 @@ class DemoConfig(Section):
     seed: int = Field(default=7, ge=0)
     """Seed of images and videos."""
     questions: tuple[DemoQuestion, ...] = ()
-    """What is asked once the videos are analysed."""
+    """The questions that are asked once the videos are analysed."""
 
 
 class Settings(PipelineSettings):
-    """Every section a command may need."""
+    """All sections of the configuration."""
 
     tune: TuneConfig = TuneConfig()
     """Optuna study: `visionllm tune`."""
@@ -82,8 +82,11 @@ def load(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None
         files: the files named with ``-c``, in order. A base file named here is read here, not before.
         overrides: the texts given with ``-o``.
 
+    Returns:
+        The validated settings.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
     """
     return resolve(files, overrides).settings
 
@@ -91,19 +94,34 @@ def load(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None
 def resolve(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Resolved[Settings]:
     """Like :func:`load`, with the origin of each value.
 
+    Args:
+        files: the files named with ``-c``, in order.
+        overrides: the texts given with ``-o``.
+
+    Returns:
+        The validated settings and their origins.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
     """
     return resolve_settings(Settings, layers(files or ()), overrides or ())
 
 
 def load_demo(out: StrPath, files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Settings:
-    """Settings of the demo: the shipped demo.yaml, then ``files`` and ``overrides``; all output below ``out``.
+    """Settings of the demo: the shipped demo.yaml, then ``files``, then ``overrides``.
 
     ./config/ is not read: the demo gives the same numbers wherever it is started.
 
+    Args:
+        out: the folder that holds all output.
+        files: the files named with ``-c``, in order.
+        overrides: the texts given with ``-o``.
+
+    Returns:
+        The validated settings.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
     """
     placed = [f"artifacts_dir={Path(out) / 'artifacts'}", *(overrides or ())]
     return load_settings(Settings, [shipped_config_dir() / "demo.yaml", *(files or ())], placed)
@@ -114,7 +132,13 @@ SCHEMA_FILE = "visionllm.schema.json"
 
 
 def settings_schema(section: str | None = None) -> dict[str, JsonValue]:
-    """The JSON Schema (2020-12) of a configuration file, or of what stands below one of its top keys.
+    """The JSON Schema (2020-12) of a configuration file or of one section.
+
+    Args:
+        section: a top-level key; default: the whole file.
+
+    Returns:
+        The schema.
 
     Raises:
         UsageError: if there is no such section.
@@ -144,12 +168,28 @@ def _unknown_section(name: str) -> UsageError:
     )
 
 
-def write_config_files(folder: StrPath) -> tuple[list[Path], list[Path]]:
+@dataclass(frozen=True)
+class WrittenConfigFiles:
+    """The files that `visionllm init` wrote, and the existing ones that it left unchanged."""
+
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """The JSON result of ``visionllm init``."""
+        return {"written": [str(path) for path in self.written], "kept": [str(path) for path in self.kept]}
+
+
+def write_config_files(folder: StrPath) -> WrittenConfigFiles:
     """Copy the shipped configuration files to ``folder``/config, with a schema for editors beside them.
 
+    Existing configuration files are kept. The schema belongs to the program and is written again if it differs.
+
+    Args:
+        folder: the parent of ``config``.
+
     Returns:
-        The files written, and those left alone because they were there. The schema follows the program, so it is
-        written again whenever it differs.
+        The files written and the files kept.
     """
     target_folder = Path(folder) / "config"
     written, kept = [], []
@@ -167,7 +207,7 @@ def write_config_files(folder: StrPath) -> tuple[list[Path], list[Path]]:
     else:
         write_file(schema, content)
         written.append(schema)
-    return written, kept
+    return WrittenConfigFiles(tuple(written), tuple(kept))
 
 
 _EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
@@ -178,16 +218,16 @@ class ResolvedValue:
     """One value of the configuration."""
 
     key: str
-    """Dotted, as ``-o`` takes it."""
+    """Dotted key, as in ``-o``."""
     value: JsonValue
-    """As it stands in JSON and YAML; passwords in URLs are hidden."""
+    """The value as in JSON and YAML; passwords in URLs are hidden."""
     origin: str
     """``FILE:LINE``, ``-o KEY=VALUE`` or ``default``."""
 
 
 @dataclass(frozen=True)
 class ConfigDescription:
-    """What `visionllm config show` shows."""
+    """The result of `visionllm config show`."""
 
     values: tuple[ResolvedValue, ...]
     files: tuple[Path, ...]
@@ -196,7 +236,7 @@ class ConfigDescription:
     """YAML files in ./config/ that no layer reads."""
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """The same as JSON, values by their key."""
+        """The same as JSON, with the values by key."""
         return {
             "files": [str(path) for path in self.files],
             "not_read": [str(path) for path in self.not_read],
@@ -216,11 +256,14 @@ def describe(
     Args:
         files: the files named with ``-c``, in order.
         overrides: the texts given with ``-o``.
-        section: only values below this top key.
+        section: only values below this top-level key.
         changed: only values set in a file or with ``-o``.
 
+    Returns:
+        The values in the order of the sections, and the files.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
         UsageError: if there is no such section.
     """
     if section is not None and section not in Settings.model_fields:

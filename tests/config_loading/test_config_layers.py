@@ -11,7 +11,7 @@ import yaml
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.cli.question_settings import load_reason
+from visionllm_interaction.cli.questions import load_question_settings
 from visionllm_interaction.config import (
     SCHEMA_FILE,
     Settings,
@@ -84,21 +84,21 @@ def test_the_demo_is_the_same_wherever_it_starts() -> None:
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
     _write("config/model.yaml", "train:\n  epochs: 2\nmodel: {}\ntrain:\n  lr: 0.1\n")
-    with pytest.raises(ConfigError, match=r"train: the key stands twice, in lines 1 and 4 \[config/model.yaml\]"):
+    with pytest.raises(ConfigError, match=r"train: the key occurs twice, in lines 1 and 4 \[config/model.yaml\]"):
         load()
     with pytest.raises(ConfigError, match=r"train\.lr"):
         load(["config/none.yaml"], ["train={lr: 1, lr: 2}"])
 
 
 def test_questions_see_every_mistake_though_they_read_one_section() -> None:
-    assert load_reason(overrides=["reason.max_listed_videos=2"]).max_listed_videos == 2
+    assert load_question_settings(overrides=["reason.max_listed_videos=2"]).reason.max_listed_videos == 2
     _write("config/reason.yaml", "reason: {max_listed_videos: 3}\n")
-    assert load_reason().max_listed_videos == 3 == load().reason.max_listed_videos
+    assert load_question_settings().reason.max_listed_videos == 3 == load().reason.max_listed_videos
     _write("config/model.yaml", "train: {epochz: 3}\n")
     with pytest.raises(ConfigError, match=r"train\.epochz: unknown key, did you mean 'epochs'"):
-        load_reason()
+        load_question_settings()
     with pytest.raises(ConfigError, match=r"reason\.wordin: unknown key, did you mean 'wording'"):
-        load_reason(overrides=["reason.wordin=code"])
+        load_question_settings(overrides=["reason.wordin=code"])
 
 
 def test_show_gives_each_value_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +158,7 @@ def test_the_schema_of_a_section_or_what_sections_there_are() -> None:
 
 
 def test_init_writes_the_schema_that_editors_find(here: Path) -> None:
-    written, _ = write_config_files(here)
+    written = write_config_files(here).written
     schema = here / "config" / SCHEMA_FILE
     assert schema in written
     assert json.loads(schema.read_text(encoding="utf-8")) == settings_schema()
@@ -166,4 +166,4 @@ def test_init_writes_the_schema_that_editors_find(here: Path) -> None:
     assert model.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema={SCHEMA_FILE}\n")
     assert load() == Settings()
     schema.write_text("{}", encoding="utf-8")  # of an older version of the program
-    assert write_config_files(here)[0] == [schema]
+    assert write_config_files(here).written == (schema,)

@@ -1,4 +1,4 @@
-"""The application: a group whose commands are imported when they are called."""
+"""The Typer application. Each command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LazyCommands(Mapping[str, "Command"]):
-    """The commands by name; each is imported when it is taken out."""
+    """The commands by name; each is imported when it is looked up."""
 
     def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
         self._entries = entries
@@ -42,13 +42,13 @@ def _load(name: str, entry: CommandEntry) -> Command:
         group: Command = typer.main.get_group(target)
         group.name = name
         return group
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name)(target)
-    return typer.main.get_command(alone)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    single.command(name)(target)
+    return typer.main.get_command(single)
 
 
 class LazyGroup(typer.core.TyperGroup):
-    """The root: lists commands from the table, without importing them."""
+    """The root group: it lists the commands of the table without importing them."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})

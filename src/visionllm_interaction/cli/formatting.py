@@ -1,4 +1,4 @@
-"""Results in words, for people at a terminal."""
+"""Results as text for a terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def stage_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def error_rate_line(result: Mapping[str, Any]) -> str:
-    """``AP … AP50 …`` where the result has them."""
-    figures = [f"{key} {result[key]:.3f}" for key in ("AP", "AP50", "AP75") if result.get(key) is not None]
-    return "  ".join(figures)
+def metrics_line(result: Mapping[str, Any]) -> str:
+    """``AP … AP50 … AP75 …``, as far as the result has them."""
+    metrics = [f"{key} {result[key]:.3f}" for key in ("AP", "AP50", "AP75") if result.get(key) is not None]
+    return "  ".join(metrics)
 
 
 def evaluation_text(result: Mapping[str, Any]) -> str:
-    """Figures with their intervals, the difference to another detector, and where the page is."""
+    """Metrics with their confidence intervals, the difference to another detector, and the path of the HTML page."""
     lines = [_with_interval(key, result[key], result["intervals"].get(key)) for key in ("AP", "AP50")]
     for key in ("AP", "AP50") if "comparison" in result else ():
         row = result["comparison"][key]
@@ -40,7 +40,7 @@ def _with_interval(name: str, value: float, ends: tuple[float, float] | None, *,
 
 
 def answer_text(answer: Mapping[str, Any]) -> str:
-    """An answer with its evidence, or why there is none."""
+    """An answer with its evidence, or the reason why there is none."""
     if answer["status"] == "abstained":
         return f"No answer: {answer['reason']}"
     lines = [str(answer["answer"]), f"  planner: {answer['planner']}"]
@@ -59,7 +59,7 @@ def _evidence_text(item: Mapping[str, Any]) -> str:
 
 
 def scores_text(result: Mapping[str, Any]) -> str:
-    """The figures of `eval-reasoning`, one line per form."""
+    """The scores of `eval-reasoning`, one line per question form."""
     head = (
         f"{result['planner']} planner, {result['wording']}, {result['questions']} questions: plans "
         f"{_share(result['plan_accuracy'])}, answers {_share(result['answer_accuracy'])}, agree with truth.json "
@@ -67,9 +67,9 @@ def scores_text(result: Mapping[str, Any]) -> str:
         f"wrong answers {result['wrong_answers']}, {result['median_s']:.2f} s a question"
     )
     rows = [
-        f"  {name:<24} {figures['questions']:>4}  {_share(figures['plan_accuracy']):>6} "
-        f"{_share(figures['answer_accuracy']):>6} {_share(figures['refusal_accuracy']):>6}"
-        for name, figures in result["forms"].items()
+        f"  {name:<24} {scores['questions']:>4}  {_share(scores['plan_accuracy']):>6} "
+        f"{_share(scores['answer_accuracy']):>6} {_share(scores['refusal_accuracy']):>6}"
+        for name, scores in result["forms"].items()
     ]
     return "\n".join([head, f"  {'form':<24} {'n':>4}  {'plans':>6} {'answer':>6} {'refuse':>6}", *rows])
 
@@ -79,9 +79,9 @@ def _share(value: float | None) -> str:
 
 
 def regions_text(result: Mapping[str, Any]) -> str:
-    """What `ground` found."""
+    """The regions that `ground` found, or why there are none."""
     if not result["regions"]:
-        return f"Nothing: {result['reason']}"
+        return f"Nothing found: {result['reason']}"
     lines = [f"{result['video_id']}, frame {result['frame_index']} at {result['timestamp_s']:.3f} s"]
     for region in result["regions"]:
         box = ", ".join(f"{value:.1f}" for value in region["box_xyxy"])
