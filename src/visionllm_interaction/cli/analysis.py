@@ -48,7 +48,7 @@ def analyze(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Analyse videos into tracks, relations and events in the store. A bad file never stops the others."""
-    from visionllm_interaction.analysis import Pool, analyze_videos
+    from visionllm_interaction.analysis.analyze_videos import Pool, analyze_videos
     from visionllm_interaction.config import load
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None

@@ -1,12 +1,12 @@
-"""Errors as RFC 9457 problem details (``application/problem+json``), for every way a request can fail.
+"""Errors as RFC 9457 problem details (``application/problem+json``).
 
 ===============  ======================================================================================
-our error        status
+error            status
 ===============  ======================================================================================
 UsageError       400
 InputDataError   422
 ServiceError     503
-anything else    500, with no detail but the request id; the log has the rest
+anything else    500, with the request id only; the details are in the log
 ===============  ======================================================================================
 
 Paths on the server (``where``) are never sent.
@@ -31,14 +31,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldProblem(BaseModel):
-    """One wrong field of a request."""
+    """One invalid field of a request."""
 
     where: str = Field(description="place in the request, for example body.question")
     message: str
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details, with the members every error of this program has."""
+    """RFC 9457 problem details, with the members that every error of this program has."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -70,15 +70,15 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
-def refusal(
+def http_problem(
     status: int, message: str, *, code: str, headers: dict[str, str] | None = None, **more: str
 ) -> HTTPException:
-    """An exception to raise for a refusal that is not one of our errors; ``more`` is expected, found, fix."""
+    """An exception that is answered with problem details; ``more`` is ``expected``, ``found`` and ``fix``."""
     return HTTPException(status, {"detail": message, "code": code, **more}, headers)
 
 
 def problem_content(status: int, *, path: str, request_id: str | None, members: dict[str, Any]) -> dict[str, Any]:
-    """The JSON body of one problem, without empty members."""
+    """The JSON body of problem details, without empty members."""
     phrase = HTTPStatus(status).phrase
     base = {
         "type": f"urn:visionllm:problem:{members['code']}",
@@ -95,12 +95,12 @@ def install(app: FastAPI) -> None:
     """Answer every exception of ``app`` with problem details."""
     app.add_exception_handler(StarletteHTTPException, _from_http)
     app.add_exception_handler(RequestValidationError, _from_validation)
-    app.add_exception_handler(VisionLLMError, _from_ours)
+    app.add_exception_handler(VisionLLMError, _from_package_error)
     app.add_exception_handler(Exception, _from_unexpected)
 
 
 def error_status(error: VisionLLMError) -> int:
-    """The HTTP status of one of our errors."""
+    """The HTTP status of an error of this package."""
     if isinstance(error, UsageError):
         return 400
     if isinstance(error, InputDataError):
@@ -128,11 +128,11 @@ async def _from_http(request: Request, error: Exception) -> JSONResponse:
 async def _from_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in error.errors()]
-    members = {"code": "VALIDATION", "detail": "The request does not fit the interface.", "errors": errors}
+    members = {"code": "VALIDATION", "detail": "The request does not match the interface.", "errors": errors}
     return _respond(request, 422, members)
 
 
-async def _from_ours(request: Request, error: Exception) -> JSONResponse:
+async def _from_package_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, VisionLLMError)
     status = error_status(error)
     if status == 500:
@@ -143,7 +143,7 @@ async def _from_ours(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _from_unexpected(request: Request, _: Exception) -> JSONResponse:
-    # The server logs the exception itself; a client must not see what it says.
-    detail = "Something unexpected went wrong; the log of the service has the details under this request id."
+    # The server logs the exception; clients must not see its message.
+    detail = "An unexpected error occurred; the log of the service has the details under this request id."
     request_id = getattr(request.state, "request_id", "")
     return _respond(request, 500, {"detail": detail, "code": "INTERNAL"}, {"X-Request-ID": request_id})
