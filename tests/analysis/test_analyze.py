@@ -15,7 +15,9 @@ from visionllm_interaction.analysis import AnalysisConfig, analyze_videos
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError, VideoError
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.job_log import read_ledger
+from visionllm_interaction.store.moved import resolve_video
 from visionllm_interaction.store.reader import erase_video, open_store
+from visionllm_interaction.store.video_record import read_record
 
 
 def test_truth_becomes_a_store_that_answers(clip: Path, tmp_path: Path) -> None:
@@ -180,6 +182,26 @@ def test_a_copy_elsewhere_has_the_same_id(clip: Path, tmp_path: Path) -> None:
     shutil.copytree(clip.parent, other)
     result = analyze_videos([clip, other / "clip.mp4"], tmp_path / "store", detections="truth")
     assert [v["status"] for v in result["videos"]] == ["done", "up_to_date"]
+    record = read_record(tmp_path / "store" / "videos" / result["videos"][0]["video_id"])
+    assert record is not None and record.source.path == str(clip), "the first place, as long as it is there"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "renamed.mp4"])
+def test_a_file_that_was_moved_keeps_its_results_and_its_new_place_is_noted(
+    clip: Path, tmp_path: Path, name: str
+) -> None:
+    store = tmp_path / "store"
+    [first] = analyze_videos([clip], store, detections="truth")["videos"]
+    moved = clip.parent.rename(tmp_path / "other-disk") / "clip.mp4"
+    moved = moved.rename(moved.with_name(name))
+    [again] = analyze_videos([moved], store, detections="truth")["videos"]
+    assert (again["status"], again["video_id"]) == ("up_to_date", first["video_id"])
+    record = read_record(store / "videos" / first["video_id"])
+    assert record is not None and record.source.path == str(moved)
+    assert resolve_video(store, str(moved)) == resolve_video(store, first["video_id"]) == first["video_id"]
+    assert resolve_video(store, str(moved.rename(tmp_path / "again.mp4"))) == first["video_id"], "by its contents"
+    with pytest.raises(StoreError, match="not in the store"):
+        resolve_video(store, str(tmp_path / "other.mp4"))
 
 
 def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path) -> None:

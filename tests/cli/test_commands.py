@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from visionllm_bench.demo.config import DemoSettings
 from visionllm_interaction import __version__
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.commands import COMMANDS
@@ -97,7 +98,7 @@ def test_each_config_file_names_the_command_that_uses_it_and_loads(path: Path) -
     named = [line.split("visionllm ", 1)[1].split()[0] for line in header if "visionllm " in line]
     assert named
     assert set(named) <= {name.split()[0] for name in _leaf_commands()}
-    load_settings(Settings, [path])
+    load_settings(DemoSettings if path.name == "demo.yaml" else Settings, [path])
 
 
 def test_help_starts_without_torch(tmp_path: Path) -> None:

@@ -9,19 +9,18 @@ import jsonschema
 import pytest
 import yaml
 
+from visionllm_bench.demo.config import load_demo
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.cli.questions import load_question_settings
 from visionllm_interaction.config import (
-    SCHEMA_FILE,
     Settings,
     describe,
     load,
-    load_demo,
     settings_schema,
-    write_config_files,
 )
 from visionllm_interaction.config_files import layers
+from visionllm_interaction.config_init import SCHEMA_FILE, write_config_files
 from visionllm_interaction.config_loading import shipped_config_dir
 from visionllm_interaction.errors import ConfigError, UsageError
 

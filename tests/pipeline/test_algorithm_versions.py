@@ -54,7 +54,7 @@ def run(before: Path) -> Path:
     places = [f"data.root={HERE / 'raw'}", f"data.work_dir={HERE / 'data'}", f"artifacts_dir={HERE / 'new'}"]
     more = ["transform.splits.val_share=0.3", "transform.taxonomy.merge.toy=[ball, block]"]
     settings = load_settings(PipelineSettings, [], [*places, *overrides, *more])
-    return Path(run_pipeline(settings, until="transform")["run"])
+    return run_pipeline(settings, until="transform").run
 
 
 def about_the_result(path: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def settings() -> PipelineSettings:
 
 def test_no_stage_of_the_run_is_built_again(before: Path) -> None:
     untouched = sha256_tree(before / "artifacts")
-    result = run_pipeline(settings(), until="transform")
+    result = run_pipeline(settings(), until="transform").to_dict()
     assert [stage["status"] for stage in result["stages"].values()] == ["up_to_date"] * 3
     assert sha256_tree(before / "artifacts") == untouched
 

@@ -18,7 +18,7 @@ from visionllm_interaction.reasoning.pipeline import Planned, ask, execute
 from visionllm_interaction.reasoning.planning.capabilities import LOOKED, SHAPES
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.store.writer import import_codes
+from visionllm_interaction.store.writer import write_codes
 
 BARE, CODED, NARROW = "bare", "coded", "narrow"
 SPANS = [(1, "child", 0.0, 10.0), (2, "ball", 0.0, 10.0), (3, "book", 0.0, 10.0)]
@@ -44,7 +44,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Code("g1", "gaze", "gaze", "child", "book", 3.0, 4.0, "x"),
         Code("n1", "names", "naming", "caregiver", "book", 5.0, 5.5, "x"),
     ]
-    import_codes(store, CODED, codes)
+    write_codes(store, CODED, codes)
     return store
 
 
@@ -126,7 +126,7 @@ def test_each_input_that_lacks_is_named(store: Store, asked: Query, missing: str
 def test_who_is_coded_elsewhere_said_nothing_here(path: Path, tmp_path: Path) -> None:
     # The caregiver is coded in another video of the store: that nothing is coded of it here is a result, and 0.
     copy = shutil.copytree(path, tmp_path / "copy")
-    import_codes(copy, BARE, [Code("s", "talk", "speech", "child", "", 1.0, 2.0, "y")])
+    write_codes(copy, BARE, [Code("s", "talk", "speech", "child", "", 1.0, 2.0, "y")])
     with open_store(copy) as again:
         found = one(again, Query("bout_count", "caregiver", predicate="speaks", video_id=BARE))
         stranger = one(again, Query("bout_count", "ball", predicate="speaks", video_id=BARE))

@@ -21,6 +21,7 @@ from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.store.job_log import Ledger
+from visionllm_interaction.store.moved import known_video_id, move_source
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
@@ -44,6 +45,10 @@ Progress = Callable[[str, int, int | None], None]
 """Called with the video's name, frames read, and frames in all if known."""
 _NOTED = ("av", "numpy", "pyarrow", "trackers")
 """Libraries whose versions a record names in any case; those that decide the result are added."""
+_HEADER_FIELDS = (
+    *("width", "height", "stored_width", "stored_height", "pixel_aspect", "rotation_deg", "mirrored"),
+    *("header_fps", "time_base", "container", "codec", "stream"),
+)
 
 _ATTEMPTS = 3
 """A video over which so many processes died is given up."""
@@ -200,13 +205,13 @@ def _analyze_one(
     with open_video(path):
         source = _source_of(path)
     origin, origin_path = _origin(path, job, detector)
-    chosen_id = video_id or make_video_id(path, source.sha256)
+    chosen_id = video_id or known_video_id(job.store, source) or make_video_id(path, source.sha256)
     heads = _heads_of(path, job)
     inputs = _Inputs(source, origin, heads, _provenance(source, origin, heads, job, detector))
     former = read_record(job.store / "videos" / chosen_id)
     changed = inputs.provenance.changes_since(former) if former else []
     if former is not None and not changed:
-        return _Result(former, "up_to_date")
+        return _Result(move_source(job.store, former, source), "up_to_date")
     if changed:
         log.info("analysed again", video_id=chosen_id, changed="; ".join(changed))
     followed, notes = _follow(path, origin_path, job, detector=detector, progress=progress)
@@ -350,7 +355,7 @@ def _publish(
         events=events,
     )
     for note in record.notes:
-        log.warning("video with a note", video_id=video_id, note=note)
+        log.warning("about the video", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
 
@@ -360,7 +365,7 @@ def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile |
         return ()
     from visionllm_interaction.video.head_pose import load_heads
 
-    seen = load_heads(Path(heads.path), followed.frames)
+    seen = load_heads(Path(heads.path), followed.frames, scale=followed.info.stored_to_square)
     return find_facing(seen, followed.detections, followed.frames, tracks, config=job.config.scenes)
 
 
@@ -368,14 +373,13 @@ def _record(
     followed: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: Job
 ) -> VideoRecord:
     header = asdict(followed.info)
-    shared = {
-        name: header[name] for name in ("width", "height", "rotation_deg", "fps", "time_base", "container", "codec")
-    }
+    shared = {name: header[name] for name in _HEADER_FIELDS}
     return VideoRecord(
         video_id=video_id,
         source=inputs.source,
         **shared,
-        duration_s=float(followed.frames.duration_s.sum()),
+        fps=followed.frames.mean_fps,
+        duration_s=followed.frames.length_s,
         n_frames=len(followed.frames),
         n_processed=int(followed.frames.processed.sum()),
         n_detections=int((~followed.detections.interpolated).sum()),

@@ -23,6 +23,11 @@ from visionllm_interaction.cli.output import (
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+StreamOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Index of the video stream, as in ffprobe; default: the one that players show."),
+]
+
 
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
@@ -34,6 +39,7 @@ def analyze(
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
     heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of such files, for `facing`.")] = None,
+    stream: StreamOption = None,
     cluster: Annotated[
         Literal["none", "ray"],
         typer.Option(help="ray: several videos at once, on the cluster at RAY_ADDRESS or on this machine."),
@@ -63,7 +69,7 @@ def analyze(
             view=view,
             roles=roles,
             heads=heads,
-            config=load(config, override).analysis,
+            config=load(config, _with_stream(override, stream)).analysis,
             progress=progress,
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
         )
@@ -110,15 +116,19 @@ def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) ->
 
 
 def erase(
-    video: Annotated[str, typer.Option(help="video_id, as `visionllm analyze --json` names it.")],
+    video: Annotated[
+        str, typer.Option(help="video_id, as `visionllm analyze --json` names it, or the path of the file.")
+    ],
     store: StoreOption = Path("store"),
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Delete one video and all its results from the store."""
+    from visionllm_interaction.store.moved import resolve_video
     from visionllm_interaction.store.reader import erase_video
 
-    erase_video(store, video)
-    return CommandResult({"store": str(store), "erased": video}, f"erased {video}", json_output)
+    video_id = resolve_video(store, video)
+    erase_video(store, video_id)
+    return CommandResult({"store": str(store), "erased": video_id}, f"erased {video_id}", json_output)
 
 
 def blur(
@@ -130,6 +140,7 @@ def blur(
     keep_audio: Annotated[
         bool, typer.Option("--keep-audio", help="Copy the audio; voices can identify people.")
     ] = False,
+    stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -139,7 +150,7 @@ def blur(
     from visionllm_interaction.detection.models import load_detector
     from visionllm_interaction.video.anonymization.blur import blur_video
 
-    settings = load(config, override).analysis.video
+    settings = load(config, _with_stream(override, stream)).analysis.video
     with VideoProgress() as progress:
         result = blur_video(
             video,
@@ -166,6 +177,7 @@ def heads(
     out: Annotated[Path, typer.Option(help="A new .csv file; VIDEO_NAME.heads.csv in a folder for many videos.")],
     detector: Annotated[Path, typer.Option(help="CenterFace: centerface.onnx.")],
     min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Ignore faces below this confidence.")] = 0.5,
+    stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -181,10 +193,14 @@ def heads(
             out,
             finder=load_centerface(detector),
             min_confidence=min_confidence,
-            decode=load(config, override).analysis.video.decode,
+            decode=load(config, _with_stream(override, stream)).analysis.video.decode,
             progress=lambda done, total: progress(video.name, done, total),
         )
     return CommandResult(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
+
+
+def _with_stream(override: list[str] | None, stream: int | None) -> list[str] | None:
+    return override if stream is None else [*(override or ()), f"analysis.video.decode.stream={stream}"]
 
 
 class VideoProgress:

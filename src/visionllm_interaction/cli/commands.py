@@ -18,7 +18,9 @@ class CommandEntry(NamedTuple):
 
 COMMANDS: dict[str, CommandEntry] = {
     "init": CommandEntry(
-        "data", "init", "Write config/*.yaml to edit, with every key explained; existing files are kept."
+        "data",
+        "init",
+        "Write config/*.yaml to edit, with every key explained; --data adds settings for a data set.",
     ),
     "config": CommandEntry("configuring", "config", "The configuration that a command would use, and its JSON Schema."),
     "toyroom": CommandEntry("data", "toyroom", "Make images and videos of a simulated play room, with exact truth."),

@@ -5,24 +5,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines, metrics_line, stage_table
 from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 
+if TYPE_CHECKING:
+    from visionllm_interaction.pipeline import PipelineResult
+
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The parent folder of config/.")] = Path(),
+    data: Annotated[
+        Path | None, typer.Option(help="A data set (folder, archive or annotation file) whose settings to write.")
+    ] = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
-    """Write config/*.yaml to edit, with every key explained; existing files are kept."""
-    from visionllm_interaction.config import write_config_files
+    """Write config/*.yaml to edit, with every key explained; --data adds settings for a data set."""
+    from visionllm_interaction.config_init import write_config_files
 
-    files = write_config_files(folder)
-    text = as_lines([f"wrote {path}" for path in files.written] + [f"kept  {path} (exists)" for path in files.kept])
-    return CommandResult(files.to_dict(), text, json_output)
+    files = write_config_files(folder, data=data)
+    lines = [f"wrote {path}" for path in files.written] + [f"kept  {path} (exists)" for path in files.kept]
+    if files.proposal:
+        settings = [f"  {'.'.join(s.key)}: {s.value}  ({s.why})" for s in files.proposal.settings]
+        lines += [files.proposal.found, *settings, "next: visionllm run"]
+    return CommandResult(files.to_dict(), as_lines(lines), json_output)
 
 
 def toyroom(
@@ -39,14 +48,14 @@ def toyroom(
     from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
-    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
+    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config).to_dict()
     made = result["images"]
     text = f"{made['train']} training and {made['val']} validation images, {len(result['videos'])} videos in {out}"
     return CommandResult(result, text, json_output)
 
 
-def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
-    """Run the pipeline up to one stage; the helper processes of a distributed training only join its stage 4.
+def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> PipelineResult:
+    """Run the pipeline up to one stage. The worker processes of a distributed training only join its stage 4.
 
     Args:
         until: the last stage to build; ``None``: all stages.
@@ -54,35 +63,35 @@ def run_until(until: str | None, config: list[Path] | None, overrides: list[str]
         overrides: the texts given with ``-o``.
 
     Returns:
-        The result of :func:`~visionllm_interaction.pipeline.run_pipeline`.
+        The run and its stages.
 
     Raises:
-        typer.Exit: in a helper process, when the training is over.
+        typer.Exit: in a worker process, when the training is over.
     """
     from visionllm_interaction.config import load
-    from visionllm_interaction.detection.training.distributed import dismiss_helpers, is_helper
+    from visionllm_interaction.detection.training.distributed import is_worker_rank, release_worker_ranks
     from visionllm_interaction.pipeline import run_pipeline
 
-    if is_helper():
-        from visionllm_interaction.detection.training.trainer import help_to_fit
+    if is_worker_rank():
+        from visionllm_interaction.detection.training.trainer import fit_as_worker_rank
 
-        help_to_fit()
+        fit_as_worker_rank()
         raise typer.Exit
     result = run_pipeline(load(config, overrides), until=until)
-    if any(stage["status"] == "up_to_date" for name, stage in result["stages"].items() if name == "train"):
-        dismiss_helpers()
+    if any(stage.name == "train" and stage.status == "up_to_date" for stage in result.stages):
+        release_worker_ranks()
     return result
 
 
 def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stages 1-4: ingest, validate, transform, train. Skips what is up to date; a killed run continues."""
-    result = run_until(None, config, override)
+    result = run_until(None, config, override).to_dict()
     return CommandResult(result, as_lines([stage_table(result), metrics_line(result)]), json_output)
 
 
 def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stage 1: ingest a COCO-style source into data_manifest.yaml. The raw data is only read."""
-    result = run_until("ingest", config, override)
+    result = run_until("ingest", config, override).to_dict()
     return CommandResult(result, stage_table(result), json_output)
 
 
@@ -101,7 +110,7 @@ def validate(config: ConfigFiles = None, override: Overrides = None, json_output
 
 def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stages 1-3: write cleaned annotations and the training manifest."""
-    result = run_until("transform", config, override)
+    result = run_until("transform", config, override).to_dict()
     return CommandResult(result, stage_table(result), json_output)
 
 

@@ -25,6 +25,21 @@ def metrics_line(result: Mapping[str, Any]) -> str:
     return "  ".join(metrics)
 
 
+def categories_line(result: Mapping[str, Any]) -> str:
+    """Which categories an evaluation is about, where detector and data have others too; else nothing."""
+    names = result.get("categories", {})
+    parts = [
+        f"{label} {', '.join(names[key][:8])}" + (f" and {len(names[key]) - 8} more" if len(names[key]) > 8 else "")
+        for label, key in (
+            ("evaluated:", "evaluated"),
+            ("left out, only the detector has it:", "detector_only"),
+            ("left out, only the data has it:", "data_only"),
+        )
+        if names.get(key)
+    ]
+    return "; ".join(parts) if len(parts) > 1 else ""
+
+
 def evaluation_text(result: Mapping[str, Any]) -> str:
     """Metrics with their confidence intervals, the difference to another detector, and the path of the HTML page."""
     lines = [_with_interval(key, result[key], result["intervals"].get(key)) for key in ("AP", "AP50")]

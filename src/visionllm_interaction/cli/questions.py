@@ -176,7 +176,7 @@ def eval_reasoning(
     questions: Annotated[int, typer.Option(min=1, help="How many questions.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the ToyRoom and of the questions.")] = 2026,
     wording: Annotated[
-        Literal["canonical", "norwegian", "paraphrase", "held_out"], typer.Option(help="How they are worded.")
+        Literal["canonical", "norwegian", "paraphrase"], typer.Option(help="How they are worded.")
     ] = "canonical",
     planner: PlannerOption = "rules",
     store: Annotated[Path | None, typer.Option(help="A store of ToyRoom videos; default: one is made.")] = None,
@@ -191,5 +191,5 @@ def eval_reasoning(
 
     result = evaluate_reasoning(
         load(config, override), questions=questions, seed=seed, wording=wording, planner=planner, store=store, out=out
-    )
+    ).to_dict()
     return CommandResult(result, scores_text(result), json_output)

@@ -97,9 +97,10 @@ def demo(
 ) -> CommandResult:
     """The whole way on simulated data: images, stages 1-4, two videos, five questions, one report."""
     from visionllm_bench.demo import run_demo
-    from visionllm_interaction.config import load_demo
+    from visionllm_bench.demo.config import load_demo
 
-    result, text = run_demo(load_demo(out, config, override), out=out)
+    done = run_demo(load_demo(out, config, override), out=out)
+    result, text = done.to_dict(), done.to_text()
     if json_output:
         sys.stderr.write(text + "\n")
     return CommandResult(result, text, json_output)

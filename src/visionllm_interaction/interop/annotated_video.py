@@ -16,10 +16,12 @@ from PIL import Image, ImageDraw
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.interop.coco import chosen_frames, picture_name
+from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 _COLOURS = (
@@ -45,10 +47,9 @@ def write_film(store: Store, video_id: str, path: StrPath) -> None:
         VideoError: if the video is not where it was, or is another one by now.
     """
     path = Path(path)
-    source = source_of(store, video_id)
     boxes = boxes_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn(source, boxes))
+        _encode(container, _drawn(_reader(store, video_id), boxes))
 
 
 def write_pictures(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
@@ -61,7 +62,7 @@ def write_pictures(store: Store, video_id: str, folder: StrPath, *, every_s: flo
     wanted = chosen_frames(store, video_id, every_s=every_s)
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
-    for frame in VideoReader(source_of(store, video_id)):
+    for frame in _reader(store, video_id):
         if frame.frame_index in wanted:
             buffer = io.BytesIO()
             Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
@@ -98,15 +99,27 @@ def boxes_by_frame(store: Store, video_id: str) -> dict[int, list[dict[str, Any]
     return found
 
 
-def _drawn(source: Path, boxes: Mapping[int, list[dict[str, Any]]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    for frame in VideoReader(source):
+def _reader(store: Store, video_id: str) -> VideoReader:
+    """All frames of the stream that was analysed, whatever was sampled of them."""
+    stream = store.video(video_id).get("stream")
+    return VideoReader(source_of(store, video_id), config=DecodeConfig(stream=stream))
+
+
+def _drawn(reader: VideoReader, boxes: Mapping[int, list[dict[str, Any]]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    for frame in reader:
         picture = Image.fromarray(frame.image_rgb)
-        pen = ImageDraw.Draw(picture)
+        canvas = ImageDraw.Draw(picture)
         for row in boxes.get(frame.frame_index, ()):
             colour = _COLOURS[row["track_id"] % len(_COLOURS)]
-            corner = (row["x1"], row["y1"])
-            pen.rectangle((*corner, row["x2"], row["y2"]), outline=colour, width=1 if row["interpolated"] else 3)
-            pen.text(corner, f"{row['category']} {row['track_id']}", fill="white", stroke_width=2, stroke_fill=colour)
+            draw_box(
+                canvas,
+                (row["x1"], row["y1"], row["x2"], row["y2"]),
+                colour=colour,
+                line_width=1 if row["interpolated"] else 3,
+                caption=f"{row['category']} {row['track_id']}",
+                font_size=10,
+                style="outlined",
+            )
         yield frame.timestamp_s, np.asarray(picture)
 
 

@@ -36,7 +36,7 @@ class LabelledBoxes:
 
 
 @dataclass(frozen=True, eq=False)
-class PicturePair:
+class ImagePair:
     """An image (H, W, 3) uint8 with its true and its detected boxes."""
 
     title: str
@@ -79,9 +79,10 @@ class ReportData:
 
     title: str
     intro: str
-    figures: Mapping[str, str]
+    metrics: Mapping[str, str]
+    """Shown at the top: name, value as text."""
     stages: tuple[StageRow, ...]
-    pictures: tuple[PicturePair, ...]
+    images: tuple[ImagePair, ...]
     epochs: tuple[Mapping[str, float], ...]
     videos: tuple[VideoView, ...]
     questions: tuple[QuestionView, ...]

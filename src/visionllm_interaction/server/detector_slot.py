@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-
 from visionllm_interaction.core import Detections
+from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.runtimes.base import Detector
-from visionllm_interaction.errors import ImageError, ServiceError, VisionLLMError
+from visionllm_interaction.errors import ServiceError, VisionLLMError
 from visionllm_interaction.server.problem_details import http_problem
 
 _log = logging.getLogger(__name__)
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-"""Formats of images that the service decodes, as Pillow names them."""
 
 DetectorState = Literal["none", "loading", "ready", "failed"]
 DETECTOR_STATES: tuple[DetectorState, ...] = ("none", "loading", "ready", "failed")
@@ -152,7 +147,7 @@ class DetectorSlot:
             raise http_problem(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
             with self._detector_lock:  # decoding inside, too: only one decoded image is in memory
-                image = decode_image(data, max_megapixels=max_megapixels)
+                image = read_rgb(io.BytesIO(data), max_megapixels=max_megapixels)
                 begin = time.perf_counter()
                 [found] = detector.detect([image], min_confidence=min_confidence)
                 return ImageDetections(image.shape[1], image.shape[0], found, time.perf_counter() - begin)
@@ -163,53 +158,3 @@ class DetectorSlot:
 def _as_package_error(error: Exception, checkpoint: Path) -> VisionLLMError:
     first_line = next(iter(str(error).splitlines()), "").replace(f"{checkpoint.parent}/", "")
     return VisionLLMError("The detector cannot be loaded.", found=f"{type(error).__name__}: {first_line}"[:300])
-
-
-def decode_image(data: bytes, *, max_megapixels: float) -> NDArray[np.uint8]:
-    """Decode an image from a client; its size is checked before its pixels are decoded.
-
-    Args:
-        data: the bytes of the image file.
-        max_megapixels: largest image, in millions of pixels.
-
-    Returns:
-        (H, W, 3) uint8 RGB, rotated upright by its EXIF orientation.
-
-    Raises:
-        ImageError: if the format is not one of :data:`IMAGE_FORMATS`, or the image is damaged or too large.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            _check_pixels(image, max_megapixels)
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:  # Pillow's own limit, far above that of the service
-        raise _too_many_pixels(max_megapixels, " ".join(str(error).split())) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(
-            "The file is not an image that can be decoded.",
-            expected=" or ".join(IMAGE_FORMATS),
-            found=_first_bytes(data),
-            fix="send the image itself, for example with curl -F file=@image.jpg",
-        ) from error
-    return np.asarray(upright, dtype=np.uint8)
-
-
-def _check_pixels(image: Image.Image, max_megapixels: float) -> None:
-    width, height = image.size
-    if width * height > max_megapixels * 1e6:
-        raise _too_many_pixels(max_megapixels, f"{width} × {height} = {width * height / 1e6:.1f} megapixels")
-
-
-def _too_many_pixels(max_megapixels: float, found: str) -> ImageError:
-    return ImageError(
-        "The image has too many pixels.",
-        expected=f"at most {max_megapixels:g} megapixels",
-        found=found,
-        fix="scale it down; the detector scales images down anyway",
-    )
-
-
-def _first_bytes(data: bytes) -> str:
-    return f"{len(data)} bytes beginning with {data[:12]!r}" if data else "an empty file"

@@ -48,6 +48,12 @@ class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
     ``roles`` are those given (names of categories, or track ids); ``role_proxies`` those guessed, by track id.
+    ``fps`` is the mean rate of the frames' time stamps, ``header_fps`` what the header states; stores written before
+    ``header_fps`` was there hold the header's under ``fps``. Sizes are of the upright images in square pixels;
+    ``pixel_aspect`` is the width of a stored pixel over its height (``64/45``), ``stored_width`` and ``stored_height``
+    are of the upright image in stored pixels (``None``: the same). Stored images were mirrored left to right if
+    ``mirrored``, then turned counter-clockwise by ``rotation_deg``. ``stream`` is the file's stream that was analysed,
+    as FFmpeg counts.
     ``heads`` is the file that says where heads are turned; without one *facing* is not known.
     ``notes`` say what was wrong with the file, or out of the ordinary in its analysis. ``algorithms`` are the versions
     of the analysis and of the detector's runtime; a record without them was made with the first ones. ``versions`` are
@@ -63,6 +69,12 @@ class VideoRecord(BaseModel):
     rotation_deg: int
     duration_s: float
     fps: float | None
+    header_fps: float | None = None
+    mirrored: bool = False
+    pixel_aspect: str = "1"
+    stored_width: int | None = None
+    stored_height: int | None = None
+    stream: int | None = None
     time_base: str
     container: str
     codec: str

@@ -82,8 +82,10 @@ def publish_video(
     return final
 
 
-def write_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
-    """Add coded intervals to a video; those that came from the same files (``source``) before are replaced.
+def write_codes(store: StrPath, video_id: str, codes: Sequence[Code], *, source: str | None = None) -> None:
+    """Add coded intervals to a video; those that came from the same files (their ``source``) before are replaced.
+
+    ``source`` names the file they come from; it is needed where a file holds no codes any more.
 
     Raises:
         StoreError: if the store or the video is not there.
@@ -94,7 +96,7 @@ def write_codes(store: Path, video_id: str, codes: Sequence[Code]) -> None:
     with wait_for_lock(store):
         if not folder.is_dir():
             raise unknown_video(store, video_id)
-        sources = {code.source for code in codes}
+        sources = {code.source for code in codes} | ({source} if source is not None else set())
         former = arrow_to_codes(pq.read_table(folder / CODES_FILE, schema=SCHEMAS["codes"], partitioning=None))
         kept = [code for code in former if code.source not in sources]
         buffer = io.BytesIO()

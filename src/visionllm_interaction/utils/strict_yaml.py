@@ -52,11 +52,12 @@ class YamlDocument:
     """The line of every key, counted from 1."""
 
 
-def load_yaml(text: str | bytes) -> Any:
+def load_yaml(text: str | bytes, *, scalars_as_text: bool = False) -> Any:
     """Read a YAML text.
 
     Args:
         text: one document.
+        scalars_as_text: keep every scalar as the text that was written, so that ``no`` and ``007`` stay names.
 
     Returns:
         Mappings, lists and scalars; ``None`` for an empty text.
@@ -65,7 +66,7 @@ def load_yaml(text: str | bytes) -> Any:
         DuplicateKeysError: if a key occurs twice, at any depth.
         yaml.YAMLError: if the text is not YAML, or contains unsafe types.
     """
-    return parse_yaml(text).content
+    return _parse(text, yaml.BaseLoader if scalars_as_text else _LOADER).content
 
 
 def parse_yaml(text: str | bytes) -> YamlDocument:
@@ -81,7 +82,11 @@ def parse_yaml(text: str | bytes) -> YamlDocument:
         DuplicateKeysError: if a key occurs twice, at any depth.
         yaml.YAMLError: if the text is not YAML, or contains unsafe types.
     """
-    loader = _LOADER(text)
+    return _parse(text, _LOADER)
+
+
+def _parse(text: str | bytes, loader_type: Any) -> YamlDocument:
+    loader = loader_type(text)
     try:
         root = loader.get_single_node()
         if root is None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from visionllm_bench.demo.config import DemoQuestion
 from visionllm_bench.demo.expected_answers import Truth, agrees, true_value, union_s
-from visionllm_interaction.config import DemoQuestion
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_refuses_what_it_cannot_find(tmp_path: Path) -> None:
     make_coco(tmp_path / "deep/a/b/c")
     make_coco(tmp_path / "two/first")
     make_coco(tmp_path / "two/second")
-    cases = {"deep": "No COCO-style", "two": "More than one", "nowhere": "does not exist"}
+    cases = {"deep": "No data set is in this folder", "two": "More than one", "nowhere": "does not exist"}
     for name, message in cases.items():
         with pytest.raises(InputDataError, match=message):
             locate_source(tmp_path / name)

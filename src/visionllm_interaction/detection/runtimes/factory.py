@@ -1,4 +1,4 @@
-"""One door to every detector: which runtime opens a file follows from what the file is."""
+"""Load any detector: which runtime opens a file follows from what the file is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from visionllm_interaction.utils.paths import StrPath
 
 
 def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> Detector:
-    """Load what detects, by what ``path`` is.
+    """Load a detector; which runtime opens a file follows from what the file is.
 
     * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is, ``compiled`` or not;
     * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
-    * ``.onnx``: our own export, else a graph of the YOLOX family or CenterFace, on the CPU.
+    * ``.onnx``: an export of this program, else a graph of the YOLOX family or CenterFace, on the CPU.
+
+    Args:
+        path: of the file or folder.
+        device: for checkpoints, such as ``cpu`` or ``cuda:1``; by default CUDA where there is one.
+        compiled: for checkpoints, whether ``torch.compile`` is used.
+
+    Returns:
+        The detector.
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
@@ -48,9 +56,9 @@ def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
 
 
 def _load_onnx(path: Path) -> Detector:
-    from visionllm_interaction.detection.runtimes.onnx_detector import is_our_export, load_onnx
+    from visionllm_interaction.detection.runtimes.onnx_detector import is_own_export, load_onnx
 
-    if is_our_export(path):
+    if is_own_export(path):
         return load_onnx(path)
     from visionllm_interaction.detection.runtimes._openvino_import import read_graph
     from visionllm_interaction.detection.runtimes.centerface import OUTPUTS, load_centerface

@@ -97,7 +97,7 @@ def _read(path: Path, decode: DecodeConfig) -> VideoMetadata:
         width=info.width,
         height=info.height,
         duration_s=info.declared_duration_s,
-        frames_per_s=info.fps,
+        frames_per_s=info.header_fps,
     )
 
 
