@@ -14,7 +14,8 @@ from PIL import Image
 from running_service import finished_job
 from starlette.testclient import TestClient
 
-from visionllm_interaction.analysis import AnalysisConfig, analyze_videos
+from visionllm_interaction.analysis.analyze_videos import analyze_videos
+from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.errors import LLMUnreachable
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.config import ReasonConfig
