@@ -34,7 +34,7 @@ import psutil
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.analysis.analyze_video import Job, try_one
-from visionllm_interaction.analysis.analyze_videos import analyze_videos
+from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.export.exporter import export_checkpoint
@@ -177,7 +177,7 @@ def adaptive(folder: Path, detector: Path) -> dict[str, Any]:
         config = AnalysisConfig.model_validate({"video": {"decode": changes}})
         store = Path(tempfile.mkdtemp(dir=folder)) / name
         begin = time.perf_counter()
-        [video] = analyze_videos([clip], store, detector=detector, config=config)["videos"]
+        [video] = analyze([clip], store, detector=detector, config=config).to_dict()["videos"]
         found[name] = {
             "seconds": time.perf_counter() - begin,
             "processed": video["processed"],

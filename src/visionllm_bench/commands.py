@@ -92,10 +92,3 @@ def eval_reasoning(
         out=out,
     )
     return CommandResult(result.to_dict(), result.to_text(), json_output)
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    app.command()(toyroom)
-    app.command()(demo)
-    app.command(name="eval-reasoning")(eval_reasoning)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from faulty_detectors import BallDetector
 
-from visionllm_interaction.analysis import AnalysisConfig, analyze_videos, provenance
+from visionllm_interaction.analysis import AnalysisConfig, analyze, provenance
 from visionllm_interaction.artifacts import versions
 
 Entry = Mapping[str, Any]
@@ -25,7 +25,7 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> BallDetector:
 
 def analyse(clip: Path, *, config: AnalysisConfig = AnalysisConfig()) -> Entry:
     store = clip.parents[2] / "store"
-    [entry] = analyze_videos([clip], store, detector=Path("ball.pt"), config=config, video_ids=["v"])["videos"]
+    [entry] = analyze([clip], store, detector=Path("ball.pt"), config=config, video_ids=["v"]).to_dict()["videos"]
     return entry
 
 

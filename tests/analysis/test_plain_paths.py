@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from visionllm_interaction.analysis import analyze_videos
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import VisionLLMError
@@ -33,7 +33,7 @@ class Place:
 def analysed(shared_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of one clip, made with plain strings only."""
     store = tmp_path_factory.mktemp("store") / "store"
-    [video] = analyze_videos(str(shared_clip), str(store), detections="truth")["videos"]
+    [video] = analyze(str(shared_clip), str(store), detections="truth").to_dict()["videos"]
     assert video["status"] == "done"
     return store
 
@@ -126,7 +126,7 @@ _NOT_THERE = [
     ("visionllm_interaction.reasoning.coding_sheets:load_template", 1, {}),
     ("visionllm_interaction.video.tracking.roles:load_roles", 1, {}),
     ("visionllm_interaction.video.tracking.detections_file:read_detections", 1, {}),
-    ("visionllm_interaction.analysis:analyze_videos", 2, {"detections": "truth"}),
+    ("visionllm_interaction.analysis:analyze", 2, {"detections": "truth"}),
     ("visionllm_interaction.config:load", 0, {"files": "LIST"}),
     (
         "visionllm_interaction.datasets.validation.stage:run",
@@ -158,5 +158,5 @@ def test_refuses_in_its_own_words_what_is_not_there(
 
 
 def test_one_video_as_a_string_is_not_read_letter_by_letter(shared_clip: Path, tmp_path: Path) -> None:
-    result = analyze_videos(os.fspath(shared_clip), os.fspath(tmp_path / "store"), detections="truth")
+    result = analyze(os.fspath(shared_clip), os.fspath(tmp_path / "store"), detections="truth").to_dict()
     assert [video["path"] for video in result["videos"]] == [str(shared_clip)]

@@ -6,36 +6,30 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 
-from visionllm_bench.commands import register
+from visionllm_bench.command_table import COMMANDS
 from visionllm_bench.demo.config import DemoSettings, load_demo
+from visionllm_interaction.cli import app
+from visionllm_interaction.cli.commands import added_commands
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.config import Settings
 from visionllm_interaction.config_loading import load_settings, shipped_config_dir
 from visionllm_interaction.errors import ConfigError
 
 
-@pytest.fixture
-def app() -> typer.Typer:
-    made = typer.Typer()
-    register(made)
-    return made
+def test_three_commands_are_added_by_the_entry_point() -> None:
+    assert set(COMMANDS) == {"toyroom", "demo", "eval-reasoning"}
+    assert added_commands() == COMMANDS
 
 
-def test_three_commands_are_added(app: typer.Typer) -> None:
-    names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {"toyroom", "demo", "eval-reasoning"}
-
-
-def test_toyroom_prints_what_it_made(app: typer.Typer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_toyroom_prints_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "room"
     assert run_app(app, ["toyroom", str(out), "--images", "2", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result == {"images": {"train": 1, "val": 1}, "videos": [], "root": str(out)}
 
 
-def test_one_wording_is_enough(app: typer.Typer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_wording_is_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["eval-reasoning", "--wording", "canonical", "--questions-file", str(tmp_path / "q.yaml"), "--json"]
     assert run_app(app, command) == 2
     assert "--questions-file" in json.loads(capsys.readouterr().out)["error"]["expected"]

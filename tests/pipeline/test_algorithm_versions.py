@@ -16,7 +16,7 @@ import pytest
 import torch
 from pinned_results import check_result
 
-from visionllm_interaction.analysis import analyze_videos, provenance
+from visionllm_interaction.analysis import analyze, provenance
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.artifacts.versions import library_versions
@@ -172,9 +172,7 @@ def _augmented() -> list[Any]:
 
 def test_analysis(before: Path) -> None:
     folder = HERE / "films/videos/room_s7_000"
-    analyze_videos(
-        [folder / "room_s7_000.mp4"], before / "new", detections=folder / "found.json", video_ids=["from-file"]
-    )
+    analyze([folder / "room_s7_000.mp4"], before / "new", detections=folder / "found.json", video_ids=["from-file"])
     made = before / "new/videos/from-file"
     names = ("frames", "detections", "tracks", "relations", "events", "sightings")
     result = {name: columns(pq.read_table(made / f"{name}.parquet"), digits=3) for name in names}

@@ -23,7 +23,7 @@ import pytest
 import yaml
 from tiny_run import TINY
 
-from visionllm_interaction.analysis import analyze_videos
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.artifacts.staleness import DigestCache, files_stale, settings_stale
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.measures.api import write_measures
@@ -70,8 +70,8 @@ def test_an_edited_manifest_still_shows(before: Path) -> None:
 def test_the_store_is_up_to_date(before: Path) -> None:
     found = FILM.with_name("found.json")
     untouched = sha256_tree(before / "store" / "videos")
-    [true] = analyze_videos([FILM], HERE / "store", detections="truth")["videos"]
-    [tracked] = analyze_videos([FILM], HERE / "store", detections=found, video_ids=["from-file"])["videos"]
+    [true] = analyze([FILM], HERE / "store", detections="truth").to_dict()["videos"]
+    [tracked] = analyze([FILM], HERE / "store", detections=found, video_ids=["from-file"]).to_dict()["videos"]
     assert (true["status"], tracked["status"]) == ("up_to_date", "up_to_date")
     assert sha256_tree(before / "store" / "videos") == untouched
     with open_store(before / "store") as store:

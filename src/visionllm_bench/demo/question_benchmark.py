@@ -12,7 +12,7 @@ from visionllm_bench.questions.generate import Wording, make_questions, read_que
 from visionllm_bench.questions.oracle import World
 from visionllm_bench.questions.scoring import Summary, as_rows, score_questions, summary
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.analysis import analyze_videos
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.config import Settings
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner
@@ -131,7 +131,7 @@ def evaluate_reasoning(
 def _make_store(folder: Path, *, seed: int, settings: Settings) -> Path:
     made = make_toyroom(folder / "toyroom", images=0, videos=_VIDEOS, seed=seed, config=_ROOM)
     paths = [video.path for video in made.videos]
-    analyze_videos(paths, folder / "store", detections="truth", config=settings.analysis)
+    analyze(paths, folder / "store", detections="truth", config=settings.analysis)
     return folder / "store"
 
 

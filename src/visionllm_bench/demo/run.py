@@ -12,7 +12,7 @@ from visionllm_bench.demo.collect_report import gather_report
 from visionllm_bench.demo.config import DemoConfig, DemoQuestion, DemoSettings
 from visionllm_bench.demo.expected_answers import Truth, agrees, true_value
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.analysis import analyze_videos
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reports.run_report import write_report
@@ -87,7 +87,7 @@ def run_demo(settings: DemoSettings, *, out: StrPath) -> DemoResult:
     videos = sorted((room / "videos").glob("*/*.mp4"))
     log.info("analysing", videos=len(videos))
     store = out / "store"
-    analysis = analyze_videos(videos, store, detector=checkpoint, config=settings.analysis)
+    analysis = analyze(videos, store, detector=checkpoint, config=settings.analysis).to_dict()
     asked = _ask_all(settings, analysis, store)
     data = gather_report(settings, pipeline=pipeline, analysis=analysis, asked=asked, checkpoint=checkpoint, out=out)
     report = write_report(out / "report.html", data.report, category_names=data.category_names)

@@ -9,16 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from visionllm_interaction.analysis.analyze_video import Progress, View
-    from visionllm_interaction.analysis.analyze_videos import Pool, analyze_videos
+    from visionllm_interaction.analysis.analyze_video import Progress, VideoResult, View
+    from visionllm_interaction.analysis.analyze_videos import AnalysisResult, Pool, analyze
     from visionllm_interaction.analysis.config import AnalysisConfig
 
 __all__ = [
     "AnalysisConfig",
+    "AnalysisResult",
     "Pool",
     "Progress",
+    "VideoResult",
     "View",
-    "analyze_videos",
+    "analyze",
 ]
 
 _HOME = {
@@ -26,7 +28,9 @@ _HOME = {
     "Pool": "analyze_videos",
     "Progress": "analyze_video",
     "View": "analyze_video",
-    "analyze_videos": "analyze_videos",
+    "AnalysisResult": "analyze_videos",
+    "VideoResult": "analyze_video",
+    "analyze": "analyze_videos",
 }
 
 

@@ -78,10 +78,51 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one video: its ``entry`` in the result, and the ``error`` if it failed."""
+class VideoResult:
+    """What became of one video.
 
-    entry: dict[str, Any]
+    Attributes:
+        video_id: its id in the store; ``None`` if it failed and none was given.
+        path: the video file.
+        status: ``"done"``, ``"up_to_date"`` or ``"failed"``.
+        frames: how many the file has.
+        processed: how many of them were processed.
+        detections: how many boxes were found.
+        tracks: how many people and objects they belong to.
+        seconds: how long it took.
+        reason: why it failed.
+        changed: why a video that was in the store was analysed again.
+        notes: what was odd about the file, or out of the ordinary in its analysis.
+    """
+
+    video_id: str | None
+    path: Path
+    status: Literal["done", "up_to_date", "failed"]
+    frames: int = 0
+    processed: int = 0
+    detections: int = 0
+    tracks: int = 0
+    seconds: float = 0.0
+    reason: str | None = None
+    changed: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The video's part of the JSON of ``visionllm analyze``; what there is nothing to say about is left out."""
+        content = {**asdict(self), "path": str(self.path), "notes": list(self.notes)}
+        optional = ("reason", "changed", "notes")
+        return {name: value for name, value in content.items() if value or name not in optional}
+
+    def __str__(self) -> str:
+        told = self.reason or f"{self.processed} frames, {self.tracks} tracks in {self.seconds:.1f} s"
+        return f"{self.status:<10} {self.path}: {told}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one video, and the ``error`` if it failed."""
+
+    result: VideoResult
     error: VisionLLMError | None = None
 
 
@@ -104,15 +145,15 @@ def try_one(path: Path, video_id: str | None, job: Job, *, load: Load, progress:
     try:
         if attempt > _ATTEMPTS:
             raise _deadly(path)
-        result = _analyze_one(path, video_id, job, detector=load(), progress=progress)
+        analysed = _analyze_one(path, video_id, job, detector=load(), progress=progress)
     except Exception as error:  # noqa: BLE001  (one bad video never stops the others)
         return _fail(error, path, video_id, ledger, attempt=attempt, seconds=seconds())
     except BaseException as error:
         reason = f"The analysis was stopped by {type(error).__name__}."
         ledger.interrupted(path, video_id, attempt=attempt, seconds=seconds(), reason=reason)
         raise
-    ledger.done(path, result.record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds())
-    return Outcome(_entry_of(path, result, seconds=seconds()))
+    ledger.done(path, analysed.record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds())
+    return Outcome(_result_of(path, analysed, seconds=seconds()))
 
 
 def fail_one(error: BaseException, path: Path, video_id: str | None, job: Job) -> Outcome:
@@ -133,7 +174,7 @@ def _fail(
         release_memory()
     reason = reason_of(known)
     ledger.failed(path, video_id, attempt=attempt, seconds=seconds, reason=reason)
-    return Outcome(_entry(path, video_id, "failed", seconds=seconds, reason=reason), known)
+    return Outcome(VideoResult(video_id, path, "failed", seconds=seconds, reason=reason), known)
 
 
 def _deadly(path: Path) -> InputDataError:
@@ -152,36 +193,24 @@ def reason_of(error: VisionLLMError) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _entry(
-    path: Path,
-    video_id: str | None,
-    status: str,
-    *,
-    seconds: float,
-    record: VideoRecord | None = None,
-    reason: str | None = None,
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "video_id": video_id,
-        "path": str(path),
-        "status": status,
-        "frames": record.n_frames if record else 0,
-        "processed": record.n_processed if record else 0,
-        "detections": record.n_detections if record else 0,
-        "tracks": record.n_tracks if record else 0,
-        "seconds": seconds,
-    }
-    return {**entry, "reason": reason} if reason else entry
-
-
-def _entry_of(path: Path, result: _Result, *, seconds: float) -> dict[str, Any]:
-    entry = _entry(path, result.record.video_id, result.status, record=result.record, seconds=seconds)
-    more = {"changed": "; ".join(result.changed), "notes": list(result.record.notes)}
-    return {**entry, **{name: value for name, value in more.items() if value}}
+def _result_of(path: Path, analysed: _Analysed, *, seconds: float) -> VideoResult:
+    record = analysed.record
+    return VideoResult(
+        record.video_id,
+        path,
+        analysed.status,
+        frames=record.n_frames,
+        processed=record.n_processed,
+        detections=record.n_detections,
+        tracks=record.n_tracks,
+        seconds=seconds,
+        changed="; ".join(analysed.changed) or None,
+        notes=tuple(record.notes),
+    )
 
 
 @dataclass(frozen=True)
-class _Result:
+class _Analysed:
     """An analysed video; ``changed`` says what is not as it was when the store's former record was made."""
 
     record: VideoRecord
@@ -201,7 +230,7 @@ class _Inputs:
 
 def _analyze_one(
     path: Path, video_id: str | None, job: Job, *, detector: Detector | None, progress: Progress
-) -> _Result:
+) -> _Analysed:
     with open_video(path):
         source = _source_of(path)
     origin, origin_path = _origin(path, job, detector)
@@ -211,11 +240,11 @@ def _analyze_one(
     former = read_record(job.store / "videos" / chosen_id)
     changed = inputs.provenance.changes_since(former) if former else []
     if former is not None and not changed:
-        return _Result(move_source(job.store, former, source), "up_to_date")
+        return _Analysed(move_source(job.store, former, source), "up_to_date")
     if changed:
         log.info("analysed again", video_id=chosen_id, changed="; ".join(changed))
     followed, notes = _follow(path, origin_path, job, detector=detector, progress=progress)
-    return _Result(_publish(followed, chosen_id, inputs, notes=notes, job=job), "done", changed)
+    return _Analysed(_publish(followed, chosen_id, inputs, notes=notes, job=job), "done", changed)
 
 
 def _source_of(path: Path) -> SourceFile:

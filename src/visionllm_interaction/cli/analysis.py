@@ -54,7 +54,8 @@ def analyze(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Analyse videos into tracks, relations and events in the store. A bad file never stops the others."""
-    from visionllm_interaction.analysis.analyze_videos import Pool, analyze_videos
+    from visionllm_interaction.analysis import Pool
+    from visionllm_interaction.analysis import analyze as analyze_videos
     from visionllm_interaction.config import load
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None
@@ -74,13 +75,12 @@ def analyze(
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
         )
     lines = [
-        f"{video['status']:<10} {video['path']}: "
-        + (video.get("reason") or f"{video['processed']} frames, {video['tracks']} tracks in {video['seconds']:.1f} s")
-        + (f" (again: {video['changed']})" if "changed" in video else "")
-        + "".join(f"; note: {note}" for note in video.get("notes", ()))
-        for video in result["videos"]
+        f"{video}"
+        + (f" (again: {video.changed})" if video.changed else "")
+        + "".join(f"; note: {note}" for note in video.notes)
+        for video in result.videos
     ]
-    return CommandResult(result, as_lines([*lines, f"store: {result['store']}"]), json_output)
+    return CommandResult(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
 
 
 def measures(

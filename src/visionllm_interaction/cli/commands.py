@@ -9,11 +9,26 @@ class CommandEntry(NamedTuple):
     """The place of a command, and its line in `visionllm --help`."""
 
     module: str
-    """The module of this package."""
+    """The module: a name in this package, or a dotted name."""
     attribute: str
     """Its function, or a group of commands."""
     summary: str
     """The first line of the command's own help."""
+
+
+ENTRY_POINTS = "visionllm.commands"
+"""Group of entry points with which other packages add commands; each refers to a table like :data:`COMMANDS`."""
+
+
+def added_commands() -> dict[str, CommandEntry]:
+    """The commands of other packages, without those whose names this package uses."""
+    # Imported here: it takes longer than the rest of `visionllm --version`.
+    from importlib.metadata import entry_points
+
+    added: dict[str, CommandEntry] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        added |= point.load()
+    return {name: entry for name, entry in added.items() if name not in COMMANDS}
 
 
 COMMANDS: dict[str, CommandEntry] = {
@@ -23,7 +38,6 @@ COMMANDS: dict[str, CommandEntry] = {
         "Write config/*.yaml to edit, with every key explained; --data adds settings for a data set.",
     ),
     "config": CommandEntry("configuring", "config", "The configuration that a command would use, and its JSON Schema."),
-    "toyroom": CommandEntry("data", "toyroom", "Make images and videos of a simulated play room, with exact truth."),
     "run": CommandEntry(
         "data",
         "run",
@@ -102,11 +116,6 @@ COMMANDS: dict[str, CommandEntry] = {
     "serve": CommandEntry("service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C."),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
     "doctor": CommandEntry("service", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk."),
-    "demo": CommandEntry(
-        "service",
-        "demo",
-        "The whole way on simulated data: images, stages 1-4, two videos, five questions, one report.",
-    ),
     "ask": CommandEntry(
         "questions",
         "ask",
@@ -122,10 +131,5 @@ COMMANDS: dict[str, CommandEntry] = {
         "questions",
         "look",
         "Ask a vision model a closed question about marked objects; needs `reason.look.enabled`.",
-    ),
-    "eval-reasoning": CommandEntry(
-        "questions",
-        "eval_reasoning",
-        "Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds.",
     ),
 }

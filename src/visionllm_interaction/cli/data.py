@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,26 +32,6 @@ def init(
         settings = [f"  {'.'.join(s.key)}: {s.value}  ({s.why})" for s in files.proposal.settings]
         lines += [files.proposal.found, *settings, "next: visionllm run"]
     return CommandResult(files.to_dict(), as_lines(lines), json_output)
-
-
-def toyroom(
-    out: Annotated[Path, typer.Argument(help="A new folder.")],
-    images: Annotated[int, typer.Option(min=0, help="Images, four fifths for training.")] = 100,
-    videos: Annotated[int, typer.Option(min=0)] = 0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
-    duration_s: Annotated[float, typer.Option(min=8.0, max=600.0, help="Length of each video, seconds.")] = 20.0,
-    variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
-    json_output: JsonFlag = False,
-) -> CommandResult:
-    """Make images and videos of a simulated play room, with exact truth."""
-    from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-
-    config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
-    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config).to_dict()
-    made = result["images"]
-    text = f"{made['train']} training and {made['val']} validation images, {len(result['videos'])} videos in {out}"
-    return CommandResult(result, text, json_output)
 
 
 def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> PipelineResult:

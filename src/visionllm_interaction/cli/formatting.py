@@ -73,26 +73,6 @@ def _evidence_text(item: Mapping[str, Any]) -> str:
     return f"{item['measure']} = {shown} {item['unit']}  ({item['video_id']}{tracks}{when}{frames})"
 
 
-def scores_text(result: Mapping[str, Any]) -> str:
-    """The scores of `eval-reasoning`, one line per question form."""
-    head = (
-        f"{result['planner']} planner, {result['wording']}, {result['questions']} questions: plans "
-        f"{_share(result['plan_accuracy'])}, answers {_share(result['answer_accuracy'])}, agree with truth.json "
-        f"{_share(result['agrees_with_truth'])}, refusals {_share(result['refusal_accuracy'])}, "
-        f"wrong answers {result['wrong_answers']}, {result['median_s']:.2f} s a question"
-    )
-    rows = [
-        f"  {name:<24} {scores['questions']:>4}  {_share(scores['plan_accuracy']):>6} "
-        f"{_share(scores['answer_accuracy']):>6} {_share(scores['refusal_accuracy']):>6}"
-        for name, scores in result["forms"].items()
-    ]
-    return "\n".join([head, f"  {'form':<24} {'n':>4}  {'plans':>6} {'answer':>6} {'refuse':>6}", *rows])
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 def regions_text(result: Mapping[str, Any]) -> str:
     """The regions that `ground` found, or why there are none."""
     if not result["regions"]:

@@ -1,11 +1,9 @@
-"""Commands that serve, check and demonstrate: serve, keys, doctor, demo."""
+"""Commands of the service and the machine: serve, keys, doctor."""
 
 # Packages are imported inside the commands, so that the other commands start without the service's libraries.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -87,20 +85,3 @@ def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: 
     passed = all(check.ok for check in checks)
     result = {"ok": passed, "checks": [check.to_dict() for check in checks]}
     return CommandResult(result, as_lines([*lines, *fixes]), json_output, 0 if passed else 1)
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
-    config: ConfigFiles = None,
-    override: Overrides = None,
-    json_output: JsonFlag = False,
-) -> CommandResult:
-    """The whole way on simulated data: images, stages 1-4, two videos, five questions, one report."""
-    from visionllm_bench.demo import run_demo
-    from visionllm_bench.demo.config import load_demo
-
-    done = run_demo(load_demo(out, config, override), out=out)
-    result, text = done.to_dict(), done.to_text()
-    if json_output:
-        sys.stderr.write(text + "\n")
-    return CommandResult(result, text, json_output)

@@ -80,7 +80,7 @@ def evaluate(
 ) -> CommandResult:
     """The twelve COCO metrics; with --report also intervals, errors, calibration, slices and an HTML page."""
     from visionllm_interaction.detection.evaluation import evaluate as evaluation
-    from visionllm_interaction.detection.training.category_map import parse_map
+    from visionllm_interaction.detection.evaluation.category_map import parse_map
 
     mapping = parse_map(map_ or ())
     if checkpoint and data:

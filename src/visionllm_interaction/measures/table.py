@@ -165,7 +165,7 @@ def write_measures(
         StoreError: if the store is missing or damaged.
     """
     if out is not None:
-        _check_ending(out)
+        _check_ending(Path(out))
     with open_store(store, limits=limits) as opened:
         table = measures(opened, bin_s=bin_s, config=config)
         videos = len(opened.video_ids())

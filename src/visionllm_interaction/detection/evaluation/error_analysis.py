@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_iou, xywh_to_xyxy
 from visionllm_interaction.detection.evaluation.bootstrap import Matches
 from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, AREA_ALL, IOU_50, IOU_75, MOST, accumulated
+from visionllm_interaction.detection.evaluation.ids import Id, Numbering, ids_of
 from visionllm_interaction.detection.evaluation.image_groups import Groups
-from visionllm_interaction.detection.training.ids import Id, Numbering, ids_of
 
 ERROR_TYPES: Mapping[str, str] = {
     "Cls": "right place, wrong category",

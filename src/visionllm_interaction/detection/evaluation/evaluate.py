@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.detection.evaluation.category_map import CategoryMap, map_categories
 from visionllm_interaction.detection.evaluation.coco_metrics import (
     Results,
     coco_figures,
@@ -17,17 +18,20 @@ from visionllm_interaction.detection.evaluation.coco_metrics import (
     parse_results,
     to_results,
 )
+from visionllm_interaction.detection.evaluation.ids import Id
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
-from visionllm_interaction.detection.training.category_map import CategoryMap, map_categories
 from visionllm_interaction.detection.training.data.coco_annotations import Picture, list_pictures, read_coco
 from visionllm_interaction.detection.training.data.dataset import decode_picture
-from visionllm_interaction.detection.training.ids import Id
-from visionllm_interaction.errors import AnnotationError
+from visionllm_interaction.errors import AnnotationError, UsageError
 from visionllm_interaction.utils.hashing import sha256_bytes
+from visionllm_interaction.utils.notebook_display import html_table
 from visionllm_interaction.utils.paths import StrPath
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH = 8
 _NO_LABELS = Categories(())
@@ -48,6 +52,89 @@ class Material:
     subject: Subject
     images: Path | None
     categories: CategoryMap | None = None
+
+
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+"""COCO's twelve metrics, in COCO's order."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good detections are: the twelve metrics of COCO.
+
+    Attributes:
+        metrics: by name, each from 0 to 1; −1 where there is nothing to measure.
+        per_category: category → its metrics.
+        categories: what was evaluated, and what only the detector or only the data has; ``None`` where every category
+            of the data was.
+    """
+
+    metrics: Mapping[str, float]
+    per_category: Mapping[str, Any]
+    categories: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Evaluation:
+        """From the JSON of ``visionllm evaluate``."""
+        return cls({name: found[name] for name in METRICS}, found["per_category"], found.get("categories"))
+
+    def __getitem__(self, name: str) -> float:
+        return self.metrics[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm evaluate``."""
+        known = {} if self.categories is None else {"categories": dict(self.categories)}
+        return {**self.metrics, "per_category": dict(self.per_category), **known}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The metrics of each category, one row each; needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame.from_dict(dict(self.per_category), orient="index")
+
+    def __repr__(self) -> str:
+        return f"<evaluation of {len(self.per_category)} categories: AP {self['AP']:.3f}, AP50 {self['AP50']:.3f}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(METRICS, [[self.metrics[name] for name in METRICS]], caption=repr(self)[1:-1])
+
+
+def evaluate(
+    *,
+    truth: StrPath | None = None,
+    detections: StrPath | None = None,
+    checkpoint: StrPath | None = None,
+    data: StrPath | None = None,
+    images: StrPath | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Evaluate a results file, or what a detector finds, with COCO's twelve metrics.
+
+    Args:
+        truth: COCO annotations, together with
+        detections: COCO results for them; or else
+        checkpoint: a checkpoint or another detector, together with
+        data: the training manifest of a run (its validation split), or COCO annotations.
+        images: folder of the images, if it is not where COCO has it.
+        mapping: the detector's category → the data's, where names differ.
+
+    Returns:
+        The metrics, overall and for each category.
+
+    Raises:
+        UsageError: if neither pair is given, or ``mapping`` names a category that is not there.
+        InputDataError: if the data cannot be used, or has no category in common with the detector.
+        CheckpointError: if the checkpoint is unusable.
+    """
+    if checkpoint is not None and data is not None:
+        return Evaluation.of(evaluate_checkpoint(checkpoint, data, images=images, mapping=mapping))
+    if truth is not None and detections is not None:
+        return Evaluation.of(figures(material_of_files(truth, detections, images=images, mapping=mapping)))
+    raise UsageError(
+        "Nothing to evaluate.",
+        expected="checkpoint and data, or truth and detections",
+        found=", ".join(n for n, v in locals().items() if v is not None and n != "mapping") or "nothing",
+    )
 
 
 def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.evaluation.coco_metrics import Results
-from visionllm_interaction.detection.training.ids import Id
+from visionllm_interaction.detection.evaluation.ids import Id
 from visionllm_interaction.reports.html import image_data_uri
 from visionllm_interaction.reports.overlays import draw_box
 

@@ -22,8 +22,8 @@ from visionllm_interaction.detection.evaluation.bootstrap import (
     resample,
 )
 from visionllm_interaction.detection.evaluation.coco_metrics import Results, figures_of, match
+from visionllm_interaction.detection.evaluation.ids import Numbering, category_names, image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import Groups
-from visionllm_interaction.detection.training.ids import Numbering, category_names, image_numbers
 from visionllm_interaction.utils.atomic_files import write_file
 
 JSON_NAME = "evaluation.json"

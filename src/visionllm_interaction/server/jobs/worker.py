@@ -63,11 +63,10 @@ def analyse(request: AnalysisRequest) -> JobOutcome:
 
 def _analyse(request: AnalysisRequest) -> dict[str, Any]:
     # Imported here: the numeric libraries read their number of threads when they load.
-    from visionllm_interaction.analysis.analyze_videos import analyze_videos
-    from visionllm_interaction.analysis.config import AnalysisConfig
+    from visionllm_interaction.analysis import AnalysisConfig, analyze
 
     config = AnalysisConfig.model_validate(request.analysis)
-    summary = analyze_videos(
+    result = analyze(
         [request.video],
         request.store,
         detector=request.detector,
@@ -75,10 +74,10 @@ def _analyse(request: AnalysisRequest) -> dict[str, Any]:
         config=config,
         video_ids=[request.video_id],
     )
-    [entry] = summary["videos"]
-    if entry["status"] == "failed":
-        raise VisionLLMError("The video could not be analysed.", found=str(entry.get("reason")))
-    return dict(entry)
+    [video] = result.videos
+    if video.status == "failed":
+        raise VisionLLMError("The video could not be analysed.", found=str(video.reason))
+    return video.to_dict()
 
 
 def _exit_when_stdin_closes() -> None:
