@@ -1,7 +1,7 @@
 """The lineage of an artifact: the chain of stages back to the raw data, with every digest checked.
 
 Each stage's manifest lists the files that the stage read and wrote, with their digests. An output of one stage is an
-input of the next, so the stage that wrote a file and each stage that read it confirm its digest.
+input of the next, so a digest is confirmed by the stage that wrote the file and by each that read it.
 """
 
 from __future__ import annotations

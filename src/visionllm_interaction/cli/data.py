@@ -65,14 +65,14 @@ def run_until(until: str | None, config: list[Path] | None, overrides: list[str]
 
 def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stages 1-4: ingest, validate, transform, train. Skips what is up to date; a killed run continues."""
-    result = run_until(None, config, override).to_dict()
-    return CommandResult(result, as_lines([stage_table(result), metrics_line(result)]), json_output)
+    result = run_until(None, config, override)
+    return CommandResult(result.to_dict(), as_lines([stage_table(result), metrics_line(result.to_dict())]), json_output)
 
 
 def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stage 1: ingest a COCO-style source into data_manifest.yaml. The raw data is only read."""
-    result = run_until("ingest", config, override).to_dict()
-    return CommandResult(result, stage_table(result), json_output)
+    result = run_until("ingest", config, override)
+    return CommandResult(result.to_dict(), stage_table(result), json_output)
 
 
 def validate(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
@@ -90,8 +90,8 @@ def validate(config: ConfigFiles = None, override: Overrides = None, json_output
 
 def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stages 1-3: write cleaned annotations and the training manifest."""
-    result = run_until("transform", config, override).to_dict()
-    return CommandResult(result, stage_table(result), json_output)
+    result = run_until("transform", config, override)
+    return CommandResult(result.to_dict(), stage_table(result), json_output)
 
 
 def faults(

@@ -84,7 +84,7 @@ def ask(
     settings = load_question_settings(config, override)
     answer = answer_question(question, store, config=settings.reason, planner=planner, measures=settings.measures)
     result: dict[str, Any] = answer.model_dump(mode="json")
-    text = answer_text(result)
+    text = answer_text(answer)
     if explain:
         from visionllm_interaction.reasoning.explain import explain as explain_plan
         from visionllm_interaction.reasoning.explain import explain_text
@@ -148,7 +148,7 @@ def ground(
     result = ground_phrase(
         phrase, store, at_s=at, video_id=video, config=load_question_settings(config, override).reason
     )
-    return CommandResult(result.model_dump(mode="json"), regions_text(result.model_dump()), json_output)
+    return CommandResult(result.model_dump(mode="json"), regions_text(result), json_output)
 
 
 def look(

@@ -23,8 +23,8 @@ from visionllm_interaction.errors import UsageError
 
 def train(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Stage 4: train, after bringing stages 1-3 up to date."""
-    result = run_until("train", config, override).to_dict()
-    return CommandResult(result, as_lines([stage_table(result), metrics_line(result)]), json_output)
+    result = run_until("train", config, override)
+    return CommandResult(result.to_dict(), as_lines([stage_table(result), metrics_line(result.to_dict())]), json_output)
 
 
 def tune(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:

@@ -6,9 +6,9 @@ Other pixel formats are converted:
 * CMYK and other colour spaces: as Pillow converts them
 * transparency: dropped; the colours are kept
 * 1 bit: 0 and 255
-* more than 8 bits (16- and 32-bit integers): divided by the range of the smallest usual bit depth (8, 10, 12, 14, 16
-  bits) that holds the brightest pixel, so that a 12-bit camera in a 16-bit file is neither black nor white
-* floating point: 0 to 1 is the whole range if nothing is brighter, else as integers; NaN and negative values are 0
+* more than 8 bits (16- and 32-bit integers): divided by the range of a usual bit depth (8, 10, 12, 14 or 16 bits), the
+  smallest that holds the brightest pixel. An image of a 12-bit camera in a 16-bit file is thus neither black nor white
+* floating point: the range is 0 to 1 if no pixel is brighter, otherwise as for integers; NaN and negative values are 0
 * several frames: the first one
 """
 

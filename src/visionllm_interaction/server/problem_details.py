@@ -15,6 +15,7 @@ Paths on the server (``where``) are never sent.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -77,18 +78,32 @@ def http_problem(
     return HTTPException(status, {"detail": message, "code": code, **more}, headers)
 
 
-def problem_content(status: int, *, path: str, request_id: str | None, members: dict[str, Any]) -> dict[str, Any]:
-    """The JSON body of problem details, without empty members."""
-    phrase = HTTPStatus(status).phrase
-    base = {
+def build_problem(status: int, *, path: str, request_id: str | None, members: Mapping[str, Any]) -> Problem:
+    """Build problem details.
+
+    Args:
+        status: the HTTP status.
+        path: path of the request.
+        request_id: id of the request.
+        members: ``code`` and ``detail``, and perhaps ``expected``, ``found``, ``fix`` and ``errors``.
+
+    Returns:
+        The problem, with the phrase of the status as its title.
+    """
+    content = {
         "type": f"urn:visionllm:problem:{members['code']}",
-        "title": phrase,
+        "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": phrase,
         "instance": path,
         "request_id": request_id,
     }
-    return {key: value for key, value in {**base, **members}.items() if value is not None}
+    return Problem.model_validate({**content, **members})
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response with a problem, without its empty members."""
+    content = problem.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -112,8 +127,8 @@ def _respond(
     request: Request, status: int, members: dict[str, Any], headers: dict[str, str] | None = None
 ) -> JSONResponse:
     request_id = getattr(request.state, "request_id", None)
-    content = problem_content(status, path=request.url.path, request_id=request_id, members=members)
-    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    problem = build_problem(status, path=request.url.path, request_id=request_id, members=members)
+    return problem_response(problem, headers)
 
 
 async def _from_http(request: Request, error: Exception) -> JSONResponse:

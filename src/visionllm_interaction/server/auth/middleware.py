@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
-from visionllm_interaction.server.problem_details import MEDIA_TYPE, problem_content
+from visionllm_interaction.server.problem_details import build_problem, problem_response
 from visionllm_interaction.server.state import ServiceContext
 
 OPEN_PATHS = frozenset({"/v1/healthz", "/v1/readyz", "/login"})
@@ -180,6 +180,5 @@ def _route_label(scope: Scope) -> str:
 def _problem(scope: Scope, status: int, code: str, detail: str, **more: str) -> Response:
     request_id = scope["state"]["request_id"]
     members = {"code": code, "detail": detail, **more}
-    content = problem_content(status, path=scope["path"], request_id=request_id, members=members)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    problem = build_problem(status, path=scope["path"], request_id=request_id, members=members)
+    return problem_response(problem, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
