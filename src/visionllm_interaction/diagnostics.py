@@ -1,4 +1,4 @@
-"""Checks of the machine for `visionllm doctor`: versions, GPU, codecs, disk, endpoints."""
+"""Checks of the machine for `visionllm doctor`: versions, GPU, codecs, disk, endpoints, plug-ins."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
 from visionllm_interaction.config import Settings
+from visionllm_interaction.errors import PluginError
+from visionllm_interaction.plugins import plugin_groups
+from visionllm_interaction.utils.plugins import PluginEntry, PluginGroup
 
 SAFE_VERSIONS: dict[str, tuple[int, ...]] = {
     "torch": (2, 14),
@@ -51,7 +55,7 @@ def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
         settings: where artifacts go, and the endpoint of the language model.
 
     Returns:
-        The checks: Python, libraries, GPU, codecs, disk, language model.
+        The checks: Python, libraries, GPU, codecs, disk, language model, plug-ins.
     """
     return (
         _check_python(),
@@ -60,6 +64,7 @@ def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
         _check_codecs(),
         _check_disk(Path(settings.artifacts_dir)),
         _check_language_model(settings.reason.endpoint.base_url),
+        *_check_plugins(),
     )
 
 
@@ -109,6 +114,21 @@ def _check_disk(artifacts_dir: Path) -> DiagnosticCheck:
     free = shutil.disk_usage(existing).free
     found = f"{free / 2**30:.0f} GiB free at {existing}"
     return _result("disk", free >= FREE_BYTES_NEEDED, found, fix="free 5 GiB or more")
+
+
+def _check_plugins() -> tuple[DiagnosticCheck, ...]:
+    checks = tuple(_check_plugin(group, entry) for group in plugin_groups() for entry in group.entries())
+    return checks or (DiagnosticCheck("plug-ins", True, "none are installed"),)
+
+
+def _check_plugin(group: PluginGroup[Any], entry: PluginEntry) -> DiagnosticCheck:
+    name, source = f"plug-in {entry.group}: {entry.name}", f"{entry.distribution} {entry.version}"
+    try:
+        group.load(entry)
+    except PluginError as error:
+        found = f"{source}: {error.message} Expected {error.expected}; found {error.found}"
+        return DiagnosticCheck(name, False, found, error.fix or "")
+    return DiagnosticCheck(name, True, f"{source}, ready")
 
 
 def _check_language_model(base_url: str | None) -> DiagnosticCheck:

@@ -4,7 +4,8 @@
 
     VisionLLMError                      exit 1   an error in the program itself
     ├── UsageError                      exit 2   a wrong command, option or question
-    │   └── ConfigError                 exit 2   a wrong configuration file or override
+    │   ├── ConfigError                 exit 2   a wrong configuration file or override
+    │   └── PluginError                 exit 2   a requested plug-in cannot be used
     ├── InputDataError                  exit 3   wrong input data
     │   ├── ManifestError                        a manifest is missing, unreadable or of another stage
     │   ├── AnnotationError                      a COCO-style annotation file cannot be used
@@ -103,6 +104,12 @@ class ConfigError(UsageError):
     def to_dict(self) -> dict[str, Any]:
         """The ``error`` object, with the list of problems added."""
         return {**super().to_dict(), "problems": list(self.problems)}
+
+
+class PluginError(UsageError):
+    """A plug-in cannot be imported, does not implement its protocol, or failed; ``where`` names it."""
+
+    code = "PLUGIN"
 
 
 class InputDataError(VisionLLMError):

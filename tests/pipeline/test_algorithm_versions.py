@@ -74,9 +74,17 @@ def columns(content: pa.Table, *, digits: int = 4) -> dict[str, list[Any]]:
     }
 
 
+_PACKAGES = {
+    "ingest": "datasets/ingestion",
+    "validate": "datasets/validation",
+    "transform": "datasets/transformation",
+    "train": "detection/training",
+}
+
+
 def check_stage(name: str, room: Any, result: Any) -> None:
     versions = library_versions(room.LIBRARIES)
-    where = f"src/visionllm_interaction/{name}/__init__.py"
+    where = f"src/visionllm_interaction/{_PACKAGES[name]}/__init__.py"
     check_result(name, result, version=room.ALGORITHM_VERSION, libraries=versions, where=where)
 
 
@@ -182,7 +190,7 @@ def test_analysis(before: Path) -> None:
         result,
         version=provenance.ALGORITHM_VERSION,
         libraries=library_versions(("av", "trackers", "opencv")),
-        where="src/visionllm_interaction/analyze/provenance.py",
+        where="src/visionllm_interaction/analysis/provenance.py",
     )
 
 

@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 
-from visionllm_bench.commands import register
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.reasoning import Plan, Step, ask
@@ -130,14 +128,12 @@ def test_evaluation_with_questions_of_a_file(
 ) -> None:
     texts = tmp_path / "mine.yaml"
     texts.write_text('visible:\n  - "How long was the {a} visible?"\ncount:\n  - "How many {a+} are there?"\n')
-    bench = typer.Typer()
-    register(bench)
     command = ["eval-reasoning", "--questions", "6", "--questions-file", str(texts), "--store", str(two_videos)]
-    assert run_app(bench, [*command, "--json"]) == 0
+    assert run_app(app, [*command, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["wording"], result["questions"], result["plan_accuracy"]) == ("mine", 6, 1.0)
     assert set(result["forms"]) == {"visible", "count"}
-    assert run_app(bench, command) == 0
+    assert run_app(app, command) == 0
     shown = capsys.readouterr().out
     assert "rules planner, mine, 6 questions: plans 1.000" in shown
     assert [line.split()[0] for line in shown.splitlines()[1:]] == ["form", *result["forms"]]

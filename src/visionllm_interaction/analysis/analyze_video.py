@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.failures import as_known, is_out_of_memory, release_memory
-from visionllm_interaction.analysis.provenance import ALGORITHM_VERSION, ANALYSIS, Provenance, parts_of
+from visionllm_interaction.analysis.provenance import (
+    ALGORITHM_VERSION,
+    ANALYSIS,
+    Provenance,
+    parts_of,
+    same_in_version_2,
+)
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.interactions import Relation, Track
@@ -228,6 +234,20 @@ class _Inputs:
     provenance: Provenance
 
 
+def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: Job) -> list[str]:
+    def same() -> bool:
+        # Imported here: only stores of an older version ask.
+        import pyarrow.parquet as pq
+
+        from visionllm_interaction.video.decoding.reader import VideoReader
+
+        frames = pq.read_table(job.store / "videos" / former.video_id / "frames.parquet", columns=["timestamp_s"])
+        info = VideoReader(path, config=job.config.video.decode).info
+        return same_in_version_2(info, frames["timestamp_s"].to_numpy(), size_px=(former.width, former.height))
+
+    return provenance.changes_since(former, same_in_version_2=same)
+
+
 def _analyze_one(
     path: Path, video_id: str | None, job: Job, *, detector: Detector | None, progress: Progress
 ) -> _Analysed:
@@ -238,7 +258,7 @@ def _analyze_one(
     heads = _heads_of(path, job)
     inputs = _Inputs(source, origin, heads, _provenance(source, origin, heads, job, detector))
     former = read_record(job.store / "videos" / chosen_id)
-    changed = inputs.provenance.changes_since(former) if former else []
+    changed = _changes(former, inputs.provenance, path, job) if former else []
     if former is not None and not changed:
         return _Analysed(move_source(job.store, former, source), "up_to_date")
     if changed:

@@ -44,6 +44,8 @@ class DataSource(_ManifestPart):
     """Digest of names, sizes and times in the folder, if the data set is not used in place."""
     left_out: dict[str, int] = Field(default_factory=dict)
     """What a conversion left out, and how often; ``annotations/left_out.json`` lists every case."""
+    reader_version: int = 1
+    """Version of the reader of the format; COCO's own files need none."""
     notes: tuple[str, ...] = ()
     """How an ambiguous source was read, in sentences."""
 

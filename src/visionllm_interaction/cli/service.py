@@ -75,7 +75,7 @@ def revoke(
 
 
 def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
-    """Check this machine: versions, GPU, codecs, endpoints, disk."""
+    """Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."""
     from visionllm_interaction.config import load
     from visionllm_interaction.diagnostics import run_diagnostics
 

@@ -29,6 +29,8 @@ READERS: dict[str, Callable[[Foreign], Converted]] = {
     "labelme": read_labelme,
     "openimages": read_openimages,
 }
+READER_VERSION = 2
+"""Raised when a reader makes other annotations of the same files: data sets read by another version are read again."""
 _HEAD_BYTES = 4096
 _LOOK_AT = 200
 _LOOK_AT_JSON = 5

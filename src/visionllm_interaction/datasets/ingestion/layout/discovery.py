@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
+from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
 from visionllm_interaction.datasets.ingestion.formats.unread import name_unread
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.plugins import unusable_plugins
 
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
@@ -37,20 +39,29 @@ class Source:
 def locate(path: StrPath) -> Source | Foreign:
     """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
 
-    A missing split is not an error here: stage 2 reports it together with everything else.
+    A missing split is not an error here: stage 2 reports it together with everything else. Formats of plug-ins are
+    looked for where none that is built in was found.
 
     Raises:
         InputDataError: if there is no data set, or more than one.
+        PluginError: if several plug-ins claim it.
     """
     path = Path(path)
     if path.is_file():
-        export = detect_file(path)
+        export = detect_file(path) or detect_by_plugin(path)
         if export is None:
             raise _nothing(path, path.name)
         return export
+    found = _search(path, _data_set_in) or _search(path, detect_by_plugin)
+    if found is None:
+        raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+    return found
+
+
+def _search(path: Path, data_set_in: Callable[[Path], Source | Foreign | None]) -> Source | Foreign | None:
     level = [path]
     for _ in range(SEARCH_DEPTH + 1):
-        sets = [found for folder in level if (found := _data_set_in(folder))]
+        sets = [found for folder in level if (found := data_set_in(folder))]
         if len(sets) == 1:
             return sets[0]
         if together := _together(path, sets):
@@ -58,7 +69,7 @@ def locate(path: StrPath) -> Source | Foreign:
         if sets:
             raise _ambiguous(path, [found.root for found in sets])
         level = [child for folder in level for child in _subfolders(folder)]
-    raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+    return None
 
 
 def _together(path: Path, sets: Sequence[Source | Foreign]) -> Foreign | None:
@@ -111,13 +122,15 @@ def _nothing(path: Path, found: str) -> InputDataError:
             where=str(path),
             fix=known.fix,
         )
+    advice = "point data.root at the folder that holds annotations and images, or at the annotation file itself: "
+    usable, failures = ANNOTATION_FORMATS.load_all()
+    formats = ", ".join(plugin.entry.name for plugin in usable)
     return InputDataError(
         "No data set is in this folder.",
-        expected=_LAYOUT,
+        expected=_LAYOUT + (f", or of a plug-in: {formats}" if formats else ""),
         found=found,
         where=f"{path} and up to {SEARCH_DEPTH} levels below",
-        fix="point data.root at the folder that holds annotations and images, or at the annotation file itself: "
-        "-o data.root=FOLDER",
+        fix="; ".join(filter(None, (f"{advice}-o data.root=FOLDER", unusable_plugins(failures)))),
     )
 
 

@@ -15,7 +15,8 @@ from visionllm_interaction.datasets.ingestion.divide import Division
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
-from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
+from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
+from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
 from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate, source_in
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
@@ -41,6 +42,8 @@ class Settled:
     source: Source
     origin: DataSource
     name: str
+    libraries: tuple[str, ...] = ()
+    """Distributions whose version decides what was read: that of the plug-in that read it."""
 
 
 def settle(config: IngestConfig, prepared: Prepared) -> Settled:
@@ -61,7 +64,8 @@ def settle(config: IngestConfig, prepared: Prepared) -> Settled:
     source, read = _converted(config, found, name=name, key=listing or prepared.path.name)
     files = tuple(source_file(path) for path in found.files) if prepared.kind in ("folder", "file") else prepared.files
     origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, read=read)
-    return Settled(source, origin, name)
+    plugin = plugin_of(found.format)
+    return Settled(source, origin, name, libraries=(plugin.entry.distribution,) if plugin else ())
 
 
 def _to_divide(config: IngestConfig, found: Source | Foreign) -> Source | Foreign:
@@ -97,6 +101,7 @@ def _origin(
         files=prepared.files if files is None else files,
         listing_sha256=listing,
         left_out=read.left_out if read else {},
+        reader_version=READER_VERSION if read else 1,
         notes=read.notes if read else (),
     )
 
@@ -142,8 +147,10 @@ def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> t
     read = _read(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
-        wish = (config.subsets, config.val_share, _groups_key(config))
-        folder = parent / f"{name}-{_key(config, data.format, str(data.root), files, key, *wish)}"
+        wish = (READER_VERSION, config.subsets, config.val_share, _groups_key(config))
+        parts = (data.format, str(data.root), files, key, *wish)
+        plugin = plugin_of(data.format)
+        folder = parent / f"{name}-{_key(config, *parts, *((str(plugin.entry),) if plugin else ()))}"
         if not folder.exists():
             with publish_folder(folder, many_files=True) as partial:
                 place_files(read.write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
@@ -172,7 +179,8 @@ def _read(config: IngestConfig, data: Foreign) -> Read:
     if data.format == "coco":
         write = partial_call(write_as_it_is, data, subsets=config.subsets, division=division_of(config))
         return Read(write, {}, ())
-    converted = READERS[data.format](data)
+    plugin = plugin_of(data.format)
+    converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
     refuse_losses(converted, data)
     shapes = sum(len(picture.shapes) for picture in converted.pictures)
     log.info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
