@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 
 
 def toyroom(
@@ -25,14 +25,14 @@ def toyroom(
     duration_s: Annotated[float, typer.Option(min=8.0, max=600.0, help="Length of each video, seconds.")] = 20.0,
     variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
     json_output: JsonFlag = False,
-) -> Outcome:
+) -> CommandResult:
     """Make images and videos of a simulated play room, with exact truth."""
     from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
     config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
     made = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
     counts = f"{made.images['train']} training and {made.images['val']} validation images, {len(made.videos)} videos"
-    return Outcome(made.to_dict(), f"{counts} in {out}", json_output)
+    return CommandResult(made.to_dict(), f"{counts} in {out}", json_output)
 
 
 def demo(
@@ -40,7 +40,7 @@ def demo(
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
+) -> CommandResult:
     """The whole way on simulated data: images, stages 1-4, two videos, five questions, one report."""
     from visionllm_bench.demo import run_demo
     from visionllm_bench.demo.config import load_demo
@@ -49,7 +49,7 @@ def demo(
     text = result.to_text()
     if json_output:
         sys.stderr.write(text + "\n")
-    return Outcome(result.to_dict(), text, json_output)
+    return CommandResult(result.to_dict(), text, json_output)
 
 
 def eval_reasoning(
@@ -68,7 +68,7 @@ def eval_reasoning(
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
+) -> CommandResult:
     """Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds."""
     from visionllm_bench.demo.question_benchmark import evaluate_reasoning
     from visionllm_interaction.config import load
@@ -91,4 +91,4 @@ def eval_reasoning(
         store=store,
         out=out,
     )
-    return Outcome(result.to_dict(), result.to_text(), json_output)
+    return CommandResult(result.to_dict(), result.to_text(), json_output)

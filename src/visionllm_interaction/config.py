@@ -1,4 +1,4 @@
-"""All sections of config/*.yaml in one frozen model, and how a command finds its files."""
+"""All sections of config/*.yaml as one frozen model, and loading them for a command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from visionllm_interaction.utils.strict_yaml import KeyPath
 
 
 class Settings(PipelineSettings):
-    """Every section a command may need."""
+    """All sections of the configuration."""
 
     tune: TuneConfig = TuneConfig()
     """Optuna study: `visionllm tune`."""
@@ -46,8 +46,11 @@ def load(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None
         files: the files named with ``-c``, in order. A base file named here is read here, not before.
         overrides: the texts given with ``-o``.
 
+    Returns:
+        The validated settings.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
     """
     return resolve(files, overrides).settings
 
@@ -55,14 +58,27 @@ def load(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None
 def resolve(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Resolved[Settings]:
     """Like :func:`load`, with the origin of each value.
 
+    Args:
+        files: the files named with ``-c``, in order.
+        overrides: the texts given with ``-o``.
+
+    Returns:
+        The validated settings and their origins.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
     """
     return resolve_settings(Settings, layers(files or ()), overrides or ())
 
 
 def settings_schema(section: str | None = None) -> dict[str, JsonValue]:
-    """The JSON Schema (2020-12) of a configuration file, or of what stands below one of its top keys.
+    """The JSON Schema (2020-12) of a configuration file or of one section.
+
+    Args:
+        section: a top-level key; default: the whole file.
+
+    Returns:
+        The schema.
 
     Raises:
         UsageError: if there is no such section.
@@ -97,16 +113,16 @@ class ResolvedValue:
     """One value of the configuration."""
 
     key: str
-    """Dotted, as ``-o`` takes it."""
+    """Dotted key, as in ``-o``."""
     value: JsonValue
-    """As it stands in JSON and YAML; passwords in URLs are hidden."""
+    """The value as in JSON and YAML; passwords in URLs are hidden."""
     origin: str
     """``FILE:LINE``, ``-o KEY=VALUE`` or ``default``."""
 
 
 @dataclass(frozen=True)
 class ConfigDescription:
-    """What `visionllm config show` shows."""
+    """The result of `visionllm config show`."""
 
     values: tuple[ResolvedValue, ...]
     files: tuple[Path, ...]
@@ -115,7 +131,7 @@ class ConfigDescription:
     """YAML files in ./config/ that no layer reads."""
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """The same as JSON, values by their key."""
+        """The same as JSON, with the values by key."""
         return {
             "files": [str(path) for path in self.files],
             "not_read": [str(path) for path in self.not_read],
@@ -135,11 +151,14 @@ def describe(
     Args:
         files: the files named with ``-c``, in order.
         overrides: the texts given with ``-o``.
-        section: only values below this top key.
+        section: only values below this top-level key.
         changed: only values set in a file or with ``-o``.
 
+    Returns:
+        The values in the order of the sections, and the files.
+
     Raises:
-        ConfigError: listing every problem at once.
+        ConfigError: with all problems at once.
         UsageError: if there is no such section.
     """
     if section is not None and section not in Settings.model_fields:

@@ -1,4 +1,4 @@
-"""Which configuration files a command reads."""
+"""The configuration files that a command reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from pathlib import Path
 from visionllm_interaction.utils.paths import StrPath
 
 BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "measures", "reason", "serve")
-"""Files read from ./config/ by every command but the demo; other files there are read only when named with -c."""
+"""Files read from ./config/ by every command except the demo; other files there are read only when named with -c."""
 
 
 def layers(named: Sequence[StrPath] = ()) -> tuple[Path, ...]:
-    """The files a command reads, lowest layer first: the base files of ./config/, then those ``named`` with -c.
+    """The files that a command reads, lowest layer first.
 
-    A file is read once, where it is named last, so that its values win over all files named before it.
+    A file is read once, where it is named last, so that its values override all files named before it.
+
+    Args:
+        named: the files named with ``-c``, in order.
+
+    Returns:
+        The base files of ./config/ that are not named, then the named ones.
     """
     chosen = [Path(path) for path in named]
     last = {_identity(path): number for number, path in enumerate(chosen)}
@@ -24,7 +30,7 @@ def layers(named: Sequence[StrPath] = ()) -> tuple[Path, ...]:
 
 
 def files_not_read(read: Sequence[Path]) -> tuple[Path, ...]:
-    """YAML files in ./config/ that are not among ``read``, for example those for one purpose (coco-mini.yaml)."""
+    """YAML files in ./config/ that are not among ``read``, such as those for a single purpose (coco-mini.yaml)."""
     identities = {_identity(path) for path in read}
     found = sorted(path for path in Path("config").glob("*.y*ml") if path.is_file())
     return tuple(path for path in found if _identity(path) not in identities)

@@ -1,4 +1,4 @@
-"""`visionllm init`: the shipped configuration files, to edit, with settings for a data set if one is named."""
+"""Configuration files for `visionllm init`: the shipped ones, with settings for a data set if one is named."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from pydantic import JsonValue
 
 from visionllm_interaction.config import settings_schema
 from visionllm_interaction.config_loading import shipped_config_dir
@@ -22,22 +23,22 @@ SCHEMA_FILE = "visionllm.schema.json"
 _EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
-def write_config_files(folder: StrPath, *, data: StrPath | None = None) -> ConfigFiles:
+def write_config_files(folder: StrPath, *, data: StrPath | None = None) -> WrittenConfigFiles:
     """Copy the shipped configuration files to ``folder``/config, with a schema for editors beside them.
 
-    Existing files are left alone, except for the schema: it follows the program.
+    Existing configuration files are kept. The schema belongs to the program and is written again if it differs.
 
     Args:
-        folder: where ``config/`` goes.
-        data: a data set (folder, archive or annotation file) to look at; each setting it needs is written with its
-            reason in a comment.
+        folder: the parent of ``config``.
+        data: a data set (folder, archive or annotation file) to examine. Each setting that it needs is written, with
+            the reason in a comment.
 
     Returns:
-        What was written, what was there, and what was proposed for ``data``.
+        The files written, the files kept, and the settings for ``data``.
 
     Raises:
-        UsageError: if ``data`` is given and the files it decides exist already.
-        InputDataError: if there is no data set at ``data``, or one in a format that is not read.
+        UsageError: if ``data`` is given and files that it changes already exist.
+        InputDataError: if there is no data set at ``data``, or its format is not supported.
     """
     target_folder = Path(folder) / "config"
     proposal = propose(Path(data)) if data else None
@@ -62,27 +63,37 @@ def write_config_files(folder: StrPath, *, data: StrPath | None = None) -> Confi
     else:
         write_file(schema, content)
         written.append(schema)
-    return ConfigFiles(tuple(written), tuple(kept), proposal)
+    return WrittenConfigFiles(tuple(written), tuple(kept), proposal)
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigFiles:
-    """What :func:`write_config_files` did."""
+class WrittenConfigFiles:
+    """The files that `visionllm init` wrote, the existing ones that it kept, and the settings for a data set."""
 
     written: tuple[Path, ...]
     kept: tuple[Path, ...]
-    """Files that were there already."""
-    proposal: Proposal | None
+    proposal: Proposal | None = None
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """The JSON result of ``visionllm init``."""
+        result: dict[str, JsonValue] = {
+            "written": [str(path) for path in self.written],
+            "kept": [str(path) for path in self.kept],
+        }
+        if self.proposal:
+            settings = {".".join(setting.key): setting.value for setting in self.proposal.settings}
+            result["data"] = {"found": self.proposal.found, "settings": settings}
+        return result
 
 
 def _refuse_existing(config_folder: Path, names: set[str]) -> None:
-    there = [path for name in sorted(names) if (path := config_folder / f"{name}.yaml").exists()]
-    if there:
+    existing = [path for name in sorted(names) if (path := config_folder / f"{name}.yaml").exists()]
+    if existing:
         raise UsageError(
-            "The configuration is there already.",
-            expected="a folder without it, for what the data needs is written there",
-            found=", ".join(map(str, there)),
-            fix=f"remove {'it' if len(there) == 1 else 'them'}, or choose another folder: "
+            "The configuration already exists.",
+            expected="a folder without these files, which get the settings for the data",
+            found=", ".join(map(str, existing)),
+            fix=f"remove {'it' if len(existing) == 1 else 'them'}, or choose another folder: "
             "visionllm init FOLDER --data DIR",
         )
 
@@ -105,7 +116,7 @@ def _with_setting(text: str, setting: Setting) -> str:
 
 
 def _line_of(lines: Sequence[str], key: tuple[str, ...]) -> tuple[int, int]:
-    """The line of the deepest part of ``key`` that stands in ``lines``, and how many parts are above it."""
+    """The line of the deepest part of ``key`` that is in ``lines``, and the number of parts above it."""
     at, deepest = -1, 0
     begin = 0
     for depth, part in enumerate(key):

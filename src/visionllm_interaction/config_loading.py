@@ -1,7 +1,6 @@
-"""YAML files and ``-o key=value`` overrides → one frozen pydantic model; every problem is reported at once.
+"""Loading YAML files and ``-o key=value`` overrides into one frozen pydantic model; all problems are reported together.
 
-Later files win over earlier ones, key by key; overrides win over files. Which files those are is decided in
-:mod:`visionllm_interaction.config`.
+Later files override earlier ones, key by key; overrides come last. :mod:`visionllm_interaction.config` chooses files.
 """
 
 from __future__ import annotations
@@ -31,22 +30,30 @@ S = TypeVar("S", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Resolved(Generic[S]):
-    """Validated settings, and where each value that is no default was set."""
+    """Validated settings, and the place where each value that is not a default was set."""
 
     settings: S
     origins: Mapping[KeyPath, str]
-    """Key → ``FILE:LINE`` or ``-o KEY=VALUE``; keys that are not here have their defaults."""
+    """Key → ``FILE:LINE`` or ``-o KEY=VALUE``; missing keys have their defaults."""
 
     def origin(self, key: KeyPath) -> str:
-        """Where the value at ``key`` was set, else ``default``."""
+        """The place where the value at ``key`` was set, or ``default``."""
         return self.origins.get(key, "default")
 
 
 def load_settings(model: type[S], files: Sequence[StrPath] = (), overrides: Sequence[str] = ()) -> S:
-    """Merge ``files`` in order, then ``overrides`` (``a.b=value``), and validate as ``model``.
+    """Merge files and overrides, and validate the result.
+
+    Args:
+        model: the model of the merged content.
+        files: YAML files; later ones override earlier ones.
+        overrides: texts of the form ``a.b=value``.
+
+    Returns:
+        The settings.
 
     Raises:
-        ConfigError: listing every problem in the files and overrides together, with near-miss names.
+        ConfigError: with all problems in files and overrides, and similar names for unknown keys.
     """
     return resolve_settings(model, files, overrides).settings
 
@@ -55,21 +62,32 @@ def resolve_settings(model: type[S], files: Sequence[StrPath] = (), overrides: S
     """Like :func:`load_settings`, with the origin of each value.
 
     Args:
-        model: what the merged content is validated as.
-        files: YAML files, later ones win over earlier ones, key by key; lists are replaced as a whole.
+        model: the model of the merged content.
+        files: YAML files; later ones override earlier ones, key by key. Lists are replaced as a whole.
         overrides: texts of the form ``a.b=value``, with the value in YAML.
 
+    Returns:
+        The settings with their origins.
+
     Raises:
-        ConfigError: listing every problem in the files and overrides together, with near-miss names.
+        ConfigError: with all problems in files and overrides, and similar names for unknown keys.
     """
     return _validate(model, _read(files, overrides))
 
 
 def load_if_only(model: type[S], files: Sequence[StrPath] = (), overrides: Sequence[str] = ()) -> S | None:
-    """Like :func:`load_settings` if all top keys that are set are keys of ``model``, else ``None``.
+    """Like :func:`load_settings`, but only if ``model`` has every top-level key that is set.
+
+    Args:
+        model: the model of the merged content.
+        files: YAML files; later ones override earlier ones.
+        overrides: texts of the form ``a.b=value``.
+
+    Returns:
+        The settings; ``None`` if another top-level key is set or a file cannot be read.
 
     Raises:
-        ConfigError: listing every problem in the files and overrides together, with near-miss names.
+        ConfigError: with all problems in files and overrides, and similar names for unknown keys.
     """
     read = _read(files, overrides)
     if read.problems or not set(read.merged) <= set(model.model_fields):
@@ -78,7 +96,7 @@ def load_if_only(model: type[S], files: Sequence[StrPath] = (), overrides: Seque
 
 
 @dataclass
-class _Read:
+class _MergedContent:
     """Files and overrides, merged but not yet validated."""
 
     merged: dict[str, Any]
@@ -86,8 +104,8 @@ class _Read:
     problems: list[str]
 
 
-def _read(files: Sequence[StrPath], overrides: Sequence[str]) -> _Read:
-    read = _Read({}, {}, [])
+def _read(files: Sequence[StrPath], overrides: Sequence[str]) -> _MergedContent:
+    read = _MergedContent({}, {}, [])
     for path in files:
         document = _read_file(Path(path), read.problems)
         _merge(read.merged, document.content, source=str(path), lines=document.lines, origins=read.origins)
@@ -97,7 +115,7 @@ def _read(files: Sequence[StrPath], overrides: Sequence[str]) -> _Read:
     return read
 
 
-def _validate(model: type[S], read: _Read) -> Resolved[S]:
+def _validate(model: type[S], read: _MergedContent) -> Resolved[S]:
     problems = read.problems
     try:
         settings = model.model_validate(read.merged)
@@ -172,7 +190,7 @@ def _merge(
     for key, value in extra.items():
         here = (*at, str(key))
         if not (isinstance(value, Mapping) and isinstance(base.get(key), dict)):
-            _forget_below(here, origins)
+            _remove_origins_below(here, origins)
         if not isinstance(value, Mapping) or here not in origins:
             origins[here] = f"{source}:{lines[here]}" if here in lines else source
         if isinstance(value, Mapping):
@@ -182,8 +200,8 @@ def _merge(
             base[key] = value
 
 
-def _forget_below(key: KeyPath, origins: dict[KeyPath, str]) -> None:
-    """A value that replaces another as a whole replaces the origins of its parts too."""
+def _remove_origins_below(key: KeyPath, origins: dict[KeyPath, str]) -> None:
+    """Remove the origins of the parts of a value that is replaced as a whole."""
     for old in [old for old in origins if old[: len(key)] == key]:
         del origins[old]
 
@@ -225,7 +243,7 @@ def _section_type(annotation: Any) -> type[BaseModel] | None:
 
 
 def shipped_config_dir() -> Path:
-    """The folder of the configuration files that come with the package (installed, or a source checkout)."""
+    """The folder of the configuration files shipped with the package, installed or in a source checkout."""
     package = Path(__file__).resolve().parent
     installed = package / "_config"
     return installed if installed.is_dir() else package.parents[1] / "config"

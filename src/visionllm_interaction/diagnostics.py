@@ -1,14 +1,16 @@
-"""`visionllm doctor`: is this machine fit for the work?"""
+"""Checks of the machine for `visionllm doctor`: versions, GPU, codecs, disk, endpoints, plug-ins."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import sys
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from pydantic import JsonValue
 
 from visionllm_interaction.config import Settings
 from visionllm_interaction.errors import PluginError
@@ -21,102 +23,123 @@ SAFE_VERSIONS: dict[str, tuple[int, ...]] = {
     "starlette": (1, 3, 1),
     "pillow": (12, 3),
 }
-"""Oldest versions without known holes."""
+"""Oldest versions without known security holes."""
 FREE_BYTES_NEEDED = 5 * 2**30
 
-Check = dict[str, Any]
+
+@dataclass(frozen=True)
+class DiagnosticCheck:
+    """The result of one check.
+
+    Attributes:
+        name: what was checked.
+        ok: whether the machine can do the work.
+        found: version, device or state.
+        fix: what to do; ``None`` if the check passed.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    fix: str | None = None
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """The check in the JSON result of ``visionllm doctor``."""
+        return asdict(self)
 
 
-def examine(settings: Settings) -> list[Check]:
-    """Run every check; each is ``{"name", "ok", "found", "fix"}``. Nothing is changed and nothing calls home."""
-    checks: list[Callable[[Settings], list[Check]]] = [
-        _python,
-        _libraries,
-        _gpu,
-        _codecs,
-        _disk,
-        _language_model,
-        _plugins,
-    ]
-    return [result for check in checks for result in check(settings)]
+def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
+    """Check this machine. Nothing is changed, and only the configured language model is contacted.
+
+    Args:
+        settings: where artifacts go, and the endpoint of the language model.
+
+    Returns:
+        The checks: Python, libraries, GPU, codecs, disk, language model, plug-ins.
+    """
+    return (
+        _check_python(),
+        *(_check_library(name, oldest) for name, oldest in SAFE_VERSIONS.items()),
+        _check_gpu(),
+        _check_codecs(),
+        _check_disk(Path(settings.artifacts_dir)),
+        _check_language_model(settings.reason.endpoint.base_url),
+        *_check_plugins(),
+    )
 
 
-def _check(name: str, ok: bool, found: str, fix: str) -> Check:
-    return {"name": name, "ok": ok, "found": found, "fix": None if ok else fix}
-
-
-def _python(_: Settings) -> list[Check]:
+def _check_python() -> DiagnosticCheck:
     found = ".".join(map(str, sys.version_info[:3]))
-    return [_check("python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer")]
+    return _result("python", sys.version_info >= (3, 11), found, fix="install Python 3.11 or newer")
 
 
-def _libraries(_: Settings) -> list[Check]:
-    return [_library(name, oldest) for name, oldest in SAFE_VERSIONS.items()]
+def _result(name: str, ok: bool, found: str, *, fix: str) -> DiagnosticCheck:
+    return DiagnosticCheck(name, ok, found, None if ok else fix)
 
 
-def _library(name: str, oldest: tuple[int, ...]) -> Check:
-    wanted = ".".join(map(str, oldest))
+def _check_library(name: str, oldest: tuple[int, ...]) -> DiagnosticCheck:
     try:
         found = version(name)
     except PackageNotFoundError:
-        return _check(name, True, "not installed (needed only for some rooms)", "")
+        return DiagnosticCheck(name, True, "not installed (only some commands need it)")
+    wanted = ".".join(map(str, oldest))
     numbers = tuple(int(part) for part in found.split("+")[0].split(".")[:3] if part.isdigit())
-    return _check(name, numbers >= oldest, found, f"upgrade to {name}>={wanted}: older versions have known holes")
+    fix = f"upgrade to {name}>={wanted}: older versions have known security holes"
+    return _result(name, numbers >= oldest, found, fix=fix)
 
 
-def _gpu(_: Settings) -> list[Check]:
+def _check_gpu() -> DiagnosticCheck:
     if importlib.util.find_spec("torch") is None:
-        return [_check("gpu", True, "torch is not installed", "")]
+        return DiagnosticCheck("gpu", True, "torch is not installed")
     import torch
 
     if torch.cuda.is_available():
-        return [_check("gpu", True, torch.cuda.get_device_name(0), "")]
-    return [_check("gpu", True, "none: everything runs on the CPU, training is slower", "")]
+        return DiagnosticCheck("gpu", True, torch.cuda.get_device_name(0))
+    return DiagnosticCheck("gpu", True, "none: everything runs on the CPU, training is slower")
 
 
-def _codecs(_: Settings) -> list[Check]:
+def _check_codecs() -> DiagnosticCheck:
     if importlib.util.find_spec("av") is None:
-        return [_check("codecs", True, "av is not installed", "")]
+        return DiagnosticCheck("codecs", True, "av is not installed")
     import av
 
     missing = sorted({"h264", "hevc", "vp9", "mjpeg"} - set(av.codecs_available))
-    return [_check("codecs", not missing, f"missing {missing}" if missing else "all there", "install PyAV's own wheel")]
+    found = f"missing {missing}" if missing else "all present"
+    return _result("codecs", not missing, found, fix="install PyAV's own wheel")
 
 
-def _disk(settings: Settings) -> list[Check]:
-    folder = Path(settings.artifacts_dir).absolute()
-    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(place).free
-    return [_check("disk", free >= FREE_BYTES_NEEDED, f"{free / 2**30:.0f} GiB free at {place}", "free 5 GiB or more")]
+def _check_disk(artifacts_dir: Path) -> DiagnosticCheck:
+    folder = artifacts_dir.absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    found = f"{free / 2**30:.0f} GiB free at {existing}"
+    return _result("disk", free >= FREE_BYTES_NEEDED, found, fix="free 5 GiB or more")
 
 
-def _plugins(_: Settings) -> list[Check]:
-    found = [(group, entry) for group in plugin_groups() for entry in group.entries()]
-    return [_plugin(group, entry) for group, entry in found] or [_check("plug-ins", True, "none are installed", "")]
+def _check_plugins() -> tuple[DiagnosticCheck, ...]:
+    checks = tuple(_check_plugin(group, entry) for group in plugin_groups() for entry in group.entries())
+    return checks or (DiagnosticCheck("plug-ins", True, "none are installed"),)
 
 
-def _plugin(group: PluginGroup[Any], entry: PluginEntry) -> Check:
-    name, brought_by = f"plug-in {entry.group}: {entry.name}", f"{entry.distribution} {entry.version}"
+def _check_plugin(group: PluginGroup[Any], entry: PluginEntry) -> DiagnosticCheck:
+    name, source = f"plug-in {entry.group}: {entry.name}", f"{entry.distribution} {entry.version}"
     try:
         group.load(entry)
     except PluginError as error:
-        told = f"{brought_by}: {error.message} Expected {error.expected}; found {error.found}"
-        return _check(name, False, told, error.fix or "")
-    return _check(name, True, f"{brought_by}, ready", "")
+        found = f"{source}: {error.message} Expected {error.expected}; found {error.found}"
+        return DiagnosticCheck(name, False, found, error.fix or "")
+    return DiagnosticCheck(name, True, f"{source}, ready")
 
 
-def _language_model(settings: Settings) -> list[Check]:
-    base_url = settings.reason.endpoint.base_url
+def _check_language_model(base_url: str | None) -> DiagnosticCheck:
+    name = "language model"
     if not base_url:
-        return [_check("language model", True, "none configured: questions are planned by rules", "")]
+        return DiagnosticCheck(name, True, "none configured: questions are planned by rules")
     import httpx
 
     try:
         status = httpx.get(f"{base_url.rstrip('/')}/models", timeout=5.0).status_code
     except httpx.HTTPError as error:
-        return [
-            _check(
-                "language model", False, f"{base_url}: {error}", "start the endpoint or set reason.endpoint.base_url"
-            )
-        ]
-    return [_check("language model", status < 500, f"{base_url}: HTTP {status}", "look at the endpoint's log")]
+        fix = "start the endpoint or set reason.endpoint.base_url"
+        return DiagnosticCheck(name, False, f"{base_url}: {error}", fix)
+    return _result(name, status < 500, f"{base_url}: HTTP {status}", fix="read the log of the endpoint")

@@ -1,31 +1,31 @@
-"""Every exception the package raises on purpose.
+"""The exceptions of the package.
 
 ::
 
-    VisionLLMError                      exit 1   anything that is our fault
-    ├── UsageError                      exit 2   a command, option or question was wrong
-    │   ├── ConfigError                 exit 2   a configuration file or override was wrong
-    │   └── PluginError                 exit 2   a plug-in that was asked for cannot be used
-    ├── InputDataError                  exit 3   data handed to us was wrong
+    VisionLLMError                      exit 1   an error in the program itself
+    ├── UsageError                      exit 2   a wrong command, option or question
+    │   ├── ConfigError                 exit 2   a wrong configuration file or override
+    │   └── PluginError                 exit 2   a requested plug-in cannot be used
+    ├── InputDataError                  exit 3   wrong input data
     │   ├── ManifestError                        a manifest is missing, unreadable or of another stage
-    │   ├── AnnotationError                      a COCO-style annotation file is wrong
-    │   ├── ArchiveError                         an archive is damaged, unsafe or over the limits
+    │   ├── AnnotationError                      a COCO-style annotation file cannot be used
+    │   ├── ArchiveError                         an archive is damaged, unsafe or exceeds the limits
     │   ├── SpaceError                           the disk has no room for the data
     │   ├── ValidationFailed                     stage 2 ended with status FAIL
     │   ├── ImageError                           an image cannot be decoded
     │   ├── VideoError                           a video cannot be decoded
-    │   ├── CheckpointError                      a checkpoint is unreadable or of another model
+    │   ├── CheckpointError                      a checkpoint is unreadable or belongs to another model
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
     │   └── LineageError                         a link between an artifact and its inputs is broken
-    ├── TrainingDiverged                exit 1   the training loss stopped being a number
+    ├── TrainingDiverged                exit 1   the training loss is no longer finite
     ├── OutputError                     exit 1   a result cannot be written: the disk is full or read-only
-    ├── Interrupted                     exit 75  stopped in order by a signal; the same command continues
-    └── ServiceError                    exit 4   a service we depend on is unreachable
-        ├── DownloadFailed                       a server did not send what was asked for
+    ├── Interrupted                     exit 75  stopped by a signal; the same command continues
+    └── ServiceError                    exit 4   an external service is unreachable
+        ├── DownloadFailed                       a server did not send the requested file
         ├── LLMUnreachable                       the language model endpoint
         └── TrackingUnreachable                  the experiment tracking server
 
-A message says what was expected, what was found, where, and what to do about it.
+A message says what was expected, what was found, where, and how to fix it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ from typing import Any, ClassVar
 
 
 class VisionLLMError(Exception):
-    """Base of the tree. ``str(error)`` is the whole message; :meth:`to_dict` is its JSON form."""
+    """Base of all exceptions. ``str(error)`` is the whole message; :meth:`to_dict` is its JSON form.
+
+    Args:
+        message: one sentence that says what is wrong.
+        expected: what was expected.
+        found: what was found instead.
+        where: the file, line or address.
+        fix: what the user can do.
+    """
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "INTERNAL"
@@ -60,7 +68,7 @@ class VisionLLMError(Exception):
         return "\n".join([self.message, *(f"  {name}: {text}" for name, text in parts if text)])
 
     def to_dict(self) -> dict[str, Any]:
-        """The ``error`` object printed by ``--json`` and sent by the service."""
+        """The ``error`` object that ``--json`` prints and the service sends."""
         return {
             "code": self.code,
             "message": self.message,
@@ -72,14 +80,20 @@ class VisionLLMError(Exception):
 
 
 class UsageError(VisionLLMError):
-    """A command, option or question was wrong."""
+    """A wrong command, option or question."""
 
     exit_code = 2
     code = "USAGE"
 
 
 class ConfigError(UsageError):
-    """A configuration file or override was wrong; ``problems`` lists all of them."""
+    """A wrong configuration file or override.
+
+    Args:
+        message: all problems as one text.
+        problems: the problems one by one.
+        **context: ``expected``, ``found``, ``where`` and ``fix``.
+    """
 
     code = "CONFIG"
 
@@ -93,13 +107,13 @@ class ConfigError(UsageError):
 
 
 class PluginError(UsageError):
-    """A plug-in cannot be imported, does not fulfil its Protocol, or failed at work; ``where`` names it."""
+    """A plug-in cannot be imported, does not implement its protocol, or failed; ``where`` names it."""
 
     code = "PLUGIN"
 
 
 class InputDataError(VisionLLMError):
-    """Data handed to us was wrong."""
+    """Wrong input data."""
 
     exit_code = 3
     code = "INPUT"
@@ -118,37 +132,37 @@ class AnnotationError(InputDataError):
 
 
 class ArchiveError(InputDataError):
-    """An archive is damaged, unsafe or over the limits; nothing of it was kept."""
+    """An archive is damaged, unsafe or exceeds the limits; nothing of it was kept."""
 
     code = "ARCHIVE"
 
 
 class SpaceError(InputDataError):
-    """The disk has no room for the data; nothing was written, or what was written is kept to be continued."""
+    """The disk has no room for the data. Nothing was written, or the part already written is kept to continue."""
 
     code = "DISK-SPACE"
 
 
 class ValidationFailed(InputDataError):
-    """Stage 2 ended with status FAIL; the report lists every fault."""
+    """Stage 2 ended with status FAIL; the report lists every issue."""
 
     code = "VALIDATION-FAILED"
 
 
 class ImageError(InputDataError):
-    """An image cannot be decoded or is over the size limits."""
+    """An image cannot be decoded or exceeds the size limits."""
 
     code = "IMAGE"
 
 
 class VideoError(InputDataError):
-    """A video cannot be decoded or is over the limits."""
+    """A video cannot be decoded or exceeds the limits."""
 
     code = "VIDEO"
 
 
 class CheckpointError(InputDataError):
-    """A checkpoint is unreadable, unsafe or of another model."""
+    """A checkpoint is unreadable, unsafe or belongs to another model."""
 
     code = "CHECKPOINT"
 
@@ -166,7 +180,7 @@ class LineageError(InputDataError):
 
 
 class TrainingDiverged(VisionLLMError):
-    """The training loss is not a finite number any more."""
+    """The training loss is no longer a finite number."""
 
     code = "TRAINING-DIVERGED"
 
@@ -178,21 +192,21 @@ class OutputError(VisionLLMError):
 
 
 class Interrupted(VisionLLMError):
-    """Stopped in order by a signal; the same command continues (75 is sysexits' "try again")."""
+    """Stopped by a signal; the same command continues. Exit code 75 is ``EX_TEMPFAIL`` of ``sysexits.h``."""
 
     exit_code = 75
     code = "INTERRUPTED"
 
 
 class ServiceError(VisionLLMError):
-    """A service we depend on is unreachable."""
+    """An external service is unreachable."""
 
     exit_code = 4
     code = "SERVICE"
 
 
 class DownloadFailed(ServiceError):
-    """A server did not send what was asked for; what arrived is kept, the same command continues."""
+    """A server did not send the requested file. The part that arrived is kept; the same command continues."""
 
     code = "DOWNLOAD"
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
-from visionllm_interaction.artifacts.resume import Candidate, assess, choose_run, prepare_build
+from visionllm_interaction.artifacts.resume import ResumableRun, assess, choose_run, prepare_build
 from visionllm_interaction.artifacts.runs import LockedRun, create_locked_run, discard_if_empty
 from visionllm_interaction.artifacts.stage_manifests import DataManifest, TrainingReport, ValidationReport
-from visionllm_interaction.artifacts.staleness import Digests, Recipe
+from visionllm_interaction.artifacts.staleness import DigestCache, Recipe
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
@@ -58,7 +58,7 @@ def stages_of(settings: PipelineSettings) -> tuple[Stage, ...]:
 def _ingest(settings: PipelineSettings) -> Stage:
     config = ingest_stage.resolve(settings.data)
 
-    def sources_changed(run: Path, digests: Digests) -> str | None:
+    def sources_changed(run: Path, digests: DigestCache) -> str | None:
         manifest = DataManifest.load(run / STAGE_MANIFESTS["ingest"])
         index = read_index(run / manifest.index)
         reason = ingest_stage.sources_changed(manifest, index)
@@ -248,7 +248,7 @@ def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_f
             return best.run, best.fresh
         locked = _open_run(artifacts_dir, best, stages)
         with locked.lock:
-            now = assess(locked.path, recipes, Digests())
+            now = assess(locked.path, recipes, DigestCache())
             if best and locked.path == best.run and now != best:
                 continue  # another process built more of it between our look and our lock
             try:
@@ -258,7 +258,7 @@ def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_f
             return locked.path, now.fresh
 
 
-def _open_run(artifacts_dir: Path, best: Candidate | None, stages: Sequence[Stage]) -> LockedRun:
+def _open_run(artifacts_dir: Path, best: ResumableRun | None, stages: Sequence[Stage]) -> LockedRun:
     """The run to build in, locked: ``best`` itself if it can go on, else a new one with its fresh stages."""
     if best is None:
         return create_locked_run(artifacts_dir)
@@ -283,7 +283,7 @@ def _build(run: Path, stages: Sequence[Stage], start: int, *, stop_on_fail: bool
             _stop_if_failed(run, [stage])
 
 
-def _tell_skipped(best: Candidate, stages: Sequence[Stage]) -> None:
+def _tell_skipped(best: ResumableRun, stages: Sequence[Stage]) -> None:
     for stage in stages[: best.fresh]:
         log.info("stage up to date, skipped", stage=stage.name, run=str(best.run))
 

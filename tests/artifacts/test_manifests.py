@@ -8,7 +8,7 @@ import pytest
 
 from visionllm_interaction.artifacts.manifest import FileRef, Manifest, published_ref, utc_now
 from visionllm_interaction.artifacts.stage_manifests import TrainingReport
-from visionllm_interaction.artifacts.staleness import Digests, Recipe, changed_keys, settings_stale
+from visionllm_interaction.artifacts.staleness import DigestCache, Recipe, changed_keys, settings_stale
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import sha256_file
@@ -108,7 +108,7 @@ def test_unreadable_manifests_are_refused(tmp_path: Path) -> None:
 
 
 def test_digests_notice_a_changed_file(tmp_path: Path) -> None:
-    path, digests = tmp_path / "f", Digests()
+    path, digests = tmp_path / "f", DigestCache()
     path.write_bytes(b"one")
     first = digests.of(path)
     path.write_bytes(b"three")

@@ -9,7 +9,7 @@ import pytest
 from visionllm_interaction.artifacts.manifest import Manifest, utc_now
 from visionllm_interaction.artifacts.resume import assess, choose_run, prepare_build, workspace_of
 from visionllm_interaction.artifacts.runs import create_run
-from visionllm_interaction.artifacts.staleness import Digests, Recipe
+from visionllm_interaction.artifacts.staleness import DigestCache, Recipe
 from visionllm_interaction.utils.atomic_files import publish_folder
 
 
@@ -58,7 +58,7 @@ def test_a_workspace_is_continued_only_with_the_same_settings(tmp_path: Path, lr
     build(run, recipes()[0])
     prepare_build(run, recipes(), 1)
     workspace_of(run, recipes()[1]).mkdir()
-    assert assess(run, recipes(lr), Digests()).resumable is fits
+    assert assess(run, recipes(lr), DigestCache()).resumable is fits
     prepare_build(run, recipes(), 1)
     assert workspace_of(run, recipes()[1]).is_dir(), "resuming keeps it"
 
@@ -67,4 +67,4 @@ def test_a_workspace_nobody_can_vouch_for_is_not_continued(tmp_path: Path) -> No
     run = create_run(tmp_path)
     build(run, recipes()[0])
     workspace_of(run, recipes()[1]).mkdir()
-    assert not assess(run, recipes(), Digests()).resumable
+    assert not assess(run, recipes(), DigestCache()).resumable

@@ -136,7 +136,7 @@ def test_help_lists_every_command_and_imports_none(tmp_path: Path) -> None:
 
 def test_a_question_does_not_import_what_it_does_not_need(tmp_path: Path) -> None:
     code = (
-        "import sys; from visionllm_interaction.cli.question_settings import load_question_settings as load; load();"
+        "import sys; from visionllm_interaction.cli.questions import load_question_settings; load_question_settings();"
         "import visionllm_interaction.reasoning.pipeline;"
         "sys.exit(', '.join(n for n in ('numpy', 'pyarrow', 'structlog', 'rich', 'PIL') if n in sys.modules) or 0)"
     )

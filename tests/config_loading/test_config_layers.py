@@ -12,7 +12,7 @@ import yaml
 from visionllm_bench.demo.config import load_demo
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.cli.question_settings import load_question_settings
+from visionllm_interaction.cli.questions import load_question_settings
 from visionllm_interaction.config import (
     Settings,
     describe,
@@ -83,7 +83,7 @@ def test_the_demo_is_the_same_wherever_it_starts() -> None:
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
     _write("config/model.yaml", "train:\n  epochs: 2\nmodel: {}\ntrain:\n  lr: 0.1\n")
-    with pytest.raises(ConfigError, match=r"train: the key stands twice, in lines 1 and 4 \[config/model.yaml\]"):
+    with pytest.raises(ConfigError, match=r"train: the key occurs twice, in lines 1 and 4 \[config/model.yaml\]"):
         load()
     with pytest.raises(ConfigError, match=r"train\.lr"):
         load(["config/none.yaml"], ["train={lr: 1, lr: 2}"])

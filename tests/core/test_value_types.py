@@ -82,6 +82,42 @@ def test_detection_rows_must_follow_the_frames() -> None:
         )
 
 
+def detections_of(frame_index: list[int], category: str) -> DetectionTable:
+    n = len(frame_index)
+    return DetectionTable(
+        np.array(frame_index),
+        np.array(frame_index) / 10,
+        np.array([category] * n, dtype=object),
+        np.full(n, 0.5),
+        np.zeros((n, 4)),
+        np.full(n, -1),
+        np.ones(n, dtype=np.bool_),
+    )
+
+
+def test_replacing_columns_keeps_the_others() -> None:
+    table = detections_of([0, 1], "cup")
+    followed = table.replace(track_id=np.array([7, 8]))
+    assert followed.track_id.tolist() == [7, 8]
+    assert followed.interpolated.all() and followed.category.tolist() == ["cup", "cup"]
+    assert table.track_id.tolist() == [-1, -1]
+    with pytest.raises(ValueError, match="track_id"):
+        table.replace(track_id=np.array([7]))
+
+
+def test_joined_tables_are_ordered_by_frame_and_keep_the_order_within_a_frame() -> None:
+    joined = DetectionTable.concat([detections_of([0, 2, 2], "cup"), detections_of([1, 2], "ball")])
+    assert joined.frame_index.tolist() == [0, 1, 2, 2, 2]
+    assert joined.category.tolist() == ["cup", "ball", "cup", "cup", "ball"]
+    assert joined.timestamp_s.tolist() == [0.0, 0.1, 0.2, 0.2, 0.2]
+    assert joined.interpolated.all()
+
+
+def test_joining_no_tables_gives_an_empty_one() -> None:
+    assert len(DetectionTable.concat([])) == 0
+    assert DetectionTable.concat([DetectionTable.empty()]).boxes_xyxy.shape == (0, 4)
+
+
 @pytest.mark.parametrize(
     ("name", "nearest"), [("chid", "child"), ("bal", "ball"), ("caregivr", "caregiver"), ("zzz", None)]
 )
@@ -99,8 +135,8 @@ def test_relative_gap_does_not_change_with_scale() -> None:
     assert relative_gap(person, other, object_is_person=True) == pytest.approx(25 / 75)
 
 
-def test_unchanged_frames_belong_to_the_next_one_looked_at() -> None:
+def test_unchanged_frames_belong_to_the_next_processed_one() -> None:
     notes = ("ok", "unchanged", "not sampled", "unchanged", "ok", "ok", "unchanged")
-    looked = np.array([note == "ok" for note in notes])
-    frames = FrameTable.from_times(np.arange(7), np.arange(7) / 10, processed=looked, quality=notes)
+    processed = np.array([note == "ok" for note in notes])
+    frames = FrameTable.from_times(np.arange(7), np.arange(7) / 10, processed=processed, quality=notes)
     assert frames.unchanged_before() == [(), (0.1, pytest.approx(0.3)), ()]

@@ -25,7 +25,7 @@ import yaml
 from tiny_run import TINY
 
 from visionllm_interaction.analysis import analyze
-from visionllm_interaction.artifacts.staleness import Digests, files_stale, settings_stale
+from visionllm_interaction.artifacts.staleness import DigestCache, files_stale, settings_stale
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.measures.api import write_measures
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline, stages_of
@@ -54,9 +54,9 @@ def test_training_is_up_to_date_but_for_the_checkpoints_that_were_left_out(befor
     (run,) = (HERE / "artifacts").iterdir()
     recipe = stages_of(settings())[-1].recipe
     assert recipe.stage == "train" and settings_stale(run, recipe) is None
-    assert files_stale(run, recipe, Digests()) == "output model_trainer/fasterrcnn_best.pt is missing"
+    assert files_stale(run, recipe, DigestCache()) == "output model_trainer/fasterrcnn_best.pt is missing"
     outputs = yaml.safe_load((run / recipe.manifest).read_text())["outputs"]
-    there = Digests()
+    there = DigestCache()
     there.trust({str(run / ref["path"]): ref["sha256"] for ref in outputs if ref["path"].endswith(".pt")})
     assert files_stale(run, recipe, there) is None
 

@@ -38,7 +38,7 @@ def test_without_keys_it_does_not_start(config: ServeConfig) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])
 def test_insecure_is_for_this_machine_only(config: ServeConfig, host: str) -> None:
-    with pytest.raises(UsageError, match="own address"):
+    with pytest.raises(UsageError, match="loopback address"):
         client_of(config.model_copy(update={"insecure": True, "host": host}))
 
 

@@ -15,7 +15,7 @@ from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.errors import ImageError, VideoError
 from visionllm_interaction.server import problem_details as problems
 from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads, make_video_id, safe_name
-from visionllm_interaction.server.jobs.video_probe import VideoFacts, probe_video
+from visionllm_interaction.server.jobs.video_probe import VideoMetadata, probe_video
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.video.config import DecodeConfig
 
@@ -109,8 +109,8 @@ def test_names_from_outside_become_safe(name: str, safe: str, video_id: str) -> 
 def test_an_upload_is_kept_found_and_erased(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path / "uploads", tmp_path / "incoming")
     uploads.prepare()
-    facts = VideoFacts(container="mov", codec="h264", width=4, height=2, duration_s=1.0, frames_per_s=25.0)
-    with uploads.arriving() as incoming:
+    facts = VideoMetadata(container="mov", codec="h264", width=4, height=2, duration_s=1.0, frames_per_s=25.0)
+    with uploads.receiving() as incoming:
         incoming.write(b"abc")
         incoming.write(b"def")
         incoming.close()
@@ -130,7 +130,7 @@ def test_what_a_dead_process_left_is_cleared(tmp_path: Path) -> None:
     uploads.prepare()
     (tmp_path / "incoming" / "half").write_bytes(b"x")
     (tmp_path / "uploads" / ".partial-play-1").mkdir()
-    with pytest.raises(RuntimeError), uploads.arriving() as incoming:
+    with pytest.raises(RuntimeError), uploads.receiving() as incoming:
         incoming.write(b"y")
         raise RuntimeError
     assert not incoming.path.exists()
@@ -155,8 +155,8 @@ def receiver() -> TestClient:
     @app.post("/")
     async def receive(request: Request) -> dict[str, object]:
         data = bytearray()
-        name, fields = await receive_file(request, data.extend, limit_bytes=100_000)
-        return {"name": name, "fields": fields, "sum": sum(data), "bytes": len(data)}
+        received = await receive_file(request, data.extend, limit_bytes=100_000)
+        return {"name": received.name, "fields": received.fields, "sum": sum(data), "bytes": len(data)}
 
     return TestClient(app)
 

@@ -1,4 +1,4 @@
-"""YAML in which a key stands twice is refused with both lines; merges are no duplicates."""
+"""YAML with a duplicate key is refused, naming both lines; merges are no duplicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from visionllm_interaction.artifacts.manifest import Manifest
-from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import read_names
+from visionllm_interaction.datasets.ingestion.formats.common import PictureFiles
+from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import read_dataset
 from visionllm_interaction.datasets.validation.manifest_input import read_source
 from visionllm_interaction.errors import AnnotationError, ManifestError, VisionLLMError
 from visionllm_interaction.reasoning.coding_sheets import load_template
@@ -70,7 +71,11 @@ def test_lines_of_keys() -> None:
 @pytest.mark.parametrize(
     ("read", "text", "kind"),
     [
-        (read_names, "names: [cup]\nnames: [ball]\n", AnnotationError),  # YOLO's data.yaml
+        (
+            lambda path: read_dataset(path, PictureFiles(path.parent)),
+            "names: [cup]\nnames: [ball]\n",
+            AnnotationError,
+        ),  # YOLO's data.yaml
         (Manifest.load, "stage: ingest\nstage: train\n", ManifestError),
         (read_source, "index: a\nindex: b\n", ManifestError),
         (list_keys, "keys: []\nkeys: []\n", VisionLLMError),

@@ -1,7 +1,6 @@
-"""The index of raw files (``files.parquet``): what each of them was when the data was taken in.
+"""The index of raw files (``files.parquet``): size, modification time and digest of each when it was ingested.
 
-It answers two questions. *Quickly*: has anything changed since (size and modification time; only files where
-these differ are hashed again). *Provably*: is every byte the same (all files hashed).
+A quick check compares sizes and times, and hashes only the files where these differ. A full check hashes every file.
 """
 
 from __future__ import annotations
@@ -37,10 +36,21 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """One raw file: absolute path, size in bytes, modification time, digest; pixels if it is an image.
+    """One raw file.
 
-    ``split`` is that of the image folder the file lies in, ``None`` for annotation files. The groups (child …
-    time) are as the data's owner gave them, ``None`` where they gave none.
+    Attributes:
+        path: absolute path.
+        bytes: size.
+        mtime_ns: modification time in nanoseconds since 1970.
+        sha256: hex digest.
+        width: width in pixels, for images.
+        height: height in pixels, for images.
+        split: the split of the image folder that holds it; ``None`` for annotation files.
+        child: the child, as the owner of the data names it; ``None`` if not given. So are the groups that follow.
+        household: the household.
+        session: the recording session.
+        camera: the camera.
+        time: the time within the recording.
     """
 
     path: str
@@ -58,8 +68,8 @@ class IndexedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A raw file that is not what the index says."""
+class FileChange:
+    """A raw file that differs from the index; ``expected`` and ``found`` are digests or what stands for them."""
 
     path: str
     kind: Literal["changed", "missing", "new"]
@@ -87,13 +97,19 @@ def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def write_index(files: Sequence[IndexedFile], path: Path) -> None:
-    """Write the index as Parquet."""
+    """Write the index to ``path`` as Parquet."""
     columns = {name: [getattr(file, name) for file in files] for name in SCHEMA.names}
     pq.write_table(pa.table(columns, schema=SCHEMA), path)
 
 
 def read_index(path: StrPath) -> list[IndexedFile]:
     """Read an index.
+
+    Args:
+        path: ``files.parquet`` of a run.
+
+    Returns:
+        The files in the order of the index.
 
     Raises:
         ManifestError: if it is missing or is not an index.
@@ -110,14 +126,23 @@ def read_index(path: StrPath) -> list[IndexedFile]:
     return [IndexedFile(**row) for row in rows]
 
 
-def quick_changes(index: Sequence[IndexedFile], folders: Iterable[Path], *, workers: int = 4) -> list[Change]:
-    """What changed below ``folders`` and in the indexed files: sizes and times first, digests where these differ."""
+def quick_changes(index: Sequence[IndexedFile], folders: Iterable[Path], *, workers: int = 4) -> list[FileChange]:
+    """Find changes by size and modification time; only files where these differ are hashed.
+
+    Args:
+        index: the indexed files.
+        folders: image folders, in which new files count as changes.
+        workers: threads that hash.
+
+    Returns:
+        New files first, then changed and missing ones.
+    """
     known = {file.path: file for file in index}
-    there = dict(list_files(f for f in folders if f.is_dir()))
-    outside = (path for path in known if path not in there)
-    there.update((path, Path(path).stat()) for path in outside if Path(path).is_file())
-    changes = [Change(path, "new", None, "a new file") for path in sorted(there.keys() - known.keys())]
-    suspects = [file for path, file in known.items() if path not in there or _differs(file, there[path])]
+    present = dict(list_files(f for f in folders if f.is_dir()))
+    outside = (path for path in known if path not in present)
+    present.update((path, Path(path).stat()) for path in outside if Path(path).is_file())
+    changes = [FileChange(path, "new", None, "a new file") for path in sorted(present.keys() - known.keys())]
+    suspects = [file for path, file in known.items() if path not in present or _differs(file, present[path])]
     return changes + full_changes(suspects, workers=workers)
 
 
@@ -125,18 +150,18 @@ def _differs(file: IndexedFile, status: os.stat_result) -> bool:
     return (file.bytes, file.mtime_ns) != (status.st_size, status.st_mtime_ns)
 
 
-def full_changes(index: Sequence[IndexedFile], *, workers: int = 4) -> list[Change]:
-    """Which of the indexed files are gone or hash to something else; reads every byte."""
+def full_changes(index: Sequence[IndexedFile], *, workers: int = 4) -> list[FileChange]:
+    """The indexed files that are missing or have another digest; reads every byte."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return [change for change in pool.map(_check, index) if change]
 
 
-def _check(file: IndexedFile) -> Change | None:
+def _check(file: IndexedFile) -> FileChange | None:
     path = Path(file.path)
     if not path.is_file():
-        return Change(file.path, "missing", file.sha256, None)
+        return FileChange(file.path, "missing", file.sha256, None)
     try:
         found = sha256_file(path)
     except InputDataError as error:
-        return Change(file.path, "changed", file.sha256, error.found)
-    return None if found == file.sha256 else Change(file.path, "changed", file.sha256, found)
+        return FileChange(file.path, "changed", file.sha256, error.found)
+    return None if found == file.sha256 else FileChange(file.path, "changed", file.sha256, found)

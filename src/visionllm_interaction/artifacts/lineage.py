@@ -1,7 +1,7 @@
-"""From an artifact back to the raw data, every digest checked.
+"""The lineage of an artifact: the chain of stages back to the raw data, with every digest checked.
 
-A run is a chain: each stage's manifest lists the files it read and wrote with their digests. An output of one
-stage is an input of the next, so a file is vouched for by the stage that wrote it and by each that read it.
+Each stage's manifest lists the files that the stage read and wrote, with their digests. An output of one stage is an
+input of the next, so a digest is confirmed by the stage that wrote the file and by each that read it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from visionllm_interaction.artifacts.file_index import full_changes, read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef, Manifest
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
-from visionllm_interaction.artifacts.staleness import Digests
+from visionllm_interaction.artifacts.staleness import DigestCache
 from visionllm_interaction.errors import LineageError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
@@ -26,7 +27,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class BrokenLink:
-    """A file that is not what a manifest says: ``producer`` wrote it, ``consumer``'s record disagrees."""
+    """A file that differs from a manifest: ``producer`` wrote it, ``consumer`` recorded what was expected."""
 
     file: str
     producer: str
@@ -39,8 +40,8 @@ class BrokenLink:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One stage of the chain and its manifest; ``path`` is relative to the run folder."""
+class LineageStep:
+    """One stage of the chain, with its manifest at ``path`` (relative to the run folder)."""
 
     stage: str
     path: str
@@ -53,10 +54,25 @@ class Step:
     inputs: tuple[FileRef, ...]
     outputs: tuple[FileRef, ...]
 
+    def to_dict(self) -> dict[str, JsonValue]:
+        """The step in the JSON result of ``visionllm lineage``."""
+        return {
+            "stage": self.stage,
+            "manifest": self.path,
+            "sha256": self.sha256,
+            "status": self.status,
+            "created_at": self.created_at,
+            "algorithm_version": self.algorithm_version,
+            "code_version": self.code_version,
+            "package_version": self.package_version,
+            "inputs": [ref.model_dump() for ref in self.inputs],
+            "outputs": [ref.model_dump() for ref in self.outputs],
+        }
+
 
 @dataclass(frozen=True)
 class RawData:
-    """The raw end of the chain."""
+    """The raw data at the end of the chain: its folder, number of files and size in bytes."""
 
     root: str
     files: int
@@ -70,19 +86,18 @@ class Lineage:
     file: str
     sha256: str
     run: str
-    steps: tuple[Step, ...]
+    steps: tuple[LineageStep, ...]
     raw: RawData
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, JsonValue]:
         """The JSON result of ``visionllm lineage``."""
-        steps = [{**vars_of(step), "inputs": _dump(step.inputs), "outputs": _dump(step.outputs)} for step in self.steps]
         return {
             "file": self.file,
             "sha256": self.sha256,
             "run": self.run,
             "status": "verified",
             "chain": [*(step.stage for step in self.steps), RAW],
-            "steps": steps,
+            "steps": [step.to_dict() for step in self.steps],
             "raw": asdict(self.raw),
         }
 
@@ -95,60 +110,48 @@ class Lineage:
                 f"{pad}└─ {step.stage}  {step.status}  {step.created_at}"
                 f"  algorithm {step.algorithm_version}  code {step.code_version}"
             )
-            lines += [f"{pad}     wrote {_short(ref)}" for ref in step.outputs]
-            lines += [f"{pad}     read  {_short(ref)}" for ref in step.inputs]
+            lines += [f"{pad}     wrote {_file_line(ref)}" for ref in step.outputs]
+            lines += [f"{pad}     read  {_file_line(ref)}" for ref in step.inputs]
         pad = "   " * len(self.steps)
         lines.append(f"{pad}└─ {RAW}  {self.raw.files} files, {self.raw.bytes} bytes in {self.raw.root}")
         return "\n".join([*lines, "every digest verified"])
 
 
-def vars_of(step: Step) -> dict[str, Any]:
-    """The plain fields of a step."""
-    return {
-        "stage": step.stage,
-        "manifest": step.path,
-        "sha256": step.sha256,
-        "status": step.status,
-        "created_at": step.created_at,
-        "algorithm_version": step.algorithm_version,
-        "code_version": step.code_version,
-        "package_version": step.package_version,
-    }
-
-
-def _dump(refs: Sequence[FileRef]) -> list[dict[str, Any]]:
-    return [ref.model_dump() for ref in refs]
-
-
-def _short(ref: FileRef) -> str:
+def _file_line(ref: FileRef) -> str:
     return f"{ref.path}  sha256 {ref.sha256[:12]}…  {ref.bytes} bytes"
 
 
 def trace(file: StrPath) -> Lineage:
-    """The chain from ``file``, any artifact of a run, back to the raw data; reads and hashes everything on it.
+    """Follow an artifact back to the raw data; reads and hashes every file on the chain.
+
+    Args:
+        file: any artifact inside a run folder.
+
+    Returns:
+        The verified chain.
 
     Raises:
-        LineageError: if ``file`` belongs to no run, or any file on the chain is not what a manifest says; the
-            message names each broken link with the digests expected and found.
+        LineageError: if ``file`` belongs to no run, or a file on the chain differs from a manifest. The message
+            names each broken link with the digests expected and found.
     """
     file = Path(file)
     run = run_of(file)
     if run is None or not file.is_file():
-        raise _no_artifact(file, "no such file" if run else "a file outside any run")
+        raise _not_an_artifact(file, "no such file" if run else "a file outside any run")
     relative = file.absolute().relative_to(run).as_posix()
     stage = _stage_of(relative)
     steps, broken = _walk(run, stage)
     raw, raw_broken = _check_raw(run, steps)
     broken += [link for link in raw_broken if link.file not in {known.file for known in broken}]
     if broken:
-        raise _broken(file, broken)
+        raise _lineage_error(file, broken)
     known = {ref.path for ref in steps[0].outputs} | {steps[0].path}
     if relative not in known or raw is None:
-        raise _no_artifact(file, f"a file that the manifest of {stage} does not list")
+        raise _not_an_artifact(file, f"a file that the manifest of {stage} does not list")
     return Lineage(str(file), sha256_file(file), str(run), steps, raw)
 
 
-def _no_artifact(file: Path, found: str) -> LineageError:
+def _not_an_artifact(file: Path, found: str) -> LineageError:
     return LineageError(
         "This is not an artifact whose origin is known.",
         expected="a file in a stage folder of a run, for example artifacts/…/model_trainer/fasterrcnn_best.pt",
@@ -158,7 +161,7 @@ def _no_artifact(file: Path, found: str) -> LineageError:
     )
 
 
-def _broken(file: Path, broken: Sequence[BrokenLink]) -> LineageError:
+def _lineage_error(file: Path, broken: Sequence[BrokenLink]) -> LineageError:
     first = broken[0]
     listing = [str(link) for link in broken[:_SHOWN]]
     if len(broken) > _SHOWN:
@@ -178,22 +181,22 @@ def _stage_of(relative: str) -> str:
     return next(stage for stage, path in STAGE_MANIFESTS.items() if path.startswith(f"{folder}/"))
 
 
-def _walk(run: Path, stage: str) -> tuple[tuple[Step, ...], list[BrokenLink]]:
-    """The steps from ``stage`` back to stage 1 by what each one read, and the broken links among them."""
-    digests = Digests()
-    steps: list[Step] = []
+def _walk(run: Path, stage: str) -> tuple[tuple[LineageStep, ...], list[BrokenLink]]:
+    """The steps from ``stage`` back to stage 1, following what each one read, and the broken links among them."""
+    digests = DigestCache()
+    steps: list[LineageStep] = []
     broken: list[BrokenLink] = []
     for name in _back_from(stage):
         if steps and not any(STAGE_MANIFESTS[name] == ref.path for step in steps for ref in step.inputs):
-            continue  # nothing on the chain read this stage's manifest
+            continue  # no stage on the chain read this manifest
         try:
             manifest = Manifest.load(run / STAGE_MANIFESTS[name])
         except ManifestError as error:
             broken.append(BrokenLink(STAGE_MANIFESTS[name], name, name, "a readable manifest", str(error.found)))
             continue
-        broken += _broken_in(run, manifest, digests)
+        broken += _broken_links(run, manifest, digests)
         steps.append(_step(run, manifest, digests))
-    return tuple(steps), _once(broken)
+    return tuple(steps), _deduplicated(broken)
 
 
 def _back_from(stage: str) -> list[str]:
@@ -201,9 +204,9 @@ def _back_from(stage: str) -> list[str]:
     return names[names.index(stage) :: -1]
 
 
-def _step(run: Path, manifest: Manifest, digests: Digests) -> Step:
+def _step(run: Path, manifest: Manifest, digests: DigestCache) -> LineageStep:
     path = STAGE_MANIFESTS[manifest.stage]
-    return Step(
+    return LineageStep(
         stage=manifest.stage,
         path=path,
         sha256=str(digests.of(run / path)),
@@ -217,7 +220,7 @@ def _step(run: Path, manifest: Manifest, digests: Digests) -> Step:
     )
 
 
-def _broken_in(run: Path, manifest: Manifest, digests: Digests) -> Iterator[BrokenLink]:
+def _broken_links(run: Path, manifest: Manifest, digests: DigestCache) -> Iterator[BrokenLink]:
     stage, path = manifest.stage, STAGE_MANIFESTS[manifest.stage]
     content = manifest.content_digest()
     if manifest.content_sha256 not in (None, content):
@@ -243,15 +246,15 @@ def _writer_of(ref: FileRef) -> str:
     return RAW if Path(ref.path).is_absolute() else _stage_of(ref.path)
 
 
-def _once(broken: Sequence[BrokenLink]) -> list[BrokenLink]:
-    """One entry per file and consumer, the raw end first: that is where the cause lies."""
+def _deduplicated(broken: Sequence[BrokenLink]) -> list[BrokenLink]:
+    """One entry per file and consumer, those nearest to the raw data first: the cause lies there."""
     seen: dict[tuple[str, str], BrokenLink] = {}
     for link in reversed(broken):
         seen.setdefault((link.file, link.consumer), link)
     return list(seen.values())
 
 
-def _check_raw(run: Path, steps: Sequence[Step]) -> tuple[RawData | None, list[BrokenLink]]:
+def _check_raw(run: Path, steps: Sequence[LineageStep]) -> tuple[RawData | None, list[BrokenLink]]:
     """Hash every raw file against the index of stage 1."""
     if not any(step.stage == "ingest" for step in steps):
         return None, []

@@ -1,4 +1,4 @@
-"""The manifest every stage writes: what went in, what came out, with which settings and code."""
+"""The manifest that every stage writes: its inputs, outputs, settings and versions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FileRef(BaseModel):
 
     @classmethod
     def of(cls, path: Path, *, run: Path) -> FileRef:
-        """Hash ``path`` and note it relative to the run folder if it lies inside."""
+        """Hash ``path``; its name is relative to the run folder if it lies inside."""
         return cls(path=relative_to_run(path, run), sha256=sha256_file(path), bytes=path.stat().st_size)
 
     def resolve(self, run: Path) -> Path:
@@ -53,20 +53,26 @@ class Manifest(BaseModel):
     duration_s: float
     package_version: str = __version__
     code_version: str
-    """Digest of the package's source: a note for people, which decides nothing."""
+    """Digest of the package's source, for information; it does not decide whether a stage is up to date."""
     algorithm_version: int | None = None
-    """The stage's ``ALGORITHM_VERSION``; ``None`` in manifests from before there were any, see :attr:`algorithm`."""
+    """The stage's ``ALGORITHM_VERSION``; ``None`` in older manifests, see :attr:`algorithm`."""
     libraries: dict[str, str] | None = None
     """Libraries that decide the result, and their versions."""
     config: dict[str, Any]
     inputs: tuple[FileRef, ...]
     outputs: tuple[FileRef, ...]
     content_sha256: str | None = None
-    """Digest of everything else in the manifest, filled in by :meth:`save`, so that an edited manifest shows."""
+    """Digest of everything else in the manifest, set by :meth:`save`; it reveals a manifest that was edited."""
 
     @classmethod
     def load(cls, path: StrPath) -> Self:
         """Read a manifest.
+
+        Args:
+            path: the YAML file.
+
+        Returns:
+            The manifest as this class.
 
         Raises:
             ManifestError: if it is missing, not YAML, or lacks keys.
@@ -108,13 +114,13 @@ class Manifest(BaseModel):
         return sha256_value(content)
 
     def _content(self) -> dict[str, Any]:
-        """All keys in declaration order; without those that older manifests lack, whose digests do not cover them."""
+        """All keys in declaration order, without keys that are absent in older manifests and in their digests."""
         content = self.model_dump(mode="json", by_alias=True)
         return {key: value for key, value in content.items() if value is not None or key not in _LATER_KEYS}
 
     @property
     def algorithm(self) -> int:
-        """The version of the algorithm that made the result; the first one where none is named."""
+        """The version of the algorithm that made the result; the first version if the manifest names none."""
         return FIRST_ALGORITHM_VERSION if self.algorithm_version is None else self.algorithm_version
 
 
@@ -144,7 +150,16 @@ def relative_to_run(path: Path, run: Path) -> str:
 
 
 def published_ref(path: Path, *, partial: Path, final: Path) -> FileRef:
-    """The reference that ``path``, inside the folder under construction, has once that is published as ``final``."""
+    """The reference to a file in a folder under construction, as it will be once the folder is published.
+
+    Args:
+        path: the file, inside ``partial``.
+        partial: the folder under construction.
+        final: the folder's final place in the run.
+
+    Returns:
+        The reference, relative to the run folder.
+    """
     place = final / path.relative_to(partial)
     return FileRef(path=relative_to_run(place, final.parent), sha256=sha256_file(path), bytes=path.stat().st_size)
 
@@ -155,5 +170,5 @@ def file_refs(paths: Iterable[Path], *, run: Path) -> tuple[FileRef, ...]:
 
 
 def utc_now() -> str:
-    """Now, as ISO 8601 in UTC."""
+    """The present time, ISO 8601 in UTC with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

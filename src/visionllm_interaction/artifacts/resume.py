@@ -1,4 +1,4 @@
-"""Choose the run to continue: the one in which most of the wanted stages are up to date."""
+"""Choose the run to continue: the one in which the most requested stages are up to date."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.runs import list_runs
-from visionllm_interaction.artifacts.staleness import Digests, Recipe, files_stale, is_built, settings_stale
+from visionllm_interaction.artifacts.staleness import DigestCache, Recipe, files_stale, is_built, settings_stale
 from visionllm_interaction.artifacts.versions import feature_release
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, remove_partials, write_file
 from visionllm_interaction.utils.hashing import sha256_value
 
 BUILDING_NAME = ".building.json"
-"""Says with which settings a stage that keeps its workspace is being built in a run."""
+"""Records the settings of a stage that keeps its workspace while it is being built in a run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A run, and how far it goes.
+class ResumableRun:
+    """A run, and how many of the requested stages are up to date in it.
 
-    ``fresh``: how many of the wanted stages, from the first, are up to date. ``reason``: why the next one is
-    stale, ``None`` if it is just not there yet. ``resumable``: the next stage can be built in this very folder.
+    Attributes:
+        run: the run folder.
+        fresh: number of requested stages, counted from the first, that are up to date.
+        reason: why the next stage is stale; ``None`` if it has not been built yet.
+        resumable: whether the next stage can be built in this folder.
     """
 
     run: Path
@@ -31,14 +34,22 @@ class Candidate:
     resumable: bool
 
 
-def choose_run(artifacts_dir: Path, recipes: Sequence[Recipe]) -> Candidate | None:
-    """The best run to continue: most stages up to date, then resumable, then newest; ``None`` if there is none."""
-    digests = Digests()
+def choose_run(artifacts_dir: Path, recipes: Sequence[Recipe]) -> ResumableRun | None:
+    """The best run to continue.
+
+    Args:
+        artifacts_dir: the folder of all runs.
+        recipes: the requested stages, in order.
+
+    Returns:
+        The run with the most stages up to date; among equals a resumable one, then the newest. ``None`` without runs.
+    """
+    digests = DigestCache()
     # Reading manifests is cheap and hashing is not: runs made with other settings are ruled out first.
-    hopes = [(_hope(run, recipes), run.name, run) for run in list_runs(artifacts_dir)]
-    best: Candidate | None = None
-    for hope, _, run in sorted(hopes, reverse=True):
-        if best and (best.fresh > hope or (best.fresh == hope and best.resumable)):
+    bounds = [(_same_settings_count(run, recipes), run.name, run) for run in list_runs(artifacts_dir)]
+    best: ResumableRun | None = None
+    for most, _, run in sorted(bounds, reverse=True):
+        if best and (best.fresh > most or (best.fresh == most and best.resumable)):
             break
         candidate = assess(run, recipes, digests)
         if best is None or (candidate.fresh, candidate.resumable) > (best.fresh, best.resumable):
@@ -46,7 +57,8 @@ def choose_run(artifacts_dir: Path, recipes: Sequence[Recipe]) -> Candidate | No
     return best
 
 
-def _hope(run: Path, recipes: Sequence[Recipe]) -> int:
+def _same_settings_count(run: Path, recipes: Sequence[Recipe]) -> int:
+    """How many stages could be up to date at most, judged by their manifests alone."""
     count = 0
     for recipe in recipes:
         if not is_built(run, recipe) or settings_stale(run, recipe):
@@ -55,19 +67,19 @@ def _hope(run: Path, recipes: Sequence[Recipe]) -> int:
     return count
 
 
-def assess(run: Path, recipes: Sequence[Recipe], digests: Digests) -> Candidate:
-    """How far ``run`` goes with ``recipes``."""
+def assess(run: Path, recipes: Sequence[Recipe], digests: DigestCache) -> ResumableRun:
+    """How many stages of ``recipes`` are up to date in ``run``; hashes their files."""
     for count, recipe in enumerate(recipes):
         if not is_built(run, recipe):
-            return Candidate(run, count, None, resumable=_workspace_fits(run, recipes, count))
+            return ResumableRun(run, count, None, resumable=_workspace_fits(run, recipes, count))
         reason = settings_stale(run, recipe) or files_stale(run, recipe, digests)
         if reason:
-            return Candidate(run, count, f"{recipe.stage}: {reason}", resumable=False)
-    return Candidate(run, len(recipes), None, resumable=True)
+            return ResumableRun(run, count, f"{recipe.stage}: {reason}", resumable=False)
+    return ResumableRun(run, len(recipes), None, resumable=True)
 
 
 def _workspace_fits(run: Path, recipes: Sequence[Recipe], count: int) -> bool:
-    """Whether what a killed process left of the next stage was being built with the same settings."""
+    """Whether the unfinished next stage that a killed process left behind has the same settings."""
     note = run / BUILDING_NAME
     if not recipes[count].keeps_workspace or not workspace_of(run, recipes[count]).exists():
         return True
@@ -78,9 +90,12 @@ def _workspace_fits(run: Path, recipes: Sequence[Recipe], count: int) -> bool:
 
 
 def prepare_build(run: Path, recipes: Sequence[Recipe], count: int) -> None:
-    """Clear away what killed processes left in ``run``, except a workspace that stage number ``count`` continues.
+    """Remove what killed processes left in ``run``. Call it with the lock of the run held.
 
-    Call it with the lock of the run held.
+    Args:
+        run: the run folder.
+        recipes: the requested stages, in order.
+        count: position of the stage that is built next; a workspace that it continues is kept.
     """
     recipe = recipes[count]
     remove_partials(run, keep=workspace_of(run, recipe) if recipe.keeps_workspace else None)
@@ -93,7 +108,7 @@ def _note_building(run: Path, recipes: Sequence[Recipe], count: int) -> None:
 
 
 def _key(recipes: Sequence[Recipe], count: int) -> str:
-    # The stages before it are up to date in this run, so its own recipe is all that can differ.
+    # The stages before it are up to date in this run, so only its own recipe can differ.
     recipe = recipes[count]
     libraries = {name: feature_release(version) for name, version in recipe.libraries.items()}
     return sha256_value([recipe.stage, dict(recipe.config), recipe.algorithm_version, libraries])

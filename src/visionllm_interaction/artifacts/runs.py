@@ -30,7 +30,7 @@ class LockedRun:
 
 
 def create_run(artifacts_dir: StrPath) -> Path:
-    """Make and return a new run folder; ``mkdir`` is the lock, so two runs can never share one."""
+    """Make a new run folder. ``mkdir`` fails on an existing folder, so two runs never share one."""
     artifacts_dir = Path(artifacts_dir)
     artifacts_dir.mkdir(parents=True, exist_ok=True)
     while True:
@@ -43,16 +43,24 @@ def create_run(artifacts_dir: StrPath) -> Path:
 
 
 def create_locked_run(artifacts_dir: Path, *, stages_of: Path | None = None, stages: Sequence[str] = ()) -> LockedRun:
-    """Make a run folder that appears locked by us and with ``stages`` of the run ``stages_of`` in it, all at once.
+    """Make a run folder that appears in one step: locked by this process, and with stages of an earlier run in it.
 
-    Stage folders are taken over by hard links: artifacts never change, so the bytes can be shared.
+    Stage folders are shared by hard links: artifacts never change.
+
+    Args:
+        artifacts_dir: the folder of all runs.
+        stages_of: the earlier run.
+        stages: names of its stages to share.
+
+    Returns:
+        The folder and its lock.
     """
     artifacts_dir.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(artifacts_dir)
     partial = artifacts_dir / f"{PARTIAL_PREFIX}run-{uuid.uuid4().hex[:8]}"
     partial.mkdir()
     lock = try_lock(partial)
-    assert lock is not None, "nobody else knows this folder"
+    assert lock is not None, "no other process knows this folder"
     try:
         for stage in stages:
             assert stages_of is not None
@@ -94,10 +102,10 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def _remove_abandoned(artifacts_dir: Path) -> None:
-    """Delete run folders that a killed process left under construction; those of living ones are locked."""
+    """Delete run folders that a killed process left unfinished; those of running processes are locked."""
     for partial in artifacts_dir.glob(f"{PARTIAL_PREFIX}run-*"):
         if not (partial / LOCK_NAME).exists() and time.time() - partial.stat().st_mtime < _ABANDONED_AFTER_S:
-            continue  # perhaps made this moment by another process that is about to lock it
+            continue  # perhaps just made by another process that is about to lock it
         lock = try_lock(partial)
         if lock is not None:
             with lock:
@@ -115,7 +123,7 @@ def list_runs(artifacts_dir: StrPath) -> list[Path]:
     artifacts_dir = Path(artifacts_dir)
     if not artifacts_dir.is_dir():
         return []
-    # Other things may live beside the runs, such as the experiment tracker's files.
+    # Other files may lie beside the runs, such as those of the experiment tracker.
     return sorted(path for path in artifacts_dir.iterdir() if path.is_dir() and _RUN_NAME.fullmatch(path.name))
 
 
@@ -127,7 +135,7 @@ def latest_run(artifacts_dir: StrPath) -> Path | None:
 
 
 def run_of(path: StrPath) -> Path | None:
-    """The run folder a file lies in: the nearest parent of a known stage folder, or ``None``."""
+    """The run folder that holds a file: the nearest parent of a known stage folder, or ``None``."""
     path = Path(path)
     stage_folders = {str(Path(manifest).parent) for manifest in STAGE_MANIFESTS.values()}
     return next((parent.parent for parent in path.absolute().parents if parent.name in stage_folders), None)

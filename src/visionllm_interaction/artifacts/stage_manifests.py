@@ -1,4 +1,4 @@
-"""The manifests of stages 1–4. They live here, below the stages, so that one stage can read what another wrote."""
+"""The manifests of stages 1–4. They live below the stages, so that one stage can read the manifest of another."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from visionllm_interaction.core.categories import Categories
 SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 
 
-class _Part(BaseModel):
+class _ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class Ingestion(_Part):
-    """How the raw data was taken in."""
+class Ingestion(_ManifestPart):
+    """How the raw data was ingested."""
 
     mode: str
 
 
-class SourceFile(_Part):
-    """A file the data set was made from: an archive, a download or an annotation export."""
+class RawSourceFile(_ManifestPart):
+    """A file that the data set was made from: an archive, a download or an annotation export."""
 
     path: str
-    """Absolute path, or the address it was downloaded from."""
+    """Absolute path, or the URL of the download."""
     bytes: int
     sha256: str
     mtime_ns: int | None = None
-    """Modification time where it is expected to stay; ``None`` for downloads."""
+    """Modification time of a file that is kept in its place; ``None`` for downloads."""
 
 
-class DataSource(_Part):
+class DataSource(_ManifestPart):
     """Where the data came from, before it was unpacked, converted, copied or linked."""
 
     kind: Literal["folder", "archive", "file", "download", "kaggle"]
     location: str
     format: str
-    files: tuple[SourceFile, ...] = ()
+    files: tuple[RawSourceFile, ...] = ()
     listing_sha256: str | None = None
-    """Digest of names, sizes and times in the folder, where the data set is not used in that place."""
+    """Digest of names, sizes and times in the folder, if the data set is not used in place."""
     left_out: dict[str, int] = Field(default_factory=dict)
-    """What a conversion could not carry over and how often; all of it is in ``annotations/left_out.json``."""
+    """What a conversion left out, and how often; ``annotations/left_out.json`` lists every case."""
     reader_version: int = 1
-    """Version of the readers of other formats; COCO's own files need no reader."""
+    """Version of the reader of the format; COCO's own files need none."""
     notes: tuple[str, ...] = ()
-    """How the source was read where it could be read in more than one way, in sentences."""
+    """How an ambiguous source was read, in sentences."""
 
 
-class ImagePaths(_Part):
+class ImagePaths(_ManifestPart):
     """Absolute image folders; ``None`` where the source lacks the split."""
 
     train_images: str | None
     val_images: str | None
 
 
-class SplitPaths(_Part):
+class SplitPaths(_ManifestPart):
     """One path per split; ``None`` where the source lacks it."""
 
     train: str | None
@@ -65,7 +65,7 @@ class SplitPaths(_Part):
 
 
 class DataManifest(Manifest):
-    """Stage 1, ``data_manifest.yaml``: where the raw data is and what every file of it hashes to."""
+    """Stage 1, ``data_manifest.yaml``: where the raw data is, and the digest of every file."""
 
     dataset_name: str
     dataset_format: str
@@ -79,7 +79,7 @@ class DataManifest(Manifest):
     files: int
     """Number of raw files in the index."""
     total_bytes: int
-    """Size of the raw files together, in bytes."""
+    """Total size of the raw files in bytes."""
     tree_sha256: str | None = None
     """One digest over the names below ``root`` and the digests of all raw files."""
     source: DataSource | None = None
@@ -88,8 +88,8 @@ class DataManifest(Manifest):
     """How many images have a child, household, session, camera or time in the index."""
 
 
-class Finding(_Part):
-    """All faults of one code in one split, and what the policy does about them."""
+class Finding(_ManifestPart):
+    """All issues of one code in one split, and what the policy does about them."""
 
     code: str
     split: str | None
@@ -101,7 +101,7 @@ class Finding(_Part):
     note: str | None = None
 
 
-class SplitCounts(_Part):
+class SplitCounts(_ManifestPart):
     """Sizes of one split."""
 
     images: int
@@ -109,8 +109,8 @@ class SplitCounts(_Part):
     categories: int | None = None
 
 
-class BoxTolerance(_Part):
-    """How many annotations have an invalid box that the policy drops, and how many it allows."""
+class BoxTolerance(_ManifestPart):
+    """How many annotations the policy drops for an invalid box, and how many it allows."""
 
     found: int
     allowed: int
@@ -123,19 +123,19 @@ class ValidationReport(Manifest):
     reasons: tuple[str, ...]
     """Why the status is FAIL; empty on PASS."""
     faults: dict[str, int]
-    """Fault code → count, over both splits."""
+    """Issue code → count, over both splits."""
     counts: dict[str, SplitCounts]
     tolerance: BoxTolerance
     drop: dict[str, tuple[int, ...]]
     """Split → ids of the annotations that stage 3 drops, rising."""
     findings: tuple[Finding, ...]
     faults_file: str
-    """Every fault with its values (``faults.parquet``), relative to the run folder."""
+    """Every issue with its values (``faults.parquet``), relative to the run folder."""
     page: str | None = None
-    """The report for people, a self-contained HTML page, relative to the run folder."""
+    """The report as a self-contained HTML page, relative to the run folder."""
 
 
-class TrainingCategory(_Part):
+class TrainingCategory(_ManifestPart):
     """A category with its contiguous training label (1…K; 0 is background)."""
 
     category_id: int
@@ -143,8 +143,8 @@ class TrainingCategory(_Part):
     label: int
 
 
-class ChangeCount(_Part):
-    """How many values or records stage 3 changed, by what was done and why."""
+class ChangeCount(_ManifestPart):
+    """How many values or records stage 3 changed, by action and issue code."""
 
     split: str
     action: str
@@ -156,7 +156,7 @@ class ChangeCount(_Part):
 
 
 class TrainingManifest(Manifest):
-    """Stage 3, ``training_manifest.yaml``: all that training needs to know about the data."""
+    """Stage 3, ``training_manifest.yaml``: everything that training reads about the data."""
 
     images: dict[str, str]
     """Split → folder that ``file_name`` starts in: absolute for raw images, relative to the run for written ones."""
@@ -165,17 +165,17 @@ class TrainingManifest(Manifest):
     categories: tuple[TrainingCategory, ...]
     counts: dict[str, SplitCounts]
     dropped: dict[str, tuple[int, ...]]
-    """Split → ids of the annotations dropped or merged here by order of the policy, rising."""
+    """Split → ids of the annotations that the policy dropped or merged, rising."""
     changes_file: str | None = None
     """Every change with old and new value (``changes.parquet``), relative to the run folder."""
     changes: tuple[ChangeCount, ...] = ()
     unrepaired: dict[str, dict[str, tuple[int, ...]]] = Field(default_factory=dict)
-    """Split → fault code → ids of records that were to be repaired and have no one right repair."""
+    """Split → issue code → ids of records that the policy repairs, but that have no unique repair."""
     leakage: dict[str, Any] = Field(default_factory=dict)
     """What train and val share: files by digest, and children, households, sessions, cameras."""
 
     def label_map(self) -> Categories:
-        """The categories as the value type the models and rooms above speak."""
+        """The categories as a value of :class:`~visionllm_interaction.core.categories.Categories`."""
         return Categories.from_pairs((c.category_id, c.name) for c in self.categories)
 
 
@@ -187,7 +187,7 @@ class TrainingReport(Manifest):
     AP50: float | None = None
     best_epoch: int | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
-    """The 12 COCO figures of the best checkpoint."""
+    """The twelve COCO metrics of the best checkpoint."""
     curves: dict[str, Any] = Field(default_factory=dict)
     """Loss and AP over the epochs."""
 

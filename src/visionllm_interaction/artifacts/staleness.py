@@ -1,7 +1,7 @@
-"""Is a stage up to date?
+"""Whether a stage is up to date.
 
-Its settings, the version of its algorithm, the libraries it rests on, its inputs and its outputs are compared with its
-manifest. The text of the source decides nothing: a comment put right or a module renamed makes no stage stale.
+Its settings, algorithm version, libraries, inputs and outputs are compared with its manifest. The source text is not:
+a corrected comment or a renamed module makes no stage stale.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 
 
-class Digests:
-    """sha256 of files, each hashed once however many names it has (runs share stage folders by hard links)."""
+class DigestCache:
+    """sha256 digests of files. Runs share files by hard links; each file is hashed once, whatever its names."""
 
     def __init__(self) -> None:
         self._by_identity: dict[tuple[int, int, int, int], str] = {}
         self._trusted: dict[str, str] = {}
 
     def trust(self, digests: Mapping[str, str]) -> None:
-        """Take these digests (path → sha256) as checked by other means."""
+        """Use these digests (path → sha256) without hashing: they were checked by other means."""
         self._trusted.update(digests)
 
     def of(self, path: Path) -> str | None:
@@ -43,35 +43,35 @@ class Digests:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a stage would be built with now."""
+    """Everything that a stage would be built from now."""
 
     stage: str
     config: Mapping[str, Any]
     algorithm_version: int
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """Libraries that decide the result → versions, see :func:`versions.library_versions`."""
+    """Versions of the libraries that decide the result, see :func:`versions.library_versions`."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """``config`` as it is when nothing is set: a setting that a manifest lacks counts as set to this."""
+    """The default configuration: a setting that a manifest lacks counts as its default."""
     indifferent: frozenset[str] = frozenset()
-    """Dotted keys of the manifest's settings, sections or single ones, that do not change the result."""
+    """Dotted keys of settings or sections that do not change the result."""
     keeps_workspace: bool = False
-    """Whether a killed build leaves its folder behind to be continued (``publish_folder(workspace=…)``)."""
-    sources_changed: Callable[[Path, Digests], str | None] | None = field(default=None, compare=False)
-    """Given the run folder: why the stage's sources outside any run are not what they were, or ``None``."""
+    """Whether a killed build leaves its folder to be continued (``publish_folder(workspace=…)``)."""
+    sources_changed: Callable[[Path, DigestCache], str | None] | None = field(default=None, compare=False)
+    """Says why the stage's sources outside the run have changed, or ``None``; takes the run folder."""
 
     @property
     def manifest(self) -> Path:
-        """The manifest's place inside a run folder."""
+        """Path of the manifest inside a run folder."""
         return Path(STAGE_MANIFESTS[self.stage])
 
 
 def is_built(run: Path, recipe: Recipe) -> bool:
-    """Whether ``run`` holds the stage at all."""
+    """Whether ``run`` contains the stage, up to date or not."""
     return (run / recipe.manifest.parent).exists()
 
 
 def settings_stale(run: Path, recipe: Recipe) -> str | None:
-    """Why the stage of ``run`` was made in another way than it would be now, or ``None``; reads the manifest only."""
+    """Why the stage of ``run`` would be built differently now, or ``None``; reads only the manifest."""
     try:
         manifest = Manifest.load(run / recipe.manifest)
     except ManifestError as error:
@@ -79,15 +79,15 @@ def settings_stale(run: Path, recipe: Recipe) -> str | None:
     if manifest.content_sha256 not in (None, manifest.content_digest()):
         return "its manifest was edited"
     changed = changed_keys(manifest.config, recipe.config, defaults=recipe.defaults)
-    if telling := [key for key in changed if not _is_below(key, recipe.indifferent)]:
-        return f"settings changed: {', '.join(telling)}"
+    if relevant := [key for key in changed if not _is_below(key, recipe.indifferent)]:
+        return f"settings changed: {', '.join(relevant)}"
     if manifest.algorithm != recipe.algorithm_version:
         return f"its algorithm changed: version {manifest.algorithm} → {recipe.algorithm_version}"
     return "; ".join(library_changes(_libraries_of(manifest), recipe.libraries, bug_fixes_count=False)) or None
 
 
 def _libraries_of(manifest: Manifest) -> Mapping[str, str]:
-    """Versions noted in a manifest; older training reports note theirs with the machine."""
+    """Versions recorded in a manifest; older training reports record them in ``environment``."""
     if manifest.libraries is not None:
         return manifest.libraries
     environment = (manifest.model_extra or {}).get("environment")
@@ -101,18 +101,27 @@ def _is_below(key: str, prefixes: frozenset[str]) -> bool:
 def changed_keys(
     before: Mapping[str, Any], now: Mapping[str, Any], *, defaults: Mapping[str, Any] | None = None, prefix: str = ""
 ) -> list[str]:
-    """Dotted names of the settings that differ or are in one of the two only, in order.
+    """Dotted names of the settings that differ or exist on one side only.
 
-    A setting that is not in ``before`` counts as its default: it was introduced later, and whoever gives it a default
-    that changes results raises the ``ALGORITHM_VERSION``.
+    A setting that is not in ``before`` counts as its default: it was introduced later. A new default that changes
+    results raises the ``ALGORITHM_VERSION``.
+
+    Args:
+        before: the recorded settings, possibly nested.
+        now: the present settings.
+        defaults: the default settings.
+        prefix: put before every name.
+
+    Returns:
+        The names, sorted.
     """
     defaults = defaults or {}
     changed: list[str] = []
     for key in sorted(before.keys() | now.keys()):
-        usual = defaults.get(key, _ABSENT)
-        old, new = before.get(key, usual), now.get(key, _ABSENT)
+        default = defaults.get(key, _ABSENT)
+        old, new = before.get(key, default), now.get(key, _ABSENT)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            below = usual if isinstance(usual, Mapping) else {}
+            below = default if isinstance(default, Mapping) else {}
             changed += changed_keys(old, new, defaults=below, prefix=f"{prefix}{key}.")
         elif old != new:
             changed.append(f"{prefix}{key}")
@@ -122,8 +131,8 @@ def changed_keys(
 _ABSENT = object()
 
 
-def files_stale(run: Path, recipe: Recipe, digests: Digests) -> str | None:
-    """Why the stage's inputs or outputs are not the bytes its manifest lists, or ``None``."""
+def files_stale(run: Path, recipe: Recipe, digests: DigestCache) -> str | None:
+    """Why an input or output of the stage differs from its manifest, or ``None``; hashes the files."""
     try:
         reason = recipe.sources_changed(run, digests) if recipe.sources_changed else None
     except ManifestError as error:
@@ -131,15 +140,15 @@ def files_stale(run: Path, recipe: Recipe, digests: Digests) -> str | None:
     if reason:
         return reason
     manifest = Manifest.load(run / recipe.manifest)
-    complaints = (
-        _complaint(kind, ref, run, digests)
+    differences = (
+        _difference(kind, ref, run, digests)
         for kind, refs in (("input", manifest.inputs), ("output", manifest.outputs))
         for ref in refs
     )
-    return next((text for text in complaints if text), None)
+    return next((text for text in differences if text), None)
 
 
-def _complaint(kind: str, ref: FileRef, run: Path, digests: Digests) -> str | None:
+def _difference(kind: str, ref: FileRef, run: Path, digests: DigestCache) -> str | None:
     found = digests.of(ref.resolve(run))
     if found == ref.sha256:
         return None

@@ -1,4 +1,4 @@
-"""Versions that decide whether a result is what would be made now: those of our algorithms, and of libraries."""
+"""Versions of algorithms and libraries, which decide whether a result is up to date."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from importlib import metadata
 
 FIRST_ALGORITHM_VERSION = 1
-"""What counts for a manifest or record that names no algorithm version: those that stood when they were introduced."""
+"""The algorithm version of manifests and records that name none: they are older than such versions."""
 
 _DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
     "opencv": (
@@ -17,11 +17,11 @@ _DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
         "opencv-contrib-python",
     ),
 }
-"""Library → the distributions it may be installed as, where that is not its own name alone."""
+"""Libraries that can be installed from several distributions, and the names of these."""
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
-    """Library → public version (``2.14.0``, without ``+cu130``), for those of ``names`` that are installed."""
+    """Public versions (``2.14.0``, without ``+cu130``) by library name, for those of ``names`` that are installed."""
     found = {name: _version_of(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
 
@@ -37,23 +37,28 @@ def _version_of(name: str) -> str | None:
 
 
 def public_version(version: str) -> str:
-    """``version`` without what names the build: the same release for CPU and for CUDA counts as one version."""
+    """``version`` without its build suffix: a release for CPU and for CUDA counts as one version."""
     return version.partition("+")[0]
 
 
 def feature_release(version: str) -> str:
-    """The first two numbers of a version: what bug-fix releases have in common."""
+    """The first two numbers of a version, which bug-fix releases share."""
     return ".".join(public_version(version).split(".")[:2])
 
 
 def library_changes(before: Mapping[str, str], now: Mapping[str, str], *, bug_fixes_count: bool = True) -> list[str]:
-    """Libraries of another version than before, as ``torch 2.14.0 → 2.15.0``, by name.
+    """Libraries whose version changed.
 
-    A library whose version is known on one side only changes nothing: older records do not name all of them, and
-    where a library is not installed nothing could be made anew.
+    A library whose version is known on one side only does not count: older records do not name every library, and a
+    library that is not installed could not build anything again.
 
     Args:
-        bug_fixes_count: whether versions that differ after the second number (2.14.0, 2.14.1) differ.
+        before: recorded versions by library name.
+        now: present versions by library name.
+        bug_fixes_count: whether versions that differ only after the second number (2.14.0, 2.14.1) count as changed.
+
+    Returns:
+        Texts such as ``torch 2.14.0 → 2.15.0``, sorted by name.
     """
     key = public_version if bug_fixes_count else feature_release
     return [

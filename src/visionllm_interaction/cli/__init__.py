@@ -1,7 +1,7 @@
-"""The command line: parse, call one function of a room, print. No logic.
+"""The command line: each command parses its options, calls one function of another package and prints the result.
 
-Nothing is imported before it is needed: `--version` answers at once, `--help` reads the table in :mod:`.commands`, and
-a command imports its own module only.
+Imports are lazy: `--version` answers at once, `--help` reads the table in :mod:`.commands`, and a command imports only
+its own module.
 """
 
 from __future__ import annotations

@@ -1,44 +1,59 @@
-"""Commands on videos and stores: analyze, ledger, measures, erase, blur."""
+"""Commands on videos and stores: analyze, ledger, measures, erase, blur, heads."""
 
-# Rooms are imported inside the commands, so that a store is read without torch.
+# Packages are imported inside the commands, so that a store is read without torch.
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
-from visionllm_interaction.cli.progress import VideoProgress
+from visionllm_interaction.cli.output import (
+    CommandResult,
+    ConfigFiles,
+    JsonFlag,
+    Overrides,
+    StoreOption,
+    progress_console,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 StreamOption = Annotated[
-    int | None, typer.Option(min=0, help="Which stream of the file, as ffprobe counts; default: the one players show.")
+    int | None,
+    typer.Option(min=0, help="Index of the video stream, as in ffprobe; default: the one that players show."),
 ]
-StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
 
 
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     store: StoreOption = Path("store"),
     detector: Annotated[Path | None, typer.Option(help="A checkpoint, for example …/fasterrcnn_best.pt.")] = None,
-    detections: Annotated[str | None, typer.Option(help="A detections file, or `truth` for ToyRoom's own.")] = None,
+    detections: Annotated[
+        str | None, typer.Option(help="A detections file, or `truth` for the ground truth of ToyRoom videos.")
+    ] = None,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
-    heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of them: who faces what.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of such files, for `facing`.")] = None,
     stream: StreamOption = None,
     cluster: Annotated[
-        Literal["none", "ray"], typer.Option(help="ray: side by side, on the cluster at RAY_ADDRESS or here.")
+        Literal["none", "ray"],
+        typer.Option(help="ray: several videos at once, on the cluster at RAY_ADDRESS or on this machine."),
     ] = "none",
-    workers: Annotated[int, typer.Option(min=1, help="With a cluster: videos at a time.")] = 2,
-    cpus: Annotated[float, typer.Option(min=0.5, help="With a cluster: processor cores of a worker.")] = 1,
-    gpus: Annotated[float, typer.Option(min=0, help="With a cluster: GPUs of a worker; 0.5 = two share one.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="With a cluster: number of videos at once.")] = 2,
+    cpus: Annotated[float, typer.Option(min=0.5, help="With a cluster: CPU cores per worker.")] = 1,
+    gpus: Annotated[
+        float, typer.Option(min=0, help="With a cluster: GPUs per worker; 0.5: two workers share one.")
+    ] = 0,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Videos → tracks, relations and events in the store. One bad file never stops the others."""
+) -> CommandResult:
+    """Analyse videos into tracks, relations and events in the store. A bad file never stops the others."""
     from visionllm_interaction.analysis import Pool
     from visionllm_interaction.analysis import analyze as analyze_videos
     from visionllm_interaction.config import load
@@ -65,27 +80,27 @@ def analyze(
         + "".join(f"; note: {note}" for note in video.notes)
         for video in result.videos
     ]
-    return Outcome(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
+    return CommandResult(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
 
 
 def measures(
     store: StoreOption = Path("store"),
     out: Annotated[Path | None, typer.Option(help=".csv or .parquet; default: only the row count is shown.")] = None,
-    bin_s: Annotated[float | None, typer.Option(help="Compute everything per bin of so many seconds.")] = None,
+    bin_s: Annotated[float | None, typer.Option(help="Compute every measure per bin of this many seconds.")] = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Every measure of the catalogue for every video, subject and object, as one tidy table."""
+) -> CommandResult:
+    """Compute every measure for every video, subject and object, as one tidy table."""
     from visionllm_interaction.config import load
     from visionllm_interaction.measures.api import write_measures
 
     result = write_measures(store, out, bin_s=bin_s, config=load(config, override).measures)
-    return Outcome(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
+    return CommandResult(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
 
 
-def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> Outcome:
-    """What became of every video that was to be analysed: done, failed or interrupted and why, or running."""
+def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:
+    """The state of every video to be analysed: done, failed, interrupted or running, with the reason."""
     from visionllm_interaction.store.job_log import read_ledger
     from visionllm_interaction.store.layout import check_store
 
@@ -97,36 +112,40 @@ def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) ->
     lines = [f"{e.status:<11} {e.path}" + (f": {e.reason}" if e.reason else "") for e in entries]
     total = ", ".join(f"{count} {status}" for status, count in counts.items())
     result = {"store": str(store), **counts, "videos": [entry.model_dump() for entry in entries]}
-    return Outcome(result, as_lines([*lines, total]), json_output)
+    return CommandResult(result, as_lines([*lines, total]), json_output)
 
 
 def erase(
-    video: Annotated[str, typer.Option(help="video_id, as `visionllm analyze --json` names it, or the video's path.")],
+    video: Annotated[
+        str, typer.Option(help="video_id, as `visionllm analyze --json` names it, or the path of the file.")
+    ],
     store: StoreOption = Path("store"),
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Delete one video and everything known about it from the store."""
+) -> CommandResult:
+    """Delete one video and all its results from the store."""
     from visionllm_interaction.store.moved import resolve_video
     from visionllm_interaction.store.reader import erase_video
 
     video_id = resolve_video(store, video)
     erase_video(store, video_id)
-    return Outcome({"store": str(store), "erased": video_id}, f"erased {video_id}", json_output)
+    return CommandResult({"store": str(store), "erased": video_id}, f"erased {video_id}", json_output)
 
 
 def blur(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     out: Annotated[Path, typer.Option(help="The copy: a new .mp4 file; FILE.json and FILE.regions.csv lie beside it.")],
-    detector: Annotated[Path | None, typer.Option(help="For example centerface.onnx, or a detector of people.")] = None,
+    detector: Annotated[Path | None, typer.Option(help="For example centerface.onnx, or a person detector.")] = None,
     detections: Annotated[Path | None, typer.Option(help="A detections file instead.")] = None,
-    what: Annotated[Literal["faces", "people"], typer.Option(help="What is hidden.")] = "faces",
-    keep_audio: Annotated[bool, typer.Option("--keep-audio", help="Copy the sound; voices tell who speaks.")] = False,
+    what: Annotated[Literal["faces", "people"], typer.Option(help="What to blur.")] = "faces",
+    keep_audio: Annotated[
+        bool, typer.Option("--keep-audio", help="Copy the audio; voices can identify people.")
+    ] = False,
     stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """A copy of a video in which faces or whole people are blurred, also where the detector missed them."""
+) -> CommandResult:
+    """Copy a video with faces or whole people blurred, also in frames where the detector missed them."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.models import load_detector
     from visionllm_interaction.video.anonymization.blur import blur_video
@@ -148,22 +167,22 @@ def blur(
     lines = [
         f"{result['out']}: {result['frames']} frames, {result['frames_blurred']} with blur, {result['tracks']} tracks",
         f"blurred whole: {whole}",
-        "Look at the copy before you share it: a detector can miss a face from begin to end.",
+        "Watch the copy before you share it: a detector can miss a face in every frame.",
     ]
-    return Outcome(result, as_lines(lines), json_output)
+    return CommandResult(result, as_lines(lines), json_output)
 
 
 def heads(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     out: Annotated[Path, typer.Option(help="A new .csv file; VIDEO_NAME.heads.csv in a folder for many videos.")],
     detector: Annotated[Path, typer.Option(help="CenterFace: centerface.onnx.")],
-    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Less sure faces are left out.")] = 0.5,
+    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Ignore faces below this confidence.")] = 0.5,
     stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Heads and where they are turned, for `visionllm analyze --heads`."""
+) -> CommandResult:
+    """Write heads and their directions, for `visionllm analyze --heads`."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.runtimes.centerface import load_centerface
     from visionllm_interaction.video.head_pose import write_heads
@@ -177,8 +196,40 @@ def heads(
             decode=load(config, _with_stream(override, stream)).analysis.video.decode,
             progress=lambda done, total: progress(video.name, done, total),
         )
-    return Outcome(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
+    return CommandResult(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
 
 
 def _with_stream(override: list[str] | None, stream: int | None) -> list[str] | None:
     return override if stream is None else [*(override or ()), f"analysis.video.decode.stream={stream}"]
+
+
+class VideoProgress:
+    """Progress bars on stderr, one for each video."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=progress_console())
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        """Show the progress of one video.
+
+        Args:
+            name: name of the video.
+            done: frames processed so far.
+            total: frames of the video; ``None`` if unknown.
+        """
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done, total=total)

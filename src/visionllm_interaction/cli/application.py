@@ -1,4 +1,4 @@
-"""The application: a group whose commands are imported when they are called."""
+"""The Typer application. Each command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class LazyCommands(Mapping[str, "Command"]):
-    """The commands by name; each is imported when it is taken out.
+    """The commands by name; each is imported when it is looked up.
 
-    Those that other packages add are looked up when all are listed, or when a name is not one of this package's.
+    Entry points of other packages are read when all commands are listed, or when this package has no command of a name.
     """
 
     def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
@@ -30,7 +30,7 @@ class LazyCommands(Mapping[str, "Command"]):
 
     @cached_property
     def entries(self) -> Mapping[str, CommandEntry]:
-        """The table of all commands."""
+        """The table of all commands, with those of other packages."""
         return {**self._own, **added_commands()}
 
     def __getitem__(self, name: str) -> Command:
@@ -53,13 +53,13 @@ def _load(name: str, entry: CommandEntry) -> Command:
         group: Command = typer.main.get_group(target)
         group.name = name
         return group
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name)(target)
-    return typer.main.get_command(alone)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    single.command(name)(target)
+    return typer.main.get_command(single)
 
 
 class LazyGroup(typer.core.TyperGroup):
-    """The root: lists commands from the table, without importing them."""
+    """The root group: it lists the commands of the table without importing them."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 
 config = typer.Typer(
-    help="The configuration: what a command would use, and its JSON Schema.",
+    help="The configuration that a command would use, and its JSON Schema.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -22,12 +22,12 @@ SectionArgument = Annotated[str | None, typer.Argument(help="Only this section, 
 @config.command()
 def show(
     section: SectionArgument = None,
-    changed: Annotated[bool, typer.Option("--changed", help="Leave out what has its default.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Leave out values that nobody set.")] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Every value a command would use, and where it was set: a file and line, -o, or the default."""
+) -> CommandResult:
+    """Show every value that a command would use, and its origin: a file and line, -o, or the default."""
     from visionllm_interaction.config import describe
 
     found = describe(config, override, section=section, changed=changed)
@@ -35,7 +35,7 @@ def show(
     lines = [f"{f'{value.key}: {_shown(value.value)}':<{min(width, 60)}}  # {value.origin}" for value in found.values]
     files = [f"# read: {path}" for path in found.files] or ["# read: no file, all defaults"]
     others = [f"# not read, name it with -c: {path}" for path in found.not_read]
-    return Outcome(found.to_dict(), as_lines([*files, *others, *lines]), json_output)
+    return CommandResult(found.to_dict(), as_lines([*files, *others, *lines]), json_output)
 
 
 def _shown(value: Any) -> str:
@@ -43,9 +43,9 @@ def _shown(value: Any) -> str:
 
 
 @config.command()
-def schema(section: SectionArgument = None, json_output: JsonFlag = False) -> Outcome:
-    """The JSON Schema of a configuration file, or of one of its sections, for editors and other programs."""
+def schema(section: SectionArgument = None, json_output: JsonFlag = False) -> CommandResult:
+    """Print the JSON Schema of a configuration file or of one section, for editors and other programs."""
     from visionllm_interaction.config import settings_schema
 
     found = settings_schema(section)
-    return Outcome(found, json.dumps(found, indent=1, ensure_ascii=False), json_output)
+    return CommandResult(found, json.dumps(found, indent=1, ensure_ascii=False), json_output)

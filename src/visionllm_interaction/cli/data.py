@@ -1,44 +1,53 @@
-"""Commands for stages 1-3 and the whole pipeline: init, toyroom, run, ingest, validate, faults, transform, lineage."""
+"""Commands for stages 1-3 and the whole pipeline: init, run, ingest, validate, faults, transform, lineage, verify."""
 
-# Rooms are imported inside the commands, so that `visionllm --help` and an up-to-date run start without torch.
+# Packages are imported inside the commands, so that `visionllm --help` and an up-to-date run start without torch.
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visionllm_interaction.cli.formatting import as_lines, error_rate_line, stage_table
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.formatting import as_lines, metrics_line, stage_table
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 
 if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to put config/.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The parent folder of config/.")] = Path(),
     data: Annotated[
-        Path | None, typer.Option(help="Own data (folder, archive or annotation file): write the settings it needs.")
+        Path | None, typer.Option(help="A data set (folder, archive or annotation file) whose settings to write.")
     ] = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Write config/*.yaml to edit, every key explained; with --data, settings that work for that data."""
+) -> CommandResult:
+    """Write config/*.yaml to edit, with every key explained; --data adds settings for a data set."""
     from visionllm_interaction.config_init import write_config_files
 
     files = write_config_files(folder, data=data)
     lines = [f"wrote {path}" for path in files.written] + [f"kept  {path} (exists)" for path in files.kept]
-    result: dict[str, Any] = {"written": list(map(str, files.written)), "kept": list(map(str, files.kept))}
     if files.proposal:
-        chosen = {".".join(setting.key): (setting.value, setting.why) for setting in files.proposal.settings}
-        result["data"] = {"found": files.proposal.found, "settings": {k: v for k, (v, _) in chosen.items()}}
-        lines += [files.proposal.found, *(f"  {key}: {value}  ({why})" for key, (value, why) in chosen.items())]
-        lines.append("next: visionllm run")
-    return Outcome(result, as_lines(lines), json_output)
+        settings = [f"  {'.'.join(s.key)}: {s.value}  ({s.why})" for s in files.proposal.settings]
+        lines += [files.proposal.found, *settings, "next: visionllm run"]
+    return CommandResult(files.to_dict(), as_lines(lines), json_output)
 
 
 def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> PipelineResult:
-    """Bring the stages up to ``until`` up to date; of a helper process of distributed training, join in and exit."""
+    """Run the pipeline up to one stage. The worker processes of a distributed training only join its stage 4.
+
+    Args:
+        until: the last stage to build; ``None``: all stages.
+        config: the files named with ``-c``.
+        overrides: the texts given with ``-o``.
+
+    Returns:
+        The run and its stages.
+
+    Raises:
+        typer.Exit: in a worker process, when the training is over.
+    """
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.training.distributed import is_worker_rank, release_worker_ranks
     from visionllm_interaction.pipeline import run_pipeline
@@ -54,59 +63,59 @@ def run_until(until: str | None, config: list[Path] | None, overrides: list[str]
     return result
 
 
-def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """Stages 1-4: ingest, validate, transform, train. What is up to date is skipped; a killed run continues."""
-    result = run_until(None, config, override).to_dict()
-    return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
+def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Stages 1-4: ingest, validate, transform, train. Skips what is up to date; a killed run continues."""
+    result = run_until(None, config, override)
+    return CommandResult(result.to_dict(), as_lines([stage_table(result), metrics_line(result.to_dict())]), json_output)
 
 
-def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """Stage 1: a COCO-style source → data_manifest.yaml. The raw data is only read."""
-    result = run_until("ingest", config, override).to_dict()
-    return Outcome(result, stage_table(result), json_output)
+def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Stage 1: ingest a COCO-style source into data_manifest.yaml. The raw data is only read."""
+    result = run_until("ingest", config, override)
+    return CommandResult(result.to_dict(), stage_table(result), json_output)
 
 
-def validate(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """Stages 1-2: check everything against the policy in config/schema.yaml; report written on PASS and FAIL."""
+def validate(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Stages 1-2: check the data against the policy in config/schema.yaml, and write a report on PASS and FAIL."""
     from visionllm_interaction.config import load
     from visionllm_interaction.pipeline import run_validation
 
     result = run_validation(load(config, override))
-    faults = [f"  {code}: {count}" for code, count in result["faults"].items()] or ["  no faults"]
+    faults = [f"  {code}: {count}" for code, count in result["faults"].items()] or ["  no issues"]
     text = as_lines([f"{result['status']}  {result['images']} images, {result['annotations']} annotations", *faults])
-    return Outcome(
+    return CommandResult(
         result, as_lines([text, f"report: {result['report']}"]), json_output, 0 if result["status"] == "PASS" else 3
     )
 
 
-def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """Stages 1-3: cleaned annotations and the training manifest."""
-    result = run_until("transform", config, override).to_dict()
-    return Outcome(result, stage_table(result), json_output)
+def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Stages 1-3: write cleaned annotations and the training manifest."""
+    result = run_until("transform", config, override)
+    return CommandResult(result.to_dict(), stage_table(result), json_output)
 
 
 def faults(
-    code: Annotated[str | None, typer.Argument(help="A fault code, for example BOX-OUT-OF-BOUNDS.")] = None,
+    code: Annotated[str | None, typer.Argument(help="An issue code, for example BOX-OUT-OF-BOUNDS.")] = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """The catalogue of faults: meaning, example, harm, remedy and shipped policy; of one code, or the list of all."""
+) -> CommandResult:
+    """The catalogue of issues: meaning, example, harm, remedy and default policy of one code, or a list of all."""
     from visionllm_interaction.datasets.validation import catalogue_text as explain
     from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 
     if code is None:
-        return Outcome({"faults": [explain.entry(name) for name in CATALOGUE]}, explain.list_text(), json_output)
-    return Outcome(explain.entry(code), explain.entry_text(code), json_output)
+        return CommandResult({"faults": [explain.entry(name) for name in CATALOGUE]}, explain.list_text(), json_output)
+    return CommandResult(explain.entry(code), explain.entry_text(code), json_output)
 
 
 def lineage(
     file: Annotated[Path, typer.Argument(help="Any artifact of a run, for example …/fasterrcnn_best.pt.")],
     json_output: JsonFlag = False,
-) -> Outcome:
-    """The chain from an artifact back to the raw data, every digest checked; a broken link ends with exit 3."""
+) -> CommandResult:
+    """Trace an artifact back to the raw data and check every digest; a broken link exits with code 3."""
     from visionllm_interaction.artifacts.lineage import trace
 
     chain = trace(file)
-    return Outcome(chain.to_dict(), chain.to_text(), json_output)
+    return CommandResult(chain.to_dict(), chain.to_text(), json_output)
 
 
 def verify(
@@ -116,8 +125,8 @@ def verify(
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Hash every raw file again and compare with what stage 1 wrote down; any difference ends with exit 3."""
+) -> CommandResult:
+    """Hash every raw file again and compare it with the index of stage 1; any difference exits with code 3."""
     from visionllm_interaction.config import load
     from visionllm_interaction.datasets.ingestion.layout.verification import find_manifest
     from visionllm_interaction.datasets.ingestion.layout.verification import verify as verify_raw
@@ -127,4 +136,4 @@ def verify(
     head = f"{'unchanged' if found.same else 'CHANGED'}  {found.files} files, {found.bytes} bytes in {found.root}"
     changes = [f"  {change.kind}: {change.path}" for change in found.changes[:20]]
     rest = [f"  and {len(found.changes) - 20} more"] if len(found.changes) > 20 else []
-    return Outcome(found.to_dict(), as_lines([head, *changes, *rest]), json_output, 0 if found.same else 3)
+    return CommandResult(found.to_dict(), as_lines([head, *changes, *rest]), json_output, 0 if found.same else 3)

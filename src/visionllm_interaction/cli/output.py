@@ -1,4 +1,4 @@
-"""How every command ends: one JSON object on stdout with ``--json``, words on stderr, a documented exit code."""
+"""The output of every command: one JSON object on stdout with ``--json``, logs on stderr, a documented exit code."""
 
 from __future__ import annotations
 
@@ -28,11 +28,19 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--override", "-o", metavar="KEY=VALUE", help="One setting, for example -o train.epochs=3."),
 ]
+StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a command has to say: ``result`` for machines, ``text`` for people."""
+class CommandResult:
+    """The result of a command.
+
+    Attributes:
+        result: the JSON object that ``--json`` prints.
+        text: the same in words.
+        as_json: whether ``--json`` was given.
+        exit_code: 0, or 3 for a command that found bad data.
+    """
 
     result: Mapping[str, Any]
     text: str
@@ -41,14 +49,22 @@ class Outcome:
 
 
 def progress_console() -> Console:
-    """The console for progress and logs: always stderr, so that stdout holds results only."""
+    """The console for progress and logs: stderr, so that stdout holds only results."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
-    """Run the Typer app on ``arguments`` and return the exit code of DESIGN's table."""
+    """Run the Typer app, print its result or error, and return the exit code.
+
+    Args:
+        app: the application, or any function that takes ``args`` and ``standalone_mode``.
+        arguments: the command line without the name of the program.
+
+    Returns:
+        0 done, 1 unexpected, 2 usage or configuration, 3 bad input, 4 a service is unreachable, 130 interrupted.
+    """
     as_json = "--json" in arguments
     _configure_logging()
     try:
@@ -58,9 +74,9 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
     except VisionLLMError as error:
         return _fail(error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
-        progress_console().print("Stopped. The same command continues where it was.")
+        progress_console().print("Stopped. The same command continues where it stopped.")
         return 130
-    except Exception as error:  # noqa: BLE001 (the outermost frame: anything here is our own mistake, exit 1)
+    except Exception as error:  # noqa: BLE001 (outermost frame: anything that arrives here is a bug, exit 1)
         import traceback
 
         traceback.print_exc(file=sys.stderr)
@@ -68,8 +84,8 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
     return _succeed(outcome)
 
 
-def _succeed(outcome: Outcome | int | None) -> int:
-    if not isinstance(outcome, Outcome):
+def _succeed(outcome: CommandResult | int | None) -> int:
+    if not isinstance(outcome, CommandResult):
         return outcome or 0
     _write(json.dumps(outcome.result, ensure_ascii=False, default=str) if outcome.as_json else outcome.text)
     return outcome.exit_code
@@ -113,7 +129,7 @@ def _configure_structlog() -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        # where stderr is now, not where it was when the command began: who calls main() may have put it back since
+        # the present stderr: the caller of main() may have replaced it since the command began
         logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -1,58 +1,97 @@
-"""Commands that ask: ask, replay, ground, look, eval-reasoning."""
+"""Commands on questions: ask, replay, ground, look."""
 
-# Rooms are imported inside the commands, so that questions are answered without torch.
+# Packages are imported inside the commands, so that questions are answered without torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from visionllm_interaction.cli.analysis import StoreOption
 from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
+from visionllm_interaction.config_files import layers
+from visionllm_interaction.config_loading import Section, load_if_only
 from visionllm_interaction.errors import UsageError
-
-if TYPE_CHECKING:
-    from visionllm_interaction.cli.question_settings import QuestionSettings
+from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.utils.paths import StrPath
 
 PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
 
 VideoOption = Annotated[str | None, typer.Option(help="video_id; needed where the store has several videos.")]
 
 
+class QuestionSettings(Section):
+    """The sections that commands on questions need."""
+
+    measures: MeasuresConfig = MeasuresConfig()
+    """Definitions of measures."""
+    reason: ReasonConfig = ReasonConfig()
+    """Questions."""
+
+
+def load_question_settings(
+    files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None
+) -> QuestionSettings:
+    """The sections ``measures`` and ``reason`` of :func:`visionllm_interaction.config.load`.
+
+    If only these sections are set, the other sections are not imported, which saves a short question seconds.
+    Otherwise the whole configuration is checked, so that no mistake goes unnoticed.
+
+    Args:
+        files: the files named with ``-c``, in order.
+        overrides: the texts given with ``-o``.
+
+    Returns:
+        Both sections.
+
+    Raises:
+        ConfigError: with all problems at once.
+    """
+    alone = load_if_only(QuestionSettings, layers(files or ()), overrides or ())
+    if alone is not None:
+        return alone
+    from visionllm_interaction.config import load
+
+    settings = load(files, overrides)
+    return QuestionSettings(measures=settings.measures, reason=settings.reason)
+
+
 def ask(
     question: Annotated[str | None, typer.Argument(help="A question in plain words.")] = None,
     store: StoreOption = Path("store"),
     planner: PlannerOption = None,
-    template: Annotated[str | None, typer.Option(help="Fill this sheet: a built-in name or a YAML file.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Fill this coding sheet: a built-in name or a YAML file.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="With --template: write the rows to this CSV file.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the plan and the SQL behind every number.")] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """A question → an answer whose every number was computed from the store, or an honest refusal."""
-    from visionllm_interaction.cli.question_settings import load_question_settings
+) -> CommandResult:
+    """Answer a question with numbers computed from the store, or refuse it with the reason."""
     from visionllm_interaction.reasoning import ask as answer_question
 
     if template:
         settings = load_question_settings(config, override)
         return _fill(template, store, planner, out, settings, json_output=json_output)
     if question is None:
-        raise UsageError("There is no question", expected="a question, or --template", found="neither")
+        raise UsageError("There is no question.", expected="a question, or --template", found="neither")
     settings = load_question_settings(config, override)
     answer = answer_question(question, store, config=settings.reason, planner=planner, measures=settings.measures)
     result: dict[str, Any] = answer.model_dump(mode="json")
-    text = answer_text(result)
+    text = answer_text(answer)
     if explain:
         from visionllm_interaction.reasoning.explain import explain as explain_plan
         from visionllm_interaction.reasoning.explain import explain_text
 
         result["explain"] = explain_plan(answer.plan)
         text = as_lines([text, explain_text(answer.plan)])
-    return Outcome(result, text, json_output)
+    return CommandResult(result, text, json_output)
 
 
 def _fill(
@@ -63,14 +102,14 @@ def _fill(
     settings: QuestionSettings,
     *,
     json_output: bool,
-) -> Outcome:
+) -> CommandResult:
     from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
 
     result = fill_template(template, store, config=settings.reason, planner=planner, measures=settings.measures)
     table = as_csv(result)
     if out:
         out.write_text(table, encoding="utf-8")
-    return Outcome(result, f"{len(result['rows'])} rows in {out}" if out else table, json_output)
+    return CommandResult(result, f"{len(result['rows'])} rows in {out}" if out else table, json_output)
 
 
 def replay(
@@ -79,9 +118,8 @@ def replay(
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Compute every claim of an old answer again: does it still hold? Exit code 3 if one does not."""
-    from visionllm_interaction.cli.question_settings import load_question_settings
+) -> CommandResult:
+    """Compute every claim of an old answer again; exits with code 3 if one no longer holds."""
     from visionllm_interaction.reasoning.replay import load_answer
     from visionllm_interaction.reasoning.replay import replay as replay_answer
 
@@ -90,7 +128,7 @@ def replay(
         report.status,
         *(f"  {'holds  ' if claim.holds else 'changed'} {claim.text} {claim.reason or ''}" for claim in report.claims),
     ]
-    return Outcome(
+    return CommandResult(
         report.model_dump(mode="json"), as_lines(lines), json_output, exit_code=0 if report.status == "holds" else 3
     )
 
@@ -103,34 +141,32 @@ def ground(
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """A phrase → boxes and tracks in one frame, found by code."""
-    from visionllm_interaction.cli.question_settings import load_question_settings
+) -> CommandResult:
+    """Find the boxes and tracks in one frame that a phrase refers to."""
     from visionllm_interaction.reasoning.grounding.api import ground_phrase
 
     result = ground_phrase(
         phrase, store, at_s=at, video_id=video, config=load_question_settings(config, override).reason
     )
-    return Outcome(result.model_dump(mode="json"), regions_text(result.model_dump()), json_output)
+    return CommandResult(result.model_dump(mode="json"), regions_text(result), json_output)
 
 
 def look(
-    question: Annotated[str, typer.Argument(help="A closed question about what the phrase marks.")],
-    phrase: Annotated[str, typer.Option(help='What to mark, for example "the child".')],
+    question: Annotated[str, typer.Argument(help="A closed question about the marked objects.")],
+    phrase: Annotated[str, typer.Option(help='The objects to mark, for example "the child".')],
     at: Annotated[float, typer.Option(help="Time in the video, in seconds.")],
     store: StoreOption = Path("store"),
     video: VideoOption = None,
-    answers: Annotated[str, typer.Option(help="The answers to choose from, separated by commas.")] = "yes,no",
+    answers: Annotated[str, typer.Option(help="The possible answers, separated by commas.")] = "yes,no",
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
-    from visionllm_interaction.cli.question_settings import load_question_settings
+) -> CommandResult:
+    """Ask a vision model a closed question about marked objects; needs `reason.look.enabled`."""
     from visionllm_interaction.reasoning.grounding.api import look_at
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
     settings = load_question_settings(config, override).reason
     result = look_at(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
-    return Outcome(result.model_dump(mode="json"), text, json_output)
+    return CommandResult(result.model_dump(mode="json"), text, json_output)

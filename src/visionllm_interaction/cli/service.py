@@ -1,6 +1,6 @@
-"""Commands that serve, check and demonstrate: serve, keys, doctor, demo."""
+"""Commands of the service and the machine: serve, keys, doctor."""
 
-# Rooms are imported inside the commands, so that the other commands start without the service's libraries.
+# Packages are imported inside the commands, so that the other commands start without the service's libraries.
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 
 keys = typer.Typer(help="API keys of the service.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -19,42 +19,44 @@ def serve(
     override: Overrides = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Start without API keys (loopback only).")] = False,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """The HTTP service and its page; stop it with Ctrl-C."""
+) -> CommandResult:
+    """Start the HTTP service and its web page; stop it with Ctrl-C."""
     from visionllm_interaction.config import load
     from visionllm_interaction.server.run import serve as start_service
 
     settings = load(config, [*(override or []), *(["serve.insecure=true"] if insecure else [])])
     start_service(settings.serve, analysis=settings.analysis, reason=settings.reason, measures=settings.measures)
-    return Outcome({"status": "stopped"}, "stopped", json_output)
+    return CommandResult({"status": "stopped"}, "stopped", json_output)
 
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Whom or what the key is for.")],
+    name: Annotated[str, typer.Argument(help="The person or program that uses the key.")],
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Make a key; it is shown once and only its digest is kept."""
+) -> CommandResult:
+    """Make a key. It is shown once; only its digest is kept."""
     from visionllm_interaction.config import load
     from visionllm_interaction.server.auth.api_keys import create_key
 
     keys_file = load(config, override).serve.keys_path
     key = create_key(keys_file, name=name)
-    return Outcome({"name": name, "key": key, "keys_file": str(keys_file)}, key, json_output)
+    return CommandResult({"name": name, "key": key, "keys_file": str(keys_file)}, key, json_output)
 
 
 @keys.command("list")
-def list_command(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """The names of the keys."""
+def list_command(
+    config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False
+) -> CommandResult:
+    """List the keys by name."""
     from visionllm_interaction.config import load
     from visionllm_interaction.server.auth.api_keys import list_keys
 
     found = list_keys(load(config, override).serve.keys_path)
     shown = [{"id": key.id, "name": key.name, "created_at": key.created_at} for key in found]
     text = as_lines(f"{key['id']}  {key['created_at'][:10]}  {key['name']}" for key in shown)
-    return Outcome({"keys": shown}, text or "no keys", json_output)
+    return CommandResult({"keys": shown}, text or "no keys", json_output)
 
 
 @keys.command()
@@ -63,22 +65,23 @@ def revoke(
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Take a key back."""
+) -> CommandResult:
+    """Revoke a key."""
     from visionllm_interaction.config import load
     from visionllm_interaction.server.auth.api_keys import revoke_key
 
     revoke_key(load(config, override).serve.keys_path, name=name)
-    return Outcome({"revoked": name}, f"revoked {name}", json_output)
+    return CommandResult({"revoked": name}, f"revoked {name}", json_output)
 
 
-def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
+def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.diagnostics import examine
+    from visionllm_interaction.diagnostics import run_diagnostics
 
-    checks = examine(load(config, override))
-    lines = [f"{'ok  ' if c['ok'] else 'FAIL'} {c['name']}: {c['found']}" for c in checks]
-    fixes = [f"     {c['name']}: {c['fix']}" for c in checks if not c["ok"]]
-    good = all(c["ok"] for c in checks)
-    return Outcome({"ok": good, "checks": checks}, as_lines([*lines, *fixes]), json_output, 0 if good else 1)
+    checks = run_diagnostics(load(config, override))
+    lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}" for check in checks]
+    fixes = [f"     {check.name}: {check.fix}" for check in checks if not check.ok]
+    passed = all(check.ok for check in checks)
+    result = {"ok": passed, "checks": [check.to_dict() for check in checks]}
+    return CommandResult(result, as_lines([*lines, *fixes]), json_output, 0 if passed else 1)

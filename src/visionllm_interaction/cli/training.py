@@ -1,6 +1,6 @@
-"""Commands for stage 4: train, tune, evaluate."""
+"""Commands for stage 4: train, tune, evaluate, export-model, sync-tracking."""
 
-# Rooms are imported inside the commands, so that the other commands start without torch.
+# Packages are imported inside the commands, so that the other commands start without torch.
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from visionllm_interaction.cli.data import run_until
 from visionllm_interaction.cli.formatting import (
     as_lines,
     categories_line,
-    error_rate_line,
     evaluation_text,
+    metrics_line,
     stage_table,
 )
-from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 from visionllm_interaction.errors import UsageError
 
 
-def train(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """Stage 4, with the stages before it brought up to date first."""
-    result = run_until("train", config, override).to_dict()
-    return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
+def train(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Stage 4: train, after bringing stages 1-3 up to date."""
+    result = run_until("train", config, override)
+    return CommandResult(result.to_dict(), as_lines([stage_table(result), metrics_line(result.to_dict())]), json_output)
 
 
-def tune(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """An Optuna study over the keys in `tune:`; the best values are printed as overrides."""
+def tune(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Run an Optuna study over the keys in `tune:` and print the best values as overrides."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.tuning.runner import run_study
     from visionllm_interaction.pipeline import run_pipeline
@@ -43,30 +43,30 @@ def tune(config: ConfigFiles = None, override: Overrides = None, json_output: Js
         training_manifest=prepared.stage("transform").manifest,
         out=prepared.run / "tuning",
     ).to_dict()
-    return Outcome(result, _study_text(result), json_output)
+    return CommandResult(result, _study_text(result), json_output)
 
 
 def _study_text(result: dict[str, Any]) -> str:
     best = " ".join(f"-o {key}={value}" for key, value in result["best_params"].items())
     found = result["importances"].items()
-    mattered = ", ".join(f"{key} {value:.2f}" for key, value in found) or f"none, {result['importances_left_out']}"
+    importances = ", ".join(f"{key} {value:.2f}" for key, value in found) or f"none, {result['importances_left_out']}"
     plots = ", ".join(result["plots"].values())
     return as_lines(
         [
             f"{len(result['trials'])} trials, best AP {result['best_value']:.3f}",
             best,
-            f"importances: {mattered}",
+            f"importances: {importances}",
             f"plots: {plots}",
         ]
     )
 
 
 def evaluate(
-    checkpoint: Annotated[Path | None, typer.Option(help="A .pt checkpoint, or another detector.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="A .pt checkpoint, or another detector file.")] = None,
     data: Annotated[Path | None, typer.Option(help="training_manifest.yaml of a run, or COCO annotations.")] = None,
     truth: Annotated[Path | None, typer.Option(help="COCO annotations.")] = None,
     detections: Annotated[Path | None, typer.Option(help="COCO results.")] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the images, if it is not where COCO has it.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the images, if it is not in COCO's layout.")] = None,
     against: Annotated[Path | None, typer.Option(help="A second checkpoint or results file to compare with.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for evaluation.html and evaluation.json.")] = None,
     groups: Annotated[Path | None, typer.Option(help="CSV (file_name,group): images of one child or session.")] = None,
@@ -74,11 +74,11 @@ def evaluate(
         list[str] | None,
         typer.Option("--map", help="DETECTOR=DATA: a category of the detector that the data calls otherwise."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=0, help="Draws of groups behind the intervals.")] = 1000,
-    pictures: Annotated[int, typer.Option(min=0, help="Worst images to show in the page.")] = 12,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the intervals.")] = 1000,
+    pictures: Annotated[int, typer.Option(min=0, help="Number of worst images on the HTML page.")] = 12,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """The twelve COCO figures; with --report also intervals, errors, calibration, slices and a page."""
+) -> CommandResult:
+    """The twelve COCO metrics; with --report also intervals, errors, calibration, slices and an HTML page."""
     from visionllm_interaction.detection.evaluation import evaluate as evaluation
     from visionllm_interaction.detection.evaluation.category_map import parse_map
 
@@ -93,7 +93,7 @@ def evaluate(
         raise _nothing_to_evaluate()
     if report is None and against is None:
         result = evaluation.figures(material)
-        return Outcome(result, as_lines([error_rate_line(result), categories_line(result)]), json_output)
+        return CommandResult(result, as_lines([metrics_line(result), categories_line(result)]), json_output)
     result = evaluation.report_in_depth(
         material,
         report,
@@ -102,7 +102,7 @@ def evaluate(
         resamples=resamples,
         pictures=pictures,
     )
-    return Outcome(result, as_lines([evaluation_text(result), categories_line(result)]), json_output)
+    return CommandResult(result, as_lines([evaluation_text(result), categories_line(result)]), json_output)
 
 
 def _nothing_to_evaluate() -> UsageError:
@@ -118,12 +118,12 @@ def export_model(
     to: Annotated[Literal["onnx", "openvino", "openvino-int8", "safetensors"], typer.Option(help="The format.")],
     out: Annotated[Path, typer.Option(help="A new file, or a new folder for OpenVINO.")],
     data: Annotated[Path, typer.Option(help="training_manifest.yaml of a run, or COCO annotations.")],
-    images: Annotated[Path | None, typer.Option(help="Folder of the images, if it is not where COCO has it.")] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Validation images on which both must agree.")] = 16,
-    calibration: Annotated[int, typer.Option(min=10, help="Training images that set the ranges of int8.")] = 100,
+    images: Annotated[Path | None, typer.Option(help="Folder of the images, if it is not in COCO's layout.")] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Number of validation images on which both must agree.")] = 16,
+    calibration: Annotated[int, typer.Option(min=10, help="Number of training images that calibrate int8.")] = 100,
     json_output: JsonFlag = False,
-) -> Outcome:
-    """A checkpoint in another format, compared with the original on real images."""
+) -> CommandResult:
+    """Export a checkpoint to another format and compare both on real images."""
     from visionllm_interaction.detection.training.export_command import export_with_data
 
     result = export_with_data(
@@ -131,15 +131,17 @@ def export_model(
     ).to_dict()
     parity = result["parity"]
     text = f"{parity['matched']:.1%} of {parity['detections']} detections in common with the original; {result['path']}"
-    return Outcome(result, text, json_output)
+    return CommandResult(result, text, json_output)
 
 
 def sync_tracking(
     folder: Annotated[Path, typer.Argument(help="A run, or the folder of all runs.")] = Path("artifacts"),
     json_output: JsonFlag = False,
-) -> Outcome:
-    """Deliver what a tracking server missed while it was away; exit 4 if it still is."""
+) -> CommandResult:
+    """Send the records that a tracking server missed while it was unreachable; exits with code 4 if it still is."""
     from visionllm_interaction.detection.experiment_tracking.tracker import sync_tracking as deliver_all
 
     result = deliver_all(folder).to_dict()
-    return Outcome(result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output)
+    return CommandResult(
+        result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output
+    )

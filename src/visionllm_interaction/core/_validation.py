@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 
 def frozen_array(values: Any, dtype: type[np.generic], shape: tuple[int | None, ...], name: str) -> NDArray[Any]:
-    """Return ``values`` as a read-only array of ``dtype``; ``None`` in ``shape`` means any size.
+    """A read-only copy of ``values`` with a given type and shape.
+
+    Args:
+        values: anything that NumPy turns into an array.
+        dtype: the type of the copy.
+        shape: the expected shape; ``None`` stands for any size.
+        name: what the error message calls the values.
+
+    Returns:
+        The copy, of ``shape``. Empty values take the shape ``(0, …)``.
 
     Raises:
         ValueError: if the shape differs or a float value is not finite.
@@ -32,7 +41,11 @@ Column = tuple[str, type[np.generic], tuple[int | None, ...]]
 
 
 def freeze_columns(table: object, columns: Iterable[Column]) -> None:
-    """Make the attributes of a frozen dataclass read-only arrays of these types and shapes.
+    """Replace attributes of a frozen dataclass by read-only arrays of the given types and shapes.
+
+    Args:
+        table: the dataclass, from its ``__post_init__``.
+        columns: name, type and shape of each attribute.
 
     Raises:
         ValueError: see :func:`frozen_array`.
@@ -41,11 +54,14 @@ def freeze_columns(table: object, columns: Iterable[Column]) -> None:
         object.__setattr__(table, name, frozen_array(getattr(table, name), dtype, shape, name))
 
 
-def check_order(frame_index: NDArray[np.int64]) -> None:
-    """See that rows are in the order of frames.
+def check_frame_order(frame_index: NDArray[np.int64]) -> None:
+    """Check that rows are ordered by frame.
+
+    Args:
+        frame_index: (n,) the frame of each row.
 
     Raises:
-        ValueError: if they are not.
+        ValueError: if an index is smaller than the one before it.
     """
     if (np.diff(frame_index) < 0).any():
         raise ValueError("rows must be ordered by frame_index")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 PERSON_CATEGORIES: frozenset[str] = frozenset({"person", "child", "caregiver", "infant", "adult"})
-"""Names read as people by relations and roles; everything else is an object."""
+"""Category names that relations and roles treat as people; every other category is an object."""
 BODY_CATEGORIES: frozenset[str] = frozenset({"hand", "left hand", "right hand", "face", "head"})
-"""Names of body parts: in view, but not *things* that a child may look at or handle."""
+"""Category names of body parts. They are detected, but are not objects that a child looks at or handles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Categories:
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[int, str]]) -> Categories:
-        """Build from ``(category_id, name)`` pairs, labels in order of ``category_id``."""
+        """Build from ``(category_id, name)`` pairs; labels follow the order of ``category_id``."""
         ordered = sorted(pairs)
         return cls(tuple(Category(cid, name, label) for label, (cid, name) in enumerate(ordered, start=1)))
 
@@ -83,5 +83,5 @@ class Categories:
 
 
 def nearest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
-    """The known names closest to ``name``, for "did you mean" messages; best first, possibly none."""
+    """The known names most similar to ``name``, best first, for "did you mean" messages; possibly none."""
     return tuple(difflib.get_close_matches(name, list(known), n=limit, cutoff=0.6))

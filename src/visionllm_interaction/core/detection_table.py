@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core._validation import Column, check_order, freeze_columns
+from visionllm_interaction.core._validation import Column, check_frame_order, freeze_columns
 
 UNTRACKED = -1
 """``track_id`` of a detection that belongs to no track."""
@@ -25,7 +27,8 @@ class DetectionTable:
         confidence: (n,) float32 in [0, 1].
         boxes_xyxy: (n, 4) float32 pixels.
         track_id: (n,) int64; :data:`UNTRACKED` where the detection belongs to no track.
-        interpolated: (n,) bool; True where a short gap of a track was filled, False where a detector saw it (default).
+        interpolated: (n,) bool; True where the box was interpolated over a short gap, False where it was detected
+            (default).
 
     Raises:
         ValueError: on wrong shapes or rows not ordered by frame.
@@ -53,37 +56,66 @@ class DetectionTable:
             ("interpolated", np.bool_, (n,)),
         )
         freeze_columns(self, columns)
-        check_order(self.frame_index)
+        check_frame_order(self.frame_index)
 
     def __len__(self) -> int:
         return len(self.frame_index)
 
     @classmethod
-    def empty(cls) -> DetectionTable:
+    def empty(cls) -> Self:
         """No detections."""
         index, boxes = np.zeros(0, np.int64), np.zeros((0, 4), np.float32)
         return cls(index, np.zeros(0), np.zeros(0, np.object_), np.zeros(0, np.float32), boxes, index)
 
-    def select(self, keep: NDArray[Any]) -> DetectionTable:
-        """The rows chosen by a boolean mask or a rising index array."""
-        return DetectionTable(
-            self.frame_index[keep],
-            self.timestamp_s[keep],
-            self.category[keep],
-            self.confidence[keep],
-            self.boxes_xyxy[keep],
-            self.track_id[keep],
-            self.interpolated[keep],
-        )
+    @classmethod
+    def concat(cls, tables: Iterable[Self]) -> Self:
+        """The rows of several tables of one video as one table, ordered by frame.
+
+        Rows of one frame keep their order: first those of the first table, then those of the next.
+
+        Args:
+            tables: any number of tables, each ordered by frame; their frames may interleave.
+
+        Returns:
+            One table with all rows; an empty one if there are no tables.
+        """
+        parts = [*tables] or [cls.empty()]
+        index = np.concatenate([part.frame_index for part in parts])
+        order = np.argsort(index, kind="stable")
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])[order]
+            for name in (column.name for column in fields(cls))
+        }
+        return cls(**columns)
+
+    def select(self, keep: NDArray[Any]) -> Self:
+        """The rows chosen by a boolean mask (n,) or a rising index array."""
+        return dataclasses.replace(self, **{column.name: getattr(self, column.name)[keep] for column in fields(self)})
+
+    def replace(self, **columns: NDArray[Any]) -> Self:
+        """A copy with other values in some columns.
+
+        Args:
+            **columns: the new columns by name, in the shapes of the class; the others are kept.
+
+        Returns:
+            The checked copy.
+
+        Example:
+            >>> table = DetectionTable.empty()
+            >>> len(table.replace(track_id=np.zeros(0, np.int64)))
+            0
+        """
+        return dataclasses.replace(self, **columns)
 
 
 @dataclass(frozen=True, eq=False)
 class HeadTable:
-    """Heads seen in frames of one video, one row each, ordered by frame.
+    """Heads detected in one video, one row each, ordered by frame.
 
     Attributes:
         frame_index: (n,) int64.
-        points_xy: (n, 2) float64 pixels of the upright image: the middle between the eyes.
+        points_xy: (n, 2) float64 pixels of the upright image: the point midway between the eyes.
         yaw_deg: (n,) float64; 0 is towards the camera, positive towards the image's right, 90 a profile.
 
     Raises:
@@ -102,7 +134,7 @@ class HeadTable:
             ("yaw_deg", np.float64, (n,)),
         )
         freeze_columns(self, columns)
-        check_order(self.frame_index)
+        check_frame_order(self.frame_index)
 
     def __len__(self) -> int:
         return len(self.frame_index)

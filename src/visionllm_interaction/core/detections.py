@@ -1,4 +1,4 @@
-"""What a detector says about one image."""
+"""Detections of one image."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from visionllm_interaction.core._validation import frozen_array
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """Detections in one image, best confidence first is not promised.
+    """Detections of one image, in no particular order.
 
     Attributes:
-        boxes_xyxy: (n, 4) float32, pixels of the image as given to the detector.
+        boxes_xyxy: (n, 4) float32, x1, y1, x2, y2 in pixels of the image that the detector was given.
         confidences: (n,) float32 in [0, 1].
         labels: (n,) int64, contiguous model labels (1…K; never 0).
 

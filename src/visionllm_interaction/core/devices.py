@@ -12,12 +12,18 @@ _NAME = re.compile(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", re.ASCII)
 
 
 def check_device_name(name: str) -> str:
-    """Return ``name`` if it is the name of a device.
+    """Check the name of a compute device.
 
-    Whether this machine has the device is not checked here: that takes torch, which takes seconds to load.
+    Whether this machine has the device is not checked: that needs torch, which takes seconds to load.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        ``name``, unchanged.
 
     Raises:
-        ValueError: naming what is allowed.
+        ValueError: if it is another name; the message lists the allowed ones.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(f"a device is {ALLOWED_DEVICES}")

@@ -12,23 +12,28 @@ from visionllm_interaction.core._validation import frozen_array
 OK = "ok"
 """``quality`` of a frame with nothing wrong."""
 NOT_SAMPLED = "not sampled"
-"""``quality`` of a frame passed over on purpose; the frame before it stands for its time."""
+"""``quality`` of a frame left out by sampling; the sampled frame before it stands for its time."""
 UNCHANGED = "unchanged"
-"""``quality`` of a frame passed over because it looks like the one before, which stands for it."""
+"""``quality`` of a frame left out because it equals the frame before it, which stands for it."""
 GAP_S = 0.5
-"""A camera that sends no image for longer …"""
+"""A step between frames is a gap if it is longer than this, in seconds, …"""
 GAP_STEPS = 5.0
-"""… and for longer than so many usual steps has lost some: that time was not recorded."""
+"""… and longer than this many usual steps: that time was not recorded."""
 _AROUND = 8
 _TOUCH_S = 1e-6
-PASSED_OVER = frozenset({NOT_SAMPLED, UNCHANGED})
+SKIPPED_QUALITIES = frozenset({NOT_SAMPLED, UNCHANGED})
+"""``quality`` of the frames that were left out on purpose and whose time counts for the frame before them."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
-    """One frame: ``image_rgb`` is (H, W, 3) uint8; ``timestamp_s`` comes from the presentation time stamp.
+    """One decoded frame.
 
-    ``unchanged_s`` are the times of the frames since the last one that were passed over because they look like it.
+    Attributes:
+        frame_index: number of the frame in the video, from 0.
+        timestamp_s: seconds, from the presentation time stamp.
+        image_rgb: (H, W, 3) uint8, RGB.
+        unchanged_s: time stamps of the :data:`UNCHANGED` frames between the previous decoded frame and this one.
     """
 
     frame_index: int
@@ -39,16 +44,16 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class FrameTable:
-    """All frames of one video, looked at or not, in presentation order.
+    """All frames of one video in presentation order, whether processed or not.
 
     Attributes:
         frame_index: (n,) int64, rising.
         timestamp_s: (n,) float64 seconds from the presentation time stamps, rising.
         duration_s: (n,) float64 seconds that the frame stands for: until the next frame (the last one: the step
-            that is usual there). Before a gap in the time stamps (:func:`find_gaps`) it is the usual step too: what
-            was not recorded was not processed. Frames of a quality in :data:`PASSED_OVER` stand for none: the frame
-            before them does. The sum is the length of the video less its gaps.
-        processed: (n,) bool; False means *not looked at*, which is not the same as *nothing seen*.
+            that is usual there). Before a gap in the time stamps (:func:`find_gaps`) it is the usual step too: time
+            that was not recorded was not processed. Frames of a quality in :data:`SKIPPED_QUALITIES` stand for none:
+            the frame before them does. The sum is the length of the video less its gaps.
+        processed: (n,) bool; False means that no detector ran, which is not the same as *nothing detected*.
         quality: n texts, ``"ok"`` or the reason a frame was skipped or damaged.
 
     Raises:
@@ -79,7 +84,7 @@ class FrameTable:
         return len(self.frame_index)
 
     def unchanged_before(self) -> list[tuple[float, ...]]:
-        """Per processed frame the times of the :data:`UNCHANGED` ones since the processed frame before it."""
+        """For each processed frame, the times (s) of the :data:`UNCHANGED` frames since the processed one before it."""
         unchanged = np.array([note == UNCHANGED for note in self.quality], dtype=np.bool_)
         positions = np.flatnonzero(self.processed).tolist()
         begins = [0, *(position + 1 for position in positions[:-1])]
@@ -96,21 +101,29 @@ class FrameTable:
         quality: tuple[str, ...] | None = None,
         gaps: bool = True,
     ) -> FrameTable:
-        """Build the table, working out ``duration_s`` from the steps between time stamps.
+        """Build the table; ``duration_s`` follows from the steps between time stamps.
 
-        Without ``gaps`` each frame stands until the next one however long that is, as in a GIF.
+        Args:
+            frame_index: (n,) int64, rising.
+            timestamp_s: (n,) float64 seconds, rising.
+            processed: (n,) bool.
+            quality: n texts; default: :data:`OK` for every frame.
+            gaps: whether long steps count as gaps; without, each frame stands until the next one, as in a GIF.
+
+        Returns:
+            The table of n frames.
         """
         times = np.asarray(timestamp_s, dtype=np.float64)
         notes = quality or (OK,) * len(times)
         usual = usual_steps(times)
         until = np.append(times[1:], times[-1:] + usual[-1:])
         ends = np.where(find_gaps(times), times + usual, until) if gaps else until
-        bearing = np.array([note not in PASSED_OVER for note in notes], dtype=np.bool_)
+        bearing = np.array([note not in SKIPPED_QUALITIES for note in notes], dtype=np.bool_)
         durations = np.zeros(len(times))
         if bearing.any():
             first = np.flatnonzero(bearing)
             durations[bearing] = np.add.reduceat(ends - times, first)
-            # Summed up where frames in between were passed over; exact where none were.
+            # A sum where frames in between were skipped; exact where none were.
             alone = np.diff(np.append(first, len(times))) == 1
             durations[first[alone]] = (ends - times)[first[alone]]
         return cls(frame_index, times, durations, processed, notes)
@@ -124,29 +137,35 @@ class FrameTable:
 
     @property
     def end_s(self) -> float:
-        """When the last frame ends; 0 of none."""
+        """The end of the last frame in seconds; 0 without frames."""
         return float(self.timestamp_s[-1] + self._tail_s()) if len(self) else 0.0
 
     @property
     def length_s(self) -> float:
-        """From the first frame to the end of the last one, gaps included; 0 of none."""
+        """Seconds from the first frame to the end of the last one, including gaps; 0 without frames."""
         return self.end_s - float(self.timestamp_s[0]) if len(self) else 0.0
 
     @property
     def mean_fps(self) -> float | None:
-        """Frames per second between the first and the last one, by their time stamps; ``None`` of a single frame."""
+        """Mean frame rate between the first and the last time stamp; ``None`` for fewer than two frames."""
         span_s = float(self.timestamp_s[-1] - self.timestamp_s[0]) if len(self) > 1 else 0.0
         return (len(self) - 1) / span_s if span_s > 0 else None
 
     def _tail_s(self) -> float:
-        """How long the last frame lasts: also one that was passed over does."""
+        """Duration of the last frame in seconds, even if it was skipped."""
         return float(self.duration_s[-1]) or float(usual_steps(self.timestamp_s)[-1])
 
 
 def usual_steps(timestamp_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) seconds from one frame to the next that are usual around each: rates change within videos.
+    """The usual step between frames around each frame, as frame rates change within videos.
 
-    It is the longer of the median steps of the frames before and of those from there on, :data:`_AROUND` each.
+    It is the longer of two median steps: of the :data:`_AROUND` steps before the frame, and of those after it.
+
+    Args:
+        timestamp_s: (n,) seconds, rising.
+
+    Returns:
+        (n,) seconds.
     """
     steps = np.diff(timestamp_s)
     if not len(steps):
@@ -163,14 +182,14 @@ def usual_steps(timestamp_s: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def find_gaps(timestamp_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n,) whether after the frame there is a gap: a step over :data:`GAP_S` and :data:`GAP_STEPS` usual ones."""
+    """Whether a gap follows each frame, (n,): a step above :data:`GAP_S` and :data:`GAP_STEPS` usual steps."""
     steps = np.diff(timestamp_s)
     usual = usual_steps(timestamp_s)[:-1]
     return np.append(steps > np.maximum(GAP_S, GAP_STEPS * usual) + 1e-6, np.zeros(min(1, len(timestamp_s)), np.bool_))
 
 
 def _medians(windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) the median of each row, NaN left out; NaN of a row without any."""
+    """The median of each row without its NaN, (n,); NaN for a row of NaN only."""
     ordered = np.sort(windows, axis=1)  # NaN come last
     known, rows = np.isfinite(ordered).sum(axis=1), np.arange(len(ordered))
     low, high = (

@@ -1,6 +1,6 @@
-"""What images can be grouped by."""
+"""Names of the groups that images can belong to."""
 
 from __future__ import annotations
 
 GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
-"""What must not be shared between splits (child, household, session), and places in a recording (camera, time)."""
+"""Groups that no two splits may share (child, household, session), and positions in a recording (camera, time)."""

@@ -1,14 +1,14 @@
-"""Image files → upright 8-bit RGB: the one decoder of validation, training, evaluation and the service.
+"""Decoding image files to upright 8-bit RGB, for validation, training, evaluation and the service.
 
-What becomes of pixels that are not 8-bit RGB:
+Other pixel formats are converted:
 
-* grey and palette images: the grey value three times, the palette's colours
+* grey images: the grey value in all three channels; palette images: the colours of the palette
 * CMYK and other colour spaces: as Pillow converts them
-* transparency: left out, the colours below it show
+* transparency: dropped; the colours are kept
 * 1 bit: 0 and 255
-* more than 8 bits (16- and 32-bit integers): divided by the range of the smallest usual bit depth (8, 10, 12, 14, 16
-  bits) that holds the brightest pixel, so that a 12-bit camera in a 16-bit file is neither black nor white
-* floating point: 0 to 1 is the whole range if nothing is brighter, else as integers; NaN and negative values are 0
+* more than 8 bits (16- and 32-bit integers): divided by the range of a usual bit depth (8, 10, 12, 14 or 16 bits), the
+  smallest that holds the brightest pixel. An image of a 12-bit camera in a 16-bit file is thus neither black nor white
+* floating point: the range is 0 to 1 if no pixel is brighter, otherwise as for integers; NaN and negative values are 0
 * several frames: the first one
 """
 
@@ -26,7 +26,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from visionllm_interaction.errors import ImageError
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""What is read, by content and not by ending; phones' MPO files are JPEG."""
+"""Formats that are read, recognised by content and not by extension. MPO files of phones are JPEG."""
 DAMAGED: tuple[type[Exception], ...] = (
     OSError,
     SyntaxError,
@@ -40,7 +40,7 @@ DAMAGED: tuple[type[Exception], ...] = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-"""What Pillow raises on damaged files: ``SyntaxError`` for broken PNG chunks, for example."""
+"""Exceptions of Pillow on damaged files, for example ``SyntaxError`` for broken PNG chunks."""
 ORIENTATION = ExifTags.Base.Orientation
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
 
@@ -54,13 +54,13 @@ def read_rgb(
     size: tuple[int, int] | None = None,
     max_megapixels: float | None = None,
 ) -> Rgb:
-    """Decode an image and turn it upright as its EXIF orientation says.
+    """Decode an image and rotate it upright by its EXIF orientation.
 
     Args:
         source: a file, or a binary stream.
-        size: the width and height in pixels that are expected. If the upright image has another size and the stored
-            one has this size, the image stays as it is stored.
-        max_megapixels: refuse larger images before their pixels are decoded.
+        size: the expected width and height in pixels. If only the stored image has this size, and not the upright
+            one, the image is not rotated.
+        max_megapixels: largest image in millions of pixels, checked before the pixels are decoded.
 
     Returns:
         (H, W, 3) uint8.
@@ -73,7 +73,7 @@ def read_rgb(
         with Image.open(source, formats=FORMATS) as image:
             _check_pixels(image, max_megapixels, where)
             return np.array(to_rgb(_upright(image, size)), np.uint8)
-    except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
+    except Image.DecompressionBombError as error:  # Pillow's own limit, far above that of the service
         raise _too_many_pixels(max_megapixels, " ".join(str(error).split()), where) from error
     except DAMAGED as error:
         raise ImageError(
@@ -86,8 +86,8 @@ def read_rgb(
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB, as the module's documentation says; the orientation is left alone."""
-    image.load()  # the file may be closed when the pixels are asked for
+    """Convert an image to 8-bit RGB by the rules of this module, without rotating it."""
+    image.load()  # the file may be closed when the pixels are read
     if is_deep(image):
         image = to_8_bits(image)
     if image.mode == "P" and "transparency" in image.info:
@@ -101,7 +101,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:
-    """An image of one channel with more than 8 bits → 8-bit grey."""
+    """Convert an image with one channel of more than 8 bits to 8-bit grey."""
     values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=np.inf, neginf=0.0)
     finite = values[np.isfinite(values)]
     brightest = float(finite.max(initial=0.0))
@@ -110,7 +110,7 @@ def to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _range_of(brightest: float, *, whole: bool) -> float:
-    """The value that becomes 255."""
+    """The value that is scaled to 255."""
     if not whole and brightest <= 1:
         return 1.0
     depths = (float(2**bits - 1) for bits in _BIT_DEPTHS)
@@ -118,7 +118,7 @@ def _range_of(brightest: float, *, whole: bool) -> float:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where there is none or an unknown one."""
+    """EXIF orientation, 1 to 8; 1 if it is missing or unknown."""
     value = image.getexif().get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -131,7 +131,7 @@ def _upright(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
 
 
 def _found(source: str | os.PathLike[str] | BinaryIO, error: Exception) -> str:
-    """What there is instead of an image: how many bytes, how they begin, and what the decoder says."""
+    """A description of undecodable content: size, first bytes and the message of the decoder."""
     try:
         data = Path(source).read_bytes() if isinstance(source, str | os.PathLike) else _all_of(source)
     except OSError as unreadable:

@@ -1,4 +1,4 @@
-"""Symbols above boxes: tracks, relations, events, evidence. Times are seconds, intervals half-open."""
+"""What is derived from boxes: tracks, relations, events, evidence. Times are seconds, intervals half-open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 class Track:
     """One object followed through a video.
 
-    ``role`` is ``"child"``, ``"caregiver"`` or ``None``; ``begin_s``/``end_s`` span first to last sighting.
+    ``role`` is ``"child"``, ``"caregiver"`` or ``None``; ``begin_s``/``end_s`` span the first to the last detection.
     """
 
     track_id: int
@@ -41,7 +41,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: ``kind`` is one of ``core.predicates.EVENT_KINDS``."""
+    """An event at a time: ``kind`` is one of ``core.predicates.EVENT_KINDS``."""
 
     event_id: str
     kind: str
@@ -55,9 +55,15 @@ class Event:
 class Code:
     """One interval that a person coded in another program (ELAN, BORIS, Datavyu …), ``[begin_s, end_s)``.
 
-    ``tier`` is where it stood there; ``kind`` is what measures read it as (``"speech"``, ``"gaze"``, ``"naming"``, or
-    ``"code"`` for anything else); ``participant`` is who did it (a role or category, ``""`` if not said); ``label`` is
-    what was written (for gaze and naming: the thing looked at or named); ``source`` is the name of the file.
+    Attributes:
+        code_id: id within the video.
+        tier: the tier or column of the other program.
+        kind: how measures read it: ``"speech"``, ``"gaze"``, ``"naming"``, or ``"code"`` for anything else.
+        participant: who did it, as a role or category; ``""`` if unknown.
+        label: the coded value; for gaze and naming the object that was looked at or named.
+        begin_s: first moment in seconds.
+        end_s: first moment after it in seconds.
+        source: name of the imported file.
     """
 
     code_id: str
@@ -72,12 +78,23 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One computed (or seen) value and where in which video it can be checked.
+    """One value, and the video, tracks, times and frames where it can be checked.
 
-    ``frames`` are the first and last frame index covered; ``kind`` is ``"computed"`` for results of code and
-    ``"visual"`` for the weaker answers of a vision model. ``missing`` says why there can be no value, where an input of
-    the measure is not there; without it a value of ``None`` or 0 means that nothing was found. ``definition_version``
-    is the version of the measure's definition, ``settings`` what it was computed with, where a measure has settings.
+    Attributes:
+        id: id within an answer, for example ``e1``.
+        measure: name of the measure.
+        value: the value, in ``unit``.
+        unit: the unit, for example ``s``.
+        video_id: the video.
+        track_ids: the tracks it was computed from.
+        begin_s: first moment in seconds.
+        end_s: first moment after it in seconds.
+        frames: first and last frame index.
+        kind: ``"computed"`` for results of code, ``"visual"`` for the weaker answers of a vision model.
+        missing: why there is no value, if an input of the measure is missing. Without it a value of ``None`` or 0
+            means that nothing was found.
+        definition_version: version of the measure's definition.
+        settings: the settings it was computed with, for measures that have any.
     """
 
     id: str

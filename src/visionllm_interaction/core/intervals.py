@@ -21,10 +21,16 @@ TOLERANCE_S = 1e-6
 
 
 def as_intervals(pairs: Iterable[Sequence[float]] | Intervals) -> Intervals:
-    """``pairs`` of begin and end as an array (N, 2), checked.
+    """Pairs of begin and end as a checked array.
+
+    Args:
+        pairs: N pairs of seconds, or an array (N, 2).
+
+    Returns:
+        (N, 2), float64, in the order given.
 
     Raises:
-        ValueError: if these are no pairs, a time is not a number, or an interval ends before it begins.
+        ValueError: if the shape differs, a time is NaN, or an interval ends before it begins.
     """
     found = np.asarray(pairs if isinstance(pairs, np.ndarray) else list(pairs), dtype=np.float64)
     if not found.size:
@@ -61,7 +67,12 @@ def neighbours(
 
 
 def union(intervals: Intervals, *, max_gap_s: float = 0.0, tolerance_s: float = TOLERANCE_S) -> Intervals:
-    """The time covered by at least one interval, and pauses of at most ``max_gap_s`` between them.
+    """The time covered by at least one interval, and the short pauses between them.
+
+    Args:
+        intervals: (N, 2), in any order.
+        max_gap_s: longest pause in seconds that is covered too.
+        tolerance_s: how much longer, by rounding, that pause may be.
 
     Returns:
         (M, 2), disjoint.
@@ -127,6 +138,10 @@ def complement(intervals: Intervals, *, within: Intervals, tolerance_s: float = 
 
 def gaps(intervals: Intervals, *, tolerance_s: float = TOLERANCE_S) -> Intervals:
     """The pauses between the first begin and the last end that no interval covers.
+
+    Args:
+        intervals: (N, 2), in any order.
+        tolerance_s: pauses up to this length are rounding errors.
 
     Returns:
         (P, 2), disjoint.

@@ -15,9 +15,9 @@ class Runs:
     """Runs of equal values, in order.
 
     Attributes:
-        starts: (N,) place of the first value of each run.
-        ends: (N,) place after its last value.
-        values: (N,) its value.
+        starts: (N,) index of the first value of each run.
+        ends: (N,) index after its last value.
+        values: (N,) the value of each run.
     """
 
     starts: NDArray[np.int64]
@@ -26,18 +26,24 @@ class Runs:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(N,) number of values in each run."""
+        """Number of values in each run, (N,)."""
         return self.ends - self.starts
 
 
 def find_runs(values: NDArray[Any]) -> Runs:
-    """The runs of equal values in ``values`` (n,); NaN equals nothing, so each is a run of its own.
+    """The runs of equal values. NaN equals nothing, so each NaN is a run of its own.
+
+    Args:
+        values: (n,), of any type.
+
+    Returns:
+        The runs in order; none for an empty array.
 
     Raises:
-        ValueError: if ``values`` has not one dimension.
+        ValueError: if ``values`` does not have exactly one dimension.
     """
     if values.ndim != 1:
-        raise ValueError(f"runs are looked for in one dimension, not {values.ndim}")
+        raise ValueError(f"values must have one dimension, not {values.ndim}")
     edges = np.flatnonzero(values[1:] != values[:-1]) + 1
     bounds = np.concatenate([[0], edges, [len(values)]]) if len(values) else np.zeros(1, dtype=np.int64)
     starts = bounds[:-1]
@@ -45,7 +51,7 @@ def find_runs(values: NDArray[Any]) -> Runs:
 
 
 def true_runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(N, 2): for each run of True in ``mask`` (n,) the place of its first value and the place after its last."""
+    """The runs of True in ``mask`` (n,) as (N, 2): the index of the first value and the index after the last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return edges.reshape(-1, 2)
 
@@ -61,7 +67,15 @@ def encode_mask(mask: NDArray[Any]) -> list[int]:
 
 
 def decode_mask(counts: Sequence[int], *, height: int, width: int) -> NDArray[np.bool_]:
-    """The mask (height, width) of COCO's uncompressed run lengths ``counts``: down the columns, background first.
+    """The mask of COCO's uncompressed run lengths.
+
+    Args:
+        counts: run lengths in pixels, down the columns, background first.
+        height: height of the mask in pixels.
+        width: width of the mask in pixels.
+
+    Returns:
+        (height, width) bool.
 
     Raises:
         ValueError: if the run lengths do not add up to the size, or one is negative.

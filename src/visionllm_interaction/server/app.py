@@ -1,4 +1,4 @@
-"""The application: routes, guard, errors and page put together."""
+"""The ASGI application: routes, access control, error handlers and the web page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from visionllm_interaction.server import openapi
 from visionllm_interaction.server import problem_details as problems
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.login import login_router
-from visionllm_interaction.server.auth.middleware import Guard, is_loopback
+from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.metrics import Metrics
@@ -26,7 +26,7 @@ from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import videos as routes_videos
 from visionllm_interaction.server.service import Service
-from visionllm_interaction.server.state import Context
+from visionllm_interaction.server.state import ServiceContext
 
 
 def create_app(
@@ -36,24 +36,33 @@ def create_app(
     reason: ReasonConfig,
     measures: MeasuresConfig = MeasuresConfig(),
 ) -> FastAPI:
-    """The service as an ASGI application; jobs and detector start and stop with it.
+    """Build the service as an ASGI application; jobs and detector start and stop with it.
 
-    One at a time in a process: the job engine (DBOS) and the page (NiceGUI) are singletons.
+    A process holds at most one: the job engine (DBOS) and the page (NiceGUI) are singletons.
+
+    Args:
+        serve: the section ``serve``.
+        analysis: how uploaded videos are analysed.
+        reason: how questions are answered.
+        measures: definitions of measures.
+
+    Returns:
+        The application, not yet started.
 
     Raises:
-        UsageError: if it would be open to others without a key.
+        UsageError: if other machines could use it without a key.
         ConfigError: if the file of keys cannot be read.
     """
     keys = KeyRing(serve.keys_path)
     check_exposure(serve, keys)
     sessions = Sessions(serve.data_dir / "session.secret", keys)
     service = Service(serve, analysis=analysis, reason=reason, measures=measures)
-    context = Context(service, Metrics(service))
+    context = ServiceContext(service, Metrics(service))
     app = FastAPI(
         title="VisionLLM Interaction Analysis",
         version=__version__,
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # the framework's documentation page loads its scripts from another host
+        docs_url=None,  # FastAPI's documentation page loads its scripts from another host
         redoc_url=None,
         lifespan=_lifespan(service),
     )
@@ -64,20 +73,24 @@ def create_app(
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:
         _add_page(app)
-    app.add_middleware(Guard, context=context, keys=keys, sessions=sessions)
+    app.add_middleware(AccessMiddleware, context=context, keys=keys, sessions=sessions)
     return app
 
 
 def check_exposure(serve: ServeConfig, keys: KeyRing) -> None:
-    """Refuse to be reachable without a key by anybody but this machine's own users.
+    """Refuse a configuration in which other machines could use the service without a key.
+
+    Args:
+        serve: the section ``serve``.
+        keys: the keys of the service.
 
     Raises:
-        UsageError: no keys and not ``insecure``; or ``insecure`` on an address others can reach.
+        UsageError: without keys, unless ``insecure`` is set; and with ``insecure`` on a public address.
     """
     fix = "make a key: visionllm keys create NAME"
     if serve.insecure and not is_loopback(serve.host):
         raise UsageError(
-            "Without keys the service listens only on this machine's own address.",
+            "Without keys the service listens only on the loopback address.",
             expected="serve.host 127.0.0.1, ::1 or localhost",
             found=serve.host,
             fix=f"{fix}, and start without --insecure",
@@ -106,7 +119,7 @@ def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManag
 
 def _add_page(app: FastAPI) -> None:
     # Imported here: NiceGUI sets up the whole page framework when it is imported.
-    from visionllm_interaction.server.ui import mount_pages
+    from visionllm_interaction.server.ui.mount import mount_pages
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

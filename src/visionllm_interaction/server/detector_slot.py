@@ -1,4 +1,4 @@
-"""The detector of a running service: loaded beside the start, used by one request at a time."""
+"""The detector of a running service: loaded in the background, used by one request at a time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import io
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.errors import ServiceError, VisionLLMError
-from visionllm_interaction.server.problem_details import refusal
+from visionllm_interaction.server.problem_details import http_problem
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +22,33 @@ DetectorState = Literal["none", "loading", "ready", "failed"]
 DETECTOR_STATES: tuple[DetectorState, ...] = ("none", "loading", "ready", "failed")
 
 
-class DetectorSlot:
-    """Holds the detector. ``state`` is ``"none"`` (not configured), ``"loading"``, ``"ready"`` or ``"failed"``.
+@dataclass(frozen=True)
+class ImageDetections:
+    """The detections of one image.
 
-    ``error`` says why it failed, whatever was raised; it stays failed until the service is started anew.
+    Attributes:
+        width: width of the upright image in pixels.
+        height: height of the upright image in pixels.
+        detections: boxes in pixels of the upright image.
+        duration_s: time of the detector in seconds.
+    """
+
+    width: int
+    height: int
+    detections: Detections
+    duration_s: float
+
+
+class DetectorSlot:
+    """Holds the detector of the service.
+
+    ``state`` is ``"none"`` (not configured), ``"loading"``, ``"ready"`` or ``"failed"``. ``error`` is the reason of a
+    failure, which lasts until the service is restarted.
+
+    Args:
+        checkpoint: the detector's file; ``None`` for a service without one.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        max_waiting: number of requests that may wait for the detector.
     """
 
     def __init__(self, checkpoint: Path | None, *, device: str | None, max_waiting: int) -> None:
@@ -36,11 +57,11 @@ class DetectorSlot:
         self.error: VisionLLMError | None = None
         self._device = device
         self._detector: Detector | None = None
-        self._turn = threading.Lock()
-        self._places = threading.BoundedSemaphore(max_waiting)
+        self._detector_lock = threading.Lock()
+        self._waiting_slots = threading.BoundedSemaphore(max_waiting)
 
     def start(self) -> None:
-        """Load in the background, so that the service answers meanwhile."""
+        """Start loading in the background; the service answers meanwhile."""
         if self.checkpoint is not None:
             threading.Thread(target=self._load, name="load-detector", daemon=True).start()
 
@@ -56,9 +77,9 @@ class DetectorSlot:
             self._fail(error)
             _log.error("the detector cannot be loaded: %s", error)
         except Exception as error:  # noqa: BLE001 (kept as the reason, and logged)
-            # A runtime that is not installed, a graph it does not know, no memory: a thread that ended without a
-            # word would leave the service "loading" for ever.
-            self._fail(_as_ours(error, self.checkpoint))
+            # For example a missing runtime, an unknown graph, too little memory: if the thread just ended, the service
+            # would stay "loading" forever.
+            self._fail(_as_package_error(error, self.checkpoint))
             _log.exception("the detector cannot be loaded")
 
     def _fail(self, error: VisionLLMError) -> None:
@@ -66,13 +87,13 @@ class DetectorSlot:
 
     @property
     def reason(self) -> str | None:
-        """Why the detector could not be loaded, without paths of the server; ``None`` if it did not fail."""
+        """Why loading failed, without paths of the server; ``None`` if it did not fail."""
         if self.error is None:
             return None
         return f"{self.error.message} Found: {self.error.found}" if self.error.found else self.error.message
 
     def check_usable(self) -> None:
-        """Make sure that there is a detector, or will be when it has loaded.
+        """Check that a detector is loaded or is being loaded.
 
         Raises:
             ServiceError: if there is none, or its checkpoint could not be loaded.
@@ -81,7 +102,7 @@ class DetectorSlot:
             raise ServiceError(
                 "The service's detector could not be loaded.",
                 found=self.reason,
-                fix=self.error.fix or "correct serve.detector or serve.device and start the service anew",
+                fix=self.error.fix or "correct serve.detector or serve.device and restart the service",
             ) from self.error
         if self.checkpoint is None:
             raise ServiceError(
@@ -92,20 +113,29 @@ class DetectorSlot:
             )
 
     def require(self) -> Detector:
-        """The detector.
+        """Get the loaded detector.
+
+        Returns:
+            The detector.
 
         Raises:
-            ServiceError: if there is none, or not yet.
+            ServiceError: if there is none, or it is still loading.
         """
         self.check_usable()
         if self._detector is None:
             raise ServiceError("The detector is still loading.", fix="wait until /v1/readyz says ready")
         return self._detector
 
-    def detect(
-        self, data: bytes, *, min_confidence: float, max_megapixels: float
-    ) -> tuple[NDArray[np.uint8], Detections, float]:
-        """Decode an image and detect; returns the image (H, W, 3), its detections and the seconds they took.
+    def detect(self, data: bytes, *, min_confidence: float, max_megapixels: float) -> ImageDetections:
+        """Decode an image and run the detector on it.
+
+        Args:
+            data: the bytes of the image file.
+            min_confidence: detections below this are left out.
+            max_megapixels: largest image, in millions of pixels.
+
+        Returns:
+            The size of the image, its detections and the time of the detector.
 
         Raises:
             ImageError: if the image cannot be used.
@@ -113,18 +143,18 @@ class DetectorSlot:
             HTTPException: 503 if too many requests wait already.
         """
         detector = self.require()
-        if not self._places.acquire(blocking=False):
-            raise refusal(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
+        if not self._waiting_slots.acquire(blocking=False):
+            raise http_problem(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
-            with self._turn:  # decoding inside as well: only one image at a time is held as pixels
+            with self._detector_lock:  # decoding inside, too: only one decoded image is in memory
                 image = read_rgb(io.BytesIO(data), max_megapixels=max_megapixels)
                 begin = time.perf_counter()
                 [found] = detector.detect([image], min_confidence=min_confidence)
-                return image, found, time.perf_counter() - begin
+                return ImageDetections(image.shape[1], image.shape[0], found, time.perf_counter() - begin)
         finally:
-            self._places.release()
+            self._waiting_slots.release()
 
 
-def _as_ours(error: Exception, checkpoint: Path) -> VisionLLMError:
+def _as_package_error(error: Exception, checkpoint: Path) -> VisionLLMError:
     first_line = next(iter(str(error).splitlines()), "").replace(f"{checkpoint.parent}/", "")
     return VisionLLMError("The detector cannot be loaded.", found=f"{type(error).__name__}: {first_line}"[:300])

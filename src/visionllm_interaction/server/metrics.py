@@ -1,4 +1,4 @@
-"""What ``/metrics`` tells Prometheus. No names of videos, keys or questions appear in it."""
+"""Metrics for Prometheus. They contain no names of videos, keys or questions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """The instruments of one service, in a registry of their own."""
+    """The metrics of one service, in a registry of their own."""
 
     def __init__(self, service: Service) -> None:
         self.registry = CollectorRegistry()
@@ -49,13 +49,13 @@ class Metrics:
 
 
 class _ServiceCollector(Collector):
-    """Reads the state of the service at the moment it is asked."""
+    """Reads the state of the service when Prometheus scrapes it."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def collect(self) -> Iterable[Metric]:
-        """The gauges that are read rather than counted."""
+        """The gauges, read from the service."""
         service = self._service
         ready = GaugeMetricFamily("visionllm_ready", "1 if all parts work.")
         ready.add_metric([], float(is_ready(service.readiness())))
@@ -73,5 +73,5 @@ class _ServiceCollector(Collector):
         return [ready, detector, jobs, videos, free]
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the registry must not read the service before it runs."""
+        """No metrics: the registry must not read the service before it runs."""
         return []

@@ -1,12 +1,13 @@
-"""Reading a request's body piece by piece, within a limit: multipart forms and bare bodies.
+"""Streaming request bodies within a size limit: multipart forms and bare files.
 
-The framework's own form parser would first put the whole file into the system's temporary folder; an upload
-must never lie outside the data folder and must be cut off at the limit while it arrives.
+The form parser of the framework would first write the whole file to the system's temporary folder. An upload must never
+lie outside the data folder, and must be cut off at the limit while it arrives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,15 +16,15 @@ from fastapi import HTTPException, Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
-from visionllm_interaction.server.problem_details import refusal
+from visionllm_interaction.server.problem_details import http_problem
 
 MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
 Sink = Callable[[bytes], Any]
 
 
-class FormReader:
-    """Feeds a multipart body: the part ``file`` goes to ``sink``, the others become ``fields``."""
+class MultipartReader:
+    """Parses a multipart body chunk by chunk: the part ``file`` goes to ``sink``, the others become ``fields``."""
 
     def __init__(self, boundary: bytes, sink: Sink) -> None:
         self.fields: dict[str, str] = {}
@@ -47,14 +48,14 @@ class FormReader:
         )
 
     def write(self, chunk: bytes) -> None:
-        """Feed the next piece of the body."""
+        """Parse the next chunk of the body."""
         try:
             self._parser.write(chunk)
         except FormParserError as error:
             raise _malformed(str(error)) from error
 
     def close(self) -> None:
-        """Say that the body is over."""
+        """Finish the body."""
         try:
             self._parser.finalize()
         except FormParserError as error:
@@ -91,11 +92,27 @@ class FormReader:
             self.fields[self._part] = self._value.decode("utf-8", "replace")
 
 
-async def receive_file(request: Request, sink: Sink, *, limit_bytes: int) -> tuple[str, dict[str, str]]:
-    """Stream the file in a request's body to ``sink``; returns its name as sent and the form's other fields.
+@dataclass(frozen=True)
+class ReceivedFile:
+    """A file that was streamed to its sink: the name sent by the client, and the other fields of the form."""
 
-    The body is ``multipart/form-data`` with a part ``file``, or the bare file (its name may be given as the
-    query parameter ``name``).
+    name: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+async def receive_file(request: Request, sink: Sink, *, limit_bytes: int) -> ReceivedFile:
+    """Stream the file in the body of a request to ``sink``.
+
+    The body is ``multipart/form-data`` with a part ``file``, or the bare file. The query parameter ``name`` can name a
+    bare file.
+
+    Args:
+        request: the request, whose body is unread.
+        sink: takes the chunks of the file.
+        limit_bytes: largest file.
+
+    Returns:
+        The name of the file and the other fields.
 
     Raises:
         HTTPException: 413 above the limit, 400 for a malformed form or no file.
@@ -103,15 +120,19 @@ async def receive_file(request: Request, sink: Sink, *, limit_bytes: int) -> tup
     _check_declared_size(request, limit_bytes)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
-        count = await _pump(request, sink, limit_bytes)
-        return (request.query_params.get("name", ""), {}) if count else _no_file()
-    reader = FormReader(options.get(b"boundary", b""), sink)
-    await _pump(request, reader.write, limit_bytes + MAX_FIELDS * MAX_FIELD_BYTES)
+        count = await _stream_body(request, sink, limit_bytes)
+        if not count:
+            raise _no_file()
+        return ReceivedFile(request.query_params.get("name", ""))
+    reader = MultipartReader(options.get(b"boundary", b""), sink)
+    await _stream_body(request, reader.write, limit_bytes + MAX_FIELDS * MAX_FIELD_BYTES)
     reader.close()
-    return (reader.file_name, reader.fields) if reader.file_name is not None else _no_file()
+    if reader.file_name is None:
+        raise _no_file()
+    return ReceivedFile(reader.file_name, reader.fields)
 
 
-async def _pump(request: Request, sink: Sink, limit_bytes: int) -> int:
+async def _stream_body(request: Request, sink: Sink, limit_bytes: int) -> int:
     count = 0
     async for chunk in request.stream():
         count += len(chunk)
@@ -128,18 +149,18 @@ def _check_declared_size(request: Request, limit_bytes: int) -> None:
 
 
 def too_large(limit_bytes: int) -> HTTPException:
-    """The refusal of a body over the limit."""
-    return refusal(413, "The file is too large.", code="TOO-LARGE", expected=f"at most {limit_bytes / 1e6:g} MB")
+    """The error for a body that exceeds the limit."""
+    return http_problem(413, "The file is too large.", code="TOO-LARGE", expected=f"at most {limit_bytes / 1e6:g} MB")
 
 
 def _malformed(found: str) -> HTTPException:
-    return refusal(
+    return http_problem(
         400, "The form cannot be read.", code="FORM", expected="multipart/form-data with a part file", found=found
     )
 
 
-def _no_file() -> tuple[str, dict[str, str]]:
-    raise refusal(
+def _no_file() -> HTTPException:
+    return http_problem(
         400,
         "There is no file in the request.",
         code="NO-FILE",
@@ -149,11 +170,17 @@ def _no_file() -> tuple[str, dict[str, str]]:
 
 
 async def receive_fields(request: Request) -> dict[str, str]:
-    """The fields of a small URL-encoded form; the last value of a repeated field counts.
+    """Read a small URL-encoded form.
+
+    Args:
+        request: the request, whose body is unread.
+
+    Returns:
+        The fields by name; the last value of a repeated field.
 
     Raises:
         HTTPException: 413 if the form is larger than a few kilobytes.
     """
     body = bytearray()
-    await _pump(request, body.extend, MAX_FIELD_BYTES)
+    await _stream_body(request, body.extend, MAX_FIELD_BYTES)
     return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS))

@@ -1,4 +1,4 @@
-"""Pieces of the OpenAPI document that the framework can't work out by itself."""
+"""Parts of the OpenAPI document that the framework cannot infer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DESCRIPTION = """Detect objects in images, analyse videos in durable jobs, and a
 was computed and points at the frames that prove it. Errors are RFC 9457 problem details."""
 
 _REASONS = {
-    400: "The request makes no sense as it is.",
+    400: "The request is malformed.",
     401: "No valid API key.",
-    404: "Not known.",
+    404: "Not found.",
     409: "Not possible in the present state.",
     413: "Too large.",
     422: "Understood, but not usable.",
@@ -58,7 +58,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The request body of a route that reads a file from the stream itself."""
+    """The request body of a route that streams a file: a form with the part ``file``, or the bare file."""
     properties = {"file": {"type": "string", "format": "binary", "description": description}, **(fields or {})}
     form = {"schema": {"type": "object", "required": ["file"], "properties": properties}}
     bare = {"schema": {"type": "string", "format": "binary"}}
@@ -66,7 +66,7 @@ def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = 
 
 
 def install(app: FastAPI) -> None:
-    """Give ``app`` an OpenAPI document with the keys' security scheme and problem details for wrong requests."""
+    """Give ``app`` an OpenAPI document with the security scheme of keys and with problem details as errors."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -95,7 +95,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _describe_problems(responses: dict[str, Any]) -> None:
-    """Give 401, the framework's own 422 and our problems the one shape they are really sent in."""
+    """Describe all errors, including 401 and the framework's 422, as problem details."""
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses.setdefault("401", {"description": _REASONS[401], "content": problem})
     for response in responses.values():

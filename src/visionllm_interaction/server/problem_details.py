@@ -1,12 +1,12 @@
-"""Errors as RFC 9457 problem details (``application/problem+json``), for every way a request can fail.
+"""Errors as RFC 9457 problem details (``application/problem+json``).
 
 ===============  ======================================================================================
-our error        status
+error            status
 ===============  ======================================================================================
 UsageError       400
 InputDataError   422
 ServiceError     503
-anything else    500, with no detail but the request id; the log has the rest
+anything else    500, with the request id only; the details are in the log
 ===============  ======================================================================================
 
 Paths on the server (``where``) are never sent.
@@ -15,6 +15,7 @@ Paths on the server (``where``) are never sent.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -31,14 +32,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldProblem(BaseModel):
-    """One wrong field of a request."""
+    """One invalid field of a request."""
 
     where: str = Field(description="place in the request, for example body.question")
     message: str
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details, with the members every error of this program has."""
+    """RFC 9457 problem details, with the members that every error of this program has."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -70,37 +71,51 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
-def refusal(
+def http_problem(
     status: int, message: str, *, code: str, headers: dict[str, str] | None = None, **more: str
 ) -> HTTPException:
-    """An exception to raise for a refusal that is not one of our errors; ``more`` is expected, found, fix."""
+    """An exception that is answered with problem details; ``more`` is ``expected``, ``found`` and ``fix``."""
     return HTTPException(status, {"detail": message, "code": code, **more}, headers)
 
 
-def problem_content(status: int, *, path: str, request_id: str | None, members: dict[str, Any]) -> dict[str, Any]:
-    """The JSON body of one problem, without empty members."""
-    phrase = HTTPStatus(status).phrase
-    base = {
+def build_problem(status: int, *, path: str, request_id: str | None, members: Mapping[str, Any]) -> Problem:
+    """Build problem details.
+
+    Args:
+        status: the HTTP status.
+        path: path of the request.
+        request_id: id of the request.
+        members: ``code`` and ``detail``, and perhaps ``expected``, ``found``, ``fix`` and ``errors``.
+
+    Returns:
+        The problem, with the phrase of the status as its title.
+    """
+    content = {
         "type": f"urn:visionllm:problem:{members['code']}",
-        "title": phrase,
+        "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": phrase,
         "instance": path,
         "request_id": request_id,
     }
-    return {key: value for key, value in {**base, **members}.items() if value is not None}
+    return Problem.model_validate({**content, **members})
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response with a problem, without its empty members."""
+    content = problem.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
     """Answer every exception of ``app`` with problem details."""
     app.add_exception_handler(StarletteHTTPException, _from_http)
     app.add_exception_handler(RequestValidationError, _from_validation)
-    app.add_exception_handler(VisionLLMError, _from_ours)
+    app.add_exception_handler(VisionLLMError, _from_package_error)
     app.add_exception_handler(Exception, _from_unexpected)
 
 
 def error_status(error: VisionLLMError) -> int:
-    """The HTTP status of one of our errors."""
+    """The HTTP status of an error of this package."""
     if isinstance(error, UsageError):
         return 400
     if isinstance(error, InputDataError):
@@ -112,8 +127,8 @@ def _respond(
     request: Request, status: int, members: dict[str, Any], headers: dict[str, str] | None = None
 ) -> JSONResponse:
     request_id = getattr(request.state, "request_id", None)
-    content = problem_content(status, path=request.url.path, request_id=request_id, members=members)
-    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    problem = build_problem(status, path=request.url.path, request_id=request_id, members=members)
+    return problem_response(problem, headers)
 
 
 async def _from_http(request: Request, error: Exception) -> JSONResponse:
@@ -128,11 +143,11 @@ async def _from_http(request: Request, error: Exception) -> JSONResponse:
 async def _from_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [{"where": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in error.errors()]
-    members = {"code": "VALIDATION", "detail": "The request does not fit the interface.", "errors": errors}
+    members = {"code": "VALIDATION", "detail": "The request does not match the interface.", "errors": errors}
     return _respond(request, 422, members)
 
 
-async def _from_ours(request: Request, error: Exception) -> JSONResponse:
+async def _from_package_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, VisionLLMError)
     status = error_status(error)
     if status == 500:
@@ -143,7 +158,7 @@ async def _from_ours(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _from_unexpected(request: Request, _: Exception) -> JSONResponse:
-    # The server logs the exception itself; a client must not see what it says.
-    detail = "Something unexpected went wrong; the log of the service has the details under this request id."
+    # The server logs the exception; clients must not see its message.
+    detail = "An unexpected error occurred; the log of the service has the details under this request id."
     request_id = getattr(request.state, "request_id", "")
     return _respond(request, 500, {"detail": detail, "code": "INTERNAL"}, {"X-Request-ID": request_id})

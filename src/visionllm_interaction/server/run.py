@@ -1,4 +1,4 @@
-"""Run the service until it is told to stop."""
+"""Run the service until it is stopped."""
 
 from __future__ import annotations
 
@@ -25,26 +25,32 @@ def serve(
     reason: ReasonConfig,
     measures: MeasuresConfig = MeasuresConfig(),
 ) -> None:
-    """Listen on ``config.host``:``config.port`` until SIGINT or SIGTERM.
+    """Run the service on ``config.host``:``config.port`` until SIGINT or SIGTERM.
+
+    Args:
+        config: the section ``serve``.
+        analysis: how uploaded videos are analysed.
+        reason: how questions are answered.
+        measures: definitions of measures.
 
     Raises:
-        UsageError: if it would be open to others without a key, or the data folder or the port is taken.
+        UsageError: if others could use it without a key, or the data folder or the port is in use.
     """
     app = create_app(config, analysis=analysis, reason=reason, measures=measures)
     with lock_data_dir(config):
-        pass  # said here, where it ends the command with a message; held from the start of the application on
-    with _listening(config.host, config.port) as listener:
+        pass  # checked here, so that the command ends with a message; the application holds it from its start on
+    with _bind_socket(config.host, config.port) as listener:
         bound = log.bind(data_dir=str(config.data_dir), store=str(config.store_dir))
         bound.info("serving", address=f"http://{config.host}:{config.port}", keys=not config.insecure)
-        # No access log: it would keep the names of videos and who looked at them.
+        # No access log: it would record the names of videos and who watched them.
         settings = uvicorn.Config(
             app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
         )
-        with suppress(KeyboardInterrupt):  # the server has stopped in order and passes Ctrl-C on
+        with suppress(KeyboardInterrupt):  # the server has stopped cleanly and passes Ctrl-C on
             uvicorn.Server(settings).run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _bind_socket(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -55,6 +61,6 @@ def _listening(host: str, port: int) -> socket.socket:
             "The service cannot listen here.",
             found=error.strerror,
             where=f"{host}:{port}",
-            fix="choose another place with -o serve.port=PORT or -o serve.host=ADDRESS",
+            fix="choose another address with -o serve.port=PORT or -o serve.host=ADDRESS",
         ) from error
     return listener

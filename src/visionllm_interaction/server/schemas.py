@@ -1,4 +1,4 @@
-"""What the interface takes and gives, as models: they make the OpenAPI document and its examples."""
+"""Requests and responses of the API as models, from which the OpenAPI document is made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DetectedObject(_Model):
 
 
 class DetectResult(_Model):
-    """What the detector found in one image, best confidence first."""
+    """Detections of one image, highest confidence first."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -52,13 +52,13 @@ class DetectResult(_Model):
     )
 
     width: int
-    """Of the image, after turning it upright as its EXIF orientation says."""
+    """In pixels, after rotating the image upright by its EXIF orientation."""
     height: int
     detections: list[DetectedObject]
     model: dict[str, str]
     """Name and SHA-256 of the checkpoint."""
     seconds: float
-    """Time the detector took."""
+    """Time of the detector in seconds."""
 
 
 class JobError(_Model):
@@ -71,7 +71,7 @@ class JobError(_Model):
     fix: str | None = None
 
 
-class Job(_Model):
+class AnalysisJob(_Model):
     """The analysis of one video."""
 
     model_config = ConfigDict(
@@ -96,17 +96,17 @@ class Job(_Model):
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     created_at: str | None = None
     started_at: str | None = None
-    """Of the last start, where the job was taken up again."""
+    """Time of the last start, if the job was resumed."""
     finished_at: str | None = None
     attempts: int
-    """How often the job was started; more than 1 if the service died under it."""
+    """Number of starts; more than 1 if the service stopped during the job."""
     result: dict[str, Any] | None = None
     """The video's entry of `visionllm analyze --json`."""
     error: JobError | None = None
 
     @classmethod
-    def of(cls, record: JobRecord) -> Job:
-        """The public form of a job: paths on the server are left out."""
+    def of(cls, record: JobRecord) -> AnalysisJob:
+        """The public form of a job record, without paths of the server."""
         hidden = {"path"}
         result = {k: v for k, v in record.result.items() if k not in hidden} if record.result else None
         error = (
@@ -132,23 +132,23 @@ class Video(_Model):
 
     video_id: str
     analysed: bool
-    """Whether it is in the store, so that questions can be asked about it."""
+    """Whether it is in the store, so that it can be asked about."""
     playable: bool
-    """Whether a copy is kept here (`/v1/videos/{video_id}/file`)."""
+    """Whether the service has its file (`/v1/videos/{video_id}/file`)."""
     name: str | None = None
-    """Name of the file as it was uploaded."""
+    """Name of the uploaded file."""
     uploaded_at: str | None = None
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
     duration_s: float | None = None
     view: Literal["room", "ego"] | None = None
-    job: Job | None = None
+    job: AnalysisJob | None = None
 
     @classmethod
     def of(cls, state: VideoState) -> Video:
         """The public form of a video's state."""
-        upload, job = state.upload, Job.of(state.job) if state.job else None
+        upload, job = state.upload, AnalysisJob.of(state.job) if state.job else None
         if upload is None:
             return cls(video_id=state.video_id, analysed=state.analysed, playable=False)
         return cls(
@@ -172,7 +172,7 @@ class VideoList(_Model):
     videos: list[Video]
 
 
-class TimelineTrack(_Model):
+class VisibleTrack(_Model):
     """One object followed through the video."""
 
     track_id: int
@@ -183,10 +183,10 @@ class TimelineTrack(_Model):
     n_detections: int
     mean_confidence: float
     visible: list[tuple[float, float]] = []
-    """Intervals `[begin_s, end_s)` of frames looked at, without a gap, in which it was seen."""
+    """Intervals `[begin_s, end_s)` of consecutive processed frames in which it is detected."""
 
 
-class TimelineRelation(_Model):
+class RelationBout(_Model):
     """One bout of a relation, `[begin_s, end_s)`."""
 
     subject_track_id: int
@@ -197,8 +197,8 @@ class TimelineRelation(_Model):
     confidence: float
 
 
-class TimelineEvent(_Model):
-    """Something that happened."""
+class VideoEvent(_Model):
+    """An event at a time."""
 
     event_id: str
     kind: str
@@ -209,7 +209,7 @@ class TimelineEvent(_Model):
 
 
 class DetectorUsed(_Model):
-    """Where the detections came from; `categories` are all names it can find, seen or not."""
+    """The source of the detections; `categories` are all names that it can detect."""
 
     kind: Literal["checkpoint", "file", "truth", "none"]
     name: str
@@ -217,7 +217,7 @@ class DetectorUsed(_Model):
     categories: list[str]
 
 
-class Timeline(_Model):
+class VideoTimeline(_Model):
     """Tracks, relations and events of one video. Times are seconds of the video's own time stamps."""
 
     video_id: str
@@ -226,11 +226,11 @@ class Timeline(_Model):
     height: int
     duration_s: float
     frames: dict[str, int | None]
-    """Index of the first and last frame, how many there are, how many were looked at."""
+    """Index of the first and last frame, number of frames, number of processed frames."""
     detector: DetectorUsed
-    tracks: list[TimelineTrack]
-    relations: list[TimelineRelation]
-    events: list[TimelineEvent]
+    tracks: list[VisibleTrack]
+    relations: list[RelationBout]
+    events: list[VideoEvent]
 
 
 class DetectionColumns(_Model):
@@ -248,9 +248,9 @@ class DetectionColumns(_Model):
     x2: list[float]
     y2: list[float]
     interpolated: list[bool]
-    """Whether the box was filled in between two that were seen."""
+    """Whether the box was interpolated between two detections."""
     processed_s: list[float]
-    """Time stamps of all frames that were looked at: one without detections showed nothing."""
+    """Time stamps of all processed frames, including those without detections."""
 
 
 class AskRequest(_Model):
@@ -265,12 +265,12 @@ class AskRequest(_Model):
 
     question: str = Field(min_length=1, max_length=10_000)
     planner: Literal["rules", "llm"] | None = None
-    """Who turns the question into a query; default: the service's configuration."""
+    """The planner that turns the question into a query; default: the configuration of the service."""
 
 
 class Readiness(_Model):
-    """Whether the service can do its work, and each part's state."""
+    """Whether the service is ready, and the state of each part."""
 
     status: Literal["ready", "not ready"]
     parts: dict[str, str]
-    reasons: dict[str, str] = Field(default={}, description="why a part failed, for those that did")
+    reasons: dict[str, str] = Field(default={}, description="why a part failed")

@@ -1,4 +1,4 @@
-"""What the service can do, without HTTP: used by the routes and by the page alike. All methods block."""
+"""The service without HTTP, used by the routes and the web page. All methods block."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import HTTPException
 
@@ -18,11 +18,11 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
-from visionllm_interaction.server.jobs.queue import JobRecord, Jobs, default_threads
-from visionllm_interaction.server.jobs.uploads import Incoming, JobOptions, Upload, Uploads, new_job_id
+from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, default_threads
+from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions, Upload, Uploads, new_job_id
 from visionllm_interaction.server.jobs.video_probe import probe_video
-from visionllm_interaction.server.jobs.worker import Order
-from visionllm_interaction.server.problem_details import refusal
+from visionllm_interaction.server.jobs.worker import AnalysisRequest
+from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
@@ -30,7 +30,7 @@ from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
 @dataclass(frozen=True)
 class VideoState:
-    """A video as far as it is known: an upload with its job, an entry of the store, or both."""
+    """A video: an upload with its job, an entry of the store, or both."""
 
     video_id: str
     upload: Upload | None
@@ -38,8 +38,23 @@ class VideoState:
     analysed: bool
 
 
+@dataclass(frozen=True)
+class AcceptedUpload:
+    """An upload, and whether it is new or had been uploaded before."""
+
+    upload: Upload
+    is_new: bool
+
+
 class Service:
-    """One running service."""
+    """One running service: uploads, jobs, detector and store.
+
+    Args:
+        config: the section ``serve``.
+        analysis: how uploaded videos are analysed.
+        reason: how questions are answered.
+        measures: definitions of measures.
+    """
 
     def __init__(
         self,
@@ -54,14 +69,14 @@ class Service:
         self.reason = reason
         self.measures = measures
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
-        self.jobs = Jobs(config, self._order_of)
+        self.jobs = JobQueue(config, self._request_for)
         self.detector = DetectorSlot(
             config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
         )
 
     @contextmanager
     def started(self) -> Iterator[None]:
-        """Run: take the data folder for this process, start the jobs, load the detector.
+        """Run the service: lock the data folder, start the jobs, load the detector.
 
         Raises:
             UsageError: if another service of the same name uses the data folder.
@@ -77,14 +92,14 @@ class Service:
                 self.jobs.stop()
 
     def _resubmit_unknown(self) -> None:
-        # A process killed between keeping an upload and queueing its job leaves an upload whose job is unknown.
+        # A process killed between storing an upload and queueing its job leaves an upload without a job.
         uploads = self.uploads.all()
         known = self.jobs.get([upload.job_id for upload in uploads])
         for upload in uploads:
             if upload.job_id not in known:
                 self.jobs.submit(upload.job_id, upload.video_id)
 
-    def _order_of(self, video_id: str) -> Order:
+    def _request_for(self, video_id: str) -> AnalysisRequest:
         upload = self.uploads.get(video_id)
         if upload is None:
             raise VideoError("The video was erased before it was analysed.", found=video_id)
@@ -92,7 +107,7 @@ class Service:
             raise VideoError(
                 "The service has no detector.", fix="start it with -o serve.detector=FILE, then upload the video again"
             )
-        return Order(
+        return AnalysisRequest(
             video=self.uploads.path(upload).absolute(),
             video_id=video_id,
             sha256=upload.sha256,
@@ -109,20 +124,28 @@ class Service:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content
 
-    def check_room(self) -> None:
-        """Refuse uploads when jobs could not be run, or the disk is nearly full."""
+    def check_capacity(self) -> None:
+        """Refuse uploads if there is no detector or the disk is nearly full."""
         self.detector.check_usable()
         if self.uploads.free_bytes() < self.config.limits.min_free_disk_mb * 1e6:
-            raise refusal(507, "The disk of the service is nearly full.", code="DISK-FULL", fix="delete videos")
+            raise http_problem(507, "The disk of the service is nearly full.", code="DISK-FULL", fix="delete videos")
 
-    def accept(self, incoming: Incoming, *, name: str, options: JobOptions) -> tuple[Upload, bool]:
-        """Keep an upload and queue its job; returns it and whether it is new.
+    def accept(self, incoming: IncomingFile, *, name: str, options: JobOptions) -> AcceptedUpload:
+        """Store an upload and queue its job.
 
-        The same bytes with the same options give the upload there is (its job queued again if it had failed).
+        The same bytes with the same options give the existing upload; its job is queued again if it failed.
+
+        Args:
+            incoming: the received file.
+            name: the file name sent by the client.
+            options: options of the analysis.
+
+        Returns:
+            The upload.
 
         Raises:
             VideoError: if the file is not a video.
-            HTTPException: 409 if the same bytes are here with other options.
+            HTTPException: 409 if the same bytes were uploaded with other options.
         """
         incoming.close()
         known = self.uploads.find(incoming.sha256)
@@ -133,18 +156,18 @@ class Service:
             if upload.options != options:
                 raise _other_options(upload)
             if known is not None and self._job_failed(known):
-                self.jobs.forget(known.job_id)
+                self.jobs.delete(known.job_id)
                 upload = known.model_copy(update={"job_id": new_job_id()})
                 self.uploads.replace(upload)
             self.jobs.submit(upload.job_id, upload.video_id)
-        return upload, known is None
+        return AcceptedUpload(upload, is_new=known is None)
 
     def _job_failed(self, upload: Upload) -> bool:
         job = self.jobs.get([upload.job_id]).get(upload.job_id)
         return job is not None and job.state in ("failed", "cancelled")
 
     def videos(self) -> list[VideoState]:
-        """All videos, newest upload first, then those the store has from elsewhere."""
+        """All videos: uploads, newest first, then the other videos of the store."""
         uploads = self.uploads.all()
         jobs = self.jobs.get([upload.job_id for upload in uploads])
         stored = self.stored_ids()
@@ -153,10 +176,16 @@ class Service:
         return own + [VideoState(video_id, None, None, True) for video_id in sorted(stored - ours)]
 
     def video(self, video_id: str) -> VideoState:
-        """One video.
+        """Get one video.
+
+        Args:
+            video_id: id of the video.
+
+        Returns:
+            Its upload, job and state.
 
         Raises:
-            HTTPException: 404 if it is not known.
+            HTTPException: 404 if there is no such video.
         """
         upload = self.uploads.get(video_id)
         job = self.jobs.get([upload.job_id]).get(upload.job_id) if upload else None
@@ -166,10 +195,16 @@ class Service:
         return VideoState(video_id, upload, job, analysed)
 
     def job(self, job_id: str) -> JobRecord:
-        """One job.
+        """Get one job.
+
+        Args:
+            job_id: id of the job.
+
+        Returns:
+            Its present state.
 
         Raises:
-            HTTPException: 404 if it is not known.
+            HTTPException: 404 if there is no such job.
         """
         job = self.jobs.get([job_id]).get(job_id)
         if job is None:
@@ -177,15 +212,18 @@ class Service:
         return job
 
     def erase(self, video_id: str) -> None:
-        """Erase a video everywhere: job, upload and store.
+        """Erase a video: its job, its upload and its results in the store.
+
+        Args:
+            video_id: id of the video.
 
         Raises:
-            HTTPException: 404 if it is not known.
+            HTTPException: 404 if there is no such video.
         """
         state = self.video(video_id)
         with self.uploads.lock():
             if state.upload is not None:
-                self.jobs.forget(state.upload.job_id)
+                self.jobs.delete(state.upload.job_id)
                 self.uploads.erase(video_id)
             if video_id in self.stored_ids():
                 erase_video(self.config.store_dir, video_id)
@@ -196,30 +234,45 @@ class Service:
 
     @contextmanager
     def analysed_video(self, video_id: str) -> Iterator[Store]:
-        """The store, opened, holding ``video_id``.
+        """Open the store for one analysed video.
+
+        Args:
+            video_id: id of the video.
+
+        Yields:
+            Store: the store, which has the video.
 
         Raises:
-            HTTPException: 404 if the video is not known, 409 if it is not analysed yet.
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
         """
         state = self.video(video_id)
         if not state.analysed:
             found = f"job {state.job.job_id} is {state.job.state}" if state.job else "no job"
-            raise refusal(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
+            raise http_problem(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
         with open_store(self.config.store_dir) as store:
             yield store
 
-    def ask(self, question: str, *, planner: Any = None) -> Answer:
+    def ask(self, question: str, *, planner: Literal["rules", "llm"] | None = None) -> Answer:
         """Answer a question from the store.
+
+        Args:
+            question: the question in plain words.
+            planner: the planner; default: the configuration of the service.
+
+        Returns:
+            The answer with its evidence, or a refusal with the reason.
 
         Raises:
             HTTPException: 409 if the store is empty.
         """
         if not self.stored_ids():
-            raise refusal(409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video")
+            raise http_problem(
+                409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video"
+            )
         return ask(question, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
 
     def readiness(self) -> dict[str, str]:
-        """Each part's state in a word; :func:`is_ready` reads it."""
+        """The state of each part; :func:`is_ready` evaluates it."""
         return {
             "detector": {"none": "not configured"}.get(self.detector.state, self.detector.state),
             "store": "writable" if self._writable() else "not writable",
@@ -227,7 +280,7 @@ class Service:
         }
 
     def reasons(self) -> dict[str, str]:
-        """Why a part of :meth:`readiness` failed, as far as that is known."""
+        """Why parts of :meth:`readiness` failed, as far as it is known."""
         return {"detector": self.detector.reason} if self.detector.reason else {}
 
     def _writable(self) -> bool:
@@ -241,15 +294,21 @@ class Service:
         return True
 
     def free_bytes(self) -> int:
-        """Free space on the disk of the data folder."""
+        """Free space in bytes on the disk of the data folder."""
         return shutil.disk_usage(self.config.data_dir).free
 
 
 def lock_data_dir(config: ServeConfig) -> HeldLock:
-    """Hold the data folder for this process; the system lets go of it if the process dies.
+    """Lock the data folder for this process; the kernel releases the lock if the process dies.
+
+    Args:
+        config: the section ``serve``.
+
+    Returns:
+        The held lock.
 
     Raises:
-        UsageError: if another service of the same name has it.
+        UsageError: if another service with the same ``executor_id`` holds the lock.
     """
     config.data_dir.mkdir(parents=True, exist_ok=True)
     lock = try_lock_file(config.data_dir / f".{config.executor_id}.lock")
@@ -263,20 +322,20 @@ def lock_data_dir(config: ServeConfig) -> HeldLock:
 
 
 def is_ready(readiness: dict[str, str]) -> bool:
-    """Whether all parts work; a service without a detector is ready for questions."""
+    """Whether all parts are ready; a service without a detector is ready for questions."""
     good = {"ready", "not configured", "writable", "running"}
     return all(state in good for state in readiness.values())
 
 
 def not_found(what: str, name: str) -> HTTPException:
-    """The refusal of an unknown id."""
-    return refusal(404, f"There is no {what} with this id.", code="NOT-FOUND", found=name[:100])
+    """The error for an unknown id."""
+    return http_problem(404, f"There is no {what} with this id.", code="NOT-FOUND", found=name[:100])
 
 
 def _other_options(upload: Upload) -> HTTPException:
-    return refusal(
+    return http_problem(
         409,
-        "The same video is here with other options.",
+        "The same video was uploaded with other options.",
         code="OTHER-OPTIONS",
         expected=upload.options.model_dump_json(),
         found=upload.video_id,

@@ -1,4 +1,4 @@
-"""The running service of a request. It travels with the request, so that no module holds state."""
+"""The running service of a request, passed on in the request so that no module holds state."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.service import Service
 
 
-class Context(NamedTuple):
-    """The service and its instruments."""
+class ServiceContext(NamedTuple):
+    """The service and its metrics."""
 
     service: Service
     metrics: Metrics
 
 
-def current(request: HTTPConnection) -> Context:
-    """The context of a request, put there by the guard."""
-    context: Context = request.scope["state"]["context"]
+def context_of(request: HTTPConnection) -> ServiceContext:
+    """The context of a request, set by :class:`~visionllm_interaction.server.auth.middleware.AccessMiddleware`."""
+    context: ServiceContext = request.scope["state"]["context"]
     return context

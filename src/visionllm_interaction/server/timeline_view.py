@@ -1,4 +1,4 @@
-"""The store's rows of one video in the shapes the interface gives."""
+"""Results of one video in the store, in the form of the API."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import pyarrow.compute as pc
 
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.run_lengths import find_runs
-from visionllm_interaction.server.problem_details import refusal
-from visionllm_interaction.server.schemas import DetectionColumns, Timeline
+from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.schemas import DetectionColumns, VideoTimeline
 from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
 
 
-def read_timeline(store: Store, video_id: str) -> Timeline:
+def read_timeline(store: Store, video_id: str) -> VideoTimeline:
     """Tracks, relations and events of one video."""
     content = store.timeline(video_id)
-    visible = _visible_stretches(store.frames(video_id), store.detections(video_id))
+    visible = _visible_intervals(store.frames(video_id), store.detections(video_id))
     for track in content["tracks"]:
         track["visible"] = visible.get(track["track_id"], [])
-    return Timeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+    return VideoTimeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
 
 
-def _visible_stretches(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:
-    """Track id → intervals of consecutive frames looked at in which the track has a detection."""
-    looked_at = frames.filter(frames["processed"])
-    index, times = looked_at["frame_index"].to_numpy(), looked_at["timestamp_s"].to_numpy()
-    ends = np.append(times[1:], times[-1:] + looked_at["duration_s"].to_numpy()[-1:])
+def _visible_intervals(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:
+    """Track id → intervals (s) of consecutive processed frames in which the track has a detection."""
+    processed = frames.filter(frames["processed"])
+    index, times = processed["frame_index"].to_numpy(), processed["timestamp_s"].to_numpy()
+    ends = np.append(times[1:], times[-1:] + processed["duration_s"].to_numpy()[-1:])
     track_ids = detections["track_id"].to_numpy()
     places = np.searchsorted(index, detections["frame_index"].to_numpy())
     found: dict[int, list[tuple[float, float]]] = {}
@@ -44,25 +44,35 @@ def _visible_stretches(frames: Any, detections: Any) -> dict[int, list[tuple[flo
 def read_detections(
     store: Store, video_id: str, *, begin_s: float, end_s: float | None, max_rows: int
 ) -> DetectionColumns:
-    """Detections with ``begin_s`` ≤ time < ``end_s``.
+    """Detections of a time window.
+
+    Args:
+        store: the opened store.
+        video_id: id of a video in the store.
+        begin_s: begin of the window in seconds.
+        end_s: end of the window in seconds, exclusive; ``None``: the end of the video.
+        max_rows: largest number of detections.
+
+    Returns:
+        The detections as columns, ordered by frame, and the times of all processed frames in the window.
 
     Raises:
-        HTTPException: 413 if they are more than ``max_rows``.
+        HTTPException: 413 if the window has more than ``max_rows`` detections.
     """
     rows = _window(store.detections(video_id), begin_s, end_s)
     if rows.num_rows > max_rows:
-        raise refusal(
+        raise http_problem(
             413,
-            "The window holds too many detections.",
+            "The window has too many detections.",
             code="TOO-MANY-ROWS",
             expected=f"at most {max_rows}",
             found=str(rows.num_rows),
-            fix="ask for a shorter window with begin_s and end_s",
+            fix="request a shorter window with begin_s and end_s",
         )
     frames = _window(store.frames(video_id), begin_s, end_s)
-    looked_at = frames.filter(frames["processed"])
+    processed = frames.filter(frames["processed"])
     columns = {name: rows[name].to_pylist() for name in _COLUMNS}
-    return DetectionColumns(video_id=video_id, processed_s=looked_at["timestamp_s"].to_pylist(), **columns)
+    return DetectionColumns(video_id=video_id, processed_s=processed["timestamp_s"].to_pylist(), **columns)
 
 
 def _window(table: Any, begin_s: float, end_s: float | None) -> Any:

@@ -1,1 +1,1 @@
-"""Files, hashes and locks: what every room needs and no room owns."""
+"""Files, digests, locks and logging, used by every package."""

@@ -20,18 +20,23 @@ _RENAME_EXCHANGE = 2
 
 @contextmanager
 def publish_folder(final: Path, *, workspace: str | None = None, many_files: bool = False) -> Iterator[Path]:
-    """Yield an empty folder beside ``final``; on a clean exit sync it to disk and rename it to ``final``.
+    """Build a folder beside its final place; on a clean exit it is synced to disk and renamed.
 
-    With ``workspace`` the folder under construction has that fixed name and is kept when the block fails, so
-    that the next call finds what was done (training resumes so); without, it is removed. With ``many_files`` the
-    whole machine is synced once, which for a hundred thousand images is far quicker than one by one.
+    Args:
+        final: the folder to appear.
+        workspace: a fixed name for the folder under construction. It is then kept when the block fails, so that the
+            next call continues the work (training resumes this way); without a name it is removed.
+        many_files: sync the whole machine once, which is far faster for a hundred thousand images than one by one.
+
+    Yields:
+        Path: the folder under construction, empty unless a workspace is continued.
 
     Raises:
         InputDataError: if ``final`` exists already; artifacts are never overwritten.
     """
     if final.exists():
         raise InputDataError(
-            "The artifact exists already.", expected="a new folder", found=str(final), where=str(final)
+            "The artifact already exists.", expected="a new folder", found=str(final), where=str(final)
         )
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = final.parent / f"{PARTIAL_PREFIX}{workspace}" if workspace else partial_of(final)
@@ -52,13 +57,16 @@ def publish_folder(final: Path, *, workspace: str | None = None, many_files: boo
 
 @contextmanager
 def publish_file(final: Path, *, replace: bool = True) -> Iterator[Path]:
-    """Yield the name of a file to write beside ``final``; on a clean exit sync it to disk and rename it to ``final``.
+    """Write a file beside its final place; on a clean exit it is synced to disk and renamed.
 
-    The name ends as ``final`` does, for writers that choose a format by it. When the block fails, the file is removed.
+    When the block fails, the file under construction is removed.
 
     Args:
-        final: the file to appear; its folder is made if need be.
-        replace: whether a file that is there is replaced; otherwise it stays, and the new one is dropped.
+        final: the file to appear; its folder is created if needed.
+        replace: whether an existing file is replaced; otherwise it stays and the new one is discarded.
+
+    Yields:
+        Path: the file to write. It has the extension of ``final``, for writers that choose a format by it.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = final.with_name(f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:8]}-{final.name}")
@@ -76,10 +84,10 @@ def write_file(final: Path, data: bytes, *, mode: int = 0o666, replace: bool = T
     """Write ``data`` to ``final`` atomically: write beside it, sync, rename over it, sync the folder.
 
     Args:
-        final: the file to appear; its folder is made if need be.
-        data: all of its content.
-        mode: permissions, less the umask; the file never exists with others.
-        replace: whether a file that is there is replaced; otherwise it stays as it is.
+        final: the file to appear; its folder is created if needed.
+        data: its whole content.
+        mode: permissions, less the umask; the file never exists with other permissions.
+        replace: whether an existing file is replaced; otherwise it stays as it is.
     """
     with publish_file(final, replace=replace) as partial:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -97,7 +105,7 @@ def replace_file(partial: Path, final: Path) -> None:
 def _link_file(partial: Path, final: Path) -> None:
     sync_file(partial)
     try:
-        os.link(partial, final)  # unlike a rename it never replaces the file that another process made meanwhile
+        os.link(partial, final)  # unlike a rename, this never replaces a file that another process has made meanwhile
     except FileExistsError:
         return
     except OSError:  # a file system without hard links
@@ -108,14 +116,14 @@ def _link_file(partial: Path, final: Path) -> None:
 
 
 def replace_folder(partial: Path, final: Path) -> None:
-    """Put the complete, synced folder ``partial`` in the place of ``final``; a folder that was there is removed.
+    """Replace the folder ``final`` by the complete, synced folder ``partial``; the old folder is removed.
 
-    A reader sees the old folder or the new one: the two are swapped in one step where the kernel can.
+    A reader sees either the old folder or the new one: the kernel swaps the two in one step where it can.
     """
     try:
         partial.rename(final)
     except OSError:
-        # A folder that is not empty cannot be renamed over: swap the two, the old one goes away as the partial.
+        # A rename cannot replace a folder with files in it: swap the two, then remove the old one.
         exchange(partial, final)
         sync_folder(final.parent)
         shutil.rmtree(partial, ignore_errors=True)
@@ -135,7 +143,7 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def partial_of(final: Path) -> Path:
-    """A new name beside ``final`` for what is under construction or being removed."""
+    """A new name beside ``final``, for a folder under construction or being removed."""
     return final.with_name(f"{PARTIAL_PREFIX}{final.name}-{uuid.uuid4().hex[:8]}")
 
 
@@ -161,9 +169,9 @@ def sync_file(path: Path) -> None:
 
 
 def remove_partials(folder: Path, *, keep: Path | None = None) -> None:
-    """Delete what a killed process left under construction directly in ``folder``, except ``keep``.
+    """Delete unfinished files and folders of killed processes directly in ``folder``, except ``keep``.
 
-    Call it only where no living process builds (with the lock of the run held).
+    Call it only when no running process builds there (with the lock of the run held).
     """
     for path in folder.glob(f"{PARTIAL_PREFIX}*"):
         if path == keep:

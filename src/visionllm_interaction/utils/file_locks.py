@@ -1,14 +1,14 @@
 """Advisory locks on files and folders, held by one process at a time.
 
-The locks are the operating system's (``flock``, through the library *filelock*) and belong to the process: the kernel
-lets a lock go when its process dies, however it dies, so a killed run never blocks the next one. A forked child does
-not hold its parent's locks. They do not guard against programs that do not ask for them.
+The locks are those of the operating system (``flock``, through the library *filelock*) and belong to the process. The
+kernel releases a lock when its process dies, so a killed run never blocks the next one. A forked child does not hold
+its parent's locks. Programs that do not ask for the lock are not stopped by it.
 
-On NFS ``flock`` works between machines where the server and the mount support locks (NFSv4, or NFSv3 with ``lockd``).
-On a file system without any, the work goes on unlocked, with a warning in the log: refusing to run there helps nobody.
+On NFS ``flock`` works between machines if the server and the mount support locks (NFSv4, or NFSv3 with ``lockd``). On a
+file system without locks the work continues unlocked, with a warning in the log.
 
-Lock files stay where they are: one that is deleted while another process waits for it would be held twice. Their names
-start with a dot, and readers of artifacts, uploads and stores skip such names.
+Lock files are never deleted: if another process waited for a deleted one, two would hold the lock. Their names start
+with a dot, and readers of artifacts, uploads and stores skip such names.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK})
 
 
 class HeldLock:
-    """A held lock; a context manager that lets it go. Letting go twice does nothing."""
+    """A held lock, released as a context manager or by :meth:`release`. A second release does nothing."""
 
     def __init__(self, lock: FileLock | None) -> None:
         self._lock = lock
 
     def release(self) -> None:
-        """Let the lock go; in a forked child this leaves the parent's lock as it is."""
+        """Release the lock; in a forked child the parent's lock is left as it is."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
@@ -51,21 +51,27 @@ class HeldLock:
 
 
 def try_lock(folder: str | os.PathLike[str]) -> HeldLock | None:
-    """Lock ``folder`` for this process, or return ``None`` at once if it is held, be it by this process."""
+    """Lock ``folder`` for this process; ``None`` at once if any process, even this one, holds the lock."""
     return try_lock_file(Path(folder) / LOCK_NAME)
 
 
 def wait_for_lock(folder: str | os.PathLike[str]) -> HeldLock:
-    """Lock ``folder`` for this process, waiting as long as another holds it.
+    """Lock ``folder`` for this process, waiting as long as another process holds the lock.
+
+    Args:
+        folder: an existing folder.
+
+    Returns:
+        The held lock.
 
     Raises:
-        RuntimeError: if this thread holds the lock already; waiting would never end.
+        RuntimeError: if this thread already holds the lock; waiting would never end.
     """
     return wait_for_lock_file(Path(folder) / LOCK_NAME)
 
 
 def try_lock_file(path: str | os.PathLike[str]) -> HeldLock | None:
-    """Lock the lock file ``path`` (made if need be), or return ``None`` at once if it is held."""
+    """Lock the lock file ``path``, which is created if needed; ``None`` at once if it is held."""
     try:
         return _acquired(path, blocking=False)
     except TimeoutError:  # filelock's Timeout
@@ -73,19 +79,25 @@ def try_lock_file(path: str | os.PathLike[str]) -> HeldLock | None:
 
 
 def wait_for_lock_file(path: str | os.PathLike[str]) -> HeldLock:
-    """Lock the lock file ``path`` (made if need be), waiting as long as another holds it.
+    """Lock the lock file ``path``, waiting as long as another process holds it.
+
+    Args:
+        path: the lock file, created if needed in an existing folder.
+
+    Returns:
+        The held lock.
 
     Raises:
-        RuntimeError: if this thread holds the lock already; waiting would never end.
+        RuntimeError: if this thread already holds the lock; waiting would never end.
     """
     return _acquired(path, blocking=True)
 
 
 def _acquired(path: str | os.PathLike[str], *, blocking: bool) -> HeldLock:
-    # Imported here: whoever only reads a store takes no lock, and the library loads asyncio.
+    # Imported here: reading a store takes no lock, and the library loads asyncio.
     from filelock import FileLock
 
-    # Not thread-local: a lock may be let go by another thread than the one that took it. No fallback to lock files
+    # Not thread-local: another thread than the one that took the lock may release it. No fallback to lock files
     # without flock: such a file would outlive a killed process and block the next one.
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
@@ -93,7 +105,7 @@ def _acquired(path: str | os.PathLike[str], *, blocking: bool) -> HeldLock:
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        # Some cluster file systems are mounted without locks; refusing to run there would help nobody.
+        # Some cluster file systems are mounted without locks.
         log.warning("the file system has no locks, do not start two processes here", path=os.fspath(path))
         return HeldLock(None)
     return HeldLock(lock)

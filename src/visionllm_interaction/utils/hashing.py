@@ -21,7 +21,13 @@ def sha256_bytes(data: bytes | mmap) -> str:
 
 
 def sha256_file(path: StrPath) -> str:
-    """Hex sha256 of the file's bytes.
+    """Hex sha256 of the bytes of a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        64 hexadecimal digits.
 
     Raises:
         InputDataError: if the file is missing or cannot be read.
@@ -40,13 +46,13 @@ def sha256_file(path: StrPath) -> str:
 
 
 def sha256_files(paths: Iterable[Path], *, workers: int = 4) -> list[str]:
-    """Digests of many files, in order; hashing releases the interpreter lock, so threads help."""
+    """Digests of many files, in order. Hashing releases the interpreter lock, so it runs in threads."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(pool.map(sha256_file, paths))
 
 
 def sha256_value(value: Any) -> str:
-    """Digest of a JSON-able value, independent of key order."""
+    """Digest of a value that JSON can represent, independent of the order of keys."""
     return sha256_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode())
 
 
@@ -60,7 +66,7 @@ def sha256_tree(folder: StrPath) -> str:
 
 @cache
 def code_version() -> str:
-    """Digest of the package's source files. It is noted beside results for people, and decides nothing."""
+    """Digest of the package's source files. Results record it for information; nothing is decided by it."""
     root = Path(__file__).resolve().parents[1]
     files = sorted(root.rglob("*.py"))
     return sha256_value([(f.relative_to(root).as_posix(), sha256_bytes(f.read_bytes())) for f in files])[:16]

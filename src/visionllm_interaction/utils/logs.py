@@ -1,6 +1,6 @@
-"""The package's logger: structlog's, imported and set up when something is first logged, not before.
+"""The package's logger. structlog is imported and configured when the first message is logged.
 
-Importing structlog takes longer than answering a question from a small store.
+Importing it takes longer than answering a question from a small store.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class LazyLogger:
-    """Stands in for ``structlog.get_logger()``; takes the same calls."""
+    """A stand-in for ``structlog.get_logger()`` with the same methods."""
 
     def __init__(self) -> None:
         self._set_up: Callable[[], None] | None = None

@@ -1,4 +1,4 @@
-"""What a result looks like in a notebook: a small HTML table, every cell escaped."""
+"""Results in a notebook: a small HTML table, with every cell escaped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 MAX_ROWS = 20
-"""Rows a notebook shows of a longer table."""
+"""The number of rows that a notebook shows of a longer table."""
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
@@ -14,8 +14,8 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, capt
 
     Args:
         columns: the header, one name per column.
-        rows: the cells, in the order of ``columns``; floats are shown with three decimals, ``None`` as a dash.
-        caption: what the table shows, above it; nothing if empty.
+        rows: the cells, in the order of ``columns``; floats have three decimals, ``None`` as a dash.
+        caption: text above the table; none if empty.
 
     Returns:
         A ``<table>`` element without styles of its own: notebooks bring theirs.

@@ -1,8 +1,8 @@
-"""How callers may name a file."""
+"""The type of paths in public functions."""
 
 from __future__ import annotations
 
 import os
 
 StrPath = str | os.PathLike[str]
-"""What every public function takes for a file or folder; it becomes a ``pathlib.Path`` once, where it comes in."""
+"""A file or folder, as every public function takes it; the function converts it to ``pathlib.Path`` at once."""

@@ -1,7 +1,7 @@
-"""The one way YAML written by people is read: safe types only, and a key that stands twice is refused.
+"""Reading YAML that people write: safe types only, and duplicate keys are refused.
 
-YAML parsers keep the last of two equal keys and drop the first without a word. Here both lines are named instead.
-A key that overrides what a merge (``<<: *anchor``) brings in is no duplicate: that is what merges are for.
+YAML parsers silently keep the last of two equal keys. Here the error names the lines of both. A key that overrides one
+from a merge (``<<: *anchor``) is not a duplicate.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class DuplicateKey:
-    """A key that stands more than once in one mapping."""
+    """A key that occurs more than once in one mapping."""
 
     path: KeyPath
-    """The key, after the keys (and list positions) it lies below."""
+    """The keys and list positions that lead to the key, and the key itself."""
     lines: tuple[int, ...]
-    """Where it stands, counted from 1."""
+    """Its lines, counted from 1."""
 
     def __str__(self) -> str:
         *rest, last = (str(line) for line in sorted(set(self.lines)))
         where = f"lines {', '.join(rest)} and {last}" if rest else f"line {last}"
         times = "twice" if len(self.lines) == 2 else f"{len(self.lines)} times"
-        return f"{'.'.join(self.path)}: the key stands {times}, in {where}"
+        return f"{'.'.join(self.path)}: the key occurs {times}, in {where}"
 
 
 class DuplicateKeysError(yaml.YAMLError):
-    """At least one key of a YAML text stands twice."""
+    """At least one key of a YAML text occurs twice."""
 
     def __init__(self, duplicates: tuple[DuplicateKey, ...]) -> None:
         super().__init__("; ".join(map(str, duplicates)))
@@ -53,25 +53,34 @@ class YamlDocument:
 
 
 def load_yaml(text: str | bytes, *, scalars_as_text: bool = False) -> Any:
-    """The content of a YAML text.
+    """Read a YAML text.
 
     Args:
-        text: the YAML.
+        text: one document.
         scalars_as_text: keep every scalar as the text that was written, so that ``no`` and ``007`` stay names.
 
+    Returns:
+        Mappings, lists and scalars; ``None`` for an empty text.
+
     Raises:
-        DuplicateKeysError: if a key stands twice, at any depth.
-        yaml.YAMLError: if the text is not YAML, or holds types that are not safe.
+        DuplicateKeysError: if a key occurs twice, at any depth.
+        yaml.YAMLError: if the text is not YAML, or contains unsafe types.
     """
     return _parse(text, yaml.BaseLoader if scalars_as_text else _LOADER).content
 
 
 def parse_yaml(text: str | bytes) -> YamlDocument:
-    """The content of a YAML text, and the line of every key.
+    """Read a YAML text with the line of every key.
+
+    Args:
+        text: one document.
+
+    Returns:
+        Content and lines.
 
     Raises:
-        DuplicateKeysError: if a key stands twice, at any depth.
-        yaml.YAMLError: if the text is not YAML, or holds types that are not safe.
+        DuplicateKeysError: if a key occurs twice, at any depth.
+        yaml.YAMLError: if the text is not YAML, or contains unsafe types.
     """
     return _parse(text, _LOADER)
 
@@ -82,18 +91,18 @@ def _parse(text: str | bytes, loader_type: Any) -> YamlDocument:
         root = loader.get_single_node()
         if root is None:
             return YamlDocument(None)
-        survey = _Survey(loader)
-        survey.visit(root, ())
-        if survey.duplicates:
-            raise DuplicateKeysError(tuple(sorted(survey.duplicates, key=lambda found: found.lines)))
-        return YamlDocument(loader.construct_document(root), survey.lines)
+        scan = _KeyScan(loader)
+        scan.visit(root, ())
+        if scan.duplicates:
+            raise DuplicateKeysError(tuple(sorted(scan.duplicates, key=lambda found: found.lines)))
+        return YamlDocument(loader.construct_document(root), scan.lines)
     except (ValueError, RecursionError) as error:  # a date that does not exist; nested without end
         raise yaml.YAMLError(f"a value cannot be read: {error}") from error
     finally:
         loader.dispose()
 
 
-class _Survey:
+class _KeyScan:
     """One walk over the nodes of a document, before they become Python values."""
 
     def __init__(self, loader: Any) -> None:
@@ -106,7 +115,7 @@ class _Survey:
     def visit(self, node: yaml.Node, path: KeyPath) -> None:
         if id(node) in self._open:
             raise yaml.YAMLError(f"{'.'.join(path)}: refers to itself, in line {_line(node)}")
-        if id(node) in self._visited:  # an alias: what it refers to was examined where it is written out
+        if id(node) in self._visited:  # an alias, whose target has been visited
             return
         self._visited.add(id(node))
         self._open.add(id(node))
@@ -135,7 +144,7 @@ class _Survey:
         ]
 
     def _key(self, node: yaml.Node) -> Iterator[Hashable]:
-        """The key as Python sees it, so that ``1`` and ``01`` are one key; nothing if it cannot be a key at all."""
+        """The key as a Python value, so that ``1`` and ``01`` are equal; nothing if it is not hashable."""
         try:
             key = self._loader.construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError):

@@ -120,7 +120,7 @@ def test_init_writes_files_that_stages_1_to_3_take(tmp_path: Path) -> None:
     places = [f"artifacts_dir={tmp_path / 'a'}", f"data.work_dir={tmp_path / 'work'}", "validation.workers=1"]
     result = run_pipeline(load(paths, places), until="transform")
     assert result["stages"]["transform"]["status"] == "done"
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_config_files(tmp_path / "w", data=root)
 
 

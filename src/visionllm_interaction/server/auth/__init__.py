@@ -1,1 +1,1 @@
-"""Who may come in: API keys, login, sessions."""
+"""Authentication: API keys, login, sessions."""

@@ -1,7 +1,7 @@
 """API keys: 256-bit random tokens of which only the SHA-256 digest is kept.
 
-A token of full entropy needs no slow hash: there is nothing to guess. What this does not do: tell users
-apart by rights (every key may do everything), or limit attempts (2²⁵⁶ tokens are limit enough).
+Tokens of full entropy cannot be guessed, so a fast hash is enough and attempts need no limit. There are no roles: every
+key gives full access.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")
 
 
 class KeyEntry(BaseModel):
-    """What is kept of one key: never the key itself."""
+    """The record of one key; the key itself is never stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,11 +39,18 @@ class KeyEntry(BaseModel):
 
 
 def create_key(keys_file: StrPath, *, name: str) -> str:
-    """Make a key called ``name``, add its digest to ``keys_file``, and return the key; it can't be shown again.
+    """Create a key and add its digest to the file of keys.
+
+    Args:
+        keys_file: the file of keys, created if needed.
+        name: name of the key: 1 to 64 letters, digits, spaces, ``.``, ``_`` or ``-``.
+
+    Returns:
+        The key. It cannot be shown again.
 
     Raises:
         UsageError: if the name is taken or malformed.
-        ConfigError: if the file is there but is not a file of keys.
+        ConfigError: if the file exists but is not a file of keys.
     """
     keys_file = Path(keys_file)
     if not _NAME.match(name):
@@ -61,7 +68,13 @@ def create_key(keys_file: StrPath, *, name: str) -> str:
 
 
 def list_keys(keys_file: StrPath) -> list[KeyEntry]:
-    """The keys in the file, oldest first; none if there is no file.
+    """Read the records of all keys.
+
+    Args:
+        keys_file: the file of keys.
+
+    Returns:
+        The records, oldest first; none if there is no file.
 
     Raises:
         ConfigError: if the file is not a file of keys.
@@ -83,7 +96,14 @@ def list_keys(keys_file: StrPath) -> list[KeyEntry]:
 
 
 def revoke_key(keys_file: StrPath, *, name: str) -> KeyEntry:
-    """Remove a key, by its name or id; a running service stops accepting it at once.
+    """Remove a key; a running service rejects it from then on.
+
+    Args:
+        keys_file: the file of keys.
+        name: name or id of the key.
+
+    Returns:
+        The record that was removed.
 
     Raises:
         UsageError: if there is no such key.
@@ -104,7 +124,7 @@ class KeyRing:
 
     def __init__(self, keys_file: Path) -> None:
         self._file = keys_file
-        self._seen: tuple[int, int, int] | None = None
+        self._file_signature: tuple[int, int, int] | None = None
         self._entries: tuple[KeyEntry, ...] = ()
 
     @property
@@ -115,12 +135,12 @@ class KeyRing:
             signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         except FileNotFoundError:
             return ()
-        if signature != self._seen:
-            self._entries, self._seen = tuple(list_keys(self._file)), signature
+        if signature != self._file_signature:
+            self._entries, self._file_signature = tuple(list_keys(self._file)), signature
         return self._entries
 
     def find(self, token: str) -> KeyEntry | None:
-        """The entry of a presented key; every entry is compared, each in constant time."""
+        """The record of a key, or ``None``. Every record is compared, each in constant time."""
         presented = _digest(token)
         found = [entry for entry in self.entries if hmac.compare_digest(entry.sha256, presented)]
         return found[0] if found else None

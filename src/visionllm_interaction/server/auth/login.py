@@ -1,4 +1,4 @@
-"""The page's login: a key goes in, a cookie comes out. Plain HTML, because nothing else may be loaded yet."""
+"""Login of the web page with an API key, which sets a session cookie. Plain HTML, since no script loads before it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.sessions import COOKIE, LIFETIME_S, Sessions
+from visionllm_interaction.server.favicon import FAVICON_URL
 from visionllm_interaction.server.multipart import receive_fields
-from visionllm_interaction.server.ui.favicon import FAVICON_URL
 
 HOME = "/ui/"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VisionLLM: log in</title>
@@ -28,7 +28,7 @@ cursor:pointer}} .wrong{{color:#a4262c}}</style></head><body><form method="post"
 
 
 def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRouter:
-    """Routes ``/login`` and ``/logout``."""
+    """The routes ``/login`` and ``/logout``; ``secure`` restricts the cookie to HTTPS."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/login")

@@ -1,10 +1,9 @@
-"""What stands before every request: request id, who may ask, where from, and the count of it all.
+"""Middleware in front of every request: request ids, access control, security headers and request metrics.
 
-* A key (``Authorization: Bearer`` or ``X-API-Key``) or the page's signed cookie opens everything.
-* Without keys (``--insecure``) only requests that name this machine's own address are answered, so that a
-  web page whose name was pointed at 127.0.0.1 (DNS rebinding) can't read anything.
-* A browser's request from another site that could change something, and any websocket of another site, is
-  refused, cookie or not.
+* A key (``Authorization: Bearer`` or ``X-API-Key``) or the signed cookie of the page gives access to everything.
+* Without keys (``--insecure``) only requests to the loopback address are answered. A web page whose host name points to
+  127.0.0.1 (DNS rebinding) therefore reads nothing.
+* Requests from other sites that could change data are refused, with or without a cookie. So are their websockets.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
-from visionllm_interaction.server.problem_details import MEDIA_TYPE, problem_content
-from visionllm_interaction.server.state import Context
+from visionllm_interaction.server.problem_details import build_problem, problem_response
+from visionllm_interaction.server.state import ServiceContext
 
 OPEN_PATHS = frozenset({"/v1/healthz", "/v1/readyz", "/login"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
-# 'self' only: neither the page nor anything injected into it can load from, or send to, another host.
+# 'self' only: neither the page nor injected code can load from another host or send to it.
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -43,14 +42,14 @@ SECURITY_HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine's own."""
+    """Whether a host name or address is a loopback address of this machine."""
     return host in OWN_NAMES or host.startswith("127.")
 
 
-class Guard:
-    """The outermost layer of the application."""
+class AccessMiddleware:
+    """The outermost ASGI layer: it passes requests on, refuses them, and counts them."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, keys: KeyRing, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, *, context: ServiceContext, keys: KeyRing, sessions: Sessions) -> None:
         self._app = app
         self._context = context
         self._config = context.service.config
@@ -82,12 +81,12 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         begin = time.perf_counter()
-        exchange = _Exchange(scope, receive, send)
+        relay = _MessageRelay(scope, receive, send)
         try:
-            await (refused or self._app)(scope, exchange.receive, exchange.send)
+            await (refused or self._app)(scope, relay.receive, relay.send)
         finally:
             route = _route_label(scope)
-            self._metrics.requests.labels(scope["method"], route, exchange.status).inc()
+            self._metrics.requests.labels(scope["method"], route, relay.status).inc()
             self._metrics.latency.labels(scope["method"], route).observe(time.perf_counter() - begin)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
@@ -119,8 +118,8 @@ class Guard:
         return cookie is not None and self._sessions.valid(cookie)
 
 
-class _Exchange:
-    """Passes one request's messages on, marks its answer, and notes its status."""
+class _MessageRelay:
+    """The messages of one request and its response, with security headers and the status."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -130,13 +129,13 @@ class _Exchange:
         self._unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
     async def receive(self) -> Message:
-        """The next piece of the request."""
+        """Receive the next message of the request."""
         message = await self._receive()
         self._unread = self._unread and bool(message.get("more_body", False))
         return message
 
     async def send(self, message: Message) -> None:
-        """The next piece of the answer."""
+        """Send the next message of the response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
@@ -144,7 +143,7 @@ class _Exchange:
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
             if self._unread:
-                # Else the server would go on reading what was refused, for as long as the client sends.
+                # Otherwise the server would read the body of a refused request until the client stops sending.
                 headers["connection"] = "close"
         await self._send(message)
 
@@ -160,7 +159,7 @@ def _may_change(scope: Scope) -> bool:
 
 def _is_foreign(headers: Headers) -> bool:
     site = headers.get("sec-fetch-site")
-    if site is not None:  # the browser's own word; beside it Origin may be "null", as for a form sent without referrer
+    if site is not None:  # set by the browser; Origin may be "null", for example for a form without referrer
         return site not in ("none", "same-origin")
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
@@ -171,7 +170,7 @@ def _host_name(host: str) -> str:
 
 
 def _route_label(scope: Scope) -> str:
-    """The route's template, never the path: ids must not become labels."""
+    """The template of the route, not its path: ids must not become labels of metrics."""
     if scope["path"].startswith("/ui"):
         return "/ui"
     path = getattr(scope.get("route"), "path", None)
@@ -181,6 +180,5 @@ def _route_label(scope: Scope) -> str:
 def _problem(scope: Scope, status: int, code: str, detail: str, **more: str) -> Response:
     request_id = scope["state"]["request_id"]
     members = {"code": code, "detail": detail, **more}
-    content = problem_content(status, path=scope["path"], request_id=request_id, members=members)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    problem = build_problem(status, path=scope["path"], request_id=request_id, members=members)
+    return problem_response(problem, {"WWW-Authenticate": "Bearer"} if status == 401 else None)

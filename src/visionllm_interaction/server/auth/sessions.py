@@ -1,4 +1,4 @@
-"""The page's login: a signed cookie (itsdangerous) that names the key it was opened with and when that was."""
+"""Sessions of the web page: a signed cookie (itsdangerous) with the id of the key and the time of the login."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ COOKIE = "visionllm_session"
 LIFETIME_S = 12 * 3600
 _SECRET_BYTES = 32
 _SALT = "visionllm page session"
-"""Keeps the signatures of cookies apart from whatever else the secret may sign one day."""
+"""Separates the signatures of cookies from other uses of the secret."""
 
 
 class Sessions:
-    """Makes and checks cookies. A session ends after 12 hours, or with its key: revoking the key closes the page too.
+    """Creates and checks session cookies. A session ends after 12 hours, or when its key is revoked.
 
-    The secret lies in a file of its own, readable by the service's user only. Deleting it and starting the service
-    anew ends every session.
+    The secret lies in its own file, which only the user of the service can read. Deleting the file and restarting the
+    service ends all sessions.
     """
 
     def __init__(self, secret_file: Path, keys: KeyRing) -> None:
@@ -30,11 +30,11 @@ class Sessions:
         self._keys = keys
 
     def open(self, key_id: str) -> str:
-        """The cookie for a session opened now with the key ``key_id``."""
+        """The cookie of a new session, opened with the key ``key_id``."""
         return self._signer.sign(key_id).decode("ascii")
 
     def valid(self, cookie: str) -> bool:
-        """Whether the cookie is ours, not over, and of a key that still exists."""
+        """Whether the signature is valid, the session has not expired, and its key still exists."""
         try:
             key_id = self._signer.unsign(cookie, max_age=LIFETIME_S).decode()
         except (BadSignature, UnicodeError):
@@ -43,7 +43,7 @@ class Sessions:
 
 
 def _secret(path: Path) -> bytes:
-    """The secret in ``path``, made at the first start; one that a crash cut short is replaced."""
+    """The secret in ``path``, created at the first start; an incomplete one is replaced."""
     if not path.is_file() or path.stat().st_size < _SECRET_BYTES:
         path.unlink(missing_ok=True)
         write_file(path, secrets.token_bytes(_SECRET_BYTES), mode=0o600, replace=False)

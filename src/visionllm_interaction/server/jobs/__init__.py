@@ -1,1 +1,1 @@
-"""Analyses that outlive a request: the queue, the worker process, uploads."""
+"""Background analyses: uploads, the durable job queue, the worker process."""

@@ -1,9 +1,10 @@
-"""Durable jobs: one DBOS workflow per uploaded video, taken up again after the process died.
+"""Durable jobs: one DBOS workflow per uploaded video, resumed after a crash of the process.
 
-What is promised: a job once accepted ends as done or failed, whatever happens to the process in between, and
-its video is in the store once. How: DBOS keeps the job in a database; the analysis runs in a worker process;
-the store publishes a video in one rename; and a worker that finds its video in the store does not repeat it.
-What is not promised: that work is done only once. An analysis cut off in the middle starts from the beginning.
+Guaranteed: an accepted job ends as done or failed, even if the process dies in between, and its video is in the store
+once. DBOS keeps the job in a database, the analysis runs in a worker process, and the store publishes a video in one
+rename. A worker that finds its video in the store does not analyse it again.
+
+Not guaranteed: that work is done only once. An interrupted analysis starts from the beginning.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.worker import Order, Outcome, failed
+from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome, failed
 
 _log = logging.getLogger(__name__)
 
 WORKFLOW = "analyze_video"
 QUEUE = "videos"
 JOBS_VERSION = "visionllm-jobs-1"
-"""Raised only when the workflow's steps or arguments change: DBOS takes up jobs of its own version only."""
+"""Raised only when the steps or arguments of the workflow change: DBOS resumes only jobs of its own version."""
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 _STATES: dict[str, State] = {
@@ -49,7 +50,7 @@ _STATES: dict[str, State] = {
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job as it stands. Times are ISO 8601, UTC; ``attempts`` counts starts."""
+    """The present state of one job. Times are ISO 8601, UTC; ``attempts`` counts starts."""
 
     job_id: str
     video_id: str
@@ -62,12 +63,17 @@ class JobRecord:
     error: dict[str, Any] | None
 
 
-class Jobs:
-    """Starts DBOS, takes jobs, tells how they stand. One per process: DBOS is a singleton."""
+class JobQueue:
+    """The queue of analyses, run by DBOS. One per process: DBOS is a singleton.
 
-    def __init__(self, config: ServeConfig, order_of: Callable[[str], Order]) -> None:
+    Args:
+        config: the section ``serve``.
+        request_for: gives the request to the worker for a video id.
+    """
+
+    def __init__(self, config: ServeConfig, request_for: Callable[[str], AnalysisRequest]) -> None:
         self._config = config
-        self._order_of = order_of
+        self._request_for = request_for
         self._workflow: Callable[[str], dict[str, Any]] | None = None
         self._stopping = threading.Event()
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
@@ -75,11 +81,11 @@ class Jobs:
 
     @property
     def running(self) -> bool:
-        """Whether jobs are taken."""
+        """Whether the queue accepts jobs."""
         return self._workflow is not None and not self._stopping.is_set()
 
     def start(self) -> None:
-        """Launch DBOS; jobs left over by a former process are taken up again."""
+        """Launch DBOS; unfinished jobs of an earlier process are resumed."""
         DBOS(
             config={
                 "name": "visionllm-interaction",
@@ -101,7 +107,7 @@ class Jobs:
         )
 
     def stop(self) -> None:
-        """Stop the workers and DBOS. Jobs cut off by this stay pending and are taken up at the next start."""
+        """Stop the workers and DBOS. Interrupted jobs stay pending and are resumed at the next start."""
         self._stopping.set()
         for worker in list(self._workers.values()):
             worker.kill()
@@ -109,25 +115,25 @@ class Jobs:
         self._workflow = None
 
     def submit(self, job_id: str, video_id: str) -> None:
-        """Queue the analysis of an upload; a job id that is known already is left as it is."""
+        """Queue the analysis of an upload; does nothing if the job id exists."""
         assert self._workflow is not None
         with SetWorkflowID(job_id):
             DBOS.enqueue_workflow(QUEUE, self._workflow, video_id)
 
     def get(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
-        """The known ones among these jobs, by id."""
+        """The jobs with these ids, by id; unknown ids are left out."""
         if not job_ids:
             return {}
         found = DBOS.list_workflows(workflow_ids=list(job_ids), name=WORKFLOW)
         return {status.workflow_id: _record(status) for status in found}
 
     def counts(self) -> Counter[str]:
-        """How many jobs there are in each state."""
+        """Number of jobs in each state."""
         found = DBOS.list_workflows(name=WORKFLOW, load_input=False)
         return Counter(_outcome_state(status) for status in found)
 
-    def forget(self, job_id: str) -> None:
-        """Cancel a job, stop its worker, and delete every trace of it."""
+    def delete(self, job_id: str) -> None:
+        """Cancel a job, stop its worker, and delete its record."""
         if not self.get([job_id]):
             return
         DBOS.cancel_workflow(job_id)
@@ -146,24 +152,24 @@ class Jobs:
 
         return analyze_video
 
-    def _run(self, job_id: str, video_id: str) -> Outcome:
+    def _run(self, job_id: str, video_id: str) -> JobOutcome:
         try:
-            order = self._order_of(video_id)
+            request = self._request_for(video_id)
         except VideoError as error:
             return failed(error)
-        log_file = order.video.parent / "job.log"
+        log_file = request.video.parent / "job.log"
         with log_file.open("ab") as log:
-            worker = _start_worker(order, log.fileno())
+            worker = _start_worker(request, log.fileno())
             self._workers[job_id] = worker
             try:
                 output = self._wait(worker)
             finally:
                 self._workers.pop(job_id, None)
         if self._stopping.is_set() or job_id in self._cancelled:
-            # Not an Exception, so DBOS records no result: a stopped job is taken up at the next start, and of an
-            # erased one nothing is left to record.
+            # Not an Exception, so DBOS records no result: a stopped job is resumed at the next start, and a deleted one
+            # has no record.
             self._cancelled.discard(job_id)
-            raise SystemExit("the job was cut off")
+            raise SystemExit("the job was interrupted")
         return _outcome(output, worker.returncode, log_file=log_file)
 
     def _wait(self, worker: subprocess.Popen[bytes]) -> bytes:
@@ -180,32 +186,32 @@ class Jobs:
         return output
 
 
-def _start_worker(order: Order, log: int) -> subprocess.Popen[bytes]:
+def _start_worker(request: AnalysisRequest, log: int) -> subprocess.Popen[bytes]:
     worker = subprocess.Popen(
         [sys.executable, "-m", "visionllm_interaction.server.jobs.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        start_new_session=True,  # Ctrl-C in the terminal is for the service, which then stops its workers
+        start_new_session=True,  # Ctrl-C in the terminal stops the service, which then stops its workers
     )
     assert worker.stdin is not None
-    worker.stdin.write(order.model_dump_json().encode() + b"\n")
+    worker.stdin.write(request.model_dump_json().encode() + b"\n")
     worker.stdin.flush()
     return worker
 
 
-def _outcome(output: bytes, code: int, *, log_file: Path) -> Outcome:
+def _outcome(output: bytes, code: int, *, log_file: Path) -> JobOutcome:
     lines = output.decode("utf-8", "replace").splitlines()
     if code == 0 and lines:
-        outcome: Outcome = json.loads(lines[-1])
+        outcome: JobOutcome = json.loads(lines[-1])
         return outcome
-    # What a dying worker last wrote is the best there is; the file itself goes with the video.
+    # The last line of the log is the best explanation; the log itself is deleted with the video.
     tail = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
     _log.error("the worker of %s ended with %s: %s", log_file.parent.name, code, tail)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return failed(
         VideoError(
-            "The analysis stopped before its end.",
+            "The analysis ended early.",
             found="; ".join([ended, *tail]),
             fix="check memory and time limits (serve.job_timeout_s), then upload the video again",
         )

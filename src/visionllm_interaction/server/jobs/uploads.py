@@ -1,7 +1,6 @@
-"""Uploaded videos: one folder each below ``<data_dir>/uploads``, published whole, erased by deleting it.
+"""Uploaded videos: one folder each below ``<data_dir>/uploads``, published atomically.
 
-The same bytes are one video: its id ends with the first digits of its SHA-256, so that sending a file twice
-finds the first upload instead of making a second.
+The id of a video ends with the first digits of its SHA-256, so that a file that is sent twice is stored once.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoFacts
+from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoMetadata
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
 
@@ -27,18 +26,18 @@ _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")
 
 
 class JobOptions(BaseModel):
-    """How an upload is to be analysed."""
+    """Options of the analysis of an upload."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     view: Literal["room", "ego"] = Field(default="room", description="room camera, or head camera (ego)")
     sample_fps: float | None = Field(
-        default=None, gt=0, le=240, description="frames looked at per second; default: the service's configuration"
+        default=None, gt=0, le=240, description="frames processed per second; default: the service's configuration"
     )
 
 
 class Upload(BaseModel):
-    """What is known of an uploaded video before it is analysed."""
+    """The record of an uploaded video, ``upload.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,13 +47,13 @@ class Upload(BaseModel):
     sha256: str
     bytes: int
     uploaded_at: str
-    facts: VideoFacts
+    facts: VideoMetadata
     options: JobOptions
     job_id: str
 
 
-class Incoming:
-    """A file that is arriving: written, hashed and counted piece by piece."""
+class IncomingFile:
+    """An upload in progress: each chunk is written, hashed and counted."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,30 +61,30 @@ class Incoming:
         self._hash = hashlib.sha256()
         self._stream: BinaryIO = path.open("xb")
 
-    def write(self, piece: bytes) -> None:
-        """Take the next piece."""
-        self._hash.update(piece)
-        self.bytes += self._stream.write(piece)
+    def write(self, chunk: bytes) -> None:
+        """Write the next chunk."""
+        self._hash.update(chunk)
+        self.bytes += self._stream.write(chunk)
 
     @property
     def sha256(self) -> str:
-        """Digest of what has arrived."""
+        """Hex digest of the bytes received so far."""
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """Finish writing; before this the last pieces may not be in the file yet."""
+        """Finish writing; before that the last chunks may not be in the file."""
         self._stream.close()
 
 
 class Uploads:
-    """The folder of uploads and the folder of files that are arriving."""
+    """The folder of complete uploads and the folder of uploads in progress."""
 
     def __init__(self, folder: Path, incoming: Path) -> None:
         self._folder = folder
         self._incoming = incoming
 
     def prepare(self) -> None:
-        """Make the folders and drop what a killed process left half-done."""
+        """Create the folders and delete unfinished uploads of a killed process."""
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(parents=True)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -93,9 +92,9 @@ class Uploads:
             shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
-    def arriving(self) -> Iterator[Incoming]:
-        """A new file to write an upload to; it is gone after the block unless :meth:`publish` took it."""
-        incoming = Incoming(self._incoming / uuid.uuid4().hex)
+    def receiving(self) -> Iterator[IncomingFile]:
+        """A new file for an upload; it is deleted after the block unless :meth:`publish` moved it."""
+        incoming = IncomingFile(self._incoming / uuid.uuid4().hex)
         try:
             yield incoming
         finally:
@@ -103,11 +102,11 @@ class Uploads:
             incoming.path.unlink(missing_ok=True)
 
     def lock(self) -> HeldLock:
-        """Held while an upload is looked up and published or erased, by all processes on this folder."""
+        """The lock of the folder, held while an upload is looked up and published or erased."""
         return wait_for_lock(self._folder)
 
-    def publish(self, incoming: Incoming, *, name: str, facts: VideoFacts, options: JobOptions) -> Upload:
-        """Keep what arrived (and is closed) as a new upload with a new job id; call it under :meth:`lock`."""
+    def publish(self, incoming: IncomingFile, *, name: str, facts: VideoMetadata, options: JobOptions) -> Upload:
+        """Store a complete, closed file as a new upload with a new job id. Call it under :meth:`lock`."""
         video_id = make_video_id(name, incoming.sha256)
         upload = Upload(
             video_id=video_id,
@@ -126,7 +125,7 @@ class Uploads:
         return upload
 
     def replace(self, upload: Upload) -> None:
-        """Write a changed record (a new job for the same video)."""
+        """Write a changed record, for example with a new job for the same video."""
         write_file(self._folder / upload.video_id / "upload.json", upload.model_dump_json(indent=1).encode())
 
     def get(self, video_id: str) -> Upload | None:
@@ -154,36 +153,36 @@ class Uploads:
         return self._folder / upload.video_id
 
     def path(self, upload: Upload) -> Path:
-        """The kept copy of the video."""
+        """The uploaded video file."""
         return self._folder / upload.video_id / upload.file
 
     def erase(self, video_id: str) -> bool:
-        """Delete the upload; returns whether there was one. Renamed first, so that it vanishes at once."""
+        """Delete an upload, atomically; returns whether there was one."""
         folder = self._folder / video_id
         if not _ID.match(video_id) or not folder.is_dir():
             return False
-        doomed = self._folder / f"{PARTIAL_PREFIX}erased-{uuid.uuid4().hex[:8]}"
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        erased = self._folder / f"{PARTIAL_PREFIX}erased-{uuid.uuid4().hex[:8]}"
+        folder.rename(erased)
+        shutil.rmtree(erased)
         return True
 
     def free_bytes(self) -> int:
-        """Free space where uploads are kept."""
+        """Free space in bytes on the disk of the uploads."""
         return shutil.disk_usage(self._folder).free
 
 
 def safe_name(name: str) -> str:
-    """The name of a file as sent, without folders and control characters, at most 120 characters."""
+    """The file name sent by the client, without folders and control characters, at most 120 characters."""
     base = re.split(r"[/\\]", name)[-1]
     return "".join(c for c in base if c.isprintable()).strip()[-120:] or "video"
 
 
 def make_video_id(name: str, sha256: str) -> str:
-    """A readable id: the file's stem in plain letters and the first digits of its digest."""
+    """A readable id: the stem of the file name in plain letters, and the first digits of the digest."""
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", Path(safe_name(name)).stem).strip("-_")[:40] or "video"
     return f"{stem}-{sha256[:DIGEST_DIGITS]}"
 
 
 def new_job_id() -> str:
-    """A fresh id for a job."""
+    """A new, unique job id."""
     return f"job-{uuid.uuid4().hex[:20]}"

@@ -1,8 +1,7 @@
-"""Is this file a video? ``python -m …server.jobs.video_probe FILE DECODE`` prints one JSON object.
+"""Check that a file is a video: ``python -m …server.jobs.video_probe FILE DECODE`` prints one JSON object.
 
-A process of its own with limits on memory and time, because the file comes from outside and the libraries that
-read it are large: whatever goes wrong in them ends here. It reads the file as the analysis will, so that what is
-accepted can also be analysed.
+The file comes from a client, so it is opened in a separate process with limits on memory and time: a crash in a decoder
+stays there. The process reads the file as the analysis does, so that accepted videos can be analysed.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ CPU_S = 30
 WALL_S = 60.0
 
 
-class VideoFacts(BaseModel):
-    """What the header says; ``duration_s`` is None where it does not say."""
+class VideoMetadata(BaseModel):
+    """Metadata in the header of a video; ``duration_s`` is None if the header has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,11 +47,18 @@ class VideoFacts(BaseModel):
     frames_per_s: float | None
 
 
-def probe_video(path: StrPath, *, decode: DecodeConfig) -> VideoFacts:
-    """Open ``path`` and decode its first frame, in a limited process.
+def probe_video(path: StrPath, *, decode: DecodeConfig) -> VideoMetadata:
+    """Read the metadata of a video and decode its first frame, in a process with limits.
+
+    Args:
+        path: the file.
+        decode: settings of the decoder, as for the analysis.
+
+    Returns:
+        The metadata.
 
     Raises:
-        VideoError: if it is not a video that can be decoded, or is over the limits of ``decode``.
+        VideoError: if it is not a video that can be decoded, or it exceeds the limits of ``decode``.
     """
     path = Path(path)
     command = [sys.executable, "-m", __name__, str(path.absolute()), decode.model_dump_json()]
@@ -64,9 +70,9 @@ def probe_video(path: StrPath, *, decode: DecodeConfig) -> VideoFacts:
     except ValueError as error:
         raise _unreadable(f"the reader ended with {done.returncode}") from error
     if "error" in result:
-        told = {name: result["error"][name] for name in ("expected", "found", "fix")}
-        raise VideoError(result["error"]["message"], **told)
-    return VideoFacts.model_validate(result)
+        context = {name: result["error"][name] for name in ("expected", "found", "fix")}
+        raise VideoError(result["error"]["message"], **context)
+    return VideoMetadata.model_validate(result)
 
 
 def _unreadable(found: str) -> VideoError:
@@ -78,14 +84,14 @@ def _unreadable(found: str) -> VideoError:
     )
 
 
-def _read(path: Path, decode: DecodeConfig) -> VideoFacts:
-    # Imported here, so that the decoder is loaded in this process only, not in the service's.
+def _read(path: Path, decode: DecodeConfig) -> VideoMetadata:
+    # Imported here, so that only this process loads the decoder, not the service.
     from visionllm_interaction.video.decoding.reader import VideoReader
 
     reader = VideoReader(path, config=decode)
     next(iter(reader))
     info = reader.info
-    return VideoFacts(
+    return VideoMetadata(
         container=info.container,
         codec=info.codec,
         width=info.width,
@@ -96,7 +102,7 @@ def _read(path: Path, decode: DecodeConfig) -> VideoFacts:
 
 
 def main(arguments: list[str]) -> int:
-    """Probe one file under limits and write what was found."""
+    """Probe one file under limits and print the result as JSON."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     try:

@@ -1,8 +1,8 @@
-"""Analyse one video in a process of its own: ``python -m visionllm_interaction.server.jobs.worker``.
+"""Analyse one video in a separate process: ``python -m visionllm_interaction.server.jobs.worker``.
 
-The first line of stdin is the order (JSON); stdin then stays open as a lifeline: when it closes, whoever
-started this process is gone, and the work stops within a moment. The last line of stdout is the result (JSON).
-A lock on the video's folder makes sure that two workers never analyse the same video at once.
+The first line of stdin is the request (JSON). Stdin then stays open: when it closes, the service is gone and the worker
+stops at once. The last line of stdout is the result (JSON). A lock on the folder of the video keeps two workers from
+analysing the same video at once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ ORPHANED = 75
 NICENESS = 5
 
 
-class Order(BaseModel):
-    """What to analyse, and how."""
+class AnalysisRequest(BaseModel):
+    """The video to analyse, and the settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class Order(BaseModel):
     analysis: dict[str, Any]
 
 
-class Outcome(TypedDict):
+class JobOutcome(TypedDict):
     """How a job ended: ``result`` is the video's entry of ``visionllm analyze --json``."""
 
     status: Literal["done", "failed"]
@@ -47,32 +47,32 @@ class Outcome(TypedDict):
     error: dict[str, Any] | None
 
 
-def failed(error: VisionLLMError) -> Outcome:
+def failed(error: VisionLLMError) -> JobOutcome:
     """The outcome of a job that ended with ``error``."""
     return {"status": "failed", "result": None, "error": error.to_dict()}
 
 
-def analyse(order: Order) -> Outcome:
-    """Analyse the video into the store, unless the store has it already (a worker died after publishing it)."""
-    with wait_for_lock_file(order.video.parent / LOCK_NAME):
+def analyse(request: AnalysisRequest) -> JobOutcome:
+    """Analyse the video into the store, unless an earlier worker has published it there."""
+    with wait_for_lock_file(request.video.parent / LOCK_NAME):
         try:
-            return {"status": "done", "result": _analyse(order), "error": None}
+            return {"status": "done", "result": _analyse(request), "error": None}
         except VisionLLMError as error:
             return failed(error)
 
 
-def _analyse(order: Order) -> dict[str, Any]:
-    # Imported here: the threads of the numeric libraries are set before they load.
+def _analyse(request: AnalysisRequest) -> dict[str, Any]:
+    # Imported here: the numeric libraries read their number of threads when they load.
     from visionllm_interaction.analysis import AnalysisConfig, analyze
 
-    config = AnalysisConfig.model_validate(order.analysis)
+    config = AnalysisConfig.model_validate(request.analysis)
     result = analyze(
-        [order.video],
-        order.store,
-        detector=order.detector,
-        view=order.view,
+        [request.video],
+        request.store,
+        detector=request.detector,
+        view=request.view,
         config=config,
-        video_ids=[order.video_id],
+        video_ids=[request.video_id],
     )
     [video] = result.videos
     if video.status == "failed":
@@ -80,32 +80,32 @@ def _analyse(order: Order) -> dict[str, Any]:
     return video.to_dict()
 
 
-def _watch_lifeline() -> None:
+def _exit_when_stdin_closes() -> None:
     while os.read(0, 4096):
         pass
     os._exit(ORPHANED)
 
 
-def _read_order() -> Order:
+def _read_request() -> AnalysisRequest:
     line = bytearray()
     while not line.endswith(b"\n"):
         piece = os.read(0, 1)
         if not piece:
             os._exit(ORPHANED)
         line += piece
-    return Order.model_validate_json(line)
+    return AnalysisRequest.model_validate_json(line)
 
 
 def main() -> int:
-    """Take one order, work, answer."""
+    """Read one request, analyse the video and print the result."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints goes to the log, not into the answer
-    order = _read_order()
-    threading.Thread(target=_watch_lifeline, daemon=True).start()
+    os.dup2(2, 1)  # output of libraries goes to the log, not into the result
+    request = _read_request()
+    threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
     os.nice(NICENESS)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(order.threads)
-    answer.write(json.dumps(analyse(order)) + "\n")
+        os.environ[name] = str(request.threads)
+    answer.write(json.dumps(analyse(request)) + "\n")
     answer.flush()
     return 0
 

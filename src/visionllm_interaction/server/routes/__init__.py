@@ -1,1 +1,1 @@
-"""The endpoints, one module for each kind of resource."""
+"""The endpoints, one module per kind of resource."""

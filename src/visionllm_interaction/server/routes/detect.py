@@ -12,9 +12,9 @@ from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, file_body, problems
-from visionllm_interaction.server.problem_details import refusal
+from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.schemas import AskRequest, DetectedObject, DetectResult
-from visionllm_interaction.server.state import current
+from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1")
 
@@ -22,39 +22,39 @@ router = APIRouter(prefix="/v1")
 @router.post(
     "/detect",
     tags=["detection"],
-    summary="Find objects in one image",
+    summary="Detect objects in one image",
     responses=problems(400, 413, 422, 503),
     openapi_extra=file_body("A JPEG, PNG, WebP, BMP, TIFF or GIF image.", "image/*"),
 )
 async def detect(
     request: Request,
-    min_confidence: Annotated[float, Query(ge=0, le=1, description="leave out detections below this")] = 0.5,
+    min_confidence: Annotated[float, Query(ge=0, le=1, description="detections below this are left out")] = 0.5,
 ) -> DetectResult:
     """Send the image as the form part `file`, or as the bare body."""
-    service, metrics = current(request)
+    service, metrics = context_of(request)
     limits = service.config.limits
     service.detector.require()
     data = bytearray()
     await receive_file(request, data.extend, limit_bytes=int(limits.max_image_mb * 1e6))
-    image, found, seconds = await run_in_threadpool(
+    found = await run_in_threadpool(
         service.detector.detect,
         bytes(data),
         min_confidence=min_confidence,
         max_megapixels=limits.max_image_megapixels,
     )
-    metrics.detect.observe(seconds)
+    metrics.detect.observe(found.duration_s)
     detector = service.detector.require()
     return DetectResult(
-        width=image.shape[1],
-        height=image.shape[0],
-        detections=detected_objects(found, detector.categories),
+        width=found.width,
+        height=found.height,
+        detections=detected_objects(found.detections, detector.categories),
         model={"name": detector.name, "sha256": detector.digest},
-        seconds=round(seconds, 4),
+        seconds=round(found.duration_s, 4),
     )
 
 
 def detected_objects(found: Detections, categories: Categories) -> list[DetectedObject]:
-    """Detections as the interface gives them, best confidence first."""
+    """Detections in the form of the API, highest confidence first."""
     order = np.argsort(-found.confidences, kind="stable")
     return [
         DetectedObject(
@@ -74,11 +74,11 @@ def detected_objects(found: Detections, categories: Categories) -> list[Detected
     responses={**problems(400, 409, 422, 503), 200: {"content": {"application/json": {"example": ANSWER_EXAMPLE}}}},
 )
 def ask(request: Request, body: AskRequest) -> Answer:
-    """The same answer as `visionllm ask`: claims, each with the evidence it rests on, or a refusal with its reason."""
-    service, metrics = current(request)
+    """The answer of `visionllm ask`: claims, each with its evidence, or a refusal with the reason."""
+    service, metrics = context_of(request)
     longest = service.config.limits.max_question_chars
     if len(body.question) > longest:
-        raise refusal(422, "The question is too long.", code="TOO-LONG", expected=f"at most {longest} characters")
+        raise http_problem(422, "The question is too long.", code="TOO-LONG", expected=f"at most {longest} characters")
     answer = service.ask(body.question, planner=body.planner)
     metrics.questions.labels(answer.status, answer.planner).inc()
     return answer

@@ -1,4 +1,4 @@
-"""``/v1/videos`` and ``/v1/jobs``: upload, follow, look, erase."""
+"""``/v1/videos`` and ``/v1/jobs``: upload, status, results, deletion."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from visionllm_interaction.server.jobs.uploads import Incoming, JobOptions, Upload
-from visionllm_interaction.server.multipart import receive_file
+from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
+from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
-from visionllm_interaction.server.problem_details import refusal
-from visionllm_interaction.server.schemas import DetectionColumns, Job, Timeline, Video, VideoList
-from visionllm_interaction.server.service import Service
-from visionllm_interaction.server.state import current
+from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, Video, VideoList, VideoTimeline
+from visionllm_interaction.server.service import AcceptedUpload, Service
+from visionllm_interaction.server.state import context_of
 from visionllm_interaction.server.timeline_view import read_detections, read_timeline
 
 router = APIRouter(prefix="/v1")
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 _OPTION_FIELDS = {
     "view": {"type": "string", "enum": ["room", "ego"], "default": "room"},
-    "sample_fps": {"type": "number", "description": "frames looked at per second"},
+    "sample_fps": {"type": "number", "description": "frames processed per second"},
 }
 
 
@@ -31,55 +31,56 @@ _OPTION_FIELDS = {
     "/videos",
     status_code=202,
     tags=["videos"],
-    summary="Upload a video and have it analysed",
+    summary="Upload a video for analysis",
     responses=problems(400, 409, 413, 422, 503, 507),
     openapi_extra=file_body("A video.", "video/*", _OPTION_FIELDS),
 )
-async def upload_video(request: Request, response: Response) -> Job:
-    """Send the video as the form part `file`, options as further parts (`view`, `sample_fps`).
+async def upload_video(request: Request, response: Response) -> AnalysisJob:
+    """Send the video as the form part `file`, and options as further parts (`view`, `sample_fps`).
 
-    The file is checked for being a video before the job is accepted. `Location` names the job. The same bytes sent
-    again give the same job, not a second one.
+    The file must be a video that can be decoded, or the job is not accepted. `Location` is the address of the job. If
+    the same bytes are sent again, the response is the same job.
     """
-    service, metrics = current(request)
-    service.check_room()
+    service, metrics = context_of(request)
+    service.check_capacity()
     limit = int(service.config.limits.max_video_mb * 1e6)
-    with service.uploads.arriving() as incoming:
-        name, fields = await receive_file(request, incoming.write, limit_bytes=limit)
-        upload, is_new = await run_in_threadpool(_accept, service, incoming, name, fields)
-    if is_new:
-        metrics.upload_bytes.inc(upload.bytes)
-    job = await run_in_threadpool(service.job, upload.job_id)
-    response.headers["Location"] = f"/v1/jobs/{upload.job_id}"
-    return Job.of(job)
+    with service.uploads.receiving() as incoming:
+        received = await receive_file(request, incoming.write, limit_bytes=limit)
+        accepted = await run_in_threadpool(_accept, service, incoming, received)
+    if accepted.is_new:
+        metrics.upload_bytes.inc(accepted.upload.bytes)
+    job_id = accepted.upload.job_id
+    job = await run_in_threadpool(service.job, job_id)
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    return AnalysisJob.of(job)
 
 
-def _accept(service: Service, incoming: Incoming, name: str, fields: dict[str, str]) -> tuple[Upload, bool]:
+def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile) -> AcceptedUpload:
     try:
-        options = JobOptions.model_validate(fields)
+        options = JobOptions.model_validate(received.fields)
     except ValidationError as error:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
     if incoming.bytes == 0:
-        raise refusal(422, "The file is empty.", code="VIDEO", found="0 bytes")
-    return service.accept(incoming, name=name, options=options)
+        raise http_problem(422, "The file is empty.", code="VIDEO", found="0 bytes")
+    return service.accept(incoming, name=received.name, options=options)
 
 
 @router.get("/videos", tags=["videos"], summary="All videos")
 def list_videos(request: Request) -> VideoList:
-    """Uploads, newest first, then what the store has from elsewhere."""
-    return VideoList(videos=[Video.of(state) for state in current(request).service.videos()])
+    """Uploads, newest first, then the other videos of the store."""
+    return VideoList(videos=[Video.of(state) for state in context_of(request).service.videos()])
 
 
 @router.get("/videos/{video_id}", tags=["videos"], summary="One video", responses=problems(404))
 def get_video(request: Request, video_id: VideoId) -> Video:
     """The video and its job."""
-    return Video.of(current(request).service.video(video_id))
+    return Video.of(context_of(request).service.video(video_id))
 
 
 @router.delete("/videos/{video_id}", status_code=204, tags=["videos"], summary="Erase a video", responses=problems(404))
 def delete_video(request: Request, video_id: VideoId) -> None:
-    """Erase the kept copy, the job and everything in the store about this video. A running job is stopped."""
-    current(request).service.erase(video_id)
+    """Erase the uploaded file, the job and all results of this video. A running job is stopped."""
+    context_of(request).service.erase(video_id)
 
 
 @router.get(
@@ -88,9 +89,9 @@ def delete_video(request: Request, video_id: VideoId) -> None:
     summary="Tracks, relations and events of a video",
     responses=problems(404, 409),
 )
-def get_timeline(request: Request, video_id: VideoId) -> Timeline:
-    """Who and what was there when, what was near or held, and what happened."""
-    with current(request).service.analysed_video(video_id) as store:
+def get_timeline(request: Request, video_id: VideoId) -> VideoTimeline:
+    """Tracks with the intervals in which they are visible, relations and events."""
+    with context_of(request).service.analysed_video(video_id) as store:
         return read_timeline(store, video_id)
 
 
@@ -107,7 +108,7 @@ def get_detections(
     end_s: Annotated[float | None, Query(gt=0)] = None,
 ) -> DetectionColumns:
     """Boxes with their time stamps, as columns."""
-    service = current(request).service
+    service = context_of(request).service
     with service.analysed_video(video_id) as store:
         return read_detections(store, video_id, begin_s=begin_s, end_s=end_s, max_rows=service.config.limits.max_rows)
 
@@ -115,20 +116,20 @@ def get_detections(
 @router.get(
     "/videos/{video_id}/file",
     tags=["videos"],
-    summary="The kept copy of an uploaded video",
+    summary="The file of an uploaded video",
     response_class=FileResponse,
     responses={**problems(404), 200: {"content": {"video/*": {}}}},
 )
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
-    """Answers range requests, so that a player can seek."""
-    service = current(request).service
+    """The uploaded file. Range requests are supported, so that a player can seek."""
+    service = context_of(request).service
     state = service.video(video_id)
     if state.upload is None:
-        raise refusal(404, "No copy of this video is kept here.", code="NO-COPY", found=video_id)
+        raise http_problem(404, "No copy of this video is kept here.", code="NO-COPY", found=video_id)
     return FileResponse(service.uploads.path(state.upload), headers={"Cache-Control": "private, no-store"})
 
 
-@router.get("/jobs/{job_id}", tags=["videos"], summary="How a job stands", responses=problems(404))
-def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> Job:
+@router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404))
+def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
     """Poll this until `status` is `done` or `failed`."""
-    return Job.of(current(request).service.job(job_id))
+    return AnalysisJob.of(context_of(request).service.job(job_id))

@@ -1,5 +1,1 @@
-"""The web page: NiceGUI, everything served from here, nothing loaded from elsewhere."""
-
-from visionllm_interaction.server.ui.mount import mount_pages
-
-__all__ = ["mount_pages"]
+"""The web page: NiceGUI; every file is served from here, and nothing is loaded from another host."""

@@ -1,4 +1,4 @@
-"""The ask box: a question, its answer, and a chip for each piece of evidence."""
+"""The box of the page in which questions are asked and answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nicegui import ui
 
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.reasoning.models import Answer, EvidenceItem
-from visionllm_interaction.server.state import Context
+from visionllm_interaction.server.state import ServiceContext
 
 EXAMPLES = (
     "How long is the child visible?",
@@ -23,13 +23,18 @@ OpenEvidence = Callable[[EvidenceItem], None]
 
 @dataclass(frozen=True)
 class AskBox:
-    """Builds the box into the present place of the page."""
+    """The ask box: a question field, examples, and the answer with a button for each piece of evidence.
 
-    context: Context
+    Attributes:
+        context: the service and its metrics.
+        open_evidence: called with the evidence that the user clicks.
+    """
+
+    context: ServiceContext
     open_evidence: OpenEvidence
 
     def build(self) -> None:
-        """Input, button, examples, and the place for the answer."""
+        """Add the box to the page at the present position."""
         with ui.element("section").classes("panel ask"):
             ui.html("<h2>Ask</h2>", sanitize=False)
             with ui.row().classes("ask-row"):

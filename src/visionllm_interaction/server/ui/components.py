@@ -1,4 +1,4 @@
-"""Our own page elements: each is a Vue component in the file of its name, talking to ``/v1`` by itself."""
+"""Custom page elements: Vue components, each in the file of its name, which call ``/v1`` themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nicegui.element import Element
 
 
 class Player(Element, component="player.js"):
-    """A video with boxes drawn over it and, below, a timeline of its tracks, relations and events."""
+    """A video with its boxes, and a timeline of its tracks, relations and events below."""
 
     def __init__(self, video_id: str, *, playable: bool, show: tuple[float, float | None] | None = None) -> None:
         super().__init__()
@@ -14,10 +14,10 @@ class Player(Element, component="player.js"):
         self._props["playable"] = playable
         self._props["show"] = list(show) if show else []
 
-    def show_stretch(self, begin_s: float, end_s: float | None, track_ids: list[int]) -> None:
-        """Go to ``begin_s`` and mark the interval and the tracks."""
-        self.run_method("showStretch", begin_s, end_s, track_ids)
+    def show_interval(self, begin_s: float, end_s: float | None, track_ids: list[int]) -> None:
+        """Seek to ``begin_s`` and mark the interval and the tracks."""
+        self.run_method("showInterval", begin_s, end_s, track_ids)
 
 
 class Uploader(Element, component="uploader.js"):
-    """A place to drop videos on; emits ``uploaded`` for each one accepted."""
+    """A drop zone for videos; emits ``uploaded`` for each accepted video."""

@@ -1,4 +1,4 @@
-"""The first page: upload, the list of videos, the ask box."""
+"""The home page: upload, the list of videos, the ask box."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from nicegui import ui
 from visionllm_interaction.reasoning.models import EvidenceItem
 from visionllm_interaction.server.schemas import Video
 from visionllm_interaction.server.service import Service
-from visionllm_interaction.server.state import Context
+from visionllm_interaction.server.state import ServiceContext
 from visionllm_interaction.server.ui.ask_box import AskBox
 from visionllm_interaction.server.ui.components import Uploader
 
 REFRESH_S = 2.0
 
 
-def build_home(context: Context) -> None:
-    """Fill the first page."""
+def build_home(context: ServiceContext) -> None:
+    """Build the home page."""
     service = context.service
     with ui.element("main").classes("page"):
         with ui.element("section").classes("panel"):
@@ -43,7 +43,7 @@ def build_home(context: Context) -> None:
 
 
 def detector_notice(service: Service) -> str:
-    """What a visitor should know of the detector before uploading; empty if all is well."""
+    """A notice about the detector above the upload; empty if it is ready."""
     if service.detector.state == "loading":
         return "The detector is still loading."
     if service.detector.state == "failed":
@@ -52,7 +52,7 @@ def detector_notice(service: Service) -> str:
 
 
 def open_evidence(item: EvidenceItem) -> None:
-    """Go to the page of the evidence's video, at its time. (Addresses of pages are relative to their mount.)"""
+    """Open the page of the video of some evidence, at its time. Page addresses are relative to the mount path."""
     times = f"?t={item.begin_s}&end={item.end_s}" if item.begin_s is not None and item.end_s is not None else ""
     ui.navigate.to(f"/videos/{item.video_id}{times}")
 
@@ -80,7 +80,7 @@ def _facts(video: Video) -> str:
 
 
 def state_of(video: Video) -> tuple[str, str]:
-    """A video's state in words, and its kind: good, bad or busy."""
+    """The state of a video in words, and its CSS class: good, bad or busy."""
     if video.job is not None and video.job.status == "failed":
         return "failed", "bad"
     if video.analysed:

@@ -1,4 +1,4 @@
-"""Putting the pages under one path of the application."""
+"""The pages of the application, mounted under one path."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from nicegui import ui
 
-from visionllm_interaction.server.state import current
-from visionllm_interaction.server.ui.favicon import FAVICON_SVG
+from visionllm_interaction.server.favicon import FAVICON_SVG
+from visionllm_interaction.server.state import context_of
 from visionllm_interaction.server.ui.home import build_home
 from visionllm_interaction.server.ui.video_page import build_video
 
@@ -17,17 +17,17 @@ _LOG_OUT = '<form method="post" action="/logout"><button class="plain">Log out</
 
 
 def mount_pages(app: FastAPI, path: str) -> None:
-    """Serve the pages below ``path``; the guard in front of ``app`` decides who sees them."""
+    """Serve the pages below ``path``; the middleware of ``app`` controls access."""
 
     @ui.page("/", title=TITLE)
     def home(request: Request) -> None:
-        _frame(insecure=current(request).service.config.insecure)
-        build_home(current(request))
+        _frame(insecure=context_of(request).service.config.insecure)
+        build_home(context_of(request))
 
     @ui.page("/videos/{video_id}", title=TITLE)
     async def video(request: Request, video_id: str, t: float | None = None, end: float | None = None) -> None:
-        _frame(insecure=current(request).service.config.insecure)
-        await build_video(current(request), video_id, show=None if t is None else (t, end))
+        _frame(insecure=context_of(request).service.config.insecure)
+        await build_video(context_of(request), video_id, show=None if t is None else (t, end))
 
     ui.run_with(
         app,
@@ -47,6 +47,4 @@ def _frame(*, insecure: bool) -> None:
         ui.link("VisionLLM Interaction Analysis", "/").classes("brand")
         ui.element("span").classes("grow")
         if not insecure:
-            ui.html(
-                '<form method="post" action="/logout"><button class="plain">Log out</button></form>', sanitize=False
-            )
+            ui.html(_LOG_OUT, sanitize=False)

@@ -1,5 +1,5 @@
 // A video with the detections of its frames drawn over it, and a timeline of tracks, relations and events.
-// Boxes are those of the last frame that was looked at: nothing is drawn that was not detected.
+// The boxes are those of the last processed frame: only detections are drawn.
 const CHUNK_S = 30;
 const COLOURS = ["#e07a1f", "#1f77b4", "#2e9e5b", "#b5338a", "#7a5cc4", "#c23b3b", "#0f9aa8", "#8a6d1f", "#5b6b7b", "#d45fa0"];
 const ROW = 26;
@@ -31,14 +31,14 @@ export default {
               <line :y1="16" :y2="height"></line><text y="11" text-anchor="middle">{{ t }} s</text>
             </g>
           </g>
-          <rect v-if="stretch" class="stretch" :x="x(stretch[0])" y="16" :width="span(stretch[0], stretch[1])" :height="height - 16"></rect>
+          <rect v-if="interval" class="interval" :x="x(interval[0])" y="16" :width="span(interval[0], interval[1])" :height="height - 16"></rect>
           <g v-for="row in rows" :key="row.key" :transform="'translate(0 ' + row.y + ')'" :class="{ dim: row.dim }">
             <text class="label" :class="{ sub: row.sub }" :x="row.sub ? 16 : 4" :y="LANE - 2">{{ row.label }}</text>
             <rect v-for="bar in row.bars" :key="bar.key" class="bar" :x="x(bar.begin)" :width="span(bar.begin, bar.end)"
                   :y="(LANE - bar.size) / 2 + 1" :height="bar.size" rx="2" :fill="bar.colour" :opacity="bar.opacity"
-                  @click.stop="showStretch(bar.begin, bar.end, bar.tracks)"><title>{{ bar.title }}</title></rect>
+                  @click.stop="showInterval(bar.begin, bar.end, bar.tracks)"><title>{{ bar.title }}</title></rect>
             <path v-for="mark in row.marks" :key="mark.key" class="mark" :transform="'translate(' + x(mark.begin) + ' 1)'"
-                  d="M0 0 L5 7 L0 14 L-5 7 Z" @click.stop="showStretch(mark.begin, mark.end, mark.tracks)"><title>{{ mark.title }}</title></path>
+                  d="M0 0 L5 7 L0 14 L-5 7 Z" @click.stop="showInterval(mark.begin, mark.end, mark.tracks)"><title>{{ mark.title }}</title></path>
           </g>
           <line class="head" :x1="x(time)" :x2="x(time)" y1="14" :y2="height"></line>
         </svg>
@@ -55,7 +55,7 @@ export default {
     </div>`,
   props: { video_id: String, playable: Boolean, show: Array },
   data() {
-    return { LANE, timeline: null, time: 0, width: 900, stretch: null, marked: [], broken: false, problem: null };
+    return { LANE, timeline: null, time: 0, width: 900, interval: null, marked: [], broken: false, problem: null };
   },
   computed: {
     source() {
@@ -128,7 +128,7 @@ export default {
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.$el);
     this.resize();
-    if (this.show.length) this.showStretch(this.show[0], this.show[1], []);
+    if (this.show.length) this.showInterval(this.show[0], this.show[1], []);
     else this.load(0);
     this.follow();
   },
@@ -175,15 +175,15 @@ export default {
         title: `${e.kind.replace("_", " ")}: ${e.track_ids.map((t) => this.names[t]).join(", ")} at ${e.begin_s.toFixed(2)} s`,
       }));
     },
-    showStretch(begin, end, tracks) {
-      this.stretch = [begin, Math.max(end ?? begin, begin)];
+    showInterval(begin, end, tracks) {
+      this.interval = [begin, Math.max(end ?? begin, begin)];
       this.marked = tracks || [];
       this.seek(begin);
     },
     clickEmpty(event) {
       const box = this.$refs.svg.getBoundingClientRect();
       const t = (((event.clientX - box.left) / box.width) * this.width - this.left) / this.scale;
-      this.stretch = null;
+      this.interval = null;
       this.marked = [];
       if (t >= 0) this.seek(Math.min(t, this.timeline.duration_s));
     },
@@ -195,7 +195,7 @@ export default {
       this.draw();
     },
     ready() {
-      if (this.stretch) this.$refs.video.currentTime = this.stretch[0] + 0.0005;
+      if (this.interval) this.$refs.video.currentTime = this.interval[0] + 0.0005;
       this.draw();
     },
     tick() {

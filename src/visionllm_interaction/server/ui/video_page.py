@@ -9,7 +9,7 @@ from nicegui import ui
 
 from visionllm_interaction.reasoning.models import EvidenceItem
 from visionllm_interaction.server.schemas import Video
-from visionllm_interaction.server.state import Context
+from visionllm_interaction.server.state import ServiceContext
 from visionllm_interaction.server.ui.ask_box import AskBox
 from visionllm_interaction.server.ui.components import Player
 from visionllm_interaction.server.ui.home import open_evidence, state_of
@@ -17,8 +17,16 @@ from visionllm_interaction.server.ui.home import open_evidence, state_of
 POLL_S = 1.0
 
 
-async def build_video(context: Context, video_id: str, *, show: tuple[float, float | None] | None = None) -> None:
-    """Fill the page of one video; ``show`` is an interval to begin with."""
+async def build_video(
+    context: ServiceContext, video_id: str, *, show: tuple[float, float | None] | None = None
+) -> None:
+    """Build the page of one video.
+
+    Args:
+        context: the service and its metrics.
+        video_id: id of the video.
+        show: the interval to seek to, in seconds; the end may be missing.
+    """
     try:
         video = Video.of(await asyncio.to_thread(context.service.video, video_id))
     except HTTPException:
@@ -39,17 +47,17 @@ async def build_video(context: Context, video_id: str, *, show: tuple[float, flo
 
 def _open(item: EvidenceItem, player: Player, video_id: str) -> None:
     if item.video_id == video_id and item.begin_s is not None:
-        player.show_stretch(item.begin_s, item.end_s, list(item.track_ids))
+        player.show_interval(item.begin_s, item.end_s, list(item.track_ids))
     else:
         open_evidence(item)
 
 
-def _wait(context: Context, video: Video) -> None:
+def _wait(context: ServiceContext, video: Video) -> None:
     with ui.element("section").classes("panel"), ui.row().classes("wait"):
         spinner = ui.spinner(size="md")
         text = ui.label("")
 
-    async def look() -> None:
+    async def poll() -> None:
         now = Video.of(await asyncio.to_thread(context.service.video, video.video_id))
         if now.analysed:
             ui.navigate.reload()
@@ -58,10 +66,10 @@ def _wait(context: Context, video: Video) -> None:
         spinner.visible = error is None
         text.text = f"{error.message} {error.found or ''}" if error else f"The analysis is {state_of(now)[0]} …"
 
-    ui.timer(POLL_S, look, immediate=True)
+    ui.timer(POLL_S, poll, immediate=True)
 
 
-def _erase_button(context: Context, video: Video) -> None:
+def _erase_button(context: ServiceContext, video: Video) -> None:
     async def erase() -> None:
         await asyncio.to_thread(context.service.erase, video.video_id)
         ui.navigate.to("/")

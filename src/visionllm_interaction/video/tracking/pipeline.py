@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
+from visionllm_interaction.core.frames import OK, SKIPPED_QUALITIES, Frame, FrameTable
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
@@ -61,7 +61,7 @@ class TrackedVideo:
 def _notes(info: VideoInfo, frames: FrameTable, ending: Ending | None) -> Iterator[str]:
     if len(info.streams) > 1:
         yield f"the file holds {len(info.streams)} video streams: {', '.join(info.streams)}; {info.stream} was analysed"
-    bad = [n for n, note in enumerate(frames.quality) if note != OK and note not in PASSED_OVER]
+    bad = [n for n, note in enumerate(frames.quality) if note != OK and note not in SKIPPED_QUALITIES]
     untimed = [n for n in bad if frames.quality[n] == NO_TIME]
     if bad:
         yield f"{len(bad)} of {len(frames)} frames could not be used, the first one: {frames.quality[bad[0]]}"

@@ -8,7 +8,7 @@ from functools import partial as partial_call
 from pathlib import Path
 
 from visionllm_interaction.artifacts.file_index import IndexedFile
-from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile
+from visionllm_interaction.artifacts.stage_manifests import DataSource, RawSourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.divide import Division
@@ -90,7 +90,7 @@ def _origin(
     *,
     folder: Path | None = None,
     listing: str | None = None,
-    files: tuple[SourceFile, ...] | None = None,
+    files: tuple[RawSourceFile, ...] | None = None,
     read: Read | None = None,
 ) -> DataSource:
     location = str(folder) if folder and listing else prepared.location

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.artifacts.file_index import Change, IndexedFile, full_changes, list_files, read_index
+from visionllm_interaction.artifacts.file_index import FileChange, IndexedFile, full_changes, list_files, read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.artifacts.runs import latest_run, run_of
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
@@ -27,7 +27,7 @@ class Verification:
     files: int
     bytes: int
     tree_sha256: str | None
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     seconds: float
 
     @property
@@ -109,17 +109,17 @@ def _trusted_index(manifest: DataManifest, path: Path) -> list[IndexedFile]:
     return read_index(index)
 
 
-def _new_files(manifest: DataManifest, index: Sequence[IndexedFile]) -> list[Change]:
+def _new_files(manifest: DataManifest, index: Sequence[IndexedFile]) -> list[FileChange]:
     folders = [manifest.paths.train_images, manifest.paths.val_images]
     there = list_files(Path(folder) for folder in folders if folder and Path(folder).is_dir())
     known = {file.path for file in index}
-    return [Change(path, "new", None, "a new file") for path, _ in there if path not in known]
+    return [FileChange(path, "new", None, "a new file") for path, _ in there if path not in known]
 
 
-def _changed_sources(manifest: DataManifest) -> list[Change]:
+def _changed_sources(manifest: DataManifest) -> list[FileChange]:
     files = manifest.source.files if manifest.source else ()
     return [
-        Change(file.path, "changed" if Path(file.path).exists() else "missing", file.sha256, None)
+        FileChange(file.path, "changed" if Path(file.path).exists() else "missing", file.sha256, None)
         for file in files
         if not source_file_same(file)
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from visionllm_interaction.artifacts.file_index import list_files
-from visionllm_interaction.artifacts.stage_manifests import SourceFile
+from visionllm_interaction.artifacts.stage_manifests import RawSourceFile
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.sources.archives import is_archive, unpack_all
 from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataError
@@ -30,7 +30,7 @@ class Prepared:
     kind: Literal["folder", "archive", "file", "download", "kaggle"]
     location: str
     name: str
-    files: tuple[SourceFile, ...] = ()
+    files: tuple[RawSourceFile, ...] = ()
 
 
 def prepare(config: IngestConfig) -> Prepared:
@@ -91,7 +91,7 @@ def _from_servers(config: IngestConfig) -> Prepared:
     remotes = remotes_of(config.source)
     with working_folder(config, "downloads") as folder:
         downloads = download_all(remotes, folder, config=config.download, reserve_bytes=reserve_bytes)
-    files = tuple(SourceFile(path=done.url, bytes=done.bytes, sha256=done.sha256) for done in downloads)
+    files = tuple(RawSourceFile(path=done.url, bytes=done.bytes, sha256=done.sha256) for done in downloads)
     name = config.source[0] if config.source[0] in KNOWN else downloads[0].path.name.split(".")[0]
     folder = _unpacked(config, name, [done.path for done in downloads], [file.sha256 for file in files])
     return Prepared(folder, "download", " ".join(file.path for file in files), name, files)
@@ -151,13 +151,13 @@ def working_folder(config: IngestConfig, name: str) -> Iterator[Path]:
         yield folder
 
 
-def source_file(path: Path) -> SourceFile:
+def source_file(path: Path) -> RawSourceFile:
     """Size, time and digest of a file the data is made from."""
     status = path.stat()
-    return SourceFile(path=str(path), bytes=status.st_size, sha256=sha256_file(path), mtime_ns=status.st_mtime_ns)
+    return RawSourceFile(path=str(path), bytes=status.st_size, sha256=sha256_file(path), mtime_ns=status.st_mtime_ns)
 
 
-def source_file_same(file: SourceFile, *, quick: bool = False) -> bool:
+def source_file_same(file: RawSourceFile, *, quick: bool = False) -> bool:
     """Whether it still is those bytes; ``quick`` trusts size and time. Downloads are not looked at again."""
     if file.mtime_ns is None:
         return True

@@ -1,4 +1,4 @@
-"""The icon in the browser's tab, for every page: a viewfinder with something in it."""
+"""The icon of all pages: a viewfinder with an object in it."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ FAVICON_SVG = (
     '<circle cx="16" cy="16" r="4" fill="#ffd166"/></svg>'
 )
 FAVICON_URL = "data:image/svg+xml," + quote(FAVICON_SVG)
-"""The same as an address, for pages that may load nothing."""
+"""The icon as a data URI, for pages that load no files."""
