@@ -13,11 +13,11 @@ Example:
 
 from __future__ import annotations
 
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
+
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the time that importing typing takes
 if TYPE_CHECKING:
-    from typing import Any
-
-    from visionllm_interaction.analysis import analyze
+    from visionllm_interaction.analysis.analyze_videos import analyze_videos as analyze
     from visionllm_interaction.core.detections import Detections
     from visionllm_interaction.detection.models import Detector, load_detector
     from visionllm_interaction.errors import VisionLLMError
@@ -29,27 +29,6 @@ if TYPE_CHECKING:
     from visionllm_interaction.store.tables import VideoTable, VideoView
 
 __version__ = "0.1.0"
-
-_FRONT_DOOR = {
-    "Answer": "reasoning.models",
-    "Claim": "reasoning.models",
-    "Detections": "core.detections",
-    "Detector": "detection.runtimes.base",
-    "ExportResult": "interop.registry",
-    "ImportResult": "interop.import_codes",
-    "MeasuresTable": "measures.table",
-    "Store": "store.reader",
-    "VideoTable": "store.tables",
-    "VideoView": "store.tables",
-    "VisionLLMError": "errors",
-    "analyze": "analysis",
-    "ask": "reasoning.pipeline",
-    "export": "interop.registry",
-    "import_codes": "interop.import_codes",
-    "load_detector": "detection.runtimes.factory",
-    "measures": "measures.table",
-    "open_store": "store.reader",
-}
 
 __all__ = [
     "Answer",
@@ -73,15 +52,29 @@ __all__ = [
     "open_store",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _FRONT_DOOR:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_FRONT_DOOR[name]}"), name)
-    # `measures` is a package as well: what import put in its place is the package, which can be called (see there).
-    return globals().setdefault(name, value)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Answer": "reasoning.models",
+        "Claim": "reasoning.models",
+        "Detections": "core.detections",
+        "Detector": "detection.runtimes.base",
+        "ExportResult": "interop.registry",
+        "ImportResult": "interop.import_codes",
+        "MeasuresTable": "measures.table",
+        "Store": "store.reader",
+        "VideoTable": "store.tables",
+        "VideoView": "store.tables",
+        "VisionLLMError": "errors",
+        "analyze": "analysis.analyze_videos:analyze_videos",
+        "ask": "reasoning.pipeline",
+        "export": "interop.registry",
+        "import_codes": "interop.import_codes",
+        "load_detector": "detection.runtimes.factory",
+        "measures": "measures.table",
+        "open_store": "store.reader",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
 from visionllm_interaction.measures.query import ANY_PERSON, ANY_THING, BOUT_PREDICATES, Predicate, Query, run_query
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.table import (
@@ -35,11 +36,8 @@ __all__ = [
     "write_measures",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """The tidy table is imported when it is used: single measures are computed without Arrow."""
-    if name not in ("TIDY_SCHEMA", "MeasuresTable", "measures", "measures_table", "write_measures"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from visionllm_interaction.measures import table
-
-    return getattr(table, name)
+# The tidy table is imported when it is used: single measures are computed without Arrow.
+__getattr__ = lazy_attributes(
+    "visionllm_interaction.measures",
+    dict.fromkeys(("TIDY_SCHEMA", "MeasuresTable", "measures", "measures_table", "write_measures"), "table"),
+)

@@ -18,6 +18,7 @@ from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.columns import COLUMNS
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.paths import StrPath
 
@@ -39,15 +40,10 @@ __all__ = [
     "write_codes",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """What writes to a store is imported when it is used: questions are answered without it, and without Arrow."""
-    if name not in ("erase_video", "publish_video", "write_codes"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from visionllm_interaction.store import writer
-
-    return getattr(writer, name)
-
+# What writes to a store is imported when it is used: questions are answered without it, and without Arrow.
+__getattr__ = lazy_attributes(
+    "visionllm_interaction.store", dict.fromkeys(("erase_video", "publish_video", "write_codes"), "writer")
+)
 
 ANY_PERSON = "person"
 """A name for people of every category."""
