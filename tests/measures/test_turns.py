@@ -10,11 +10,11 @@ from scenes_builders import detection_table, frame_table, record
 
 from visionllm_interaction.core.interactions import Code, Track
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interactions.config import MeasuresConfig, TurnsConfig
 from visionllm_interaction.measures.api import MEASURES, Query, measures_table, run_query
+from visionllm_interaction.measures.config import MeasuresConfig, TurnsConfig
 from visionllm_interaction.measures.turns import LENA, STANDARD, TurnLimits
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.writer import import_codes, publish_video
+from visionllm_interaction.store.writer import publish_video, write_codes
 
 Utterance = tuple[str, float, float]
 
@@ -29,7 +29,7 @@ def store_of(path: Path, said: Sequence[Utterance]) -> Path:
         relations=[],
         events=[],
     )
-    import_codes(
+    write_codes(
         path, "v", [Code(f"c{n}", "talk", "speech", who, "", b, e, "talk.eaf") for n, (who, b, e) in enumerate(said)]
     )
     return path

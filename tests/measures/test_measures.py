@@ -1,4 +1,4 @@
-"""Measures against values worked out by hand from the spans in ``conftest.py``."""
+"""Measures against values worked out by hand from the spans in ``scenes_builders``."""
 
 from __future__ import annotations
 
