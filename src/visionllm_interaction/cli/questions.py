@@ -48,10 +48,10 @@ def ask(
     text = answer_text(result)
     if explain:
         from visionllm_interaction.reasoning.explain import explain as explain_plan
-        from visionllm_interaction.reasoning.explain import explain_text
 
-        result["explain"] = explain_plan(answer.plan)
-        text = as_lines([text, explain_text(answer.plan)])
+        explained = explain_plan(answer.plan)
+        result["explain"] = [step.to_dict() for step in explained]
+        text = as_lines([text, *map(str, explained)])
     return Outcome(result, text, json_output)
 
 
@@ -64,13 +64,13 @@ def _fill(
     *,
     json_output: bool,
 ) -> Outcome:
-    from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
+    from visionllm_interaction.reasoning.coding_sheets import fill_template
 
     result = fill_template(template, store, config=settings.reason, planner=planner, measures=settings.measures)
-    table = as_csv(result)
+    table = result.to_csv()
     if out:
         out.write_text(table, encoding="utf-8")
-    return Outcome(result, f"{len(result['rows'])} rows in {out}" if out else table, json_output)
+    return Outcome(result.to_dict(), f"{len(result.rows)} rows in {out}" if out else table, json_output)
 
 
 def replay(
@@ -127,11 +127,11 @@ def look(
 ) -> Outcome:
     """A closed question to a vision model about marked things; only if `reason.look.enabled` is set."""
     from visionllm_interaction.cli.question_settings import load_question_settings
-    from visionllm_interaction.reasoning.grounding.api import look_at
+    from visionllm_interaction.reasoning.grounding.api import ask_about_phrase
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
     settings = load_question_settings(config, override).reason
-    result = look_at(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
+    result = ask_about_phrase(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
     return Outcome(result.model_dump(mode="json"), text, json_output)
 

@@ -1,4 +1,4 @@
-"""The measures of a store: the catalogue, typed queries, and the tidy table."""
+"""The measures of a store: the catalogue, typed queries and the tidy table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.measures.table import (
         TIDY_SCHEMA,
         MeasuresTable,
+        WrittenMeasures,
         measures,
         measures_table,
         write_measures,
@@ -30,6 +31,7 @@ __all__ = [
     "MeasuresTable",
     "Predicate",
     "Query",
+    "WrittenMeasures",
     "measures",
     "measures_table",
     "run_query",
@@ -39,5 +41,7 @@ __all__ = [
 # The tidy table is imported when it is used: single measures are computed without Arrow.
 __getattr__ = lazy_attributes(
     "visionllm_interaction.measures",
-    dict.fromkeys(("TIDY_SCHEMA", "MeasuresTable", "measures", "measures_table", "write_measures"), "table"),
+    dict.fromkeys(
+        ("TIDY_SCHEMA", "MeasuresTable", "WrittenMeasures", "measures", "measures_table", "write_measures"), "table"
+    ),
 )
