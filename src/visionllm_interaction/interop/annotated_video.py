@@ -1,4 +1,4 @@
-"""The video with boxes and track ids drawn in, as MP4: to see what the analysis saw."""
+"""The video with boxes and track ids drawn in, as MP4, and its frames as JPEG."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw
 
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.interop.coco import chosen_frames, picture_name
+from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
 from visionllm_interaction.store.reader import Store
+from visionllm_interaction.store.tables import DetectionRow
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
@@ -38,49 +39,72 @@ _CLOCK = 90_000
 """Time stamps per second: times are kept to 0.01 ms, also where the frame rate varies."""
 
 
-def write_film(store: Store, video_id: str, path: StrPath) -> None:
-    """Write the annotated film of one video; no sound. Filled-in boxes are dashed out thin, boxes on no track left out.
+def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
+    """Write the annotated video, without sound.
+
+    Interpolated boxes have thin lines; detections on no track are left out.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        path: the MP4 file; an existing one is replaced.
 
     Raises:
-        VideoError: if the video is not where it was, or is another one by now.
+        VideoError: if the source video is gone or has changed.
     """
     path = Path(path)
-    source = source_of(store, video_id)
-    boxes = boxes_by_frame(store, video_id)
+    source = source_video(store, video_id)
+    boxes = detections_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn(source, boxes))
+        _encode(container, _drawn_frames(source, boxes))
 
 
-def write_pictures(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
-    """Write the frames that the COCO export names as JPEG into ``folder``; returns how many.
+def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
+    """Write the frames that the COCO export names, as JPEG.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        folder: where to write them; it is created if it does not exist.
+        every_s: least time between two frames in seconds.
+
+    Returns:
+        Number of images written.
 
     Raises:
-        VideoError: as :func:`write_film`.
+        VideoError: as :func:`write_annotated_video`.
     """
     folder = Path(folder)
-    wanted = chosen_frames(store, video_id, every_s=every_s)
+    wanted = sampled_frames(store, video_id, every_s=every_s)
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
-    for frame in VideoReader(source_of(store, video_id)):
+    for frame in VideoReader(source_video(store, video_id)):
         if frame.frame_index in wanted:
             buffer = io.BytesIO()
             Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
-            write_file(folder / picture_name(frame.frame_index), buffer.getvalue())
+            write_file(folder / frame_image_name(frame.frame_index), buffer.getvalue())
             written += 1
     return written
 
 
-def source_of(store: Store, video_id: str) -> Path:
-    """The file that the video was analysed from.
+def source_video(store: Store, video_id: str) -> Path:
+    """The file that a video was analysed from.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+
+    Returns:
+        Its path; the content is checked against the record.
 
     Raises:
-        VideoError: if it is gone or its contents changed.
+        VideoError: if the file is gone or its content has changed.
     """
     source = store.video(video_id)["source"]
     path = Path(source["path"])
     if not path.is_file() or sha256_file(path) != source["sha256"]:
         raise VideoError(
-            "The film cannot be made: the video is not what was analysed.",
+            "The annotated video cannot be made: the source video is not what was analysed.",
             expected=f"a file with sha256 {source['sha256']}",
             found="another file" if path.is_file() else "nothing",
             where=str(path),
@@ -89,24 +113,24 @@ def source_of(store: Store, video_id: str) -> Path:
     return path
 
 
-def boxes_by_frame(store: Store, video_id: str) -> dict[int, list[dict[str, Any]]]:
-    """Frame index → its boxes on tracks, as rows of ``detections.parquet``."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in store.detections(video_id).to_pylist():
-        if row["track_id"] != UNTRACKED:
-            found.setdefault(row["frame_index"], []).append(row)
+def detections_by_frame(store: Store, video_id: str) -> dict[int, list[DetectionRow]]:
+    """Frame index → its detections on tracks."""
+    found: dict[int, list[DetectionRow]] = {}
+    for row in store[video_id].detections:
+        if row.track_id != UNTRACKED:
+            found.setdefault(row.frame_index, []).append(row)
     return found
 
 
-def _drawn(source: Path, boxes: Mapping[int, list[dict[str, Any]]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+def _drawn_frames(source: Path, boxes: Mapping[int, list[DetectionRow]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     for frame in VideoReader(source):
         picture = Image.fromarray(frame.image_rgb)
         pen = ImageDraw.Draw(picture)
         for row in boxes.get(frame.frame_index, ()):
-            colour = _COLOURS[row["track_id"] % len(_COLOURS)]
-            corner = (row["x1"], row["y1"])
-            pen.rectangle((*corner, row["x2"], row["y2"]), outline=colour, width=1 if row["interpolated"] else 3)
-            pen.text(corner, f"{row['category']} {row['track_id']}", fill="white", stroke_width=2, stroke_fill=colour)
+            colour = _COLOURS[row.track_id % len(_COLOURS)]
+            corner = (row.x1, row.y1)
+            pen.rectangle((*corner, row.x2, row.y2), outline=colour, width=1 if row.interpolated else 3)
+            pen.text(corner, f"{row.category} {row.track_id}", fill="white", stroke_width=2, stroke_fill=colour)
         yield frame.timestamp_s, np.asarray(picture)
 
 
