@@ -13,7 +13,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Track
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
-from visionllm_interaction.store.writer import import_codes, publish_video
+from visionllm_interaction.store.writer import publish_video, write_codes
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def store(tmp_path: Path) -> Path:
     )
     said = [("child", 1.0, 2.0), ("caregiver", 6.0, 7.0)]
     codes = [Code(f"s{n}", "t", "speech", who, "", b, e, "x.eaf") for n, (who, b, e) in enumerate(said)]
-    import_codes(tmp_path / "store", "v", codes)
+    write_codes(tmp_path / "store", "v", codes)
     return tmp_path / "store"
 
 
