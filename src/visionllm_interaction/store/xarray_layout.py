@@ -37,7 +37,7 @@ def tracks_to_xarray(record: VideoRecord, frames: pa.Table, detections: pa.Table
     Raises:
         UsageError: if xarray is not installed.
     """
-    xr = _import_xarray()
+    xarray = _import_xarray()
     times = frames["timestamp_s"].to_numpy()
     names = [f"{track.role or track.category}_{track.track_id}" for track in tracks]
     column_of = {track.track_id: n for n, track in enumerate(tracks)}
@@ -62,7 +62,7 @@ def tracks_to_xarray(record: VideoRecord, frames: pa.Table, detections: pa.Table
         "video_id": record.video_id,
         **({"fps": float(record.fps)} if record.fps else {}),
     }
-    return xr.Dataset(
+    dataset: xr.Dataset = xarray.Dataset(
         {
             "position": (("time", "space", "individuals"), position),
             "shape": (("time", "space", "individuals"), shape),
@@ -73,6 +73,7 @@ def tracks_to_xarray(record: VideoRecord, frames: pa.Table, detections: pa.Table
         coords={"time": times, "space": ["x", "y"], "individuals": names},
         attrs=attributes,
     )
+    return dataset
 
 
 def _import_xarray() -> Any:
