@@ -53,11 +53,11 @@ def main() -> None:
 def _videos(folder: Path, count: int) -> list[Path]:
     """One ToyRoom video under ``count`` names, each with other bytes at its end (which a reader of MP4 skips)."""
     config = ToyRoomConfig(video_width=320, video_height=240, video_seconds=8)
-    [made] = make_toyroom(folder / "room", images=0, videos=1, seed=1, config=config)["videos"]
+    [made] = make_toyroom(folder / "room", images=0, videos=1, seed=1, config=config).videos
     videos = [folder / "videos" / f"v{n:02d}.mp4" for n in range(count)]
     videos[0].parent.mkdir()
     for n, video in enumerate(videos):
-        shutil.copyfile(made["path"], video)
+        shutil.copyfile(made.path, video)
         with video.open("ab") as stream:
             stream.write(b"\0\0\0\x0cfree" + n.to_bytes(4, "big"))
     return videos

@@ -44,6 +44,48 @@ def write_coco_size(path: Path, *, images: int = IMAGES, annotations: int = ANNO
     return path
 
 
+LVIS_IMAGES, LVIS_ANNOTATIONS, LVIS_CATEGORIES = 60_000, 500_000, 1203
+LVIS_POINTS = (9, 51)
+
+
+def write_lvis_size(path: Path, *, images: int = LVIS_IMAGES, annotations: int = LVIS_ANNOTATIONS) -> Path:
+    """A file in LVIS's form, about 290 MB: polygons only, and behind them 1,203 categories with lists of synonyms."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    chance = random.Random(1)
+    shapes = {size: [_polygon(size, chance, points=LVIS_POINTS) for _ in range(SHAPES_PER_SIZE)] for size in SIZES}
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write('{"info": {"year": 2020}, "images": [' + ", ".join(_images(images)) + '], "annotations": [')
+        for number in range(annotations):
+            image = chance.randrange(images)
+            segmentation, area, box = chance.choice(shapes[SIZES[image % len(SIZES)]])
+            stream.write(", " * (number > 0))
+            stream.write(
+                f'{{"area": {area}, "id": {number + 1}, "segmentation": {segmentation}, "image_id": {image_id(image)}, '
+                f'"bbox": {box}, "category_id": {number % LVIS_CATEGORIES + 1}}}'
+            )
+        stream.write('], "licenses": [{"id": 1, "name": "-"}], "categories": ' + json.dumps(_lvis_categories()) + "}")
+    partial.rename(path)
+    return path
+
+
+def _lvis_categories() -> list[dict[str, object]]:
+    return [
+        {
+            "image_count": 10,
+            "synonyms": [f"thing {number} [{n}]" for n in range(1 + number % 12)],
+            "def": "a thing, also called so: ] or }",
+            "id": number,
+            "synset": f"thing.n.{number:02d}",
+            "name": f"thing {number}",
+            "frequency": "fcr"[number % 3],
+        }
+        for number in range(1, LVIS_CATEGORIES + 1)
+    ]
+
+
 def _images(count: int) -> Iterator[str]:
     for number in range(count):
         width, height = SIZES[number % len(SIZES)]
@@ -73,17 +115,17 @@ def _annotations(images: int, count: int, random_numbers: random.Random) -> Iter
         )
 
 
-def _polygon(size: tuple[int, int], random_numbers: random.Random) -> Shape:
+def _polygon(size: tuple[int, int], random_numbers: random.Random, *, points: tuple[int, int] = POINTS) -> Shape:
     """A star-shaped polygon inside the image, with the area and box that belong to it."""
     width, height = size
-    count = random_numbers.randint(*POINTS)
+    count = random_numbers.randint(*points)
     radius = random_numbers.uniform(8, min(size) / 3)
     centre = [random_numbers.uniform(radius, side - radius) for side in (width, height)]
-    points = [_on_star(centre, radius, turn / count, random_numbers) for turn in range(count)]
-    area = abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, points[1:] + points[:1], strict=True))) / 2
-    left, top = (min(p[axis] for p in points) for axis in (0, 1))
-    box = [left, top, *(round(max(p[axis] for p in points) - low, 2) for axis, low in ((0, left), (1, top)))]
-    return json.dumps([[v for p in points for v in p]], separators=(",", ":")), repr(area), json.dumps(box)
+    corners = [_on_star(centre, radius, turn / count, random_numbers) for turn in range(count)]
+    area = abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(corners, corners[1:] + corners[:1], strict=True))) / 2
+    left, top = (min(p[axis] for p in corners) for axis in (0, 1))
+    box = [left, top, *(round(max(p[axis] for p in corners) - low, 2) for axis, low in ((0, left), (1, top)))]
+    return json.dumps([[v for p in corners for v in p]], separators=(",", ":")), repr(area), json.dumps(box)
 
 
 def _on_star(centre: list[float], radius: float, turn: float, random_numbers: random.Random) -> tuple[float, float]:

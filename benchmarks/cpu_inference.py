@@ -73,7 +73,7 @@ def make_sides(folder: Path, calibration: list[Any]) -> dict[str, Callable[[Any]
     for target in ("openvino", "openvino-int8"):
         if (folder / target).exists():
             continue
-        export_checkpoint(folder / "m.pt", target, folder / target, pictures=[], calibration=calibration)  # type: ignore[arg-type]
+        export_checkpoint(folder / "m.pt", target, folder / target, images=[], calibration=calibration)  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def eager(image: Any) -> Any:

@@ -62,12 +62,14 @@ def main() -> None:
         manifest = Path(result["run"]) / STAGE_MANIFESTS["transform"]
         out = options.folder / "int8"
         checkpoint = Path(result["checkpoint"])
-        export_with_data(checkpoint, "openvino-int8", out, data=manifest, images=None, pictures=16, calibration=100)
+        export_with_data(checkpoint, "openvino-int8", out, data=manifest, images=None, compared=16, calibration=100)
 
 
 def train(data: Path, artifacts: Path, overrides: list[str]) -> dict[str, Any]:
     """Run the pipeline on ``data``; what it returns."""
-    return run_pipeline(load([HERE / "detector.yaml"], [f"data.root={data}", f"artifacts_dir={artifacts}", *overrides]))
+    return run_pipeline(
+        load([HERE / "detector.yaml"], [f"data.root={data}", f"artifacts_dir={artifacts}", *overrides])
+    ).to_dict()
 
 
 def make_pictures(work: Path, data: Path, *, stills: int, videos: int) -> None:

@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for target in ("openvino", "openvino-int8"):
             sides[target] = Path(folder) / target
-            export_with_data(checkpoint, target, sides[target], data=data, images=None, pictures=8, calibration=100)  # type: ignore[arg-type]
+            export_with_data(checkpoint, target, sides[target], data=data, images=None, compared=8, calibration=100)  # type: ignore[arg-type]
         figures = {name: evaluate_checkpoint(path, data) for name, path in sides.items()}
     reference = figures["torch float32"]["AP"]
     result = {

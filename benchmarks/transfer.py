@@ -15,8 +15,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from visionllm_bench.demo.config import DemoSettings
 from visionllm_bench.toyroom import make_toyroom
-from visionllm_interaction.config import load
+from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training.callbacks import BEST_NAME
@@ -60,7 +61,7 @@ def trained(name: str, work: Path, steps: int) -> dict[str, Any]:
             model=model, train=train, data=data, folder=folder,
             recipe=f"{model.model_dump_json()} {train.model_dump_json()}",
         )  # fmt: skip
-        about = {"pictures": len(data.train), "steps": result.rows[-1]["step"], "figures": result.best.figures}
+        about = {"pictures": len(data.train), "steps": result.rows[-1]["step"], "figures": result.best.metrics}
         done.write_text(json.dumps(about))
     found: dict[str, Any] = json.loads(done.read_text())
     return found
@@ -68,7 +69,7 @@ def trained(name: str, work: Path, steps: int) -> dict[str, Any]:
 
 def settings(name: str, work: Path, steps: int) -> tuple[ModelConfig, TrainConfig]:
     """The demo's, with what the documentation advises for few images where the training starts from another."""
-    base = load([REPO / "config" / "demo.yaml"], [])
+    base = load_settings(DemoSettings, [REPO / "config" / "demo.yaml"])
     changes: dict[str, Any] = {"max_steps": steps, "epochs": 1000, "validate_every_epochs": 1000}
     if name != "new":
         return base.model, base.train.model_copy(update=changes)

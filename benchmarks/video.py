@@ -34,7 +34,7 @@ import psutil
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.analysis.analyze_video import Job, try_one
-from visionllm_interaction.analysis.analyze_videos import analyze_videos
+from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.export.exporter import export_checkpoint
@@ -134,7 +134,7 @@ def _int8(folder: Path) -> Path:
         save_checkpoint(folder / "r50.pt", model.state_dict(), info=info)
         rng = np.random.default_rng(0)
         pictures = [rng.integers(0, 255, (480, 640, 3), dtype=np.uint8) for _ in range(10)]
-        export_checkpoint(folder / "r50.pt", "openvino-int8", out, pictures=pictures[:1], calibration=pictures)
+        export_checkpoint(folder / "r50.pt", "openvino-int8", out, images=pictures[:1], calibration=pictures)
     return out
 
 
@@ -142,7 +142,7 @@ def _toyroom(folder: Path, config: ToyRoomConfig) -> Path:
     """A video of twenty seconds, with its truth.json beside it; one that is there is used again."""
     made = sorted(folder.rglob("*.mp4")) if folder.exists() else []
     if not made:
-        made = [Path(make_toyroom(folder, images=0, videos=1, seed=3, config=config)["videos"][0]["path"])]
+        made = [make_toyroom(folder, images=0, videos=1, seed=3, config=config).videos[0].path]
     return made[0]
 
 
@@ -177,7 +177,7 @@ def adaptive(folder: Path, detector: Path) -> dict[str, Any]:
         config = AnalysisConfig.model_validate({"video": {"decode": changes}})
         store = Path(tempfile.mkdtemp(dir=folder)) / name
         begin = time.perf_counter()
-        [video] = analyze_videos([clip], store, detector=detector, config=config)["videos"]
+        [video] = analyze([clip], store, detector=detector, config=config).to_dict()["videos"]
         found[name] = {
             "seconds": time.perf_counter() - begin,
             "processed": video["processed"],

@@ -17,62 +17,79 @@ from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the time that importing typing takes
 if TYPE_CHECKING:
-    from visionllm_interaction.analysis.analyze_videos import analyze_videos as analyze
+    from visionllm_interaction.analysis import AnalysisResult, VideoResult, analyze
+    from visionllm_interaction.api import run_pipeline
     from visionllm_interaction.core.detections import Detections
+    from visionllm_interaction.detection.evaluation.evaluate import Evaluation, evaluate
     from visionllm_interaction.detection.models import Detector, load_detector
     from visionllm_interaction.errors import VisionLLMError
     from visionllm_interaction.interop.import_codes import ImportResult, import_codes
     from visionllm_interaction.interop.registry import ExportResult, export
     from visionllm_interaction.measures.table import MeasuresTable, measures
-    from visionllm_interaction.reasoning import Answer, Claim, ask
+    from visionllm_interaction.pipeline import PipelineResult
+    from visionllm_interaction.reasoning import Answer, Claim, ask, ask_async
     from visionllm_interaction.store.reader import Store, open_store
     from visionllm_interaction.store.tables import VideoTable, VideoView
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnalysisResult",
     "Answer",
     "Claim",
     "Detections",
     "Detector",
+    "Evaluation",
     "ExportResult",
     "ImportResult",
     "MeasuresTable",
+    "PipelineResult",
     "Store",
+    "VideoResult",
     "VideoTable",
     "VideoView",
     "VisionLLMError",
     "__version__",
     "analyze",
     "ask",
+    "ask_async",
+    "evaluate",
     "export",
     "import_codes",
     "load_detector",
     "measures",
     "open_store",
+    "run_pipeline",
 ]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "AnalysisResult": "analysis.analyze_videos",
         "Answer": "reasoning.models",
         "Claim": "reasoning.models",
         "Detections": "core.detections",
         "Detector": "detection.runtimes.base",
+        "Evaluation": "detection.evaluation.evaluate",
         "ExportResult": "interop.registry",
         "ImportResult": "interop.import_codes",
         "MeasuresTable": "measures.table",
+        "PipelineResult": "pipeline",
         "Store": "store.reader",
+        "VideoResult": "analysis.analyze_video",
         "VideoTable": "store.tables",
         "VideoView": "store.tables",
         "VisionLLMError": "errors",
-        "analyze": "analysis.analyze_videos:analyze_videos",
+        "analyze": "analysis.analyze_videos",
         "ask": "reasoning.pipeline",
+        "ask_async": "reasoning.pipeline",
+        "evaluate": "detection.evaluation.evaluate",
         "export": "interop.registry",
         "import_codes": "interop.import_codes",
         "load_detector": "detection.runtimes.factory",
         "measures": "measures.table",
         "open_store": "store.reader",
+        "run_pipeline": "api",
     },
 )
 

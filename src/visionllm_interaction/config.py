@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.config_files import files_not_read, layers
-from visionllm_interaction.config_loading import Resolved, Section, load_settings, resolve_settings, shipped_config_dir
+from visionllm_interaction.config_loading import Resolved, resolve_settings
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.errors import UsageError
@@ -21,41 +20,8 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.utils.strict_yaml import KeyPath
-
-
-class DemoQuestion(Section):
-    """One question of the demo and how its true answer is worked out from truth.json."""
-
-    text: str
-    """The question in plain words."""
-    video: int = Field(default=0, ge=0)
-    """Which of the demo's videos it is about, counted from 0."""
-    measure: str
-    """The measure the answer must come from."""
-    subject: str
-    """Category or role asked about."""
-    object: str | None = None
-    """The second category, for measures of pairs."""
-    predicate: str | None = None
-    """The predicate, for bouts."""
-
-
-class DemoConfig(Section):
-    """What `visionllm demo` makes and asks."""
-
-    images: int = Field(default=500, ge=20)
-    """ToyRoom images, four fifths for training."""
-    videos: int = Field(default=2, ge=1, le=10)
-    """ToyRoom room videos to analyse."""
-    video_duration_s: float = Field(default=20.0, ge=8.0, le=120.0)
-    """Length of each video in seconds."""
-    seed: int = Field(default=7, ge=0)
-    """Seed of images and videos."""
-    questions: tuple[DemoQuestion, ...] = ()
-    """What is asked once the videos are analysed."""
 
 
 class Settings(PipelineSettings):
@@ -71,8 +37,6 @@ class Settings(PipelineSettings):
     """Questions: `visionllm ask`."""
     serve: ServeConfig = ServeConfig()
     """HTTP service: `visionllm serve`."""
-    demo: DemoConfig = DemoConfig()
-    """`visionllm demo`."""
 
 
 def load(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Settings:
@@ -95,22 +59,6 @@ def resolve(files: Sequence[StrPath] | None = None, overrides: Sequence[str] | N
         ConfigError: listing every problem at once.
     """
     return resolve_settings(Settings, layers(files or ()), overrides or ())
-
-
-def load_demo(out: StrPath, files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None) -> Settings:
-    """Settings of the demo: the shipped demo.yaml, then ``files`` and ``overrides``; all output below ``out``.
-
-    ./config/ is not read: the demo gives the same numbers wherever it is started.
-
-    Raises:
-        ConfigError: listing every problem at once.
-    """
-    placed = [f"artifacts_dir={Path(out) / 'artifacts'}", *(overrides or ())]
-    return load_settings(Settings, [shipped_config_dir() / "demo.yaml", *(files or ())], placed)
-
-
-SCHEMA_FILE = "visionllm.schema.json"
-"""The JSON Schema that `visionllm init` writes beside the configuration files, for editors."""
 
 
 def settings_schema(section: str | None = None) -> dict[str, JsonValue]:
@@ -142,35 +90,6 @@ def _unknown_section(name: str) -> UsageError:
         found=name,
         fix=f"did you mean {' or '.join(near)}?" if near else None,
     )
-
-
-def write_config_files(folder: StrPath) -> tuple[list[Path], list[Path]]:
-    """Copy the shipped configuration files to ``folder``/config, with a schema for editors beside them.
-
-    Returns:
-        The files written, and those left alone because they were there. The schema follows the program, so it is
-        written again whenever it differs.
-    """
-    target_folder = Path(folder) / "config"
-    written, kept = [], []
-    for source in sorted(shipped_config_dir().glob("*.yaml")):
-        target = target_folder / source.name
-        if target.exists():
-            kept.append(target)
-        else:
-            write_file(target, f"{_EDITOR_LINE}\n".encode() + source.read_bytes())
-            written.append(target)
-    schema = target_folder / SCHEMA_FILE
-    content = (json.dumps(settings_schema(), indent=1, ensure_ascii=False) + "\n").encode()
-    if schema.is_file() and schema.read_bytes() == content:
-        kept.append(schema)
-    else:
-        write_file(schema, content)
-        written.append(schema)
-    return written, kept
-
-
-_EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.config import Settings
+from visionllm_interaction.errors import PluginError
+from visionllm_interaction.plugins import plugin_groups
+from visionllm_interaction.utils.plugins import PluginEntry, PluginGroup
 
 SAFE_VERSIONS: dict[str, tuple[int, ...]] = {
     "torch": (2, 14),
@@ -26,7 +29,15 @@ Check = dict[str, Any]
 
 def examine(settings: Settings) -> list[Check]:
     """Run every check; each is ``{"name", "ok", "found", "fix"}``. Nothing is changed and nothing calls home."""
-    checks: list[Callable[[Settings], list[Check]]] = [_python, _libraries, _gpu, _codecs, _disk, _language_model]
+    checks: list[Callable[[Settings], list[Check]]] = [
+        _python,
+        _libraries,
+        _gpu,
+        _codecs,
+        _disk,
+        _language_model,
+        _plugins,
+    ]
     return [result for check in checks for result in check(settings)]
 
 
@@ -77,6 +88,21 @@ def _disk(settings: Settings) -> list[Check]:
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(place).free
     return [_check("disk", free >= FREE_BYTES_NEEDED, f"{free / 2**30:.0f} GiB free at {place}", "free 5 GiB or more")]
+
+
+def _plugins(_: Settings) -> list[Check]:
+    found = [(group, entry) for group in plugin_groups() for entry in group.entries()]
+    return [_plugin(group, entry) for group, entry in found] or [_check("plug-ins", True, "none are installed", "")]
+
+
+def _plugin(group: PluginGroup[Any], entry: PluginEntry) -> Check:
+    name, brought_by = f"plug-in {entry.group}: {entry.name}", f"{entry.distribution} {entry.version}"
+    try:
+        group.load(entry)
+    except PluginError as error:
+        told = f"{brought_by}: {error.message} Expected {error.expected}; found {error.found}"
+        return _check(name, False, told, error.fix or "")
+    return _check(name, True, f"{brought_by}, ready", "")
 
 
 def _language_model(settings: Settings) -> list[Check]:

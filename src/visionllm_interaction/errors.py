@@ -4,7 +4,8 @@
 
     VisionLLMError                      exit 1   anything that is our fault
     ├── UsageError                      exit 2   a command, option or question was wrong
-    │   └── ConfigError                 exit 2   a configuration file or override was wrong
+    │   ├── ConfigError                 exit 2   a configuration file or override was wrong
+    │   └── PluginError                 exit 2   a plug-in that was asked for cannot be used
     ├── InputDataError                  exit 3   data handed to us was wrong
     │   ├── ManifestError                        a manifest is missing, unreadable or of another stage
     │   ├── AnnotationError                      a COCO-style annotation file is wrong
@@ -89,6 +90,12 @@ class ConfigError(UsageError):
     def to_dict(self) -> dict[str, Any]:
         """The ``error`` object, with the list of problems added."""
         return {**super().to_dict(), "problems": list(self.problems)}
+
+
+class PluginError(UsageError):
+    """A plug-in cannot be imported, does not fulfil its Protocol, or failed at work; ``where`` names it."""
+
+    code = "PLUGIN"
 
 
 class InputDataError(VisionLLMError):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
@@ -142,12 +142,63 @@ def _folder(run: Path, stage: str) -> Path:
     return (run / STAGE_MANIFESTS[stage]).parent
 
 
-def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StageResult:
+    """What became of one stage.
+
+    Attributes:
+        name: ``"ingest"``, ``"validate"``, ``"transform"`` or ``"train"``.
+        status: ``"up_to_date"`` if it was skipped, ``"done"`` if it was built.
+        manifest: the manifest it published.
+    """
+
+    name: str
+    status: Literal["done", "up_to_date"]
+    manifest: Path
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What stages 1 to 4 made.
+
+    Attributes:
+        run: the run's folder.
+        stages: those that were asked for, in order.
+        AP: average precision on the validation images, IoU 0.50 to 0.95; ``None`` while nothing is trained.
+        AP50: the same at IoU 0.50.
+        checkpoint: the best checkpoint; ``None`` while nothing is trained.
+    """
+
+    run: Path
+    stages: tuple[StageResult, ...]
+    AP: float | None = None
+    AP50: float | None = None
+    checkpoint: Path | None = None
+
+    def stage(self, name: str) -> StageResult:
+        """The stage of this name.
+
+        Raises:
+            KeyError: if it was not asked for.
+        """
+        return {stage.name: stage for stage in self.stages}[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm run``."""
+        stages = {stage.name: {"status": stage.status, "manifest": str(stage.manifest)} for stage in self.stages}
+        result = {"run": str(self.run), "stages": stages, "AP": self.AP, "AP50": self.AP50}
+        return result if self.checkpoint is None else {**result, "checkpoint": str(self.checkpoint)}
+
+
+def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> PipelineResult:
     """Bring all stages (or those up to and including ``until``) up to date.
 
+    Args:
+        settings: the sections that stages 1 to 4 read.
+        until: the last stage to build; by default ``"train"``.
+
     Returns:
-        The JSON result of ``visionllm run``: run folder, status and manifest per stage, AP and AP50 (``None``
-        while nothing is trained), best checkpoint.
+        The run, what became of each stage, and the metrics of the checkpoint.
 
     Raises:
         UsageError: if ``until`` is no stage.
@@ -243,24 +294,15 @@ def _stop_if_failed(run: Path, stages: Sequence[Stage]) -> None:
         validate_stage.require_pass(ValidationReport.load(path), path)
 
 
-def _result(run: Path, stages: Sequence[Stage], fresh: int) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "run": str(run),
-        "stages": {
-            stage.name: {
-                "status": "up_to_date" if count < fresh else "done",
-                "manifest": str(run / STAGE_MANIFESTS[stage.name]),
-            }
-            for count, stage in enumerate(stages)
-        },
-        "AP": None,
-        "AP50": None,
-    }
-    if stages[-1].name == "train":
-        report = TrainingReport.load(run / STAGE_MANIFESTS["train"])
-        result |= {"AP": report.AP, "AP50": report.AP50}
-        result["checkpoint"] = str(_folder(run, "train") / "fasterrcnn_best.pt")
-    return result
+def _result(run: Path, stages: Sequence[Stage], fresh: int) -> PipelineResult:
+    outcomes = tuple(
+        StageResult(stage.name, "up_to_date" if count < fresh else "done", run / STAGE_MANIFESTS[stage.name])
+        for count, stage in enumerate(stages)
+    )
+    if stages[-1].name != "train":
+        return PipelineResult(run, outcomes)
+    report = TrainingReport.load(run / STAGE_MANIFESTS["train"])
+    return PipelineResult(run, outcomes, report.AP, report.AP50, _folder(run, "train") / "fasterrcnn_best.pt")
 
 
-__all__ = ["PipelineSettings", "Stage", "run_pipeline", "run_validation", "stages_of"]
+__all__ = ["PipelineResult", "PipelineSettings", "Stage", "StageResult", "run_pipeline", "run_validation", "stages_of"]

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.analysis import AnalysisConfig, analyze_videos
+from visionllm_interaction.analysis import AnalysisConfig, analyze
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError, VideoError
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.job_log import read_ledger
+from visionllm_interaction.store.moved import resolve_video
 from visionllm_interaction.store.reader import erase_video, open_store
+from visionllm_interaction.store.video_record import read_record
 
 
 def test_truth_becomes_a_store_that_answers(clip: Path, tmp_path: Path) -> None:
-    result = analyze_videos([clip], tmp_path / "store", detections="truth")
+    result = analyze([clip], tmp_path / "store", detections="truth").to_dict()
     [video] = result["videos"]
     assert video["video_id"].startswith("clip-")
     assert {k: video[k] for k in ("status", "frames", "processed", "detections", "tracks")} == {
@@ -49,7 +51,7 @@ def test_heads_tell_who_faces_what(clip: Path, tmp_path: Path) -> None:
     def facing(angle: float, given: Path) -> tuple[str, list[object], str | None]:
         rows = [f"{n},{50 + n},40,{angle}" for n in range(10, 50)]  # the child's, seen from 0.4 s on
         heads.write_text("\n".join(["frame_index,x,y,yaw_deg", *rows]))
-        [video] = analyze_videos([clip], tmp_path / "store", detections="truth", heads=given)["videos"]
+        [video] = analyze([clip], tmp_path / "store", detections="truth", heads=given).to_dict()["videos"]
         with open_store(tmp_path / "store") as store:
             found = [r for r in store.relations(video["video_id"]) if r.predicate == "facing"]
             record = store.video(video["video_id"])
@@ -63,17 +65,17 @@ def test_heads_tell_who_faces_what(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     assert facing(35.0, tmp_path / "none") == ("done", [], None)
     with pytest.raises(UsageError, match="several videos"):
-        analyze_videos([clip, clip], tmp_path / "store", detections="truth", heads=heads)
+        analyze([clip, clip], tmp_path / "store", detections="truth", heads=heads)
     heads.write_text("frame,yaw\n")
     with pytest.raises(InputDataError, match="heads"):
-        analyze_videos([clip], tmp_path / "store", detections="truth", heads=heads)
+        analyze([clip], tmp_path / "store", detections="truth", heads=heads)
 
 
 def test_the_same_again_is_up_to_date_and_a_change_is_not(clip: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
 
     def statuses(**change: object) -> list[str]:
-        result = analyze_videos([clip], store, detections="truth", **change)  # type: ignore[arg-type]
+        result = analyze([clip], store, detections="truth", **change).to_dict()  # type: ignore[arg-type]
         return [v["status"] for v in result["videos"]]
 
     assert [statuses(), statuses()] == [["done"], ["up_to_date"]]
@@ -92,7 +94,7 @@ def test_the_same_again_is_up_to_date_and_a_change_is_not(clip: Path, tmp_path: 
 def test_one_bad_file_does_not_stop_the_others(clip: Path, tmp_path: Path) -> None:
     bad = clip.parent / "text.mp4"
     bad.write_text("not a video")
-    result = analyze_videos([bad, clip, tmp_path / "none.mp4"], tmp_path / "store", detections="truth")
+    result = analyze([bad, clip, tmp_path / "none.mp4"], tmp_path / "store", detections="truth").to_dict()
     assert [v["status"] for v in result["videos"]] == ["failed", "done", "failed"]
     assert "text.mp4" in result["videos"][0]["reason"]
     assert "none.mp4" in result["videos"][2]["reason"]
@@ -103,15 +105,15 @@ def test_when_all_fail_it_is_an_error(clip: Path, tmp_path: Path) -> None:
     bad = clip.parent / "text.mp4"
     bad.write_text("not a video")
     with pytest.raises(VideoError, match="cannot be read"):
-        analyze_videos([bad], tmp_path / "store", detections="truth")
+        analyze([bad], tmp_path / "store", detections="truth")
     with pytest.raises(InputDataError, match="None of 2 videos"):
-        analyze_videos([bad, bad], tmp_path / "store", detections="truth")
+        analyze([bad, bad], tmp_path / "store", detections="truth")
 
 
 def test_the_ledger_says_what_became_of_each_and_forgets_what_is_erased(clip: Path, tmp_path: Path) -> None:
     bad, store = clip.parent / "text.mp4", tmp_path / "store"
     bad.write_text("not a video")
-    [_, done] = analyze_videos([bad, clip], store, detections="truth")["videos"]
+    [_, done] = analyze([bad, clip], store, detections="truth").to_dict()["videos"]
     good, failed = read_ledger(store)
     assert (good.status, good.video_id, good.attempt) == ("done", done["video_id"], 1)
     assert failed.status == "failed" and failed.reason and "cannot be read" in failed.reason
@@ -125,7 +127,7 @@ def test_a_video_that_kills_its_process_is_given_up(
     store = tmp_path / "store"
     monkeypatch.setattr("visionllm_interaction.store.job_log.Ledger.begin", lambda *_: 4)
     with pytest.raises(InputDataError, match="died"):
-        analyze_videos([clip], store, detections="truth")
+        analyze([clip], store, detections="truth")
     assert read_ledger(store)[0].status == "failed"
 
 
@@ -133,14 +135,14 @@ def test_ids_roles_and_progress(clip: Path, tmp_path: Path) -> None:
     roles = tmp_path / "roles.csv"
     roles.write_text("name,role\n3,caregiver\n")
     calls: list[tuple[str, int, int | None]] = []
-    result = analyze_videos(
+    result = analyze(
         [clip],
         tmp_path / "store",
         detections="truth",
         roles=roles,
         video_ids=["mine"],
         progress=lambda name, done, total: calls.append((name, done, total)),
-    )
+    ).to_dict()
     assert result["videos"][0]["video_id"] == "mine"
     assert calls[-1] == ("clip.mp4", 50, 50) and len(calls) >= 50
     with open_store(tmp_path / "store") as store:
@@ -160,32 +162,52 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_written(
     clip: Path, tmp_path: Path, arguments: dict[str, object]
 ) -> None:
     with pytest.raises(UsageError):
-        analyze_videos([clip], tmp_path / "store", **arguments)  # type: ignore[arg-type]
+        analyze([clip], tmp_path / "store", **arguments)  # type: ignore[arg-type]
     assert not (tmp_path / "store").exists()
 
 
 def test_a_folder_with_other_things_is_not_taken_for_a_store(clip: Path) -> None:
     with pytest.raises(StoreError):
-        analyze_videos([clip], clip.parent, detections="truth")
+        analyze([clip], clip.parent, detections="truth")
 
 
 def test_the_source_is_never_written_to(clip: Path, tmp_path: Path) -> None:
     before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in clip.parent.iterdir()}
-    analyze_videos([clip], tmp_path / "store", detections="truth")
+    analyze([clip], tmp_path / "store", detections="truth")
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in clip.parent.iterdir()} == before
 
 
 def test_a_copy_elsewhere_has_the_same_id(clip: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere"
     shutil.copytree(clip.parent, other)
-    result = analyze_videos([clip, other / "clip.mp4"], tmp_path / "store", detections="truth")
+    result = analyze([clip, other / "clip.mp4"], tmp_path / "store", detections="truth").to_dict()
     assert [v["status"] for v in result["videos"]] == ["done", "up_to_date"]
+    record = read_record(tmp_path / "store" / "videos" / result["videos"][0]["video_id"])
+    assert record is not None and record.source.path == str(clip), "the first place, as long as it is there"
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "renamed.mp4"])
+def test_a_file_that_was_moved_keeps_its_results_and_its_new_place_is_noted(
+    clip: Path, tmp_path: Path, name: str
+) -> None:
+    store = tmp_path / "store"
+    [first] = analyze([clip], store, detections="truth").to_dict()["videos"]
+    moved = clip.parent.rename(tmp_path / "other-disk") / "clip.mp4"
+    moved = moved.rename(moved.with_name(name))
+    [again] = analyze([moved], store, detections="truth").to_dict()["videos"]
+    assert (again["status"], again["video_id"]) == ("up_to_date", first["video_id"])
+    record = read_record(store / "videos" / first["video_id"])
+    assert record is not None and record.source.path == str(moved)
+    assert resolve_video(store, str(moved)) == resolve_video(store, first["video_id"]) == first["video_id"]
+    assert resolve_video(store, str(moved.rename(tmp_path / "again.mp4"))) == first["video_id"], "by its contents"
+    with pytest.raises(StoreError, match="not in the store"):
+        resolve_video(store, str(tmp_path / "other.mp4"))
 
 
 def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from visionllm_interaction.analysis import analyze_videos;"
-        f"analyze_videos([Path({str(clip)!r})], Path({str(tmp_path / 'store')!r}), detections='truth');"
+        "import sys; from pathlib import Path; from visionllm_interaction.analysis import analyze;"
+        f"analyze([Path({str(clip)!r})], Path({str(tmp_path / 'store')!r}), detections='truth');"
         "print({'torch', 'trackers', 'cv2', 'ray'} & set(sys.modules))"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

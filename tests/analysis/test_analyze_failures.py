@@ -11,7 +11,7 @@ import pytest
 import torch
 from faulty_detectors import BallDetector, Images
 
-from visionllm_interaction.analysis import AnalysisConfig, analyze_videos
+from visionllm_interaction.analysis import AnalysisConfig, analyze
 from visionllm_interaction.analysis.analyze_video import Job
 from visionllm_interaction.analysis.failures import is_out_of_memory
 from visionllm_interaction.analysis.ray_backend import _Worker
@@ -62,7 +62,7 @@ def two(clip: Path) -> list[Path]:
 def analyse(videos: list[Path], **more: Any) -> list[dict[str, Any]]:
     ids = [path.stem for path in videos]
     store = videos[0].parent / "store"
-    return analyze_videos(videos, store, detector=Path("ball.pt"), video_ids=ids, **more)["videos"]
+    return analyze(videos, store, detector=Path("ball.pt"), video_ids=ids, **more).to_dict()["videos"]
 
 
 def ledger_of(videos: list[Path]) -> dict[str, str]:
@@ -183,7 +183,7 @@ def test_a_strange_file_of_detections_is_refused_by_name(clip: Path, tmp_path: P
     given = tmp_path / "found.json"
     given.write_text(STRANGE_DETECTIONS[name])
     with pytest.raises(VisionLLMError) as caught:
-        analyze_videos([clip], tmp_path / "store", detections=given)
+        analyze([clip], tmp_path / "store", detections=given)
     assert caught.value.exit_code == 3 and "found.json" in str(caught.value)
 
 

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from faulty_detectors import BallDetector
+from numpy.typing import NDArray
 
-from visionllm_interaction.analysis import AnalysisConfig, analyze_videos, provenance
+from visionllm_interaction.analysis import AnalysisConfig, analyze, provenance
 from visionllm_interaction.artifacts import versions
+from visionllm_interaction.video.decoding.containers import VideoInfo
 
 Entry = Mapping[str, Any]
 
@@ -25,7 +28,7 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> BallDetector:
 
 def analyse(clip: Path, *, config: AnalysisConfig = AnalysisConfig()) -> Entry:
     store = clip.parents[2] / "store"
-    [entry] = analyze_videos([clip], store, detector=Path("ball.pt"), config=config, video_ids=["v"])["videos"]
+    [entry] = analyze([clip], store, detector=Path("ball.pt"), config=config, video_ids=["v"]).to_dict()["videos"]
     return entry
 
 
@@ -79,7 +82,8 @@ def test_a_raised_algorithm_version_is_a_new_analysis(
             "visionllm_interaction.analysis.analyze_video.ALGORITHM_VERSION", provenance.ALGORITHM_VERSION + 1
         )
     again = analyse(clip)
-    assert again["status"] == "done" and "version 1 → 2" in again["changed"]
+    before = 1 if of == "runtime" else provenance.ALGORITHM_VERSION
+    assert again["status"] == "done" and f"version {before} → {before + 1}" in again["changed"]
     assert analyse(clip)["status"] == "up_to_date"
 
 
@@ -129,3 +133,35 @@ def test_every_runtime_says_what_decides_its_detections() -> None:
     assert all("openvino" in runtime.libraries for runtime in runtimes[1:])
     installed = versions.library_versions(name for runtime in runtimes for name in runtime.libraries)
     assert installed.keys() == {"torch", "torchvision", "openvino"}
+
+
+@pytest.mark.parametrize(
+    ("header", "times_s", "same"),
+    [
+        ({}, np.arange(10) / 25, True),
+        ({}, np.zeros(1), True),
+        ({"pixel_aspect": "64/45"}, np.arange(10) / 25, False),
+        ({"mirrored": True}, np.arange(10) / 25, False),
+        ({"streams": ("0 (h264)", "1 (h264)")}, np.arange(10) / 25, False),
+        ({"width": 32}, np.arange(10) / 25, False),  # another stream than the first version took
+        ({}, np.concatenate([np.arange(5), np.arange(5, 20, 3)]) / 25, False),  # two rates
+    ],
+)
+def test_a_record_of_version_1_holds_where_version_2_finds_the_same(
+    header: dict[str, object], times_s: NDArray[np.float64], same: bool
+) -> None:
+    plain: dict[str, object] = {
+        "path": Path("v.mp4"),
+        "container": "mp4",
+        "codec": "h264",
+        "width": 64,
+        "height": 48,
+        "rotation_deg": 0,
+        "header_fps": 25.0,
+        "time_base": "1/25",
+        "declared_duration_s": None,
+        "declared_frames": 10,
+        "streams": ("0 (h264)",),
+    }
+    info = VideoInfo(**{**plain, **header})  # type: ignore[arg-type]
+    assert provenance.same_in_version_2(info, times_s, size_px=(64, 48)) is same

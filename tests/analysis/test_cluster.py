@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from visionllm_interaction.analysis import Pool, analyze_videos
+from visionllm_interaction.analysis import Pool, analyze
 from visionllm_interaction.errors import ServiceError, UsageError
 from visionllm_interaction.store.job_log import read_ledger
 
@@ -27,7 +27,7 @@ _DECODER = "visionllm_interaction.video.decoding.worker"
 def test_without_ray_it_is_said_what_to_install(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="needs Ray"):
-        analyze_videos([clip], tmp_path / "store", detections="truth", pool=Pool())
+        analyze([clip], tmp_path / "store", detections="truth", pool=Pool())
 
 
 def test_a_cluster_that_does_not_start_is_said_in_our_words(
@@ -40,7 +40,7 @@ def test_a_cluster_that_does_not_start_is_said_in_our_words(
 
     monkeypatch.setattr(ray, "init", late)
     with pytest.raises(ServiceError, match="cannot be reached") as caught:
-        analyze_videos([clip], tmp_path / "store", detections="truth", pool=Pool())
+        analyze([clip], tmp_path / "store", detections="truth", pool=Pool())
     assert caught.value.found == "The current node timed out during startup."
 
 
@@ -183,9 +183,9 @@ def test_whatever_a_detector_does_on_a_worker_one_video_fails(
     store = tmp_path / "store"
     (tmp_path / "ball.pt").touch()
     script = (
-        "import json, sys; from pathlib import Path; from visionllm_interaction.analysis import Pool, analyze_videos;"
-        f"made = analyze_videos([Path(p) for p in {[str(v) for v in videos]!r}], Path({str(store)!r}), "
-        f"detector=Path({str(tmp_path / 'ball.pt')!r}), pool=Pool(workers=2)); print(json.dumps(made))"
+        "import json, sys; from pathlib import Path; from visionllm_interaction.analysis import Pool, analyze;"
+        f"made = analyze([Path(p) for p in {[str(v) for v in videos]!r}], Path({str(store)!r}), "
+        f"detector=Path({str(tmp_path / 'ball.pt')!r}), pool=Pool(workers=2)); print(json.dumps(made.to_dict()))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from visionllm_interaction.analysis import analyze_videos
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import VisionLLMError
@@ -33,13 +33,13 @@ class Place:
 def analysed(shared_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of one clip, made with plain strings only."""
     store = tmp_path_factory.mktemp("store") / "store"
-    [video] = analyze_videos(str(shared_clip), str(store), detections="truth")["videos"]
+    [video] = analyze(str(shared_clip), str(store), detections="truth").to_dict()["videos"]
     assert video["status"] == "done"
     return store
 
 
 def _function(name: str) -> Callable[..., Any]:
-    module, _, rest = f"visionllm_interaction.{name}".partition(":")
+    module, _, rest = name.partition(":")
     found: Any = import_module(module)
     for part in rest.split("."):
         found = getattr(found, part)
@@ -50,27 +50,27 @@ def _function(name: str) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [  # STORE, CLIP and NEW stand for paths that are there, or may be made
-        ("scenes.store:Store", ["STORE", {"limits": StoreLimits()}]),
-        ("scenes.folder:check_store", ["STORE"]),
-        ("scenes.folder:list_videos", ["STORE"]),
-        ("scenes.ledger:read_ledger", ["STORE"]),
-        ("scenes.migrate:migrate_store", ["STORE"]),
-        ("scenes.measures:write_measures", ["STORE", "NEW.csv"]),
-        ("exchange.formats:export_store", ["STORE", "NEW", {"format_": "csv"}]),
-        ("reason.asking:ask", ["How many children are there?", "STORE"]),
-        ("reason.templates:fill_template", ["daily-summary", "STORE"]),
-        ("reason.seeing:ground_phrase", ["the child", "STORE", {"at_s": 1.0}]),
-        ("reason.replay:replay", ["ANSWER", "STORE"]),
-        ("video.decode:VideoReader", ["CLIP"]),
-        ("video.decode:read_frame_at", ["CLIP", 3]),
-        ("serve.keys:list_keys", ["NEW.yaml"]),
-        ("serve.keys:create_key", ["NEW.yaml", {"name": "lab"}]),
-        ("artifacts.digests:sha256_file", ["CLIP"]),
-        ("artifacts.runs:list_runs", ["NEW"]),
-        ("artifacts.runs:latest_run", ["NEW"]),
-        ("toyroom:make_toyroom", ["NEW", {"images": 1, "videos": 0, "seed": 1}]),
-        ("configuration:load_demo", ["NEW"]),
-        ("configuration:write_config_files", ["NEW"]),
+        ("visionllm_interaction.store.reader:Store", ["STORE", {"limits": StoreLimits()}]),
+        ("visionllm_interaction.store.layout:check_store", ["STORE"]),
+        ("visionllm_interaction.store.layout:list_videos", ["STORE"]),
+        ("visionllm_interaction.store.job_log:read_ledger", ["STORE"]),
+        ("visionllm_interaction.store.migrations:migrate_store", ["STORE"]),
+        ("visionllm_interaction.measures.table:write_measures", ["STORE", "NEW.csv"]),
+        ("visionllm_interaction.interop.registry:export", ["STORE", "NEW", {"format": "csv"}]),
+        ("visionllm_interaction.reasoning.pipeline:ask", ["How many children are there?", "STORE"]),
+        ("visionllm_interaction.reasoning.coding_sheets:fill_template", ["daily-summary", "STORE"]),
+        ("visionllm_interaction.reasoning.grounding.api:ground_phrase", ["the child", "STORE", {"at_s": 1.0}]),
+        ("visionllm_interaction.reasoning.replay:replay", ["ANSWER", "STORE"]),
+        ("visionllm_interaction.video.decoding.reader:VideoReader", ["CLIP"]),
+        ("visionllm_interaction.video.decoding.reader:read_frame_at", ["CLIP", 3]),
+        ("visionllm_interaction.server.auth.api_keys:list_keys", ["NEW.yaml"]),
+        ("visionllm_interaction.server.auth.api_keys:create_key", ["NEW.yaml", {"name": "lab"}]),
+        ("visionllm_interaction.utils.hashing:sha256_file", ["CLIP"]),
+        ("visionllm_interaction.artifacts.runs:list_runs", ["NEW"]),
+        ("visionllm_interaction.artifacts.runs:latest_run", ["NEW"]),
+        ("visionllm_bench.toyroom:make_toyroom", ["NEW", {"images": 1, "videos": 0, "seed": 1}]),
+        ("visionllm_bench.demo.config:load_demo", ["NEW"]),
+        ("visionllm_interaction.config_init:write_config_files", ["NEW"]),
     ],
 )
 def test_works_with(
@@ -78,7 +78,9 @@ def test_works_with(
 ) -> None:
     store = tmp_path / "store"
     shutil.copytree(analysed, store)
-    answer = Answer.model_validate(_function("reason.asking:ask")("How many children are there?", store).model_dump())
+    answer = Answer.model_validate(
+        _function("visionllm_interaction.reasoning.pipeline:ask")("How many children are there?", store).model_dump()
+    )
     places: dict[str, Any] = {
         "STORE": kind(str(store)),
         "CLIP": kind(str(shared_clip)),
@@ -94,39 +96,43 @@ def test_works_with(
 
 
 _NOT_THERE = [
-    ("models.load:load_detector", 1, {}),
-    ("models.openvino_runtime:load_openvino", 1, {}),
-    ("models.yolox:load_yolox", 1, {}),
-    ("models.centerface:load_centerface", 1, {}),
-    ("models.torch_runtime:load_torch_detector", 1, {}),
-    ("models.checkpoints:load_checkpoint", 1, {}),
-    ("train.evaluate:evaluate_files", 2, {}),
-    ("train.evaluate:evaluate_checkpoint", 2, {}),
-    ("train.evaluate:material_of_files", 2, {}),
-    ("train.evaluate:material_of_checkpoint", 2, {}),
-    ("train.annotations:read_coco", 1, {}),
-    ("artifacts.lineage:trace", 1, {}),
-    ("artifacts.manifest:Manifest.load", 1, {}),
-    ("artifacts.file_index:read_index", 1, {}),
-    ("ingest.verify:verify", 1, {}),
-    ("ingest.verify:find_manifest", 2, {}),
-    ("exchange.formats:read_timelines", 1, {}),
-    ("exchange.eaf:read_eaf", 1, {}),
-    ("exchange.boris:read_boris", 1, {}),
-    ("exchange.datavyu:read_opf", 1, {}),
-    ("exchange.textgrid:read_textgrid", 1, {}),
-    ("exchange.table:read_csv", 1, {}),
-    ("exchange.table:read_parquet", 1, {}),
-    ("exchange.to_store:import_file", 2, {"video_id": "a"}),
-    ("scenes.store:erase_video", 1, {"video_id": "a"}),
-    ("scenes.store:Store", 1, {"limits": StoreLimits()}),
-    ("reason.replay:load_answer", 1, {}),
-    ("reason.templates:load_template", 1, {}),
-    ("video.roles:load_roles", 1, {}),
-    ("video.given:read_detections", 1, {}),
-    ("analyze:analyze_videos", 2, {"detections": "truth"}),
-    ("configuration:load", 0, {"files": "LIST"}),
-    ("validate.stage:run", 0, {"config": ValidateConfig(), "data_manifest": "PATH", "out": "PATH"}),
+    ("visionllm_interaction.detection.runtimes.factory:load_detector", 1, {}),
+    ("visionllm_interaction.detection.runtimes.openvino_detector:load_openvino", 1, {}),
+    ("visionllm_interaction.detection.runtimes.yolox:load_yolox", 1, {}),
+    ("visionllm_interaction.detection.runtimes.centerface:load_centerface", 1, {}),
+    ("visionllm_interaction.detection.runtimes.torch_detector:load_torch_detector", 1, {}),
+    ("visionllm_interaction.detection.models.checkpoints:load_checkpoint", 1, {}),
+    ("visionllm_interaction.detection.evaluation.evaluate:evaluate_files", 2, {}),
+    ("visionllm_interaction.detection.evaluation.evaluate:evaluate_checkpoint", 2, {}),
+    ("visionllm_interaction.detection.evaluation.evaluate:material_of_files", 2, {}),
+    ("visionllm_interaction.detection.evaluation.evaluate:material_of_checkpoint", 2, {}),
+    ("visionllm_interaction.detection.training.data.coco_annotations:read_coco", 1, {}),
+    ("visionllm_interaction.artifacts.lineage:trace", 1, {}),
+    ("visionllm_interaction.artifacts.manifest:Manifest.load", 1, {}),
+    ("visionllm_interaction.artifacts.file_index:read_index", 1, {}),
+    ("visionllm_interaction.datasets.ingestion.layout.verification:verify", 1, {}),
+    ("visionllm_interaction.datasets.ingestion.layout.verification:find_manifest", 2, {}),
+    ("visionllm_interaction.interop.registry:read_timelines", 1, {}),
+    ("visionllm_interaction.interop.elan:read_eaf", 1, {}),
+    ("visionllm_interaction.interop.boris:read_boris", 1, {}),
+    ("visionllm_interaction.interop.datavyu:read_opf", 1, {}),
+    ("visionllm_interaction.interop.praat:read_textgrid", 1, {}),
+    ("visionllm_interaction.interop.tabular:read_csv", 1, {}),
+    ("visionllm_interaction.interop.tabular:read_parquet", 1, {}),
+    ("visionllm_interaction.interop.import_codes:import_codes", 2, {"video_id": "a"}),
+    ("visionllm_interaction.store.reader:erase_video", 1, {"video_id": "a"}),
+    ("visionllm_interaction.store.reader:Store", 1, {"limits": StoreLimits()}),
+    ("visionllm_interaction.reasoning.replay:load_answer", 1, {}),
+    ("visionllm_interaction.reasoning.coding_sheets:load_template", 1, {}),
+    ("visionllm_interaction.video.tracking.roles:load_roles", 1, {}),
+    ("visionllm_interaction.video.tracking.detections_file:read_detections", 1, {}),
+    ("visionllm_interaction.analysis:analyze", 2, {"detections": "truth"}),
+    ("visionllm_interaction.config:load", 0, {"files": "LIST"}),
+    (
+        "visionllm_interaction.datasets.validation.stage:run",
+        0,
+        {"config": ValidateConfig(), "data_manifest": "PATH", "out": "PATH"},
+    ),
     (
         "transform.stage:run",
         0,
@@ -152,5 +158,5 @@ def test_refuses_in_its_own_words_what_is_not_there(
 
 
 def test_one_video_as_a_string_is_not_read_letter_by_letter(shared_clip: Path, tmp_path: Path) -> None:
-    result = analyze_videos(os.fspath(shared_clip), os.fspath(tmp_path / "store"), detections="truth")
+    result = analyze(os.fspath(shared_clip), os.fspath(tmp_path / "store"), detections="truth").to_dict()
     assert [video["path"] for video in result["videos"]] == [str(shared_clip)]

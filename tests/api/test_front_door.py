@@ -15,25 +15,32 @@ from api_store import VIDEO, make_api_store
 import visionllm_interaction as v
 
 NAMES = [
+    "AnalysisResult",
     "Answer",
     "Claim",
     "Detections",
     "Detector",
+    "Evaluation",
     "ExportResult",
     "ImportResult",
     "MeasuresTable",
+    "PipelineResult",
     "Store",
+    "VideoResult",
     "VideoTable",
     "VideoView",
     "VisionLLMError",
     "__version__",
     "analyze",
     "ask",
+    "ask_async",
+    "evaluate",
     "export",
     "import_codes",
     "load_detector",
     "measures",
     "open_store",
+    "run_pipeline",
 ]
 
 

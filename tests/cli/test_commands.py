@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from visionllm_bench.demo.config import DemoSettings
 from visionllm_interaction import __version__
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.commands import COMMANDS
@@ -97,7 +98,7 @@ def test_each_config_file_names_the_command_that_uses_it_and_loads(path: Path) -
     named = [line.split("visionllm ", 1)[1].split()[0] for line in header if "visionllm " in line]
     assert named
     assert set(named) <= {name.split()[0] for name in _leaf_commands()}
-    load_settings(Settings, [path])
+    load_settings(DemoSettings if path.name == "demo.yaml" else Settings, [path])
 
 
 def test_help_starts_without_torch(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_help_lists_every_command_and_imports_none(tmp_path: Path) -> None:
 
 def test_a_question_does_not_import_what_it_does_not_need(tmp_path: Path) -> None:
     code = (
-        "import sys; from visionllm_interaction.cli.question_settings import load_reason; load_reason();"
+        "import sys; from visionllm_interaction.cli.question_settings import load_question_settings as load; load();"
         "import visionllm_interaction.reasoning.pipeline;"
         "sys.exit(', '.join(n for n in ('numpy', 'pyarrow', 'structlog', 'rich', 'PIL') if n in sys.modules) or 0)"
     )

@@ -9,19 +9,18 @@ import jsonschema
 import pytest
 import yaml
 
+from visionllm_bench.demo.config import load_demo
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.cli.question_settings import load_reason
+from visionllm_interaction.cli.question_settings import load_question_settings
 from visionllm_interaction.config import (
-    SCHEMA_FILE,
     Settings,
     describe,
     load,
-    load_demo,
     settings_schema,
-    write_config_files,
 )
 from visionllm_interaction.config_files import layers
+from visionllm_interaction.config_init import SCHEMA_FILE, write_config_files
 from visionllm_interaction.config_loading import shipped_config_dir
 from visionllm_interaction.errors import ConfigError, UsageError
 
@@ -91,14 +90,14 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
 
 
 def test_questions_see_every_mistake_though_they_read_one_section() -> None:
-    assert load_reason(overrides=["reason.max_listed_videos=2"]).max_listed_videos == 2
+    assert load_question_settings(overrides=["reason.max_listed_videos=2"]).reason.max_listed_videos == 2
     _write("config/reason.yaml", "reason: {max_listed_videos: 3}\n")
-    assert load_reason().max_listed_videos == 3 == load().reason.max_listed_videos
+    assert load_question_settings().reason.max_listed_videos == 3 == load().reason.max_listed_videos
     _write("config/model.yaml", "train: {epochz: 3}\n")
     with pytest.raises(ConfigError, match=r"train\.epochz: unknown key, did you mean 'epochs'"):
-        load_reason()
+        load_question_settings()
     with pytest.raises(ConfigError, match=r"reason\.wordin: unknown key, did you mean 'wording'"):
-        load_reason(overrides=["reason.wordin=code"])
+        load_question_settings(overrides=["reason.wordin=code"])
 
 
 def test_show_gives_each_value_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +157,7 @@ def test_the_schema_of_a_section_or_what_sections_there_are() -> None:
 
 
 def test_init_writes_the_schema_that_editors_find(here: Path) -> None:
-    written, _ = write_config_files(here)
+    written = write_config_files(here).written
     schema = here / "config" / SCHEMA_FILE
     assert schema in written
     assert json.loads(schema.read_text(encoding="utf-8")) == settings_schema()
@@ -166,4 +165,4 @@ def test_init_writes_the_schema_that_editors_find(here: Path) -> None:
     assert model.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema={SCHEMA_FILE}\n")
     assert load() == Settings()
     schema.write_text("{}", encoding="utf-8")  # of an older version of the program
-    assert write_config_files(here)[0] == [schema]
+    assert write_config_files(here).written == (schema,)

@@ -272,7 +272,9 @@ def test_hysteresis_holds_between_its_limits_and_ends_at_the_unknown() -> None:
 def test_short_stretches_of_the_unknown_take_the_larger_neighbour() -> None:
     values = np.array([np.nan, 1, np.nan, np.nan, 3, np.nan, np.nan, np.nan, 2, np.nan])
     expected = [np.nan, 1, 3, 3, 3, np.nan, np.nan, np.nan, 2, np.nan]
-    np.testing.assert_array_equal(bridge(values, steps=2), expected)
+    times = np.arange(11) / 25
+    bridged = bridge(values, times[:-1], times[1:], longest_s=np.full(10, 2.4 / 25))
+    np.testing.assert_array_equal(bridged, expected)
     assert np.isnan(values[2])  # what was given is as it was
 
 
@@ -311,7 +313,7 @@ def test_a_gap_of_exactly_the_limit_closes_at_every_frame_rate() -> None:
 
 def test_the_median_takes_out_a_spike_and_keeps_the_unseen() -> None:
     values = np.array([[1.0], [1.0], [9.0], [1.0], [np.nan], [2.0]])
-    smooth = median_filter(values, half=1)
+    smooth = median_filter(values, 1, 1)
     assert smooth[[0, 1, 2, 3, 5], 0].tolist() == [1, 1, 1, 5, 2]
     assert np.isnan(smooth[4, 0])
 

@@ -29,7 +29,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         rate = "variable" if seed == SEEDS[-1] else "constant"
         config = ToyRoomConfig(video_width=480, video_height=360, frame_rate=rate)
         made = make_toyroom(tmp_path_factory.mktemp("room") / "r", images=0, videos=1, seed=seed, config=config)
-        out += [Path(v["path"]) for v in made["videos"]]
+        out += [video.path for video in made.videos]
     return out
 
 

@@ -104,6 +104,20 @@ def test_what_is_imported_can_be_measured(store: Path, tmp_path: Path) -> None:
         import_codes(coded, store, video_id="a", kinds={"gaze": "smell"})
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_file_imported_again_replaces_what_it_brought_also_by_less(store: Path, tmp_path: Path, left: int) -> None:
+    header, lines = "tier,participant,label,begin_s,end_s", ["own,child,x,1,2", "own,child,y,3,4"]
+    coded, other = tmp_path / "coded.csv", tmp_path / "other.csv"
+    for path in (coded, other):
+        path.write_text("\n".join([header, *lines]) + "\n")
+        import_codes(path, store, video_id="a")
+    coded.write_text("\n".join([header, *lines[:left]]) + "\n")
+    assert import_codes(coded, store, video_id="a").codes == left
+    with open_store(store) as opened:
+        sources = [code.source for code in opened.codes("a") if code.tier == "own"]
+    assert (sources.count("coded.csv"), sources.count("other.csv")) == (left, 2)
+
+
 def test_a_file_with_several_observations_needs_a_choice(store: Path, tmp_path: Path) -> None:
     content = {
         "behaviors_conf": {},

@@ -16,7 +16,7 @@ import pytest
 import torch
 from pinned_results import check_result
 
-from visionllm_interaction.analysis import analyze_videos, provenance
+from visionllm_interaction.analysis import analyze, provenance
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.artifacts.versions import library_versions
@@ -54,7 +54,7 @@ def run(before: Path) -> Path:
     places = [f"data.root={HERE / 'raw'}", f"data.work_dir={HERE / 'data'}", f"artifacts_dir={HERE / 'new'}"]
     more = ["transform.splits.val_share=0.3", "transform.taxonomy.merge.toy=[ball, block]"]
     settings = load_settings(PipelineSettings, [], [*places, *overrides, *more])
-    return Path(run_pipeline(settings, until="transform")["run"])
+    return run_pipeline(settings, until="transform").run
 
 
 def about_the_result(path: Path) -> dict[str, Any]:
@@ -74,9 +74,17 @@ def columns(content: pa.Table, *, digits: int = 4) -> dict[str, list[Any]]:
     }
 
 
+_PACKAGES = {
+    "ingest": "datasets/ingestion",
+    "validate": "datasets/validation",
+    "transform": "datasets/transformation",
+    "train": "detection/training",
+}
+
+
 def check_stage(name: str, room: Any, result: Any) -> None:
     versions = library_versions(room.LIBRARIES)
-    where = f"src/visionllm_interaction/{name}/__init__.py"
+    where = f"src/visionllm_interaction/{_PACKAGES[name]}/__init__.py"
     check_result(name, result, version=room.ALGORITHM_VERSION, libraries=versions, where=where)
 
 
@@ -172,9 +180,7 @@ def _augmented() -> list[Any]:
 
 def test_analysis(before: Path) -> None:
     folder = HERE / "films/videos/room_s7_000"
-    analyze_videos(
-        [folder / "room_s7_000.mp4"], before / "new", detections=folder / "found.json", video_ids=["from-file"]
-    )
+    analyze([folder / "room_s7_000.mp4"], before / "new", detections=folder / "found.json", video_ids=["from-file"])
     made = before / "new/videos/from-file"
     names = ("frames", "detections", "tracks", "relations", "events", "sightings")
     result = {name: columns(pq.read_table(made / f"{name}.parquet"), digits=3) for name in names}
@@ -184,7 +190,7 @@ def test_analysis(before: Path) -> None:
         result,
         version=provenance.ALGORITHM_VERSION,
         libraries=library_versions(("av", "trackers", "opencv")),
-        where="src/visionllm_interaction/analyze/provenance.py",
+        where="src/visionllm_interaction/analysis/provenance.py",
     )
 
 

@@ -34,7 +34,7 @@ def settings(data: Path, *overrides: str) -> PipelineSettings:
 
 
 def go(data: Path, *overrides: str, until: str = "transform") -> dict[str, Any]:
-    return run_pipeline(settings(data, *overrides), until=until)
+    return run_pipeline(settings(data, *overrides), until=until).to_dict()
 
 
 def statuses(result: dict[str, Any]) -> list[str]:
@@ -195,7 +195,7 @@ import structlog
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
 from visionllm_interaction.config_loading import load_settings
-print(json.dumps(run_pipeline(load_settings(PipelineSettings, [], sys.argv[2:]), until=sys.argv[1])))
+print(json.dumps(run_pipeline(load_settings(PipelineSettings, [], sys.argv[2:]), until=sys.argv[1]).to_dict()))
 print(json.dumps(sorted({"torch", "lightning", "mlflow", "optuna"} & set(sys.modules))))
 """
 

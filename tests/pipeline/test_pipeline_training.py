@@ -24,7 +24,7 @@ pytestmark = [
 
 def go(folder: Path, *overrides: str) -> dict[str, Any]:
     base = [f"data.root={folder / 'toyroom'}", f"artifacts_dir={folder / 'artifacts'}", *TINY]
-    return run_pipeline(load_settings(PipelineSettings, [], [*base, *overrides]))
+    return run_pipeline(load_settings(PipelineSettings, [], [*base, *overrides])).to_dict()
 
 
 def statuses(result: dict[str, Any]) -> list[str]:

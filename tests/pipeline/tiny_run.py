@@ -42,7 +42,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         try:
-            result = run_pipeline(load_settings(PipelineSettings, [], request["settings"]))
+            result = run_pipeline(load_settings(PipelineSettings, [], request["settings"])).to_dict()
             with open(request["result"], "w") as stream:
                 json.dump(result, stream)
         finally:

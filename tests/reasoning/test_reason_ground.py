@@ -129,8 +129,8 @@ class Film:
     def __init__(self, folder: Path) -> None:
         config = ToyRoomConfig(video_width=320, video_height=240, video_seconds=8.0, fps=5.0)
         made = make_toyroom(folder / "toyroom", images=0, videos=1, seed=3, config=config)
-        self.path = Path(made["videos"][0]["path"])
-        content = json.loads(Path(made["videos"][0]["truth"]).read_text(encoding="utf-8"))
+        self.path = made.videos[0].path
+        content = json.loads(made.videos[0].truth.read_text(encoding="utf-8"))
         self.truth = toyroom_truth.Truth(self.path.stem, content)
         toyroom_truth._publish(folder / "store", self.truth)
         self.store = folder / "store"

@@ -121,3 +121,19 @@ def test_evaluation_with_rules_from_the_command_line(
     assert (result["planner"], result["questions"], result["wrong_answers"]) == ("rules", 70, 0)
     assert min(result["plan_accuracy"], result["answer_accuracy"], result["refusal_accuracy"]) == 1.0
     assert len(json.loads(out.read_text(encoding="utf-8"))["scores"]) == 70
+
+
+def test_evaluation_with_questions_of_a_file(
+    two_videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "mine.yaml"
+    texts.write_text('visible:\n  - "How long was the {a} visible?"\ncount:\n  - "How many {a+} are there?"\n')
+    command = ["eval-reasoning", "--questions", "6", "--questions-file", str(texts), "--store", str(two_videos)]
+    assert run_app(app, [*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["wording"], result["questions"], result["plan_accuracy"]) == ("mine", 6, 1.0)
+    assert set(result["forms"]) == {"visible", "count"}
+    assert run_app(app, command) == 0
+    shown = capsys.readouterr().out
+    assert "rules planner, mine, 6 questions: plans 1.000" in shown
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == ["form", *result["forms"]]

@@ -49,10 +49,7 @@ class Truth:
 def make_store(folder: Path) -> tuple[Path, list[Truth]]:
     """Make the videos and a store of them."""
     made = make_toyroom(folder / "toyroom", images=0, videos=VIDEOS, seed=SEED, config=CONFIG)
-    truths = [
-        Truth(Path(video["path"]).stem, json.loads(Path(video["truth"]).read_text(encoding="utf-8")))
-        for video in made["videos"]
-    ]
+    truths = [Truth(video.path.stem, json.loads(video.truth.read_text(encoding="utf-8"))) for video in made.videos]
     for truth in truths:
         _publish(folder / "store", truth)
     return folder / "store", truths

@@ -11,14 +11,14 @@ import pytest
 
 from visionllm_interaction.reports.data import (
     EvidenceFrame,
+    ImagePair,
     LabelledBoxes,
-    PicturePair,
     QuestionView,
     ReportData,
     StageRow,
-    VideoView,
+    VideoTimeline,
 )
-from visionllm_interaction.reports.html import write_report
+from visionllm_interaction.reports.run_report import write_report
 
 NAMES = ("child", "ball")
 TIMELINE = {
@@ -57,11 +57,11 @@ def _data() -> ReportData:
     return ReportData(
         title="A <run> & its report",
         intro="Intro.",
-        figures={"AP": "0.701"},
+        metrics={"AP": "0.701"},
         stages=(StageRow("ingest", "done", 1.25, (("data_ingestion/data_manifest.yaml", 1234, "ab" * 32),)),),
-        pictures=(PicturePair("000001.jpg", image, boxes, LabelledBoxes.empty()),),
+        images=(ImagePair("000001.jpg", image, boxes, LabelledBoxes.empty()),),
         epochs=({"epoch": 0, "train_loss": 2.0, "AP": 0.1, "AP50": 0.3}, {"epoch": 1, "train_loss": 1.0, "AP": 0.4}),
-        videos=(VideoView("v", TIMELINE),),
+        videos=(VideoTimeline("v", TIMELINE),),
         questions=(
             QuestionView("How long?", ANSWER, (EvidenceFrame("frame 25", image, boxes),), "4.02", True),
             QuestionView("A dog?", {"status": "abstained", "reason": "no dog in the store"}),

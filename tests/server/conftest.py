@@ -61,7 +61,7 @@ def toy_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     room = tmp_path_factory.mktemp("toy") / "room"
     made = make_toyroom(room, images=0, videos=1, seed=11, config=ToyRoomConfig(video_seconds=12.0))
-    return Path(made["videos"][0]["path"])
+    return made.videos[0].path
 
 
 @pytest.fixture

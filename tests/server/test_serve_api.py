@@ -14,7 +14,7 @@ from PIL import Image
 from running_service import finished_job
 from starlette.testclient import TestClient
 
-from visionllm_interaction.analysis import AnalysisConfig, analyze_videos
+from visionllm_interaction.analysis import AnalysisConfig, analyze
 from visionllm_interaction.errors import LLMUnreachable
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -72,7 +72,7 @@ def described(
     folder = tmp_path_factory.mktemp("described")
     (folder / "truth.json").write_text(json.dumps({"fps": 10, "frames": frames, "relations": [], "events": []}))
     copy = Path(shutil.copy(tiny_video, folder / "video.mp4"))
-    made = analyze_videos([copy], config.store_dir, detections="truth", video_ids=[job["video_id"]])
+    made = analyze([copy], config.store_dir, detections="truth", video_ids=[job["video_id"]]).to_dict()
     assert made["videos"][0]["tracks"] == 2, made
     return str(job["video_id"])
 

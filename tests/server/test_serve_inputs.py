@@ -11,9 +11,9 @@ from fastapi import FastAPI, Request
 from PIL import Image
 from starlette.testclient import TestClient
 
+from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.errors import ImageError, VideoError
 from visionllm_interaction.server import problem_details as problems
-from visionllm_interaction.server.jobs.image_decoding import decode_image
 from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads, make_video_id, safe_name
 from visionllm_interaction.server.jobs.video_probe import VideoFacts, probe_video
 from visionllm_interaction.server.multipart import receive_file
@@ -30,7 +30,7 @@ def test_a_picture_is_turned_upright_and_made_rgb() -> None:
     picture = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20)
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: show it rotated by 90° clockwise
-    decoded = decode_image(encode(picture, "PNG", exif=exif), max_megapixels=1)
+    decoded = read_rgb(io.BytesIO(encode(picture, "PNG", exif=exif)), max_megapixels=1)
     assert decoded.shape == (4, 3, 3)
     assert decoded[0, 2, 0] == 0  # the first pixel comes to the upper right
     assert decoded[0, 0, 0] == 160
@@ -55,7 +55,7 @@ def png_that_claims(width: int, height: int) -> bytes:
 )
 def test_what_is_no_usable_picture_is_refused(data: bytes, says: str) -> None:
     with pytest.raises(ImageError) as caught:
-        decode_image(data, max_megapixels=2)
+        read_rgb(io.BytesIO(data), max_megapixels=2)
     assert says in str(caught.value)
 
 

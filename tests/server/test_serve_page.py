@@ -67,9 +67,9 @@ def upload_by_hand(page: Any, service: RunningService, video: Path) -> str:
         [known] = client.get("/v1/videos").json()["videos"]
         assert finished_job(client, known["job"]["job_id"])["status"] == "done"
     if not os.environ.get("VISIONLLM_TEST_CHECKPOINT"):
-        from visionllm_interaction.analysis import analyze_videos
+        from visionllm_interaction.analysis import analyze
 
-        analyze_videos([video], service.store, detections="truth", video_ids=[known["video_id"]])
+        analyze([video], service.store, detections="truth", video_ids=[known["video_id"]])
     page.wait_for_selector(".state.good")
     return str(known["video_id"])
 

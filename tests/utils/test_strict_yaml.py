@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from visionllm_interaction.artifacts.manifest import Manifest
-from visionllm_interaction.datasets.ingestion.formats.yolo import read_names
+from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import read_names
 from visionllm_interaction.datasets.validation.manifest_input import read_source
 from visionllm_interaction.errors import AnnotationError, ManifestError, VisionLLMError
 from visionllm_interaction.reasoning.coding_sheets import load_template

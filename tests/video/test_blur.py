@@ -146,7 +146,7 @@ def toyroom_shares(folder: Path) -> dict[str, float]:
     """
     config = ToyRoomConfig(video_width=480, video_height=360)
     made = make_toyroom(folder / "r", images=0, videos=1, seed=3, config=config)
-    truth = json.loads(Path(made["videos"][0]["truth"]).read_text())
+    truth = json.loads(made.videos[0].truth.read_text())
     times = np.array([f["timestamp_s"] for f in truth["frames"]])
     frames = FrameTable.from_times(np.arange(len(times)), times, processed=np.ones(len(times), bool))
     parts = {"child": 0.33, "caregiver": 0.16}

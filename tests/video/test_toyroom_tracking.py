@@ -33,7 +33,7 @@ SAMPLED_FPS = 25 / 3
 def make(folder: Path, view: Literal["room", "ego"]) -> list[Path]:
     config = ToyRoomConfig(video_width=SIZE[0], video_height=SIZE[1])
     made = [make_toyroom(folder / str(s), images=0, videos=1, seed=s, view=view, config=config) for s in SEEDS]
-    return [Path(video["path"]) for one in made for video in one["videos"]]
+    return [video.path for one in made for video in one.videos]
 
 
 @pytest.fixture(scope="module")

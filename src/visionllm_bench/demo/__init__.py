@@ -1,4 +1,4 @@
-"""`visionllm demo`: every stage once, on simulated data, small but real; ends with a report to look at."""
+"""`visionllm demo`: every stage once, on simulated data, small but real; ends with an HTML report."""
 
 from visionllm_bench.demo.run import run_demo
 

@@ -10,28 +10,28 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from visionllm_bench.demo.model import AskedQuestion
+from visionllm_bench.demo.asked_question import AskedQuestion
+from visionllm_bench.demo.config import DemoSettings
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport
-from visionllm_interaction.config import Settings
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
+from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.models import Detector, load_detector
 from visionllm_interaction.reports.data import (
     EvidenceFrame,
+    ImagePair,
     LabelledBoxes,
-    PicturePair,
     QuestionView,
     ReportData,
     StageRow,
-    VideoView,
+    VideoTimeline,
 )
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.video.decoding.reader import read_frame_at
 
-SHOWN_PICTURES = 6
+SHOWN_IMAGES = 6
 SHOWN_CONFIDENCE = 0.5
 
 
@@ -44,7 +44,7 @@ class Gathered:
 
 
 def gather_report(
-    settings: Settings,
+    settings: DemoSettings,
     *,
     pipeline: Mapping[str, Any],
     analysis: Mapping[str, Any],
@@ -58,19 +58,19 @@ def gather_report(
     training = TrainingReport.load(run / STAGE_MANIFESTS["train"])
     detector = load_detector(checkpoint)
     with open_store(out / "store") as store:
-        videos = tuple(VideoView(v["video_id"], store.timeline(v["video_id"])) for v in analysis["videos"])
+        videos = tuple(VideoTimeline(v["video_id"], store.timeline(v["video_id"])) for v in analysis["videos"])
         paths = {v["video_id"]: Path(v["path"]) for v in analysis["videos"]}
         questions = tuple(_question_view(item, store, paths) for item in asked)
     report = ReportData(
         title="From images to proven answers: a simulated play room",
         intro=(
-            f"A detector trained on {manifest.counts['train'].images} images watched {len(videos)} videos of "
-            f"{settings.demo.video_duration_s:g} s. Every number below was computed from what it saw, and every "
+            f"A detector trained on {manifest.counts['train'].images} images analysed {len(videos)} videos of "
+            f"{settings.demo.video_duration_s:g} s. Every number below was computed from its detections, and every "
             "answer names the frames that prove it."
         ),
-        figures=_figures(training, asked),
+        metrics=_headline(training, asked),
         stages=tuple(_stage_row(name, run, pipeline["stages"][name]["status"]) for name in STAGE_MANIFESTS),
-        pictures=tuple(_picture_pairs(manifest, run, detector)),
+        images=tuple(_image_pairs(manifest, run, detector)),
         epochs=_epochs(training),
         videos=videos,
         questions=questions,
@@ -79,7 +79,7 @@ def gather_report(
     return Gathered(report, tuple(category.name for category in manifest.categories))
 
 
-def _figures(training: TrainingReport, asked: Sequence[AskedQuestion]) -> dict[str, str]:
+def _headline(training: TrainingReport, asked: Sequence[AskedQuestion]) -> dict[str, str]:
     right = sum(item.agrees for item in asked)
     return {
         "validation AP": f"{training.AP:.3f}",
@@ -101,26 +101,26 @@ def _stage_row(name: str, run: Path, status: str) -> StageRow:
     return StageRow(name, status, manifest.duration_s, (own, *files))
 
 
-def _picture_pairs(manifest: TrainingManifest, run: Path, detector: Detector) -> list[PicturePair]:
+def _image_pairs(manifest: TrainingManifest, run: Path, detector: Detector) -> list[ImagePair]:
     coco = json.loads((run / manifest.annotations["val"]).read_text(encoding="utf-8"))
     folder = run / manifest.images["val"]
     return [
-        _picture_pair(record, coco, folder=folder, detector=detector, manifest=manifest)
-        for record in coco["images"][:SHOWN_PICTURES]
+        _image_pair(record, coco, folder=folder, detector=detector, manifest=manifest)
+        for record in coco["images"][:SHOWN_IMAGES]
     ]
 
 
-def _picture_pair(
+def _image_pair(
     record: Mapping[str, Any], coco: Mapping[str, Any], *, folder: Path, detector: Detector, manifest: TrainingManifest
-) -> PicturePair:
-    image = np.asarray(Image.open(folder / record["file_name"]).convert("RGB"))
+) -> ImagePair:
+    image = read_rgb(folder / record["file_name"], size=(record["width"], record["height"]))
     names = {c.category_id: c.name for c in manifest.categories}
     own = [a for a in coco["annotations"] if a["image_id"] == record["id"]]
     boxes = xywh_to_xyxy(np.array([a["bbox"] for a in own]).reshape(-1, 4))
     captions = tuple(names[a["category_id"]] for a in own)
     truth = LabelledBoxes(boxes, captions, captions)
     found = detector.detect([image], min_confidence=SHOWN_CONFIDENCE)[0]
-    return PicturePair(record["file_name"], image, truth, _as_boxes(found, detector))
+    return ImagePair(record["file_name"], image, truth, _as_boxes(found, detector))
 
 
 def _as_boxes(found: Detections, detector: Detector) -> LabelledBoxes:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.config import DemoQuestion
+from visionllm_bench.demo.config import DemoQuestion
 from visionllm_interaction.core.intervals import as_intervals, total_s
 from visionllm_interaction.utils.paths import StrPath
 
 VISIBLE_SHARE = 0.2
-"""An object counts as visible from this share of its silhouette on."""
+"""An object counts as visible if at least this share of its silhouette is."""
 DURATION_TOLERANCE = 0.10
 TIME_TOLERANCE_S = 0.5
 
@@ -64,7 +64,14 @@ class Truth:
 
 
 def true_value(truth: Truth, question: DemoQuestion) -> float:
-    """The true answer: seconds, a time in seconds or a count.
+    """Work out the true answer.
+
+    Args:
+        truth: of the video.
+        question: with its measure and categories.
+
+    Returns:
+        Seconds, a time in seconds, or a count.
 
     Raises:
         KeyError: for a measure the demo does not know.

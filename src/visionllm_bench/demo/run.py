@@ -3,40 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visionllm_bench.demo.asked_question import AskedQuestion
 from visionllm_bench.demo.collect_report import gather_report
+from visionllm_bench.demo.config import DemoConfig, DemoQuestion, DemoSettings
 from visionllm_bench.demo.expected_answers import Truth, agrees, true_value
-from visionllm_bench.demo.model import AskedQuestion
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.analysis import analyze_videos
-from visionllm_interaction.config import DemoConfig, DemoQuestion, Settings
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
-from visionllm_interaction.reports.html import write_report
+from visionllm_interaction.reports.run_report import write_report
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.paths import StrPath
 
 
-def run_demo(settings: Settings, *, out: StrPath) -> tuple[dict[str, Any], str]:
-    """Run the whole demo below ``out``; returns the JSON result and the text for people.
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo came to.
 
-    What a former call finished is used again, so that a stopped demo continues.
+    Attributes:
+        report: the HTML page.
+        run: folder of stages 1 to 4.
+        store: of the analysed videos.
+        checkpoint: the detector.
+        ap: validation AP.
+        ap50: validation AP50.
+        questions: each with its answer and the truth.
+    """
+
+    report: Path
+    run: Path
+    store: Path
+    checkpoint: Path
+    ap: float
+    ap50: float
+    questions: tuple[AskedQuestion, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as ``visionllm demo --json`` prints them."""
+        return {
+            "report": str(self.report),
+            "AP": self.ap,
+            "AP50": self.ap50,
+            "run": str(self.run),
+            "store": str(self.store),
+            "questions": [asked.to_dict() for asked in self.questions],
+        }
+
+    def to_text(self) -> str:
+        """The same for people, with commands to try next."""
+        return "\n".join(
+            [
+                f"report: {self.report}   (open it in a browser)",
+                f"validation AP {self.ap:.3f}, AP50 {self.ap50:.3f}",
+                *(asked.to_text() for asked in self.questions),
+                "next, for example:",
+                f'  visionllm ask "How long was the ball visible?" --store {self.store}',
+                f"  visionllm lineage {self.checkpoint}",
+                "  visionllm serve --insecure",
+            ]
+        )
+
+
+def run_demo(settings: DemoSettings, *, out: StrPath) -> DemoResult:
+    """Run the whole demo; what an earlier call finished is used again, so that a stopped demo continues.
+
+    Args:
+        settings: see :func:`~visionllm_bench.demo.config.load_demo`.
+        out: folder of everything the demo makes.
+
+    Returns:
+        What it came to.
     """
     out = Path(out)
     room = _make_room(settings.demo, out)
     log.info("stages 1-4", data=str(room))
     placed = settings.model_copy(update={"data": settings.data.model_copy(update={"root": room})})
-    pipeline = run_pipeline(placed)
+    pipeline = run_pipeline(placed).to_dict()
     checkpoint = Path(pipeline["run"]) / "model_trainer" / "fasterrcnn_best.pt"
     videos = sorted((room / "videos").glob("*/*.mp4"))
     log.info("analysing", videos=len(videos))
-    analysis = analyze_videos(videos, out / "store", detector=checkpoint, config=settings.analysis)
-    asked = _ask_all(settings, analysis, out / "store")
+    store = out / "store"
+    analysis = analyze(videos, store, detector=checkpoint, config=settings.analysis).to_dict()
+    asked = _ask_all(settings, analysis, store)
     data = gather_report(settings, pipeline=pipeline, analysis=analysis, asked=asked, checkpoint=checkpoint, out=out)
     report = write_report(out / "report.html", data.report, category_names=data.category_names)
-    return _result(pipeline, asked, report=report, store=out / "store", checkpoint=checkpoint)
+    return DemoResult(
+        report=report,
+        run=Path(pipeline["run"]),
+        store=store,
+        checkpoint=checkpoint,
+        ap=pipeline["AP"],
+        ap50=pipeline["AP50"],
+        questions=asked,
+    )
 
 
 def _make_room(demo: DemoConfig, out: Path) -> Path:
@@ -50,19 +113,19 @@ def _make_room(demo: DemoConfig, out: Path) -> Path:
     return room
 
 
-def _ask_all(settings: Settings, analysis: Mapping[str, Any], store: Path) -> tuple[AskedQuestion, ...]:
+def _ask_all(settings: DemoSettings, analysis: Mapping[str, Any], store: Path) -> tuple[AskedQuestion, ...]:
     return tuple(_ask_about(settings, question, analysis["videos"], store) for question in settings.demo.questions)
 
 
 def _ask_about(
-    settings: Settings, question: DemoQuestion, videos: Sequence[Mapping[str, Any]], store: Path
+    settings: DemoSettings, question: DemoQuestion, videos: Sequence[Mapping[str, Any]], store: Path
 ) -> AskedQuestion:
     video = videos[min(question.video, len(videos) - 1)]
     truth = Truth.load(Path(video["path"]).parent / "truth.json")
     return _ask_one(settings, question, video["video_id"], store, truth)
 
 
-def _ask_one(settings: Settings, question: DemoQuestion, video_id: str, store: Path, truth: Truth) -> AskedQuestion:
+def _ask_one(settings: DemoSettings, question: DemoQuestion, video_id: str, store: Path, truth: Truth) -> AskedQuestion:
     text = f"{question.text.rstrip('?')} in video {video_id}?"
     answer = ask(text, store, config=settings.reason, planner="rules").model_dump(mode="json")
     found = answer["claims"][0]["value"] if answer["claims"] else None
@@ -70,37 +133,3 @@ def _ask_one(settings: Settings, question: DemoQuestion, video_id: str, store: P
     right = agrees(question.measure, found, expected)
     log.info("asked", question=text, found=found, truth=round(expected, 2), agrees=right)
     return AskedQuestion(question, answer, expected, right)
-
-
-def _result(
-    pipeline: Mapping[str, Any], asked: tuple[AskedQuestion, ...], *, report: Path, store: Path, checkpoint: Path
-) -> tuple[dict[str, Any], str]:
-    result = {
-        "report": str(report),
-        "AP": pipeline["AP"],
-        "AP50": pipeline["AP50"],
-        "run": str(pipeline["run"]),
-        "store": str(store),
-        "questions": [
-            {"question": a.question.text, "answer": a.answer["answer"], "truth": round(a.truth, 3), "agrees": a.agrees}
-            for a in asked
-        ],
-    }
-    lines = [
-        f"report: {report}   (open it in a browser)",
-        f"validation AP {pipeline['AP']:.3f}, AP50 {pipeline['AP50']:.3f}",
-        *(
-            f"{'ok ' if a.agrees else 'OFF'} {a.question.text} {a.answer['answer']} (truth {a.truth:.2f})"
-            for a in asked
-        ),
-        "next, for example:",
-        f'  visionllm ask "How long was the ball visible?" --store {store}',
-        f"  visionllm lineage {checkpoint}",
-        "  visionllm serve --insecure",
-    ]
-    return result, "\n".join(lines)
-
-
-def _question_line(asked: AskedQuestion) -> str:
-    verdict = "ok " if asked.agrees else "OFF"
-    return f"{verdict} {asked.question.text} {asked.answer['answer']} (truth {asked.truth:.2f})"

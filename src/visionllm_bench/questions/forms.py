@@ -1,6 +1,6 @@
 """The question forms of the evaluation: the plan each one means, canonical wordings, and free paraphrases.
 
-``{a}``, ``{b}``, ``{c}`` are filled with words for things in the store, ``{t}`` and ``{u}`` with times in seconds,
+``{a}``, ``{b}``, ``{c}`` are filled with names of the store, ``{t}`` and ``{u}`` with times in seconds,
 ``{n}`` with a number. Canonical wordings are what the rule planner promises to read; paraphrases stand in no table.
 """
 

@@ -32,8 +32,10 @@ Number = float | int | None
 class World:
     """One video as it is known to be.
 
-    ``frames``: (begin_s, end_s, {track: names}) of every frame looked at; ``relations``: (subject track, predicate,
-    object track, begin_s, end_s).
+    Attributes:
+        video_id: of the video.
+        frames: (begin_s, end_s, {track: names}) of every processed frame.
+        relations: (subject track, predicate, object track, begin_s, end_s) each.
     """
 
     video_id: str
@@ -59,7 +61,7 @@ class World:
 
     @classmethod
     def of_store(cls, store: Store, video_id: str) -> World:
-        """From the tables of a store: what was perceived, whether or not it is true."""
+        """From the tables of a store: what was detected, whether or not it is true."""
         names = {t.track_id: frozenset(n for n in (t.category, t.role) if n) for t in store.tracks(video_id)}
         seen: dict[int, dict[int, frozenset[str]]] = {}
         for row in store.detections(video_id).select(["frame_index", "track_id"]).to_pylist():
@@ -94,7 +96,7 @@ class Cells:
         begins = np.array([frame[0] for frame in world.frames])
         self.frame = np.searchsorted(begins, self.middle, side="right") - 1
         ends = np.array([frame[1] for frame in world.frames])
-        self.looked: Mask = (self.frame >= 0) & (self.middle < ends[np.maximum(self.frame, 0)])
+        self.processed: Mask = (self.frame >= 0) & (self.middle < ends[np.maximum(self.frame, 0)])
 
     def tracks(self, name: str) -> frozenset[int]:
         """Tracks that go by ``name``; *person* is anybody."""
@@ -123,13 +125,13 @@ class Cells:
             here = subjects & present.keys()
             others = None if objects is None else objects & present.keys()
             per_frame.append(bool(here) and (others is None or any(x != y for x in here for y in others)))
-        return np.array(per_frame, dtype=bool)[np.maximum(self.frame, 0)] & self.looked
+        return np.array(per_frame, dtype=bool)[np.maximum(self.frame, 0)] & self.processed
 
     def counts(self, name: str) -> NDArray[np.int64]:
         """How many tracks of ``name`` are visible in each cell."""
         tracks = self.tracks(name)
         per_frame = np.array([len(tracks & present.keys()) for _, _, present in self.world.frames])
-        return np.where(self.looked, per_frame[np.maximum(self.frame, 0)], 0)
+        return np.where(self.processed, per_frame[np.maximum(self.frame, 0)], 0)
 
     def runs(self, mask: Mask, *, gap_s: float) -> list[tuple[float, float]]:
         """Begin and end of each run of true cells; pauses up to ``gap_s`` do not end one."""
@@ -156,7 +158,7 @@ def value_in(world: World, step: Step) -> tuple[bool, Number]:
         elif time is not None:
             end = min(time, end if end is not None else time)
     window = (cells.middle >= (begin or 0.0)) & (cells.middle < (np.inf if end is None else end))
-    if not (cells.looked & window).any():
+    if not (cells.processed & window).any():
         return False, None
     return True, _value(cells, step, window)
 
@@ -171,10 +173,10 @@ def _moment_s(cells: Cells, moment: Moment) -> float | None:
 def _value(cells: Cells, step: Step, window: Mask) -> Number:
     if step.measure == "instance_count":
         return _most_at_once(cells, step.subject, window)
-    mask = window & (cells.looked if step.measure == PROCESSED_DURATION else cells.holds(_atom(step)))
+    mask = window & (cells.processed if step.measure == PROCESSED_DURATION else cells.holds(_atom(step)))
     if step.during:
         holds = cells.holds(step.during)
-        mask &= (cells.looked & ~holds) if step.during.negated else holds
+        mask &= (cells.processed & ~holds) if step.during.negated else holds
     if step.measure in ("first_seen", "last_seen"):
         return _seen_s(cells, mask, first=step.measure == "first_seen")
     if SIGNATURES[step.measure].inputs != "bout":

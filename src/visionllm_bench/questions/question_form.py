@@ -1,6 +1,6 @@
 """A question form of the evaluation, and how the plan that it means is built.
 
-``{a}``, ``{b}``, ``{c}`` are filled with words for things in the store, ``{t}`` and ``{u}`` with times in seconds,
+``{a}``, ``{b}``, ``{c}`` are filled with names of the store, ``{t}`` and ``{u}`` with times in seconds,
 ``{n}`` with a number. Canonical wordings are what the rule planner promises to read; paraphrases stand in no table.
 """
 
@@ -14,12 +14,22 @@ from visionllm_interaction.reasoning.planning.capabilities import PROCESSED_DURA
 from visionllm_interaction.reasoning.planning.plan import Combine, Condition, Moment, Plan, Step
 
 Fill = Mapping[str, Any]
-Kind = Literal["person", "thing", "any"]
+Kind = Literal["person", "object", "any"]
 
 
 @dataclass(frozen=True)
 class EvalForm:
-    """One form. ``places`` says what kind of thing goes where; ``plan`` None means that it must be refused."""
+    """One form of a question.
+
+    Attributes:
+        name: of the form.
+        family: of forms.
+        places: what kind of name fills each place.
+        plan: what the question means, given the names; ``None`` if it must be refused.
+        canonical: English texts that the rule planner promises to read.
+        norwegian: the same in Norwegian.
+        paraphrases: free texts.
+    """
 
     name: str
     family: str
@@ -113,9 +123,9 @@ def read(
 
 
 def each_of(
-    measure: str, side: str, over: Literal["things", "people"], combine: Combine, predicate: Any = None
+    measure: str, side: str, over: Literal["objects", "people"], combine: Combine, predicate: Any = None
 ) -> Callable[[Fill], Plan]:
-    """A plan of a step for each thing or person.
+    """A plan of a step for each object or person.
 
     ``side``: "a*" goes through objects of ``a``, "*b" through subjects with ``b``, "*" through subjects alone.
     """
@@ -138,12 +148,12 @@ def absent(fill: Fill) -> Plan:
 
 
 P: Mapping[str, Kind] = {"a": "person"}
-T: Mapping[str, Kind] = {"a": "thing"}
+T: Mapping[str, Kind] = {"a": "object"}
 X: Mapping[str, Kind] = {"a": "any"}
-PT: Mapping[str, Kind] = {"a": "person", "b": "thing"}
+PT: Mapping[str, Kind] = {"a": "person", "b": "object"}
 PP: Mapping[str, Kind] = {"a": "person", "b": "person"}
 XX: Mapping[str, Kind] = {"a": "any", "b": "any"}
-TT: Mapping[str, Kind] = {"a": "thing", "b": "thing"}
-PPT: Mapping[str, Kind] = {"a": "person", "b": "person", "c": "thing"}
-PTT: Mapping[str, Kind] = {"a": "thing", "b": "thing", "c": "person"}
-PTP: Mapping[str, Kind] = {"a": "person", "b": "thing", "c": "person"}
+TT: Mapping[str, Kind] = {"a": "object", "b": "object"}
+PPT: Mapping[str, Kind] = {"a": "person", "b": "person", "c": "object"}
+PTT: Mapping[str, Kind] = {"a": "object", "b": "object", "c": "person"}
+PTP: Mapping[str, Kind] = {"a": "person", "b": "object", "c": "person"}

@@ -27,12 +27,28 @@ _LOOSE_S = 0.5
 
 @dataclass(frozen=True)
 class Score:
-    """One question's outcome.
+    """The outcome of one question.
 
-    ``plan_right``: the same queries as meant. ``answer_right``: the values that an independent oracle computes from the
-    store's symbols, or a refusal where one is due. ``true``: the same against the ground truth of the videos, counts
-    exactly, times within 0.5 s, durations within 10 %; None where there is none. ``wrong``: a number was given that
-    answers another question. ``precision``/``recall``: of the cited seconds.
+    Attributes:
+        question: its text.
+        form: name of its form.
+        family: of the form.
+        wording: of the text.
+        expects_refusal: whether it cannot be answered.
+        refused: whether the planner refused it.
+        plan_right: whether the plan has the same queries as the one meant.
+        answer_right: whether the values are those that an independent oracle computes from the store, or it was
+            rightly refused.
+        true: the same against the ground truth of the videos: counts exactly, times within 0.5 s, durations within
+            10 %. ``None`` where there is none.
+        wrong: whether a number was given that answers another question.
+        precision: of the cited evidence.
+        recall: of the cited evidence.
+        tokens: used in all.
+        input_tokens: of them, sent to the model.
+        requests: to the model.
+        seconds: to plan.
+        reason: of a refusal.
     """
 
     question: str
@@ -63,7 +79,7 @@ def score_questions(
     truths: Sequence[World] = (),
     progress: Callable[[Score], None] = lambda _: None,
 ) -> list[Score]:
-    """Ask every question of ``store`` and hold plan and answer against what is known."""
+    """Ask every question of ``store`` and compare plan and answer with what is known."""
     vocabulary = Vocabulary.of_store(store, aliases=config.aliases)
     worlds = [World.of_store(store, video_id) for video_id in store.video_ids()]
     scores = []
@@ -112,7 +128,7 @@ def _score(
 
 
 def _key(plan: Plan) -> Any:
-    """What makes two plans the same: relations between two things hold both ways, *visible* is the default."""
+    """What makes two plans the same: relations between two objects hold both ways, *visible* is the default."""
     steps = [_step_key(step, plan.combine) for step in plan.steps]
     return (plan.combine, plan.threshold, steps, _key(plan.also) if plan.also else None)
 
@@ -175,39 +191,98 @@ def _rounded(value: Any) -> Any:
     return round(value, 2) if isinstance(value, float) else value
 
 
-def summary(scores: Sequence[Score]) -> dict[str, Any]:
-    """The figures of a run: all together, and per form."""
+@dataclass(frozen=True)
+class PlannerMetrics:
+    """Metrics of some questions; shares in [0, 1], ``None`` where there is nothing to take a share of.
+
+    Attributes:
+        questions: asked.
+        plan_accuracy: share of answerable questions with the right plan.
+        answer_accuracy: share of answerable questions with the right answer.
+        agrees_with_truth: share of them whose answer agrees with the ground truth of the videos.
+        refusal_accuracy: share of unanswerable questions that were refused.
+        needless_refusals: answerable questions that were refused.
+        wrong_answers: answers to another question than the one asked.
+        evidence_precision: mean share of the cited evidence that is due.
+        evidence_recall: mean share of the due evidence that is cited.
+        median_tokens: per question.
+        p95_input_tokens_per_request: 95th percentile.
+        median_s: seconds to plan a question.
+    """
+
+    questions: int
+    plan_accuracy: float | None
+    answer_accuracy: float | None
+    agrees_with_truth: float | None
+    refusal_accuracy: float | None
+    needless_refusals: int
+    wrong_answers: int
+    evidence_precision: float | None
+    evidence_recall: float | None
+    median_tokens: float
+    p95_input_tokens_per_request: float | None
+    median_s: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Metrics of a run: of all questions, per form, and what was not right.
+
+    Attributes:
+        overall: of all questions.
+        forms: by name of the form.
+        not_right: form, question, whether a wrong answer was given, and the reason for a refusal.
+        n_measures: measures the planner can choose from.
+    """
+
+    overall: PlannerMetrics
+    forms: Mapping[str, PlannerMetrics]
+    not_right: tuple[Mapping[str, Any], ...]
+    n_measures: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """One mapping with the metrics of all questions at the top."""
+        return {
+            **asdict(self.overall),
+            "forms": {form: asdict(metrics) for form, metrics in self.forms.items()},
+            "not_right": [dict(row) for row in self.not_right],
+            "n_measures": self.n_measures,
+        }
+
+
+def summary(scores: Sequence[Score]) -> Summary:
+    """The metrics of a run: of all questions, and per form."""
     forms = dict.fromkeys(score.form for score in scores)
-    return {
-        **_figures(scores),
-        "forms": {form: _figures([s for s in scores if s.form == form]) for form in forms},
-        "not_right": [
+    return Summary(
+        overall=_metrics(scores),
+        forms={form: _metrics([s for s in scores if s.form == form]) for form in forms},
+        not_right=tuple(
             {"form": s.form, "question": s.question, "wrong": s.wrong, "reason": s.reason}
             for s in scores
             if not (s.plan_right and s.answer_right)
-        ],
-        "n_measures": len(SIGNATURES),
-    }
+        ),
+        n_measures=len(SIGNATURES),
+    )
 
 
-def _figures(scores: Sequence[Score]) -> dict[str, Any]:
-    askable = [s for s in scores if not s.expects_refusal]
-    others = [s for s in scores if s.expects_refusal]
-    judged = [s for s in askable if s.true is not None]
-    return {
-        "questions": len(scores),
-        "plan_accuracy": _share([s.plan_right for s in askable]),
-        "answer_accuracy": _share([s.answer_right for s in askable]),
-        "agrees_with_truth": _share([bool(s.true) for s in judged]),
-        "refusal_accuracy": _share([s.refused for s in others]),
-        "needless_refusals": sum(s.refused for s in askable),
-        "wrong_answers": sum(s.wrong for s in scores),
-        "evidence_precision": _mean([s.precision for s in askable]),
-        "evidence_recall": _mean([s.recall for s in askable]),
-        "median_tokens": statistics.median([s.tokens for s in scores]) if scores else 0,
-        "p95_input_tokens_per_request": _p95([s.input_tokens / s.requests for s in scores if s.requests]),
-        "median_s": round(statistics.median([s.seconds for s in scores]), 3) if scores else 0.0,
-    }
+def _metrics(scores: Sequence[Score]) -> PlannerMetrics:
+    answerable = [s for s in scores if not s.expects_refusal]
+    unanswerable = [s for s in scores if s.expects_refusal]
+    with_truth = [s for s in answerable if s.true is not None]
+    return PlannerMetrics(
+        questions=len(scores),
+        plan_accuracy=_share([s.plan_right for s in answerable]),
+        answer_accuracy=_share([s.answer_right for s in answerable]),
+        agrees_with_truth=_share([bool(s.true) for s in with_truth]),
+        refusal_accuracy=_share([s.refused for s in unanswerable]),
+        needless_refusals=sum(s.refused for s in answerable),
+        wrong_answers=sum(s.wrong for s in scores),
+        evidence_precision=_mean([s.precision for s in answerable]),
+        evidence_recall=_mean([s.recall for s in answerable]),
+        median_tokens=statistics.median([s.tokens for s in scores]) if scores else 0,
+        p95_input_tokens_per_request=_p95([s.input_tokens / s.requests for s in scores if s.requests]),
+        median_s=round(statistics.median([s.seconds for s in scores]), 3) if scores else 0.0,
+    )
 
 
 def _share(hits: Sequence[bool]) -> float | None:

@@ -14,7 +14,7 @@ CATEGORY_IDS: Final[dict[str, int]] = {
     "caregiver": 102,
     "block": 103,
 }
-"""Name → COCO-style sparse category_id; COCO's own number where COCO has the thing."""
+"""Name → COCO-style sparse category_id; COCO's own number where COCO has the category."""
 
 SUPERCATEGORIES: Final[dict[str, str]] = {
     "car": "toy",

@@ -17,7 +17,7 @@ from visionllm_bench.toyroom.drawing.mask_to_polygons import mask_to_polygons
 from visionllm_bench.toyroom.render.random_scene import Annotated, Still, make_still
 
 SPLITS = ("train", "val")
-_PICTURES, _VIDEOS = 1, 2
+_IMAGES, _VIDEOS = 1, 2
 
 
 def generator(seed: int, kind: int, index: int) -> np.random.Generator:
@@ -26,7 +26,7 @@ def generator(seed: int, kind: int, index: int) -> np.random.Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PlannedImage:
     """One image to make: its number from 0, its split, and the categories that must be in it."""
 
     index: int
@@ -39,7 +39,7 @@ class Job:
         return f"{self.index + 1:012d}.jpg"
 
 
-def plan_pictures(count: int, *, val_share: float) -> list[Job]:
+def plan_images(count: int, *, val_share: float) -> list[PlannedImage]:
     """Split and wanted categories of every image, so that each category occurs in both splits."""
     splits = ["val" if math.floor((n + 1) * val_share) > math.floor(n * val_share) else "train" for n in range(count)]
     if count > 1 and "val" not in splits:
@@ -48,35 +48,35 @@ def plan_pictures(count: int, *, val_share: float) -> list[Job]:
     names = list(CATEGORY_IDS)
     quota = max(2, math.ceil(len(names) / fewest))
     turn = dict.fromkeys(SPLITS, 0)
-    jobs = []
+    planned = []
     for index, split in enumerate(splits):
         first = turn[split] * quota
         turn[split] += 1
-        jobs.append(Job(index, split, tuple(names[(first + k) % len(names)] for k in range(quota))))
-    return jobs
+        planned.append(PlannedImage(index, split, tuple(names[(first + k) % len(names)] for k in range(quota))))
+    return planned
 
 
-def write_pictures(out: Path, *, count: int, seed: int, config: ToyRoomConfig) -> dict[str, int]:
+def write_images(out: Path, *, count: int, seed: int, config: ToyRoomConfig) -> dict[str, int]:
     """Write ``train2017/``, ``val2017/`` and ``annotations/`` below ``out``; returns images per split."""
     for folder in ("train2017", "val2017", "annotations"):
         (out / folder).mkdir(parents=True)
     files = {split: _empty_file(config, seed=seed) for split in SPLITS}
-    for job, still, quality in _make(count, seed=seed, config=config):
-        still.picture.save(out / f"{job.split}2017" / job.file_name, quality=quality)
-        _record(files[job.split], job, still)
+    for planned, still, quality in _make(count, seed=seed, config=config):
+        still.image.save(out / f"{planned.split}2017" / planned.file_name, quality=quality)
+        _record(files[planned.split], planned, still)
     for split, content in files.items():
         text = json.dumps(content, separators=(",", ":"))
         (out / "annotations" / f"instances_{split}2017.json").write_text(text, encoding="utf-8")
     return {split: len(content["images"]) for split, content in files.items()}
 
 
-def _make(count: int, *, seed: int, config: ToyRoomConfig) -> Iterator[tuple[Job, Still, int]]:
+def _make(count: int, *, seed: int, config: ToyRoomConfig) -> Iterator[tuple[PlannedImage, Still, int]]:
     size = (config.image_width, config.image_height)
     low, high = config.min_objects, max(config.min_objects, config.max_objects)
-    for job in plan_pictures(count, val_share=config.val_share):
-        rng = generator(seed, _PICTURES, job.index)
-        still = make_still(rng, size, count=int(rng.integers(low, high + 1)), wanted=job.wanted)
-        yield job, still, int(rng.integers(70, 96))
+    for planned in plan_images(count, val_share=config.val_share):
+        rng = generator(seed, _IMAGES, planned.index)
+        still = make_still(rng, size, count=int(rng.integers(low, high + 1)), wanted=planned.wanted)
+        yield planned, still, int(rng.integers(70, 96))
 
 
 def _empty_file(config: ToyRoomConfig, *, seed: int) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def _empty_file(config: ToyRoomConfig, *, seed: int) -> dict[str, Any]:
     }
 
 
-def _record(content: dict[str, Any], job: Job, still: Still) -> None:
-    width, height = still.picture.size
-    image = {"id": job.index + 1, "file_name": job.file_name, "width": width, "height": height, "license": 1}
+def _record(content: dict[str, Any], planned: PlannedImage, still: Still) -> None:
+    width, height = still.image.size
+    image = {"id": planned.index + 1, "file_name": planned.file_name, "width": width, "height": height, "license": 1}
     content["images"].append(image)
     for number, item in enumerate(still.objects, start=1):
         content["annotations"].append(
-            _annotation(item, annotation_id=(job.index + 1) * 100 + number, image_id=job.index + 1)
+            _annotation(item, annotation_id=(planned.index + 1) * 100 + number, image_id=planned.index + 1)
         )
 
 

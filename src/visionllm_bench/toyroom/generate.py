@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from visionllm_bench.toyroom.coco_images import write_pictures
+from visionllm_bench.toyroom.coco_images import SPLITS, write_images
 from visionllm_bench.toyroom.config import ToyRoomConfig
-from visionllm_bench.toyroom.videos import write_video
+from visionllm_bench.toyroom.videos import VideoFiles, ViewName, write_video
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.paths import StrPath
+
+
+@dataclass(frozen=True)
+class ToyRoom:
+    """Images and videos of a simulated play room on disk.
+
+    Attributes:
+        root: the folder.
+        images: how many, by split.
+        videos: files of each video.
+    """
+
+    root: Path
+    images: Mapping[str, int]
+    videos: tuple[VideoFiles, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as ``visionllm toyroom --json`` prints them."""
+        videos = [{"path": str(video.path), "truth": str(video.truth)} for video in self.videos]
+        return {"images": dict(self.images), "videos": videos, "root": str(self.root)}
 
 
 def make_toyroom(
@@ -20,14 +42,23 @@ def make_toyroom(
     images: int,
     videos: int,
     seed: int,
-    view: Literal["room", "ego"] = "room",
+    view: ViewName = "room",
     config: ToyRoomConfig | None = None,
-) -> dict[str, Any]:
-    """Make ``images`` images (COCO layout) and ``videos`` videos (each with ``truth.json``) in the new
-    folder ``out``.
+) -> ToyRoom:
+    """Make images in COCO's layout and videos with their ``truth.json``, in a new folder.
 
-    The same ``seed`` gives the same bytes of annotations and truth; image and video number i do not depend on
-    how many are made. Returns the JSON result of ``visionllm toyroom``.
+    Image and video number i do not depend on how many are made.
+
+    Args:
+        out: a new or an empty folder.
+        images: how many, in both splits together.
+        videos: how many.
+        seed: the same seed gives the same bytes of annotations and truth.
+        view: of the videos: a fixed room camera, or a child's head camera.
+        config: sizes and lengths.
+
+    Returns:
+        What was made and where it is.
 
     Raises:
         UsageError: if ``out`` exists and is not an empty folder, or a number is negative.
@@ -39,16 +70,18 @@ def make_toyroom(
     partial = out.parent / f".partial-{out.name}-{uuid.uuid4().hex[:8]}"
     partial.mkdir()
     try:
-        result = _fill(partial, images=images, videos=videos, seed=seed, view=view, config=settings)
+        counts = dict.fromkeys(SPLITS, 0)
+        if images:
+            counts = write_images(partial, count=images, seed=seed, config=settings)
+        made = [write_video(partial / "videos", index=n, seed=seed, view=view, config=settings) for n in range(videos)]
         if out.is_dir():
             out.rmdir()
         partial.rename(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    result["root"] = str(out)
-    result["videos"] = [{key: str(out / name) for key, name in video.items()} for video in result["videos"]]
-    return result
+    moved = (VideoFiles(out / m.path.relative_to(partial), out / m.truth.relative_to(partial)) for m in made)
+    return ToyRoom(out, counts, tuple(moved))
 
 
 def _check(out: Path, *, images: int, videos: int, seed: int) -> None:
@@ -63,11 +96,3 @@ def _check(out: Path, *, images: int, videos: int, seed: int) -> None:
     for name, value in (("images", images), ("videos", videos), ("seed", seed)):
         if value < 0:
             raise UsageError(f"--{name} is negative.", expected="0 or more", found=str(value), where=f"--{name}")
-
-
-def _fill(
-    folder: Path, *, images: int, videos: int, seed: int, view: Literal["room", "ego"], config: ToyRoomConfig
-) -> dict[str, Any]:
-    counts = write_pictures(folder, count=images, seed=seed, config=config) if images else {"train": 0, "val": 0}
-    made = [write_video(folder / "videos", index=n, seed=seed, view=view, config=config) for n in range(videos)]
-    return {"images": counts, "videos": [{key: path.relative_to(folder) for key, path in m.items()} for m in made]}

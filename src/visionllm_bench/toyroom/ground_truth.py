@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_bench.toyroom.render.sprites import Member
-from visionllm_bench.toyroom.story.script import Script, Span
+from visionllm_bench.toyroom.story.script import Script, TimeSpan
 from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, relative_gap
 from visionllm_interaction.core.run_lengths import true_runs
 
@@ -63,26 +63,26 @@ def _pairs(members: Sequence[Member]) -> list[tuple[Member, Member]]:
     return pairs
 
 
-def bouts(on: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[Span]:
+def bouts(on: NDArray[np.bool_], edges_s: NDArray[np.float64]) -> list[TimeSpan]:
     """Times at which ``on`` (per frame) is true, short gaps closed, then short bouts left out."""
-    spans: list[Span] = []
+    spans: list[TimeSpan] = []
     for first, after in true_runs(on).tolist():
         begin, end = float(edges_s[first]), float(edges_s[after])
         if spans and begin - spans[-1].end_s <= MERGE_GAP_S + _ROUNDING_S:
             begin = spans.pop().begin_s
-        spans.append(Span(begin, end))
+        spans.append(TimeSpan(begin, end))
     return [s for s in spans if s.end_s - s.begin_s >= MIN_BOUT_S - _ROUNDING_S]
 
 
 def holdings(script: Script, edges_s: NDArray[np.float64]) -> list[dict[str, Any]]:
     """Bouts of *holding*: from gripping to letting go, at frame boundaries."""
     out = []
-    for thing in script.things.values():
-        ends = [stay.begin_s for stay in thing.stays[1:]] + [float("inf")]
-        for stay, end in zip(thing.stays, ends, strict=True):
-            span = Span(snap(stay.begin_s, edges_s), snap(end, edges_s))
+    for toy in script.toys.values():
+        ends = [stay.begin_s for stay in toy.stays[1:]] + [float("inf")]
+        for stay, end in zip(toy.stays, ends, strict=True):
+            span = TimeSpan(snap(stay.begin_s, edges_s), snap(end, edges_s))
             if stay.held_by is not None and span.end_s > span.begin_s:
-                out.append(_relation(stay.held_by, "holding", thing.member.number, span))
+                out.append(_relation(stay.held_by, "holding", toy.member.number, span))
     return out
 
 
@@ -93,7 +93,7 @@ def snap(time_s: float, edges_s: NDArray[np.float64]) -> float:
 
 def events(script: Script, frames: Sequence[Sequence[Sighting]], edges_s: NDArray[np.float64]) -> list[dict[str, Any]]:
     """All events in order of time; begin and end are the same moment."""
-    out = [(snap(d.time_s, edges_s), d.kind, d.numbers) for d in script.deeds if d.time_s <= edges_s[-2]]
+    out = [(snap(d.time_s, edges_s), d.kind, d.numbers) for d in script.actions if d.time_s <= edges_s[-2]]
     starts = edges_s[:-1]
     for number, span in script.walks_in:
         shown = [i for i in np.flatnonzero(starts >= span.begin_s).tolist() if _shows(frames[i], number)]
@@ -111,7 +111,7 @@ def _shows(frame: Sequence[Sighting], number: int) -> bool:
     return any(sighting.track_id == number for sighting in frame)
 
 
-def _relation(subject: int, predicate: str, other: int, span: Span) -> dict[str, Any]:
+def _relation(subject: int, predicate: str, other: int, span: TimeSpan) -> dict[str, Any]:
     return {
         "subject_track_id": subject,
         "predicate": predicate,

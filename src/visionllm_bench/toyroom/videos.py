@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -35,8 +36,16 @@ TICKS_PER_S = 90_000
 ViewName = Literal["room", "ego"]
 
 
-def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: ToyRoomConfig) -> dict[str, Path]:
-    """Write ``<name>/<name>.mp4`` and ``<name>/truth.json`` below ``folder``; returns both paths."""
+@dataclass(frozen=True, slots=True)
+class VideoFiles:
+    """A video and its truth.json."""
+
+    path: Path
+    truth: Path
+
+
+def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: ToyRoomConfig) -> VideoFiles:
+    """Write ``<name>/<name>.mp4`` and ``<name>/truth.json`` below ``folder``."""
     name = f"{view}_s{seed}_{index:03d}"
     place = folder / name
     place.mkdir(parents=True)
@@ -48,7 +57,7 @@ def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: 
     truth = {**_truth(film.script, seen, ticks, view=view, config=config), **_camera_truth(film.camera, ticks)}
     truth_path = place / "truth.json"
     truth_path.write_text(json.dumps(truth, separators=(",", ":")), encoding="utf-8")
-    return {"path": path, "truth": truth_path}
+    return VideoFiles(path, truth_path)
 
 
 def make_film(rng: np.random.Generator, *, view: ViewName, config: ToyRoomConfig) -> Film:
@@ -60,7 +69,7 @@ def make_film(rng: np.random.Generator, *, view: ViewName, config: ToyRoomConfig
         random_script(child, room, duration_s=config.video_seconds, children=children, caregivers=caregivers)
         for child in rng.spawn(STORIES)
     ]
-    script = min(stories, key=lambda story: unclear_s(story) / (1 + len(story.deeds)))
+    script = min(stories, key=lambda story: unclear_s(story) / (1 + len(story.actions)))
     backdrop = draw_backdrop(rng, (room.width, room.height), horizon=room.horizon, unit=room.unit)
     camera: Camera = RoomCamera(size) if view == "room" else random_ego_camera(rng, script, size)
     return Film(script, backdrop, camera, random_optics(rng, gentle=True))
@@ -111,7 +120,7 @@ def _encode(
 
 
 def _frame(shot: Shot, pts: int) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(np.asarray(shot.picture), format="rgb24")
+    frame = av.VideoFrame.from_ndarray(np.asarray(shot.image), format="rgb24")
     frame.pts, frame.time_base = pts, Fraction(1, TICKS_PER_S)
     return frame
 

@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
-    from visionllm_interaction.analysis.analyze_video import Progress, View
-    from visionllm_interaction.analysis.analyze_videos import Pool, analyze_videos
+    from visionllm_interaction.analysis.analyze_video import Progress, VideoResult, View
+    from visionllm_interaction.analysis.analyze_videos import AnalysisResult, Pool, analyze
     from visionllm_interaction.analysis.config import AnalysisConfig
 
 __all__ = [
     "AnalysisConfig",
+    "AnalysisResult",
     "Pool",
     "Progress",
+    "VideoResult",
     "View",
-    "analyze_videos",
+    "analyze",
 ]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "AnalysisConfig": "config",
+        "AnalysisResult": "analyze_videos",
         "Pool": "analyze_videos",
         "Progress": "analyze_video",
+        "VideoResult": "analyze_video",
         "View": "analyze_video",
-        "analyze_videos": "analyze_videos",
+        "analyze": "analyze_videos",
     },
 )

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.failures import as_known, is_out_of_memory, release_memory
-from visionllm_interaction.analysis.provenance import ALGORITHM_VERSION, ANALYSIS, Provenance, parts_of
+from visionllm_interaction.analysis.provenance import (
+    ALGORITHM_VERSION,
+    ANALYSIS,
+    Provenance,
+    parts_of,
+    same_in_version_2,
+)
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.interactions import Relation, Track
@@ -21,6 +27,7 @@ from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.store.job_log import Ledger
+from visionllm_interaction.store.moved import known_video_id, move_source
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
@@ -44,6 +51,10 @@ Progress = Callable[[str, int, int | None], None]
 """Called with the video's name, frames read, and frames in all if known."""
 _NOTED = ("av", "numpy", "pyarrow", "trackers")
 """Libraries whose versions a record names in any case; those that decide the result are added."""
+_HEADER_FIELDS = (
+    *("width", "height", "stored_width", "stored_height", "pixel_aspect", "rotation_deg", "mirrored"),
+    *("header_fps", "time_base", "container", "codec", "stream"),
+)
 
 _ATTEMPTS = 3
 """A video over which so many processes died is given up."""
@@ -73,10 +84,51 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one video: its ``entry`` in the result, and the ``error`` if it failed."""
+class VideoResult:
+    """What became of one video.
 
-    entry: dict[str, Any]
+    Attributes:
+        video_id: its id in the store; ``None`` if it failed and none was given.
+        path: the video file.
+        status: ``"done"``, ``"up_to_date"`` or ``"failed"``.
+        frames: how many the file has.
+        processed: how many of them were processed.
+        detections: how many boxes were found.
+        tracks: how many people and objects they belong to.
+        seconds: how long it took.
+        reason: why it failed.
+        changed: why a video that was in the store was analysed again.
+        notes: what was odd about the file, or out of the ordinary in its analysis.
+    """
+
+    video_id: str | None
+    path: Path
+    status: Literal["done", "up_to_date", "failed"]
+    frames: int = 0
+    processed: int = 0
+    detections: int = 0
+    tracks: int = 0
+    seconds: float = 0.0
+    reason: str | None = None
+    changed: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The video's part of the JSON of ``visionllm analyze``; what there is nothing to say about is left out."""
+        content = {**asdict(self), "path": str(self.path), "notes": list(self.notes)}
+        optional = ("reason", "changed", "notes")
+        return {name: value for name, value in content.items() if value or name not in optional}
+
+    def __str__(self) -> str:
+        told = self.reason or f"{self.processed} frames, {self.tracks} tracks in {self.seconds:.1f} s"
+        return f"{self.status:<10} {self.path}: {told}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one video, and the ``error`` if it failed."""
+
+    result: VideoResult
     error: VisionLLMError | None = None
 
 
@@ -99,15 +151,15 @@ def try_one(path: Path, video_id: str | None, job: Job, *, load: Load, progress:
     try:
         if attempt > _ATTEMPTS:
             raise _deadly(path)
-        result = _analyze_one(path, video_id, job, detector=load(), progress=progress)
+        analysed = _analyze_one(path, video_id, job, detector=load(), progress=progress)
     except Exception as error:  # noqa: BLE001  (one bad video never stops the others)
         return _fail(error, path, video_id, ledger, attempt=attempt, seconds=seconds())
     except BaseException as error:
         reason = f"The analysis was stopped by {type(error).__name__}."
         ledger.interrupted(path, video_id, attempt=attempt, seconds=seconds(), reason=reason)
         raise
-    ledger.done(path, result.record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds())
-    return Outcome(_entry_of(path, result, seconds=seconds()))
+    ledger.done(path, analysed.record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds())
+    return Outcome(_result_of(path, analysed, seconds=seconds()))
 
 
 def fail_one(error: BaseException, path: Path, video_id: str | None, job: Job) -> Outcome:
@@ -128,7 +180,7 @@ def _fail(
         release_memory()
     reason = reason_of(known)
     ledger.failed(path, video_id, attempt=attempt, seconds=seconds, reason=reason)
-    return Outcome(_entry(path, video_id, "failed", seconds=seconds, reason=reason), known)
+    return Outcome(VideoResult(video_id, path, "failed", seconds=seconds, reason=reason), known)
 
 
 def _deadly(path: Path) -> InputDataError:
@@ -147,36 +199,24 @@ def reason_of(error: VisionLLMError) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _entry(
-    path: Path,
-    video_id: str | None,
-    status: str,
-    *,
-    seconds: float,
-    record: VideoRecord | None = None,
-    reason: str | None = None,
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "video_id": video_id,
-        "path": str(path),
-        "status": status,
-        "frames": record.n_frames if record else 0,
-        "processed": record.n_processed if record else 0,
-        "detections": record.n_detections if record else 0,
-        "tracks": record.n_tracks if record else 0,
-        "seconds": seconds,
-    }
-    return {**entry, "reason": reason} if reason else entry
-
-
-def _entry_of(path: Path, result: _Result, *, seconds: float) -> dict[str, Any]:
-    entry = _entry(path, result.record.video_id, result.status, record=result.record, seconds=seconds)
-    more = {"changed": "; ".join(result.changed), "notes": list(result.record.notes)}
-    return {**entry, **{name: value for name, value in more.items() if value}}
+def _result_of(path: Path, analysed: _Analysed, *, seconds: float) -> VideoResult:
+    record = analysed.record
+    return VideoResult(
+        record.video_id,
+        path,
+        analysed.status,
+        frames=record.n_frames,
+        processed=record.n_processed,
+        detections=record.n_detections,
+        tracks=record.n_tracks,
+        seconds=seconds,
+        changed="; ".join(analysed.changed) or None,
+        notes=tuple(record.notes),
+    )
 
 
 @dataclass(frozen=True)
-class _Result:
+class _Analysed:
     """An analysed video; ``changed`` says what is not as it was when the store's former record was made."""
 
     record: VideoRecord
@@ -194,23 +234,37 @@ class _Inputs:
     provenance: Provenance
 
 
+def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: Job) -> list[str]:
+    def same() -> bool:
+        # Imported here: only stores of an older version ask.
+        import pyarrow.parquet as pq
+
+        from visionllm_interaction.video.decoding.reader import VideoReader
+
+        frames = pq.read_table(job.store / "videos" / former.video_id / "frames.parquet", columns=["timestamp_s"])
+        info = VideoReader(path, config=job.config.video.decode).info
+        return same_in_version_2(info, frames["timestamp_s"].to_numpy(), size_px=(former.width, former.height))
+
+    return provenance.changes_since(former, same_in_version_2=same)
+
+
 def _analyze_one(
     path: Path, video_id: str | None, job: Job, *, detector: Detector | None, progress: Progress
-) -> _Result:
+) -> _Analysed:
     with open_video(path):
         source = _source_of(path)
     origin, origin_path = _origin(path, job, detector)
-    chosen_id = video_id or make_video_id(path, source.sha256)
+    chosen_id = video_id or known_video_id(job.store, source) or make_video_id(path, source.sha256)
     heads = _heads_of(path, job)
     inputs = _Inputs(source, origin, heads, _provenance(source, origin, heads, job, detector))
     former = read_record(job.store / "videos" / chosen_id)
-    changed = inputs.provenance.changes_since(former) if former else []
+    changed = _changes(former, inputs.provenance, path, job) if former else []
     if former is not None and not changed:
-        return _Result(former, "up_to_date")
+        return _Analysed(move_source(job.store, former, source), "up_to_date")
     if changed:
         log.info("analysed again", video_id=chosen_id, changed="; ".join(changed))
     followed, notes = _follow(path, origin_path, job, detector=detector, progress=progress)
-    return _Result(_publish(followed, chosen_id, inputs, notes=notes, job=job), "done", changed)
+    return _Analysed(_publish(followed, chosen_id, inputs, notes=notes, job=job), "done", changed)
 
 
 def _source_of(path: Path) -> SourceFile:
@@ -350,7 +404,7 @@ def _publish(
         events=events,
     )
     for note in record.notes:
-        log.warning("video with a note", video_id=video_id, note=note)
+        log.warning("about the video", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
 
@@ -360,7 +414,7 @@ def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile |
         return ()
     from visionllm_interaction.video.head_pose import load_heads
 
-    seen = load_heads(Path(heads.path), followed.frames)
+    seen = load_heads(Path(heads.path), followed.frames, scale=followed.info.stored_to_square)
     return find_facing(seen, followed.detections, followed.frames, tracks, config=job.config.scenes)
 
 
@@ -368,14 +422,13 @@ def _record(
     followed: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: Job
 ) -> VideoRecord:
     header = asdict(followed.info)
-    shared = {
-        name: header[name] for name in ("width", "height", "rotation_deg", "fps", "time_base", "container", "codec")
-    }
+    shared = {name: header[name] for name in _HEADER_FIELDS}
     return VideoRecord(
         video_id=video_id,
         source=inputs.source,
         **shared,
-        duration_s=float(followed.frames.duration_s.sum()),
+        fps=followed.frames.mean_fps,
+        duration_s=followed.frames.length_s,
         n_frames=len(followed.frames),
         n_processed=int(followed.frames.processed.sum()),
         n_detections=int((~followed.detections.interpolated).sum()),

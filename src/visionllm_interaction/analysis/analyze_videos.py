@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from visionllm_interaction.analysis.analyze_video import Job, Outcome, Progress, View, reason_of, silent, try_one
+from visionllm_interaction.analysis.analyze_video import (
+    Job,
+    Outcome,
+    Progress,
+    VideoResult,
+    View,
+    reason_of,
+    silent,
+    try_one,
+)
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.store.job_log import Ledger
@@ -19,6 +28,8 @@ from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from visionllm_interaction.detection.runtimes.base import Detector
 
 
@@ -31,7 +42,34 @@ class Pool:
     gpus: float = 0
 
 
-def analyze_videos(
+@dataclass(frozen=True)
+class AnalysisResult:
+    """What became of the videos of one analysis.
+
+    Attributes:
+        store: the store's folder.
+        videos: one for each video, in the order they were named.
+    """
+
+    store: Path
+    videos: tuple[VideoResult, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm analyze``."""
+        return {"store": str(self.store), "videos": [video.to_dict() for video in self.videos]}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each video; needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame([video.to_dict() for video in self.videos])
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {video}" for video in self.videos)
+        return f"<{len(self.videos)} video{'' if len(self.videos) == 1 else 's'} in {self.store}>{lines}"
+
+
+def analyze(
     videos: StrPath | Sequence[StrPath],
     store: StrPath,
     *,
@@ -44,22 +82,29 @@ def analyze_videos(
     video_ids: Sequence[str] | None = None,
     progress: Progress | None = None,
     pool: Pool | None = None,
-) -> dict[str, Any]:
-    """Analyse ``videos`` (one path or several) into the store at ``store`` (made if need be).
+) -> AnalysisResult:
+    """Analyse videos into an interaction store, which is made if need be.
 
-    Detections come from a checkpoint (``detector``), from a file (``detections``), or with ``detections="truth"`` from
-    the ``truth.json`` beside each ToyRoom video. ``roles`` is a CSV (``name,role``), ``heads`` one of
-    heads (see :mod:`~visionllm_interaction.video.head_pose`) or a folder of such. A video that is in the store with
-    the same source, detections, settings, versions of the algorithms and of the libraries that decide the result is up
-    to date and skipped; a bad one is reported and passed over, whatever was raised over it.
-    With a ``pool`` the videos are analysed on a Ray cluster, else one after the other in this process. The store's
-    ledger says of each video whether it is done, or why not.
+    A video that is in the store with the same source, detections, settings, versions of the algorithms and of the
+    libraries that decide the result is up to date and skipped. A bad video is reported and passed over, whatever was
+    raised over it. The store's ledger says of each video whether it is done, or why not.
+
+    Args:
+        videos: one video file or several.
+        store: the store's folder.
+        detector: a checkpoint or an export that finds the objects; or else
+        detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
+            video.
+        view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
+        roles: a CSV (``name,role``) that maps categories or track ids to roles.
+        heads: a CSV of heads (see :mod:`~visionllm_interaction.video.head_pose`) or a folder of such: who faces what.
+        config: settings of decoding, tracking, relations and events.
+        video_ids: ids for the videos; by default the file's name and eight digits of its digest.
+        progress: called with the video's name, frames read, and frames in all if known.
+        pool: analyse on a Ray cluster; by default one video after the other in this process.
 
     Returns:
-        ``{"store", "videos": [{"video_id", "path", "status", "frames", "processed", "detections", "tracks",
-        "seconds", "reason"?, "changed"?, "notes"?}]}``; ``status`` is ``done``, ``up_to_date`` or ``failed``,
-        ``reason`` why it failed, ``changed`` why a video that was in the store is analysed again, ``notes`` what was
-        wrong with the file or out of the ordinary in its analysis.
+        What became of each video.
 
     Raises:
         UsageError: if the arguments do not fit together, or Ray is asked for and not installed.
@@ -95,7 +140,7 @@ def analyze_videos(
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(errors) == len(outcomes):
         raise _all_failed(paths, errors)
-    return {"store": str(store), "videos": [outcome.entry for outcome in outcomes]}
+    return AnalysisResult(store, tuple(outcome.result for outcome in outcomes))
 
 
 def _one_by_one(

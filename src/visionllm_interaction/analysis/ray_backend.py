@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import Job, Outcome, fail_one, try_one
+from visionllm_interaction.analysis.analyze_video import Job, Outcome, VideoResult, fail_one, try_one
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
@@ -92,14 +92,15 @@ def _absolute(detections: Any) -> Any:
 
 
 def _write_outcome(outcome: Outcome) -> str:
-    return json.dumps({"entry": outcome.entry, "error": outcome.error.to_dict() if outcome.error else None})
+    return json.dumps({"result": outcome.result.to_dict(), "error": outcome.error.to_dict() if outcome.error else None})
 
 
 def _read_outcome(text: str, *, path: Path) -> Outcome:
     """The outcome, with the path as the user gave it."""
     told = json.loads(text)
     error = told["error"]
-    return Outcome({**told["entry"], "path": str(path)}, _rebuild(error) if error else None)
+    content = {**told["result"], "path": path, "notes": tuple(told["result"].get("notes", ()))}
+    return Outcome(VideoResult(**content), _rebuild(error) if error else None)
 
 
 def _rebuild(told: Mapping[str, Any]) -> VisionLLMError:

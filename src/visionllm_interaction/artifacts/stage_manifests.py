@@ -44,6 +44,10 @@ class DataSource(_Part):
     """Digest of names, sizes and times in the folder, where the data set is not used in that place."""
     left_out: dict[str, int] = Field(default_factory=dict)
     """What a conversion could not carry over and how often; all of it is in ``annotations/left_out.json``."""
+    reader_version: int = 1
+    """Version of the readers of other formats; COCO's own files need no reader."""
+    notes: tuple[str, ...] = ()
+    """How the source was read where it could be read in more than one way, in sentences."""
 
 
 class ImagePaths(_Part):

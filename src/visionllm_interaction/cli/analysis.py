@@ -13,6 +13,9 @@ from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.cli.progress import VideoProgress
 
+StreamOption = Annotated[
+    int | None, typer.Option(min=0, help="Which stream of the file, as ffprobe counts; default: the one players show.")
+]
 StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
 
 
@@ -24,6 +27,7 @@ def analyze(
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
     heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of them: who faces what.")] = None,
+    stream: StreamOption = None,
     cluster: Annotated[
         Literal["none", "ray"], typer.Option(help="ray: side by side, on the cluster at RAY_ADDRESS or here.")
     ] = "none",
@@ -35,7 +39,8 @@ def analyze(
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Videos → tracks, relations and events in the store. One bad file never stops the others."""
-    from visionllm_interaction.analysis import Pool, analyze_videos
+    from visionllm_interaction.analysis import Pool
+    from visionllm_interaction.analysis import analyze as analyze_videos
     from visionllm_interaction.config import load
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None
@@ -50,18 +55,17 @@ def analyze(
             view=view,
             roles=roles,
             heads=heads,
-            config=load(config, override).analysis,
+            config=load(config, _with_stream(override, stream)).analysis,
             progress=progress,
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
         )
     lines = [
-        f"{video['status']:<10} {video['path']}: "
-        + (video.get("reason") or f"{video['processed']} frames, {video['tracks']} tracks in {video['seconds']:.1f} s")
-        + (f" (again: {video['changed']})" if "changed" in video else "")
-        + "".join(f"; note: {note}" for note in video.get("notes", ()))
-        for video in result["videos"]
+        f"{video}"
+        + (f" (again: {video.changed})" if video.changed else "")
+        + "".join(f"; note: {note}" for note in video.notes)
+        for video in result.videos
     ]
-    return Outcome(result, as_lines([*lines, f"store: {result['store']}"]), json_output)
+    return Outcome(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
 
 
 def measures(
@@ -97,15 +101,17 @@ def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) ->
 
 
 def erase(
-    video: Annotated[str, typer.Option(help="video_id, as `visionllm analyze --json` names it.")],
+    video: Annotated[str, typer.Option(help="video_id, as `visionllm analyze --json` names it, or the video's path.")],
     store: StoreOption = Path("store"),
     json_output: JsonFlag = False,
 ) -> Outcome:
     """Delete one video and everything known about it from the store."""
+    from visionllm_interaction.store.moved import resolve_video
     from visionllm_interaction.store.reader import erase_video
 
-    erase_video(store, video)
-    return Outcome({"store": str(store), "erased": video}, f"erased {video}", json_output)
+    video_id = resolve_video(store, video)
+    erase_video(store, video_id)
+    return Outcome({"store": str(store), "erased": video_id}, f"erased {video_id}", json_output)
 
 
 def blur(
@@ -115,6 +121,7 @@ def blur(
     detections: Annotated[Path | None, typer.Option(help="A detections file instead.")] = None,
     what: Annotated[Literal["faces", "people"], typer.Option(help="What is hidden.")] = "faces",
     keep_audio: Annotated[bool, typer.Option("--keep-audio", help="Copy the sound; voices tell who speaks.")] = False,
+    stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -124,7 +131,7 @@ def blur(
     from visionllm_interaction.detection.models import load_detector
     from visionllm_interaction.video.anonymization.blur import blur_video
 
-    settings = load(config, override).analysis.video
+    settings = load(config, _with_stream(override, stream)).analysis.video
     with VideoProgress() as progress:
         result = blur_video(
             video,
@@ -151,6 +158,7 @@ def heads(
     out: Annotated[Path, typer.Option(help="A new .csv file; VIDEO_NAME.heads.csv in a folder for many videos.")],
     detector: Annotated[Path, typer.Option(help="CenterFace: centerface.onnx.")],
     min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Less sure faces are left out.")] = 0.5,
+    stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -166,7 +174,11 @@ def heads(
             out,
             finder=load_centerface(detector),
             min_confidence=min_confidence,
-            decode=load(config, override).analysis.video.decode,
+            decode=load(config, _with_stream(override, stream)).analysis.video.decode,
             progress=lambda done, total: progress(video.name, done, total),
         )
     return Outcome(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
+
+
+def _with_stream(override: list[str] | None, stream: int | None) -> list[str] | None:
+    return override if stream is None else [*(override or ()), f"analysis.video.decode.stream={stream}"]

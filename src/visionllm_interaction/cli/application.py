@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,33 +12,43 @@ import typer.core
 import typer.main
 
 from visionllm_interaction import __version__
-from visionllm_interaction.cli.commands import COMMANDS, CommandEntry
+from visionllm_interaction.cli.commands import COMMANDS, CommandEntry, added_commands
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
 
 class LazyCommands(Mapping[str, "Command"]):
-    """The commands by name; each is imported when it is taken out."""
+    """The commands by name; each is imported when it is taken out.
+
+    Those that other packages add are looked up when all are listed, or when a name is not one of this package's.
+    """
 
     def __init__(self, entries: Mapping[str, CommandEntry]) -> None:
-        self._entries = entries
+        self._own = entries
         self._loaded: dict[str, Command] = {}
+
+    @cached_property
+    def entries(self) -> Mapping[str, CommandEntry]:
+        """The table of all commands."""
+        return {**self._own, **added_commands()}
 
     def __getitem__(self, name: str) -> Command:
         if name not in self._loaded:
-            self._loaded[name] = _load(name, self._entries[name])
+            self._loaded[name] = _load(name, self._own[name] if name in self._own else self.entries[name])
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self.entries)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
 
 def _load(name: str, entry: CommandEntry) -> Command:
-    target = getattr(import_module(f"{__package__}.{entry.module}"), entry.attribute)
+    target = getattr(
+        import_module(entry.module if "." in entry.module else f"{__package__}.{entry.module}"), entry.attribute
+    )
     if isinstance(target, typer.Typer):
         group: Command = typer.main.get_group(target)
         group.name = name
@@ -52,13 +63,14 @@ class LazyGroup(typer.core.TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})
-        self.commands = LazyCommands(COMMANDS)  # type: ignore[assignment]  # the group only reads it
+        self._table = LazyCommands(COMMANDS)
+        self.commands = self._table  # type: ignore[assignment]  # the group only reads it
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Write each command with its summary."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry.summary) for name, entry in self._table.entries.items()])
 
 
 app = typer.Typer(

@@ -9,11 +9,26 @@ class CommandEntry(NamedTuple):
     """Where a command is found, and its line in `visionllm --help`."""
 
     module: str
-    """The module of this package."""
+    """The module: a name in this package, or a dotted one."""
     attribute: str
     """Its function, or its group of commands."""
     summary: str
     """The first line of the command's own help."""
+
+
+ENTRY_POINTS = "visionllm.commands"
+"""Group of the entry points by which other packages add commands: each names a table like :data:`COMMANDS`."""
+
+
+def added_commands() -> dict[str, CommandEntry]:
+    """The commands of other packages; none may take a name of this one."""
+    # Imported here: it takes longer than everything else that `visionllm --version` does.
+    from importlib.metadata import entry_points
+
+    added: dict[str, CommandEntry] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        added |= point.load()
+    return {name: entry for name, entry in added.items() if name not in COMMANDS}
 
 
 COMMANDS: dict[str, CommandEntry] = {
@@ -23,7 +38,6 @@ COMMANDS: dict[str, CommandEntry] = {
     "config": CommandEntry(
         "configuring", "config", "The configuration: what a command would use, and its JSON Schema."
     ),
-    "toyroom": CommandEntry("data", "toyroom", "Make images and videos of a simulated play room, with exact truth."),
     "run": CommandEntry(
         "data",
         "run",
@@ -101,11 +115,8 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "serve": CommandEntry("service", "serve", "The HTTP service and its page; stop it with Ctrl-C."),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
-    "doctor": CommandEntry("service", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk."),
-    "demo": CommandEntry(
-        "service",
-        "demo",
-        "The whole way on simulated data: images, stages 1-4, two videos, five questions, one report.",
+    "doctor": CommandEntry(
+        "service", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."
     ),
     "ask": CommandEntry(
         "questions",
@@ -122,10 +133,5 @@ COMMANDS: dict[str, CommandEntry] = {
         "questions",
         "look",
         "A closed question to a vision model about marked things; only if `reason.look.enabled` is set.",
-    ),
-    "eval-reasoning": CommandEntry(
-        "questions",
-        "eval_reasoning",
-        "Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds.",
     ),
 }

@@ -5,71 +5,64 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines, error_rate_line, stage_table
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 
+if TYPE_CHECKING:
+    from visionllm_interaction.pipeline import PipelineResult
+
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to put config/.")] = Path(),
+    data: Annotated[
+        Path | None, typer.Option(help="Own data (folder, archive or annotation file): write the settings it needs.")
+    ] = None,
     json_output: JsonFlag = False,
 ) -> Outcome:
-    """Write config/*.yaml to edit, every key explained; existing files are left alone."""
-    from visionllm_interaction.config import write_config_files
+    """Write config/*.yaml to edit, every key explained; with --data, settings that work for that data."""
+    from visionllm_interaction.config_init import write_config_files
 
-    written, kept = write_config_files(folder)
-    text = as_lines([f"wrote {path}" for path in written] + [f"kept  {path} (exists)" for path in kept])
-    return Outcome({"written": list(map(str, written)), "kept": list(map(str, kept))}, text, json_output)
-
-
-def toyroom(
-    out: Annotated[Path, typer.Argument(help="A new folder.")],
-    images: Annotated[int, typer.Option(min=0, help="Images, four fifths for training.")] = 100,
-    videos: Annotated[int, typer.Option(min=0)] = 0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
-    duration_s: Annotated[float, typer.Option(min=8.0, max=600.0, help="Length of each video, seconds.")] = 20.0,
-    variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
-    json_output: JsonFlag = False,
-) -> Outcome:
-    """Make images and videos of a simulated play room, with exact truth."""
-    from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-
-    config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
-    result = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
-    made = result["images"]
-    text = f"{made['train']} training and {made['val']} validation images, {len(result['videos'])} videos in {out}"
-    return Outcome(result, text, json_output)
+    files = write_config_files(folder, data=data)
+    lines = [f"wrote {path}" for path in files.written] + [f"kept  {path} (exists)" for path in files.kept]
+    result: dict[str, Any] = {"written": list(map(str, files.written)), "kept": list(map(str, files.kept))}
+    if files.proposal:
+        chosen = {".".join(setting.key): (setting.value, setting.why) for setting in files.proposal.settings}
+        result["data"] = {"found": files.proposal.found, "settings": {k: v for k, (v, _) in chosen.items()}}
+        lines += [files.proposal.found, *(f"  {key}: {value}  ({why})" for key, (value, why) in chosen.items())]
+        lines.append("next: visionllm run")
+    return Outcome(result, as_lines(lines), json_output)
 
 
-def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> dict[str, Any]:
+def run_until(until: str | None, config: list[Path] | None, overrides: list[str] | None) -> PipelineResult:
+    """Bring the stages up to ``until`` up to date; of a helper process of distributed training, join in and exit."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.detection.training.distributed import dismiss_helpers, is_helper
+    from visionllm_interaction.detection.training.distributed import is_worker_rank, release_worker_ranks
     from visionllm_interaction.pipeline import run_pipeline
 
-    if is_helper():
-        from visionllm_interaction.detection.training.trainer import help_to_fit
+    if is_worker_rank():
+        from visionllm_interaction.detection.training.trainer import fit_as_worker_rank
 
-        help_to_fit()
+        fit_as_worker_rank()
         raise typer.Exit
     result = run_pipeline(load(config, overrides), until=until)
-    if any(stage["status"] == "up_to_date" for name, stage in result["stages"].items() if name == "train"):
-        dismiss_helpers()
+    if any(stage.name == "train" and stage.status == "up_to_date" for stage in result.stages):
+        release_worker_ranks()
     return result
 
 
 def run(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-4: ingest, validate, transform, train. What is up to date is skipped; a killed run continues."""
-    result = run_until(None, config, override)
+    result = run_until(None, config, override).to_dict()
     return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
 
 
 def ingest(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stage 1: a COCO-style source → data_manifest.yaml. The raw data is only read."""
-    result = run_until("ingest", config, override)
+    result = run_until("ingest", config, override).to_dict()
     return Outcome(result, stage_table(result), json_output)
 
 
@@ -88,7 +81,7 @@ def validate(config: ConfigFiles = None, override: Overrides = None, json_output
 
 def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stages 1-3: cleaned annotations and the training manifest."""
-    result = run_until("transform", config, override)
+    result = run_until("transform", config, override).to_dict()
     return Outcome(result, stage_table(result), json_output)
 
 

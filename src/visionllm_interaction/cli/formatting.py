@@ -25,6 +25,21 @@ def error_rate_line(result: Mapping[str, Any]) -> str:
     return "  ".join(figures)
 
 
+def categories_line(result: Mapping[str, Any]) -> str:
+    """Which categories an evaluation is about, where detector and data have others too; else nothing."""
+    names = result.get("categories", {})
+    parts = [
+        f"{label} {', '.join(names[key][:8])}" + (f" and {len(names[key]) - 8} more" if len(names[key]) > 8 else "")
+        for label, key in (
+            ("evaluated:", "evaluated"),
+            ("left out, only the detector has it:", "detector_only"),
+            ("left out, only the data has it:", "data_only"),
+        )
+        if names.get(key)
+    ]
+    return "; ".join(parts) if len(parts) > 1 else ""
+
+
 def evaluation_text(result: Mapping[str, Any]) -> str:
     """Figures with their intervals, the difference to another detector, and where the page is."""
     lines = [_with_interval(key, result[key], result["intervals"].get(key)) for key in ("AP", "AP50")]
@@ -56,22 +71,6 @@ def _evidence_text(item: Mapping[str, Any]) -> str:
     frames = "" if not item["frames"] else f", frames {item['frames'][0]}-{item['frames'][1]}"
     tracks = f", tracks {', '.join(map(str, item['track_ids']))}" if item["track_ids"] else ""
     return f"{item['measure']} = {shown} {item['unit']}  ({item['video_id']}{tracks}{when}{frames})"
-
-
-def scores_text(result: Mapping[str, Any]) -> str:
-    """The figures of `eval-reasoning`, one line per form."""
-    head = (
-        f"{result['planner']} planner, {result['wording']}, {result['questions']} questions: plans "
-        f"{_share(result['plan_accuracy'])}, answers {_share(result['answer_accuracy'])}, agree with truth.json "
-        f"{_share(result['agrees_with_truth'])}, refusals {_share(result['refusal_accuracy'])}, "
-        f"wrong answers {result['wrong_answers']}, {result['median_s']:.2f} s a question"
-    )
-    rows = [
-        f"  {name:<24} {figures['questions']:>4}  {_share(figures['plan_accuracy']):>6} "
-        f"{_share(figures['answer_accuracy']):>6} {_share(figures['refusal_accuracy']):>6}"
-        for name, figures in result["forms"].items()
-    ]
-    return "\n".join([head, f"  {'form':<24} {'n':>4}  {'plans':>6} {'answer':>6} {'refuse':>6}", *rows])
 
 
 def _share(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from visionllm_interaction.cli.analysis import StoreOption
-from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text, scores_text
+from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.errors import UsageError
 
@@ -134,26 +134,3 @@ def look(
     result = ask_about_phrase(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
     return Outcome(result.model_dump(mode="json"), text, json_output)
-
-
-def eval_reasoning(
-    questions: Annotated[int, typer.Option(min=1, help="How many questions.")] = 500,
-    seed: Annotated[int, typer.Option(help="Seed of the ToyRoom and of the questions.")] = 2026,
-    wording: Annotated[
-        Literal["canonical", "norwegian", "paraphrase", "held_out"], typer.Option(help="How they are worded.")
-    ] = "canonical",
-    planner: PlannerOption = "rules",
-    store: Annotated[Path | None, typer.Option(help="A store of ToyRoom videos; default: one is made.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write every question with its score to this JSON file.")] = None,
-    config: ConfigFiles = None,
-    override: Overrides = None,
-    json_output: JsonFlag = False,
-) -> Outcome:
-    """Score a planner on questions with known answers: plans, answers, evidence, refusals, tokens, seconds."""
-    from visionllm_bench.demo.question_benchmark import evaluate_reasoning
-    from visionllm_interaction.config import load
-
-    result = evaluate_reasoning(
-        load(config, override), questions=questions, seed=seed, wording=wording, planner=planner, store=store, out=out
-    )
-    return Outcome(result, scores_text(result), json_output)

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,7 +73,7 @@ def revoke(
 
 
 def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
-    """Check this machine: versions, GPU, codecs, endpoints, disk."""
+    """Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."""
     from visionllm_interaction.config import load
     from visionllm_interaction.diagnostics import examine
 
@@ -84,19 +82,3 @@ def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: 
     fixes = [f"     {c['name']}: {c['fix']}" for c in checks if not c["ok"]]
     good = all(c["ok"] for c in checks)
     return Outcome({"ok": good, "checks": checks}, as_lines([*lines, *fixes]), json_output, 0 if good else 1)
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("demo"),
-    config: ConfigFiles = None,
-    override: Overrides = None,
-    json_output: JsonFlag = False,
-) -> Outcome:
-    """The whole way on simulated data: images, stages 1-4, two videos, five questions, one report."""
-    from visionllm_bench.demo import run_demo
-    from visionllm_interaction.config import load_demo
-
-    result, text = run_demo(load_demo(out, config, override), out=out)
-    if json_output:
-        sys.stderr.write(text + "\n")
-    return Outcome(result, text, json_output)

@@ -16,7 +16,10 @@ StoreOption = Annotated[Path, typer.Option("--store", help="The interaction stor
 
 def export(
     format_: Annotated[
-        str, typer.Option("--format", help="eaf, boris, datavyu, textgrid, csv, parquet, coco, json, mp4 or rrd.")
+        str,
+        typer.Option(
+            "--format", help="eaf, boris, datavyu, textgrid, csv, parquet, coco, json, mp4, rrd or a plug-in's."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="A folder; one file per video.")],
     store: StoreOption = Path("store"),
@@ -34,7 +37,9 @@ def export(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="An .eaf, .boris, .opf, .TextGrid, .csv or .parquet file.")],
+    file: Annotated[
+        Path, typer.Argument(help="An .eaf, .boris, .opf, .TextGrid, .csv or .parquet file, or a plug-in's.")
+    ],
     video: Annotated[str, typer.Option(help="The video_id that was coded.")],
     store: StoreOption = Path("store"),
     kind: Annotated[

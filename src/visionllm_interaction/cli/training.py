@@ -10,14 +10,20 @@ from typing import Annotated, Any, Literal
 import typer
 
 from visionllm_interaction.cli.data import run_until
-from visionllm_interaction.cli.formatting import as_lines, error_rate_line, evaluation_text, stage_table
+from visionllm_interaction.cli.formatting import (
+    as_lines,
+    categories_line,
+    error_rate_line,
+    evaluation_text,
+    stage_table,
+)
 from visionllm_interaction.cli.output import ConfigFiles, JsonFlag, Outcome, Overrides
 from visionllm_interaction.errors import UsageError
 
 
 def train(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> Outcome:
     """Stage 4, with the stages before it brought up to date first."""
-    result = run_until("train", config, override)
+    result = run_until("train", config, override).to_dict()
     return Outcome(result, as_lines([stage_table(result), error_rate_line(result)]), json_output)
 
 
@@ -34,9 +40,9 @@ def tune(config: ConfigFiles = None, override: Overrides = None, json_output: Js
         model=settings.model,
         train=settings.train,
         tracking=settings.tracking,
-        training_manifest=Path(prepared["stages"]["transform"]["manifest"]),
-        out=Path(prepared["run"]) / "tuning",
-    )
+        training_manifest=prepared.stage("transform").manifest,
+        out=prepared.run / "tuning",
+    ).to_dict()
     return Outcome(result, _study_text(result), json_output)
 
 
@@ -64,24 +70,30 @@ def evaluate(
     against: Annotated[Path | None, typer.Option(help="A second checkpoint or results file to compare with.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for evaluation.html and evaluation.json.")] = None,
     groups: Annotated[Path | None, typer.Option(help="CSV (file_name,group): images of one child or session.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="DETECTOR=DATA: a category of the detector that the data calls otherwise."),
+    ] = None,
     resamples: Annotated[int, typer.Option(min=0, help="Draws of groups behind the intervals.")] = 1000,
     pictures: Annotated[int, typer.Option(min=0, help="Worst images to show in the page.")] = 12,
     json_output: JsonFlag = False,
 ) -> Outcome:
     """The twelve COCO figures; with --report also intervals, errors, calibration, slices and a page."""
     from visionllm_interaction.detection.evaluation import evaluate as evaluation
+    from visionllm_interaction.detection.evaluation.category_map import parse_map
 
+    mapping = parse_map(map_ or ())
     if checkpoint and data:
-        material = evaluation.material_of_checkpoint(checkpoint, data, images=images)
-        other = evaluation.material_of_checkpoint(against, data, images=images) if against else None
+        material = evaluation.material_of_checkpoint(checkpoint, data, images=images, mapping=mapping)
+        other = evaluation.material_of_checkpoint(against, data, images=images, mapping=mapping) if against else None
     elif truth and detections:
-        material = evaluation.material_of_files(truth, detections, images=images)
-        other = evaluation.material_of_files(truth, against) if against else None
+        material = evaluation.material_of_files(truth, detections, images=images, mapping=mapping)
+        other = evaluation.material_of_files(truth, against, mapping=mapping) if against else None
     else:
         raise _nothing_to_evaluate()
     if report is None and against is None:
         result = evaluation.figures(material)
-        return Outcome(result, error_rate_line(result), json_output)
+        return Outcome(result, as_lines([error_rate_line(result), categories_line(result)]), json_output)
     result = evaluation.report_in_depth(
         material,
         report,
@@ -90,7 +102,7 @@ def evaluate(
         resamples=resamples,
         pictures=pictures,
     )
-    return Outcome(result, evaluation_text(result), json_output)
+    return Outcome(result, as_lines([evaluation_text(result), categories_line(result)]), json_output)
 
 
 def _nothing_to_evaluate() -> UsageError:
@@ -114,7 +126,9 @@ def export_model(
     """A checkpoint in another format, compared with the original on real images."""
     from visionllm_interaction.detection.training.export_command import export_with_data
 
-    result = export_with_data(checkpoint, to, out, data=data, images=images, pictures=pictures, calibration=calibration)
+    result = export_with_data(
+        checkpoint, to, out, data=data, images=images, compared=pictures, calibration=calibration
+    ).to_dict()
     parity = result["parity"]
     text = f"{parity['matched']:.1%} of {parity['detections']} detections in common with the original; {result['path']}"
     return Outcome(result, text, json_output)
@@ -127,5 +141,5 @@ def sync_tracking(
     """Deliver what a tracking server missed while it was away; exit 4 if it still is."""
     from visionllm_interaction.detection.experiment_tracking.tracker import sync_tracking as deliver_all
 
-    result = deliver_all(folder)
+    result = deliver_all(folder).to_dict()
     return Outcome(result, f"{result['delivered']} messages of {result['spools']} trainings delivered", json_output)

@@ -15,6 +15,12 @@ NOT_SAMPLED = "not sampled"
 """``quality`` of a frame passed over on purpose; the frame before it stands for its time."""
 UNCHANGED = "unchanged"
 """``quality`` of a frame passed over because it looks like the one before, which stands for it."""
+GAP_S = 0.5
+"""A camera that sends no image for longer …"""
+GAP_STEPS = 5.0
+"""… and for longer than so many usual steps has lost some: that time was not recorded."""
+_AROUND = 8
+_TOUCH_S = 1e-6
 PASSED_OVER = frozenset({NOT_SAMPLED, UNCHANGED})
 
 
@@ -38,9 +44,10 @@ class FrameTable:
     Attributes:
         frame_index: (n,) int64, rising.
         timestamp_s: (n,) float64 seconds from the presentation time stamps, rising.
-        duration_s: (n,) float64 seconds that the frame stands for: until the next frame (the last one: the median
-            step). Frames of a quality in :data:`PASSED_OVER` stand for none: the frame before them does. The sum is
-            always the length of the video.
+        duration_s: (n,) float64 seconds that the frame stands for: until the next frame (the last one: the step
+            that is usual there). Before a gap in the time stamps (:func:`find_gaps`) it is the usual step too: what
+            was not recorded was not processed. Frames of a quality in :data:`PASSED_OVER` stand for none: the frame
+            before them does. The sum is the length of the video less its gaps.
         processed: (n,) bool; False means *not looked at*, which is not the same as *nothing seen*.
         quality: n texts, ``"ok"`` or the reason a frame was skipped or damaged.
 
@@ -87,13 +94,87 @@ class FrameTable:
         *,
         processed: NDArray[np.bool_],
         quality: tuple[str, ...] | None = None,
+        gaps: bool = True,
     ) -> FrameTable:
-        """Build the table, working out ``duration_s`` from the steps between time stamps."""
+        """Build the table, working out ``duration_s`` from the steps between time stamps.
+
+        Without ``gaps`` each frame stands until the next one however long that is, as in a GIF.
+        """
         times = np.asarray(timestamp_s, dtype=np.float64)
         notes = quality or (OK,) * len(times)
-        steps = np.diff(times)
-        end = times[-1] + (float(np.median(steps)) if len(steps) else 0.0) if len(times) else 0.0
+        usual = usual_steps(times)
+        until = np.append(times[1:], times[-1:] + usual[-1:])
+        ends = np.where(find_gaps(times), times + usual, until) if gaps else until
         bearing = np.array([note not in PASSED_OVER for note in notes], dtype=np.bool_)
         durations = np.zeros(len(times))
-        durations[bearing] = np.diff(np.append(times[bearing], end))
+        if bearing.any():
+            first = np.flatnonzero(bearing)
+            durations[bearing] = np.add.reduceat(ends - times, first)
+            # Summed up where frames in between were passed over; exact where none were.
+            alone = np.diff(np.append(first, len(times))) == 1
+            durations[first[alone]] = (ends - times)[first[alone]]
         return cls(frame_index, times, durations, processed, notes)
+
+    def gaps(self) -> list[tuple[float, float]]:
+        """``[begin_s, end_s)`` of each gap in the time stamps: time for which no frame stands."""
+        bearing = np.flatnonzero(self.duration_s > 0)
+        ends, begins = (self.timestamp_s + self.duration_s)[bearing[:-1]], self.timestamp_s[bearing[1:]]
+        lost = begins - ends > _TOUCH_S
+        return list(zip(ends[lost].tolist(), begins[lost].tolist(), strict=True))
+
+    @property
+    def end_s(self) -> float:
+        """When the last frame ends; 0 of none."""
+        return float(self.timestamp_s[-1] + self._tail_s()) if len(self) else 0.0
+
+    @property
+    def length_s(self) -> float:
+        """From the first frame to the end of the last one, gaps included; 0 of none."""
+        return self.end_s - float(self.timestamp_s[0]) if len(self) else 0.0
+
+    @property
+    def mean_fps(self) -> float | None:
+        """Frames per second between the first and the last one, by their time stamps; ``None`` of a single frame."""
+        span_s = float(self.timestamp_s[-1] - self.timestamp_s[0]) if len(self) > 1 else 0.0
+        return (len(self) - 1) / span_s if span_s > 0 else None
+
+    def _tail_s(self) -> float:
+        """How long the last frame lasts: also one that was passed over does."""
+        return float(self.duration_s[-1]) or float(usual_steps(self.timestamp_s)[-1])
+
+
+def usual_steps(timestamp_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) seconds from one frame to the next that are usual around each: rates change within videos.
+
+    It is the longer of the median steps of the frames before and of those from there on, :data:`_AROUND` each.
+    """
+    steps = np.diff(timestamp_s)
+    if not len(steps):
+        return np.zeros(len(timestamp_s))
+    padded = np.pad(steps, _AROUND, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _AROUND)
+    medians = _medians(windows)
+    # Row i of medians is over steps i - _AROUND ... i - 1; those after step i begin at row i + _AROUND + 1.
+    n = len(steps)
+    before, after = medians[:n], medians[_AROUND + 1 : _AROUND + 1 + n]
+    usual = np.fmax(before, after)
+    usual = np.where(np.isnan(usual), steps, usual)
+    return np.append(usual, medians[n])
+
+
+def find_gaps(timestamp_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether after the frame there is a gap: a step over :data:`GAP_S` and :data:`GAP_STEPS` usual ones."""
+    steps = np.diff(timestamp_s)
+    usual = usual_steps(timestamp_s)[:-1]
+    return np.append(steps > np.maximum(GAP_S, GAP_STEPS * usual) + 1e-6, np.zeros(min(1, len(timestamp_s)), np.bool_))
+
+
+def _medians(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) the median of each row, NaN left out; NaN of a row without any."""
+    ordered = np.sort(windows, axis=1)  # NaN come last
+    known, rows = np.isfinite(ordered).sum(axis=1), np.arange(len(ordered))
+    low, high = (
+        ordered[rows, np.maximum(known - 1, 0) // 2],
+        ordered[rows, np.minimum(known // 2, ordered.shape[1] - 1)],
+    )
+    return np.asarray(np.where(known > 0, (low + high) / 2, np.nan))

@@ -16,6 +16,7 @@ from visionllm_interaction.interactions.dyadic_events import find_joint_handling
 from visionllm_interaction.interactions.intervals import runs
 from visionllm_interaction.interactions.track_grid import SceneGrid, Smoothing, TrackGrid, build_grid
 
+_STAYS_S = 0.5
 _CUT_S = 0.1
 """Holding that reaches so close to the video's begin or end was cut off by it."""
 
@@ -114,5 +115,8 @@ def _is_handover(giver: Relation, receiver: Relation, config: EventsConfig) -> b
 def _stays(bout: Relation, grid: SceneGrid) -> bool:
     """Whether the object is still seen just after the bout: carried out of sight is not put down."""
     thing = next(t for t in grid.tracks if t.track.track_id == bout.object_track_id)
-    later = int(np.searchsorted(grid.begins_s, bout.end_s - 1e-9)) - thing.first
-    return bool(thing.seen[max(later, 0) : later + max(grid.samples(0.5), 1)].any())
+    later = int(np.searchsorted(grid.begins_s, bout.end_s - 1e-9))
+    if later >= len(grid.begins_s):
+        return False
+    until = grid.until(later, _STAYS_S)
+    return bool(thing.seen[max(later - thing.first, 0) : max(until - thing.first, 0)].any())

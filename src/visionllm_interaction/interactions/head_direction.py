@@ -14,7 +14,14 @@ from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.predicates import FACING_DEG
 from visionllm_interaction.interactions.config import ScenesConfig
 from visionllm_interaction.interactions.relations import Pair, bouts_of, pairs_of, relation_of, smoothing_of
-from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, TrackGrid, build_grid, median_filter
+from visionllm_interaction.interactions.track_grid import (
+    Floats,
+    SceneGrid,
+    TrackGrid,
+    build_grid,
+    median_filter,
+    windows_of,
+)
 
 _HEAD_SHARE = 0.6
 """A head is in the upper part of its person's box …"""
@@ -37,8 +44,11 @@ def find_facing(
     :data:`FACING_DEG` to the side at which the middle of the thing lies. Frames without a head are not known.
     """
     grid = build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations))
-    half = grid.samples(config.relations.smooth_s / 2)
-    seen = {number: median_filter(values, half=half) for number, values in _heads_of_tracks(heads, grid).items()}
+    firsts = {track.track.track_id: track.first for track in grid.tracks}
+    seen = {}
+    for number, values in _heads_of_tracks(heads, grid).items():
+        windows = windows_of(grid, firsts[number], len(values), width_s=config.relations.smooth_s)
+        seen[number] = median_filter(values, *windows)
     found = []
     for pair in _directed(grid):
         head = seen.get(pair.subject.track.track_id)

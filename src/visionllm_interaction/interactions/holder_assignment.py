@@ -8,7 +8,7 @@ than while it moves, and while it moves rather than while it is held still in th
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -84,18 +84,19 @@ def _inside(bounds: NDArray[np.int64], first: int, after: int) -> tuple[int, ...
     return tuple(np.flatnonzero((bounds[:, 0] <= first) & (bounds[:, 1] >= after)).tolist())
 
 
-def fewest_hands(touches: list[Touch], movements: list[Movement], pause: int) -> list[int]:
+def fewest_hands(touches: list[Touch], movements: list[Movement], is_rest: Callable[[int, int], bool]) -> list[int]:
     """For each movement the touch it is put down to, so that changes of hands cost least (shortest path).
 
-    Movements more than ``pause`` frames apart have a rest between them.
+    ``is_rest`` says whether there is a rest between a movement that ends before one frame and one that begins at the
+    other.
     """
     if not movements:
         return []
     costs = dict.fromkeys(movements[0].touches, 0.0)
     came_from: list[dict[int, int]] = []
     for former, movement in pairwise(movements):
-        rest = movement.first - former.after > pause
-        price = _price(touches, former, movement) if rest else _IN_MOVEMENT
+        rests = is_rest(former.after, movement.first)
+        price = _price(touches, former, movement) if rests else _IN_MOVEMENT
         ways = {touch: _cheapest(touches, touch, costs, price) for touch in movement.touches}
         costs = {touch: cost for touch, (cost, _) in ways.items()}
         came_from.append({touch: origin for touch, (_, origin) in ways.items()})

@@ -66,28 +66,33 @@ def find_holding(contacts: Sequence[Contact], grid: SceneGrid, *, config: Holdin
     return found
 
 
-def displacement_px(boxes_xyxy: Floats, *, steps: float) -> Floats:
-    """(n, 2) by how much a box is displaced in x and y over ``steps`` frames around each frame; 0 where not known.
+def displacement_px(boxes_xyxy: Floats, times_s: Floats, *, window_s: float) -> Floats:
+    """(n, 2) by how much a box is displaced in x and y within ``window_s`` around each frame; 0 where not known.
 
-    Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none. ``steps``
-    need not be whole: between frames boxes are taken to move evenly, so that all frame rates give the same.
+    Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none. Between
+    frames, at ``times_s`` (n,), boxes are taken to move evenly, so that all frame rates give the same.
     """
-    shift = _shifted(boxes_xyxy, steps / 2) - _shifted(boxes_xyxy[::-1], steps / 2)[::-1]
+    shift = _boxes_at(boxes_xyxy, times_s, times_s + window_s / 2) - _boxes_at(
+        boxes_xyxy, times_s, times_s - window_s / 2
+    )
     low, high = shift[:, :2], shift[:, 2:]
     with np.errstate(invalid="ignore"):
         lesser = np.where(np.abs(low) < np.abs(high), low, high)
         return np.asarray(np.nan_to_num(np.where(np.sign(low) == np.sign(high), lesser, 0.0)))
 
 
-def _shifted(boxes_xyxy: Floats, by: float) -> Floats:
-    """Row i is where the box is ``by`` frames after frame i; past the end it is where it was at the end."""
-    # Rounded, because the step between frames is a difference of time stamps and never quite 0.04 s.
-    whole = int(round(by, _DECIMALS))
-    part = max(by - whole, 0.0)
-    padded = np.pad(boxes_xyxy, ((0, whole + 1), (0, 0)), mode="edge")
-    n = len(boxes_xyxy)
-    here = padded[whole : whole + n]
-    return here if part < 10**-_DECIMALS else (1 - part) * here + part * padded[whole + 1 : whole + 1 + n]
+def _boxes_at(boxes_xyxy: Floats, times_s: Floats, when_s: Floats) -> Floats:
+    """Where the box is at ``when_s``; before the begin and past the end it is where it was there."""
+    if len(times_s) < 2:
+        return boxes_xyxy
+    after = np.clip(np.searchsorted(times_s, when_s, side="right"), 1, len(times_s) - 1)
+    before = after - 1
+    share = np.clip((when_s - times_s[before]) / (times_s[after] - times_s[before]), 0.0, 1.0)
+    # Rounded, because times are never quite 0.04 s apart, and half a NaN is NaN.
+    share = np.round(share, _DECIMALS)[:, None]
+    there = (1 - share) * boxes_xyxy[before] + share * boxes_xyxy[after]
+    there = np.where(share == 0.0, boxes_xyxy[before], there)
+    return np.asarray(np.where(share == 1.0, boxes_xyxy[after], there))
 
 
 def _touch(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> Touch:
@@ -101,15 +106,14 @@ def _touch(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> Touch:
 def _holds(touches: list[Touch], grid: SceneGrid) -> list[_Hold]:
     """Who holds the object from when to when; where it changes hands within a movement, both have that movement."""
     movements = find_movements(touches)
-    pause = grid.samples(_PAUSE_S)
-    chosen = fewest_hands(touches, movements, pause)
+    chosen = fewest_hands(touches, movements, lambda after, first: grid.rest_s(after, first) > _PAUSE_S + 1e-6)
     holds = []
     for touch, run in groupby(range(len(movements)), key=lambda n: chosen[n]):
         own = list(run)
         first, last = own[0], own[-1]
-        while first > 0 and _is_shared(movements, first - 1, first, touch, pause):
+        while first > 0 and _is_shared(movements, first - 1, first, touch, grid):
             first -= 1
-        while last < len(movements) - 1 and _is_shared(movements, last + 1, last, touch, pause):
+        while last < len(movements) - 1 and _is_shared(movements, last + 1, last, touch, grid):
             last += 1
         next_first = movements[last + 1].first if last < len(movements) - 1 else None
         span = _held(touches[touch], movements[first].first, movements[last].after, next_first, grid)
@@ -130,14 +134,14 @@ def _held(touch: Touch, begin: int, end: int, next_first: int | None, grid: Scen
     return Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1]))
 
 
-def _is_shared(movements: list[Movement], beyond: int, near: int, touch: int, pause: int) -> bool:
+def _is_shared(movements: list[Movement], beyond: int, near: int, touch: int, grid: SceneGrid) -> bool:
     """Whether the movement ``beyond`` one's own may be of the same ``touch`` and follows without a pause."""
     one, other = sorted((movements[beyond], movements[near]), key=lambda m: m.first)
-    return touch in movements[beyond].touches and other.first - one.after <= pause
+    return touch in movements[beyond].touches and grid.rest_s(one.after, other.first) <= _PAUSE_S + 1e-6
 
 
 def _displacement(track: TrackGrid, first: int, after: int, *, grid: SceneGrid, config: HoldingConfig) -> Floats:
-    whole = displacement_px(track.boxes_xyxy, steps=config.window_s / grid.step_s)
+    whole = displacement_px(track.boxes_xyxy, grid.begins_s[track.first : track.after], window_s=config.window_s)
     return whole[first - track.first : after - track.first]
 
 
@@ -191,7 +195,7 @@ def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingC
         return span.end_s
     taking = episodes[0]
     for former, later in pairwise(episodes):
-        if later[0] - former[1] > grid.samples(_PAUSE_S):
+        if grid.rest_s(first + former[1], first + later[0]) > _PAUSE_S + 1e-6:
             break
         taking = later
     begin, end = taking

@@ -35,14 +35,21 @@ def hysteresis(values: NDArray[np.float64], *, enter: float, leave: float) -> Ma
     return np.asarray((last >= 0) & (signal[last] == 1))
 
 
-def bridge(values: NDArray[np.float64], *, steps: int) -> NDArray[np.float64]:
-    """``values`` with the larger of both neighbours in intervals of NaN of at most ``steps``; same length.
+def bridge(
+    values: NDArray[np.float64],
+    begins_s: NDArray[np.float64],
+    ends_s: NDArray[np.float64],
+    *,
+    longest_s: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """``values`` with the larger of both neighbours in intervals of NaN of at most ``longest_s``; same length.
 
+    ``begins_s`` and ``ends_s`` are the times of each frame, ``longest_s`` (n,) goes by the frame before the interval.
     Intervals at the begin or the end stay NaN.
     """
     bridged = values.copy()
     for first, after in runs(np.isnan(values)):
-        if first > 0 and after < len(values) and after - first <= steps:
+        if first > 0 and after < len(values) and begins_s[after] - ends_s[first - 1] <= longest_s[first - 1] + 1e-6:
             bridged[first:after] = max(values[first - 1], values[after])
     return bridged
 

@@ -100,12 +100,12 @@ def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfi
     one, other = pair.boxes()
     heights = np.maximum(reference_height_px(one, other, object_is_person=pair.other.is_person), 1.0)
     inside, holds, overlap = containment(one, other)
-    steps = grid.samples(config.approach_window_s)
+    times_s = grid.begins_s[pair.first : pair.after]
     values = [
         *directions(one, other, heights_px=heights),
         ("inside", inside),
         ("overlaps", overlap),
-        ("approaching", closing(gap, steps=steps, step_s=grid.step_s)),
+        ("approaching", closing(gap, times_s, window_s=config.approach_window_s)),
     ]
     for predicate, value in values:
         for span in bouts_of(value, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
@@ -118,12 +118,19 @@ def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfi
 def bouts_of(
     gap: Floats, grid: SceneGrid, pair: Pair, *, limit: float, slack: float, config: RelationsConfig
 ) -> list[Span]:
-    """Bouts in which ``gap`` (n,) over the frames of ``pair`` is within ``limit``, joined and cleaned."""
-    gap = bridge(gap, steps=grid.samples(config.unseen_s))
-    mask = hysteresis(gap, enter=limit, leave=limit * (1 + config.hysteresis) + slack)
-    here = slice(pair.first, pair.after)
-    spans = mask_to_spans(mask, grid.begins_s[here], grid.ends_s[here])
-    return clean_spans(spans, merge_gap_s=config.merge_gap_s, min_duration_s=config.min_duration_s)
+    """Bouts in which ``gap`` (n,) over the frames of ``pair`` is within ``limit``, joined and cleaned.
+
+    None goes on over time for which no frame stands, unless that is as short as somebody may be hidden.
+    """
+    found: list[Span] = []
+    for first, after in grid.parts(pair.first, pair.after, longest_s=config.unseen_s):
+        begins_s, ends_s = grid.begins_s[first:after], grid.ends_s[first:after]
+        # Half a frame more: what is hidden for a time is hidden in the frames nearest to it.
+        longest_s = config.unseen_s + grid.steps_s[first:after] / 2
+        known = bridge(gap[first - pair.first : after - pair.first], begins_s, ends_s, longest_s=longest_s)
+        mask = hysteresis(known, enter=limit, leave=limit * (1 + config.hysteresis) + slack)
+        found += mask_to_spans(mask, begins_s, ends_s)
+    return clean_spans(found, merge_gap_s=config.merge_gap_s, min_duration_s=config.min_duration_s)
 
 
 def relation_of(predicate: str, pair: Pair, span: Span, grid: SceneGrid) -> Relation:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from visionllm_interaction.core.boxes import box_area_px, box_centres, box_intersection_px
+from visionllm_interaction.core.frames import usual_steps
 from visionllm_interaction.interactions.track_grid import Floats
 
 INSIDE_SHARE = 0.9
@@ -20,6 +21,8 @@ OVERLAP_SHARE = 0.1
 """Share of the smaller box that is common to boxes that *overlap*."""
 APPROACH_PER_S = 0.25
 """By how many reference heights a second a gap shrinks between things of which one is *approaching* the other."""
+_SLACK_S, _SHAKE = 1e-6, 0.1
+"""How far time stamps may be off: in seconds, and as a share of a step."""
 
 Values = tuple[str, Floats]
 
@@ -51,9 +54,20 @@ def containment(subject_xyxy: Floats, object_xyxy: Floats) -> tuple[Floats, Floa
     return inside, holds, np.maximum(overlap, np.maximum(-inside, -holds))
 
 
-def closing(gap: Floats, *, steps: int, step_s: float) -> Floats:
-    """How far (n,) gaps, in reference heights, fall short of shrinking by :data:`APPROACH_PER_S`; none at no gap."""
-    half = max(steps // 2, 1)
-    padded = np.pad(gap, half, constant_values=np.nan)
-    speed = (padded[: -2 * half] - padded[2 * half :]) / (2 * half * step_s)
+def closing(gap: Floats, times_s: Floats, *, window_s: float) -> Floats:
+    """How far (n,) gaps, in reference heights, fall short of shrinking by :data:`APPROACH_PER_S`; none at no gap.
+
+    The speed at a frame is taken between the outermost frames within ``window_s`` around it, of ``times_s`` (n,), but
+    between its neighbours at least; NaN at both ends, and next to a gap in the time stamps.
+    """
+    place, speed, steps = np.arange(len(gap)), np.full(len(gap), np.nan), usual_steps(times_s)
+    low = np.minimum(np.searchsorted(times_s, times_s - window_s / 2 - _SLACK_S), place - 1)
+    high = np.maximum(np.searchsorted(times_s, times_s + window_s / 2 + _SLACK_S, side="right") - 1, place + 1)
+    reach = np.maximum(np.floor(window_s / 2 / np.maximum(steps, _SLACK_S) + _SLACK_S), 1) * steps * (1 - _SHAKE)
+    known = (low >= 0) & (high < len(gap))
+    known &= (times_s - reach >= times_s[:1]) & (times_s + reach <= times_s[-1:])
+    low, high = low[known], high[known]
+    apart = times_s[high] - times_s[low]
+    change = np.where(apart <= window_s + 2 * steps[known], gap[low] - gap[high], np.nan)
+    speed[known] = change / apart
     return np.asarray(np.where(gap > 0, APPROACH_PER_S - speed, np.inf))

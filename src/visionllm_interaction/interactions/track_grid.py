@@ -5,16 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import UNCHANGED, FrameTable
+from visionllm_interaction.core.frames import UNCHANGED, FrameTable, usual_steps
 from visionllm_interaction.core.interactions import Track
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_QUARTER = 0.25
+"""How far, in steps, time stamps may be off."""
 _LONGEST = 1500
 """Rows of an interval at rest: a bound for the work on things that creep."""
 
@@ -73,14 +78,25 @@ class SceneGrid:
     frame_index: NDArray[np.int64]
     tracks: tuple[TrackGrid, ...]
 
-    @property
-    def step_s(self) -> float:
-        """Median time between frames."""
-        return float(np.median(np.diff(self.begins_s))) if len(self.begins_s) > 1 else 1.0
+    @cached_property
+    def steps_s(self) -> Floats:
+        """(n,) time between frames that is usual around each: rates change within videos."""
+        return usual_steps(self.begins_s) if len(self.begins_s) > 1 else np.ones(len(self.begins_s))
 
-    def samples(self, seconds: float) -> int:
-        """How many steps are nearest to ``seconds``."""
-        return round(seconds / self.step_s)
+    def rest_s(self, after: int, first: int) -> float:
+        """Time from the end of the frame before ``after`` to the begin of frame ``first``."""
+        return float(self.begins_s[first] - self.ends_s[after - 1])
+
+    def until(self, first: int, seconds: float) -> int:
+        """Position after the frames that begin within ``seconds`` of frame ``first``; that frame at least."""
+        end_s = self.begins_s[first] + seconds - self.steps_s[first] / 2
+        return max(int(np.searchsorted(self.begins_s, end_s)), first + 1)
+
+    def parts(self, first: int, after: int, *, longest_s: float) -> list[tuple[int, int]]:
+        """Frames ``[first, after)`` in runs with no gap over ``longest_s`` for which no frame stands."""
+        gaps = self.begins_s[first + 1 : after] - self.ends_s[first : after - 1]
+        cuts = (first + 1 + np.flatnonzero(gaps > longest_s + 1e-6)).tolist()
+        return list(pairwise([first, *cuts, after]))
 
 
 def build_grid(
@@ -89,17 +105,18 @@ def build_grid(
     """Lay out ``tracks``, their boxes smoothed where they are seen.
 
     In frames that were passed over because nothing had changed, things are where they were in the frame before:
-    adaptive sampling leaves gaps of all lengths, and windows of time need frames at even steps.
+    adaptive sampling leaves gaps of all lengths, and windows of time need frames in them. All windows are of seconds.
     """
     clock = _Clock.of(frames)
     positions = np.searchsorted(clock.frame_index, detections.frame_index)
     shown = clock.frame_index[clock.source]
     empty = SceneGrid(clock.begins_s, clock.ends_s, shown, ())
-    half, rest = empty.samples(smoothing.median_s / 2), max(2, empty.samples(smoothing.rest_s))
     tolerance = smoothing.rest_tolerance * _height_px(detections)
 
-    def smooth(boxes: Floats) -> Floats:
-        return at_rest(median_filter(boxes, half=half), tolerance=tolerance, steps=rest)
+    def smooth(boxes: Floats, first: int) -> Floats:
+        median = median_filter(boxes, *windows_of(empty, first, len(boxes), width_s=smoothing.median_s))
+        steps = lasting(empty, first, len(boxes), seconds=smoothing.rest_s)
+        return at_rest(median, tolerance=tolerance, steps=steps)
 
     order = np.argsort(detections.track_id, kind="stable")
     ids = detections.track_id[order]
@@ -154,7 +171,7 @@ def _lay_out(
     positions: NDArray[np.int64],
     *,
     clock: _Clock,
-    smooth: Callable[[Floats], Floats],
+    smooth: Callable[[Floats, int], Floats],
 ) -> TrackGrid:
     first, after = int(positions.min()), clock.until(int(positions.max()))
     n = after - first
@@ -162,42 +179,85 @@ def _lay_out(
     boxes[positions - first] = detections.boxes_xyxy[rows]
     confidence[positions - first] = detections.confidence[rows]
     repeated = clock.source[first:after] - first
-    return TrackGrid(track, first, smooth(boxes[repeated]), confidence[repeated])
+    return TrackGrid(track, first, smooth(boxes[repeated], first), confidence[repeated])
 
 
-def median_filter(values: Floats, *, half: int) -> Floats:
-    """Median of each row with ``half`` rows before and after, NaN left out; rows that are NaN stay so."""
-    if half < 1:
+def windows_of(grid: SceneGrid, first: int, n: int, *, width_s: float) -> tuple[Ints, Ints]:
+    """How many frames before and after each of ``n`` frames from ``first`` on lie within ``width_s`` around it.
+
+    The number is what is nearest to half of ``width_s`` at the rate there; none beyond a change of rate or a gap.
+    """
+    here = slice(first, first + n)
+    times, steps = grid.begins_s[here], grid.steps_s[here]
+    # Rounded first, because steps are differences of time stamps: 1.5 frames are never quite 1.5.
+    reach = (np.rint(np.round(width_s / 2 / steps, 3)) + _QUARTER) * steps
+    place = np.arange(n)
+    before = place - np.searchsorted(times, times - reach, side="left")
+    after = np.searchsorted(times, times + reach, side="right") - 1 - place
+    return before, after
+
+
+def lasting(grid: SceneGrid, first: int, n: int, *, seconds: float) -> Ints:
+    """How many frames from each of ``n`` frames from ``first`` on take ``seconds``, 2 at least; may go beyond them."""
+    here = slice(first, first + n)
+    ends_s = grid.begins_s[here] + seconds - grid.steps_s[here] / 2
+    return np.asarray(np.maximum(np.searchsorted(grid.ends_s[here], ends_s - 1e-6) + 1 - np.arange(n), 2))
+
+
+def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floats:
+    """Median of each row (n, k) with the rows ``before`` and ``after`` it (n,), NaN left out; NaN rows stay so."""
+    n = len(values)
+    sides = np.stack([np.broadcast_to(before, n), np.broadcast_to(after, n)], axis=1)
+    widest = int(sides.max(initial=0))
+    if widest < 1:
         return values
-    padded = np.pad(values, ((half, half), (0, 0)), constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
+    padded = np.pad(values, ((widest, widest), (0, 0)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * widest + 1, axis=0)
+    smooth = np.full_like(values, np.nan)
     with warnings.catch_warnings():
         # Windows without any sighting are not used.
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        smooth = np.nanmedian(windows, axis=-1)
+        for down, up in np.unique(sides, axis=0).tolist():
+            rows = (sides == (down, up)).all(axis=1)
+            smooth[rows] = np.nanmedian(windows[rows][:, :, widest - down : widest + up + 1], axis=-1)
     return np.asarray(np.where(np.isnan(values), np.nan, smooth))
 
 
-def at_rest(values: Floats, *, tolerance: float, steps: int) -> Floats:
+def at_rest(values: Floats, *, tolerance: float, steps: int | Ints) -> Floats:
     """``values`` (n, k), each column with its median where it keeps within ``tolerance`` for at least ``steps`` rows.
 
-    Intervals are taken from the first row on, each as long as all of it fits; NaN ends one and stays.
+    ``steps`` may be of each row (n,). Intervals are taken from the first row on, each as long as all of it fits; NaN
+    ends one and stays.
     """
     if tolerance <= 0.0:
         return values
     settled = values.copy()
     for column in settled.T:
-        for first, after in _quiet(column, tolerance=tolerance, steps=steps):
+        for first, after in _quiet(column, tolerance=tolerance, steps=np.broadcast_to(steps, len(column))):
             column[first:after] = np.median(column[first:after])
     return settled
 
 
-def _quiet(column: Floats, *, tolerance: float, steps: int) -> Iterator[tuple[int, int]]:
+def spread_over(column: Floats, steps: Ints) -> Floats:
+    """(n,) largest less smallest of the ``steps`` values (n,) from each on; NaN with a NaN or over the end.
+
+    By maxima over powers of two, of which two cover any window: as quick for windows of all lengths as for one.
+    """
+    n, spread = len(column), np.full(len(column), np.nan)
+    high, low, width = column, column, 1
+    place = np.arange(n)
+    while width <= min(int(steps.max(initial=0)), n):
+        rows = place[(steps >= width) & (steps < 2 * width) & (place + steps <= n)]
+        other = rows + steps[rows] - width
+        spread[rows] = np.maximum(high[rows], high[other]) - np.minimum(low[rows], low[other])
+        high, low = np.maximum(high[:-width], high[width:]), np.minimum(low[:-width], low[width:])
+        width *= 2
+    return spread
+
+
+def _quiet(column: Floats, *, tolerance: float, steps: Ints) -> Iterator[tuple[int, int]]:
     """Intervals ``[first, after)`` of at least ``steps`` finite values of which no two differ by more."""
-    if len(column) < steps:
-        return
-    windows = np.lib.stride_tricks.sliding_window_view(column, steps)
-    begins = np.flatnonzero(windows.max(axis=1) - windows.min(axis=1) <= tolerance)
+    begins = np.flatnonzero(spread_over(column, steps) <= tolerance)
     at = 0
     while at < len(begins):
         first = int(begins[at])

@@ -16,11 +16,13 @@ from PIL import Image, ImageDraw
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
+from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.tables import DetectionRow
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 _COLOURS = (
@@ -53,10 +55,9 @@ def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
         VideoError: if the source video is gone or has changed.
     """
     path = Path(path)
-    source = source_video(store, video_id)
     boxes = detections_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn_frames(source, boxes))
+        _encode(container, _drawn_frames(_reader(store, video_id), boxes))
 
 
 def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
@@ -78,7 +79,7 @@ def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s:
     wanted = sampled_frames(store, video_id, every_s=every_s)
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
-    for frame in VideoReader(source_video(store, video_id)):
+    for frame in _reader(store, video_id):
         if frame.frame_index in wanted:
             buffer = io.BytesIO()
             Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
@@ -122,15 +123,29 @@ def detections_by_frame(store: Store, video_id: str) -> dict[int, list[Detection
     return found
 
 
-def _drawn_frames(source: Path, boxes: Mapping[int, list[DetectionRow]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    for frame in VideoReader(source):
+def _reader(store: Store, video_id: str) -> VideoReader:
+    """All frames of the stream that was analysed, whatever was sampled of them."""
+    stream = store.video(video_id).get("stream")
+    return VideoReader(source_video(store, video_id), config=DecodeConfig(stream=stream))
+
+
+def _drawn_frames(
+    reader: VideoReader, boxes: Mapping[int, list[DetectionRow]]
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    for frame in reader:
         picture = Image.fromarray(frame.image_rgb)
-        pen = ImageDraw.Draw(picture)
+        canvas = ImageDraw.Draw(picture)
         for row in boxes.get(frame.frame_index, ()):
             colour = _COLOURS[row.track_id % len(_COLOURS)]
-            corner = (row.x1, row.y1)
-            pen.rectangle((*corner, row.x2, row.y2), outline=colour, width=1 if row.interpolated else 3)
-            pen.text(corner, f"{row.category} {row.track_id}", fill="white", stroke_width=2, stroke_fill=colour)
+            draw_box(
+                canvas,
+                (row.x1, row.y1, row.x2, row.y2),
+                colour=colour,
+                line_width=1 if row.interpolated else 3,
+                caption=f"{row.category} {row.track_id}",
+                font_size=10,
+                style="outlined",
+            )
         yield frame.timestamp_s, np.asarray(picture)
 
 

@@ -62,7 +62,9 @@ def import_codes(
     participants: Mapping[str, str] | None = None,
     observation: str | None = None,
 ) -> ImportResult:
-    """Import codes from another program; earlier codes from a file of the same name are replaced.
+    """Import codes from another program.
+
+    Earlier codes from a file of the same name are replaced, also where the file holds none any more.
 
     Args:
         file: an ``.eaf``, ``.boris``, ``.opf``, ``.TextGrid``, ``.csv`` or ``.parquet`` file.
@@ -91,7 +93,7 @@ def import_codes(
     codes = list(_codes(timeline, path.name, kinds or {}, participants or {}))
     with open_store(store) as opened:
         opened.video(video_id)
-    write_codes(store, video_id, codes)
+    write_codes(store, video_id, codes, source=path.name)
     counts = Counter((code.tier, code.kind, code.participant) for code in codes)
     tiers = {tier: ImportedTier(kind, who, count) for (tier, kind, who), count in counts.items()}
     return ImportResult(store, video_id, path.name, len(codes), tiers)

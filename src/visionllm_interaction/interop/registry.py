@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,7 @@ from visionllm_interaction.interop.coco import coco_bytes
 from visionllm_interaction.interop.datavyu import opf_bytes, read_opf
 from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.export_timeline import store_to_timeline
+from visionllm_interaction.interop.plugins import group, read_by_plugin, writer_of
 from visionllm_interaction.interop.praat import read_textgrid, textgrid_bytes
 from visionllm_interaction.interop.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
 from visionllm_interaction.interop.tiers import Timeline
@@ -23,6 +25,7 @@ from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath
 
 Write = Callable[[Store, str], bytes]
+WriteFile = Callable[[Store, str, Path], None]
 
 
 def _boris(store: Store, video_id: str) -> bytes:
@@ -52,7 +55,7 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
         "rrd": ".rrd",
     }
 )
-"""Format → the ending of its files."""
+"""Format that is built in → the ending of its files."""
 _WRITERS: Mapping[str, Write] = MappingProxyType(
     {
         "eaf": _timeline_writer(eaf_bytes),
@@ -67,10 +70,12 @@ _WRITERS: Mapping[str, Write] = MappingProxyType(
 _READERS: Mapping[str, Callable[[Path], Timeline]] = MappingProxyType(
     {".eaf": read_eaf, ".opf": read_opf, ".textgrid": read_textgrid, ".csv": read_csv, ".parquet": read_parquet}
 )
+CODING_FORMATS = group(ENDINGS, (".boris", *_READERS, *(ending.lower() for ending in ENDINGS.values())))
+"""Formats of plug-ins."""
 
 
 def read_timelines(path: StrPath) -> dict[str, Timeline]:
-    """Read a coded file; its format follows from the ending.
+    """Read a coded file; its format follows from the ending, which may be that of a plug-in.
 
     Args:
         path: the file.
@@ -79,7 +84,8 @@ def read_timelines(path: StrPath) -> dict[str, Timeline]:
         Name of the observation (in most formats the file's name) → timeline.
 
     Raises:
-        UsageError: for another ending.
+        UsageError: for an ending that nobody knows.
+        PluginError: if several plug-ins know it, or one gives no timelines.
         InputDataError: if the file cannot be read.
     """
     path = Path(path)
@@ -87,8 +93,7 @@ def read_timelines(path: StrPath) -> dict[str, Timeline]:
     if ending == ".boris":
         return read_boris(path)
     if ending not in _READERS:
-        known = ", ".join(sorted([*_READERS, ".boris"]))
-        raise UsageError("The format of the file is not known.", expected=f"one of: {known}", found=path.name)
+        return read_by_plugin(CODING_FORMATS, path, built_in=(*_READERS, ".boris"))
     return {path.stem: _READERS[ending](path)}
 
 
@@ -107,7 +112,7 @@ class ExportResult:
 
     Attributes:
         store: the store's folder.
-        format: a key of :data:`ENDINGS`.
+        format: a key of :data:`ENDINGS`, or a plug-in's name.
         files: one for each video.
     """
 
@@ -135,7 +140,7 @@ def export(
     Args:
         store: the store's folder.
         out: a folder, created if it does not exist; one file per video.
-        format: a key of :data:`ENDINGS`, for example ``"eaf"``.
+        format: a key of :data:`ENDINGS`, for example ``"eaf"``, or the name of a plug-in that writes.
         video_id: only this video.
         images: with COCO, also write the frames as JPEG.
         every_s: with COCO, the least time between two frames in seconds.
@@ -145,25 +150,24 @@ def export(
 
     Raises:
         UsageError: for an unknown format, or images with another format than COCO.
+        PluginError: if the format is a plug-in's that cannot be used.
         StoreError: if the store or the video is not there.
         VideoError: if a format needs the source video and it is gone or has changed.
     """
     format_, out = format, Path(out)
-    if format_ not in ENDINGS:
-        known = ", ".join(ENDINGS)
-        raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
+    ending, write = _how_to_write(format_)
     if format_ != "coco" and (images or every_s):
         raise UsageError("Images, and the time between them, belong to COCO.", expected="--format coco", found=format_)
     files = []
     with open_store(store) as opened:
         for id_ in [video_id] if video_id else opened.video_ids():
             opened.video(id_)
-            path = out / f"{id_}{ENDINGS[format_]}"
+            path = out / f"{id_}{ending}"
             out.mkdir(parents=True, exist_ok=True)
             if format_ == "coco":
                 _write_coco(opened, id_, path, images=images, every_s=every_s)
             else:
-                _write(opened, id_, path, format_)
+                write(opened, id_, path)
             files.append(ExportedFile(id_, path, path.stat().st_size))
     return ExportResult(Path(store), format_, tuple(files))
 
@@ -177,7 +181,19 @@ def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_
     write_file(path, coco_bytes(store, video_id, every_s=every_s))
 
 
-def _write(store: Store, video_id: str, path: Path, format_: str) -> None:
+def _how_to_write(format_: str) -> tuple[str, WriteFile]:
+    """The ending of a format's files, and what writes one of them."""
+    if format_ in ENDINGS:
+        return ENDINGS[format_], partial(_write, format_)
+    plugin = CODING_FORMATS.get(format_)
+    if plugin is None:
+        known = ", ".join([*ENDINGS, *CODING_FORMATS.names()])
+        raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
+    to_bytes = _timeline_writer(writer_of(plugin))
+    return plugin.offered.endings[0], lambda store, id_, path: write_file(path, to_bytes(store, id_))
+
+
+def _write(format_: str, store: Store, video_id: str, path: Path) -> None:
     if format_ == "mp4":
         # Imported here: only these two need the video libraries.
         from visionllm_interaction.interop.annotated_video import write_annotated_video

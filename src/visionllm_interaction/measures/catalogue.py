@@ -16,7 +16,6 @@ from visionllm_interaction.measures import sql_boxes
 from visionllm_interaction.measures import sql_intervals as sql
 from visionllm_interaction.measures.turns import STANDARD
 
-Unit = Literal["s", "count", "share", "per_min", "heights"]
 Inputs = Literal["one", "pair", "bout", "event"]
 
 BOUT_GAP_S = 0.5
@@ -49,7 +48,7 @@ class Measure:
 
     name: str
     definition: str
-    unit: Unit
+    unit: str
     source: str
     inputs: Inputs
     nothing: float | int | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
@@ -21,6 +21,13 @@ from visionllm_interaction.measures.catalogue import (
     sql_for,
 )
 from visionllm_interaction.measures.missing_inputs import Inputs
+from visionllm_interaction.measures.plugins import (
+    MEASURE_PLUGINS,
+    MeasuredValue,
+    MissingValue,
+    PluginMeasure,
+    find_measure,
+)
 from visionllm_interaction.measures.sql_intervals import PROCESSED_TIME
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
@@ -72,6 +79,7 @@ def run_query(store: Store, query: Query) -> list[Evidence]:
 
     Raises:
         UsageError: for an unknown measure, name or video, or parts that do not fit the measure.
+        PluginError: if the measure is a plug-in's that cannot be used.
         StoreError: if the store is damaged.
     """
     return QueryRunner(store).run(query)
@@ -90,26 +98,61 @@ class QueryRunner:
         """As :func:`run_query`."""
         measure = _checked(self.store, query, self._known)
         predicate = query.predicate or measure.predicate or "visible"
-        sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
         parameters = _parameters(query, measure, CODED_PREDICATES.get(predicate, predicate))
-        found = {row["video_id"]: row for row in _rows(self.store, sql, parameters)}
         processed = self._processed_time(parameters)
-        spans = _frame_spans(self.store, found, query.video_id)
         wanted = [query.video_id] if query.video_id else self.store.video_ids()
+        reasons: dict[str, str] = {}
+        if isinstance(measure, PluginMeasure):
+            found, reasons = self._computed(measure, query, wanted, processed)
+        else:
+            sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
+            found = {row["video_id"]: row for row in _rows(self.store, sql, parameters)}
+        spans = _frame_spans(self.store, found, query.video_id)
         if len(wanted) > 1 and len(found) < len(wanted):
             self.inputs.read_all()
         return [
             _found(measure, query, id_, row=found[id_], frames=spans.get(id_))
             if id_ in found
-            else self._not_found(measure, query, id_, predicate=predicate, processed=processed.get(id_))
+            else self._not_found(
+                measure, query, id_, predicate=predicate, processed=processed.get(id_), reason=reasons.get(id_)
+            )
             for id_ in wanted
         ]
 
+    def _computed(
+        self,
+        measure: PluginMeasure,
+        query: Query,
+        wanted: Sequence[str],
+        processed: Mapping[str, Mapping[str, Any]],
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """Video id → the row that a plug-in computed, and video id → why it cannot compute one."""
+        rows: dict[str, dict[str, Any]] = {}
+        reasons: dict[str, str] = {}
+        for video_id in wanted:
+            video = self.store[video_id]
+            begin_s, end_s = _window_within(query, video.duration_s, processed.get(video_id))
+            if begin_s >= end_s:
+                continue
+            result = measure.compute(video, subject=query.subject, object=query.object, begin_s=begin_s, end_s=end_s)
+            if isinstance(result, MeasuredValue):
+                rows[video_id] = asdict(result)
+            elif isinstance(result, MissingValue):
+                reasons[video_id] = result.reason
+        return rows, reasons
+
     def _not_found(
-        self, measure: Measure, query: Query, video_id: str, *, predicate: str, processed: Mapping[str, Any] | None
+        self,
+        measure: Measure,
+        query: Query,
+        video_id: str,
+        *,
+        predicate: str,
+        processed: Mapping[str, Any] | None,
+        reason: str | None,
     ) -> Evidence:
         """Evidence of nothing found in a video, or of a missing input."""
-        missing = self.inputs.missing(
+        missing = reason or self.inputs.missing(
             measure, query.subject, query.object, predicate, video_id=video_id, processed=processed is not None
         )
         row: dict[str, Any] = {"value": None if missing else measure.nothing, "track_ids": []}
@@ -162,6 +205,16 @@ def _window(begin_s: float | None, end_s: float | None) -> dict[str, float]:
     }
 
 
+def _window_within(query: Query, duration_s: float, processed: Mapping[str, Any] | None) -> tuple[float, float]:
+    """The window of a query in one video, with the ends of the video where the query leaves it open."""
+    begin_s = min(0.0, processed["begin_s"]) if processed else 0.0
+    end_s = max(duration_s, processed["end_s"]) if processed else duration_s
+    return (
+        begin_s if query.begin_s is None else max(begin_s, float(query.begin_s)),
+        end_s if query.end_s is None else min(end_s, float(query.end_s)),
+    )
+
+
 def _rows(store: Store, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     # DuckDB refuses parameters that a query does not name.
     named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
@@ -204,15 +257,21 @@ def _found(
         end_s=row["end_s"],
         frames=frames,
         definition_version=measure.version,
-        settings=str(query.turns or STANDARD) if measure.is_of_turns else None,
+        settings=_settings(measure, query),
     )
+
+
+def _settings(measure: Measure, query: Query) -> str | None:
+    if isinstance(measure, PluginMeasure):
+        return f"plug-in {measure.computed_by}"
+    return str(query.turns or STANDARD) if measure.is_of_turns else None
 
 
 def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[str]]) -> Measure:
     """The measure of ``query``; ``known`` gives the names in one video or in all."""
-    measure = MEASURES.get(query.measure)
+    measure = find_measure(query.measure)
     if measure is None:
-        raise _unknown_name("measure", query.measure, MEASURES)
+        raise _unknown_name("measure", query.measure, (*MEASURES, *MEASURE_PLUGINS.names()))
     if query.video_id is not None and query.video_id not in store.video_ids():
         raise _unknown_name("video", query.video_id, store.video_ids())
     for name in (query.subject, query.object):

@@ -19,8 +19,9 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.plugins import all_measures, measure_names
 from visionllm_interaction.measures.query import Query, QueryRunner
 from visionllm_interaction.measures.turns import TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
@@ -119,7 +120,7 @@ def measures(
     limits: StoreLimits = StoreLimits(),
     config: MeasuresConfig = MeasuresConfig(),
 ) -> MeasuresTable:
-    """Compute every measure of the catalogue for every video, subject and object.
+    """Compute every measure of the catalogue, and those of plug-ins, for every video, subject and object.
 
     Args:
         store: the store's folder, or an open store.
@@ -207,7 +208,7 @@ def write_measures(
         videos = len(opened.video_ids())
     if path is not None:
         table.write(path)
-    return WrittenMeasures(Path(store), path, len(table), videos, tuple(sorted(MEASURES)))
+    return WrittenMeasures(Path(store), path, len(table), videos, tuple(measure_names()))
 
 
 def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig = MeasuresConfig()) -> pa.Table:
@@ -258,7 +259,7 @@ def _all_queries(store: Store, config: MeasuresConfig) -> Iterator[Query]:
     things = [name for name in names if name not in PERSON_CATEGORIES]
     pairs = [(p, o) for p in people for o in names if o != p and not (o in people and o < p)]
     coded = _coded(store)
-    for measure in MEASURES.values():
+    for measure in all_measures().values():
         if measure.inputs == "one":
             several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
             yield from (Query(measure.name, name) for name in [*names, *several] if _applies(measure, name, coded))

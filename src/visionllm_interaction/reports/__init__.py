@@ -1,1 +1,1 @@
-"""One self-contained HTML file that shows a whole run: artifacts, images, curves, timelines, questions."""
+"""What HTML pages share (template, style, boxes drawn on images), and the report of a whole run."""

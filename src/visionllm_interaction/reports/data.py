@@ -36,7 +36,7 @@ class LabelledBoxes:
 
 
 @dataclass(frozen=True, eq=False)
-class PicturePair:
+class ImagePair:
     """An image (H, W, 3) uint8 with its true and its detected boxes."""
 
     title: str
@@ -66,7 +66,7 @@ class QuestionView:
 
 
 @dataclass(frozen=True)
-class VideoView:
+class VideoTimeline:
     """A video's timeline as the store gives it."""
 
     video_id: str
@@ -79,11 +79,12 @@ class ReportData:
 
     title: str
     intro: str
-    figures: Mapping[str, str]
+    metrics: Mapping[str, str]
+    """Shown at the top: name, value as text."""
     stages: tuple[StageRow, ...]
-    pictures: tuple[PicturePair, ...]
+    images: tuple[ImagePair, ...]
     epochs: tuple[Mapping[str, float], ...]
-    videos: tuple[VideoView, ...]
+    videos: tuple[VideoTimeline, ...]
     questions: tuple[QuestionView, ...]
     next_steps: tuple[tuple[str, str], ...] = field(default=())
     """(command, what it does)."""

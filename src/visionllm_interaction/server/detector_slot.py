@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 import time
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core import Detections
+from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.errors import ServiceError, VisionLLMError
-from visionllm_interaction.server.jobs.image_decoding import decode_image
 from visionllm_interaction.server.problem_details import refusal
 
 _log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class DetectorSlot:
             raise refusal(503, "Too many images are waiting.", code="BUSY", headers={"Retry-After": "2"})
         try:
             with self._turn:  # decoding inside as well: only one image at a time is held as pixels
-                image = decode_image(data, max_megapixels=max_megapixels)
+                image = read_rgb(io.BytesIO(data), max_megapixels=max_megapixels)
                 begin = time.perf_counter()
                 [found] = detector.detect([image], min_confidence=min_confidence)
                 return image, found, time.perf_counter() - begin

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import pyarrow as pa
 
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
@@ -135,6 +136,18 @@ class VideoView:
         """The people and objects followed through the video."""
         return VideoTable("tracks", self._store.read_table(self.video_id, "tracks"), lambda row: Track(**row))
 
+    def tracks_named(self, name: str) -> tuple[Track, ...]:
+        """The tracks that a name stands for, as in measures.
+
+        Args:
+            name: a category, a role, ``"person"`` for people of every category, or ``"thing"`` for whatever is neither
+                a person nor a body part.
+
+        Returns:
+            The tracks, in the order of the table.
+        """
+        return tuple(track for track in self.tracks if _is_named(track, name))
+
     @property
     def relations(self) -> VideoTable[Relation]:
         """Bouts of near, in contact, holding … between two tracks."""
@@ -161,6 +174,15 @@ class VideoView:
             f"{record.duration_s:.1f} s, {record.n_processed} of {record.n_frames} frames processed, "
             f"{record.n_tracks} tracks>"
         )
+
+
+def _is_named(track: Track, name: str) -> bool:
+    is_person = track.category in PERSON_CATEGORIES
+    return (
+        name in (track.category, track.role)
+        or (name == "person" and is_person)
+        or (name == "thing" and not is_person and track.category not in BODY_CATEGORIES)
+    )
 
 
 def _event(row: Mapping[str, Any]) -> Event:

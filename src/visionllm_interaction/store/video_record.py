@@ -50,11 +50,17 @@ class VideoRecord(BaseModel):
     Attributes:
         video_id: its id in the store.
         source: the video file.
-        width: width of the upright image.
-        height: height of the upright image.
-        rotation_deg: rotation in the file's metadata, in degrees.
+        width: width of the upright image in square pixels.
+        height: height of the upright image in square pixels.
+        rotation_deg: counter-clockwise rotation of the stored images, in degrees.
         duration_s: length of the video.
-        fps: mean frame rate, for information only.
+        fps: mean rate of the frames' time stamps; stores from before ``header_fps`` hold the header's here.
+        header_fps: frame rate that the header states.
+        pixel_aspect: width of a stored pixel over its height, for example ``64/45``.
+        stored_width: width of the upright image in stored pixels; None: ``width``.
+        stored_height: height of the upright image in stored pixels; None: ``height``.
+        mirrored: whether stored images were mirrored left to right before they were turned.
+        stream: the file's stream that was analysed, as FFmpeg counts.
         time_base: unit of the file's time stamps.
         container: container format.
         codec: video codec.
@@ -84,6 +90,12 @@ class VideoRecord(BaseModel):
     rotation_deg: int
     duration_s: float
     fps: float | None
+    header_fps: float | None = None
+    mirrored: bool = False
+    pixel_aspect: str = "1"
+    stored_width: int | None = None
+    stored_height: int | None = None
+    stream: int | None = None
     time_base: str
     container: str
     codec: str

@@ -94,13 +94,14 @@ def publish_video(
     return final
 
 
-def write_codes(store: StrPath, video_id: str, codes: Sequence[Code]) -> None:
+def write_codes(store: StrPath, video_id: str, codes: Sequence[Code], *, source: str | None = None) -> None:
     """Add coded intervals to a video; earlier ones from the same files (``source``) are replaced.
 
     Args:
         store: the store's folder.
         video_id: the video.
         codes: the coded intervals, times in seconds.
+        source: name of the file they come from; needed where a file holds no codes any more.
 
     Raises:
         StoreError: if the store or the video is not there.
@@ -111,7 +112,7 @@ def write_codes(store: StrPath, video_id: str, codes: Sequence[Code]) -> None:
     with wait_for_lock(store):
         if not folder.is_dir():
             raise unknown_video(store, video_id)
-        sources = {code.source for code in codes}
+        sources = {code.source for code in codes} | ({source} if source is not None else set())
         former = arrow_to_codes(pq.read_table(folder / CODES_FILE, schema=SCHEMAS["codes"], partitioning=None))
         kept = [code for code in former if code.source not in sources]
         buffer = io.BytesIO()

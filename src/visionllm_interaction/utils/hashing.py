@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.paths import StrPath
 
 
-def sha256_bytes(data: bytes) -> str:
+def sha256_bytes(data: bytes | mmap) -> str:
     """Hex sha256 of ``data``."""
     return hashlib.sha256(data).hexdigest()
 

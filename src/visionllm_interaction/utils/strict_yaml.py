@@ -52,14 +52,18 @@ class YamlDocument:
     """The line of every key, counted from 1."""
 
 
-def load_yaml(text: str | bytes) -> Any:
+def load_yaml(text: str | bytes, *, scalars_as_text: bool = False) -> Any:
     """The content of a YAML text.
+
+    Args:
+        text: the YAML.
+        scalars_as_text: keep every scalar as the text that was written, so that ``no`` and ``007`` stay names.
 
     Raises:
         DuplicateKeysError: if a key stands twice, at any depth.
         yaml.YAMLError: if the text is not YAML, or holds types that are not safe.
     """
-    return parse_yaml(text).content
+    return _parse(text, yaml.BaseLoader if scalars_as_text else _LOADER).content
 
 
 def parse_yaml(text: str | bytes) -> YamlDocument:
@@ -69,7 +73,11 @@ def parse_yaml(text: str | bytes) -> YamlDocument:
         DuplicateKeysError: if a key stands twice, at any depth.
         yaml.YAMLError: if the text is not YAML, or holds types that are not safe.
     """
-    loader = _LOADER(text)
+    return _parse(text, _LOADER)
+
+
+def _parse(text: str | bytes, loader_type: Any) -> YamlDocument:
+    loader = loader_type(text)
     try:
         root = loader.get_single_node()
         if root is None:

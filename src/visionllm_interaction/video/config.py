@@ -10,6 +10,8 @@ from visionllm_interaction.config_loading import Section
 class DecodeConfig(Section):
     """What is read from a video file, and how much at most."""
 
+    stream: int | None = Field(default=None, ge=0, le=1023)
+    """Which stream of the file, as ffprobe counts; null = the default one, covers and thumbnails left out."""
     sample_fps: float | None = Field(default=None, gt=0.0, le=240.0)
     """Frames looked at per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
     adaptive: bool = False

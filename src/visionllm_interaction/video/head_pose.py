@@ -82,7 +82,7 @@ def write_heads(
     rows: list[list[str]] = []
     for frame in read_ahead(reader, depth=4):
         faces, points = finder.find_faces(frame.image_rgb, min_confidence=min_confidence)
-        eyes = points[:, :2].mean(axis=1)
+        eyes = points[:, :2].mean(axis=1) / np.array(reader.info.stored_to_square)
         for eye, angle, sure in zip(eyes, yaw_deg(points), faces.confidences, strict=True):
             rows.append([str(frame.frame_index), *(f"{value:.2f}" for value in (*eye, angle)), f"{sure:.3f}"])
         progress(frame.frame_index + 1, total)
@@ -94,9 +94,11 @@ def write_heads(
     return {"out": str(out), "frames": int(reader.frame_table().processed.sum()), "heads": len(rows)}
 
 
-def load_heads(path: StrPath, frames: FrameTable) -> HeadTable:
+def load_heads(path: StrPath, frames: FrameTable, *, scale: tuple[float, float] = (1.0, 1.0)) -> HeadTable:
     """Heads from CSV with the columns :data:`COLUMNS`, whichever program wrote it; those in frames that were not looked
     at are left out.
+
+    Positions are in pixels of the upright image as it is stored; ``scale`` brings x and y into square pixels.
 
     Raises:
         InputDataError: if the file cannot be read, a column is missing, or a row makes no sense or is of no frame.
@@ -105,7 +107,8 @@ def load_heads(path: StrPath, frames: FrameTable) -> HeadTable:
     looked, all_frames = set(frames.frame_index[frames.processed].tolist()), set(frames.frame_index.tolist())
     rows = sorted((row for row in _rows(path, all_frames) if row[0] in looked), key=lambda row: row[0])
     values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 3)
-    return HeadTable(np.array([row[0] for row in rows], dtype=np.int64), values[:, :2], values[:, 2])
+    indices = np.array([row[0] for row in rows], dtype=np.int64)
+    return HeadTable(indices, values[:, :2] * np.array(scale), values[:, 2])
 
 
 def heads_file(given: Path, video: Path) -> Path | None:

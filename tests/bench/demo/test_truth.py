@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_bench.demo.expected_answers import Truth, agrees, true_value, union_s
-from visionllm_interaction.config import DemoQuestion
+from visionllm_bench.demo.config import DemoQuestion
+from visionllm_bench.demo.expected_answers import Truth, agrees, true_value
 
 
 @pytest.fixture
@@ -67,8 +67,3 @@ def test_values_by_hand(
 )
 def test_tolerances(measure: str, found: float | None, true: float, verdict: bool) -> None:
     assert agrees(measure, found, true) is verdict
-
-
-def test_union_of_nested_and_touching_intervals() -> None:
-    assert union_s([(0, 4), (1, 2), (4, 5), (7, 8)]) == pytest.approx(6.0)
-    assert union_s([]) == 0.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
+from visionllm_bench.toyroom import ToyRoom, ToyRoomConfig, make_toyroom
 
 SMALL = ToyRoomConfig(video_width=320, video_height=240, video_seconds=12.0, fps=12.5)
 
@@ -36,5 +36,6 @@ def ego_video(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return _with_truth(make_toyroom(out, images=0, videos=1, seed=5, view="ego", config=config))[0]
 
 
-def _with_truth(result: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{**video, "content": json.loads(Path(video["truth"]).read_text())} for video in result["videos"]]
+def _with_truth(made: ToyRoom) -> list[dict[str, Any]]:
+    videos = made.to_dict()["videos"]
+    return [{**video, "content": json.loads(Path(video["truth"]).read_text())} for video in videos]

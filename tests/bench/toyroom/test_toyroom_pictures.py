@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_bench.toyroom.categories import CATEGORY_IDS
-from visionllm_bench.toyroom.coco_images import generator, plan_pictures
+from visionllm_bench.toyroom.coco_images import generator, plan_images
 from visionllm_bench.toyroom.drawing.mask_to_polygons import mask_to_polygons
 from visionllm_bench.toyroom.render.random_scene import MIN_SHARE, MIN_SIDE_PX, make_still
 from visionllm_interaction.errors import UsageError
@@ -44,7 +44,7 @@ def test_layout_and_sizes(pictures: Path) -> None:
 
 @pytest.mark.parametrize("count", [2, 7, 20, 33])
 def test_every_category_is_wanted_in_both_splits(count: int) -> None:
-    jobs = plan_pictures(count, val_share=0.2)
+    jobs = plan_images(count, val_share=0.2)
     for split in SPLITS:
         wanted = {name for job in jobs if job.split == split for name in job.wanted}
         assert wanted == set(CATEGORY_IDS)
@@ -143,7 +143,7 @@ def test_nothing_is_left_when_making_fails(tmp_path: Path, monkeypatch: pytest.M
 def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     result = make_toyroom(tmp_path / "out", images=2, videos=0, seed=1, config=ToyRoomConfig(max_objects=4))
-    assert result == {"images": {"train": 1, "val": 1}, "videos": [], "root": str(tmp_path / "out")}
+    assert result.to_dict() == {"images": {"train": 1, "val": 1}, "videos": [], "root": str(tmp_path / "out")}
 
 
 def test_negative_numbers_are_refused(tmp_path: Path) -> None:

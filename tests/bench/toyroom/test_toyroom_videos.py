@@ -89,7 +89,7 @@ def _check_frame(film: Film, time: float) -> int:
     script, view = film.script, replace(film.camera.at(time), smear=(0.0, 0.0))
     room = script.room
     standings = script.at(time)
-    fixed = [(p.y, furniture_layer(p.look, room, x=p.x, y=p.y)) for p in script.furniture]
+    fixed = [(p.y, furniture_layer(p.appearance, room, x=p.x, y=p.y)) for p in script.furniture]
     layers = in_order([*fixed, *member_layers(standings)])
     shadows = shadow_layers(standings)
     found = {s.track_id: s for s in sightings(standings, view.sample(own((room.width, room.height), layers)), view)}
@@ -109,11 +109,11 @@ def test_visible_share_falls_behind_the_screen() -> None:
     film = make_film(generator(4, 2, 0), view="room", config=ToyRoomConfig())
     view, room = film.camera.at(0.0), film.script.room
     standing = next(s for s in film.script.at(6.0) if s.member.category == "child")
-    screen = next(p for p in film.script.furniture if p.look.kind == "screen")
+    screen = next(p for p in film.script.furniture if p.appearance.kind == "screen")
     at = replace(standing, x=screen.x, y=screen.y - 6, depth=screen.y - 6)
     alone = list(sightings([at], own((room.width, room.height), in_order(member_layers([at]))), view))
     assert alone[0].visible == 1.0
-    layer = furniture_layer(screen.look, room, x=screen.x, y=screen.y)
+    layer = furniture_layer(screen.appearance, room, x=screen.x, y=screen.y)
     both = in_order([*member_layers([at]), (screen.y, layer)])
     hidden = list(sightings([at], own((room.width, room.height), both), view))
     assert not hidden or hidden[0].visible < 0.8
@@ -181,12 +181,12 @@ def test_a_thing_is_in_one_place_at_a_time() -> None:
         film_rng = generator(seed, 2, 0)
         film_room = make_film(generator(0, 2, 0), view="room", config=ToyRoomConfig(video_seconds=8)).script.room
         script = random_script(film_rng, film_room, duration_s=20.0, children=2, caregivers=1)
-        for thing in script.things.values():
+        for thing in script.toys.values():
             begins = [stay.begin_s for stay in thing.stays]
             assert begins == sorted(begins)
             holders: list[int | None] = [stay.held_by for stay in thing.stays]
             assert all(a is not None or b is not None for a, b in itertools.pairwise(holders))
-            deeds = sorted((d for d in script.deeds if d.numbers[-1] == thing.member.number), key=lambda d: d.time_s)
+            deeds = sorted((d for d in script.actions if d.numbers[-1] == thing.member.number), key=lambda d: d.time_s)
             assert [d.time_s for d in deeds] == begins[1:]
             for deed, before in zip(deeds, holders[:-1], strict=True):
                 assert before == (None if deed.kind == "picks_up" else deed.numbers[0])

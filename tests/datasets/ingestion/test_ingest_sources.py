@@ -158,7 +158,7 @@ def test_root_or_source_and_not_both(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_file_that_is_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(InputDataError, match="No COCO-style data set"):
+    with pytest.raises(InputDataError, match="No data set is in this folder"):
         ingest(tmp_path, root=tmp_path / "notes.txt")
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from small_coco import make_coco
 
 from visionllm_interaction.artifacts.file_index import full_changes, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
-from visionllm_interaction.datasets.ingestion.stage import run
+from visionllm_interaction.datasets.ingestion.stage import resolve, run, sources_changed
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.hashing import sha256_tree
 
@@ -65,7 +66,7 @@ def test_refuses_what_it_cannot_find(tmp_path: Path) -> None:
     make_coco(tmp_path / "deep/a/b/c")
     make_coco(tmp_path / "two/first")
     make_coco(tmp_path / "two/second")
-    cases = {"deep": "No COCO-style", "two": "More than one", "nowhere": "does not exist"}
+    cases = {"deep": "No data set is in this folder", "two": "More than one", "nowhere": "does not exist"}
     for name, message in cases.items():
         with pytest.raises(InputDataError, match=message):
             locate_source(tmp_path / name)
@@ -107,3 +108,18 @@ def test_a_byte_changed_behind_an_unchanged_time_shows_in_full(tmp_path: Path) -
     picture.write_bytes(data)
     os.utime(picture, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert [(Path(c.path), c.kind) for c in full_changes(index)] == [(picture, "changed")]
+
+
+def test_what_an_older_reader_read_is_read_anew(tmp_path: Path) -> None:
+    root = tmp_path / "yolo"
+    (root / "images/train").mkdir(parents=True)
+    (root / "labels/train").mkdir(parents=True)
+    Image.new("RGB", (20, 10)).save(root / "images/train/a.png")
+    (root / "labels/train/a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (root / "data.yaml").write_text("train: images/train\nnames: [cup]\n")
+    config = resolve(IngestConfig(root=root, work_dir=tmp_path / "work"))
+    manifest = run(config, out=tmp_path / "run" / "data_ingestion")
+    index = read_index(tmp_path / "run" / manifest.index)
+    assert manifest.source is not None and sources_changed(manifest, index) is None
+    older = manifest.model_copy(update={"source": manifest.source.model_copy(update={"reader_version": 1})})
+    assert "reader version 1 → 2" in str(sources_changed(older, index))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
@@ -122,6 +122,7 @@ values = st.recursive(
 records = st.lists(st.dictionaries(st.sampled_from(["a", "b", "ü", '"', "\\"]), values, max_size=4), max_size=8)
 
 
+@settings(deadline=None)
 @given(
     rows=records,
     edits=st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["a", "ü", '"', "new"]), values), max_size=6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps
 from small_coco import change, make_coco
 from transform_chain import SPLITS, changes, cleaned, first_two, third
 
+from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.geometry import run_lengths
 from visionllm_interaction.datasets.transformation.exif_orientation import (
     ORIENTATION,
@@ -22,6 +24,7 @@ from visionllm_interaction.datasets.transformation.exif_orientation import (
     write_upright,
 )
 from visionllm_interaction.datasets.validation.config import ValidateConfig
+from visionllm_interaction.errors import InputDataError
 
 WIDTH, HEIGHT = 40, 24
 BOX = (5, 3, 20, 8)
@@ -130,8 +133,10 @@ def test_the_stage_writes_the_picture_and_links_the_others(tmp_path: Path) -> No
     def describe(content: dict[str, Any]) -> None:
         content["images"][1].update(width=HEIGHT, height=WIDTH)  # the upright size: boxes are right already
         content["images"][2].update(width=WIDTH, height=HEIGHT)  # the stored size: boxes turn with the image
-        for annotation in content["annotations"][3:9]:
+        for annotation in content["annotations"][3:6]:
             annotation.update(bbox=[1, 2, 10, 5], segmentation=[[1, 2, 11, 2, 11, 7]])
+        for annotation in content["annotations"][6:9]:  # too wide for the upright image
+            annotation.update(bbox=[1, 2, 30, 5], segmentation=[[1, 2, 31, 2, 31, 7]])
 
     change(root, "train", describe)
     first_two(root, folder, policy=ValidateConfig(actions=TURN))
@@ -146,8 +151,8 @@ def test_the_stage_writes_the_picture_and_links_the_others(tmp_path: Path) -> No
     content = cleaned(folder, "train")
     assert [(i["width"], i["height"]) for i in content["images"][1:3]] == [(HEIGHT, WIDTH)] * 2
     assert content["annotations"][3]["bbox"] == [1, 2, 10, 5]
-    assert content["annotations"][6]["bbox"] == [2, WIDTH - 11, 5, 10]
-    assert content["annotations"][6]["segmentation"] == [[2, WIDTH - 1, 2, WIDTH - 11, 7, WIDTH - 11]]
+    assert content["annotations"][6]["bbox"] == [2, WIDTH - 31, 5, 30]
+    assert content["annotations"][6]["segmentation"] == [[2, WIDTH - 1, 2, WIDTH - 31, 7, WIDTH - 31]]
     assert {c["image_id"] for c in changes(folder)} == {102}
     assert raw == tuple((root / "train2017" / f"train_000{n}.jpg").read_bytes() for n in (1, 2))
     listed = [ref.path for ref in manifest.outputs]
@@ -165,3 +170,75 @@ def test_a_record_of_neither_size_is_left_and_named(tmp_path: Path) -> None:
     manifest = third(folder)
     assert manifest.unrepaired == {"train": {"IMG-EXIF-ROTATED": (101,)}}
     assert manifest.images["train"] == str(root / "train2017") and changes(folder) == []
+
+
+BOTH, ONLY_UPRIGHT, ONLY_STORED = [2, 3, 10, 12], [2, 3, 10, 30], [2, 3, 30, 12]
+"""Boxes that fit the stored image (40 × 24), the upright one (24 × 40), or both."""
+
+
+def phone_pictures(tmp_path: Path, boxes: dict[int, list[int]], *, orientation: int = 6, mask: Any = None) -> Path:
+    """Images of train with an orientation, their records with the stored size, and a box each."""
+    root = make_coco(tmp_path / "data")
+
+    def describe(content: dict[str, Any]) -> None:
+        for place, box in boxes.items():
+            rotate(root, f"train_000{place}.jpg", orientation)
+            content["images"][place].update(width=WIDTH, height=HEIGHT)
+            for annotation in content["annotations"][3 * place : 3 * place + 3]:
+                annotation.update(bbox=box, area=box[2] * box[3], segmentation=mask or [])
+
+    change(root, "train", describe)
+    first_two(root, tmp_path / "run", policy=ValidateConfig(actions=TURN | {"RLE-SIZE": "warn"}))
+    order_repair(tmp_path / "run", {100 + place: place for place in boxes})
+    return tmp_path / "run"
+
+
+def sizes_and_boxes(folder: Path, places: list[int]) -> list[tuple[int, int, list[float]]]:
+    content = cleaned(folder, "train")
+    images = [content["images"][place] for place in places]
+    boxes = {a["image_id"]: a["bbox"] for a in content["annotations"]}
+    return [(image["width"], image["height"], boxes[image["id"]]) for image in images]
+
+
+def test_boxes_drawn_on_the_upright_picture_stay_and_the_size_is_put_right(tmp_path: Path) -> None:
+    folder = phone_pictures(tmp_path, {1: ONLY_UPRIGHT, 2: BOTH})  # the second was written by the same tool
+    third(folder)
+    assert sizes_and_boxes(folder, [1, 2]) == [(HEIGHT, WIDTH, ONLY_UPRIGHT), (HEIGHT, WIDTH, BOTH)]
+
+
+def test_boxes_drawn_on_the_stored_picture_are_turned(tmp_path: Path) -> None:
+    folder = phone_pictures(tmp_path, {1: ONLY_STORED, 2: BOTH})
+    third(folder)
+    turned = [turn_box(box, orientation=6, stored=(WIDTH, HEIGHT)) for box in (ONLY_STORED, BOTH)]
+    assert sizes_and_boxes(folder, [1, 2]) == [(HEIGHT, WIDTH, box) for box in turned]
+
+
+@pytest.mark.parametrize(("size", "frame"), [([WIDTH, HEIGHT], "upright"), ([HEIGHT, WIDTH], "stored")])
+def test_the_size_of_a_mask_tells_on_which_picture_it_was_drawn(tmp_path: Path, size: list[int], frame: str) -> None:
+    mask = {"size": size, "counts": [0, 10, WIDTH * HEIGHT - 10]}
+    folder = phone_pictures(tmp_path, {1: BOTH}, mask=mask)
+    third(folder)
+    box = BOTH if frame == "upright" else turn_box(BOTH, orientation=6, stored=(WIDTH, HEIGHT))
+    assert sizes_and_boxes(folder, [1]) == [(HEIGHT, WIDTH, box)]
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_where_nothing_tells_stage_3_asks_and_does_as_it_is_told(tmp_path: Path, orientation: int) -> None:
+    folder = phone_pictures(tmp_path, {1: BOTH}, orientation=orientation)
+    with pytest.raises(InputDataError, match="exif_boxes"):
+        third(folder)
+    size = (WIDTH, HEIGHT) if orientation == 3 else (HEIGHT, WIDTH)
+    third(folder, TransformConfig(exif_boxes="upright"))
+    assert sizes_and_boxes(folder, [1]) == [(*size, BOTH)]
+    shutil.rmtree(folder / "data_transformation")
+    third(folder, TransformConfig(exif_boxes="stored"))
+    turned = turn_box(BOTH, orientation=orientation, stored=(WIDTH, HEIGHT))
+    assert sizes_and_boxes(folder, [1]) == [(*size, turned)]
+
+
+def test_annotations_that_contradict_each_other_stay_and_are_named(tmp_path: Path) -> None:
+    folder = phone_pictures(tmp_path, {1: ONLY_STORED, 2: ONLY_UPRIGHT})
+    third(folder)  # each is told by its own boxes
+    assert [row[:2] for row in sizes_and_boxes(folder, [1, 2])] == [(HEIGHT, WIDTH)] * 2
+    other = phone_pictures(tmp_path / "other", {1: BOTH}, mask=[[0, 0, 30, 0, 30, 5], [0, 0, 5, 0, 5, 35]])
+    assert third(other).unrepaired == {"train": {"IMG-EXIF-ROTATED": (101,)}}

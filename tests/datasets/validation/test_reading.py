@@ -73,6 +73,61 @@ def test_pieces_give_the_same_as_the_whole(
     assert check_split(table, ValidateConfig())  # the mask of annotation 31 is not its box
 
 
+def extra_keys(made: dict[str, Any], *, order: tuple[str, ...], **more: Any) -> str:
+    return json.dumps({key: made[key] for key in order} | more)
+
+
+def with_synonyms(made: dict[str, Any]) -> dict[str, Any]:
+    """LVIS's categories: as many lists as there are categories, and more brackets than anybody would try."""
+    names = [{"id": n, "synonyms": [f"thing {n}", "a ] b"], "parts": [{"id": 1}], "name": f"{n}"} for n in range(1500)]
+    return made | {"categories": names}
+
+
+def in_any_order(made: dict[str, Any]) -> dict[str, Any]:
+    """Records whose keys have another order each."""
+    turned = [
+        dict(sorted(annotation.items(), key=lambda item: hash((annotation["id"] * 7919) ^ len(item[0]) * 31)))
+        for annotation in made["annotations"]
+    ]
+    return made | {"annotations": turned}
+
+
+ALL_KEYS = ("images", "annotations", "categories")
+TRACKS = [{"id": n, "image_id": n, "length": 3} for n in range(30)]
+LAYOUTS = {
+    "categories last": lambda m: extra_keys(m, order=ALL_KEYS),
+    "LVIS": lambda m: extra_keys(with_synonyms(m), order=ALL_KEYS),
+    "pretty-printed LVIS": lambda m: json.dumps(with_synonyms(m), indent=2),
+    "another list of records with an image_id behind": lambda m: extra_keys(m, order=ALL_KEYS, tracks=TRACKS),
+    "and nothing behind it": lambda m: extra_keys(m, order=("images", "categories", "annotations"), tracks=TRACKS),
+    "keys in any order": lambda m: extra_keys(in_any_order(m), order=ALL_KEYS),
+    "annotations named in the info too": lambda m: json.dumps({"info": {"annotations": [{"image_id": 1}]}} | m),
+    "blanks everywhere": lambda m: json.dumps(m, indent=40, separators=(" ,  ", "  :  ")),
+    "other lists and values behind": lambda m: extra_keys(m, order=ALL_KEYS, licenses=[{"id": 1}], year=[1], note="]}"),
+    "a byte order mark": lambda m: "\ufeff" + extra_keys(m, order=ALL_KEYS),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("count", [1, 60])
+def test_no_layout_is_read_as_a_whole(tmp_path: Path, layout: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PIECE_BYTES", 2_000)
+    monkeypatch.setattr(reading, "_read_whole", lambda *_: pytest.fail("read as a whole"))
+    path = tmp_path / "a.json"
+    path.write_text(LAYOUTS[layout](content(count)), encoding="utf-8")
+    table, faults = read_split(path, "train", workers=2)
+    assert table is not None and table.annotations.ids.tolist() == list(range(count))
+    assert [fault.code for fault in faults] == ["JSON-BYTE-ORDER-MARK"] * (layout == "a byte order mark")
+    assert len(table.images.ids) == count and len(table.categories) == (1500 if "LVIS" in layout else 1)
+
+
+def test_a_broken_file_with_a_million_brackets_is_given_up_soon(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(content(4_000))[:-400])
+    table, faults = read_split(path, "train")
+    assert table is None and [fault.code for fault in faults] == ["JSON-SYNTAX"]
+
+
 def test_compressed_runs_are_cocoapis(tmp_path: Path) -> None:
     from pycocotools import mask
 

@@ -46,9 +46,9 @@ def opinionated(path: Path, **changes: Any) -> Path:
 
 @pytest.mark.parametrize(("target", "name"), [("safetensors", "m.safetensors"), ("openvino", "m"), ("onnx", "m.onnx")])
 def test_float32_exports_detect_the_same(checkpoint: Path, tmp_path: Path, target: str, name: str) -> None:
-    result = export_checkpoint(checkpoint, target, tmp_path / name, pictures=pictures())  # type: ignore[arg-type]
-    assert result["parity"]["detections"] > 20
-    assert result["parity"]["matched"] >= 0.99
+    result = export_checkpoint(checkpoint, target, tmp_path / name, images=pictures())  # type: ignore[arg-type]
+    assert result.parity.detections > 20
+    assert result.parity.matched >= 0.99
     detector = load_detector(tmp_path / name)
     assert detector.categories == TOYS
     assert [len(found) for found in detector.detect([])] == []
@@ -58,8 +58,8 @@ def test_float32_exports_detect_the_same(checkpoint: Path, tmp_path: Path, targe
 def test_exports_vote_on_boxes_as_the_checkpoint_does(tmp_path: Path, target: str, name: str) -> None:
     plain = load_detector(opinionated(tmp_path / "plain.pt"))
     voting = opinionated(tmp_path / "voting.pt", box_voting=0.2)
-    result = export_checkpoint(voting, target, tmp_path / name, pictures=pictures())  # type: ignore[arg-type]
-    assert result["parity"]["matched"] >= 0.99
+    result = export_checkpoint(voting, target, tmp_path / name, images=pictures())  # type: ignore[arg-type]
+    assert result.parity.matched >= 0.99
     [one], [other] = plain.detect(pictures(1)), load_detector(tmp_path / name).detect(pictures(1))
     assert np.allclose(one.confidences, other.confidences, atol=1e-3)
     assert np.abs(one.boxes_xyxy - other.boxes_xyxy).max() > 1.0
@@ -95,7 +95,7 @@ def signalled(before: str, after: str, *arguments: Path) -> subprocess.Completed
 
 
 def test_signals_arrive_after_detectors_are_gone(checkpoint: Path, tmp_path: Path) -> None:
-    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", images=pictures(1))
     done = signalled("", "", tmp_path / "m")
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
@@ -117,7 +117,7 @@ print([t for t in os.listdir("/proc/self/task") if os.sched_getaffinity(int(t)) 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core is all there is")
 def test_no_thread_is_bound_to_a_core_that_another_process_may_use(checkpoint: Path, tmp_path: Path) -> None:
-    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", images=pictures(1))
     command = [sys.executable, "-c", BOUND, str(tmp_path / "m")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
@@ -125,7 +125,7 @@ def test_no_thread_is_bound_to_a_core_that_another_process_may_use(checkpoint: P
 
 @pytest.mark.slow
 def test_signals_arrive_after_an_export_to_int8(checkpoint: Path, tmp_path: Path) -> None:
-    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", images=pictures(1))
     before = "from visionllm_interaction.detection.export.exporter import export_checkpoint"
     after = """
 images = [np.random.default_rng(n).integers(0, 256, (72, 96, 3), dtype=np.uint8) for n in range(6)]
@@ -139,20 +139,18 @@ gc.collect()
 @pytest.mark.slow
 def test_int8_detects_nearly_the_same(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="calibrate"):
-        export_checkpoint(checkpoint, "openvino-int8", tmp_path / "m", pictures=pictures())
-    result = export_checkpoint(
-        checkpoint, "openvino-int8", tmp_path / "m", pictures=pictures(), calibration=pictures(6)
-    )
+        export_checkpoint(checkpoint, "openvino-int8", tmp_path / "m", images=pictures())
+    result = export_checkpoint(checkpoint, "openvino-int8", tmp_path / "m", images=pictures(), calibration=pictures(6))
     assert capsys.readouterr().out == ""  # progress belongs on stderr
-    assert result["parity"]["matched"] > 0.3
+    assert result.parity.matched > 0.3
     assert "int8" in load_detector(tmp_path / "m" / "detector.json").name
     assert b'type="FakeQuantize"' in (tmp_path / "m" / "trunk.xml").read_bytes()
 
 
 def test_damaged_exports_are_refused(checkpoint: Path, tmp_path: Path) -> None:
-    export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+    export_checkpoint(checkpoint, "openvino", tmp_path / "m", images=pictures(1))
     with pytest.raises(UsageError, match="exists already"):
-        export_checkpoint(checkpoint, "openvino", tmp_path / "m", pictures=pictures(1))
+        export_checkpoint(checkpoint, "openvino", tmp_path / "m", images=pictures(1))
     about = json.loads((tmp_path / "m" / "detector.json").read_text())
     weights = tmp_path / "m" / "boxes.bin"
     weights.write_bytes(weights.read_bytes()[:-8])
@@ -168,7 +166,7 @@ def test_damaged_exports_are_refused(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_a_truncated_safetensors_file_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    export_checkpoint(checkpoint, "safetensors", path, pictures=pictures(1))
+    export_checkpoint(checkpoint, "safetensors", path, images=pictures(1))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cannot be loaded"):
         load_detector(path)

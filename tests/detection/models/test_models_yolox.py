@@ -16,7 +16,7 @@ from visionllm_interaction.detection.runtimes.yolox import (
     decode_grid,
     grid_cells,
     letterbox,
-    strongest,
+    select_detections,
 )
 from visionllm_interaction.errors import CheckpointError
 
@@ -117,7 +117,7 @@ def test_cells_come_finest_first_row_by_row() -> None:
 def test_suppression_is_within_categories() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10]], np.float32)
     scores = np.array([[0.9, 0], [0.8, 0], [0, 0.7]], np.float32)
-    found = strongest(boxes, scores, min_confidence=0.1)
+    found = select_detections(boxes, scores, min_confidence=0.1)
     assert found.labels.tolist() == [1, 2]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from PIL import Image
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.evaluation.bootstrap import interval, matches_of, resample
-from visionllm_interaction.detection.evaluation.coco_metrics import SCORE, Results, coco_figures, match
+from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_figures, join_results, match
+from visionllm_interaction.detection.evaluation.ids import image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
 from visionllm_interaction.errors import AnnotationError
@@ -46,11 +48,16 @@ def room(images: int = 24, *, noise: float = 3.0, seed: int = 0) -> tuple[dict[s
                 moved = (np.array(box) + rng.normal(0, sloppy, 4)).clip(1)
                 rows.append([image["id"], *moved, rng.random(), seen])
         rows.append([image["id"], 5, 5, 30, 30, rng.random() / 2, 5])
-    return truth, np.array(rows, dtype=np.float64)
+    return truth, of_rows(np.array(rows))
+
+
+def of_rows(rows: np.ndarray[Any, Any]) -> Results:
+    ids, categories = rows[:, 0].astype(int).tolist(), rows[:, 6].astype(int).tolist()
+    return Results.of(ids, rows[:, 1:5], rows[:, 5], categories)
 
 
 def weighted(truth: dict[str, Any], results: Results, weights: np.ndarray[Any, Any]) -> tuple[float, float]:
-    matches = matches_of(match(truth, results, areas=False), [image["id"] for image in truth["images"]])
+    matches = matches_of(match(truth, results, areas=False), image_numbers(truth))
     table = np.array([m.average_precision(weights) for m in matches])
     return float(np.nanmean(table)), float(np.nanmean(table[:, 0]))
 
@@ -65,24 +72,23 @@ def test_ap_with_weights_is_cocos_on_repeated_pictures() -> None:
     truth, results = room()
     weights = np.random.default_rng(1).integers(0, 4, 24).astype(float)
     repeated: dict[str, Any] = {"categories": truth["categories"], "images": [], "annotations": []}
-    rows = []
+    parts = []
     for image in truth["images"]:
         for copy in range(int(weights[image["id"]])):
             number = image["id"] + 1000 * copy
             repeated["images"].append({**image, "id": number})
             mine = [a for a in truth["annotations"] if a["image_id"] == image["id"]]
             repeated["annotations"] += [{**a, "image_id": number} for a in mine]
-            copied = results[results[:, 0] == image["id"]].copy()
-            copied[:, 0] = number
-            rows.append(copied)
-    figures = coco_figures(repeated, np.concatenate(rows))
+            copied = results[results.image_ids == image["id"]]
+            parts.append(replace(copied, image_ids=np.full(len(copied), number)))
+    figures = coco_figures(repeated, join_results(parts))
     assert weighted(truth, results, weights) == pytest.approx((figures["AP"], figures["AP50"]), abs=1e-6)
 
 
 def test_groups_that_differ_make_wider_intervals_than_pictures_do() -> None:
     truth, results = room(60)
     alone = {**truth, "images": [{k: v for k, v in image.items() if k != "session"} for image in truth["images"]]}
-    matches = matches_of(match(truth, results, areas=False), [image["id"] for image in truth["images"]])
+    matches = matches_of(match(truth, results, areas=False), image_numbers(truth))
     by_session, by_picture = find_groups(truth), find_groups(alone)
     assert (len(by_session), len(by_picture)) == (6, 60)
     widths = []
@@ -152,7 +158,14 @@ def test_the_command_writes_a_page_that_stands_alone(tmp_path: Path, capsys: pyt
         Image.new("RGB", (200, 150), (90, 120, 90)).save(tmp_path / image["file_name"])
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     rows = [
-        {"image_id": int(r[0]), "bbox": r[1:5].tolist(), "score": r[SCORE], "category_id": int(r[6])} for r in results
+        {"image_id": image, "bbox": box, "score": score, "category_id": category}
+        for image, box, score, category in zip(
+            results.image_ids.tolist(),
+            results.boxes_xywh.tolist(),
+            results.scores.tolist(),
+            results.category_ids.tolist(),
+            strict=True,
+        )
     ]
     (tmp_path / "found.json").write_text(json.dumps(rows))
     where = ["--truth", str(tmp_path / "truth.json"), "--detections", str(tmp_path / "found.json")]

@@ -11,7 +11,7 @@ import torch
 from tiny_training import tiny_model, tiny_train, write_manifest
 
 from visionllm_interaction.detection.models import load_checkpoint
-from visionllm_interaction.detection.training.callbacks import Row
+from visionllm_interaction.detection.training.callbacks import RampedWeightAveraging, Row
 from visionllm_interaction.detection.training.checkpoint_resume import RESUME_NAME
 from visionllm_interaction.detection.training.data.datamodule import TrainingData, read_training_data
 from visionllm_interaction.detection.training.trainer import FitResult, Length, fit
@@ -50,7 +50,9 @@ def die_after(epoch: int) -> Any:
     return on_epoch
 
 
-@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}], ids=["plain", "averaged"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"ema_decay": 0.9}, {"patience": 9}], ids=["plain", "averaged", "with patience"]
+)
 def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path, data: TrainingData, changes: Any) -> None:
     whole = go(tmp_path / "whole", data, **changes)
     # dies after the figures of epoch 3 are known but before its resume point is written: epoch 3 is done again
@@ -61,7 +63,7 @@ def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path, data: Train
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
     timeless = [{k: v for k, v in r.items() if k not in ("seconds", "images_per_s")} for r in whole.rows]
     assert timeless == [{k: v for k, v in r.items() if k not in ("seconds", "images_per_s")} for r in resumed.rows]
-    assert (whole.best.epoch, whole.best.figures) == (resumed.best.epoch, resumed.best.figures)
+    assert (whole.best.epoch, whole.best.metrics) == (resumed.best.epoch, resumed.best.metrics)
 
 
 def test_a_finished_training_is_not_done_again(tmp_path: Path, data: TrainingData) -> None:
@@ -103,10 +105,33 @@ def test_checkpoints_say_what_they_are(tmp_path: Path, data: TrainingData) -> No
 def test_averaged_weights_are_what_is_kept(tmp_path: Path, data: TrainingData) -> None:
     go(tmp_path / "plain", data, epochs=1)
     go(tmp_path / "averaged", data, epochs=1, ema_decay=0.9)
-    trained = torch.load(tmp_path / "averaged" / RESUME_NAME, weights_only=True)["state_dict"]
+    trained = torch.load(tmp_path / "averaged" / RESUME_NAME, weights_only=True)["current_model_state"]
     plain = weights(tmp_path / "plain")
     assert all(torch.equal(value, trained[f"detector.{key}"]) for key, value in plain.items())
     assert not same(plain, weights(tmp_path / "averaged"))
+
+
+def test_the_average_has_a_decay_that_rises_with_the_steps(
+    tmp_path: Path, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "roi_heads.box_predictor.cls_score.weight"
+    trained: list[torch.Tensor] = []
+    after_batch = RampedWeightAveraging.on_train_batch_end
+
+    def record(self: Any, trainer: Any, pl_module: Any, *event: Any) -> None:
+        if trainer.global_step > len(trained):
+            trained.append(pl_module.detector.state_dict()[key].clone())
+        after_batch(self, trainer, pl_module, *event)
+
+    monkeypatch.setattr(RampedWeightAveraging, "on_train_batch_end", record)
+    # two batches to a step: the average moves with the steps, as the setting says, not with the batches
+    go(tmp_path / "a", data, epochs=2, batch_size=2, accumulate=2, ema_decay=0.15)
+    assert len(trained) == 4
+    average = trained[0]
+    for n, value in enumerate(trained[1:], start=1):
+        decay = min(0.15, (1 + n) / (10 + n))
+        average = decay * average + (1 - decay) * value
+    torch.testing.assert_close(weights(tmp_path / "a")[key], average)
 
 
 def test_the_last_epoch_is_evaluated_whatever_the_rhythm(tmp_path: Path, data: TrainingData) -> None:
@@ -115,13 +140,21 @@ def test_the_last_epoch_is_evaluated_whatever_the_rhythm(tmp_path: Path, data: T
 
 
 def test_training_stops_when_nothing_gets_better_and_stays_stopped(tmp_path: Path, data: TrainingData) -> None:
-    # a step so small changes no figure: no epoch is better than the first
+    # a step so small changes no metric: no epoch is better than the first
     changes: dict[str, Any] = {"epochs": 9, "patience": 2, "lr": 1e-12, "schedule": "constant", "zoom": (1.0, 1.0)}
     first = go(tmp_path / "a", data, **changes)
     assert (len(first.rows), first.best.epoch) == (3, 1)
     assert load_checkpoint(tmp_path / "a" / "fasterrcnn_last.pt")[1].epoch == 3
+    before = (tmp_path / "a" / "fasterrcnn_last.pt").read_bytes()
     again = go(tmp_path / "a", data, **changes)
     assert again.resumed and len(again.rows) == 3
+    assert (tmp_path / "a" / "fasterrcnn_last.pt").read_bytes() == before
+
+
+def test_epochs_without_evaluation_do_not_use_up_patience(tmp_path: Path, data: TrainingData) -> None:
+    changes: dict[str, Any] = {"lr": 1e-12, "schedule": "constant", "zoom": (1.0, 1.0), "validate_every_epochs": 2}
+    result = go(tmp_path / "a", data, epochs=9, patience=1, **changes)
+    assert ["AP" in row for row in result.rows] == [False, True, False, True]
 
 
 def test_the_best_epoch_by_validation_loss(tmp_path: Path, data: TrainingData) -> None:

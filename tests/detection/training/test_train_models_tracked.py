@@ -99,7 +99,7 @@ def test_the_best_checkpoint_becomes_a_version_once_also_when_told_again(tmp_pat
     spool = Spool(out / SPOOL_NAME)
     deliver(spool)
     spool.cursor_path.unlink()  # the reply got lost: everything once more
-    assert sync_tracking(tmp_path / "artifacts")["delivered"] == 8
+    assert sync_tracking(tmp_path / "artifacts").delivered == 8
     assert not spool.path.exists()
     (run,) = all_runs(server.uri).values()
     version = assert_complete(server.uri, run, manifest, out)

@@ -12,8 +12,8 @@ from tiny_training import tiny_model, tiny_train, write_manifest
 
 from visionllm_interaction.detection.training.data.datamodule import read_training_data
 from visionllm_interaction.detection.training.data.samplers import EpochSampler, Plan
-from visionllm_interaction.detection.training.distributed import is_helper
-from visionllm_interaction.detection.training.trainer import fit, help_to_fit
+from visionllm_interaction.detection.training.distributed import is_worker_rank
+from visionllm_interaction.detection.training.trainer import fit, fit_as_worker_rank
 
 SCRIPT = """
 import sys
@@ -26,8 +26,8 @@ t.go(Path(sys.argv[2]), Path(sys.argv[3]))
 
 def go(manifest: Path, folder: Path) -> None:
     """Rank 0 trains, the others help."""
-    if is_helper():
-        assert help_to_fit()
+    if is_worker_rank():
+        assert fit_as_worker_rank()
         return
     folder.mkdir(exist_ok=True)
     settings = tiny_train(batch_size=4, epochs=3, seed=0)

@@ -135,7 +135,7 @@ def test_a_server_killed_and_restarted_midway_gets_every_point_in_one_run(
         tracker.finish("FINISHED", artifacts=[folder / "metrics.csv"])
     assert len(Spool(folder / SPOOL_NAME).pending()) == 4  # two epochs, the file, the end
     server.start()
-    assert sync_tracking(tmp_path / "runs")["delivered"] == 4
+    assert sync_tracking(tmp_path / "runs").delivered == 4
     assert not (folder / SPOOL_NAME).exists() and not (folder / CURSOR_NAME).exists()
     (run,) = all_runs(server.uri).values()
     assert run.info.status == "FINISHED"

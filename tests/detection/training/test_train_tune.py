@@ -25,7 +25,7 @@ def study(manifest: Path, **changes: Any) -> dict[str, Any]:
         tracking=TrackingConfig(kind="none"),
         training_manifest=manifest,
         out=manifest.parents[1] / "tuning",
-    )
+    ).to_dict()
 
 
 def test_a_study_goes_on_where_it_ended_and_trains_the_best(tmp_path: Path) -> None:

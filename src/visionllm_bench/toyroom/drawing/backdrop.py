@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from visionllm_bench.toyroom.drawing.random_appearance import cloth, hsv, vivid
-from visionllm_bench.toyroom.drawing.vector_sprites import RGB, Pen, Shape, render, shade
+from visionllm_bench.toyroom.drawing.vector_sprites import RGB, Pen, VectorShape, render, shade
 
 HORIZON = (0.4, 0.52)
 """Range of the height of the skirting board, as a share of the image's height from its top."""
@@ -28,7 +28,7 @@ def draw_backdrop(rng: np.random.Generator, size: tuple[int, int], *, horizon: f
     return room
 
 
-def _put(room: Image.Image, shapes: list[Shape], place: tuple[float, float], unit: float) -> None:
+def _put(room: Image.Image, shapes: list[VectorShape], place: tuple[float, float], unit: float) -> None:
     sprite = render(shapes, scale=unit, relief=0.12)
     room.paste(sprite.rgb, (round(place[0]) + sprite.left, round(place[1]) + sprite.top), sprite.alpha)
 
@@ -78,7 +78,7 @@ def _floor(room: Image.Image, rng: np.random.Generator, *, horizon: float, unit:
             draw.line((0, y, room.width, y), fill=line, width=1)
 
 
-def _rug(rng: np.random.Generator) -> list[Shape]:
+def _rug(rng: np.random.Generator) -> list[VectorShape]:
     pen = Pen()
     w, h = float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.08, 0.16))
     colours = [cloth(rng), cloth(rng), cloth(rng)]
@@ -100,7 +100,7 @@ def _hang(room: Image.Image, rng: np.random.Generator, *, place: tuple[float, fl
     _put(room, shapes, place, unit)
 
 
-def _window(rng: np.random.Generator) -> list[Shape]:
+def _window(rng: np.random.Generator) -> list[VectorShape]:
     pen = Pen()
     w, h = float(rng.uniform(0.13, 0.2)), float(rng.uniform(0.15, 0.18))
     sky = hsv(0.56, float(rng.uniform(0.15, 0.5)), float(rng.uniform(0.75, 1.0)))
@@ -124,7 +124,7 @@ def _window(rng: np.random.Generator) -> list[Shape]:
     return pen.shapes
 
 
-def _picture(rng: np.random.Generator) -> list[Shape]:
+def _picture(rng: np.random.Generator) -> list[VectorShape]:
     pen = Pen()
     w, h = float(rng.uniform(0.06, 0.12)), float(rng.uniform(0.06, 0.11))
     pen.box((-w, -h), (2 * w, 2 * h), hsv(0.08, 0.5, float(rng.uniform(0.25, 0.7))))
@@ -136,7 +136,7 @@ def _picture(rng: np.random.Generator) -> list[Shape]:
     return pen.shapes
 
 
-def _shelf(rng: np.random.Generator) -> list[Shape]:
+def _shelf(rng: np.random.Generator) -> list[VectorShape]:
     """A board with vases, boxes and a candle on it."""
     pen = Pen()
     w = float(rng.uniform(0.14, 0.2))
@@ -165,7 +165,7 @@ def _shelf(rng: np.random.Generator) -> list[Shape]:
     return pen.shapes
 
 
-def _clock(rng: np.random.Generator) -> list[Shape]:
+def _clock(rng: np.random.Generator) -> list[VectorShape]:
     pen = Pen()
     r = float(rng.uniform(0.045, 0.065))
     pen.ellipse((0, 0), (r, r), cloth(rng))
@@ -176,7 +176,7 @@ def _clock(rng: np.random.Generator) -> list[Shape]:
     return pen.shapes
 
 
-def _bunting(rng: np.random.Generator) -> list[Shape]:
+def _bunting(rng: np.random.Generator) -> list[VectorShape]:
     pen = Pen()
     for n in range(6):
         x = -0.25 + n * 0.1

@@ -46,14 +46,14 @@ def random_optics(rng: np.random.Generator, *, gentle: bool) -> Optics:
     )
 
 
-def expose(picture: Image.Image, optics: Optics, *, rng: np.random.Generator) -> Image.Image:
+def expose(image: Image.Image, optics: Optics, *, rng: np.random.Generator) -> Image.Image:
     """The image as the camera records it."""
     if optics.blur_px > 0.25:
-        picture = picture.filter(ImageFilter.GaussianBlur(optics.blur_px))
-    lit = np.multiply(np.asarray(picture), _light(picture.size, optics), dtype=np.uint16)
+        image = image.filter(ImageFilter.GaussianBlur(optics.blur_px))
+    lit = np.multiply(np.asarray(image), _light(image.size, optics), dtype=np.uint16)
     lit >>= 7
     values = lit.view(np.int16)
-    values += _grain(picture.size, optics.noise, rng)
+    values += _grain(image.size, optics.noise, rng)
     np.clip(values, 0, 255, out=values)
     return Image.fromarray(values.astype(np.uint8))
 

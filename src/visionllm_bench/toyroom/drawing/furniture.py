@@ -1,4 +1,4 @@
-"""Furniture and decorations: things in the room that belong to no category.
+"""Furniture and decorations: objects in the room that belong to no category.
 
 All are drawn with the anchor on the floor below their middle, in units of the room's height.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionllm_bench.toyroom.drawing.random_appearance import cloth, hsv, vivid
-from visionllm_bench.toyroom.drawing.vector_sprites import RGB, Pen, Shape, shade
+from visionllm_bench.toyroom.drawing.vector_sprites import RGB, Pen, VectorShape, shade
 
 Colours = tuple[RGB, RGB, RGB]
 
 
 @dataclass(frozen=True, slots=True)
-class FurnitureLook:
+class FurnitureAppearance:
     """One piece of furniture: its kind, colours, and width in units of the room's height."""
 
     kind: str
@@ -26,7 +26,7 @@ class FurnitureLook:
 
 
 SURFACE: dict[str, float] = {"table": 0.2, "chest": 0.17}
-"""Height of the top on which things can stand, in units of the room's height."""
+"""Height of the top on which toys can stand, in units of the room's height."""
 HIDING: tuple[str, ...] = ("sofa", "screen")
 """Pieces large enough to hide behind."""
 WIDTHS: dict[str, float] = {
@@ -40,17 +40,17 @@ WIDTHS: dict[str, float] = {
 }
 
 
-def random_furniture(rng: np.random.Generator, kind: str) -> FurnitureLook:
+def random_furniture(rng: np.random.Generator, kind: str) -> FurnitureAppearance:
     """A piece of furniture of ``kind``."""
     wood = hsv(float(rng.uniform(0.05, 0.11)), float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.35, 0.85)))
     main = wood if kind in ("table", "chest", "stool") else cloth(rng)
-    return FurnitureLook(kind, (main, cloth(rng), vivid(rng)), WIDTHS[kind] * float(rng.uniform(0.88, 1.12)))
+    return FurnitureAppearance(kind, (main, cloth(rng), vivid(rng)), WIDTHS[kind] * float(rng.uniform(0.88, 1.12)))
 
 
-def draw_furniture(look: FurnitureLook) -> list[Shape]:
+def draw_furniture(appearance: FurnitureAppearance) -> list[VectorShape]:
     """The shapes of a piece of furniture."""
     pen = Pen()
-    _DRAWINGS[look.kind](pen, look.width / 2, look.colours)
+    _DRAWINGS[appearance.kind](pen, appearance.width / 2, appearance.colours)
     return pen.shapes
 
 

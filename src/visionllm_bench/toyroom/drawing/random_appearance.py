@@ -1,4 +1,4 @@
-"""Random appearances: clothes, hair, skin and colours of things."""
+"""Random appearances: clothes, hair, skin and colours of toys."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import colorsys
 
 import numpy as np
 
-from visionllm_bench.toyroom.drawing.people import PersonLook
-from visionllm_bench.toyroom.drawing.toys import ToyLook
+from visionllm_bench.toyroom.drawing.people import PersonAppearance
+from visionllm_bench.toyroom.drawing.toys import ToyAppearance
 from visionllm_bench.toyroom.drawing.vector_sprites import RGB
 
 SKINS: tuple[RGB, ...] = (
@@ -61,7 +61,7 @@ def cloth(rng: np.random.Generator) -> RGB:
     return hsv(float(rng.random()), float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.45, 0.97)))
 
 
-def random_person(rng: np.random.Generator, kind: str) -> PersonLook:
+def random_person(rng: np.random.Generator, kind: str) -> PersonAppearance:
     """A child or a caregiver."""
     child = kind == "child"
     hair_style = pick(rng, _CHILD_HAIR if child else _ADULT_HAIR)
@@ -69,7 +69,7 @@ def random_person(rng: np.random.Generator, kind: str) -> PersonLook:
     bottoms = ("trousers", "shorts", "trousers", "skirt") if child else ("trousers", "trousers", "skirt", "dress")
     tops = ("plain", "stripes", "overalls", "print") if child else ("plain", "cardigan", "plain", "stripes", "print")
     beard = not child and hair_style == "short" and bool(rng.random() < 0.45)
-    return PersonLook(
+    return PersonAppearance(
         kind=kind,
         skin=SKINS[int(rng.integers(len(SKINS)))],
         hair=hairs[int(rng.integers(len(hairs)))],
@@ -85,12 +85,12 @@ def random_person(rng: np.random.Generator, kind: str) -> PersonLook:
     )
 
 
-def random_toy(rng: np.random.Generator, kind: str) -> ToyLook:
-    """A thing of ``kind``."""
+def random_toy(rng: np.random.Generator, kind: str) -> ToyAppearance:
+    """A toy of ``kind``."""
     variants = 2 if kind == "teddy bear" else 3
     colours = (vivid(rng), vivid(rng), vivid(rng))
     if kind == "teddy bear":
         fur = FURS[int(rng.integers(len(FURS)))]
         light = tuple(min(255, round(c + (255 - c) * 0.55)) for c in fur)
         colours = (fur, (light[0], light[1], light[2]), colours[2])
-    return ToyLook(kind, colours, int(rng.integers(variants)))
+    return ToyAppearance(kind, colours, int(rng.integers(variants)))

@@ -26,7 +26,7 @@ LIGHT = (0.5, 0.86)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Shape:
+class VectorShape:
     """One filled polygon: ``points`` (n, 2) in local units, colour, and outline colour if it has one."""
 
     points: Points
@@ -95,12 +95,12 @@ class Pen:
     """Collects shapes, painted in the order of the calls."""
 
     def __init__(self) -> None:
-        self.shapes: list[Shape] = []
+        self.shapes: list[VectorShape] = []
 
     def poly(self, points: Sequence[Point] | Points, fill: RGB, *, edge: bool = True) -> None:
         """A filled polygon; ``edge`` draws a darker outline."""
         ring = np.asarray(points, dtype=np.float64)
-        self.shapes.append(Shape(ring, fill, shade(fill, 0.66) if edge else None))
+        self.shapes.append(VectorShape(ring, fill, shade(fill, 0.66) if edge else None))
 
     def blob(self, points: Sequence[Point], fill: RGB, *, edge: bool = True) -> None:
         """A polygon with rounded corners."""
@@ -141,7 +141,7 @@ class Pen:
             self.limb(a, b, fill, widths=(width, width), edge=False)
 
 
-def render(shapes: Sequence[Shape], *, scale: float, angle: float = 0.0, relief: float = 0.35) -> Sprite:
+def render(shapes: Sequence[VectorShape], *, scale: float, angle: float = 0.0, relief: float = 0.35) -> Sprite:
     """Draw ``shapes`` at ``scale`` pixels per unit, turned by ``angle`` radians.
 
     ``relief`` is the strength of the shading that makes flat shapes look round.
@@ -162,7 +162,7 @@ def render(shapes: Sequence[Shape], *, scale: float, angle: float = 0.0, relief:
     return _finish(canvas.reduce(SUPERSAMPLE), left, top, relief=relief)
 
 
-def _fill(draw: ImageDraw.ImageDraw, points: Points, shape: Shape, width: int) -> None:
+def _fill(draw: ImageDraw.ImageDraw, points: Points, shape: VectorShape, width: int) -> None:
     flat = points.ravel().tolist()
     draw.polygon(flat, fill=(*shape.fill, 255))
     if shape.edge is not None:

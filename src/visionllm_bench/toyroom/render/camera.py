@@ -41,8 +41,8 @@ class View:
         """What the camera sees of a drawn canvas."""
         if self.whole:
             return canvas
-        picture = canvas.resize(self.size, Image.Resampling.BILINEAR, box=self.window)
-        return _smeared(picture, self.smear)
+        image = canvas.resize(self.size, Image.Resampling.BILINEAR, box=self.window)
+        return _smeared(image, self.smear)
 
     def sample(self, owners: Owners) -> Owners:
         """The owner of each frame pixel: that of the canvas pixel at its centre."""
@@ -63,9 +63,9 @@ class View:
         return (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
 
 
-def _smeared(picture: Image.Image, smear: tuple[float, float]) -> Image.Image:
+def _smeared(image: Image.Image, smear: tuple[float, float]) -> Image.Image:
     reach = (min(abs(smear[0]) * 0.35, 9.0), min(abs(smear[1]) * 0.35, 9.0))
-    return picture.filter(ImageFilter.BoxBlur(reach)) if max(reach) >= 0.4 else picture
+    return image.filter(ImageFilter.BoxBlur(reach)) if max(reach) >= 0.4 else image
 
 
 class Camera(Protocol):

@@ -50,10 +50,10 @@ class Seen:
 
 def paint(backdrop: Image.Image, shadows: Sequence[Layer], layers: Sequence[Layer]) -> Image.Image:
     """The image: ``shadows`` on the backdrop, then ``layers`` from back to front."""
-    picture = backdrop.copy()
+    image = backdrop.copy()
     for layer in (*shadows, *layers):
-        picture.paste(layer.sprite.rgb, layer.corner, layer.sprite.alpha)
-    return picture
+        image.paste(layer.sprite.rgb, layer.corner, layer.sprite.alpha)
+    return image
 
 
 def own(size: tuple[int, int], layers: Sequence[Layer]) -> Owners:

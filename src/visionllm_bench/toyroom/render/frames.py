@@ -32,7 +32,7 @@ MIN_VISIBLE_PX = 16
 class Shot:
     """One frame and what is seen in it."""
 
-    picture: Image.Image
+    image: Image.Image
     sightings: tuple[Sighting, ...]
 
 
@@ -49,14 +49,14 @@ class Film:
 def shoot(film: Film, times_s: NDArray[np.float64], *, rng: np.random.Generator) -> Iterator[Shot]:
     """The frames at ``times_s``."""
     room = film.script.room
-    fixed = [(p.y, furniture_layer(p.look, room, x=p.x, y=p.y)) for p in film.script.furniture]
+    fixed = [(p.y, furniture_layer(p.appearance, room, x=p.x, y=p.y)) for p in film.script.furniture]
     for time in times_s.tolist():
         standings = film.script.at(time)
         layers = in_order([*fixed, *member_layers(standings)])
         view = film.camera.at(time)
-        picture = view.photograph(paint(film.backdrop, shadow_layers(standings), layers))
+        image = view.photograph(paint(film.backdrop, shadow_layers(standings), layers))
         owners = view.sample(own((room.width, room.height), layers))
-        yield Shot(expose(picture, film.optics, rng=rng), tuple(sightings(standings, owners, view)))
+        yield Shot(expose(image, film.optics, rng=rng), tuple(sightings(standings, owners, view)))
 
 
 def sightings(standings: list[Standing], owners: Owners, view: View) -> Iterator[Sighting]:

@@ -58,7 +58,7 @@ class EgoCamera:
 
 
 def random_ego_camera(rng: np.random.Generator, script: Script, size: tuple[int, int]) -> EgoCamera:
-    """A head camera that looks at the people and things of ``script`` in turn."""
+    """A head camera that looks at the people and toys of ``script`` in turn."""
     times = np.arange(0.0, script.duration_s + 0.1, 1 / _GRID_HZ)
     centre = _smooth(_attention(rng, script, times), seconds=0.2)
     zoom = 1.12 + 0.1 * _sway(rng, times, hz=0.11) + 0.02 * _sway(rng, times, hz=0.6)
@@ -76,7 +76,7 @@ def random_ego_camera(rng: np.random.Generator, script: Script, size: tuple[int,
 
 
 def _attention(rng: np.random.Generator, script: Script, times: Samples) -> Samples:
-    """(n, 2) canvas point looked at; people more often than things."""
+    """(n, 2) canvas point looked at; people more often than toys."""
     points = _interests(script, times)
     weights = np.array([3.0 if number in script.agents else 1.0 for number in points])
     out = np.empty((len(times), 2))
@@ -91,10 +91,10 @@ def _attention(rng: np.random.Generator, script: Script, times: Samples) -> Samp
 
 
 def _interests(script: Script, times: Samples) -> dict[int, Samples]:
-    """Per number the (n, 2) point to look at: a person's chest, a thing where it first lies."""
+    """Per number the (n, 2) point to look at: a person's chest, a toy where it first lies."""
     out: dict[int, Samples] = {}
-    for number, thing in script.things.items():
-        out[number] = np.tile(resting_centre(script.room, thing, thing.stays[0]), (len(times), 1))
+    for number, toy in script.toys.items():
+        out[number] = np.tile(resting_centre(script.room, toy, toy.stays[0]), (len(times), 1))
     elsewhere = next(iter(out.values()))
     for number, part in script.agents.items():
         xy = np.array([(part.x.at(t), part.y.at(t)) for t in times.tolist()])

@@ -52,13 +52,13 @@ class Annotated:
 class Still:
     """A finished image and its truth."""
 
-    picture: Image.Image
+    image: Image.Image
     objects: tuple[Annotated, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Set:
-    """A room with its furniture, and the surfaces things can stand on: (x, half width, floor row, height in px)."""
+    """A room with its furniture, and the surfaces toys can stand on: (x, half width, floor row, height in px)."""
 
     room: Room
     furniture: tuple[tuple[float, Layer], ...]
@@ -77,11 +77,11 @@ def make_still(rng: np.random.Generator, size: tuple[int, int], *, count: int, w
         if _all_shown(stage, best, wanted=wanted):
             break
     layers = in_order([*stage.furniture, *member_layers(best)])
-    picture = paint(backdrop, shadow_layers(best), layers)
+    image = paint(backdrop, shadow_layers(best), layers)
     if stage.close and rng.random() < 0.35:
-        picture = picture.filter(ImageFilter.BoxBlur((float(rng.uniform(0.3, 2.2)), float(rng.uniform(0.0, 0.6)))))
-    picture = expose(picture, random_optics(rng, gentle=False), rng=rng)
-    return Still(picture, tuple(_annotate(best, layers, size)))
+        image = image.filter(ImageFilter.BoxBlur((float(rng.uniform(0.3, 2.2)), float(rng.uniform(0.0, 0.6)))))
+    image = expose(image, random_optics(rng, gentle=False), rng=rng)
+    return Still(image, tuple(_annotate(best, layers, size)))
 
 
 def _furnish(rng: np.random.Generator, size: tuple[int, int]) -> _Set:
@@ -97,13 +97,13 @@ def _furnish(rng: np.random.Generator, size: tuple[int, int]) -> _Set:
     if rng.random() < 0.65:
         kinds.append("table" if rng.random() < 0.6 else "chest")
     for kind in kinds:
-        look = random_furniture(rng, kind)
+        appearance = random_furniture(rng, kind)
         x = float(rng.uniform(0.02, 0.98) * width)
         y = horizon + float(rng.uniform(0.03, 0.6)) * (height - horizon)
-        furniture.append((y, furniture_layer(look, room, x=x, y=y)))
+        furniture.append((y, furniture_layer(appearance, room, x=x, y=y)))
         if kind in SURFACE:
             scale = room.scale_at(y)
-            surfaces.append((x, look.width * scale / 2, y, SURFACE[kind] * scale))
+            surfaces.append((x, appearance.width * scale / 2, y, SURFACE[kind] * scale))
     return _Set(room, tuple(furniture), tuple(surfaces), close)
 
 
@@ -186,7 +186,7 @@ def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> floa
 
 
 def _thin_out(stage: _Set, placed: list[Standing], *, wanted: Sequence[str]) -> list[Standing]:
-    """Take away, one at a time, things that are hardly seen, but not the wanted ones."""
+    """Take away, one at a time, toys that are hardly seen, but not the wanted ones."""
     for _ in range(len(placed)):
         shares = _shares(stage, placed)
         kept = [placed[n].member.category for n in range(len(placed))]

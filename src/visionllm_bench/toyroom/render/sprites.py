@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from visionllm_bench.toyroom.categories import PEOPLE
-from visionllm_bench.toyroom.drawing.furniture import FurnitureLook, draw_furniture
-from visionllm_bench.toyroom.drawing.people import UPRIGHT, PersonLook, Pose, draw_hands, draw_person
+from visionllm_bench.toyroom.drawing.furniture import FurnitureAppearance, draw_furniture
+from visionllm_bench.toyroom.drawing.people import UPRIGHT, PersonAppearance, Pose, draw_hands, draw_person
 from visionllm_bench.toyroom.drawing.random_appearance import random_person, random_toy
-from visionllm_bench.toyroom.drawing.toys import ToyLook, draw_toy
+from visionllm_bench.toyroom.drawing.toys import ToyAppearance, draw_toy
 from visionllm_bench.toyroom.drawing.vector_sprites import Sprite, render
 from visionllm_bench.toyroom.render.compositor import NOBODY, Layer
 
@@ -27,16 +27,16 @@ SIZES: dict[str, tuple[float, float]] = {
     "car": (0.14, 0.2),
     "block": (0.095, 0.13),
 }
-"""Height (people) or longest side (things) as a share of the room's height, at the front of the room."""
+"""Height (people) or longest side (toys) as a share of the room's height, at the front of the room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One person or thing: its number (also the track id), category, look, and size as in :data:`SIZES`."""
+    """One person or toy: its number (also the track id), category, appearance, and size as in :data:`SIZES`."""
 
     number: int
     category: str
-    look: PersonLook | ToyLook
+    appearance: PersonAppearance | ToyAppearance
     size: float
 
     @property
@@ -46,9 +46,9 @@ class Member:
 
 
 def random_member(rng: np.random.Generator, number: int, category: str) -> Member:
-    """A person or thing of ``category`` with a random look and size."""
-    look = random_person(rng, category) if category in PEOPLE else random_toy(rng, category)
-    return Member(number, category, look, float(rng.uniform(*SIZES[category])))
+    """A person or toy of ``category`` with a random appearance and size."""
+    appearance = random_person(rng, category) if category in PEOPLE else random_toy(rng, category)
+    return Member(number, category, appearance, float(rng.uniform(*SIZES[category])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Room:
     Attributes:
         width, height: canvas in pixels.
         horizon: row where the wall meets the floor.
-        unit: the room's height in pixels; sizes of things are shares of it.
+        unit: the room's height in pixels; sizes of toys are shares of it.
     """
 
     width: int
@@ -79,11 +79,11 @@ class Standing:
         member: who or what.
         x, y: the point on the floor below it, in canvas pixels.
         scale: pixels per unit.
-        lift: how far it is above the floor in pixels (things on tables or in hands; measured to its lowest point).
+        lift: how far it is above the floor in pixels (toys on tables or in hands; measured to its lowest point).
         pose: a person's pose.
-        angle: a thing's rotation in radians.
+        angle: a toy's rotation in radians.
         depth: drawing order, larger is nearer.
-        centre: a held thing's centre, which overrides ``x``, ``y`` and ``lift``.
+        centre: a held toy's centre, which overrides ``x``, ``y`` and ``lift``.
     """
 
     member: Member
@@ -103,24 +103,24 @@ def quantise(pixels: float) -> float:
 
 
 @lru_cache(maxsize=384)
-def _person(look: PersonLook, pose: Pose, pixels: float) -> Sprite:
-    return render(draw_person(look, pose), scale=pixels)
+def _person(appearance: PersonAppearance, pose: Pose, pixels: float) -> Sprite:
+    return render(draw_person(appearance, pose), scale=pixels)
 
 
 @lru_cache(maxsize=128)
-def _hands(look: PersonLook, pose: Pose, pixels: float) -> Sprite:
-    return render(draw_hands(look, pose), scale=pixels)
+def _hands(appearance: PersonAppearance, pose: Pose, pixels: float) -> Sprite:
+    return render(draw_hands(appearance, pose), scale=pixels)
 
 
 @lru_cache(maxsize=256)
-def _toy(look: ToyLook, pixels: float, angle: float) -> Sprite:
-    return render(draw_toy(look), scale=pixels, angle=angle, relief=0.6 if look.kind == "ball" else 0.4)
+def _toy(appearance: ToyAppearance, pixels: float, angle: float) -> Sprite:
+    return render(draw_toy(appearance), scale=pixels, angle=angle, relief=0.6 if appearance.kind == "ball" else 0.4)
 
 
 @lru_cache(maxsize=64)
-def furniture_sprite(look: FurnitureLook, pixels: float) -> Sprite:
+def furniture_sprite(appearance: FurnitureAppearance, pixels: float) -> Sprite:
     """The sprite of a piece of furniture at ``pixels`` per unit."""
-    return render(draw_furniture(look), scale=pixels)
+    return render(draw_furniture(appearance), scale=pixels)
 
 
 @lru_cache(maxsize=64)
@@ -136,16 +136,16 @@ def _shadow(width: int, strength: int) -> Sprite:
 
 
 def main_sprite(standing: Standing) -> Sprite:
-    """The sprite of a person (hands included) or thing; the silhouette all truth refers to."""
+    """The sprite of a person (hands included) or toy; the silhouette all truth refers to."""
     member = standing.member
     pixels = quantise(member.size * standing.scale)
-    if isinstance(member.look, PersonLook):
-        return _person(member.look, standing.pose, pixels)
-    return _toy(member.look, pixels, round(standing.angle, 2))
+    if isinstance(member.appearance, PersonAppearance):
+        return _person(member.appearance, standing.pose, pixels)
+    return _toy(member.appearance, pixels, round(standing.angle, 2))
 
 
 def anchor(standing: Standing, sprite: Sprite) -> tuple[int, int]:
-    """Pixel of the sprite's anchor: people by their feet, things by their lowest point or their centre if held."""
+    """Pixel of the sprite's anchor: people by their feet, toys by their lowest point or their centre if held."""
     if standing.centre is not None:
         return (round(standing.centre[0]), round(standing.centre[1]))
     if standing.member.is_person:
@@ -162,27 +162,27 @@ def silhouette_box(standing: Standing) -> tuple[int, int, int, int]:
 
 
 def member_layers(standings: Sequence[Standing]) -> list[tuple[float, Layer]]:
-    """(depth, layer) of every member; hands that hold something come just before their owner's held thing."""
+    """(depth, layer) of every member; hands that hold something come just before their owner's held toy."""
     out: list[tuple[float, Layer]] = []
     for standing in standings:
         sprite = main_sprite(standing)
         x, y = anchor(standing, sprite)
         out.append((standing.depth, Layer(sprite, x, y, standing.member.number)))
-        look = standing.member.look
+        appearance = standing.member.appearance
         reaching = standing.pose.left is not None or standing.pose.right is not None
-        if isinstance(look, PersonLook) and reaching:
-            hands = _hands(look, standing.pose, quantise(standing.member.size * standing.scale))
+        if isinstance(appearance, PersonAppearance) and reaching:
+            hands = _hands(appearance, standing.pose, quantise(standing.member.size * standing.scale))
             out.append((standing.depth + 0.02, Layer(hands, x, y, standing.member.number)))
     return out
 
 
-def furniture_layer(look: FurnitureLook, room: Room, *, x: float, y: float) -> Layer:
+def furniture_layer(appearance: FurnitureAppearance, room: Room, *, x: float, y: float) -> Layer:
     """A piece of furniture standing on the floor at (``x``, ``y``)."""
-    return Layer(furniture_sprite(look, quantise(room.scale_at(y))), round(x), round(y), NOBODY)
+    return Layer(furniture_sprite(appearance, quantise(room.scale_at(y))), round(x), round(y), NOBODY)
 
 
 def shadow_layers(standings: Sequence[Standing]) -> list[Layer]:
-    """Soft shadows on the floor below people and things that stand on it."""
+    """Soft shadows on the floor below people and toys that stand on it."""
     out = []
     for standing in standings:
         if standing.centre is not None or standing.lift > 0:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from visionllm_bench.toyroom.drawing.people import PersonLook, Pose, draw_person
+from visionllm_bench.toyroom.drawing.people import PersonAppearance, Pose, draw_person
 from visionllm_bench.toyroom.render.sprites import Standing, anchor, main_sprite
 from visionllm_bench.toyroom.story.script import Script
 from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, relative_gap
@@ -39,10 +39,10 @@ def _ordered(script: Script, time: float) -> list[Standing]:
 
 def _box(standing: Standing) -> tuple[float, float, float, float]:
     """Box of the silhouette without drawing people, who change their pose all the time."""
-    look = standing.member.look
-    if isinstance(look, PersonLook):
+    appearance = standing.member.appearance
+    if isinstance(appearance, PersonAppearance):
         pixels = standing.member.size * standing.scale
-        x1, y1, x2, y2 = (v * pixels for v in _extent(look, standing.pose))
+        x1, y1, x2, y2 = (v * pixels for v in _extent(appearance, standing.pose))
         return (standing.x + x1, standing.y + y1, standing.x + x2, standing.y + y2)
     sprite = main_sprite(standing)
     x, y = anchor(standing, sprite)
@@ -51,7 +51,7 @@ def _box(standing: Standing) -> tuple[float, float, float, float]:
 
 
 @lru_cache(maxsize=2048)
-def _extent(look: PersonLook, pose: Pose) -> tuple[float, float, float, float]:
-    points = np.concatenate([shape.points for shape in draw_person(look, pose)])
+def _extent(appearance: PersonAppearance, pose: Pose) -> tuple[float, float, float, float]:
+    points = np.concatenate([shape.points for shape in draw_person(appearance, pose)])
     (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
     return (float(x1), float(y1), float(x2), float(y2))

@@ -11,7 +11,7 @@ from visionllm_bench.toyroom.drawing.furniture import SURFACE, random_furniture
 from visionllm_bench.toyroom.drawing.keyframes import Curve, Steps
 from visionllm_bench.toyroom.render.sprites import Room, random_member
 from visionllm_bench.toyroom.story.director import Director, outside
-from visionllm_bench.toyroom.story.script import AgentPart, Piece, Script, Stay, ThingPart, arm_reach
+from visionllm_bench.toyroom.story.script import FurniturePiece, PersonPart, Script, Stay, ToyPart, arm_reach
 
 _EPISODE_S = 8.5
 """The longest episode takes about this long."""
@@ -42,36 +42,36 @@ def _row(room: Room, depth: float) -> float:
 
 
 def _home_row(rng: np.random.Generator, room: Room) -> float:
-    """People who do nothing stay at the back, well away from the things at the front."""
+    """People who do nothing stay at the back, well away from the toys at the front."""
     return _row(room, float(rng.uniform(0.2, 0.32)))
 
 
-def _furnish(rng: np.random.Generator, room: Room) -> tuple[list[Piece], Piece | None]:
+def _furnish(rng: np.random.Generator, room: Room) -> tuple[list[FurniturePiece], FurniturePiece | None]:
     """Some furniture along the wall, a screen to hide behind, and perhaps a table that is used."""
-    pieces: list[Piece] = []
+    pieces: list[FurniturePiece] = []
     for x in rng.permutation([0.08, 0.5, 0.93])[: int(rng.integers(1, 3))]:
         kind = str(rng.choice(["sofa", "plant", "lamp", "plant"]))
-        pieces.append(Piece(random_furniture(rng, kind), float(x) * room.width, _row(room, 0.06)))
+        pieces.append(FurniturePiece(random_furniture(rng, kind), float(x) * room.width, _row(room, 0.06)))
     screen_x = float(rng.choice([0.2, 0.78])) * room.width
-    pieces.append(Piece(random_furniture(rng, "screen"), screen_x, _row(room, 0.2)))
+    pieces.append(FurniturePiece(random_furniture(rng, "screen"), screen_x, _row(room, 0.2)))
     if rng.random() < 0.75:
         x = (0.78 if screen_x < room.width / 2 else 0.22) * room.width
-        table = Piece(random_furniture(rng, "table" if rng.random() < 0.6 else "chest"), x, _row(room, 0.3))
+        table = FurniturePiece(random_furniture(rng, "table" if rng.random() < 0.6 else "chest"), x, _row(room, 0.3))
         return [*pieces, table], table
     return pieces, None
 
 
-def _agent(rng: np.random.Generator, script: Script, number: int, kind: str, *, lane: int, lanes: int) -> AgentPart:
+def _agent(rng: np.random.Generator, script: Script, number: int, kind: str, *, lane: int, lanes: int) -> PersonPart:
     member = random_member(rng, number, kind)
     x = (lane + 0.5) / lanes * script.room.width
     y = _home_row(rng, script.room)
     if kind == "caregiver" or rng.random() < 0.35:
         side = -1 if x < script.room.width / 2 else 1
         x = outside(script, member.size * script.room.scale_at(y), side)
-    return AgentPart(member, Curve(x), Curve(y), Steps(0))
+    return PersonPart(member, Curve(x), Curve(y), Steps(0))
 
 
-def _scatter(rng: np.random.Generator, script: Script, *, table: Piece | None, first: int) -> None:
+def _scatter(rng: np.random.Generator, script: Script, *, table: FurniturePiece | None, first: int) -> None:
     """Things on the floor, well apart, and one on the table."""
     room = script.room
     kinds = [str(kind) for kind in rng.permutation(TOYS)[: int(rng.integers(3, 5))]]
@@ -80,17 +80,17 @@ def _scatter(rng: np.random.Generator, script: Script, *, table: Piece | None, f
         member = random_member(rng, first + n, kind)
         angle = float(np.round(rng.uniform(-0.15, 0.15), 2))
         if table is not None and n == 0:
-            at = table.x + float(rng.uniform(-0.3, 0.3)) * table.look.width * room.unit / 2
-            stay = Stay(float("-inf"), at, table.y, SURFACE[table.look.kind] * room.scale_at(table.y))
+            at = table.x + float(rng.uniform(-0.3, 0.3)) * table.appearance.width * room.unit / 2
+            stay = Stay(float("-inf"), at, table.y, SURFACE[table.appearance.kind] * room.scale_at(table.y))
         elif slots:
             x = slots.pop() + float(rng.uniform(-0.03, 0.03))
             stay = Stay(float("-inf"), x * room.width, _row(room, float(rng.uniform(0.84, 0.96))))
         else:
             break
-        script.things[member.number] = ThingPart(member, angle, [stay])
+        script.toys[member.number] = ToyPart(member, angle, [stay])
 
 
-def _tell(rng: np.random.Generator, director: Director, *, table: Piece | None) -> None:
+def _tell(rng: np.random.Generator, director: Director, *, table: FurniturePiece | None) -> None:
     """Episodes until the time is used up; then some leave."""
     script = director.script
     for number in script.agents:
@@ -128,25 +128,25 @@ def _come_in(rng: np.random.Generator, director: Director, number: int) -> None:
 
 
 def _resting(director: Director) -> list[int]:
-    return [n for n, thing in director.script.things.items() if thing.stays[-1].held_by is None]
+    return [n for n, toy in director.script.toys.items() if toy.stays[-1].held_by is None]
 
 
 def _take(rng: np.random.Generator, director: Director, number: int) -> int | None:
-    """Go to a thing nobody holds and pick it up."""
+    """Go to a toy nobody holds and pick it up."""
     clock = director.script.agents[number].clock_s
-    options = [n for n in _resting(director) if director.script.things[n].stays[-1].begin_s <= clock]
+    options = [n for n in _resting(director) if director.script.toys[n].stays[-1].begin_s <= clock]
     if not options:
         return None
-    thing = options[int(rng.integers(len(options)))]
-    stay = director.script.things[thing].stays[-1]
+    toy = options[int(rng.integers(len(options)))]
+    stay = director.script.toys[toy].stays[-1]
     room, part = director.script.room, director.script.agents[number]
     side = 1 if part.x.last < stay.x else -1
     reach = arm_reach(part.member) * director.height(number)
     if not 0.05 * room.width < stay.x - side * reach < 0.95 * room.width:
         side = -side
-    director.approach_thing(number, thing, side=side)
-    director.pick_up(number, thing)
-    return thing
+    director.approach_toy(number, toy, side=side)
+    director.pick_up(number, toy)
+    return toy
 
 
 def _give(rng: np.random.Generator, director: Director, giver: int, receiver: int) -> None:
@@ -154,8 +154,8 @@ def _give(rng: np.random.Generator, director: Director, giver: int, receiver: in
     script = director.script
     if script.agents[receiver].holds is not None:
         director.put_down(receiver, script.agents[receiver].holds or 0)
-    thing = script.agents[giver].holds or _take(rng, director, giver)
-    if thing is None:
+    toy = script.agents[giver].holds or _take(rng, director, giver)
+    if toy is None:
         return
     a, b = script.agents[giver], script.agents[receiver]
     director.wait(giver, float(rng.uniform(0.2, 0.6)))
@@ -170,49 +170,49 @@ def _give(rng: np.random.Generator, director: Director, giver: int, receiver: in
     _step_away(rng, director, giver)
     director.wait(receiver, float(rng.uniform(1.2, 2.5)))
     if rng.random() < 0.75:
-        _lay(rng, director, receiver, thing)
+        _lay(rng, director, receiver, toy)
 
 
-def _fetch(rng: np.random.Generator, director: Director, number: int, *, table: Piece | None) -> None:
+def _fetch(rng: np.random.Generator, director: Director, number: int, *, table: FurniturePiece | None) -> None:
     """Pick something up, carry it somewhere else, put it down."""
     script = director.script
     part = script.agents[number]
-    thing = part.holds or _take(rng, director, number)
-    if thing is None:
+    toy = part.holds or _take(rng, director, number)
+    if toy is None:
         director.wait(number, 2.0)
         return
     director.wait(number, float(rng.uniform(0.3, 1.2)))
-    occupied = any(t.stays[-1].lift and t.stays[-1].held_by is None for t in script.things.values())
+    occupied = any(t.stays[-1].lift and t.stays[-1].held_by is None for t in script.toys.values())
     if table is not None and not occupied and rng.random() < 0.5:
         reach = arm_reach(part.member) * director.height(number)
         side = 1 if part.x.last < table.x else -1
         director.walk(number, table.x - side * reach, table.y + 5.0)
         director.face(number, side)
-        director.put_down(number, thing, on=table)
+        director.put_down(number, toy, on=table)
     else:
-        _lay(rng, director, number, thing)
+        _lay(rng, director, number, toy)
         return
     director.wait(number, float(rng.uniform(0.3, 1.0)))
     _step_away(rng, director, number)
 
 
-def _lay(rng: np.random.Generator, director: Director, number: int, thing: int) -> None:
+def _lay(rng: np.random.Generator, director: Director, number: int, toy: int) -> None:
     """Put what is carried on the floor at the front, away from everything, and go back."""
     room = director.script.room
     x = _clear_place(rng, director, number)
     side = 1 if director.script.agents[number].x.last < x else -1
     director.walk(number, x, _row(room, float(rng.uniform(0.8, 0.92))))
     director.face(number, side)
-    director.put_down(number, thing)
+    director.put_down(number, toy)
     director.wait(number, float(rng.uniform(0.3, 1.0)))
     _step_away(rng, director, number)
 
 
 def _clear_place(rng: np.random.Generator, director: Director, number: int) -> float:
-    """A column away from people and lying things."""
+    """A column away from people and lying toys."""
     script = director.script
     taken = [p.x.last for n, p in script.agents.items() if n != number]
-    taken += [script.things[n].stays[-1].x for n in _resting(director)]
+    taken += [script.toys[n].stays[-1].x for n in _resting(director)]
     options = rng.uniform(0.15, 0.85, 12) * script.room.width
     gaps = [min((abs(x - t) for t in taken), default=1e9) for x in options]
     return float(options[int(np.argmax(gaps))])
@@ -221,7 +221,7 @@ def _clear_place(rng: np.random.Generator, director: Director, number: int) -> f
 def _hide(rng: np.random.Generator, director: Director, number: int) -> None:
     """Squat behind the screen, and come back."""
     part = director.script.agents[number]
-    screen = next(p for p in director.script.furniture if p.look.kind == "screen")
+    screen = next(p for p in director.script.furniture if p.appearance.kind == "screen")
     back = (part.x.last, part.y.last)
     director.walk(number, screen.x, screen.y - 6.0)
     director.duck(number, float(rng.uniform(1.5, 2.5)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from visionllm_bench.toyroom.drawing.furniture import FurnitureLook
+from visionllm_bench.toyroom.drawing.furniture import FurnitureAppearance
 from visionllm_bench.toyroom.drawing.hand_placement import gripping
 from visionllm_bench.toyroom.drawing.keyframes import Curve, Steps
 from visionllm_bench.toyroom.drawing.people import Pose
@@ -13,7 +13,7 @@ from visionllm_bench.toyroom.render.sprites import Member, Room, Standing, main_
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """Half-open time interval in seconds."""
 
     begin_s: float
@@ -25,17 +25,17 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FurniturePiece:
     """A piece of furniture on the floor at (``x``, ``y``)."""
 
-    look: FurnitureLook
+    appearance: FurnitureAppearance
     x: float
     y: float
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """From ``begin_s`` on a thing lies at (``x``, ``y``), ``lift`` pixels above the floor, or somebody holds it."""
+    """From ``begin_s`` on a toy lies at (``x``, ``y``), ``lift`` pixels above the floor, or somebody holds it."""
 
     begin_s: float
     x: float = 0.0
@@ -45,7 +45,7 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Action:
     """Something done at a moment: ``kind`` as in ``core.predicates.EVENT_KINDS``; who did it, to what."""
 
     kind: str
@@ -54,7 +54,7 @@ class Deed:
 
 
 @dataclass
-class AgentPart:
+class PersonPart:
     """One person's movements; built up by the director, then only read.
 
     ``hand_x``, ``hand_y`` are the point the hands grip, (right, up) as shares of the person's height; ``grips`` are
@@ -68,22 +68,22 @@ class AgentPart:
     crouch: Curve = field(default_factory=lambda: Curve(0.0))
     hand_x: Curve = field(default_factory=lambda: Curve(0.0))
     hand_y: Curve = field(default_factory=lambda: Curve(0.0))
-    walks: list[Span] = field(default_factory=list)
-    grips: list[tuple[Span, float]] = field(default_factory=list)
+    walks: list[TimeSpan] = field(default_factory=list)
+    grips: list[tuple[TimeSpan, float]] = field(default_factory=list)
     clock_s: float = 0.0
     holds: int | None = None
 
 
 @dataclass
-class ThingPart:
-    """Where a thing is over time."""
+class ToyPart:
+    """Where a toy is over time."""
 
     member: Member
     angle: float
     stays: list[Stay]
 
     def stay_at(self, time: float) -> Stay:
-        """What the thing is doing at ``time``."""
+        """What the toy is doing at ``time``."""
         current = self.stays[0]
         for stay in self.stays[1:]:
             if stay.begin_s > time:
@@ -94,31 +94,31 @@ class ThingPart:
 
 @dataclass
 class Script:
-    """A whole video's plan: the room, its furniture, the people's and things' parts, and the deeds."""
+    """A whole video's plan: the room, its furniture, the people's and toys' parts, and the actions."""
 
     room: Room
     duration_s: float
-    furniture: list[Piece]
-    agents: dict[int, AgentPart]
-    things: dict[int, ThingPart]
-    deeds: list[Deed] = field(default_factory=list)
-    walks_in: list[tuple[int, Span]] = field(default_factory=list)
-    walks_out: list[tuple[int, Span]] = field(default_factory=list)
+    furniture: list[FurniturePiece]
+    agents: dict[int, PersonPart]
+    toys: dict[int, ToyPart]
+    actions: list[Action] = field(default_factory=list)
+    walks_in: list[tuple[int, TimeSpan]] = field(default_factory=list)
+    walks_out: list[tuple[int, TimeSpan]] = field(default_factory=list)
 
     @property
     def members(self) -> list[Member]:
         """Everyone and everything, by number."""
-        parts: list[AgentPart | ThingPart] = [*self.agents.values(), *self.things.values()]
+        parts: list[PersonPart | ToyPart] = [*self.agents.values(), *self.toys.values()]
         return sorted((part.member for part in parts), key=lambda member: member.number)
 
     def at(self, time: float) -> list[Standing]:
         """Everyone and everything at ``time``."""
         people = {number: _person_at(self.room, part, time) for number, part in self.agents.items()}
-        things = [_thing_at(self.room, part, people, self.agents, time=time) for part in self.things.values()]
-        return [*people.values(), *things]
+        toys = [_thing_at(self.room, part, people, self.agents, time=time) for part in self.toys.values()]
+        return [*people.values(), *toys]
 
 
-def _person_at(room: Room, part: AgentPart, time: float) -> Standing:
+def _person_at(room: Room, part: PersonPart, time: float) -> Standing:
     x, y = part.x.at(time), part.y.at(time)
     scale = room.scale_at(y)
     height = part.member.size * scale
@@ -137,7 +137,7 @@ def _pace(member: Member) -> float:
 
 
 def _thing_at(
-    room: Room, part: ThingPart, people: dict[int, Standing], agents: dict[int, AgentPart], *, time: float
+    room: Room, part: ToyPart, people: dict[int, Standing], agents: dict[int, PersonPart], *, time: float
 ) -> Standing:
     stay = part.stay_at(time)
     if stay.held_by is None:
@@ -151,8 +151,8 @@ def _thing_at(
     )
 
 
-def resting_centre(room: Room, part: ThingPart, stay: Stay) -> tuple[float, float]:
-    """Centre of a thing that lies at ``stay``, in canvas pixels."""
+def resting_centre(room: Room, part: ToyPart, stay: Stay) -> tuple[float, float]:
+    """Centre of a toy that lies at ``stay``, in canvas pixels."""
     standing = Standing(part.member, stay.x, stay.y, room.scale_at(stay.y), angle=part.angle)
     return (stay.x, stay.y - stay.lift - main_sprite(standing).bounds[3])
 

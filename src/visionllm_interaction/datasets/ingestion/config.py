@@ -78,7 +78,7 @@ class IngestConfig(Section):
     subsets: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
     """Which split a subset of the source is, where its name does not say so."""
     val_share: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Share of the images that become val where the source names no splits: the last ones by name. None: no val."""
+    """Share of the images that become val where the source has none: whole groups, else the last by name."""
     limits: LimitsConfig = LimitsConfig()
     """What an archive may unpack to."""
     download: DownloadConfig = DownloadConfig()

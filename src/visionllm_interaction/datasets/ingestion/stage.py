@@ -16,9 +16,10 @@ from visionllm_interaction.artifacts.stage_manifests import (
     Ingestion,
     SplitPaths,
 )
-from visionllm_interaction.artifacts.versions import library_versions
+from visionllm_interaction.artifacts.versions import library_changes, library_versions
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
@@ -110,7 +111,7 @@ def _manifest(config: IngestConfig, taken: Taken, *, index: FileRef, started: fl
         duration_s=round(time.monotonic() - started, 3),
         code_version=code_version(),
         algorithm_version=ALGORITHM_VERSION,
-        libraries=library_versions(LIBRARIES),
+        libraries=library_versions((*LIBRARIES, *taken.settled.libraries)),
         config=config.model_dump(mode="json"),
         inputs=tuple(inputs),
         outputs=(index,),
@@ -145,8 +146,15 @@ def sources_changed(manifest: DataManifest, index: list[IndexedFile]) -> str | N
     """
     origin = manifest.source
     assert origin is not None, "a manifest of this version"
+    if origin.format in READERS and origin.reader_version != READER_VERSION:
+        return (
+            f"files of format {origin.format} are read anew: reader version {origin.reader_version} → {READER_VERSION}"
+        )
     if changed := [file.path for file in origin.files if not source_file_same(file, quick=True)]:
         return f"the source changed: {changed[0]}"
+    noted = manifest.libraries or {}
+    if changes := library_changes(noted, library_versions(noted)):
+        return f"what reads the source changed: {'; '.join(changes)}"
     if origin.listing_sha256 is None:
         reason = _layout_changed(manifest)
     else:

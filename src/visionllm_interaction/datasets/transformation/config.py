@@ -66,5 +66,8 @@ class TransformConfig(Section):
 
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     """Merge, rename or leave out categories."""
+    exif_boxes: Literal["evidence", "upright", "stored"] = "evidence"
+    """On which image the boxes of images with an EXIF orientation were drawn, where sizes, boxes and masks do not
+    tell: ``upright`` (as viewers show it) or ``stored``; ``evidence`` refuses to guess."""
     splits: SplitsConfig | None = None
     """Divide the images anew; null keeps train and val as they came."""

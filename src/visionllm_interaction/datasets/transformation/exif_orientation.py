@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, JpegImagePlugin
+from PIL import Image, ImageOps, JpegImagePlugin
 
+from visionllm_interaction.core.images import DAMAGED, ORIENTATION, orientation_of
 from visionllm_interaction.core.run_lengths import decode_mask, encode_mask
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
 from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
-from visionllm_interaction.datasets.transformation.repair import Bench
-from visionllm_interaction.datasets.transformation.repair_orders import Order
 from visionllm_interaction.errors import ImageError
-
-ORIENTATION = ExifTags.Base.Orientation
-_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _TURN: dict[int, tuple[bool, bool, bool]] = {
     2: (False, True, False),
@@ -39,9 +35,8 @@ def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
     """
     try:
         with Image.open(path) as image:
-            value = image.getexif().get(ORIENTATION, 1)
-            return (value if value in _TURN else 1), image.size
-    except _DAMAGED as error:
+            return orientation_of(image), image.size
+    except DAMAGED as error:
         raise _undecodable(path, error) from error
 
 
@@ -62,7 +57,7 @@ def write_upright(source: Path, target: Path) -> None:
                 upright.save(target, "JPEG", **options, **_compression(image))
             else:
                 upright.save(target, image.format, **options)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise _undecodable(source, error) from error
 
 
@@ -88,40 +83,20 @@ def _undecodable(path: Path, error: Exception) -> ImageError:
     )
 
 
-def turn_records(bench: Bench, *, folder: Path) -> set[int]:
-    """Bring the images that are to be turned, and their annotations, to the upright frame; rows of their records.
+def turn_record(
+    draft: Draft, row: int, *, orientation: int, stored: tuple[int, int], drawn_upright: bool, code: str
+) -> bool:
+    """Bring an image's record and annotations to the upright frame.
 
-    Raises:
-        ImageError: if a file is no image.
-    """
-    turned = set()
-    for row, code in bench.turned.items():
-        orientation, stored = orientation_and_size(folder / str(bench.draft.get("images", row, "file_name")))
-        if orientation == 1:
-            continue
-        if turn_record(bench.draft, row, orientation=orientation, stored=stored, code=code):
-            turned.add(row)
-        else:
-            bench.leave(Order(code, "repair", "images", row))
-    return turned
-
-
-def turn_record(draft: Draft, row: int, *, orientation: int, stored: tuple[int, int], code: str) -> bool:
-    """Bring an image's record and annotations to the upright frame, if they are in the stored one.
-
-    They are where the record has the stored size and the upright image another one. With the upright size, or where
-    both are the same, they are taken to be upright already.
+    ``drawn_upright``: the annotations are in that frame already, and only the record's size is to be changed.
 
     Returns:
-        Whether the record can stay with an upright image: not if its size is neither, or a mask cannot be turned.
+        Whether the record can stay with an upright image: not if a mask cannot be turned.
     """
     upright = stored[::-1] if orientation >= 5 else stored
-    size = (draft.get("images", row, "width"), draft.get("images", row, "height"))
-    if size == upright:
-        return True
-    annotations = _annotations_of(draft, row)
+    annotations = [] if drawn_upright else _annotations_of(draft, row)
     turned = [_turned(draft.record("annotations", a), orientation, stored) for a in annotations]
-    if size != stored or None in turned:
+    if None in turned:
         return False
     for key, value in (("width", upright[0]), ("height", upright[1])):
         draft.set("images", row, key, value, code=code)

@@ -27,7 +27,7 @@ from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
 from visionllm_interaction.datasets.transformation.editing.change_log import Change, write_changes
-from visionllm_interaction.datasets.transformation.exif_orientation import turn_records
+from visionllm_interaction.datasets.transformation.frames import Turn, decide_turns, turn_records, without_void
 from visionllm_interaction.datasets.transformation.image_folders import Places, place_pictures
 from visionllm_interaction.datasets.transformation.image_groups import Picture, list_pictures
 from visionllm_interaction.datasets.transformation.leakage_audit import audit_leakage
@@ -43,7 +43,7 @@ from visionllm_interaction.datasets.transformation.taxonomy import (
     require_conserved,
     require_same_meaning,
 )
-from visionllm_interaction.errors import InputDataError, ManifestError, ValidationFailed
+from visionllm_interaction.errors import AnnotationError, InputDataError, ManifestError, ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import code_version, sha256_bytes
 from visionllm_interaction.utils.logs import log
@@ -62,6 +62,7 @@ class Source:
     report: ValidationReport
     inputs: tuple[FileRef, ...]
     benches: Mapping[str, Bench]
+    turns: Mapping[str, Mapping[int, Turn]]
 
     @property
     def drafts(self) -> dict[str, Draft]:
@@ -84,13 +85,14 @@ def run(
         ManifestError: if manifest and report do not belong together, or the raw data changed since.
         AnnotationError: if an order cannot be carried out, or the result would not be usable or not mean the same.
         ConfigError: if the taxonomy names categories that are not there.
-        InputDataError: if the images cannot be divided as asked; ``ImageError`` if one cannot be turned.
+        InputDataError: if the images cannot be divided as asked, or nothing tells on which image boxes were drawn;
+            ``ImageError`` if one cannot be turned.
     """
     data_manifest = Path(data_manifest)
     validation_report = Path(validation_report)
     out = Path(out)
     started = time.monotonic()
-    source = _read(data_manifest, validation_report, run=out.parent)
+    source = _read(config, data_manifest, validation_report, run=out.parent)
     apply_taxonomy(config.taxonomy, source.drafts)
     require_same_meaning({split: names_of(draft).items() for split, draft in source.drafts.items()})
     pictures = _divide(config, source, _turn_and_list(source, run=out.parent))
@@ -112,7 +114,7 @@ def cleaned_name(split: str) -> str:
     return f"instances_{split}2017.cleaned.json"
 
 
-def _read(data_manifest: Path, validation_report: Path, *, run: Path) -> Source:
+def _read(config: TransformConfig, data_manifest: Path, validation_report: Path, *, run: Path) -> Source:
     manifest, report = DataManifest.load(data_manifest), ValidationReport.load(validation_report)
     _require_pass(report, validation_report)
     inputs = list(file_refs([data_manifest, validation_report], run=run))
@@ -120,20 +122,28 @@ def _read(data_manifest: Path, validation_report: Path, *, run: Path) -> Source:
     orders = read_orders(run / report.faults_file)
     merges_copies = report.config.get("actions", {}).get("BOX-DUPLICATE") == "repair"
     benches: dict[str, Bench] = {}
+    turns: dict[str, dict[int, Turn]] = {}
     for split in SPLITS:
         path = Path(str(getattr(manifest.annotations, split)))
-        data = _bytes_of(path)
+        data = _mapped(path)
         raw = FileRef(path=relative_to_run(path, run), sha256=sha256_bytes(data), bytes=len(data))
         _require_same(raw, report)
         inputs.append(raw)
         draft = Draft(split, CocoBytes(data, where=str(path)))
-        benches[split] = carry_out(draft, orders_for(split, orders, draft.source), merges_copies=merges_copies)
-    return Source(manifest, report, tuple(inputs), benches)
+        mine = orders_for(split, orders, draft.source)
+        folder = Path(str(getattr(manifest.paths, f"{split}_images")))
+        said = None if config.exif_boxes == "evidence" else config.exif_boxes
+        turns[split] = decide_turns(draft, mine, folder=folder, said=said)
+        benches[split] = carry_out(draft, without_void(mine, draft, turns[split]), merges_copies=merges_copies)
+        draft.source.set_aside()
+    return Source(manifest, report, tuple(inputs), benches, turns)
 
 
-def _bytes_of(path: Path) -> bytes:
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    """The content of a file, read from the disk where and when it is looked at."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
     except OSError as error:
         raise InputDataError(
             "An annotation file cannot be read.", expected="a file", found=error.strerror, where=str(path)
@@ -145,7 +155,7 @@ def _turn_and_list(source: Source, *, run: Path) -> dict[str, list[Picture]]:
     index = {file.path: file for file in read_index(run / source.manifest.index)}
     pictures = {}
     for split, bench in source.benches.items():
-        turned = turn_records(bench, folder=source.folders[split])
+        turned = turn_records(bench, source.turns[split])
         pictures[split] = list_pictures(bench.draft, folder=source.folders[split], index=index, turned=turned)
     return pictures
 
@@ -170,6 +180,7 @@ def _write_annotations(config: TransformConfig, source: Source, partial: Path) -
         target = partial / FOLDER / cleaned_name(split)
         with target.open("wb") as stream:
             stream.writelines(draft.pieces())
+        draft.source.set_aside()
         with target.open("rb") as again, mmap.mmap(again.fileno(), 0, access=mmap.ACCESS_READ) as written:
             contents[split] = read_back(written, where=str(getattr(source.manifest.annotations, split)))
     require_same_meaning({split: part.categories for split, part in contents.items()})
@@ -215,10 +226,17 @@ def _manifest(
 
 
 def _categories(content: Contents) -> tuple[TrainingCategory, ...]:
-    return tuple(
-        TrainingCategory(category_id=c.category_id, name=c.name, label=c.label)
-        for c in Categories.from_pairs(content.categories)
-    )
+    try:
+        categories = Categories.from_pairs(content.categories)
+    except ValueError as error:
+        raise AnnotationError(
+            "The categories cannot be trained.",
+            expected="one id and one name for each category",
+            found=str(error),
+            where="categories of train",
+            fix="merge or rename them (transform.taxonomy), or correct them at their source (CAT-DUPLICATE-…)",
+        ) from error
+    return tuple(TrainingCategory(category_id=c.category_id, name=c.name, label=c.label) for c in categories)
 
 
 def _counts(content: Contents) -> SplitCounts:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import mmap
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -132,13 +133,16 @@ def _apply_to_categories(draft: Draft, taxonomy: Taxonomy) -> None:
         draft.set("categories", row, "name", new, code=CODE, action="map")
 
 
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class _Category(msgspec.Struct):
-    id: int
+    id: _Int64
     name: str
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    category_id: int
+    category_id: _Int64
 
 
 class _Written(msgspec.Struct):

@@ -64,6 +64,8 @@ class ValidateConfig(Section):
     """Let stage 3 drop annotations with an invalid box; if false, any invalid box fails the data."""
     max_invalid_bbox_allowed: int = Field(100, ge=0)
     """How many annotations with an invalid box may be dropped, over both splits; one more fails the data."""
+    max_invalid_bbox_share: float = Field(0.2, ge=0, le=1)
+    """The same as a share of each split's annotations; up to two annotations are allowed in any case."""
     bounds_tolerance_px: float = Field(0.01, ge=0, le=1)
     """How far a box may reach over the image's edge, for the rounding of exporters that write two decimals."""
     category_presence_min_images: int = Field(50, ge=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,10 +69,17 @@ class Fault:
         return f"{CATALOGUE[self.code].meaning}: found {self.found}, expected {self.expected}"
 
 
+def _writable(value: Any) -> Any:
+    """A text with what is no Unicode (half a surrogate pair, which JSON allows) spelled out; others as they are."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", errors="backslashreplace").decode()
+    return value
+
+
 def write_faults(faults: Sequence[Fault], path: Path, *, action_of: Callable[[Fault], str]) -> None:
     """Write every fault with its values and the policy's action as Parquet (also when there are none)."""
     columns = {
-        name: [action_of(fault) if name == "action" else getattr(fault, name) for fault in faults]
+        name: [action_of(fault) if name == "action" else _writable(getattr(fault, name)) for fault in faults]
         for name in SCHEMA.names
     }
     pq.write_table(pa.table(columns, schema=SCHEMA), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS, BoxTolerance, Finding, SplitCounts
@@ -13,6 +13,8 @@ from visionllm_interaction.datasets.validation.issues import Fault
 
 _ORDER = {code: place for place, code in enumerate(CATALOGUE)}
 _CHANGES = ("drop", "repair")
+_FEW_INVALID = 2
+"""So many invalid boxes are slips, however small the split."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,9 @@ def judge(faults: Sequence[Fault], policy: Policy) -> Verdict:
         groups[_ORDER[fault.code], fault.split or "", fault.entity].append(fault)
     findings = tuple(_finding(groups[key], policy) for key in sorted(groups))
     tolerance = _tolerance(faults, policy)
+    lost = _mostly_lost(faults, policy)
     drop: dict[str, tuple[int, ...]] = {split: _dropped(faults, policy, split) for split in SPLITS}
-    return Verdict(findings, _reasons(findings, tolerance, policy), drop, tolerance)
+    return Verdict(findings, (*_reasons(findings, tolerance, policy), *lost), drop, tolerance)
 
 
 def _finding(group: Sequence[Fault], policy: Policy) -> Finding:
@@ -113,6 +116,21 @@ def _tolerance(faults: Sequence[Fault], policy: Policy) -> BoxTolerance:
     boxes = {(f.split, f.position) for f in faults if f.code in INVALID_BOX_CODES and policy.action(f) in counted}
     config = policy.config
     return BoxTolerance(found=len(boxes), allowed=config.max_invalid_bbox_allowed, dropped=config.drop_invalid_bbox)
+
+
+def _mostly_lost(faults: Sequence[Fault], policy: Policy) -> Iterator[str]:
+    """Splits that would lose more of their annotations to invalid boxes than a few slips explain."""
+    for split, size in policy.counts.items():
+        dropped = {
+            f.position
+            for f in faults
+            if f.code in INVALID_BOX_CODES and f.split == split and policy.action(f) == "drop"
+        }
+        if len(dropped) > max(_FEW_INVALID, policy.config.max_invalid_bbox_share * (size.annotations or 0)):
+            yield (
+                f"max_invalid_bbox_share: {len(dropped)} of {size.annotations} annotations in {split} have an invalid "
+                f"box, {policy.config.max_invalid_bbox_share:.0%} are allowed; boxes may be of another kind or size"
+            )
 
 
 def _reasons(findings: Sequence[Finding], tolerance: BoxTolerance, policy: Policy) -> tuple[str, ...]:

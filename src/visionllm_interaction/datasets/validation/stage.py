@@ -14,6 +14,7 @@ from visionllm_interaction.artifacts.manifest import FileRef, file_refs, publish
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
+from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.datasets.validation.issues import Fault, write_faults
 from visionllm_interaction.datasets.validation.manifest_input import (
@@ -57,7 +58,7 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
     inputs = file_refs([data_manifest, *annotations], run=out.parent)
     with publish_folder(out) as partial:
         write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
-        (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8")
+        (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8", errors="backslashreplace")
         outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
         report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
         report.save(partial / REPORT_NAME)
@@ -181,5 +182,5 @@ def require_pass(report: ValidationReport, path: Path) -> None:
         expected="status PASS",
         found="; ".join(report.reasons),
         where=str(path),
-        fix="correct what the report lists at its source, or change the policy in config/schema.yaml",
+        fix=advice(report.reasons),
     )

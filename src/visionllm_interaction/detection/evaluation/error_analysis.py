@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_iou, xywh_to_xyxy
 from visionllm_interaction.detection.evaluation.bootstrap import Matches
 from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, AREA_ALL, IOU_50, IOU_75, MOST, accumulated
+from visionllm_interaction.detection.evaluation.ids import Id, Numbering, ids_of
 from visionllm_interaction.detection.evaluation.image_groups import Groups
 
 ERROR_TYPES: Mapping[str, str] = {
@@ -82,19 +83,26 @@ def best_confidence(matches: Sequence[Matches]) -> dict[str, float]:
     }
 
 
-def slices(evaluation: COCOeval, truth: Mapping[str, Any], groups: Groups) -> dict[str, dict[str, float]]:
+def slices(
+    evaluation: COCOeval, truth: Mapping[str, Any], groups: Groups, numbering: Numbering
+) -> dict[str, dict[str, float]]:
     """AP and AP50 of the images with few and many objects, with and without overlap, and of each group."""
-    found = evaluation.slice_by({name: ids for name, ids in _slices(truth, groups).items() if ids})
+    named = {
+        name: numbering.image_numbers(ids_of(ids, key="image_id")).tolist()
+        for name, ids in _slices(truth, groups).items()
+        if ids
+    }
+    found = evaluation.slice_by(named)
     return {
         name: {"images": row["num_images"], "AP": row["AP"], "AP50": row["AP50"]}
-        for name, row in ((name, found[name]) for name in _slices(truth, groups) if name in found)
+        for name, row in ((name, found[name]) for name in named if name in found)
     }
 
 
-def _slices(truth: Mapping[str, Any], groups: Groups) -> dict[str, list[int]]:
-    boxes: dict[int, list[list[float]]] = {image["id"]: [] for image in truth["images"]}
+def _slices(truth: Mapping[str, Any], groups: Groups) -> dict[str, list[Id]]:
+    boxes: dict[Id, list[list[float]]] = {image["id"]: [] for image in truth["images"]}
     for annotation in truth["annotations"]:
-        if not annotation.get("iscrowd", 0):
+        if annotation["image_id"] in boxes and not annotation.get("iscrowd", 0):
             boxes[annotation["image_id"]].append(annotation["bbox"])
     result = {name: [i for i, b in boxes.items() if low <= len(b) <= high] for name, low, high in CROWDING}
     crowded = {image_id for image_id, b in boxes.items() if _overlap(np.array(b).reshape(-1, 4))}

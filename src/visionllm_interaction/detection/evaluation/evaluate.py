@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.detection.evaluation.category_map import CategoryMap, map_categories
 from visionllm_interaction.detection.evaluation.coco_metrics import (
     Results,
     coco_figures,
@@ -17,32 +18,123 @@ from visionllm_interaction.detection.evaluation.coco_metrics import (
     parse_results,
     to_results,
 )
+from visionllm_interaction.detection.evaluation.ids import Id
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
-from visionllm_interaction.detection.training.data.coco_annotations import (
-    Picture,
-    categories_of,
-    list_pictures,
-    read_coco,
-)
+from visionllm_interaction.detection.training.data.coco_annotations import Picture, list_pictures, read_coco
 from visionllm_interaction.detection.training.data.dataset import decode_picture
-from visionllm_interaction.errors import AnnotationError, CheckpointError
+from visionllm_interaction.errors import AnnotationError, UsageError
 from visionllm_interaction.utils.hashing import sha256_bytes
+from visionllm_interaction.utils.notebook_display import html_table
 from visionllm_interaction.utils.paths import StrPath
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BATCH = 8
+_NO_LABELS = Categories(())
+"""For images that are only looked at: their annotations are read by the metrics."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Annotations with detections for them; ``images`` is the folder of the images, if known."""
+    """Annotations with detections for them.
+
+    Attributes:
+        images: the folder of the images, if known.
+        categories: which categories are evaluated, where detector and data may have others.
+    """
 
     truth: dict[str, Any]
     subject: Subject
     images: Path | None
+    categories: CategoryMap | None = None
+
+
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+"""COCO's twelve metrics, in COCO's order."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good detections are: the twelve metrics of COCO.
+
+    Attributes:
+        metrics: by name, each from 0 to 1; −1 where there is nothing to measure.
+        per_category: category → its metrics.
+        categories: what was evaluated, and what only the detector or only the data has; ``None`` where every category
+            of the data was.
+    """
+
+    metrics: Mapping[str, float]
+    per_category: Mapping[str, Any]
+    categories: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Evaluation:
+        """From the JSON of ``visionllm evaluate``."""
+        return cls({name: found[name] for name in METRICS}, found["per_category"], found.get("categories"))
+
+    def __getitem__(self, name: str) -> float:
+        return self.metrics[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm evaluate``."""
+        known = {} if self.categories is None else {"categories": dict(self.categories)}
+        return {**self.metrics, "per_category": dict(self.per_category), **known}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The metrics of each category, one row each; needs pandas."""
+        import pandas as pd
+
+        return pd.DataFrame.from_dict(dict(self.per_category), orient="index")
+
+    def __repr__(self) -> str:
+        return f"<evaluation of {len(self.per_category)} categories: AP {self['AP']:.3f}, AP50 {self['AP50']:.3f}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(METRICS, [[self.metrics[name] for name in METRICS]], caption=repr(self)[1:-1])
+
+
+def evaluate(
+    *,
+    truth: StrPath | None = None,
+    detections: StrPath | None = None,
+    checkpoint: StrPath | None = None,
+    data: StrPath | None = None,
+    images: StrPath | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Evaluate a results file, or what a detector finds, with COCO's twelve metrics.
+
+    Args:
+        truth: COCO annotations, together with
+        detections: COCO results for them; or else
+        checkpoint: a checkpoint or another detector, together with
+        data: the training manifest of a run (its validation split), or COCO annotations.
+        images: folder of the images, if it is not where COCO has it.
+        mapping: the detector's category → the data's, where names differ.
+
+    Returns:
+        The metrics, overall and for each category.
+
+    Raises:
+        UsageError: if neither pair is given, or ``mapping`` names a category that is not there.
+        InputDataError: if the data cannot be used, or has no category in common with the detector.
+        CheckpointError: if the checkpoint is unusable.
+    """
+    if checkpoint is not None and data is not None:
+        return Evaluation.of(evaluate_checkpoint(checkpoint, data, images=images, mapping=mapping))
+    if truth is not None and detections is not None:
+        return Evaluation.of(figures(material_of_files(truth, detections, images=images, mapping=mapping)))
+    raise UsageError(
+        "Nothing to evaluate.",
+        expected="checkpoint and data, or truth and detections",
+        found=", ".join(n for n, v in locals().items() if v is not None and n != "mapping") or "nothing",
+    )
 
 
 def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
@@ -56,36 +148,51 @@ def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
     return figures(material_of_files(truth, detections))
 
 
-def evaluate_checkpoint(checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None) -> dict[str, Any]:
+def evaluate_checkpoint(
+    checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Figures of a checkpoint on the validation split of a training manifest, or on a COCO annotation file.
 
     ``images`` is the folder of the images; by default what the manifest says, or COCO's layout
-    (``…/annotations/instances_<split>.json`` beside ``…/<split>/``).
+    (``…/annotations/instances_<split>.json`` beside ``…/<split>/``). ``mapping``: the detector's category → the
+    data's, where names differ. What has no counterpart is left out of both.
 
     Raises:
-        CheckpointError: if the checkpoint is unusable, or has a category the data lacks.
-        ManifestError, AnnotationError, ImageError: if the data is unusable.
+        CheckpointError: if the checkpoint is unusable.
+        InputDataError: if it has no category in common with the data, or the data is unusable.
+        UsageError: if ``mapping`` names a category that is not there.
     """
     checkpoint = Path(checkpoint)
     data = Path(data)
     images = None if images is None else Path(images)
-    return figures(material_of_checkpoint(checkpoint, data, images=images))
+    return figures(material_of_checkpoint(checkpoint, data, images=images, mapping=mapping))
 
 
 def figures(material: Material) -> dict[str, Any]:
-    """The twelve figures and ``per_category``.
+    """The twelve figures and ``per_category``, and ``categories`` where some may be left out.
 
     Raises:
         AnnotationError: if annotations and detections do not belong together.
     """
-    return coco_figures(material.truth, material.subject.results)
+    found = coco_figures(material.truth, material.subject.results)
+    return {**found, **_categories_of(material)}
 
 
-def material_of_files(truth: StrPath, detections: StrPath, *, images: StrPath | None = None) -> Material:
+def _categories_of(material: Material) -> dict[str, Any]:
+    return {} if material.categories is None else {"categories": material.categories.to_dict()}
+
+
+def material_of_files(
+    truth: StrPath, detections: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
+) -> Material:
     """A COCO annotation file and a COCO results file, read.
+
+    With a ``mapping``, the results file's category_id (as text) → name in the annotations, other detections and
+    categories are left out.
 
     Raises:
         AnnotationError: if one of them cannot be used.
+        UsageError: if ``mapping`` names a category that is not there.
     """
     truth = Path(truth)
     detections = Path(detections)
@@ -97,23 +204,33 @@ def material_of_files(truth: StrPath, detections: StrPath, *, images: StrPath | 
             "A results file cannot be read.", found=error.strerror or str(error), where=str(detections)
         ) from error
     results = parse_results(content, where=str(detections))
-    return Material(read_coco(truth), Subject(detections.name, sha256_bytes(content), results), images)
+    coco = read_coco(truth)
+    if not mapping:
+        return Material(coco, Subject(detections.name, sha256_bytes(content), results), images)
+    own: dict[Id, str] = {key: str(key) for key in dict.fromkeys(results.category_ids.tolist())}
+    own |= {name: name for name in mapping if name not in own.values()}  # nothing of it was detected
+    categories = map_categories(own, coco, mapping, detector=str(detections))
+    subject = Subject(detections.name, sha256_bytes(content), results.renamed(categories.ids))
+    return Material(categories.restrict(coco), subject, images, categories)
 
 
-def material_of_checkpoint(checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None) -> Material:
+def material_of_checkpoint(
+    checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
+) -> Material:
     """What a checkpoint detects in the images of ``data``; arguments and errors as :func:`evaluate_checkpoint`."""
     checkpoint = Path(checkpoint)
     data = Path(data)
     images = None if images is None else Path(images)
     detector = load_detector(checkpoint)
     truth_path, folder = truth_and_images(data, images)
-    truth = read_coco(truth_path)
-    categories = categories_of(truth)
-    _require_same_names(detector, categories, checkpoint)
-    pictures = list_pictures(truth, folder, categories=categories)
+    coco = read_coco(truth_path)
+    own = {category.label: category.name for category in detector.categories}
+    categories = map_categories(own, coco, mapping or {}, detector=str(checkpoint))
+    truth = categories.restrict(coco)
+    pictures = list_pictures(truth, folder, categories=_NO_LABELS)
     results = join_results(list(_detect_all(detector, pictures, categories)))
     name = f"{detector.name} ({checkpoint.parent.parent.name}/{checkpoint.name})"
-    return Material(truth, Subject(name, detector.digest, results), folder)
+    return Material(truth, Subject(name, detector.digest, results), folder, categories)
 
 
 def report_in_depth(
@@ -143,6 +260,7 @@ def report_in_depth(
         resamples=resamples,
         pictures=pictures,
     )
+    study.content.update(_categories_of(material))
     if folder is None:
         return study.content
     paths = publish(study, material.truth, images=material.images, folder=folder)
@@ -159,31 +277,11 @@ def truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
     return run / manifest.annotations["val"], images or run / manifest.images["val"]
 
 
-def _require_same_names(detector: Detector, categories: Categories, checkpoint: Path) -> None:
-    strange = sorted(set(detector.categories.names) - set(categories.names))
-    if strange:
-        raise CheckpointError(
-            "The checkpoint and the data do not have the same categories.",
-            expected=f"categories among {', '.join(categories.names[:8])}{' …' if len(categories) > 8 else ''}",
-            found=f"{len(strange)} others: {', '.join(strange[:8])}",
-            where=str(checkpoint),
-            fix="evaluate on data of the categories the checkpoint was trained for",
-        )
-
-
-def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: Categories) -> Iterator[Results]:
-    own = detector.categories
-    ids = Categories(tuple(_renumbered(own, categories)))
+def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: CategoryMap) -> Iterator[Results]:
     for batch in _batches(pictures, BATCH):
         arrays = [decode_picture(picture).permute(1, 2, 0).numpy() for picture in batch]
         for picture, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
-            yield to_results(picture.image_id, found, categories=ids)
-
-
-def _renumbered(own: Categories, data: Categories) -> Iterator[Any]:
-    """The detector's labels with the data's ``category_id`` s, matched by name."""
-    for category in own:
-        yield type(category)(data.by_name[category.name].category_id, category.name, category.label)
+            yield to_results(picture.image_id, found, category_ids=categories.ids)
 
 
 def _batches(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:

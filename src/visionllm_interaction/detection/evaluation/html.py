@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from visionllm_interaction.detection.evaluation import charts
 from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
-from visionllm_interaction.detection.evaluation.overlays import COLOURS, draw, marks_of
+from visionllm_interaction.detection.evaluation.ids import category_names
+from visionllm_interaction.detection.evaluation.overlays import COLOURS, Marks, draw, marks_of
+from visionllm_interaction.detection.training.data.coco_annotations import image_name
+from visionllm_interaction.reports.html import render_template
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.evaluation.report import Study
@@ -23,24 +26,18 @@ def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> st
     Raises:
         ImageError: if an image cannot be decoded.
     """
-    environment = Environment(
-        loader=PackageLoader("visionllm_interaction.detection.evaluation", "."),
-        autoescape=select_autoescape(enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
     content = study.content
-    return environment.get_template("evaluation.html.j2").render(
-        data=content,
-        names=FIGURES,
-        categories=_categories(content, truth),
-        charts={name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
-        pictures=_pictures(study, truth, images) if images else [],
-        colours=COLOURS,
-        file_names={image["id"]: image.get("file_name", image["id"]) for image in truth["images"]},
-    )
+    values = {
+        "data": content,
+        "names": FIGURES,
+        "categories": _categories(content, truth),
+        "charts": {name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
+        "pictures": _pictures(study, truth, images) if images else [],
+        "colours": COLOURS,
+        "file_names": {image["id"]: image_name(image) or image["id"] for image in truth["images"]},
+    }
+    package = "visionllm_interaction.detection.evaluation"
+    return render_template(package, "evaluation.html.j2", values, filters={"figure": _figure})
 
 
 def _figure(value: float | None) -> str:
@@ -69,34 +66,35 @@ def _differences(comparison: Mapping[str, Any]) -> list[tuple[str, float, tuple[
 
 
 def _categories(content: Mapping[str, Any], truth: Mapping[str, Any]) -> list[dict[str, Any]]:
-    counts: dict[int, int] = {category["id"]: 0 for category in truth["categories"]}
-    for annotation in truth["annotations"]:
-        counts[annotation["category_id"]] += not annotation.get("iscrowd", 0)
+    counts = Counter(a["category_id"] for a in truth["annotations"] if not a.get("iscrowd", 0))
     intervals = content["intervals"].get("per_category", {})
     rows = [
         {
-            "name": category["name"],
-            "objects": counts[category["id"]],
-            "interval": intervals.get(category["name"]),
-            "ece": content["calibration"]["per_category"].get(category["name"]),
-            **content["per_category"][category["name"]],
+            "name": name,
+            "objects": counts[category_id],
+            "interval": intervals.get(name),
+            "ece": content["calibration"]["per_category"].get(name),
+            **content["per_category"][name],
         }
-        for category in truth["categories"]
+        for category_id, name in category_names(truth).items()
     ]
     return sorted(rows, key=lambda row: -row["AP"])
 
 
 def _pictures(study: Study, truth: Mapping[str, Any], images: Path) -> list[dict[str, Any]]:
-    names = {category["id"]: category["name"] for category in truth["categories"]}
-    files = {image["id"]: image["file_name"] for image in truth["images"]}
+    names, records = category_names(truth), {image["id"]: image for image in truth["images"]}
     return [
-        {
-            **row,
-            "file": files[row["image_id"]],
-            "uri": draw(
-                images / files[row["image_id"]],
-                marks_of(row["image_id"], truth, study.kept, study.diagnostics, names),
-            ),
-        }
+        _drawn(
+            row,
+            records[row["image_id"]],
+            images,
+            marks_of(row["image_id"], truth, study.kept, study.diagnostics, names),
+        )
         for row in study.content["worst_images"]
     ]
+
+
+def _drawn(row: Mapping[str, Any], record: Mapping[str, Any], images: Path, marks: Marks) -> dict[str, Any]:
+    name = image_name(record) or str(record["id"])
+    size = (record["width"], record["height"]) if {"width", "height"} <= record.keys() else None
+    return {**row, "file": name, "uri": draw(images / name, marks, size=size)}

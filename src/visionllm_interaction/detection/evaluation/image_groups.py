@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.detection.training.data.coco_annotations import image_name
 from visionllm_interaction.errors import AnnotationError
 
 KEYS: tuple[str, ...] = ("group", "video_id", "video", "session", "household", "child")
@@ -44,7 +45,8 @@ def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
     images = truth["images"]
     if table is not None:
         given = _read_table(table)
-        lost = [image["file_name"] for image in images if image["file_name"] not in given]
+        names = [image_name(image) or str(image["id"]) for image in images]
+        lost = [name for name in names if name not in given]
         if lost:
             raise AnnotationError(
                 "The table of groups leaves images out.",
@@ -52,7 +54,7 @@ def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
                 found=f"{len(lost)} missing, for example {lost[0]}",
                 where=str(table),
             )
-        return _indexed(f"table {table.name}", [given[image["file_name"]] for image in images])
+        return _indexed(f"table {table.name}", [given[name] for name in names])
     for key in KEYS:
         if images and all(key in image for image in images):
             return _indexed(f"images[].{key}", [str(image[key]) for image in images])

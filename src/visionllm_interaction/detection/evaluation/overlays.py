@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+import numpy as np
+from PIL import Image, ImageDraw
 
-from visionllm_interaction.errors import ImageError
+from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.detection.evaluation.coco_metrics import Results
+from visionllm_interaction.detection.evaluation.ids import Id
+from visionllm_interaction.reports.html import image_data_uri
+from visionllm_interaction.reports.overlays import draw_box
 
 MAX_SIDE_PX = 560
 COLOURS: Mapping[str, str] = {"found": "#0072B2", "wrong": "#CC3311", "missed": "#E69F00"}
@@ -18,48 +21,36 @@ Marks = Sequence[tuple[str, tuple[float, float, float, float], str]]
 """(found | wrong | missed, box xywh in pixels, words)."""
 
 
-def draw(path: Path, marks: Marks) -> str:
-    """The image, scaled down, with its marks, as a ``data:`` address.
+def draw(path: Path, marks: Marks, *, size: tuple[int, int] | None = None) -> str:
+    """The image, scaled down, with its marks, as a ``data:`` address; ``size`` is what its annotation says.
 
     Raises:
         ImageError: if it cannot be decoded.
     """
-    try:
-        with Image.open(path) as stored:
-            image = ImageOps.exif_transpose(stored).convert("RGB")
-    except OSError as error:
-        raise ImageError("An image cannot be decoded.", found=str(error), where=str(path)) from error
+    image = Image.fromarray(read_rgb(path, size=size))
     scale = min(1.0, MAX_SIDE_PX / max(image.size))
     image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
     canvas = ImageDraw.Draw(image)
     for kind, (x, y, width, height), words in marks:
         place = (x * scale, y * scale, (x + width) * scale, (y + height) * scale)
-        canvas.rectangle(place, outline=COLOURS[kind], width=2)
-        _label(canvas, place[:2], words, COLOURS[kind])
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _label(canvas: ImageDraw.ImageDraw, corner: tuple[float, float], words: str, colour: str) -> None:
-    font = ImageFont.load_default(11)
-    box = canvas.textbbox((corner[0], max(0.0, corner[1] - 12)), words, font=font)
-    canvas.rectangle(box, fill=colour)
-    canvas.text(box[:2], words, fill="white", font=font)
+        draw_box(canvas, place, colour=COLOURS[kind], caption=words)
+    return image_data_uri(image, quality=80)
 
 
 def marks_of(
-    image_id: int, truth: Mapping[str, Any], kept: Any, diagnostics: Mapping[str, Any], names: Mapping[int, str]
+    image_id: Id, truth: Mapping[str, Any], kept: Results, diagnostics: Mapping[str, Any], names: Mapping[Id, str]
 ) -> list[tuple[str, tuple[float, float, float, float], str]]:
-    """Marks of one image from hotcoco's diagnostics of the results ``kept`` ((n, 7), see metrics.Results)."""
+    """Marks of one image from hotcoco's diagnostics of the results ``kept``."""
     marks: list[tuple[str, tuple[float, float, float, float], str]] = []
     for number, annotation in enumerate(truth["annotations"], start=1):
         missed = annotation["image_id"] == image_id and diagnostics["gt_status"].get(number) == "fn"
         if missed:
             marks.append(("missed", tuple(annotation["bbox"]), names[annotation["category_id"]]))
-    for number, row in enumerate(kept.tolist(), start=1):
-        status = diagnostics["dt_status"].get(number)
-        if row[0] == image_id and status in ("tp", "fp"):
+    for row in np.flatnonzero(kept.image_ids == image_id).tolist():
+        status = diagnostics["dt_status"].get(row + 1)
+        if status in ("tp", "fp"):
             kind = "found" if status == "tp" else "wrong"
-            marks.append((kind, (row[1], row[2], row[3], row[4]), f"{names[int(row[6])]} {row[5]:.2f}"))
+            x, y, width, height = kept.boxes_xywh[row].tolist()
+            name = names[kept.category_ids[row]]
+            marks.append((kind, (x, y, width, height), f"{name} {kept.scores[row]:.2f}"))
     return marks

@@ -21,7 +21,8 @@ from visionllm_interaction.detection.evaluation.bootstrap import (
     matches_of,
     resample,
 )
-from visionllm_interaction.detection.evaluation.coco_metrics import SCORE, Results, figures_of, match
+from visionllm_interaction.detection.evaluation.coco_metrics import Results, figures_of, match
+from visionllm_interaction.detection.evaluation.ids import Numbering, category_names, image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import Groups
 from visionllm_interaction.utils.atomic_files import write_file
 
@@ -73,11 +74,12 @@ def evaluate_in_depth(
         AnnotationError: if results name images or categories that the annotations do not have.
     """
     full = match(truth, subject.results)
-    names = {category["id"]: category["name"] for category in truth["categories"]}
+    numbering = Numbering.of(truth)
+    names = dict(enumerate(category_names(truth).values(), start=1))
     figures = figures_of(full, truth)
     drawn, matches = _resampled(truth, subject.results, groups, resamples)
     best = diagnosis.best_confidence(matches)
-    kept = subject.results[subject.results[:, SCORE] >= best["confidence"]]
+    kept = subject.results[subject.results.scores >= best["confidence"]]
     diagnostics = match(truth, kept).image_diagnostics()
     content: dict[str, Any] = {
         **figures,
@@ -88,9 +90,9 @@ def evaluate_in_depth(
         "calibration": diagnosis.calibration(full),
         "confusion": diagnosis.confusion(full, min_confidence=best["confidence"]),
         "curves": diagnosis.precision_recall(full, names),
-        "slices": diagnosis.slices(full, truth, groups),
-        "worst_images": diagnosis.worst_images(diagnostics, pictures),
-        "doubtful_annotations": diagnosis.doubtful_annotations(diagnostics, MAX_DOUBTS),
+        "slices": diagnosis.slices(full, truth, groups, numbering),
+        "worst_images": _with_ids(diagnosis.worst_images(diagnostics, pictures), numbering),
+        "doubtful_annotations": _with_ids(diagnosis.doubtful_annotations(diagnostics, MAX_DOUBTS), numbering),
         "subject": {"name": subject.name, "sha256": subject.digest},
         "images": len(truth["images"]),
         "annotations": len(truth["annotations"]),
@@ -103,8 +105,13 @@ def evaluate_in_depth(
 
 
 def _resampled(truth: Mapping[str, Any], results: Results, groups: Groups, resamples: int) -> tuple[Resampled, Any]:
-    matches = matches_of(match(truth, results, areas=False), [image["id"] for image in truth["images"]])
+    matches = matches_of(match(truth, results, areas=False), image_numbers(truth))
     return resample(matches, groups, resamples=resamples if len(groups) > 1 else 0), matches
+
+
+def _with_ids(rows: list[dict[str, Any]], numbering: Numbering) -> list[dict[str, Any]]:
+    """Rows whose ``image_id`` is the annotation file's instead of its number."""
+    return [{**row, "image_id": numbering.image_id(row["image_id"])} for row in rows]
 
 
 def _intervals(drawn: Resampled, names: Mapping[int, str], order: list[int]) -> dict[str, Any]:
@@ -147,10 +154,10 @@ def _compare(
         for name, row in figures["per_category"].items()
         if row["AP"] >= 0
     }
-    for n, category in enumerate(sorted(truth["categories"], key=lambda c: c["id"])):
-        if category["name"] in per_category and len(drawn.AP):
+    for n, name in enumerate(category_names(truth).values()):
+        if name in per_category and len(drawn.AP):
             difference = redrawn.per_category[:, n] - drawn.per_category[:, n]
-            per_category[category["name"]]["interval"] = interval(difference)
+            per_category[name]["interval"] = interval(difference)
     return {"name": other.name, "sha256": other.digest, "figures": theirs, **rows, "per_category": per_category}
 
 

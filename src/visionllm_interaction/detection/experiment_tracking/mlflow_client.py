@@ -12,8 +12,8 @@ from typing import Any
 
 from visionllm_interaction.detection.experiment_tracking.mlflow_runs import (
     log_metrics,
+    reconcile_trials,
     set_status,
-    settle_trials,
     start_run,
 )
 from visionllm_interaction.detection.experiment_tracking.spool import Message, Spool
@@ -23,20 +23,26 @@ from visionllm_interaction.utils.logs import log
 
 STORE_NAME = "mlflow.db"
 ARTIFACTS_NAME = ".mlflow-artifacts"
-"""Hidden, because each plain folder beside the runs is taken for a run."""
+"""Hidden, because every visible folder beside the runs is taken for a run."""
 REFUSED_TAG = "visionllm.model_refused"
 REFUSALS = frozenset(
     {"BAD_REQUEST", "ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "NOT_IMPLEMENTED",
      "PERMISSION_DENIED"}
 )  # fmt: skip
-"""What a server says that will never take a model: too old for models of runs, or the name is another user's."""
+"""Error codes of a server that will never take a model: too old for models of runs, or the name is another user's."""
 
 
 def deliver(spool: Spool) -> int:
-    """Send what is pending, in order; returns how many messages arrived.
+    """Send what is pending in a spool, in order.
+
+    Args:
+        spool: of one training.
+
+    Returns:
+        How many messages arrived.
 
     Raises:
-        Exception: whatever MLflow raises when the server is away; what arrived before that is noted in the spool.
+        Exception: whatever MLflow raises when the server is unreachable; what arrived before is noted in the spool.
     """
     pending = spool.pending()
     if not pending:
@@ -77,7 +83,7 @@ class _Server:
         return run_id
 
     def start(self) -> str:
-        """The run that the first message tells of, found or made."""
+        """The run of the first message, found or made."""
         name = self.config.experiment
         experiment = self.client.get_experiment_by_name(name)
         place = self.first["artifacts"] if self.config.kind == "local" else None
@@ -112,18 +118,18 @@ class _Server:
             self.client.set_tag(run_id, REFUSED_TAG, error.message[:300])
 
     def _trials(self, message: Message, run_id: str) -> None:
-        settle_trials(self.client, run_id, message)
+        reconcile_trials(self.client, run_id, message)
 
     def _status(self, message: Message, run_id: str) -> None:
         set_status(self.client, run_id, message)
 
 
 def make_client(config: TrackingConfig, uri: str) -> Any:
-    """MLflow's client for ``uri``, with user and password from the environment, telemetry off and short patience."""
+    """MLflow's client for ``uri``, with user and password from the environment, telemetry off and no retries."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(config.timeout_s)))
-    # the spool tries again, after a look at what arrived; MLflow would send the order to make a run twice
+    # the spool retries, and knows what arrived; MLflow would ask for the same run twice
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     for ours, mlflows in ((config.username_env, "USERNAME"), (config.password_env, "PASSWORD")):
         if ours in os.environ:

@@ -1,6 +1,6 @@
-"""The best checkpoint as an MLflow model: logged with a signature, registered as a version, once however often told.
+"""The best checkpoint as an MLflow model: logged with a signature, registered as a version, once per run.
 
-The model is ``served_model`` by name plus the checkpoint as data: no code is pickled, and whoever loads it needs this
+The model is the module ``pyfunc_model`` by name and the checkpoint as data: no code is pickled, and loading needs this
 package.
 """
 
@@ -34,10 +34,16 @@ REGISTER_WAIT_S = 60
 
 
 def log_checkpoint(client: Any, run_id: str, checkpoint: Path, config: TrackingConfig) -> None:
-    """Log ``checkpoint`` as the model of a run and, if ``config`` has a name for it, register it.
+    """Log a checkpoint as the model of a run and, if ``config`` has a name for it, register it.
+
+    Args:
+        client: MLflow's client.
+        run_id: of the run.
+        checkpoint: of the best epoch.
+        config: of the tracking.
 
     Raises:
-        Exception: whatever MLflow raises when the server is away or refuses.
+        Exception: whatever MLflow raises when the server is unreachable or refuses.
     """
     info = read_info(json.loads(sidecar_of(checkpoint).read_bytes()), checkpoint)
     tags = _tags(info, checkpoint)
@@ -51,9 +57,9 @@ def log_checkpoint(client: Any, run_id: str, checkpoint: Path, config: TrackingC
 
 
 def _tags(info: CheckpointInfo, checkpoint: Path) -> dict[str, str]:
-    figures = {name: f"{info.metrics[name]:.4f}" for name in ("AP", "AP50") if name in info.metrics}
+    metrics = {name: f"{info.metrics[name]:.4f}" for name in ("AP", "AP50") if name in info.metrics}
     return {
-        **figures,
+        **metrics,
         "epoch": str(info.epoch),
         "architecture": info.model.architecture,
         "training_manifest_sha256": str(info.training_manifest_sha256),

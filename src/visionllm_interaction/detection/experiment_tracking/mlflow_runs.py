@@ -17,7 +17,7 @@ PARENT_TAG = "mlflow.parentRunId"
 
 
 def start_run(client: Any, experiment_id: str, message: Message) -> str:
-    """The run that ``message`` tells of, found or made, with parameters, data set and parent; returns its id.
+    """Find or make the run of ``message``, with parameters, data set and parent; returns its id.
 
     A parent comes whole within the message of its child, so that whichever arrives first makes it.
     """
@@ -37,7 +37,7 @@ def _find_or_make(client: Any, experiment_id: str, message: Message, tags: Mappi
     if not found:
         made = client.create_run(experiment_id, start_time=message["at_ms"], tags=tags, run_name=message["name"])
         found = _runs(client, experiment_id, SPOOL_TAG, message["id"]) if message.get("shared") else [made]
-    # two workers that looked at the same moment have made one each: all keep the same one
+    # two workers that searched at the same moment have made one each: all keep the same one
     kept, *others = sorted(found, key=lambda run: run.info.run_id)
     for other in others:
         client.delete_run(other.info.run_id)
@@ -61,7 +61,7 @@ def _pages(client: Any, experiment_id: str, condition: str) -> Iterator[Any]:
 def _log_parameters(client: Any, run: Any, parameters: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
-    # a parameter never changes: of a study that goes on with other settings the first ones stay
+    # a parameter never changes: of a study continued with other settings the first ones stay
     new = {key: value for key, value in parameters.items() if key not in run.data.params}
     entries = [Param(key, value[:MAX_PARAMETER_LENGTH]) for key, value in new.items()]
     for start in range(0, len(entries), MAX_PARAMETERS):
@@ -91,8 +91,8 @@ def set_status(client: Any, run_id: str, message: Message) -> None:
         client.set_terminated(run_id, status=message["status"], end_time=message["at_ms"])
 
 
-def settle_trials(client: Any, run_id: str, message: Message) -> None:
-    """Put right what other workers left behind.
+def reconcile_trials(client: Any, run_id: str, message: Message) -> None:
+    """Complete the runs of trials that other workers left behind.
 
     Runs of trials under a parent that was given up move to ``run_id``; those whose worker died get the state that the
     study has for them (``states``, by number).

@@ -35,13 +35,14 @@ class ServedDetector:
             params: ``min_confidence``, 0.05 by default.
 
         Returns:
-            One row per detection in any image: ``picture`` (m,) int64 says in which (from 0), ``boxes_xyxy`` (m, 4)
-            float32 pixels, ``confidences`` (m,) float32, ``labels`` (m,) int64 (names are in the model's metadata).
+            One row per detection in any image: ``picture`` (m,) int64 is the index of the image (from 0),
+            ``boxes_xyxy`` (m, 4) float32 pixels, ``confidences`` (m,) float32, ``labels`` (m,) int64 (names are in the
+            model's metadata).
         """
-        pictures = np.asarray(model_input[INPUT] if isinstance(model_input, Mapping) else model_input)
-        least = float((params or {}).get(MIN_CONFIDENCE, DEFAULT_MIN_CONFIDENCE))
+        images = np.asarray(model_input[INPUT] if isinstance(model_input, Mapping) else model_input)
+        min_confidence = float((params or {}).get(MIN_CONFIDENCE, DEFAULT_MIN_CONFIDENCE))
         # one by one: memory stays that of one image however many are asked for
-        found = [self.detector.detect([picture], min_confidence=least)[0] for picture in pictures]
+        found = [self.detector.detect([image], min_confidence=min_confidence)[0] for image in images]
         counts = [len(one) for one in found]
         return {
             "picture": np.repeat(np.arange(len(found), dtype=np.int64), counts),
@@ -52,9 +53,15 @@ class ServedDetector:
 
 
 def _load_pyfunc(data_path: str) -> ServedDetector:
-    """MLflow's entry: the checkpoint, read with ``weights_only``.
+    """MLflow's entry point; the checkpoint is read with ``weights_only``.
+
+    Args:
+        data_path: of the checkpoint.
+
+    Returns:
+        The detector behind ``predict``.
 
     Raises:
-        CheckpointError: if it is damaged or not ours.
+        CheckpointError: if it is damaged or none of this program.
     """
     return ServedDetector(load_detector(Path(data_path)))

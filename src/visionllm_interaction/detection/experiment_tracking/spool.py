@@ -1,6 +1,6 @@
-"""What a training has to tell a tracking server, on disk first: nothing is lost while the server is away.
+"""Messages of a training to a tracking server, on disk first: nothing is lost while the server is unreachable.
 
-A spool is a file of lines, one message each, and a cursor beside it that says how many were delivered and to which run.
+A spool is a file of lines, one message each, and a cursor beside it: how many were delivered, and to which run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Spool:
 
     @property
     def cursor_path(self) -> Path:
-        """The file that says what was delivered."""
+        """The file with the number of delivered messages."""
         return self.path.with_name(CURSOR_NAME)
 
     def append(self, message: Mapping[str, Any]) -> None:
@@ -72,12 +72,12 @@ class Spool:
         return cursor
 
     def remove(self) -> None:
-        """Take both files away."""
+        """Delete both files."""
         self.path.unlink(missing_ok=True)
         self.cursor_path.unlink(missing_ok=True)
 
     def remove_with_folder(self) -> None:
-        """Take both files away, and their folder if nothing else is in it."""
+        """Delete both files, and their folder if it is empty then."""
         self.remove()
         with contextlib.suppress(OSError):
             self.path.parent.rmdir()

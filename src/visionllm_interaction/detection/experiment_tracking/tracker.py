@@ -1,8 +1,8 @@
 """Experiment tracking: parameters, curves and files of a training, to MLflow or nowhere.
 
-Everything goes to a spool on disk first and from there to the server. While that is away training goes on; what it
-missed is delivered when it is back, or later by ``visionllm sync-tracking``. MLflow is imported only when something is
-tracked.
+Everything goes to a spool on disk first and from there to the server. Training continues while that is unreachable;
+what it missed is delivered when it answers again, or later by ``visionllm sync-tracking``. MLflow is imported only
+when something is tracked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,11 +24,11 @@ from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.paths import StrPath
 
 RETRY_EVERY_S = 30.0
-"""A server that is away is not asked more often than this: each try makes training wait."""
+"""An unreachable server is not tried more often than this: each try makes training wait."""
 
 
 class Tracker(Protocol):
-    """Where a training tells what it does. No method raises because a server is away."""
+    """Records what a training does. No method raises because a server is unreachable."""
 
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
         """Values after ``step`` epochs."""
@@ -47,101 +47,102 @@ class Tracker(Protocol):
 
 
 class NoTracker:
-    """Tells nobody."""
+    """Records nothing."""
 
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def tags(self, values: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finish(self, status: str, *, artifacts: Sequence[Path] = (), model: Path | None = None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @dataclass
-class Patience:
-    """Since when the server has been away; shared by all that ask the same server."""
+class ServerBackoff:
+    """Since when the server has been unreachable; shared by all that send to the same server."""
 
-    away_since: float | None = None
+    unreachable_since: float | None = None
 
-    def is_short(self) -> bool:
-        """Whether it was asked in vain a moment ago."""
-        return self.away_since is not None and time.monotonic() - self.away_since < RETRY_EVERY_S
+    def is_active(self) -> bool:
+        """Whether it was unreachable a moment ago."""
+        return self.unreachable_since is not None and time.monotonic() - self.unreachable_since < RETRY_EVERY_S
 
 
 class SpoolingTracker:
     """Writes to the spool, then tries to deliver.
 
-    The spool of something that failed is kept with ``goes_on``: the same command will go on as the same run.
+    A spool that is ``resumable`` is kept after a failure: the same command continues as the same run.
     """
 
-    def __init__(self, spool: Spool, *, patience: Patience | None = None, goes_on: bool = True) -> None:
+    def __init__(self, spool: Spool, *, backoff: ServerBackoff | None = None, resumable: bool = True) -> None:
         self._spool = spool
         self._steps = {m["step"] for m in spool.messages() if m["kind"] == "metrics"}
-        self._patience = patience or Patience()
-        self._goes_on = goes_on
+        self._backoff = backoff or ServerBackoff()
+        self._resumable = resumable
         self._final = False
 
     def metrics(self, values: Mapping[str, float], *, step: int) -> None:
-        """One message; an epoch that a resumed training does again was told already."""
+        """Record one message; an epoch that a resumed training repeats is recorded already."""
         if step in self._steps:
             return
         self._steps.add(step)
-        self.tell({"kind": "metrics", "step": step, "values": {k: float(v) for k, v in values.items()}})
+        self.record({"kind": "metrics", "step": step, "values": {k: float(v) for k, v in values.items()}})
         self.send()
 
     def tags(self, values: Mapping[str, Any]) -> None:
-        """One message."""
-        self.tell({"kind": "tags", "values": {key: str(value) for key, value in values.items()}})
+        """Record one message."""
+        self.record({"kind": "tags", "values": {key: str(value) for key, value in values.items()}})
         self.send()
 
     def finish(self, status: str, *, artifacts: Sequence[Path] = (), model: Path | None = None) -> None:
-        """Files, model, status, and a last try."""
+        """Record files, model and status, and try to deliver."""
         for path in artifacts:
-            self.tell({"kind": "artifact", "path": self._place(path)})
+            self.record({"kind": "artifact", "path": self._relative(path)})
         if model is not None:
-            self.tell({"kind": "model", "path": self._place(model)})
-        final = status == "FINISHED" or not self._goes_on
-        self.tell({"kind": "status", "status": status, "final": final})
+            self.record({"kind": "model", "path": self._relative(model)})
+        final = status == "FINISHED" or not self._resumable
+        self.record({"kind": "status", "status": status, "final": final})
         self._final = final
-        if self._goes_on:
-            self._patience.away_since = None
+        if self._resumable:
+            self._backoff.unreachable_since = None
         self.close()
 
     def close(self) -> bool:
-        """A try to tell the rest; returns whether all is told. The spool of what has ended then goes."""
+        """Try to deliver the rest; returns whether all is delivered. The spool of what has ended is then deleted."""
         self.send()
-        told = not self._spool.pending()
-        if told and self._final:
+        delivered = not self._spool.pending()
+        if delivered and self._final:
             self._spool.remove_with_folder()
-        return told
+        return delivered
 
-    def _place(self, path: Path) -> str:
+    def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self._spool.path.parent)
 
     def reopen(self) -> None:
-        """What was told to have ended goes on."""
-        self.tell({"kind": "status", "status": "RUNNING"})
+        """Record that a run continues whose end was recorded."""
+        self.record({"kind": "status", "status": "RUNNING"})
 
-    def tell(self, message: Message) -> None:
-        """Any message, kept for the next :meth:`send`."""
+    def record(self, message: Message) -> None:
+        """Keep a message for the next :meth:`send`."""
         self._spool.append({**message, "at_ms": now_ms()})
 
     def send(self) -> Exception | None:
-        """Deliver unless the server was away a moment ago; returns what went wrong."""
-        if self._patience.is_short():
+        """Deliver, unless the server was unreachable a moment ago; returns the error if it is still."""
+        if self._backoff.is_active():
             return None
         try:
             deliver(self._spool)
         except Exception as error:  # noqa: BLE001  MLflow raises whatever its stores raise; tracking must not end a training
-            if self._patience.away_since is None:
+            if self._backoff.unreachable_since is None:
                 log.warning(
-                    "the tracking server is away; training goes on and tells it later", error=_first_line(error)
+                    "the tracking server is unreachable; training continues and delivers later",
+                    error=_first_line(error),
                 )
-            self._patience.away_since = time.monotonic()
+            self._backoff.unreachable_since = time.monotonic()
             return error
-        self._patience.away_since = None
+        self._backoff.unreachable_since = None
         return None
 
 
@@ -156,12 +157,24 @@ def open_tracker(
     tags: Mapping[str, str],
     dataset: Mapping[str, str] | None = None,
 ) -> Iterator[Tracker]:
-    """A tracker for one training that works in ``folder``; left by an exception the run is marked FAILED.
+    """Open a tracker for one training; left by an exception, the run is marked FAILED.
 
-    A training of the same parameters and tags that was begun in ``folder`` goes on as the same run.
+    A training of the same parameters and tags that was begun in ``folder`` continues as the same run.
+
+    Args:
+        config: of the tracking.
+        folder: in which the training works; the spool lies there.
+        runs_dir: folder of all runs; the local store lies there.
+        name: of the run.
+        parameters: nested, as they are recorded.
+        tags: of the run.
+        dataset: the data as MLflow records it.
+
+    Yields:
+        The tracker.
 
     Raises:
-        TrackingUnreachable: if the server is away at the start and ``config.required`` is set.
+        TrackingUnreachable: if the server is unreachable at the start and ``config.required`` is set.
     """
     if config.kind == "none":
         yield NoTracker()
@@ -215,27 +228,63 @@ def _spool(folder: Path, start: Message) -> Spool:
     return spool
 
 
-def sync_tracking(folder: StrPath) -> dict[str, Any]:
-    """Deliver every spool in ``folder`` and below it; those that are told completely and finished are removed.
+@dataclass(frozen=True)
+class SyncedRun:
+    """A spool and its run on the server.
+
+    Attributes:
+        path: of the spool.
+        run_id: the server's name of the run.
+        messages: in the spool.
+    """
+
+    path: str
+    run_id: str | None
+    messages: int
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What was delivered.
+
+    Attributes:
+        delivered: messages.
+        runs: one per spool.
+    """
+
+    delivered: int
+    runs: tuple[SyncedRun, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as ``visionllm sync-tracking --json`` prints them."""
+        runs = [asdict(run) for run in self.runs]
+        return {"spools": len(runs), "delivered": self.delivered, "runs": runs}
+
+
+def sync_tracking(folder: StrPath) -> SyncResult:
+    """Deliver every spool in ``folder`` and below it; those that are complete and delivered are deleted.
+
+    Args:
+        folder: a run, or the folder of all runs.
 
     Returns:
-        ``spools, delivered`` (messages), ``runs`` (run id or ``None`` and what is pending, by path).
+        What was delivered.
 
     Raises:
-        TrackingUnreachable: if a server is still away.
+        TrackingUnreachable: if a server is still unreachable.
     """
     folder = Path(folder)
     delivered, runs = 0, []
-    for spool in Spool.find_all(folder):
+    for spool in Spool.find_all(Path(folder)):
         messages = list(spool.messages())
         try:
             delivered += deliver(spool)
         except Exception as error:  # MLflow raises whatever its stores raise
             raise unreachable(messages[0]["uri"], error) from error
-        runs.append({"path": str(spool.path), "run_id": spool.run_id, "messages": len(messages)})
+        runs.append(SyncedRun(str(spool.path), spool.run_id, len(messages)))
         if messages and (messages[-1].get("final") or messages[-1].get("status") == "FINISHED"):
             spool.remove_with_folder()
-    return {"spools": len(runs), "delivered": delivered, "runs": runs}
+    return SyncResult(delivered, tuple(runs))
 
 
 def unreachable(uri: str, error: Exception) -> TrackingUnreachable:

@@ -9,6 +9,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from visionllm_interaction.detection.export.parity import Parity, compare_detectors
-from visionllm_interaction.detection.export.subgraphs import Boxes, Shape, Trunk
+from visionllm_interaction.detection.export.subgraphs import BoxHeadGraph, GraphShapes, TrunkGraph
 from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_safetensors, sidecar_of
 from visionllm_interaction.detection.runtimes._openvino_import import openvino
 from visionllm_interaction.detection.runtimes.factory import load_detector
-from visionllm_interaction.detection.runtimes.openvino_detector import ABOUT_NAME, OpenvinoDetector, assemble
+from visionllm_interaction.detection.runtimes.openvino_detector import DESCRIPTION_NAME, OpenvinoDetector, assemble
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.errors import UsageError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import publish_folder, write_file
@@ -34,19 +35,47 @@ Images = Sequence[NDArray[np.uint8]]
 """(H, W, 3) uint8 RGB each."""
 
 OPSET = 17
-LEAST_MATCHED = 0.99
+MIN_MATCHED = 0.99
 """Share of detections a float32 export must have in common with the original."""
 
 
-def export_checkpoint(
-    checkpoint: StrPath, target: Target, out: StrPath, *, pictures: Images, calibration: Images = ()
-) -> dict[str, Any]:
-    """Write ``checkpoint`` as ``target`` to ``out`` and compare detections on ``pictures``.
+@dataclass(frozen=True)
+class ExportResult:
+    """What was exported, and how well it agrees with the original.
 
-    int8 needs ``calibration``: images like those it will see, a hundred or more, none of them from the validation.
+    Attributes:
+        target: the format.
+        path: file or folder.
+        source_sha256: of the checkpoint.
+        precision: number format of its layers.
+        parity: of detections with the original's.
+    """
+
+    target: Target
+    path: Path
+    source_sha256: str
+    precision: Literal["float32", "int8"]
+    parity: Parity
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as ``visionllm export-model --json`` prints them."""
+        return {**asdict(self), "path": str(self.path), "parity": self.parity.to_dict()}
+
+
+def export_checkpoint(
+    checkpoint: StrPath, target: Target, out: StrPath, *, images: Images, calibration: Images = ()
+) -> ExportResult:
+    """Write a checkpoint in another format and compare what both detect.
+
+    Args:
+        checkpoint: ``.pt`` or ``.safetensors``.
+        target: the format.
+        out: a new file, or a new folder for OpenVINO.
+        images: to compare detections on.
+        calibration: for int8, images like those it will see: a hundred or more, none of them from the validation split.
 
     Returns:
-        ``target, path, source_sha256, precision`` and ``parity``.
+        What was written, and the comparison.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
@@ -72,22 +101,17 @@ def export_checkpoint(
         _write_onnx(checkpoint, out)
     else:
         save_safetensors(out, *load_checkpoint(checkpoint))
-    parity = compare_detectors(load_detector(checkpoint, device="cpu"), load_detector(out, device="cpu"), pictures)
-    if target != "openvino-int8" and parity.matched < LEAST_MATCHED:
+    parity = compare_detectors(load_detector(checkpoint, device="cpu"), load_detector(out, device="cpu"), images)
+    if target != "openvino-int8" and parity.matched < MIN_MATCHED:
         raise _differs(out, parity)
-    return {
-        "target": target,
-        "path": str(out),
-        "source_sha256": sha256_file(checkpoint),
-        "precision": "int8" if target == "openvino-int8" else "float32",
-        "parity": parity.to_dict(),
-    }
+    precision: Literal["float32", "int8"] = "int8" if target == "openvino-int8" else "float32"
+    return ExportResult(target, out, sha256_file(checkpoint), precision, parity)
 
 
 def _differs(out: Path, parity: Parity) -> VisionLLMError:
     return VisionLLMError(
         "The exported detector does not detect what the original detects.",
-        expected=f"at least {LEAST_MATCHED:.0%} of the detections in common",
+        expected=f"at least {MIN_MATCHED:.0%} of the detections in common",
         found=f"{parity.matched:.1%} of {parity.detections}",
         where=str(out),
         fix="keep the checkpoint as it is, and report this",
@@ -96,38 +120,38 @@ def _differs(out: Path, parity: Parity) -> VisionLLMError:
 
 def _write_openvino(checkpoint: Path, out: Path, *, calibration: Images) -> None:
     model, info = load_checkpoint(checkpoint)
-    shape = Shape.of(model)
-    trunk, boxes = convert_trunk(model), convert_boxes(model, shape)
+    shapes = GraphShapes.measure(model)
+    trunk, box_head = convert_trunk(model), convert_box_head(model, shapes)
     if calibration:
-        exact = assemble(info, shape, trunk=trunk, boxes=boxes)
+        exact = assemble(info, shapes, trunk=trunk, box_head=box_head)
         trunk = quantize(trunk, calibration, partial(_trunk_input, exact))
-        boxes = quantize(boxes, calibration, partial(_boxes_input, exact))
+        box_head = quantize(box_head, calibration, partial(_box_head_input, exact))
     with publish_folder(out) as folder:
-        for graph, name in ((trunk, "trunk"), (boxes, "boxes")):
+        for graph, name in ((trunk, "trunk"), (box_head, "boxes")):
             openvino().save_model(graph, folder / f"{name}.xml", compress_to_fp16=False)
-        about = {
+        description = {
             **info.to_dict(),
             "precision": "int8" if calibration else "float32",
             "source_sha256": sha256_file(checkpoint),
-            "scales": shape.scales,
-            "proposal_levels": shape.proposal_levels,
+            "scales": shapes.scales,
+            "proposal_levels": shapes.proposal_levels,
             "files": {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
         }
-        (folder / ABOUT_NAME).write_text(json.dumps(about, indent=2), encoding="utf-8")
+        (folder / DESCRIPTION_NAME).write_text(json.dumps(description, indent=2), encoding="utf-8")
 
 
 def convert_trunk(model: Any) -> Any:
     """The trunk as an OpenVINO graph for images of any size."""
-    graph = _convert(Trunk(model), torch.rand(1, 3, 256, 320))
+    graph = _convert(TrunkGraph(model), torch.rand(1, 3, 256, 320))
     graph.reshape({0: [1, 3, -1, -1]})
     return graph
 
 
-def convert_boxes(model: Any, shape: Shape) -> Any:
-    """The box part as an OpenVINO graph for any pyramid size and number of RoIs."""
-    graph = _convert(Boxes(model, shape.scales), shape.example_boxes())
-    count = len(shape.scales)
-    levels = {n: [1, shape.channels, -1, -1] for n in range(count)}
+def convert_box_head(model: Any, shapes: GraphShapes) -> Any:
+    """The box head as an OpenVINO graph for any pyramid size and number of RoIs."""
+    graph = _convert(BoxHeadGraph(model, shapes.scales), shapes.example_boxes())
+    count = len(shapes.scales)
+    levels = {n: [1, shapes.channels, -1, -1] for n in range(count)}
     graph.reshape(levels | {count + n: [-1, 5] for n in range(count)})
     return graph
 
@@ -139,9 +163,17 @@ def _convert(module: torch.nn.Module, example: Any) -> Any:
 
 
 def quantize(graph: Any, images: Images, to_input: Callable[[NDArray[np.uint8]], Any]) -> Any:
-    """The graph with int8 layers, value ranges taken from its inputs for ``images``.
+    """Quantise a graph to int8 after training, without fine-tuning.
 
-    Source: Jacob et al., Quantization and Training of Neural Networks, 2018 (post-training, without fine-tuning).
+    Args:
+        graph: OpenVINO's ``Model``.
+        images: (H, W, 3) uint8 RGB each; the ranges of values are measured on them.
+        to_input: image → inputs of the graph.
+
+    Returns:
+        The graph with int8 layers.
+
+    Source: Jacob et al., Quantization and Training of Neural Networks, 2018.
     """
     openvino()  # first, so that NNCF finds usage reports switched off
     # its progress bars go to stdout, where only results belong
@@ -159,7 +191,7 @@ def _trunk_input(detector: OpenvinoDetector, image_rgb: NDArray[np.uint8]) -> An
     return detector.scaled(image_to_tensor(image_rgb)).tensors.numpy()
 
 
-def _boxes_input(detector: OpenvinoDetector, image_rgb: NDArray[np.uint8]) -> Any:
+def _box_head_input(detector: OpenvinoDetector, image_rgb: NDArray[np.uint8]) -> Any:
     with torch.inference_mode():
         levels, proposals = detector.propose(detector.scaled(image_to_tensor(image_rgb)))
         rois, _ = detector.rois_by_level(proposals)
@@ -187,5 +219,5 @@ def _write_onnx(checkpoint: Path, out: Path) -> None:
             },
         )
     write_file(out, buffer.getvalue())
-    about = {**info.to_dict(), "source_sha256": sha256_file(checkpoint)}
-    write_file(sidecar_of(out), json.dumps(about, indent=2).encode())
+    description = {**info.to_dict(), "source_sha256": sha256_file(checkpoint)}
+    write_file(sidecar_of(out), json.dumps(description, indent=2).encode())

@@ -1,4 +1,4 @@
-"""Do two detectors detect the same?"""
+"""Whether two detectors detect the same."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from visionllm_interaction.detection.runtimes.base import Detector
 
 SAME_IOU = 0.9
 SAME_CONFIDENCE = 0.05
-CERTAIN = 0.1
-"""Only detections at least this confident must have a partner; partners are looked for among all."""
+MIN_CONFIDENCE = 0.1
+"""Only detections at least this confident must have a partner; any detection may be one."""
 
 
 @dataclass(frozen=True)
@@ -30,34 +30,44 @@ class Parity:
         confidence_difference: largest among partners.
     """
 
-    pictures: int
+    images: int
     detections: int
     matched: float
     confidence_difference: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values; the number of images is under the key ``pictures``."""
+        values = asdict(self)
+        return {"pictures": values.pop("images"), **values}
 
 
-def compare_detectors(reference: Detector, other: Detector, pictures: Sequence[NDArray[np.uint8]]) -> Parity:
-    """Detect with both and look for a partner of each detection in the other's."""
-    gaps: list[float] = []
-    for picture in pictures:
-        [a], [b] = (detector.detect([picture], min_confidence=0.01) for detector in (reference, other))
-        gaps += [*_gaps(a, b), *_gaps(b, a)]
-    found = [gap for gap in gaps if gap <= SAME_CONFIDENCE]
-    share = len(found) / len(gaps) if gaps else 1.0
-    return Parity(len(pictures), len(gaps), share, max(found, default=0.0))
+def compare_detectors(reference: Detector, other: Detector, images: Sequence[NDArray[np.uint8]]) -> Parity:
+    """Detect with both and match each detection with one of the other.
+
+    Args:
+        reference: a detector.
+        other: another, with the same categories.
+        images: (H, W, 3) uint8 RGB each.
+
+    Returns:
+        How far they agree.
+    """
+    differences: list[float] = []
+    for image in images:
+        [a], [b] = (detector.detect([image], min_confidence=0.01) for detector in (reference, other))
+        differences += [*_differences(a, b), *_differences(b, a)]
+    matched = [each for each in differences if each <= SAME_CONFIDENCE]
+    share = len(matched) / len(differences) if differences else 1.0
+    return Parity(len(images), len(differences), share, max(matched, default=0.0))
 
 
-def _gaps(mine: Detections, theirs: Detections) -> list[float]:
-    """Per certain detection the difference in confidence to its nearest partner; infinite if it has none."""
-    rows = np.flatnonzero(mine.confidences >= CERTAIN)
-    if not len(theirs):
+def _differences(own: Detections, others: Detections) -> list[float]:
+    """Per confident detection the difference in confidence to its nearest partner; infinite if it has none."""
+    rows = np.flatnonzero(own.confidences >= MIN_CONFIDENCE)
+    if not len(others):
         return [np.inf] * len(rows)
-    same = (mine.labels[rows, None] == theirs.labels) & (
-        box_iou(mine.boxes_xyxy[rows, None], theirs.boxes_xyxy[None]) >= SAME_IOU
+    same = (own.labels[rows, None] == others.labels) & (
+        box_iou(own.boxes_xyxy[rows, None], others.boxes_xyxy[None]) >= SAME_IOU
     )
-    gap = np.where(same, np.abs(mine.confidences[rows, None] - theirs.confidences), np.inf)
-    return [float(value) for value in gap.min(axis=1)]
+    difference = np.where(same, np.abs(own.confidences[rows, None] - others.confidences), np.inf)
+    return [float(value) for value in difference.min(axis=1)]

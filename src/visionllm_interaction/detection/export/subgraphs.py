@@ -1,7 +1,7 @@
 """A Faster R-CNN cut into its two dense graphs: trunk (image → pyramid, proposal outputs) and boxes (RoIs → classes).
 
-What lies between them (anchors, proposals, suppression) is control flow over boxes, which converters and quantisers
-trip over; it stays in torchvision's code.
+What lies between them (anchors, proposals, non-maximum suppression) is control flow over boxes, which converters and
+quantisers do not handle; it stays in torchvision's code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.ops import roi_align
 
 
-class Trunk(nn.Module):
+class TrunkGraph(nn.Module):
     """Normalised images (1, 3, H, W) → pyramid levels, then objectness per level, then box deltas per level."""
 
     def __init__(self, model: Any) -> None:
@@ -24,14 +24,14 @@ class Trunk(nn.Module):
         self.backbone = model.backbone
         self.head = model.rpn.head
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """``3 × levels`` tensors, or fewer pyramid levels than proposal levels (the extra one has no RoIs)."""
-        levels = list(self.backbone(pictures).values())
+        levels = list(self.backbone(images).values())
         objectness, deltas = self.head(levels)
         return (*levels, *objectness, *deltas)
 
 
-class Boxes(nn.Module):
+class BoxHeadGraph(nn.Module):
     """Pyramid levels and the RoIs of each (n_l, 5: 0, x1, y1, x2, y2) → class logits (n, K+1), box codes (n, 4(K+1)).
 
     Rows are in the order of levels, then of RoIs within a level.
@@ -59,8 +59,8 @@ class Boxes(nn.Module):
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What the two graphs look like from outside.
+class GraphShapes:
+    """Shapes of inputs and outputs of the two graphs.
 
     Attributes:
         scales: pyramid level / image, per level with RoIs.
@@ -74,7 +74,7 @@ class Shape:
 
     @classmethod
     @torch.inference_mode()
-    def of(cls, model: Any) -> Shape:
+    def measure(cls, model: Any) -> GraphShapes:
         """Measured on a small empty image."""
         side = 256
         levels = model.backbone(torch.zeros(1, 3, side, side))
@@ -83,6 +83,6 @@ class Shape:
         return cls(scales, len(levels), int(model.backbone.out_channels))
 
     def example_boxes(self) -> tuple[Tensor, ...]:
-        """Inputs of :class:`Boxes` for tracing: a pyramid of a 256-pixel image, two RoIs on each level."""
+        """Inputs of :class:`BoxHeadGraph` for tracing: a pyramid of a 256-pixel image, two RoIs on each level."""
         levels = [torch.rand(1, self.channels, int(256 * s), int(256 * s)) for s in self.scales]
         return (*levels, *(torch.tensor([[0.0, 8, 8, 90, 70], [0.0, 0, 0, 200, 200]]) for _ in self.scales))

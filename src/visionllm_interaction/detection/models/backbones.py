@@ -54,9 +54,9 @@ def _resnet(config: ModelConfig) -> tuple[nn.Module, list[str], list[int]]:
     name = config.architecture.removeprefix("fasterrcnn_").split("_")[0]
     norm = nn.BatchNorm2d if config.architecture.endswith("_v2") else norm_layer(config)
     body = getattr(torchvision.models, name)(weights=None, norm_layer=norm)
-    learn = 5 if not config.pretrained else 3
-    learn = min(5, config.trainable_layers if config.trainable_layers is not None else learn)
-    stages = ["layer4", "layer3", "layer2", "layer1", "conv1"][:learn] + (["bn1"] if learn == 5 else [])
+    trainable = 5 if not config.pretrained else 3
+    trainable = min(5, config.trainable_layers if config.trainable_layers is not None else trainable)
+    stages = ["layer4", "layer3", "layer2", "layer1", "conv1"][:trainable] + (["bn1"] if trainable == 5 else [])
     for key, parameter in body.named_parameters():
         parameter.requires_grad_(key.startswith(tuple(stages)))
     strides = config.fpn_strides or (4, 8, 16, 32)
@@ -66,9 +66,9 @@ def _resnet(config: ModelConfig) -> tuple[nn.Module, list[str], list[int]]:
 
 def _mobilenet(config: ModelConfig) -> tuple[nn.Module, list[str], list[int]]:
     body = torchvision.models.mobilenet_v3_large(weights=None, norm_layer=norm_layer(config)).features
-    learn = 6 if not config.pretrained else 3
-    learn = config.trainable_layers if config.trainable_layers is not None else learn
-    first = len(body) if learn == 0 else MOBILENET_STAGE_STARTS[6 - learn]
+    trainable = 6 if not config.pretrained else 3
+    trainable = config.trainable_layers if config.trainable_layers is not None else trainable
+    first = len(body) if trainable == 0 else MOBILENET_STAGE_STARTS[6 - trainable]
     for block in body[:first]:
         block.requires_grad_(False)
     names = [MOBILENET_BLOCKS[s] for s in config.fpn_strides] if config.fpn_strides else list(MOBILENET_DEFAULT)

@@ -1,4 +1,4 @@
-"""Box voting: a detection's edges are the mean of all that the box head said about the same thing."""
+"""Box voting: the edges of a detection are a mean over all boxes predicted for the same object."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torchvision.ops import clip_boxes_to_image
 _FOREGROUND_IOU = _BACKGROUND_IOU = 0.5
 
 
-class VotingHeads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
-    """torchvision's heads, but suppression does not throw away what the suppressed boxes say about the edges.
+class BoxVotingRoIHeads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's RoI heads; boxes that suppression drops still help to place the edges of the one that is kept.
 
-    Each detection gets the mean of the boxes of its category, itself included, that overlap it by at least ``vote_iou``
-    (intersection over union), weighted by the square of their confidences; confidences stay as they are. Several
-    proposals see one thing, and the errors of their edges are partly their own.
+    Each detection gets the mean of the decoded boxes of its category, its own included, that overlap it by at least
+    ``vote_iou`` (intersection over union), weighted by the square of their confidences. Confidences stay as they are.
+    Several proposals cover one object, and the errors of their edges are partly independent.
 
     Source: Gidaris & Komodakis, Object detection via a multi-region and semantic segmentation-aware CNN model, 2015.
     """
@@ -26,7 +26,7 @@ class VotingHeads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
     vote_iou: float
 
     @classmethod
-    def of(cls, heads: Any, *, vote_iou: float) -> Self:
+    def from_heads(cls, heads: Any, *, vote_iou: float) -> Self:
         """Heads with the parts and settings of ``heads``."""
         own = cls(
             heads.box_roi_pool,
@@ -53,24 +53,39 @@ class VotingHeads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """See torchvision: boxes (n, 4) xyxy, confidences (n,) and labels (n,) of each image."""
         boxes, scores, labels = super().postprocess_detections(class_logits, box_regression, proposals, image_shapes)
-        counts = [len(of_one) for of_one in proposals]
-        said = torch.split(self.box_coder.decode(box_regression, proposals), counts)
-        sure = torch.split(torch.softmax(class_logits, -1), counts)
+        counts = [len(per_image) for per_image in proposals]
+        decoded = torch.split(self.box_coder.decode(box_regression, proposals), counts)
+        confidences = torch.split(torch.softmax(class_logits, -1), counts)
         voted = [
-            vote(kept, clip_boxes_to_image(all_said, shape)[:, names], all_sure[:, names], min_iou=self.vote_iou)
-            for kept, names, all_said, all_sure, shape in zip(boxes, labels, said, sure, image_shapes, strict=True)
+            vote(kept, clip_boxes_to_image(all_boxes, size)[:, own], scores_of[:, own], min_iou=self.vote_iou)
+            for kept, own, all_boxes, scores_of, size in zip(
+                boxes, labels, decoded, confidences, image_shapes, strict=True
+            )
         ]
         return voted, scores, labels
 
 
-def vote(kept: Tensor, said: Tensor, sure: Tensor, *, min_iou: float) -> Tensor:
-    """(m, 4) means of the boxes ``said`` (n, m, 4) of each of ``kept`` (m, 4) with confidences ``sure`` (n, m)."""
-    upper, lower = torch.maximum(kept[:, :2], said[..., :2]), torch.minimum(kept[:, 2:], said[..., 2:])
-    common = (lower - upper).clamp(min=0).prod(-1)
-    iou = common / (_area(kept) + _area(said) - common).clamp(min=1e-6)
-    weights = torch.where(iou >= min_iou, sure.square(), 0.0)[..., None]
+def vote(kept: Tensor, candidates: Tensor, confidences: Tensor, *, min_iou: float) -> Tensor:
+    """Move each kept box to the weighted mean of the candidates that overlap it.
+
+    Args:
+        kept: (m, 4) xyxy pixels.
+        candidates: (n, m, 4) boxes of each proposal for the category of each kept box.
+        confidences: (n, m) of the candidates.
+        min_iou: smallest intersection over union of a candidate that counts.
+
+    Returns:
+        (m, 4) xyxy pixels.
+    """
+    top_left, bottom_right = (
+        torch.maximum(kept[:, :2], candidates[..., :2]),
+        torch.minimum(kept[:, 2:], candidates[..., 2:]),
+    )
+    common = (bottom_right - top_left).clamp(min=0).prod(-1)
+    iou = common / (_area(kept) + _area(candidates) - common).clamp(min=1e-6)
+    weights = torch.where(iou >= min_iou, confidences.square(), 0.0)[..., None]
     total = weights.sum(0)
-    return torch.where(total > 0, (weights * said).sum(0) / total.clamp(min=1e-12), kept)
+    return torch.where(total > 0, (weights * candidates).sum(0) / total.clamp(min=1e-12), kept)
 
 
 def _area(boxes: Tensor) -> Tensor:

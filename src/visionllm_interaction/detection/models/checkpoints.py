@@ -1,4 +1,4 @@
-"""Checkpoints: weights and all that is needed to rebuild the model, in one safe ``.pt`` file with a JSON sidecar."""
+"""Checkpoints: weights and what is needed to rebuild the model, in one safe ``.pt`` file with a JSON sidecar."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CheckpointInfo:
         categories: in label order.
         training_manifest_sha256: digest of the training manifest, the link back to the data.
         epoch: epochs completed.
-        metrics: figures on the validation split (``AP``, ``AP50`` …); empty if it was not evaluated.
+        metrics: on the validation split (``AP``, ``AP50`` …); empty if it was not evaluated.
     """
 
     model: ModelConfig
@@ -84,10 +84,17 @@ def sidecar_of(path: Path) -> Path:
 
 
 def load_checkpoint(path: StrPath) -> tuple[nn.Module, CheckpointInfo]:
-    """The model (evaluation mode, CPU) and its description.
+    """Load a model and its description.
+
+    Args:
+        path: ``.pt`` or ``.safetensors``.
+
+    Returns:
+        The model (evaluation mode, CPU) and its description.
 
     Raises:
-        CheckpointError: if the file is missing, truncated, unsafe, not ours, or its parts contradict each other.
+        CheckpointError: if the file is missing, truncated or unsafe, is no checkpoint of this program, or its parts
+            contradict each other.
     """
     path = Path(path)
     content = _load_safetensors(path) if path.suffix.lower() == ".safetensors" else load_tensors(path)
@@ -123,6 +130,18 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
 
 
 def read_info(metadata: Any, path: Path) -> CheckpointInfo:
+    """Check and parse the description stored in a checkpoint.
+
+    Args:
+        metadata: as read from the file.
+        path: of the file, for the error.
+
+    Returns:
+        The description.
+
+    Raises:
+        CheckpointError: if it is missing, damaged or of another format version.
+    """
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise _not_ours(path, "no description of the model in it")
     if metadata.get("format_version") != FORMAT_VERSION:

@@ -59,7 +59,7 @@ class ModelConfig(Section):
     box_samples: int = Field(default=512, ge=8)
     """Proposals per image in the box loss."""
     box_positive_share: float = Field(default=0.25, gt=0.0, le=1.0)
-    """Largest share of proposals that hit an object among them; only these teach the box edges."""
+    """Largest share of proposals that hit an object among them; only the box edges are learned from these."""
     box_head_width: int = Field(default=1024, ge=32, le=4096)
     """Width of the two fully connected layers of the box head; pretrained detectors have 1024."""
     roi_sampling: int = Field(default=2, ge=1, le=4)
@@ -71,8 +71,8 @@ class ModelConfig(Section):
     nms_threshold: float = Field(default=0.5, gt=0.0, le=1.0)
     """Intersection over union above which the weaker of two detections of one category is dropped."""
     box_voting: float | None = Field(default=None, gt=0.0, le=1.0)
-    """Boxes of one category that overlap a detection so far (intersection over union) help place its edges, sure ones
-    more than others; 0.7 finds them better and takes no time. null: the surest box alone, as in torchvision."""
+    """Boxes of one category with at least this intersection over union with a detection help to place its edges,
+    weighted by confidence; 0.7 places them better at no cost. null: the most confident box alone, as in torchvision."""
     detections_per_image: int = Field(default=100, ge=1)
     """Most detections kept per image."""
     image_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)

@@ -11,7 +11,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models.backbones import build_backbone
-from visionllm_interaction.detection.models.box_voting import VotingHeads
+from visionllm_interaction.detection.models.box_voting import BoxVotingRoIHeads
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.pretrained import load_initial_weights
 from visionllm_interaction.errors import ConfigError, InputDataError
@@ -20,15 +20,20 @@ ROI_BINS = 7
 
 
 def build_model(config: ModelConfig, *, num_classes: int) -> FasterRCNN:
-    """A Faster R-CNN with random weights (see :func:`build_pretrained` for the configured ones).
+    """Build a Faster R-CNN with random weights (see :func:`build_pretrained` for the configured ones).
 
-    ``num_classes`` counts the background: categories + 1. Input: list of (3, H, W) float tensors in 0…1; output
-    in evaluation mode: per image ``boxes`` (n, 4) xyxy pixels of the input image, ``labels`` (n,), ``scores`` (n,).
+    Args:
+        config: of the detector.
+        num_classes: the background included: categories + 1.
 
-    Source: Ren et al., Faster R-CNN, 2015; Lin et al., Feature Pyramid Networks, 2017.
+    Returns:
+        The model. Input: list of (3, H, W) float tensors in 0…1. Output in evaluation mode: per image ``boxes`` (n, 4)
+        xyxy pixels of the input image, ``labels`` (n,), ``scores`` (n,).
 
     Raises:
         ConfigError: if the anchors do not fit the pyramid's levels.
+
+    Source: Ren et al., Faster R-CNN, 2015; Lin et al., Feature Pyramid Networks, 2017.
     """
     backbone = build_backbone(config)
     levels = len(backbone.fpn.inner_blocks)
@@ -63,12 +68,19 @@ def build_model(config: ModelConfig, *, num_classes: int) -> FasterRCNN:
         box_detections_per_img=config.detections_per_image,
     )
     if config.box_voting is not None:
-        model.roi_heads = VotingHeads.of(model.roi_heads, vote_iou=config.box_voting)
+        model.roi_heads = BoxVotingRoIHeads.from_heads(model.roi_heads, vote_iou=config.box_voting)
     return model
 
 
 def build_pretrained(config: ModelConfig, *, categories: Categories) -> FasterRCNN:
-    """:func:`build_model` for these categories, with the weights the config names loaded into it.
+    """Build the model for these categories and load the weights that the config names.
+
+    Args:
+        config: of the detector; ``config.weights`` says where to start from.
+        categories: in label order.
+
+    Returns:
+        The model, as of :func:`build_model`.
 
     Raises:
         CheckpointError: if a weights file is unreadable, unsafe or of another architecture.

@@ -12,9 +12,9 @@ from visionllm_interaction.core.devices import ALLOWED_DEVICES, check_device_nam
 from visionllm_interaction.errors import UsageError
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Number = Literal["float32", "bfloat16"]
+NumberFormat = Literal["float32", "bfloat16"]
 DENSE_PARTS: tuple[str, ...] = ("backbone", "rpn.head", "roi_heads.box_head", "roi_heads.box_predictor")
-"""The parts of a Faster R-CNN that are nothing but layers; the rest computes with boxes in pixels."""
+"""The parts of a Faster R-CNN that consist of layers only; the rest computes with boxes in pixels."""
 
 
 def choose_device(device: str | None = None) -> torch.device:
@@ -42,7 +42,7 @@ def choose_device(device: str | None = None) -> torch.device:
     return chosen
 
 
-def choose_precision(precision: Precision, device: torch.device) -> Number:
+def choose_precision(precision: Precision, device: torch.device) -> NumberFormat:
     """``auto`` is bfloat16 where the hardware multiplies it natively (it is emulated, slowly, elsewhere)."""
     if precision != "auto":
         return precision
@@ -57,11 +57,17 @@ def cpu_has_bfloat16() -> bool:
     return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
 
 
-def set_precision(model: nn.Module, device: torch.device, *, train: Number, detect: Number) -> None:
-    """Compute the layers of a Faster R-CNN in these formats while training and while detecting; call it once.
+def set_precision(model: nn.Module, device: torch.device, *, train: NumberFormat, detect: NumberFormat) -> None:
+    """Set the number formats in which the layers of a Faster R-CNN compute; call it once.
 
-    Only the layers: bfloat16 has 8 significant bits, so a box edge at pixel 1000 would be rounded to a multiple
-    of 4. Autocast around the whole model does exactly that.
+    Only the layers: bfloat16 has 8 significant bits, so a box edge at pixel 1000 would be rounded to a multiple of 4.
+    Autocast around the whole model does exactly that.
+
+    Args:
+        model: a Faster R-CNN; changed in place.
+        device: on which it runs.
+        train: format while training.
+        detect: format while detecting.
     """
     for name in DENSE_PARTS:
         part = model.get_submodule(name)
@@ -69,17 +75,20 @@ def set_precision(model: nn.Module, device: torch.device, *, train: Number, dete
 
 
 def compile_layers(model: nn.Module) -> None:
-    """Let ``torch.compile`` make kernels of the layers, for images and batches of any size; in place, after
-    :func:`set_precision`.
+    """Let ``torch.compile`` make kernels of the layers, for images and batches of any size.
 
-    Only the layers: choosing proposals and suppressing doubles depends on the data, and would be cut into many pieces.
+    In place, after :func:`set_precision`. Only the layers: choosing proposals and non-maximum suppression depend on the
+    data, and would be cut into many pieces.
+
+    Args:
+        model: a Faster R-CNN.
     """
     for name in DENSE_PARTS:
         part = model.get_submodule(name)
         part.forward = torch.compile(part.forward, dynamic=True)
 
 
-def _autocast(part: nn.Module, device_type: str, number: dict[bool, Number]) -> Callable[..., Any]:
+def _autocast(part: nn.Module, device_type: str, number: dict[bool, NumberFormat]) -> Callable[..., Any]:
     forward = part.forward
 
     def run(*inputs: Any) -> Any:

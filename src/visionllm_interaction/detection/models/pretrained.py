@@ -22,7 +22,12 @@ HEAD = "roi_heads.box_predictor."
 
 
 def load_initial_weights(model: nn.Module, config: ModelConfig, *, categories: Categories) -> None:
-    """Load the weights ``config.weights`` names into ``model``; head rows are matched by category name.
+    """Load the weights that ``config.weights`` names; rows of the last layer are matched by category name.
+
+    Args:
+        model: as of :func:`~visionllm_interaction.detection.models.faster_rcnn.build_model`; changed in place.
+        config: of the detector.
+        categories: in label order.
 
     Raises:
         CheckpointError: if a file is unreadable, unsafe, has another sha256 or fits no part of the model.

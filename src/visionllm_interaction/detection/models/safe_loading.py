@@ -14,7 +14,13 @@ from visionllm_interaction.errors import CheckpointError
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
-    """The dictionary in a ``.pt`` file: tensors and plain values only, on the CPU.
+    """Read the dictionary in a ``.pt`` file: tensors and plain values only, on the CPU.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The dictionary.
 
     Raises:
         CheckpointError: if the file is missing, truncated, not a dictionary, or a pickle with code.

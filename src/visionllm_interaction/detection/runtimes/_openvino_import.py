@@ -14,7 +14,10 @@ from visionllm_interaction.errors import CheckpointError, UsageError
 
 @cache
 def openvino() -> Any:
-    """The module ``openvino``.
+    """Import OpenVINO.
+
+    Returns:
+        The module ``openvino``.
 
     Raises:
         UsageError: if it is not installed.
@@ -45,7 +48,13 @@ def _core() -> Any:
 
 
 def read_graph(path: Path) -> Any:
-    """The graph in an ``.onnx`` or ``.xml`` file.
+    """Read a graph.
+
+    Args:
+        path: ``.onnx`` or ``.xml``.
+
+    Returns:
+        OpenVINO's ``Model``.
 
     Raises:
         CheckpointError: if the file is missing or holds no readable graph.
@@ -63,11 +72,17 @@ def read_graph(path: Path) -> Any:
 
 
 def compile_graph(graph: Any) -> Any:
-    """``graph`` for this CPU, on as many threads as torch uses.
+    """Compile a graph for this CPU, on as many threads as torch uses.
 
     Layers that are not quantised compute in float32: left to itself OpenVINO takes bfloat16 on processors that have
     it, and the same file would detect differently from machine to machine. Its threads are not bound to cores: each
     process would bind its own to the first ones, and several on one machine would share these and leave the rest idle.
+
+    Args:
+        graph: OpenVINO's ``Model``.
+
+    Returns:
+        OpenVINO's ``CompiledModel``.
     """
     hints = {
         "PERFORMANCE_HINT": "LATENCY",

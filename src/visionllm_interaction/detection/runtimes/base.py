@@ -40,14 +40,33 @@ class Detector(Protocol):
     """
 
     @property
-    def categories(self) -> Categories: ...
+    def categories(self) -> Categories:
+        """The categories it can find, in label order."""
+        ...
+
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """The sha256 of the file it was loaded from."""
+        ...
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The architecture, for people."""
+        ...
+
     @property
-    def runtime(self) -> Runtime: ...
+    def runtime(self) -> Runtime:
+        """What runs it, and which version of the algorithm and of libraries decide its result."""
+        ...
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """Detections per image; images are (H, W, 3) uint8 RGB of any sizes, boxes are xyxy pixels of them."""
+        """Detect objects.
+
+        Args:
+            images_rgb: (H, W, 3) uint8 each, of any sizes.
+            min_confidence: detections below it are left out.
+
+        Returns:
+            Detections per image; boxes are xyxy pixels of that image.
+        """
         ...

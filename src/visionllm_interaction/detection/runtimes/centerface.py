@@ -60,8 +60,15 @@ class CenterFaceDetector:
         return [self.find_faces(image, min_confidence=min_confidence)[0] for image in images_rgb]
 
     def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:
-        """Faces (n), and (n, 5, 2) x and y in pixels of the eye on the image's left, the other eye, the nose,
-        and the corners of the mouth.
+        """Find faces with their landmarks.
+
+        Args:
+            image_rgb: (H, W, 3) uint8.
+            min_confidence: faces below it are left out.
+
+        Returns:
+            Faces (n), and (n, 5, 2) x and y in pixels of the eye on the image's left, the other eye, the nose, and the
+            corners of the mouth.
         """
         height, width = image_rgb.shape[:2]
         size = input_size(height, width)
@@ -91,10 +98,17 @@ def input_size(height: int, width: int) -> tuple[int, int]:
 def decode_maps(
     centres: Floats, sizes: Floats, offsets: Floats, landmarks: Floats, *, min_confidence: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Maps of an image → boxes (n, 4) xyxy input pixels, scores (n,), landmarks (n, 5, 2) xy input pixels.
+    """Decode the output maps of one image.
 
-    The maps are (1, h, w); (2, h, w) logarithms of height and width; (2, h, w) y and x; (10, h, w) y and x of five
-    points in shares of the box.
+    Args:
+        centres: (1, h, w) confidence that a face has its centre in the cell.
+        sizes: (2, h, w) logarithms of height and width in cells.
+        offsets: (2, h, w) y and x of the centre within the cell.
+        landmarks: (10, h, w) y and x of five points in shares of the box.
+        min_confidence: faces below it are left out.
+
+    Returns:
+        Boxes (n, 4) xyxy input pixels, scores (n,), landmarks (n, 5, 2) xy input pixels.
     """
     rows, columns = np.nonzero(centres[0] >= max(min_confidence, 0.01))
     half = np.exp(np.minimum(sizes[:, rows, columns], 8.0)) * STRIDE / 2
@@ -107,7 +121,13 @@ def decode_maps(
 
 
 def load_centerface(path: StrPath) -> CenterFaceDetector:
-    """The face detector in ``path``.
+    """Load a face detector.
+
+    Args:
+        path: its ONNX file.
+
+    Returns:
+        The detector.
 
     Raises:
         CheckpointError: if the file is missing or unreadable.

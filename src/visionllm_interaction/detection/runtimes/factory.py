@@ -1,24 +1,35 @@
-"""One door to every detector: which runtime opens a file follows from what the file is."""
+"""Load any detector: which runtime opens a file follows from what the file is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from visionllm_interaction.detection.runtimes.base import Detector
+from visionllm_interaction.detection.runtimes.plugins import BUILT_IN_ENDINGS, load_plugin_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
 from visionllm_interaction.utils.paths import StrPath
 
 
 def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> Detector:
-    """Load what detects, by what ``path`` is.
+    """Load a detector; which runtime opens a file follows from what the file is.
 
     * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is, ``compiled`` or not;
     * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
-    * ``.onnx``: our own export, else a graph of the YOLOX family or CenterFace, on the CPU.
+    * ``.onnx``: an export of this program, else a graph of the YOLOX family or CenterFace, on the CPU;
+    * anything else: what an installed plug-in opens (docs/extending.md), else a checkpoint.
+
+    Args:
+        path: of the file or folder.
+        device: for checkpoints, such as ``cpu`` or ``cuda:1``; by default CUDA where there is one.
+        compiled: for checkpoints, whether ``torch.compile`` is used.
+
+    Returns:
+        The detector.
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
         UsageError: if the runtime it needs is not installed, or it cannot be compiled.
+        PluginError: if a plug-in opens the file and gives no detector.
     """
     path = Path(path)
     try:
@@ -38,6 +49,8 @@ def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = 
 def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
+    if not _is_built_in(path) and (detector := load_plugin_detector(path, device=device)):
+        return detector
     if path.is_dir() or path.name == "detector.json":
         from visionllm_interaction.detection.runtimes.openvino_detector import load_openvino
 
@@ -47,10 +60,16 @@ def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
     return load_torch_detector(path, device=device, compiled=compiled)
 
 
-def _load_onnx(path: Path) -> Detector:
-    from visionllm_interaction.detection.runtimes.onnx_detector import is_our_export, load_onnx
+def _is_built_in(path: Path) -> bool:
+    if path.is_dir():
+        return (path / "detector.json").is_file()
+    return path.name == "detector.json" or path.suffix.lower() in BUILT_IN_ENDINGS
 
-    if is_our_export(path):
+
+def _load_onnx(path: Path) -> Detector:
+    from visionllm_interaction.detection.runtimes.onnx_detector import is_own_export, load_onnx
+
+    if is_own_export(path):
         return load_onnx(path)
     from visionllm_interaction.detection.runtimes._openvino_import import read_graph
     from visionllm_interaction.detection.runtimes.centerface import OUTPUTS, load_centerface

@@ -1,4 +1,4 @@
-"""A Detector that runs our own ONNX export, all of Faster R-CNN in one graph, with OpenVINO on the CPU."""
+"""A Detector that runs an ONNX export of this program, all of Faster R-CNN in one graph, with OpenVINO on the CPU."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OnnxDetector:
 
     @property
     def categories(self) -> Categories:
-        """What it can find, in label order."""
+        """The categories it can find, in label order."""
         return self.info.categories
 
     @property
@@ -52,14 +52,14 @@ class OnnxDetector:
         return [self._detect_one(image, min_confidence) for image in images_rgb]
 
     def _detect_one(self, image_rgb: NDArray[np.uint8], min_confidence: float) -> Detections:
-        picture = np.ascontiguousarray(image_rgb.transpose(2, 0, 1)).astype(np.float32) / 255
-        boxes, labels, scores = (np.array(value) for value in self.graph(picture).values())
+        pixels = np.ascontiguousarray(image_rgb.transpose(2, 0, 1)).astype(np.float32) / 255
+        boxes, labels, scores = (np.array(value) for value in self.graph(pixels).values())
         keep = scores >= min_confidence
         return Detections(boxes[keep], np.clip(scores[keep], 0, 1), labels[keep])
 
 
-def is_our_export(path: Path) -> bool:
-    """Whether the file beside the graph says that this program wrote it."""
+def is_own_export(path: Path) -> bool:
+    """Whether the description beside the graph is one that this program wrote."""
     try:
         return bool(json.loads(sidecar_of(path).read_bytes()).get("format") == FORMAT)
     except (OSError, ValueError, AttributeError):
@@ -67,7 +67,13 @@ def is_our_export(path: Path) -> bool:
 
 
 def load_onnx(path: StrPath) -> OnnxDetector:
-    """A graph written by ``visionllm export-model --to onnx``.
+    """Load a graph written by ``visionllm export-model --to onnx``.
+
+    Args:
+        path: of the ``.onnx`` file; its description lies beside it.
+
+    Returns:
+        The detector.
 
     Raises:
         CheckpointError: if the graph or its description cannot be used.

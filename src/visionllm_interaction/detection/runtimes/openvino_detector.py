@@ -17,7 +17,7 @@ from torchvision.ops.poolers import LevelMapper
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.export.subgraphs import Shape
+from visionllm_interaction.detection.export.subgraphs import GraphShapes
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
@@ -27,7 +27,7 @@ from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.paths import StrPath
 
-ABOUT_NAME = "detector.json"
+DESCRIPTION_NAME = "detector.json"
 TRUNK_NAME = "trunk.xml"
 BOXES_NAME = "boxes.xml"
 CANONICAL_LEVEL = 4
@@ -43,21 +43,26 @@ class OpenvinoDetector:
     """Runs the two graphs, one image at a time; anchors, proposals and suppression are torchvision's.
 
     Attributes:
-        trunk, boxes: compiled graphs, see :mod:`~visionllm_interaction.detection.export.subgraphs`.
+        trunk: compiled, see :class:`~visionllm_interaction.detection.export.subgraphs.TrunkGraph`.
+        box_head: compiled, see :class:`~visionllm_interaction.detection.export.subgraphs.BoxHeadGraph`.
         parts: a torchvision Faster R-CNN of which only the parts without weights are used.
+        shapes: of inputs and outputs.
+        info: description of the checkpoint.
+        digest: sha256 over the files.
+        precision: ``float32`` or ``int8``.
     """
 
     trunk: Any
-    boxes: Any
+    box_head: Any
     parts: Any
-    shape: Shape
+    shapes: GraphShapes
     info: CheckpointInfo
     digest: str
     precision: str
 
     @property
     def categories(self) -> Categories:
-        """What it can find, in label order."""
+        """The categories it can find, in label order."""
         return self.info.categories
 
     @property
@@ -93,7 +98,7 @@ class OpenvinoDetector:
         """Pyramid levels that have RoIs, and proposals (n, 4) in pixels of the scaled image."""
         outputs = self.trunk(batch.tensors.numpy(), share_inputs=True, share_outputs=True)
         tensors = [torch.from_numpy(outputs[n]) for n in range(len(outputs))]
-        count = self.shape.proposal_levels
+        count = self.shapes.proposal_levels
         levels, objectness, deltas = tensors[:count], tensors[count : 2 * count], tensors[2 * count :]
         rpn = self.parts.rpn
         anchors = rpn.anchor_generator(batch, levels)
@@ -101,17 +106,17 @@ class OpenvinoDetector:
         flat_objectness, flat_deltas = concat_box_prediction_layers(objectness, deltas)
         decoded = rpn.box_coder.decode(flat_deltas, anchors).view(1, -1, 4)
         proposals, _ = rpn.filter_proposals(decoded, flat_objectness, batch.image_sizes, per_level)
-        return levels[: len(self.shape.scales)], proposals[0]
+        return levels[: len(self.shapes.scales)], proposals[0]
 
     def _classify(self, levels: list[Tensor], proposals: Tensor) -> tuple[Tensor, Tensor]:
         rois, order = self.rois_by_level(proposals)
-        outputs = self.boxes([t.numpy() for t in (*levels, *rois)], share_inputs=True)
+        outputs = self.box_head([t.numpy() for t in (*levels, *rois)], share_inputs=True)
         back = torch.argsort(order)
         return torch.from_numpy(outputs[0])[back], torch.from_numpy(outputs[1])[back]
 
     def rois_by_level(self, proposals: Tensor) -> tuple[list[Tensor], Tensor]:
         """RoIs (n_l, 5) per level, and the numbers of the proposals in that order (Lin et al., 2017, equation 1)."""
-        pooler, scales = self.parts.roi_heads.box_roi_pool, self.shape.scales
+        pooler, scales = self.parts.roi_heads.box_roi_pool, self.shapes.scales
         low, high = (int(-np.log2(scale)) for scale in (scales[0], scales[-1]))
         level = LevelMapper(low, high, pooler.canonical_scale, CANONICAL_LEVEL)([proposals])
         numbers = [torch.nonzero(level == n).flatten() for n in range(len(scales))]
@@ -119,60 +124,84 @@ class OpenvinoDetector:
 
 
 def load_openvino(folder: StrPath) -> OpenvinoDetector:
-    """A folder written by ``visionllm export-model --to openvino`` or ``openvino-int8``.
+    """Load a folder written by ``visionllm export-model --to openvino`` or ``openvino-int8``.
+
+    Args:
+        folder: with ``detector.json`` and the two graphs.
+
+    Returns:
+        The detector.
 
     Raises:
         CheckpointError: if a file is missing or damaged, or they do not belong together.
         UsageError: if OpenVINO is not installed.
     """
     folder = Path(folder)
-    about = _read_about(folder)
-    for name, digest in about["files"].items():
+    description = _read_description(folder)
+    for name, digest in description["files"].items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:
             raise _damaged(folder, f"{name} is missing or changed")
-    info = read_info(about, folder / ABOUT_NAME)
+    info = read_info(description, folder / DESCRIPTION_NAME)
     return assemble(
         info,
-        Shape(tuple(about["scales"]), about["proposal_levels"], info.model.fpn_channels),
+        GraphShapes(tuple(description["scales"]), description["proposal_levels"], info.model.fpn_channels),
         trunk=read_graph(folder / TRUNK_NAME),
-        boxes=read_graph(folder / BOXES_NAME),
-        digest=sha256_value(about["files"]),
-        precision=about["precision"],
+        box_head=read_graph(folder / BOXES_NAME),
+        digest=sha256_value(description["files"]),
+        precision=description["precision"],
     )
 
 
 def assemble(
-    info: CheckpointInfo, shape: Shape, *, trunk: Any, boxes: Any, digest: str = "", precision: str = "float32"
+    info: CheckpointInfo,
+    shapes: GraphShapes,
+    *,
+    trunk: Any,
+    box_head: Any,
+    digest: str = "",
+    precision: str = "float32",
 ) -> OpenvinoDetector:
-    """A detector from its two graphs, compiled for this machine."""
+    """Make a detector from its two graphs, compiled for this machine.
+
+    Args:
+        info: description of the checkpoint.
+        shapes: of inputs and outputs of the graphs.
+        trunk: OpenVINO's ``Model`` of the trunk.
+        box_head: OpenVINO's ``Model`` of the box head.
+        digest: sha256 over the files; empty if there are none.
+        precision: ``float32`` or ``int8``.
+
+    Returns:
+        The detector.
+    """
     parts: Any = build_model(info.model, num_classes=len(info.categories) + 1).eval()
     parts.backbone = parts.rpn.head = parts.roi_heads.box_head = parts.roi_heads.box_predictor = None
     return OpenvinoDetector(
         trunk=compile_graph(trunk),
-        boxes=compile_graph(boxes),
+        box_head=compile_graph(box_head),
         parts=parts,
-        shape=shape,
+        shapes=shapes,
         info=info,
         digest=digest,
         precision=precision,
     )
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def _read_description(folder: Path) -> dict[str, Any]:
     try:
-        about = json.loads((folder / ABOUT_NAME).read_bytes())
-        missing = {"files", "scales", "proposal_levels", "precision"} - about.keys()
+        description = json.loads((folder / DESCRIPTION_NAME).read_bytes())
+        missing = {"files", "scales", "proposal_levels", "precision"} - description.keys()
     except (OSError, ValueError, AttributeError) as error:
-        raise _damaged(folder, f"{ABOUT_NAME}: {error}") from error
+        raise _damaged(folder, f"{DESCRIPTION_NAME}: {error}") from error
     if missing:
-        raise _damaged(folder, f"{ABOUT_NAME} without {', '.join(sorted(missing))}")
-    return dict(about)
+        raise _damaged(folder, f"{DESCRIPTION_NAME} without {', '.join(sorted(missing))}")
+    return dict(description)
 
 
 def _damaged(folder: Path, found: str) -> CheckpointError:
     return CheckpointError(
         "This folder holds no complete exported detector.",
-        expected=f"{ABOUT_NAME}, {TRUNK_NAME}, {BOXES_NAME} and their .bin files, as exported",
+        expected=f"{DESCRIPTION_NAME}, {TRUNK_NAME}, {BOXES_NAME} and their .bin files, as exported",
         found=found,
         where=str(folder),
         fix="export the checkpoint again",

@@ -16,7 +16,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint
 from visionllm_interaction.detection.models.precision import (
-    Number,
+    NumberFormat,
     choose_device,
     choose_precision,
     compile_layers,
@@ -46,7 +46,7 @@ class TorchDetector:
 
     @property
     def categories(self) -> Categories:
-        """What it can find, in label order."""
+        """The categories it can find, in label order."""
         return self.info.categories
 
     @property
@@ -70,7 +70,13 @@ class TorchDetector:
 
 
 def image_to_tensor(image_rgb: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 → (3, H, W) uint8 tensor.
+    """Turn an image into a tensor.
+
+    Args:
+        image_rgb: (H, W, 3) uint8.
+
+    Returns:
+        (3, H, W) uint8.
 
     Raises:
         ValueError: on another shape or type.
@@ -91,10 +97,18 @@ def to_detections(output: dict[str, Tensor], *, min_confidence: float = 0.0) -> 
 
 
 def load_torch_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> TorchDetector:
-    """Load a checkpoint for detection, on ``device`` or the best there is; with ``compiled``, by ``torch.compile``.
+    """Load a checkpoint for detection with torch.
+
+    Args:
+        path: ``.pt`` or ``.safetensors``.
+        device: such as ``cpu`` or ``cuda:1``; by default CUDA where there is one.
+        compiled: whether its layers are compiled by ``torch.compile``, now.
+
+    Returns:
+        The detector.
 
     Raises:
-        CheckpointError: if the checkpoint is missing, truncated, unsafe or not ours.
+        CheckpointError: if the checkpoint is missing, truncated, unsafe or none of this program.
         UsageError: if it cannot be compiled here.
     """
     path = Path(path)
@@ -109,11 +123,11 @@ def load_torch_detector(path: StrPath, *, device: str | None = None, compiled: b
 
 
 def _warm_up(detector: TorchDetector) -> None:
-    """Compile now, not at the first frames: whether it can be done, and the minute it takes, are known at the start."""
+    """Compile now rather than at the first frames: that it works, and the minute it takes, are known at the start."""
     config = detector.info.model
-    picture = np.zeros((config.min_size, config.min_size * 4 // 3, 3), dtype=np.uint8)
+    image = np.zeros((config.min_size, config.min_size * 4 // 3, 3), dtype=np.uint8)
     try:
-        detector.detect([picture, picture])
+        detector.detect([image, image])
     except BackendCompilerFailed as error:
         raise UsageError(
             "The detector cannot be compiled on this machine.",
@@ -124,10 +138,15 @@ def _warm_up(detector: TorchDetector) -> None:
         ) from error
 
 
-def prepare_for_detection(model: nn.Module, device: torch.device, *, train: Number = "float32") -> None:
-    """Move to ``device``, channels-last; detect in bfloat16 on CUDA and in float32 on the CPU.
+def prepare_for_detection(model: nn.Module, device: torch.device, *, train: NumberFormat = "float32") -> None:
+    """Move a model to ``device``, channels-last; it detects in bfloat16 on CUDA and in float32 on the CPU.
 
-    Training validates through here too, so that the figures it reports are those of the detector one loads.
+    Training validates through here too, so that the metrics it reports are those of the detector one loads.
+
+    Args:
+        model: a Faster R-CNN; changed in place.
+        device: to run on.
+        train: number format while training.
     """
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     detect = choose_precision("auto", device) if device.type == "cuda" else "float32"

@@ -31,8 +31,8 @@ from visionllm_interaction.utils.paths import StrPath
 Floats = NDArray[np.float32]
 
 STRIDES = (8, 16, 32)
-GREY = 114.0
-"""Value of the canvas around an image that is not square."""
+PAD_VALUE = 114.0
+"""Grey of the padding around an image that is not square."""
 NMS_THRESHOLD = 0.65
 MAX_DETECTIONS = 100
 """Both as in YOLOX's own evaluation."""
@@ -49,6 +49,9 @@ class YoloxDetector:
 
     Attributes:
         graph: compiled; input (1, 3, S, S) float32 BGR in 0…255, output (1, cells, 5 + K) before grid decoding.
+        categories: in label order.
+        digest: sha256 over the graph and its list of categories.
+        name: of the file.
         side_px: S.
     """
 
@@ -76,7 +79,7 @@ class YoloxDetector:
         output = self.graph(pixels)[0][0]
         boxes, scores = decode_grid(output, self._cells)
         limit = np.array([image_rgb.shape[1], image_rgb.shape[0]] * 2, dtype=np.float32)
-        return strongest(np.clip(boxes / scale, 0, limit), scores, min_confidence=min_confidence)
+        return select_detections(np.clip(boxes / scale, 0, limit), scores, min_confidence=min_confidence)
 
 
 def letterbox(image_rgb: NDArray[np.uint8], *, side_px: int) -> tuple[Floats, float]:
@@ -85,7 +88,7 @@ def letterbox(image_rgb: NDArray[np.uint8], *, side_px: int) -> tuple[Floats, fl
     scale = min(side_px / height, side_px / width)
     size = (max(1, int(height * scale)), max(1, int(width * scale)))
     resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
-    canvas = torch.full((1, 3, side_px, side_px), GREY)
+    canvas = torch.full((1, 3, side_px, side_px), PAD_VALUE)
     canvas[:, :, : size[0], : size[1]] = resized.flip(1)
     return canvas.numpy(), scale
 
@@ -107,8 +110,17 @@ def decode_grid(output: Floats, cells: Floats) -> tuple[Floats, Floats]:
     return np.concatenate([centre - half, centre + half], axis=1), output[:, 4:5] * output[:, 5:]
 
 
-def strongest(boxes_xyxy: Floats, scores: Floats, *, min_confidence: float) -> Detections:
-    """Best category per box, suppression within each category, at most :data:`MAX_DETECTIONS`."""
+def select_detections(boxes_xyxy: Floats, scores: Floats, *, min_confidence: float) -> Detections:
+    """Keep the best category of each box, after non-maximum suppression within each category.
+
+    Args:
+        boxes_xyxy: (n, 4) pixels.
+        scores: (n, K) per category.
+        min_confidence: boxes below it are left out.
+
+    Returns:
+        At most :data:`MAX_DETECTIONS` detections.
+    """
     best = scores.argmax(axis=1)
     confidence = scores[np.arange(len(scores)), best]
     # a floor keeps the suppression of 3,549 boxes with next to no score out of a request for "all"
@@ -119,14 +131,21 @@ def strongest(boxes_xyxy: Floats, scores: Floats, *, min_confidence: float) -> D
 
 
 def load_yolox(path: StrPath) -> YoloxDetector:
-    """A YOLOX graph in ONNX; categories from ``<file>.json`` (see docs/training.md), else COCO's 80.
+    """Load a YOLOX graph in ONNX.
+
+    Args:
+        path: of the ``.onnx`` file. Categories are read from ``<file>.json`` (see docs/training.md), and are COCO's 80
+            without it.
+
+    Returns:
+        The detector.
 
     Raises:
         CheckpointError: if the file is unreadable, is no YOLOX, or has another number of categories.
     """
     path = Path(path)
     graph = read_graph(path)
-    side = _side(graph, path)
+    side = _input_side_px(graph, path)
     outputs = int(graph.outputs[0].partial_shape[2].get_length()) - 5
     categories = _categories(path)
     if len(categories) != outputs:
@@ -141,7 +160,7 @@ def load_yolox(path: StrPath) -> YoloxDetector:
 
 
 def _digest(path: Path) -> str:
-    # the names belong to the detector: with other names it detects other things
+    # the names belong to the detector: with other names it detects something else
     digest = sha256_file(path)
     return sha256_value([digest, sha256_file(names_file(path))]) if names_file(path).is_file() else digest
 
@@ -151,7 +170,7 @@ def names_file(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _side(graph: Any, path: Path) -> int:
+def _input_side_px(graph: Any, path: Path) -> int:
     shapes = [port.partial_shape for port in (*graph.inputs, *graph.outputs)]
     found = [str(shape) for shape in shapes]
     if len(shapes) == 2 and all(shape.is_static for shape in shapes):

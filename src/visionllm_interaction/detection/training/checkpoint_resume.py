@@ -1,4 +1,4 @@
-"""Where a training goes on after a kill, a signal or a power cut: weights, optimiser, position, random state."""
+"""The resume point of a training after a kill, a signal or a power cut: weights, optimiser, position, random state."""
 
 # ruff: noqa: ARG002  (Lightning fixes the signatures of its hooks)
 
@@ -13,7 +13,7 @@ import torch
 from lightning import Callback, Trainer
 
 from visionllm_interaction.detection.models.safe_loading import load_tensors
-from visionllm_interaction.detection.training.signals import StopRequest, writing
+from visionllm_interaction.detection.training.signals import StopRequest, explain_disk_errors
 from visionllm_interaction.errors import Interrupted
 from visionllm_interaction.utils.atomic_files import replace_file
 
@@ -47,42 +47,42 @@ class ResumePoint(Callback):
         self.stop.listen()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Put the random state back once, just before the first step after resuming."""
+        """Restore the random state once, just before the first step after resuming."""
         if self._random is not None:
             _set_random_state(self._random)
             self._random = None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *event: Any) -> None:
-        """Write if it is time, then stop if that is asked for."""
+        """Write if it is due, then stop if a signal came."""
         done: int = event[2] + 1
         # after the last batch of an epoch validation follows; gradients that are being added up are not in the point
         if done >= trainer.num_training_batches or done % trainer.accumulate_grad_batches:
             return
-        stop = self._stop_asked(trainer)
+        stop = self._stop_requested(trainer)
         if stop or self._due(trainer):
             self._write(trainer, Position(trainer.current_epoch, done))
         if stop:
             raise self._interrupted(trainer, f"step {done} of {trainer.num_training_batches}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Write, then stop if that is asked for and there is something left to do."""
+        """Write, then stop if a signal came and epochs are left."""
         self._write(trainer, Position(trainer.current_epoch + 1, 0))
         over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        if self._stop_asked(trainer) and not over:
+        if self._stop_requested(trainer) and not over:
             raise self._interrupted(trainer, "its end")
 
     def _due(self, trainer: Trainer) -> bool:
-        return _agreed(trainer, time.monotonic() - self._written >= self._every_s)
+        return _any_process(trainer, time.monotonic() - self._written >= self._every_s)
 
-    def _stop_asked(self, trainer: Trainer) -> bool:
-        return _agreed(trainer, self.stop.name is not None)
+    def _stop_requested(self, trainer: Trainer) -> bool:
+        return _any_process(trainer, self.stop.name is not None)
 
     def _write(self, trainer: Trainer, position: Position) -> None:
         """Beside the old one, synced, then in its place: there is always one complete point."""
         self._position = position
         final = self._folder / RESUME_NAME
         partial = self._folder / f"{RESUME_NAME}.partial"
-        with writing(final):
+        with explain_disk_errors(final):
             try:
                 trainer.save_checkpoint(partial)
                 if trainer.is_global_zero:
@@ -101,21 +101,27 @@ class ResumePoint(Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """For the resume point."""
+        """State for the resume point."""
         return {"epoch": self._position.epoch, "batches": self._position.batches, "random": _random_state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the resume point."""
+        """Restore the state of the resume point."""
         self._random = state_dict["random"]
 
 
-def _agreed(trainer: Trainer, wish: bool) -> bool:
-    """Whether any process wishes it: all must write, or none."""
-    return wish if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(wish, all=False))
+def _any_process(trainer: Trainer, value: bool) -> bool:
+    """Whether it is so in any process: all must write, or none."""
+    return value if trainer.world_size == 1 else bool(trainer.strategy.reduce_boolean_decision(value, all=False))
 
 
 def read_position(point: Path | None) -> Position:
-    """Where the resume point ``point`` stands; the beginning if there is none.
+    """Read how far a resume point has come.
+
+    Args:
+        point: the file; ``None`` if there is none.
+
+    Returns:
+        Its position; the beginning without a file.
 
     Raises:
         CheckpointError: if it cannot be read.

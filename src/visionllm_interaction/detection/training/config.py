@@ -72,11 +72,11 @@ class TrainConfig(Section):
     resume_every_s: float = Field(default=600.0, gt=0)
     """A resume point is written after each epoch, and within an epoch when the last one is this old."""
     max_steps: int | None = Field(default=None, ge=1)
-    """Stop after this many steps (for a quick look)."""
+    """Stop after this many steps (for a quick try)."""
     max_train_images: int | None = Field(default=None, ge=1)
-    """Train on the first n images only (for a quick look)."""
+    """Train on the first n images only (for a quick try)."""
     max_val_images: int | None = Field(default=None, ge=1)
-    """Evaluate on the first n images only (for a quick look)."""
+    """Evaluate on the first n images only (for a quick try)."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -103,7 +103,7 @@ class TrackingConfig(Section):
     password_env: str = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 (the name of a variable)
     """Environment variable that holds the password or token."""
     required: bool = False
-    """Whether training refuses to start when the server is away; otherwise it goes on and tells the server later."""
+    """Whether training refuses to start when the server is unreachable; otherwise it continues and delivers later."""
     timeout_s: float = Field(default=10.0, gt=0)
     """How long one request to the server may take."""
     log_model: bool = True
@@ -151,7 +151,7 @@ class TuneConfig(Section):
     """Section ``tune``: an Optuna study that looks for the highest validation AP."""
 
     trials: int = Field(default=10, ge=1)
-    """Trainings to try, over all calls: a study that was cut short goes on."""
+    """Trainings to try, over all calls: an interrupted study continues."""
     space: dict[str, SearchRange] = Field(
         default={
             "train.lr": SearchRange(low=5e-5, high=2e-3, log=True),
@@ -159,7 +159,7 @@ class TuneConfig(Section):
         },
         min_length=1,
     )
-    """Key of the sections ``train`` and ``model`` → where to look."""
+    """Key of the sections ``train`` and ``model`` → where to search."""
     name: str = "detector"
     """Name of the study within its journal."""
     journal: Path | None = None
@@ -169,7 +169,7 @@ class TuneConfig(Section):
     """Environment variable that holds a database address (``postgresql+psycopg://user:password@host/name``), instead
     of a journal: workers on several machines, and the trial of a worker that died is tried again by another."""
     heartbeat_s: int = Field(default=30, ge=1)
-    """With a database: how often a worker says that it lives; after three times as long its trial is taken over."""
+    """With a database: interval between heartbeats of a worker; after three times as long its trial is taken over."""
     retries: int = Field(default=2, ge=0)
     """How often a trial whose worker died is tried again."""
     epochs: int | None = Field(default=None, ge=1)

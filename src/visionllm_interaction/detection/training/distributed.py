@@ -1,4 +1,4 @@
-"""One training in several processes, started by torchrun: rank 0 runs the pipeline, the others help it train."""
+"""One training in several processes, started by torchrun: rank 0 runs the pipeline, the other ranks train with it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from visionllm_interaction.errors import ConfigError
 
-PATIENCE = timedelta(hours=24)
-"""How long helpers wait for rank 0 to prepare the data."""
+BROADCAST_TIMEOUT = timedelta(hours=24)
+"""How long the other ranks wait for rank 0 to prepare the data."""
 
 
 def process_count() -> int:
@@ -22,20 +22,26 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def is_helper() -> bool:
-    """Whether this process only helps another to train."""
+def is_worker_rank() -> bool:
+    """Whether this process only trains: any rank but 0."""
     return rank() > 0
 
 
-def share_of_batch(batch_size: int) -> int:
+def per_process_batch_size(batch_size: int) -> int:
     """Images per step in each process: ``train.batch_size`` counts all processes together.
 
+    Args:
+        batch_size: of all processes.
+
+    Returns:
+        Of one process.
+
     Raises:
-        ConfigError: if it cannot be shared out evenly.
+        ConfigError: if it cannot be divided evenly.
     """
     if batch_size % process_count():
         raise ConfigError(
-            "A batch cannot be shared out evenly.",
+            "A batch cannot be divided evenly among the processes.",
             expected=f"a multiple of {process_count()} processes",
             found=str(batch_size),
             where="train.batch_size",
@@ -43,7 +49,7 @@ def share_of_batch(batch_size: int) -> int:
     return batch_size // process_count()
 
 
-def share_task(task: Any) -> Any:
+def broadcast_task(task: Any) -> Any:
     """Rank 0 gives ``task`` to all, the others get it (what they pass is ignored).
 
     Nothing is done in a single process.
@@ -54,13 +60,13 @@ def share_task(task: Any) -> Any:
     from torch import distributed
 
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=BROADCAST_TIMEOUT)
     box = [task]
     distributed.broadcast_object_list(box, src=0)
     return box[0]
 
 
-def gather(part: Any) -> list[Any]:
+def all_gather(part: Any) -> list[Any]:
     """``part`` of every process, in order of ranks, in every process."""
     if process_count() == 1:
         return [part]
@@ -71,7 +77,7 @@ def gather(part: Any) -> list[Any]:
     return parts
 
 
-def dismiss_helpers() -> None:
-    """Rank 0 has nothing (more) to train: helpers that still wait may go."""
-    if process_count() > 1 and not is_helper():
-        share_task(None)
+def release_worker_ranks() -> None:
+    """Let ranks that wait for a training end: rank 0 has none (left)."""
+    if process_count() > 1 and not is_worker_rank():
+        broadcast_task(None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.detection.evaluation.evaluate import truth_and_images
-from visionllm_interaction.detection.export.exporter import Target, export_checkpoint
+from visionllm_interaction.detection.export.exporter import ExportResult, Target, export_checkpoint
 from visionllm_interaction.detection.training.data.coco_annotations import (
     Picture,
     categories_of,
@@ -31,12 +30,23 @@ def export_with_data(
     *,
     data: StrPath,
     images: StrPath | None,
-    pictures: int,
+    compared: int,
     calibration: int,
-) -> dict[str, Any]:
-    """Export, compare on the first ``pictures`` of the validation split, calibrate on training images.
+) -> ExportResult:
+    """Export a checkpoint with the images of a data set: some to compare on, others to calibrate int8 with.
 
-    A COCO annotation file has one split only: then the images that follow are calibrated with.
+    Args:
+        checkpoint: ``.pt`` or ``.safetensors``.
+        target: the format.
+        out: a new file, or a new folder for OpenVINO.
+        data: training manifest, or a COCO annotation file.
+        images: folder of the images of a COCO file, if they are not where COCO has them.
+        compared: validation images on which both must agree.
+        calibration: training images that set the value ranges of int8. A COCO file has one split only: there the images
+            after the compared ones are used.
+
+    Returns:
+        What was written, and the comparison.
 
     Raises:
         CheckpointError, ManifestError, AnnotationError, ImageError: if checkpoint or data are unusable.
@@ -48,35 +58,35 @@ def export_with_data(
     data = Path(data)
     images = None if images is None else Path(images)
     annotations, folder = truth_and_images(data, images)
-    shown = _pictures(annotations, folder)
-    others = shown[pictures:] if data.suffix.lower() == ".json" else _training_pictures(data)
-    if not shown:
+    validation = _images(annotations, folder)
+    training = validation[compared:] if data.suffix.lower() == ".json" else _training_images(data)
+    if not validation:
         raise AnnotationError("There are no images to compare on.", where=str(annotations))
     return export_checkpoint(
         checkpoint,
         target,
         out,
-        pictures=_decoded(shown[:pictures]),
-        calibration=_decoded(_spread(others, calibration)) if target == "openvino-int8" else (),
+        images=_decoded(validation[:compared]),
+        calibration=_decoded(_spread(training, calibration)) if target == "openvino-int8" else (),
     )
 
 
-def _training_pictures(data: Path) -> list[Picture]:
+def _training_images(data: Path) -> list[Picture]:
     manifest = TrainingManifest.load(data)
     run = run_of(data) or data.parent.parent
-    return _pictures(run / manifest.annotations["train"], run / manifest.images["train"])
+    return _images(run / manifest.annotations["train"], run / manifest.images["train"])
 
 
-def _pictures(annotations: Path, folder: Path) -> list[Picture]:
+def _images(annotations: Path, folder: Path) -> list[Picture]:
     coco = read_coco(annotations)
     return list_pictures(coco, folder, categories=categories_of(coco))
 
 
-def _spread(pictures: Sequence[Picture], count: int) -> list[Picture]:
+def _spread(images: Sequence[Picture], count: int) -> list[Picture]:
     """``count`` images from all over the list: neighbours are often frames of one video."""
-    places = np.unique(np.linspace(0, len(pictures) - 1, min(count, len(pictures))).round().astype(int))
-    return [pictures[place] for place in places]
+    places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
+    return [images[place] for place in places]
 
 
-def _decoded(pictures: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-    return [decode_picture(picture).permute(1, 2, 0).numpy() for picture in pictures]
+def _decoded(images: Sequence[Picture]) -> list[NDArray[np.uint8]]:
+    return [decode_picture(image).permute(1, 2, 0).numpy() for image in images]

@@ -15,17 +15,28 @@ from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.faster_rcnn import build_pretrained
 from visionllm_interaction.detection.models.precision import choose_device, choose_precision
 from visionllm_interaction.detection.runtimes.torch_detector import prepare_for_detection, to_detections
-from visionllm_interaction.detection.training.callbacks import VAL_LOSS
+from visionllm_interaction.detection.training.callbacks import VAL_LOSS, scalar_metrics
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.dataset import Batch
-from visionllm_interaction.detection.training.distributed import gather
+from visionllm_interaction.detection.training.distributed import all_gather
 from visionllm_interaction.detection.training.optimizers import build_optimizer, build_schedule
 from visionllm_interaction.errors import TrainingDiverged
 
 
 class DetectorModule(lightning.LightningModule):
-    """Trains a Faster R-CNN. ``figures`` holds the COCO figures of the latest validation, after ``figures_epoch``;
-    ``losses`` those of the latest step.
+    """Trains a Faster R-CNN.
+
+    Args:
+        model: the detector to build.
+        train: settings of the loop.
+        categories: in label order.
+        truth: COCO annotations of the validation split.
+
+    Attributes:
+        detector: the torchvision model.
+        metrics: COCO metrics of the latest validation, with ``val_loss`` if it is computed.
+        metrics_epoch: the epoch (from 0) after which they were computed; −1 before the first.
+        losses: of the latest step: the sum and its four parts.
     """
 
     def __init__(
@@ -36,14 +47,14 @@ class DetectorModule(lightning.LightningModule):
         self.detector: nn.Module = build_pretrained(model, categories=categories)
         device = choose_device(train.device)
         prepare_for_detection(self.detector, device, train=choose_precision(train.precision, device))
-        self.figures: dict[str, Any] = {}
-        self.figures_epoch = -1
+        self.metrics: dict[str, Any] = {}
+        self.metrics_epoch = -1
         self.losses: dict[str, Tensor] = {}
         self._train_config = train
-        self._categories = categories
+        self._category_ids = {category.label: category.category_id for category in categories}
         self._truth = truth
         self._results: list[Results] = []
-        self._takes_loss = train.val_loss or train.monitor == VAL_LOSS
+        self._computes_loss = train.val_loss or train.monitor == VAL_LOSS
         self._loss_sums: list[tuple[float, int]] = []
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -68,17 +79,17 @@ class DetectorModule(lightning.LightningModule):
             expected="a finite loss",
             found=", ".join(f"{name} {value.item():g}" for name, value in losses.items()),
             where=f"epoch {self.current_epoch + 1}, step {self.global_step}, image ids {ids}",
-            fix="lower train.lr, set train.clip_norm, or look at these images",
+            fix="lower train.lr, set train.clip_norm, or check these images",
         )
 
     def validation_step(self, batch: Batch, _batch_index: int) -> None:
-        """Detect, and keep the results for the figures."""
+        """Detect, and keep the results for the metrics."""
         images, targets = batch
         outputs = self.detector([image.float().div_(255) for image in images])
         for output, target in zip(outputs, targets, strict=True):
             found = to_detections(output)
-            self._results.append(to_results(int(target["image_id"]), found, categories=self._categories))
-        if self._takes_loss:
+            self._results.append(to_results(int(target["image_id"]), found, category_ids=self._category_ids))
+        if self._computes_loss:
             self._loss_sums.append((self._validation_loss(batch) * len(images), len(images)))
 
     def _validation_loss(self, batch: Batch) -> float:
@@ -93,16 +104,19 @@ class DetectorModule(lightning.LightningModule):
         return float(torch.stack(list(losses.values())).sum())
 
     def on_validation_epoch_end(self) -> None:
-        """Compute and log the COCO figures."""
-        self.figures = coco_figures(
-            self._truth, join_results([part for parts in gather(self._results) for part in parts])
+        """Compute and log the COCO metrics."""
+        self.metrics = coco_figures(
+            self._truth, join_results([part for parts in all_gather(self._results) for part in parts])
         )
-        if self._takes_loss:
-            sums = [part for parts in gather(self._loss_sums) for part in parts]
-            self.figures[VAL_LOSS] = sum(loss for loss, _ in sums) / sum(count for _, count in sums)
-        self.figures_epoch = self.current_epoch
+        if self._computes_loss:
+            sums = [part for parts in all_gather(self._loss_sums) for part in parts]
+            self.metrics[VAL_LOSS] = sum(loss for loss, _ in sums) / sum(count for _, count in sums)
+        self.metrics_epoch = self.current_epoch
         self._results, self._loss_sums = [], []
-        self.log_dict({"AP": self.figures["AP"], "AP50": self.figures["AP50"]}, prog_bar=True)
+        # as float64: early stopping compares exactly the numbers that decide which epoch is best
+        logged = {k: torch.tensor(v, dtype=torch.float64) for k, v in scalar_metrics(self.metrics).items()}
+        self.log_dict({name: logged.pop(name) for name in ("AP", "AP50")}, prog_bar=True)
+        self.log_dict(logged)
 
     def configure_optimizers(self) -> Any:
         """Optimiser, and a schedule that advances every step."""

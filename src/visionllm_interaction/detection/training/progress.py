@@ -53,8 +53,8 @@ class ProgressLines(Callback):
 
 def row_to_text(row: Mapping[str, Any] | Row) -> str:
     """``loss 0.512  AP 0.412  AP50 0.700  12.3 images/s  40 s``."""
-    figures = [f"{name} {row[key]:.3f}" for key, name in SHOWN.items() if key in row]
-    return "  ".join([*figures, f"{row['images_per_s']:.1f} images/s", f"{row['seconds']:.0f} s"])
+    metrics = [f"{name} {row[key]:.3f}" for key, name in SHOWN.items() if key in row]
+    return "  ".join([*metrics, f"{row['images_per_s']:.1f} images/s", f"{row['seconds']:.0f} s"])
 
 
 def _place(trainer: Trainer) -> str:

@@ -1,4 +1,4 @@
-"""Stopping in order: a signal is noted, the running step ends, a resume point is written, the program exits."""
+"""Orderly stop: a signal is noted, the running step ends, a resume point is written, the program exits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 from visionllm_interaction.errors import OutputError
 
 SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGUSR1)
-"""What Slurm and container runtimes send before they take a machine away."""
+"""What Slurm and container runtimes send before they take the machine."""
 
 
 class StopRequest:
-    """Whether one of :data:`SIGNALS` has come; ``name`` is the first that did."""
+    """Notes that one of :data:`SIGNALS` has arrived; ``name`` is the first that did."""
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -42,8 +42,14 @@ class StopRequest:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def explain_disk_errors(path: Path) -> Iterator[None]:
     """Turn a full or broken disk into an error that says so.
+
+    Args:
+        path: the file that is written.
+
+    Yields:
+        Nothing.
 
     Raises:
         OutputError: if writing failed; what was there before is untouched, as everything is written beside it first.

@@ -50,12 +50,21 @@ def run(
 ) -> TrainingReport:
     """Train and publish the stage folder ``out``; a killed call is continued by the next one like it.
 
-    ``study`` is noted in the report: the study in which the settings were found.
+    Args:
+        model: section ``model``.
+        train: section ``train``.
+        tracking: section ``tracking``.
+        training_manifest: of stage 3.
+        out: the stage folder.
+        study: the study in which the settings were found; noted in the report.
+
+    Returns:
+        The report that was published.
 
     Raises:
         ManifestError, AnnotationError, ImageError: if the data cannot be used.
-        CheckpointError, ServiceError: if the weights to start from cannot be had.
-        TrackingUnreachable: if the tracking server is required and away.
+        CheckpointError, ServiceError: if the initial weights are not available.
+        TrackingUnreachable: if the tracking server is required and unreachable.
         TrainingDiverged: if the loss is not finite.
     """
     training_manifest = Path(training_manifest)
@@ -128,11 +137,11 @@ def _report(
     started: float,
     extra: Mapping[str, Any],
 ) -> TrainingReport:
-    figures = {name: result.best.figures[name] for name in FIGURES}
+    metrics = {name: result.best.metrics[name] for name in FIGURES}
     names = [BEST_NAME, LAST_NAME, f"{BEST_NAME}.json", f"{LAST_NAME}.json", METRICS_NAME, CURVES_NAME]
     extra = {
         **extra,
-        "per_category": result.best.figures["per_category"],
+        "per_category": result.best.metrics["per_category"],
         "epochs": len(result.rows),
         "resumed": result.resumed,
         "images_per_s": _median([row["images_per_s"] for row in result.rows]),
@@ -149,10 +158,10 @@ def _report(
         config=config,
         inputs=file_refs(_inputs(training_manifest), run=out.parent),
         outputs=tuple(published_ref(folder / name, partial=folder, final=out) for name in names),
-        AP=figures["AP"],
-        AP50=figures["AP50"],
+        AP=metrics["AP"],
+        AP50=metrics["AP50"],
         best_epoch=result.best.epoch,
-        metrics=figures,
+        metrics=metrics,
         curves={"epochs": result.rows},
         **extra,
     )

@@ -1,4 +1,4 @@
-"""One training in a folder: build, resume if there is a point to resume from, train, say what came out."""
+"""One training in a folder: build, resume if there is a resume point, train, return the result."""
 
 from __future__ import annotations
 
@@ -22,16 +22,22 @@ from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.precision import choose_device, choose_precision
 from visionllm_interaction.detection.training.callbacks import (
     Best,
+    BestAndLastCheckpoint,
     History,
-    KeepCheckpoints,
+    RampedWeightAveraging,
+    ResumableEarlyStopping,
     Row,
-    WeightAverage,
 )
 from visionllm_interaction.detection.training.checkpoint_resume import RESUME_NAME, ResumePoint, read_position
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.datamodule import DetectionDataModule, TrainingData
 from visionllm_interaction.detection.training.data.samplers import Plan
-from visionllm_interaction.detection.training.distributed import is_helper, process_count, share_of_batch, share_task
+from visionllm_interaction.detection.training.distributed import (
+    broadcast_task,
+    is_worker_rank,
+    per_process_batch_size,
+    process_count,
+)
 from visionllm_interaction.detection.training.lightning_module import DetectorModule
 from visionllm_interaction.detection.training.progress import progress_callbacks
 from visionllm_interaction.utils.hashing import sha256_value
@@ -89,8 +95,20 @@ def fit(
 ) -> FitResult:
     """Train in ``folder``, leaving the two checkpoints and ``metrics.csv`` there.
 
-    ``recipe`` names what decides the result. If the folder holds a resume point of the same recipe, training goes on
-    from its last complete epoch, to the same weights as without the interruption; else the folder is emptied.
+    If the folder holds a resume point of the same recipe, training continues from its last complete step, to the same
+    weights as without the interruption; else the folder is emptied.
+
+    Args:
+        model: section ``model``.
+        train: section ``train``.
+        data: images and annotations of both splits.
+        folder: of the training; must exist.
+        recipe: names everything that decides the result.
+        manifest_sha256: of the training manifest, noted in the checkpoints.
+        on_epoch: called with the row of each epoch.
+
+    Returns:
+        What the training came to.
 
     Raises:
         TrainingDiverged: if the loss is not finite.
@@ -100,18 +118,21 @@ def fit(
         Interrupted: if a signal asked to stop.
     """
     resume = _resume_point(folder, recipe)
-    share_of_batch(train.batch_size)
+    per_process_batch_size(train.batch_size)
     task = _Task(model, train, data, folder, manifest_sha256, resume)
-    return _fit(share_task(task), on_epoch)
+    return _fit(broadcast_task(task), on_epoch)
 
 
-def help_to_fit() -> bool:
-    """Train together with rank 0, which has called :func:`fit`; returns whether there was anything to train.
+def fit_as_worker_rank() -> bool:
+    """Train together with rank 0, which has called :func:`fit`.
+
+    Returns:
+        Whether there was anything to train.
 
     Raises:
         As :func:`fit`.
     """
-    task = share_task(None)
+    task = broadcast_task(None)
     if task is None:
         return False
     _fit(task, None)
@@ -120,7 +141,7 @@ def help_to_fit() -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What all processes of a training must know."""
+    """A training as rank 0 sends it to all."""
 
     model: ModelConfig
     train: TrainConfig
@@ -141,10 +162,15 @@ def _fit(task: _Task, on_epoch: Callable[[Row], None] | None) -> FitResult:
 
     history = History(folder, on_epoch)
     point = ResumePoint(folder, every_s=train.resume_every_s)
-    keep = KeepCheckpoints(folder, describe=describe, monitor=train.monitor, patience=train.patience)
-    averages: list[Callback] = [WeightAverage(train.ema_decay)] if train.ema_decay else []
-    # order matters: checkpoints are kept while the averaged weights are swapped in, the resume point comes last
-    callbacks = [keep, *averages, history, *([] if is_helper() else progress_callbacks(history)), point]
+    checkpoints = BestAndLastCheckpoint(folder, describe=describe, monitor=train.monitor)
+    # order matters: whether an epoch is the last is known before it is saved, it is saved while the averaged weights
+    # are swapped in, and the resume point comes last
+    callbacks: list[Callback] = [checkpoints]
+    if train.patience is not None:
+        callbacks.insert(0, ResumableEarlyStopping(monitor=train.monitor, patience=train.patience))
+    if train.ema_decay:
+        callbacks.append(RampedWeightAveraging(train.ema_decay, device))
+    callbacks += [history, *([] if is_worker_rank() else progress_callbacks(history)), point]
     with _quiet():
         module = DetectorModule(task.model, train, categories=data.categories, truth=data.truth)
         trainer = _trainer(train, length, folder=folder, callbacks=callbacks)
@@ -153,11 +179,11 @@ def _fit(task: _Task, on_epoch: Callable[[Row], None] | None) -> FitResult:
             trainer.fit(module, datamodule=loaders, ckpt_path=resume, weights_only=True)
         finally:
             point.stop.restore()
-    if keep.best is None:
+    if checkpoints.best is None:
         raise RuntimeError("training ended without an evaluation")
     return FitResult(
         rows=history.rows,
-        best=keep.best,
+        best=checkpoints.best,
         seconds=round(time.monotonic() - started, 2),
         device=str(device),
         precision=choose_precision(train.precision, device),
@@ -179,7 +205,7 @@ def _resume_point(folder: Path, recipe: str) -> Path | None:
 
 
 def remove_resume_files(folder: Path) -> None:
-    """Take away what only resuming needs."""
+    """Delete what only resuming needs."""
     for name in (RESUME_NAME, f"{RESUME_NAME}.partial", RECIPE_NAME):
         (folder / name).unlink(missing_ok=True)
 
@@ -210,7 +236,7 @@ def _trainer(config: TrainConfig, length: Length, *, folder: Path, callbacks: li
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Lightning's banners, tips and hints about worker counts are kept off the screen."""
+    """Suppress Lightning's banners, tips and hints about worker counts."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

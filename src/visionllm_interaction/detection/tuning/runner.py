@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ from visionllm_interaction.detection.training.callbacks import BEST_NAME, Row
 from visionllm_interaction.detection.training.config import SearchRange, TrackingConfig, TrainConfig, TuneConfig
 from visionllm_interaction.detection.training.data.datamodule import TrainingData, read_training_data
 from visionllm_interaction.detection.training.trainer import fit
-from visionllm_interaction.detection.tuning.results import for_report, publish_plots, publish_result, study_result
+from visionllm_interaction.detection.tuning.results import (
+    FinalTraining,
+    StudyResult,
+    publish_plots,
+    publish_result,
+    study_result,
+    summary_for_report,
+)
 from visionllm_interaction.detection.tuning.storage import open_study, sampler_for
 from visionllm_interaction.detection.tuning.tracker import StudyTracker, open_study_tracker
 from visionllm_interaction.errors import ConfigError, TrainingDiverged
@@ -51,16 +59,21 @@ def run_study(
     tracking: TrackingConfig,
     training_manifest: StrPath,
     out: StrPath,
-) -> dict[str, Any]:
-    """Try ``tune.trials`` trainings in ``out`` and return the study's result.
+) -> StudyResult:
+    """Try ``tune.trials`` trainings and return the study's result.
 
-    Results are kept in a journal file or a database: a study that was cut short goes on, several workers may share
-    one.
+    Results are kept in a journal file or a database: an interrupted study continues, and several workers may share one.
+
+    Args:
+        tune: section ``tune``.
+        model: section ``model``, from which trials differ by the searched keys.
+        train: section ``train``, likewise.
+        tracking: section ``tracking``.
+        training_manifest: of stage 3.
+        out: folder of the study.
 
     Returns:
-        ``study, journal, best_value, best_params, trials`` (number, state, value, params, seconds),
-        ``trials_by_state``, ``importances`` (empty with ``importances_left_out`` saying why), ``plots`` (paths by name)
-        and, with ``tune.train_best``, ``final``: AP, AP50, checkpoint, report of a full training with the best values.
+        The result, with plots and, with ``tune.train_best``, the final training.
 
     Raises:
         ConfigError: if a key of the search space is not a setting.
@@ -76,13 +89,13 @@ def run_study(
     ):
         _run_trials(study, tune, base, training_manifest, tracker, folder=out)
         result = study_result(study, place=place)
-        result["plots"] = publish_plots(result, out)
-        files = [publish_result(result, out), *map(Path, result["plots"].values())]
-        tracker.finish(study, result, artifacts=files)
-    if tune.train_best:
-        best = apply_values(base, result["best_params"])
-        result["final"] = _train_best(best, tracking, training_manifest, out, study=for_report(result))
-    return result
+        plots = publish_plots(result, out)
+        result = replace(result, plots=plots)
+        tracker.finish(study, result, artifacts=[publish_result(result, out), *map(Path, plots.values())])
+    if not tune.train_best:
+        return result
+    best = apply_values(base, result.best_params)
+    return replace(result, final=_train_best(best, tracking, training_manifest, out, study=summary_for_report(result)))
 
 
 def _tracker(
@@ -90,7 +103,7 @@ def _tracker(
 ) -> AbstractContextManager[StudyTracker]:
     digest = sha256_file(training_manifest)
     run = run_of(training_manifest) or out.parent
-    # how many trials there are to be may change from call to call
+    # the number of trials may change from call to call
     settings = tune.model_dump(mode="json", include={"name", "space", "epochs", "sampler", "pruner", "prune", "seed"})
     return open_study_tracker(
         tracking,
@@ -117,11 +130,11 @@ def _run_trials(
     def objective(trial: optuna.Trial) -> float:
         study.sampler = sampler_for(tune, trial=trial.number)
         values = {key: _suggest(trial, key, where) for key, where in tune.space.items()}
-        with tracker.trial(trial) as told:
-            return _run_trial(trial, apply_values(base, {**epochs, **values}), data, told, folder=folder)
+        with tracker.trial(trial) as trial_tracker:
+            return _run_trial(trial, apply_values(base, {**epochs, **values}), data, trial_tracker, folder=folder)
 
     if len(study.get_trials(deepcopy=False, states=FINISHED)) < tune.trials:
-        # counted over all workers; each looks again when one of its trials ends
+        # counted over all workers; each counts again when one of its trials ends
         enough = MaxTrialsCallback(tune.trials, states=COUNTED)
         study.optimize(objective, callbacks=[enough, tracker.trial_ended], catch=(TrainingDiverged,))
 
@@ -141,8 +154,8 @@ def _run_trial(trial: optuna.Trial, setup: _Setup, data: TrainingData, tracker: 
     try:
         recipe = sha256_value(setup.model_dump(mode="json"))
         result = fit(model=setup.model, train=setup.train, data=data, folder=work, recipe=recipe, on_epoch=on_epoch)
-        trial.set_user_attr("AP50", result.best.figures["AP50"])
-        return float(result.best.figures["AP"])
+        trial.set_user_attr("AP50", result.best.metrics["AP50"])
+        return float(result.best.metrics["AP"])
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -157,7 +170,14 @@ def _suggest(trial: optuna.Trial, key: str, where: SearchRange) -> Any:
 
 
 def apply_values(base: _Setup, values: Mapping[str, Any]) -> _Setup:
-    """``base`` with dotted keys (``train.lr``) replaced.
+    """Replace settings by dotted keys (``train.lr``).
+
+    Args:
+        base: the two sections.
+        values: by dotted key.
+
+    Returns:
+        The sections with these values.
 
     Raises:
         ConfigError: if a value does not suit its key.
@@ -193,7 +213,7 @@ _SECTIONS: dict[str, type[Section]] = {"model": ModelConfig, "train": TrainConfi
 
 def _train_best(
     setup: _Setup, tracking: TrackingConfig, training_manifest: Path, out: Path, *, study: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> FinalTraining:
     stamp = utc_now().replace(":", "").replace("+0000", "Z")
     target = out / f"best-{stamp}"
     report = stage.run(
@@ -204,9 +224,4 @@ def _train_best(
         out=target,
         study=study,
     )
-    return {
-        "AP": report.AP,
-        "AP50": report.AP50,
-        "checkpoint": str(target / BEST_NAME),
-        "report": str(target / stage.REPORT_NAME),
-    }
+    return FinalTraining(report.AP, report.AP50, target / BEST_NAME, target / stage.REPORT_NAME)

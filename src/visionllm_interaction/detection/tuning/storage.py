@@ -24,7 +24,14 @@ STALE_AFTER_BEATS = 3
 
 @contextmanager
 def open_study(tune: TuneConfig, *, folder: Path) -> Iterator[tuple[optuna.Study, str]]:
-    """The study, made if need be, and where it is kept (never with a password); its connections close at the end.
+    """Open a study, made if need be; its connections close at the end.
+
+    Args:
+        tune: section ``tune``.
+        folder: of the study, for the journal.
+
+    Yields:
+        The study, and where it is kept (never with a password).
 
     Raises:
         ConfigError: if the variable named by ``tune.storage_env`` is not set.
@@ -85,7 +92,7 @@ def _database(tune: TuneConfig) -> tuple[BaseStorage, str]:
 def sampler_for(tune: TuneConfig, *, trial: int) -> BaseSampler:
     """The sampler of one trial, seeded by its number.
 
-    With one seed for all, a study that goes on and each further worker would draw the first trials' values again.
+    With one seed for all, a continued study and each further worker would draw the first trials' values again.
     """
     seed = int(np.random.SeedSequence([tune.seed, trial]).generate_state(1)[0])
     if tune.sampler == "cmaes":

@@ -1,7 +1,7 @@
 """A study on the tracking server: one run for the study, below it one for each trial.
 
-Several workers, and calls that go on with a study, tell of the same run: its identity is that of the study. What they
-tell is spooled like that of a training, each worker and each trial in a folder of its own below ``tracking``.
+Several workers, and calls that continue a study, record the same run: its identity is that of the study. Their messages
+are spooled like those of a training, each worker and each trial in a folder of its own below ``tracking``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from visionllm_interaction.detection.experiment_tracking.mlflow_runs import STUD
 from visionllm_interaction.detection.experiment_tracking.spool import SPOOL_NAME, Message, Spool
 from visionllm_interaction.detection.experiment_tracking.tracker import (
     NoTracker,
-    Patience,
+    ServerBackoff,
     SpoolingTracker,
     Tracker,
     now_ms,
@@ -30,16 +30,17 @@ from visionllm_interaction.detection.experiment_tracking.tracker import (
     unreachable,
 )
 from visionllm_interaction.detection.training.config import TrackingConfig
+from visionllm_interaction.detection.tuning.results import StudyResult
 from visionllm_interaction.errors import Interrupted
 
 FOLDER_NAME = "tracking"
 ID_ATTRIBUTE = "tracking_id"
 STATES = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
-"""What MLflow calls the end of a trial."""
+"""MLflow's status for the end of a trial."""
 
 
 class StudyTracker:
-    """Tells nobody."""
+    """Records nothing."""
 
     @contextmanager
     def trial(self, trial: optuna.Trial) -> Iterator[Tracker]:  # noqa: ARG002
@@ -47,18 +48,18 @@ class StudyTracker:
         yield NoTracker()
 
     def trial_ended(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        """The study knows the trial's value (an Optuna callback)."""
+        """Called when the study has the value of a trial (an Optuna callback)."""
 
-    def finish(self, study: optuna.Study, result: Mapping[str, Any], *, artifacts: Sequence[Path]) -> None:
+    def finish(self, study: optuna.Study, result: StudyResult, *, artifacts: Sequence[Path]) -> None:
         """This worker is done with the study."""
 
-    def leave(self, status: str) -> None:
-        """This worker ends early: ``RUNNING`` if the study is to go on, ``FAILED`` after an error."""
+    def abort(self, status: str) -> None:
+        """This worker ends early: ``RUNNING`` if the study is to continue, ``FAILED`` after an error."""
 
 
 @dataclass
 class SpoolingStudyTracker(StudyTracker):
-    """Tells by way of spools.
+    """Records in spools, and delivers from them.
 
     Attributes:
         folder: where the spools are.
@@ -68,10 +69,10 @@ class SpoolingStudyTracker(StudyTracker):
     study: optuna.Study
     folder: Path
     start: Message
-    _patience: Patience = field(default_factory=Patience)
+    _backoff: ServerBackoff = field(default_factory=ServerBackoff)
     _parent: SpoolingTracker | None = None
     _begun: dict[str, Any] = field(default_factory=dict)
-    _untold: list[SpoolingTracker] = field(default_factory=list)
+    _undelivered: list[SpoolingTracker] = field(default_factory=list)
 
     @contextmanager
     def trial(self, trial: optuna.Trial) -> Iterator[Tracker]:
@@ -92,16 +93,16 @@ class SpoolingStudyTracker(StudyTracker):
         if trial.state == TrialState.COMPLETE and trial.value is not None:
             self._open().metrics({"AP": trial.value, "best_AP": study.best_value}, step=trial.number)
 
-    def finish(self, study: optuna.Study, result: Mapping[str, Any], *, artifacts: Sequence[Path]) -> None:
+    def finish(self, study: optuna.Study, result: StudyResult, *, artifacts: Sequence[Path]) -> None:
         """Best values, what became of the trials, plots; workers that end later replace them."""
         parent = self._open()
         trials = study.get_trials(deepcopy=False)
         states = {str(trial.number): STATES[trial.state] for trial in trials if trial.state in STATES}
-        parent.tell({"kind": "trials", "study_id": self._begun["id"], "states": states})
+        parent.record({"kind": "trials", "study_id": self._begun["id"], "states": states})
         parent.tags(result_tags(result))
         self._close(parent, "FINISHED", artifacts)
 
-    def leave(self, status: str) -> None:
+    def abort(self, status: str) -> None:
         """The run of the study is marked, if there is one; the next call has a spool of its own."""
         if self._parent is not None:
             self._close(self._parent, status)
@@ -129,38 +130,38 @@ class SpoolingStudyTracker(StudyTracker):
         }
 
     def _spooling(self, name: str, start: Message) -> SpoolingTracker:
-        place = self.folder / f"{name}-{uuid.uuid4().hex[:8]}"
-        place.mkdir(parents=True)
-        spool = Spool(place / SPOOL_NAME)
+        folder = self.folder / f"{name}-{uuid.uuid4().hex[:8]}"
+        folder.mkdir(parents=True)
+        spool = Spool(folder / SPOOL_NAME)
         spool.append(start)
-        return SpoolingTracker(spool, patience=self._patience, goes_on=False)
+        return SpoolingTracker(spool, backoff=self._backoff, resumable=False)
 
     def _end(self, tracker: SpoolingTracker, status: str) -> None:
         tracker.finish(status)
-        self._untold = [untold for untold in (*self._untold, tracker) if not untold.close()]
+        self._undelivered = [other for other in (*self._undelivered, tracker) if not other.close()]
 
     def _close(self, parent: SpoolingTracker, status: str, artifacts: Sequence[Path] = ()) -> None:
-        self._patience.away_since = None
+        self._backoff.unreachable_since = None
         parent.finish(status, artifacts=artifacts)
-        # trials that ended while the server was away
-        self._untold = [untold for untold in self._untold if not untold.close()]
+        # trials that ended while the server was unreachable
+        self._undelivered = [other for other in self._undelivered if not other.close()]
 
 
-def result_tags(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The result as tags, which unlike parameters may change when the study goes on."""
+def result_tags(result: StudyResult) -> dict[str, Any]:
+    """The result as tags, which unlike parameters may change when the study continues."""
     return {
-        "best_value": result["best_value"],
-        **{f"best.{key}": value for key, value in result["best_params"].items()},
-        **{f"trials.{state}": count for state, count in result["trials_by_state"].items()},
-        **{f"importance.{key}": value for key, value in result["importances"].items()},
+        "best_value": result.best_value,
+        **{f"best.{key}": value for key, value in result.best_params.items()},
+        **{f"trials.{state}": count for state, count in result.trials_by_state.items()},
+        **{f"importance.{key}": value for key, value in result.importances.items()},
     }
 
 
 def tracking_id(study: optuna.Study) -> str:
     """The identity of the study's run: the same in every worker and in every later call.
 
-    It follows from when trial 0 began, which is known as soon as any trial runs. A value that each worker writes down
-    could differ between two that start at the same moment. It is noted in the study for whoever looks for the run.
+    It is computed from the time at which trial 0 began, which is known as soon as any trial runs. A value that each
+    worker draws could differ between two that start at the same moment. It is noted in the study, to find the run.
     """
     known: str | None = study.user_attrs.get(ID_ATTRIBUTE)
     if known is not None:
@@ -183,10 +184,23 @@ def open_study_tracker(
     tags: Mapping[str, str],
     dataset: Mapping[str, str] | None,
 ) -> Iterator[StudyTracker]:
-    """A tracker for this worker's part of ``study``; spools lie in ``folder/tracking``.
+    """Open a tracker for this worker's part of a study; spools lie in ``folder/tracking``.
+
+    Args:
+        config: of the tracking.
+        study: Optuna's study.
+        folder: of the study.
+        runs_dir: folder of all runs; the local store lies there.
+        name: of the study's run.
+        parameters: nested, as they are recorded.
+        tags: of the study's run and of those of its trials.
+        dataset: the data as MLflow records it.
+
+    Yields:
+        The tracker.
 
     Raises:
-        TrackingUnreachable: if the server is away at the start and ``config.required`` is set.
+        TrackingUnreachable: if the server is unreachable at the start and ``config.required`` is set.
     """
     if config.kind == "none":
         yield StudyTracker()
@@ -198,7 +212,7 @@ def open_study_tracker(
     try:
         yield tracker
     except BaseException as error:
-        tracker.leave("RUNNING" if isinstance(error, Interrupted) else "FAILED")
+        tracker.abort("RUNNING" if isinstance(error, Interrupted) else "FAILED")
         raise
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic_ai import BinaryContent
 
@@ -27,6 +27,7 @@ from visionllm_interaction.reasoning.grounding.phrases import Grounding, Region
 from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model
 from visionllm_interaction.reasoning.models import EvidenceItem, Usage
 from visionllm_interaction.reasoning.sync import run_sync
+from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.video.decoding.reader import read_frame_at
 
@@ -161,7 +162,8 @@ def _image_to_send(store: Store, grounding: Grounding, *, blurred: bool) -> Imag
 
 
 def _source_image(store: Store, grounding: Grounding) -> Image.Image:
-    source = Path(str(store.video(grounding.video_id)["source"]["path"]))
+    record = store.video(grounding.video_id)
+    source = Path(str(record["source"]["path"]))
     if not source.is_file():
         raise InputDataError(
             "The video to look at is not there any more",
@@ -169,7 +171,8 @@ def _source_image(store: Store, grounding: Grounding) -> Image.Image:
             found="nothing",
             where=str(source),
         )
-    return Image.fromarray(np.asarray(read_frame_at(source, grounding.frame_index).image_rgb)).convert("RGB")
+    frame = read_frame_at(source, grounding.frame_index, stream=record.get("stream"))
+    return Image.fromarray(np.asarray(frame.image_rgb)).convert("RGB")
 
 
 def _content(
@@ -184,12 +187,18 @@ def _content(
 
 def _marked(picture: Image.Image, regions: Sequence[Region]) -> Image.Image:
     out = picture.copy()
-    draw = ImageDraw.Draw(out)
-    font = ImageFont.load_default(size=max(12, picture.width // 40))
+    canvas = ImageDraw.Draw(out)
     for number, region in enumerate(regions, start=1):
-        x1, y1, x2, y2 = region.box_xyxy
-        draw.rectangle((x1, y1, x2, y2), outline="#ff00ff", width=max(2, picture.width // 320))
-        draw.text((x1 + 3, y1 + 1), str(number), fill="#ffffff", font=font, stroke_width=2, stroke_fill="#000000")
+        draw_box(
+            canvas,
+            region.box_xyxy,
+            colour="#ff00ff",
+            line_width=max(2, picture.width // 320),
+            caption=str(number),
+            font_size=max(12, picture.width // 40),
+            style="outlined",
+            outline="#000000",
+        )
     return out
 
 

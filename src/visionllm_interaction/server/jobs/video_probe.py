@@ -91,7 +91,7 @@ def _read(path: Path, decode: DecodeConfig) -> VideoFacts:
         width=info.width,
         height=info.height,
         duration_s=info.declared_duration_s,
-        frames_per_s=info.fps,
+        frames_per_s=info.header_fps,
     )
 
 

@@ -63,10 +63,10 @@ def analyse(order: Order) -> Outcome:
 
 def _analyse(order: Order) -> dict[str, Any]:
     # Imported here: the threads of the numeric libraries are set before they load.
-    from visionllm_interaction.analysis import AnalysisConfig, analyze_videos
+    from visionllm_interaction.analysis import AnalysisConfig, analyze
 
     config = AnalysisConfig.model_validate(order.analysis)
-    summary = analyze_videos(
+    result = analyze(
         [order.video],
         order.store,
         detector=order.detector,
@@ -74,10 +74,10 @@ def _analyse(order: Order) -> dict[str, Any]:
         config=config,
         video_ids=[order.video_id],
     )
-    [entry] = summary["videos"]
-    if entry["status"] == "failed":
-        raise VisionLLMError("The video could not be analysed.", found=str(entry.get("reason")))
-    return dict(entry)
+    [video] = result.videos
+    if video.status == "failed":
+        raise VisionLLMError("The video could not be analysed.", found=str(video.reason))
+    return video.to_dict()
 
 
 def _watch_lifeline() -> None:

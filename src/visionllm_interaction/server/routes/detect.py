@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1")
     tags=["detection"],
     summary="Find objects in one image",
     responses=problems(400, 413, 422, 503),
-    openapi_extra=file_body("A JPEG, PNG, WebP, BMP or TIFF image.", "image/*"),
+    openapi_extra=file_body("A JPEG, PNG, WebP, BMP, TIFF or GIF image.", "image/*"),
 )
 async def detect(
     request: Request,

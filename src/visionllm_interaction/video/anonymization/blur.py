@@ -1,15 +1,16 @@
 """A copy of a video in which faces, or whole people, cannot be recognised.
 
-The copy has new images only: no sound (unless asked for), no metadata, no subtitles, no cover of the original. What
-was blurred where is written beside it, so that it can be checked and repeated.
+The copy has new images only: no sound (unless asked for, and then encoded anew), no metadata, no subtitles, no cover
+of the original. What was blurred where is written beside it, so that it can be checked and repeated.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,10 +25,12 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import publish_file
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
+from visionllm_interaction.video.anonymization.soundtrack import SoundTrack
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
-from visionllm_interaction.video.decoding.containers import VideoInfo, open_video
+from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.prefetch import read_ahead
-from visionllm_interaction.video.decoding.reader import VideoReader
+from visionllm_interaction.video.decoding.protocol import Sound
+from visionllm_interaction.video.decoding.reader import VideoReader, read_sound_of
 from visionllm_interaction.video.tracking.buffers import FrameDetections, RowLog
 from visionllm_interaction.video.tracking.detections_file import load_detections
 
@@ -56,6 +59,8 @@ def blur_video(
     """Write the blurred copy ``out`` (MP4), ``out``.regions.csv and ``out``.json; returns the content of the latter.
 
     Every frame is looked at, whatever ``decode`` says about sampling. Frames that cannot be decoded are left out.
+    With ``keep_audio`` the sound is decoded beside the images and written as AAC, each sample at its time; the report
+    says whether there was any.
 
     Raises:
         UsageError: if ``out`` exists or there is not exactly one source of detections that knows of ``what``.
@@ -72,10 +77,11 @@ def blur_video(
     _check_names(names, what)
     wanted = rows.select(np.isin(rows.category.astype(str), sorted(_CATEGORIES[what])))
     regions = find_regions(wanted, frames, config=config)
+    sound = _sound(source, decode, reader) if keep_audio else None
     with publish_file(out) as partial:
-        _write(partial, reader, regions, config=config, audio_from=source if keep_audio else None, progress=progress)
+        _write(partial, reader, regions, config=config, sound=sound, progress=progress)
     _write_regions(out, regions)
-    report = _report(source, out, reader.info, frames, regions, what=what, keep_audio=keep_audio, config=config)
+    report = _report(source, out, reader.info, frames, regions, what=what, audio=sound is not None, config=config)
     out.with_name(out.name + ".json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     return report
 
@@ -110,7 +116,7 @@ def _detections(
         for index in reader.scan():
             progress(index + 1, total)
         frames = reader.frame_table()
-        rows, names = load_detections(detections or Path(), frames)
+        rows, names = load_detections(detections or Path(), frames, scale=reader.info.stored_to_square)
         return rows.select(rows.confidence >= config.min_confidence), frames, names
     log = RowLog(detector.categories)
     for frame in read_ahead(reader, depth=4):
@@ -122,32 +128,44 @@ def _detections(
     return log.table(frames)[0], frames, detector.categories.names
 
 
+def _sound(source: Path, decode: DecodeConfig, reader: VideoReader) -> Iterator[Sound] | None:
+    """The sound of the video, ``None`` if it has none: what cannot be read is refused before anything is written."""
+    joints = reader.ending.joints if reader.ending else ()
+    sound = read_sound_of(source, config=decode, joints=joints)
+    first = next(sound, None)
+    return None if first is None else chain([first], sound)
+
+
 def _write(
     path: Path,
     reader: VideoReader,
     regions: Regions,
     *,
     config: BlurConfig,
-    audio_from: Path | None,
+    sound: Iterator[Sound] | None,
     progress: Progress,
 ) -> None:
     info = reader.info
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(info.fps or 25).limit_denominator(1001))
+        stream = container.add_stream("libx264", rate=Fraction(info.header_fps or 25).limit_denominator(1001))
         stream.width, stream.height = info.width, info.height
         stream.pix_fmt = "yuv444p" if info.width % 2 or info.height % 2 else "yuv420p"
         stream.options = dict(_CODEC)
         stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
+        # Before the first packet is written: a container takes no further stream then.
+        track = None if sound is None else SoundTrack(container, sound)
         for frame in read_ahead(reader, depth=4):
             whole = regions.is_whole(frame.timestamp_s)
             hide(frame.image_rgb, regions.at(frame.frame_index), cells=config.cells, whole=whole)
             picture = av.VideoFrame.from_ndarray(frame.image_rgb, format="rgb24")
             picture.pts, picture.time_base = round(frame.timestamp_s * _TICKS_PER_S), Fraction(1, _TICKS_PER_S)
+            if track is not None:
+                track.write(until_s=frame.timestamp_s)
             container.mux(stream.encode(picture))
             progress(frame.frame_index + 1, info.declared_frames or None)
         container.mux(stream.encode(None))
-        if audio_from is not None:
-            _copy_audio(audio_from, container)
+        if track is not None:
+            track.end()
 
 
 def hide(image_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.floating], *, cells: int, whole: bool = False) -> None:
@@ -175,24 +193,6 @@ def _coarse(part: NDArray[np.uint8], cells: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
-def _copy_audio(source: Path, out: Any) -> None:
-    """Packets of the first sound track as they are; the sound is not decoded."""
-    options = {"protocol_whitelist": "none"}
-    with (
-        open_video(source) as (descriptor, name),
-        open(descriptor, "rb", closefd=False) as file,
-        av.open(file, "r", format=name, options=options) as container,
-    ):
-        if not container.streams.audio:
-            return
-        stream = container.streams.audio[0]
-        target = out.add_stream_from_template(stream)
-        for packet in container.demux(stream):
-            if packet.dts is not None:
-                packet.stream = target
-                out.mux(packet)
-
-
 def _write_regions(out: Path, regions: Regions) -> None:
     rows = regions.boxes
     with out.with_name(out.name + ".regions.csv").open("w", newline="", encoding="utf-8") as stream:
@@ -213,7 +213,7 @@ def _report(
     regions: Regions,
     *,
     what: What,
-    keep_audio: bool,
+    audio: bool,
     config: BlurConfig,
 ) -> dict[str, Any]:
     rows = regions.boxes
@@ -230,6 +230,6 @@ def _report(
         "regions": len(rows),
         "regions_carried": int(rows.interpolated.sum()),
         "whole": [{"begin_s": round(begin, 3), "end_s": round(end, 3)} for begin, end in regions.whole],
-        "audio": keep_audio,
+        "audio": audio,
         "config": config.model_dump(mode="json"),
     }

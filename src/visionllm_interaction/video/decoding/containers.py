@@ -38,13 +38,36 @@ CODECS = frozenset(
 )
 """Decoders that may be used; the other hundreds of FFmpeg's are for old games and programs, and little tested."""
 
+SOUND_CODECS = frozenset(
+    {
+        *("aac", "aac_latm", "mp3", "mp3float", "mp2", "mp2float", "ac3", "ac3_fixed", "eac3", "opus", "libopus"),
+        *("vorbis", "libvorbis", "flac", "alac", "amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"),
+        *("wmav1", "wmav2", "wmapro", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_ms", "speex", "libspeex"),
+        *("pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"),
+        *("pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_dvd", "pcm_bluray"),
+    }
+)
+"""Decoders of sound that may be used."""
+SOUND_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+"""Samples per second that AAC knows; others are changed to 48,000."""
+
 
 @dataclass(frozen=True)
 class VideoInfo:
     """What the header of a video says; sizes in pixels of the upright image, times in seconds.
 
-    ``rotation_deg`` is how far the stored images were turned counter-clockwise to stand upright; ``fps`` is the mean
-    rate of the header (time stamps never come from it); ``declared_frames`` is 0 where the header does not say.
+    Attributes:
+        width: of the images that are analysed, in square pixels.
+        height: the same.
+        stored_width: of the upright image as it is stored; differs from ``width`` where pixels are not square.
+        stored_height: the same.
+        pixel_aspect: width of a stored pixel over its height, as a fraction such as ``64/45``.
+        rotation_deg: how far stored images were turned counter-clockwise to stand upright,
+        mirrored: after they were mirrored left to right.
+        header_fps: the mean rate that the header states; time stamps never come from it.
+        declared_frames: 0 where the header does not say.
+        stream: which stream of the file it is, as FFmpeg counts.
+        streams: all video streams in words, covers left out.
     """
 
     path: Path
@@ -53,10 +76,21 @@ class VideoInfo:
     width: int
     height: int
     rotation_deg: int
-    fps: float | None
+    header_fps: float | None
     time_base: str
     declared_duration_s: float | None
     declared_frames: int
+    stored_width: int = 0
+    stored_height: int = 0
+    pixel_aspect: str = "1"
+    mirrored: bool = False
+    stream: int = 0
+    streams: tuple[str, ...] = ()
+
+    @property
+    def stored_to_square(self) -> tuple[float, float]:
+        """What x and y in pixels of the upright stored image are multiplied by."""
+        return self.width / (self.stored_width or self.width), self.height / (self.stored_height or self.height)
 
 
 def sniff_format(head: bytes) -> str | None:
@@ -126,6 +160,26 @@ def no_stream() -> VideoError:
     return refused(found="no video stream (sound only?)")
 
 
+def no_such_stream(index: int, streams: list[str]) -> VideoError:
+    """The stream that was asked for is not in the file, or no video."""
+    return VideoError(
+        "The video has no such stream.",
+        expected=f"one of its video streams: {', '.join(streams) or 'there is none'}",
+        found=f"stream {index}",
+        fix="leave out --stream to take the default one; ffprobe FILE lists the streams",
+    )
+
+
+def no_times(met: int) -> VideoError:
+    """Frames without any time stamp: when they were taken is not known."""
+    return VideoError(
+        "The video has no time stamps.",
+        expected="frames with a time stamp",
+        found=f"{met} frames, none of which has one",
+        fix="if you know the rate: ffmpeg -fflags +genpts -r RATE -i IN -c copy OUT.mkv",
+    )
+
+
 def strange_codec(name: str) -> None:
     """Refuse codecs outside :data:`CODECS`.
 
@@ -134,6 +188,21 @@ def strange_codec(name: str) -> None:
     """
     if name not in CODECS:
         raise refused(found=f"images coded as {name}, which no camera writes")
+
+
+def strange_sound(name: str) -> None:
+    """Refuse sound codecs outside :data:`SOUND_CODECS`.
+
+    Raises:
+        VideoError: naming the codec.
+    """
+    if name not in SOUND_CODECS:
+        raise VideoError(
+            "The sound of the video cannot be read.",
+            expected="sound as cameras record it: AAC, MP3, Opus, Vorbis, FLAC, AC-3, PCM, …",
+            found=f"sound coded as {name}",
+            fix="convert it first: ffmpeg -i IN -c:v copy -c:a aac OUT.mp4; or leave out --keep-audio",
+        )
 
 
 def no_frames(met: int) -> VideoError:

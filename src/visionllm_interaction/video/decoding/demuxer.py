@@ -4,65 +4,227 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import av
-import numpy as np
-from numpy.typing import NDArray
 
 from visionllm_interaction.core.frames import OK
+from visionllm_interaction.video.decoding.stream_selection import sound_stream
 
 TIME_UNIT = 1_000_000  # FFmpeg's AV_TIME_BASE
+JOINABLE = frozenset({"mpegts", "mpeg", "ogg"})
+"""Formats whose files may be joined byte by byte, so that their clock may begin again (``AVFMT_TS_DISCONT``)."""
+NO_TIME = "skipped: no time stamp"
+NOT_RISING = "skipped: the time stamp does not rise"
 _NUDGE_S = 1e-6
 _RECENT = 9
+_HEAD = 64
+"""Packets among which the first one of sound is looked for."""
+_BACK_S, _AHEAD_S = 0.1, 10.0
+"""A clock that goes back by more, or ahead by more, began again: the limits of FFmpeg's own program."""
 
 
-class Clock:
-    """Rising times in seconds: one per frame, made up (and said so) where the file's do not rise."""
+@dataclass(frozen=True)
+class Joint:
+    """Where the clock of a file began again: at ``at_s`` it showed ``by_s`` more (less if negative) than expected."""
+
+    at_s: float
+    by_s: float
+
+
+class Stamps:
+    """The time stamp of a decoded frame: its presentation time, or the decoding time where those are more reliable.
+
+    Source: ``guess_correct_pts`` of FFmpeg's ``libavcodec/decode.c`` (the *best effort time stamp*), step for step. AVI
+    keeps decoding times only; some recorders write presentation times that do not rise.
+    """
 
     def __init__(self) -> None:
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+        self._faulty_pts = self._faulty_dts = 0
+
+    def guess(self, pts: int | None, dts: int | None) -> int | None:
+        """The better of the two stamps of the next frame, in the stream's ticks."""
+        if dts is not None:
+            self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
+            self._last_dts = dts
+        elif pts is not None:
+            self._last_dts = pts
+        if pts is not None:
+            self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
+            self._last_pts = pts
+        elif dts is not None:
+            self._last_pts = dts
+        return pts if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts) else dts
+
+
+class Seams:
+    """Seconds since the container's start on one clock, also where parts with clocks of their own were joined.
+
+    ``known`` are joints found in another stream of the file: the clock is put back by as much as there.
+    """
+
+    def __init__(self, *, joinable: bool, known: Sequence[Joint] = ()) -> None:
+        self._joinable, self._known = joinable, known
+        self._offset_s = 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT)
+        self.joints: list[Joint] = []
 
-    def check(self, time_s: float | None, note: str) -> tuple[float, str]:
-        """The time of one more frame, and its note."""
-        last = self._recent[-1] if self._recent else None
-        if time_s is None:
-            time_s = self._next()
-            note = "skipped: no time stamp" if note == OK else note
-        elif last is not None and time_s <= last:
-            time_s = last + _NUDGE_S
-            note = "skipped: the time stamp does not rise" if note == OK else note
-        self._recent.append(time_s)
-        return time_s, note
-
-    def _next(self) -> float:
-        if len(self._recent) < 2:
-            return self._recent[-1] + _NUDGE_S if self._recent else 0.0
-        return self._recent[-1] + float(np.median(np.diff(self._recent)))
+    def shift(self, time_s: float) -> float:
+        """The same moment on the clock that goes on."""
+        shifted = time_s + self._offset_s
+        if self._joinable and self._recent:
+            expected_s = self._recent[-1] + typical_step_s(self._recent)
+            if shifted < self._recent[-1] - _BACK_S or shifted > expected_s + _AHEAD_S:
+                n = len(self.joints)
+                by_s = self._known[n].by_s if n < len(self._known) else shifted - expected_s
+                self.joints.append(Joint(expected_s, by_s))
+                self._offset_s -= by_s
+                shifted -= by_s
+        self._recent.append(shifted)
+        return shifted
 
 
-def walk(container: Any, stream: Any) -> Iterator[tuple[Any, float | None, str]]:
-    """(frame or ``None``, time in seconds or ``None``, note) for each frame, damaged ones included."""
+def typical_step_s(times_s: deque[float]) -> float:
+    """The median step between times; 0 of fewer than two."""
+    # Plain Python: NumPy imports more on first use, and the process that decodes can open nothing.
+    times = list(times_s)
+    steps = sorted(after - before for before, after in pairwise(times))
+    return steps[len(steps) // 2] if steps else 0.0
+
+
+def peek_start(container: Any, packets: Iterator[Any]) -> tuple[float, Iterator[Any]]:
+    """When a container starts, in seconds of its own clock, and ``packets`` (all of them again).
+
+    It is the first time stamp of any stream, as players show it. Of Matroska FFmpeg's newer versions count from after
+    the delay of the sound's encoder (7 ms of Opus), older ones, and players built on them, from the first packet: so it
+    is taken here.
+    """
     start_s = (container.start_time or 0) / TIME_UNIT
-    losses = _Losses()
-    for packet in _packets(container, stream):
-        losses.expect(packet.pts)
+    sound = sound_stream(container) if "matroska" in container.format.name else None
+    if sound is None:
+        return start_s, packets
+    head: list[Any] = []
+    with suppress(av.FFmpegError):
+        for packet in islice(packets, _HEAD):
+            head.append(packet)
+            if packet.stream.index == sound.index and packet.pts is not None:
+                start_s = min(start_s, float(packet.pts * packet.time_base))
+                break
+    return start_s, chain(head, packets)
+
+
+class Walk:
+    """One pass over the frames of ``stream`` in ``container``; afterwards it tells what it met."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container, self._stream = container, stream
+        self._start_s, self._source = peek_start(container, container.demux())
+        self._seams = Seams(joinable=container.format.name in JOINABLE)
+        self._stamps, self._losses = Stamps(), _Losses()
+        # AVI counts frames as they are stored; presentation times in it are FFmpeg's guesses.
+        self._counts = container.format.name == "avi"
+        self.reached_s = 0.0
+
+    @property
+    def joints(self) -> list[Joint]:
+        """Where the clock began again, so far."""
+        return self._seams.joints
+
+    def frames(self) -> Iterator[tuple[Any, float | None, str]]:
+        """(frame or ``None``, time in seconds or ``None``, note) for each frame, damaged ones included."""
+        time_s: float | None = None
+        for packet in self._packets():
+            self._losses.expect(packet.pts)
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError) as error:
+                if isinstance(error, av.FFmpegError) and error.errno == errno.ENOMEM:
+                    raise MemoryError from error
+                self._losses.blame(error)
+                continue
+            for frame in frames:
+                yield from self._lost(frame.pts)
+                time_s = self._time_of(frame, before_s=time_s)
+                yield frame, time_s, "damaged: marked corrupt by the decoder" if frame.is_corrupt else OK
+        yield from self._lost(None)
+
+    def _time_of(self, frame: Any, *, before_s: float | None) -> float | None:
+        ticks = self._stamps.guess(None if self._counts else frame.pts, frame.dts)
+        if ticks is not None:
+            return self._seams.shift(self._seconds(ticks))
+        # Frames that the decoder held back until the end come out without their count.
+        return before_s + self._step_s if self._counts and before_s is not None and self._step_s else None
+
+    @property
+    def _step_s(self) -> float:
+        rate = self._stream.average_rate
+        return float(1 / rate) if rate else 0.0
+
+    def _lost(self, pts: int | None) -> Iterator[tuple[None, float, str]]:
+        for ticks, reason in self._losses.before(pts):
+            yield None, self._seams.shift(self._seconds(ticks)), reason
+
+    def _seconds(self, ticks: int) -> float:
+        return float(ticks * self._stream.time_base) - self._start_s
+
+    def _packets(self) -> Iterator[Any]:
+        """Packets of the stream; those of the others only tell how far the file goes."""
         try:
-            frames = packet.decode()
-        except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, av.FFmpegError) and error.errno == errno.ENOMEM:
-                raise MemoryError from error
-            losses.blame(error)
+            for packet in self._source:
+                self._reach(packet)
+                if packet.stream.index == self._stream.index:
+                    yield packet
+        except av.FFmpegError:
+            # The file ends in the middle of a packet: what came before it is still good, also what the decoder holds.
+            last = av.Packet()
+            last.stream = self._stream
+            yield last
+
+    def _reach(self, packet: Any) -> None:
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if ticks is not None and packet.time_base:
+            end_s = float((ticks + (packet.duration or 0)) * packet.time_base) - self._start_s
+            self.reached_s = max(self.reached_s, end_s)
+
+
+def timed(frames: Iterator[tuple[Any, float | None, str]]) -> Iterator[tuple[Any, float, str]]:
+    """Rising times in seconds: one per frame, made up (and said so) where the file's are missing or do not rise.
+
+    Frames without a time are spread between those before and after them; they are not given on themselves. If no
+    frame at all has a time nothing is yielded.
+    """
+    recent: deque[float] = deque(maxlen=_RECENT)
+    waiting: list[str] = []
+    for frame, time_s, note in frames:
+        if time_s is None:
+            waiting.append(NO_TIME if note == OK else note)
             continue
-        for frame in frames:
-            for pts, reason in losses.before(frame.pts):
-                yield None, float(pts * stream.time_base) - start_s, reason
-            time_s = None if frame.time is None else frame.time - start_s
-            yield frame, time_s, "damaged: marked corrupt by the decoder" if frame.is_corrupt else OK
-    for pts, reason in losses.before(None):
-        yield None, float(pts * stream.time_base) - start_s, reason
+        rises = not recent or time_s > recent[-1]
+        at_s = time_s if rises else recent[-1] + _NUDGE_S * (1 + len(waiting))
+        begin_s = recent[-1] if recent else at_s - len(waiting) - 1
+        yield from _spread(waiting, begin_s, at_s)
+        waiting = []
+        recent.append(at_s)
+        if rises:
+            yield frame, at_s, note
+        else:
+            yield None, at_s, NOT_RISING if note == OK else note
+    if recent:
+        end_s = recent[-1] + (typical_step_s(recent) or _NUDGE_S) * (1 + len(waiting))
+        yield from _spread(waiting, recent[-1], end_s)
+
+
+def _spread(notes: list[str], begin_s: float, end_s: float) -> Iterator[tuple[None, float, str]]:
+    """One time for each of ``notes``, evenly between two times."""
+    for n, note in enumerate(notes, start=1):
+        yield None, begin_s + n * (end_s - begin_s) / (len(notes) + 1), note
 
 
 class _Losses:
@@ -91,16 +253,3 @@ class _Losses:
             expected = heappop(self._expected)
             if expected != pts and self._reasons:
                 yield expected, self._reasons.popleft()
-
-
-def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    try:
-        yield from container.demux(stream)
-    except av.FFmpegError:
-        # The file ends in the middle of a packet: what came before it is still good.
-        return
-
-
-def upright(image: NDArray[np.uint8], rotation_deg: int) -> NDArray[np.uint8]:
-    """``image`` (H, W, …) turned counter-clockwise by a multiple of 90 degrees."""
-    return np.rot90(image, rotation_deg // 90) if rotation_deg else image

@@ -12,25 +12,32 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.frames import OK, UNCHANGED
 
 _SLACK_S = 1e-6
+_CLOCK_S, _EARLY_SHARE = 0.00101, 0.25
 _CELLS_ACROSS = 96
 """Width of the small image in which changes are looked for."""
 
 
 class IntervalSampler:
-    """Chooses the first good frame of each interval of ``1 / fps`` seconds; all frames if ``fps`` is ``None``."""
+    """Chooses the first good frame of each interval of ``1 / fps`` seconds; all frames if ``fps`` is ``None``.
+
+    A frame that comes a millisecond early counts for the interval: many clocks know whole milliseconds only.
+    """
 
     def __init__(self, fps: float | None) -> None:
         self._fps = fps
+        self._early_s = 0.0 if fps is None else min(_CLOCK_S, _EARLY_SHARE / fps)
         self._last = -1
 
     def wants(self, time_s: float) -> bool:
         """Whether the frame at ``time_s`` is to be looked at."""
         if self._fps is None:
             return True
-        interval = int(np.floor(time_s * self._fps + 1e-6))
+        interval = int(np.floor((time_s + self._early_s) * self._fps))
         if interval <= self._last:
             return False
-        self._last = interval
+        # A frame on the border of two takes the first one if that is still without: borders drift over the frames.
+        before = int(np.floor((time_s - self._early_s) * self._fps))
+        self._last = before if before == self._last + 1 else interval
         return True
 
 

@@ -21,12 +21,18 @@ GREY_WIDTH = 240
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What to open and how far it may go. Descriptors are numbers in the child; times in seconds."""
+    """What to open and how far it may go. Descriptors are numbers in the child; times in seconds.
+
+    With ``sound`` the sound is sent and no image; ``joints`` are then those of :class:`Finished`.
+    """
 
     video_fd: int
     shared_fd: int
     shared_bytes: int
     container: str
+    stream: int | None
+    sound: bool
+    joints: list[tuple[float, float]]
     sample_fps: float | None
     adaptive: bool
     adaptive_change: float
@@ -53,13 +59,32 @@ class Begin(msgspec.Struct, frozen=True):
     per_s: float | None = None
 
 
-class Opened(msgspec.Struct, frozen=True, tag=True):
-    """The header; sizes in pixels of the upright image, turned counter-clockwise by ``rotation_deg``."""
+class StreamEntry(msgspec.Struct, frozen=True):
+    """A video stream of the file; its size in stored pixels."""
 
+    index: int
     codec: str
     width: int
     height: int
+
+
+class Opened(msgspec.Struct, frozen=True, tag=True):
+    """The header; sizes in pixels of the upright image, mirrored and turned counter-clockwise by ``rotation_deg``.
+
+    ``width`` and ``height`` are in square pixels, the ``stored`` ones not; ``aspect`` is the width of a stored pixel
+    over its height, as a fraction. ``streams`` are all video streams, covers left out.
+    """
+
+    stream: int
+    streams: list[StreamEntry]
+    codec: str
+    width: int
+    height: int
+    stored_width: int
+    stored_height: int
+    aspect: str
     rotation_deg: int
+    mirrored: bool
     fps: float | None
     time_base: str
     duration_s: float | None
@@ -74,8 +99,25 @@ class Walked(msgspec.Struct, frozen=True, tag=True):
     slot: int | None = None
 
 
+class Sound(msgspec.Struct, frozen=True, tag=True):
+    """Sound from ``begin_s`` on: 16-bit samples, channels interleaved."""
+
+    begin_s: float
+    rate: int
+    channels: int
+    samples: bytes
+
+
 class Finished(msgspec.Struct, frozen=True, tag=True):
-    """The file has been read to its end."""
+    """The file has been read to its end.
+
+    ``reached_s`` is the end of the last packet of any stream; ``joints`` are (time, jump in seconds) where the clock
+    began again; ``resized`` is the number of images of another size than the first.
+    """
+
+    reached_s: float = 0.0
+    joints: list[tuple[float, float]] = []
+    resized: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
@@ -87,7 +129,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     fix: str | None
 
 
-Report = Opened | Walked | Finished | Refused
+Report = Opened | Walked | Sound | Finished | Refused
 
 
 def pack(message: msgspec.Struct) -> bytes:

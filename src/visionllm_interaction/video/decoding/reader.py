@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from visionllm_interaction.core.frames import OK, UNCHANGED, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decoding.containers import VideoInfo, open_video, over_limit
+from visionllm_interaction.video.decoding.containers import SOUND_RATES, VideoInfo, open_video, over_limit
 from visionllm_interaction.video.decoding.protocol import (
     Begin,
     Finished,
@@ -30,12 +31,14 @@ from visionllm_interaction.video.decoding.protocol import (
     Picture,
     Refused,
     Report,
+    Sound,
     Walked,
     pack,
     picture_shape,
     read_packed,
     write_all,
 )
+from visionllm_interaction.video.decoding.stream_selection import describe
 
 _SLOTS = 3
 """Images the child may be ahead, besides what a reader queues."""
@@ -43,6 +46,21 @@ _SILENCE_S = 120.0
 """A child that neither works nor speaks for so long waits for a disk that does not answer."""
 _COMMAND = ("-P", "-m", "visionllm_interaction.video.decoding.worker")
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is known of a video when it has been read to its end.
+
+    Attributes:
+        reached_s: end of the last packet of any stream, sound included.
+        joints: (time, jump) in seconds where the clock began again, because parts were joined.
+        resized: images of another size than the first one, which were scaled or fitted in.
+    """
+
+    reached_s: float
+    joints: tuple[tuple[float, float], ...] = ()
+    resized: int = 0
 
 
 class VideoReader:
@@ -64,6 +82,7 @@ class VideoReader:
         self._notes: list[str] = []
         self._fresh: _Child | None = _Child(path, config)
         self.info = self._fresh.info
+        self.ending: Ending | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames("rgb")
@@ -96,9 +115,12 @@ class VideoReader:
     def _walk(self, begin: Begin) -> Iterator[NDArray[np.uint8] | None]:
         """Log what the child says; yields the image of the last frame logged, or ``None``."""
         child, self._fresh = self._fresh or _Child(self._path, self._config), None
-        self._times, self._notes = [], []
+        self._times, self._notes, self.ending = [], [], None
         try:
             for report, image in child.read(begin):
+                if isinstance(report, Finished):
+                    self.ending = Ending(report.reached_s, tuple(report.joints), report.resized)
+                    return
                 self._times += report.times_s
                 self._notes += report.notes
                 yield image
@@ -109,10 +131,30 @@ class VideoReader:
         """All frames met so far, in order of presentation."""
         processed = np.array([note == OK for note in self._notes], dtype=np.bool_)
         times = np.array(self._times, dtype=np.float64)
-        return FrameTable.from_times(np.arange(len(times)), times, processed=processed, quality=tuple(self._notes))
+        # The images of a GIF stand as long as it says; a camera that sends none for a while has lost them.
+        gaps = self.info.container != "gif"
+        notes = tuple(self._notes)
+        return FrameTable.from_times(np.arange(len(times)), times, processed=processed, quality=notes, gaps=gaps)
 
 
-def read_frame_at(path: StrPath, index: int) -> Frame:
+def read_sound_of(
+    path: Path, *, config: DecodeConfig = DecodeConfig(), joints: Sequence[tuple[float, float]] = ()
+) -> Iterator[Sound]:
+    """The sound of a video as samples, decoded like its images in a process of its own; nothing if it has none.
+
+    ``joints`` are those of the images' :class:`Ending`.
+
+    Raises:
+        VideoError: if the file or its sound cannot be read.
+    """
+    child = _Child(path, config, sound=True, joints=list(joints))
+    try:
+        yield from child.listen()
+    finally:
+        child.close()
+
+
+def read_frame_at(path: StrPath, index: int, *, stream: int | None = None) -> Frame:
     """The frame with ``frame_index`` ``index``, by the same count as in a frame table.
 
     It decodes from the start, because variable frame rates leave no other way to count.
@@ -121,7 +163,7 @@ def read_frame_at(path: StrPath, index: int) -> Frame:
         VideoError: if the video is unreadable or has no such frame.
     """
     path = Path(path)
-    for frame in VideoReader(path).frames(only_index=index):
+    for frame in VideoReader(path, config=DecodeConfig(stream=stream)).frames(only_index=index):
         return frame
     raise VideoError("The video has no such frame.", expected=f"frame {index}", found="none", where=str(path))
 
@@ -129,7 +171,14 @@ def read_frame_at(path: StrPath, index: int) -> Frame:
 class _Child:
     """The process that decodes one video; its words are checked, its images copied."""
 
-    def __init__(self, path: Path, config: DecodeConfig) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: DecodeConfig,
+        *,
+        sound: bool = False,
+        joints: Sequence[tuple[float, float]] = (),
+    ) -> None:
         self._path, self._config = path, config
         self._shared_bytes = _SLOTS * 3 * int(config.max_megapixels * 1e6)
         self._shared_fd = _shared_memory(self._shared_bytes)
@@ -137,14 +186,31 @@ class _Child:
             with open_video(path) as (video_fd, container):
                 self._process = _start((video_fd, self._shared_fd))
                 self.close = weakref.finalize(self, _end, self._process, self._shared_fd)
-                self._say(_order(config, container, video_fd, shared=(self._shared_fd, self._shared_bytes)))
-                self.info = _info(path, container, self._opened())
+                order = _order(config, container, video_fd, shared=(self._shared_fd, self._shared_bytes))
+                self._say(msgspec.structs.replace(order, sound=sound, joints=list(joints)))
+                if not sound:
+                    self.info = _info(path, container, self._opened())
         except BaseException:
             self.close() if hasattr(self, "close") else os.close(self._shared_fd)
             raise
 
-    def read(self, begin: Begin) -> Iterator[tuple[Walked, NDArray[np.uint8] | None]]:
-        """What the child says about the next frames, with the image of the last of them."""
+    def listen(self) -> Iterator[Sound]:
+        """The sound, piece by piece."""
+        while not isinstance(report := self._hear(), Finished):
+            if not isinstance(report, Sound) or not self._is_sane(report):
+                raise self._crashed("it spoke out of turn")
+            yield report
+
+    def _is_sane(self, sound: Sound) -> bool:
+        return (
+            0.0 <= abs(sound.begin_s) <= self._config.max_duration_s
+            and sound.channels in (1, 2)
+            and sound.rate in SOUND_RATES
+            and len(sound.samples) % (2 * sound.channels) == 0
+        )
+
+    def read(self, begin: Begin) -> Iterator[tuple[Walked | Finished, NDArray[np.uint8] | None]]:
+        """What the child says about the next frames, with the image of the last of them; its last word comes last."""
         shape = picture_shape(begin.picture, self.info.width, self.info.height)
         size = begin.slots * int(np.prod(shape))
         if not size:
@@ -156,7 +222,8 @@ class _Child:
             self._say(begin)
             self._write(bytes(range(begin.slots)))
             for report in self._walked():
-                yield report, self._picture(shared, report.slot, shape)
+                slot = report.slot if isinstance(report, Walked) else None
+                yield report, self._picture(shared, slot, shape)
 
     def _picture(self, shared: mmap.mmap, slot: int | None, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         if slot is None:
@@ -167,10 +234,11 @@ class _Child:
         self._write(bytes([slot]))
         return image
 
-    def _walked(self) -> Iterator[Walked]:
+    def _walked(self) -> Iterator[Walked | Finished]:
         while True:
             report = self._hear()
             if isinstance(report, Finished):
+                yield report
                 return
             if not isinstance(report, Walked) or len(report.times_s) != len(report.notes):
                 raise self._crashed("it spoke out of turn")
@@ -262,6 +330,9 @@ def _order(config: DecodeConfig, container: str, video_fd: int, *, shared: tuple
         shared_fd=shared[0],
         shared_bytes=shared[1],
         container=container,
+        stream=config.stream,
+        sound=False,
+        joints=[],
         sample_fps=config.sample_fps,
         adaptive=config.adaptive,
         adaptive_change=config.adaptive_change,
@@ -285,8 +356,14 @@ def _info(path: Path, container: str, opened: Opened) -> VideoInfo:
         width=opened.width,
         height=opened.height,
         rotation_deg=opened.rotation_deg,
-        fps=opened.fps,
+        header_fps=opened.fps,
         time_base=opened.time_base,
         declared_duration_s=opened.duration_s,
         declared_frames=opened.frames,
+        stored_width=opened.stored_width,
+        stored_height=opened.stored_height,
+        pixel_aspect=opened.aspect,
+        mirrored=opened.mirrored,
+        stream=opened.stream,
+        streams=tuple(describe(entry) for entry in opened.streams),
     )

@@ -24,7 +24,11 @@ Row = tuple[int, str, float, tuple[float, float, float, float], int]
 """frame_index, category, confidence, box xyxy, track id."""
 
 
-def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float) -> DetectionTable:
+Scale = tuple[float, float]
+"""What x and y of the boxes in a file are multiplied by: from stored pixels to square ones."""
+
+
+def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float, scale: Scale = (1.0, 1.0)) -> DetectionTable:
     """Objects of a ``truth.json`` of which at least ``min_visible`` is visible, with their true track ids.
 
     Raises:
@@ -34,7 +38,7 @@ def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float) -> Dete
     content = _read(path)
     try:
         rows = [
-            (int(f["index"]), str(o["category"]), 1.0, tuple(map(float, o["box_xyxy"])), int(o["track_id"]))
+            (int(f["index"]), str(o["category"]), 1.0, _scaled(o["box_xyxy"], scale), int(o["track_id"]))
             for f in content["frames"]
             for o in f["objects"]
             if o["visible"] >= min_visible and o["box_xyxy"]
@@ -42,6 +46,20 @@ def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float) -> Dete
         return _table(rows, frames)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _refused(path, expected="frames[].objects[] with box_xyxy, category, track_id", found=error) from error
+
+
+def truth_categories(path: Path) -> tuple[str, ...]:
+    """All categories that a ``truth.json`` knows of, seen or not.
+
+    Raises:
+        InputDataError: if the file is unreadable or of another form.
+    """
+    content = _read(path)
+    try:
+        named = {str(category["name"]) for category in content.get("categories", ())}
+        return tuple(sorted(named | {str(o["category"]) for f in content["frames"] for o in f["objects"]}))
+    except (KeyError, TypeError) as error:
+        raise _refused(path, expected="frames[].objects[] with category", found=error) from error
 
 
 class GivenDetections:
@@ -68,19 +86,20 @@ class GivenDetections:
             raise _refused(self._path, expected=_EXPECTED, found=error) from error
 
 
-def load_detections(path: StrPath, frames: FrameTable) -> tuple[DetectionTable, tuple[str, ...]]:
+def load_detections(
+    path: StrPath, frames: FrameTable, *, scale: Scale = (1.0, 1.0)
+) -> tuple[DetectionTable, tuple[str, ...]]:
     """Untracked detections in frames that were processed, and category names; see :func:`read_detections`."""
-    path = Path(path)
-    given = read_detections(path)
+    given = read_detections(path, scale=scale)
     return given.table(frames), given.names
 
 
-def read_detections(path: StrPath) -> GivenDetections:
+def read_detections(path: StrPath, *, scale: Scale = (1.0, 1.0)) -> GivenDetections:
     """Detections from JSON.
 
     The file is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id", "bbox", "score"}]}``:
-    COCO results with ``frame_index`` for ``image_id``; ``bbox`` is x, y, width, height in pixels of the upright
-    image.
+    COCO results with ``frame_index`` for ``image_id``; ``bbox`` is x, y, width, height in pixels of the upright image
+    as it is stored. Where its pixels are not square ``scale`` brings the boxes into square ones.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.
@@ -94,7 +113,7 @@ def read_detections(path: StrPath) -> GivenDetections:
                 int(d["frame_index"]),
                 names[int(d["category_id"])],
                 float(d["score"]),
-                _xyxy(d["bbox"]),
+                _scaled(_xyxy(d["bbox"]), scale),
                 UNTRACKED,
             )
             for d in content["detections"]
@@ -110,6 +129,11 @@ def _xyxy(bbox: Any) -> tuple[float, float, float, float]:
         raise ValueError(f"a box is not four numbers: {bbox}")
     x1, y1, x2, y2 = xywh_to_xyxy(box).tolist()
     return x1, y1, x2, y2
+
+
+def _scaled(box_xyxy: Iterable[Any], scale: Scale) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = map(float, box_xyxy)
+    return x1 * scale[0], y1 * scale[1], x2 * scale[0], y2 * scale[1]
 
 
 def rows_to_table(rows: Iterable[Row], frames: FrameTable) -> DetectionTable:

@@ -21,14 +21,15 @@ from visionllm_interaction.core.frames import OK, PASSED_OVER, Frame, FrameTable
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
+from visionllm_interaction.video.decoding.demuxer import JOINABLE, NO_TIME
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.protocol import Picture
-from visionllm_interaction.video.decoding.reader import VideoReader
+from visionllm_interaction.video.decoding.reader import Ending, VideoReader
 from visionllm_interaction.video.tracking.appearance import LookLog, describe
 from visionllm_interaction.video.tracking.buffers import FrameDetections, RowLog
 from visionllm_interaction.video.tracking.camera_motion import CameraFollower, CameraPath, move_boxes
-from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections
+from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections, truth_categories
 from visionllm_interaction.video.tracking.postprocess import settle, track
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02
+_LISTED = 10
 
 Progress = Callable[[int, int | None], None]
 """Called with frames read and frames expected (``None`` if the file does not say)."""
@@ -49,17 +51,52 @@ class TrackedVideo:
     frames: FrameTable
     detections: DetectionTable
     categories: tuple[str, ...]
+    ending: Ending | None = None
 
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the file, in words: frames that were not read, a tail that is missing; mostly empty."""
-        found = []
-        bad = [note for note in self.frames.quality if note != OK and note not in PASSED_OVER]
-        if bad:
-            found.append(f"{len(bad)} of {len(self.frames)} frames could not be used, the first one: {bad[0]}")
-        read_s, declared_s = float(self.frames.duration_s.sum()), self.info.declared_duration_s
-        if declared_s is not None and declared_s - read_s > max(_MISSING_S, _MISSING_SHARE * declared_s):
-            found.append(f"the file ends early: its header says {declared_s:.1f} s, frames reach {read_s:.1f} s")
-        return tuple(found)
+        """What is odd about the file, in words: frames that were not read, gaps, a missing tail; mostly empty."""
+        return tuple(_notes(self.info, self.frames, self.ending))
+
+
+def _notes(info: VideoInfo, frames: FrameTable, ending: Ending | None) -> Iterator[str]:
+    if len(info.streams) > 1:
+        yield f"the file holds {len(info.streams)} video streams: {', '.join(info.streams)}; {info.stream} was analysed"
+    bad = [n for n, note in enumerate(frames.quality) if note != OK and note not in PASSED_OVER]
+    untimed = [n for n in bad if frames.quality[n] == NO_TIME]
+    if bad:
+        yield f"{len(bad)} of {len(frames)} frames could not be used, the first one: {frames.quality[bad[0]]}"
+    if untimed:
+        yield f"{_count(len(untimed), 'frame')} without a time stamp: {_listed(untimed)}"
+    yield from _gap_notes(frames)
+    ending = ending or Ending(reached_s=0.0)
+    for at_s, by_s in ending.joints[:_LISTED]:
+        yield f"the clock jumps by {by_s:+.1f} s at {at_s:.1f} s (parts joined?); times go on from there"
+    if ending.resized:
+        size = f"{info.width} x {info.height}"
+        yield f"{_count(ending.resized, 'image')} of another size than the first, fitted to {size}"
+    reached_s, declared_s = max(ending.reached_s, frames.end_s), info.declared_duration_s
+    if declared_s is None or info.container in JOINABLE:  # of those the length is only estimated
+        return
+    if declared_s - reached_s > max(_MISSING_S, _MISSING_SHARE * declared_s):
+        yield f"the file ends early: its header says {declared_s:.1f} s, its contents reach {reached_s:.1f} s"
+
+
+def _gap_notes(frames: FrameTable) -> Iterator[str]:
+    lost = frames.gaps()
+    if lost:
+        listed = ", ".join(f"{begin_s:.1f}-{end_s:.1f} s" for begin_s, end_s in lost[:_LISTED])
+        more = f" and {len(lost) - _LISTED} more" if len(lost) > _LISTED else ""
+        yield f"{_count(len(lost), 'gap')} in the time stamps, not processed: {listed}{more}"
+
+
+def _listed(numbers: list[int]) -> str:
+    """At most ten of ``numbers``, in words."""
+    more = f" and {len(numbers) - _LISTED} more" if len(numbers) > _LISTED else ""
+    return ", ".join(map(str, numbers[:_LISTED])) + more
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _ignore(_done: int, _total: int | None) -> None:
@@ -86,7 +123,7 @@ def follow_with_detector(
     reader = VideoReader(path, config=config.decode)
     total = reader.info.declared_frames or None
     log = RowLog(detector.categories)
-    linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.fps)
+    linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.header_fps)
     path_log = _PathLog()
     # Closed in any case, the detector first: when it raises, the decoder and its thread end now, not some time later.
     with (
@@ -105,7 +142,7 @@ def follow_with_detector(
     size_px = (reader.info.width, reader.info.height)
     looks = log.looks() if config.track.appearance else None
     tracked = settle(rows, ids, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=looks)
-    return TrackedVideo(reader.info, frames, tracked, detector.categories.names)
+    return TrackedVideo(reader.info, frames, tracked, detector.categories.names, reader.ending)
 
 
 def _watch(
@@ -185,8 +222,8 @@ def follow_from_file(
         InputDataError: if the detections cannot be used.
     """
     path = Path(path)
-    detections = Path(detections)
-    reader, given = VideoReader(path, config=config.decode), read_detections(detections)
+    reader = VideoReader(path, config=config.decode)
+    given = read_detections(detections, scale=reader.info.stored_to_square)
     path_log, described = _PathLog(), list[tuple[int, NDArray[np.uint8]]]()
     describer, total = _Describer(config.track), reader.info.declared_frames or None
     if moving or config.track.appearance:
@@ -205,7 +242,7 @@ def follow_from_file(
         log.add(int(np.searchsorted(table.frame_index, index)), looks)
     known = log.looks(len(table)) if config.track.appearance else None
     tracked = track(table, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=known)
-    return TrackedVideo(reader.info, frames, tracked, given.names)
+    return TrackedVideo(reader.info, frames, tracked, given.names, reader.ending)
 
 
 def _glances(
@@ -226,11 +263,11 @@ def follow_truth(
         VideoError: if the video cannot be read.
         InputDataError: if the truth cannot be used.
     """
-    path = Path(path)
-    truth = Path(truth)
-    info, frames = read_times(path, config=config, progress=progress)
-    table = load_truth(truth, frames, min_visible=config.detect.truth_min_visible)
-    return TrackedVideo(info, frames, table, tuple(sorted(set(table.category.tolist()))))
+    reader = VideoReader(Path(path), config=config.decode)
+    _read_times(reader, progress)
+    frames, scale = reader.frame_table(), reader.info.stored_to_square
+    table = load_truth(truth, frames, min_visible=config.detect.truth_min_visible, scale=scale)
+    return TrackedVideo(reader.info, frames, table, truth_categories(Path(truth)), reader.ending)
 
 
 def read_times(

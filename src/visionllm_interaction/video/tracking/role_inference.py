@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
+from visionllm_interaction.core.frames import usual_steps
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import RolesConfig
 
@@ -81,10 +82,10 @@ def _compare(rows: DetectionTable, one: int, other: int, *, votes: dict[int, _Vo
     if len(in_a) < 2:
         return
     first, second = a.boxes_xyxy[in_a], b.boxes_xyxy[in_b]
-    step_s = float(np.median(np.diff(a.timestamp_s[in_a])))
-    one_smaller = _is_smaller(first, second, config) * step_s
-    other_smaller = _is_smaller(second, first, config) * step_s
-    neither = len(in_a) * step_s - one_smaller - other_smaller
+    steps_s = usual_steps(a.timestamp_s[in_a])
+    one_smaller = float(steps_s[_is_smaller(first, second, config)].sum())
+    other_smaller = float(steps_s[_is_smaller(second, first, config)].sum())
+    neither = float(steps_s.sum()) - one_smaller - other_smaller
     votes[one].smaller += one_smaller
     votes[one].larger += other_smaller
     votes[other].smaller += other_smaller
@@ -93,8 +94,8 @@ def _compare(rows: DetectionTable, one: int, other: int, *, votes: dict[int, _Vo
     votes[other].neither += neither
 
 
-def _is_smaller(boxes: NDArray[np.float32], others: NDArray[np.float32], config: RolesConfig) -> int:
-    """Number of frames in which ``boxes`` (n, 4) are clearly smaller than ``others`` and stand no farther away."""
+def _is_smaller(boxes: NDArray[np.float32], others: NDArray[np.float32], config: RolesConfig) -> Booleans:
+    """(n,) the frames in which ``boxes`` (n, 4) are clearly smaller than ``others`` and stand no farther away."""
     height, other = boxes[:, 3] - boxes[:, 1], others[:, 3] - others[:, 1]
     near = boxes[:, 3] >= others[:, 3] - _FARTHER * other
-    return int(((height <= config.size_ratio * other) & near).sum())
+    return np.asarray((height <= config.size_ratio * other) & near, dtype=np.bool_)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import FrameTable, usual_steps
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.category_voting import nearest_in_time, second_sightings
 from visionllm_interaction.video.tracking.identity_switches import Known
@@ -258,8 +258,8 @@ def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDAr
 def _is_real(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
     own_s = rows.timestamp_s[tracklet.rows]
     at = np.searchsorted(times_s, own_s)
-    followed = np.diff(own_s) <= np.maximum(config.lost_s, 1.5 * _steps(times_s)[at[:-1]])
-    followed_s = float(np.diff(own_s)[followed].sum() + _steps(times_s)[at[-1]])
+    followed = np.diff(own_s) <= np.maximum(config.lost_s, 1.5 * usual_steps(times_s)[at[:-1]])
+    followed_s = float(np.diff(own_s)[followed].sum() + usual_steps(times_s)[at[-1]])
     chances = int(np.diff(at)[followed].sum()) + 1  # frames looked at while it was followed
     return (
         len(own_s) >= config.min_detections
@@ -267,9 +267,3 @@ def _is_real(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.float
         and float(rows.confidence[tracklet.rows].mean()) >= config.min_mean_confidence
         and len(own_s) >= config.min_density * chances
     )
-
-
-def _steps(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Time from each frame looked at to the next; the last: the median."""
-    steps = np.diff(times_s)
-    return np.append(steps, np.median(steps) if len(steps) else 0.0)

@@ -10,15 +10,25 @@ from typing import Any
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Picture, Shape
+from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, Picture, Shape
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
-from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.errors import AnnotationError, InputDataError
 
 LEFT_OUT = "annotations/left_out.json"
+_BRIEF = 120
+_TITLES = {
+    "cvat": "CVAT",
+    "voc": "Pascal VOC",
+    "labelstudio": "Label Studio",
+    "yolo": "YOLO",
+    "labelme": "LabelMe",
+    "openimages": "Open Images",
+}
 _SPLIT_NAMES = {
-    "train": ("", "train", "training", "trn", "default", "train2017"),
-    "val": ("val", "valid", "validation", "dev", "val2017"),
-    "test": ("test", "testing", "test2017"),
+    "train": ("", "train", "training", "trn", "default", "train2017", "train2014"),
+    "val": ("val", "valid", "validation", "dev", "val2017", "val2014"),
+    "test": ("test", "testing", "test2017", "test2014"),
 }
 
 
@@ -29,16 +39,10 @@ def split_of(subset: str, given: Mapping[str, str]) -> str | None:
     return next((split for split, names in _SPLIT_NAMES.items() if subset.casefold() in names), None)
 
 
-def last_share(names: Sequence[str], share: float) -> list[str]:
-    """The last ``share`` of ``names`` in their order: neighbours in a recording stay together, but for one seam."""
-    ordered = sorted(names)
-    return ordered[len(ordered) - max(round(share * len(ordered)), 1) :] if len(ordered) > 1 else []
-
-
 def by_split(
-    pictures: Sequence[Picture], given: Mapping[str, str], val_share: float | None = None
+    pictures: Sequence[Picture], given: Mapping[str, str], division: Division | None = None
 ) -> dict[str, list[Picture]]:
-    """The images of each split; where the source names none, the last ``val_share`` of them become val.
+    """The images of each split; where the source has no val, it is made of train as ``division`` says.
 
     Raises:
         InputDataError: naming the subsets nobody said the split of.
@@ -46,7 +50,7 @@ def by_split(
     unknown = sorted({p.subset for p in pictures if split_of(p.subset, given) is None})
     if unknown:
         raise InputDataError(
-            "The source has subsets whose split is not clear from their name.",
+            "The source has subsets whose split their name does not say.",
             expected="train, val or test, or a word for it",
             found=", ".join(unknown),
             where="data.subsets",
@@ -55,17 +59,21 @@ def by_split(
     splits: dict[str, list[Picture]] = {}
     for picture in pictures:
         splits.setdefault(str(split_of(picture.subset, given)), []).append(picture)
-    if val_share is not None and list(splits) == ["train"]:
-        val = set(last_share([picture.name for picture in pictures], val_share))
-        splits = {
-            "train": [picture for picture in pictures if picture.name not in val],
-            "val": [picture for picture in pictures if picture.name in val],
-        }
+    if division is not None and "train" in splits and "val" not in splits:
+        undivided = splits["train"]
+        members = [
+            Member(name, frozenset(shape.label for shape in picture.shapes))
+            for name, picture in zip(_names(undivided), undivided, strict=True)
+        ]
+        val = val_names(members, division)
+        sides = list(zip(members, undivided, strict=True))
+        splits["train"] = [picture for member, picture in sides if member.name not in val]
+        splits["val"] = [picture for member, picture in sides if member.name in val]
     return splits
 
 
 def write_coco(
-    data: Converted, folder: Path, *, subsets: Mapping[str, str], val_share: float | None
+    data: Converted, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
     """Write ``annotations/`` below ``folder``; returns where the images go.
 
@@ -75,8 +83,13 @@ def write_coco(
         InputDataError: if the source holds no image, or two of one name, or a subset of unknown split.
     """
     if not data.pictures:
-        raise InputDataError("The source holds no images that can be used.", found=summary_text(data))
-    splits = by_split(data.pictures, subsets, val_share)
+        raise InputDataError(
+            "The source holds no images that can be used.",
+            expected="images below the data folder, with the names the annotations give them",
+            found=summary_text(data),
+            fix="put the images beside the annotations, or point data.root at the folder that holds both",
+        )
+    splits = by_split(data.pictures, subsets, division)
     (folder / "annotations").mkdir(parents=True)
     categories = [{"id": number, "name": label} for number, label in enumerate(data.labels, start=1)]
     placements: list[Placement] = []
@@ -98,6 +111,34 @@ def write_coco(
         ]
     _write(folder / LEFT_OUT, [asdict(entry) for entry in data.left_out])
     return placements
+
+
+def refuse_losses(data: Converted, source: Foreign) -> None:
+    """Refuse a data set of whose annotations nothing, or less than half, could be read.
+
+    Raises:
+        AnnotationError: saying what was found instead.
+    """
+    kept = sum(len(picture.shapes) for picture in data.pictures)
+    faulty = [entry for entry in data.left_out if entry.faulty]
+    if kept >= len(faulty) and (kept or not data.left_out):
+        return
+    first = (faulty or data.left_out)[0]
+    raise AnnotationError(
+        "Nothing of the annotations can be used."
+        if not kept
+        else "More of the annotations are unreadable than can be used.",
+        expected=f"objects with a box or an outline, as {_TITLES.get(source.format, source.format)} writes them",
+        found=f"{kept} usable; {summary_text(data)}; first {first.where}: {_brief(first.content)}",
+        where=str(source.root),
+        fix="correct or remove what is listed, or export the annotations again as COCO's JSON; "
+        "images without any object need an empty list, not unreadable entries",
+    )
+
+
+def _brief(content: Any) -> str:
+    text = content if isinstance(content, str) else msgspec.json.encode(content, enc_hook=str).decode()
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]} …"
 
 
 class _Ids:
@@ -126,9 +167,11 @@ def summary_text(data: Converted) -> str:
 
 
 def _names(pictures: Sequence[Picture]) -> list[str]:
-    """The images' names; those that two subsets of one split share get their subset as a folder."""
-    counts = Counter(picture.name for picture in pictures)
-    names = [f"{p.subset}/{p.name}" if counts[p.name] > 1 and p.subset else p.name for p in pictures]
+    """The images' names; those that several of one split share get as many of their folders as tell them apart."""
+    names = [picture.name for picture in pictures]
+    for further in (_with_subset, _with_folders):
+        counts = Counter(names)
+        names = [further(p, n) if counts[n] > 1 else n for p, n in zip(pictures, names, strict=True)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     outside = [name for name in names if name.startswith("/") or ".." in name.split("/")]
     if twice or outside:
@@ -136,8 +179,20 @@ def _names(pictures: Sequence[Picture]) -> list[str]:
             "Two images of the source have one name." if twice else "An image's name leads out of the folder.",
             expected="names that are unique in a split and below its folder",
             found=", ".join((twice or outside)[:5]),
+            fix="give one of the two another name, in the annotations too; if both are the same image, remove one"
+            if twice
+            else "write the name below the data folder",
         )
     return names
+
+
+def _with_subset(picture: Picture, name: str) -> str:
+    return f"{picture.subset}/{name}" if picture.subset else name
+
+
+def _with_folders(picture: Picture, name: str) -> str:
+    """The file's last two folders before its name: enough for recordings that each count from one."""
+    return "/".join(picture.file.parts[-3:]).lstrip("/") if picture.file else name
 
 
 def _image(number: int, name: str, picture: Picture) -> dict[str, Any]:

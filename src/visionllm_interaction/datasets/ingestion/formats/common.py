@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,12 +57,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something COCO cannot hold: what, why, where it stands in the source, and all it says."""
+    """Something that is not carried over: what, why, where it stands in the source, and all it says."""
 
     kind: str
     reason: str
     where: str
     content: Any
+    faulty: bool = False
+    """Whether the record is wrong in itself, rather than something COCO cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ class Converted:
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
     left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...] = ()
+    """How the source was read where it could be read in more than one way, in sentences."""
 
 
 class PictureFiles:
@@ -84,18 +89,61 @@ class PictureFiles:
             if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
         )
         self._by_base: dict[str, list[str]] = defaultdict(list)
+        self._by_folded: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
-            self._by_base[PurePosixPath(name).name].append(name)
+            path = PurePosixPath(name)
+            self._by_base[path.name].append(name)
+            self._by_folded[path.name.casefold()].append(name)
+            self._by_stem[path.stem].append(name)
 
     def find(self, name: str, *, hint: str = "") -> Path | None:
         """The file whose path ends in ``name``; among several, the one with a folder called ``hint``.
 
+        A name without the ending of an image is one without its ending: any will do.
+
         Raises:
             InputDataError: if several fit.
         """
-        wanted = PurePosixPath(name.replace("\\", "/"))
-        parts = tuple(part for part in wanted.parts if part not in ("/", ".", ".."))
-        fitting = [n for n in self._by_base.get(wanted.name, ()) if PurePosixPath(n).parts[-len(parts) :] == parts]
+        return self._one(name, self._ending_in(_parts(name)), hint)
+
+    def nearest(self, name: str, *, hint: str = "") -> Path | None:
+        """As :meth:`find`, but the folders of ``name`` may be another machine's: the longest end of it counts.
+
+        Raises:
+            InputDataError: if several fit equally well.
+        """
+        parts = _parts(name)
+        for begin in range(len(parts)):
+            if fitting := self._ending_in(parts[begin:]):
+                return self._one(name, fitting, hint)
+        return None
+
+    def beside(self, annotation: Path) -> Path | None:
+        """The file of the same stem as an annotation file: in its own folder, else the only one, else the nearest.
+
+        Raises:
+            InputDataError: if several are equally near.
+        """
+        fitting = self._by_stem.get(annotation.stem, [])
+        if len(fitting) <= 1:
+            return self.root / fitting[0] if fitting else None
+        own = set(annotation.relative_to(self.root).parts[:-1])
+        nearness = {name: len(own & set(PurePosixPath(name).parts[:-1])) for name in fitting}
+        same = [name for name in fitting if (self.root / name).parent == annotation.parent]
+        best = same or [name for name, near in nearness.items() if near == max(nearness.values())]
+        return self._one(annotation.stem, best, "")
+
+    def _ending_in(self, parts: tuple[str, ...]) -> list[str]:
+        if not parts:
+            return []
+        last, folders = parts[-1], parts[:-1]
+        found = self._by_base.get(last) or self._by_folded.get(last.casefold()) or []
+        if not found and PurePosixPath(last).suffix.lower() not in PICTURE_SUFFIXES:
+            found = self._by_stem.get(last, [])
+        return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
+
+    def _one(self, name: str, fitting: list[str], hint: str) -> Path | None:
         if len(fitting) > 1 and hint:
             near = [n for n in fitting if hint.casefold() in (part.casefold() for part in PurePosixPath(n).parts[:-1])]
             fitting = near or fitting
@@ -107,9 +155,31 @@ class PictureFiles:
                 expected=f"one file {name}",
                 found=", ".join(fitting[:5]),
                 where=str(self.root),
-                fix="keep the images of each subset in a folder of the subset's name",
+                fix="keep the images of each subset or recording in a folder that the annotations name too, "
+                "or move the copies out of the data folder",
             )
         return self.root / fitting[0] if fitting else None
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return tuple(part for part in parts if part not in ("/", "//", ".", "..") and not part.endswith(":"))
+
+
+def _ends_in(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
+    return parts[-len(end) :] == end
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; the mark is not part of it.
+
+    Raises:
+        OSError: if it cannot be read.
+        UnicodeDecodeError: if it is in another encoding.
+    """
+    content = path.read_bytes()
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if marked else "utf-8-sig")
 
 
 def polygon_area_px(points: Points) -> float:

@@ -1,17 +1,18 @@
 """CVAT's own XML, version 1.1, for images and for video (docs.cvat.ai, "CVAT for image", "CVAT for video").
 
 Boxes, polygons, masks, ellipses and tags of images are carried over, with attributes; of videos, what is not
-marked *outside*. Polylines, points, cuboids and skeletons are not: COCO has no place for them.
+marked *outside*. Polylines, points, cuboids and skeletons are not: COCO has no place for them. Frames of each task of a
+project count for themselves; which image a frame is, :mod:`cvat_frames` finds out.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -37,6 +38,8 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
+from visionllm_interaction.datasets.ingestion.formats.cvat_frames import Placed, Task, Told, place_frames
+from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
 _GEOMETRY = frozenset(
@@ -48,7 +51,6 @@ _UNSUPPORTED = {
     "cuboid": "COCO has no cuboids",
     "skeleton": "COCO keypoints need one skeleton per category",
 }
-_FRAME_NUMBER = re.compile(r"(\d+)$")
 
 
 @dataclass
@@ -57,46 +59,51 @@ class _File:
 
     path: Path
     labels: list[str] = field(default_factory=list)
-    subset: str = ""
-    size: tuple[int, int] = (0, 0)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """By id; a file of one task, whose tracks need not say which, has it under ""."""
     pictures: list[Picture] = field(default_factory=list)
-    frames: dict[int, list[Shape]] = field(default_factory=lambda: defaultdict(list))
     left_out: list[LeftOut] = field(default_factory=list)
-    has_tracks: bool = False
+    told_in_frames: bool = False
+    """Whether there are tracks, or a video without any object."""
 
-    @property
-    def is_video(self) -> bool:
-        """Whether it is told in tracks; a video's frames may also be exported image by image."""
-        return self.has_tracks and not self.pictures
+    def task(self, number: str | None) -> Task:
+        """The task of that id; of a file with one task it is that one."""
+        known = self.tasks.get(number or "")
+        if known is None:
+            alone = number is None and len(self.tasks) == 1
+            known = next(iter(self.tasks.values())) if alone else Task(number or "", self.path)
+            self.tasks.setdefault(known.number, known)
+        return known
 
 
 def read_cvat(data: Foreign) -> Converted:
-    """Read one or several XML files of images, or one of a video.
+    """Read the XML files of one or several tasks, of images or of videos.
 
     Raises:
-        AnnotationError: if a file is not CVAT's XML.
+        AnnotationError: if a file is not CVAT's XML, or it is not clear which image a frame is.
     """
     pictures = PictureFiles(data.root)
     files = [_read(path, pictures) for path in data.files]
-    videos = [file for file in files if file.is_video]
-    if videos and len(files) > 1:
-        raise broken(videos[0].path, "several files, one of them of a video", expected="one video in a folder")
-    found = [picture for file in files for picture in (_frames(file, pictures) if file.is_video else file.pictures)]
+    told = [task for file in files if file.told_in_frames and not file.pictures for task in file.tasks.values()]
+    left_out = [entry for file in files for entry in file.left_out]
+    found = [picture for file in files for picture in file.pictures]
+    for task, placed in place_frames(told, pictures):
+        found += _frames(task, placed, left_out)
     declared = [label for file in files for label in file.labels]
-    left_out = tuple(entry for file in files for entry in file.left_out)
-    return Converted(labels_in_order(declared, found), tuple(found), left_out)
+    return Converted(labels_in_order(declared, found), tuple(found), tuple(left_out))
 
 
 def _read(path: Path, pictures: PictureFiles) -> _File:
-    file = _File(path, subset=path.stem if path.stem.lower() in ("train", "val", "test", "validation") else "")
+    file = _File(path)
     try:
         for element in _children(path):
             if element.tag == "meta":
                 _read_meta(element, file)
             elif element.tag == "image":
-                file.pictures.append(_picture(element, file, pictures))
+                if picture := _picture(element, file, pictures):
+                    file.pictures.append(picture)
             elif element.tag == "track":
-                file.has_tracks = True
+                file.told_in_frames = True
                 _read_track(element, file)
     except (ParseError, DefusedXmlException, KeyError, ValueError, ArithmeticError, OSError) as error:
         raise broken(path, error, expected="CVAT's XML, version 1.1") from error
@@ -117,26 +124,57 @@ def _children(path: Path) -> Iterator[Element]:
 def _read_meta(meta: Element, file: _File) -> None:
     # A project lists its labels once, a task under itself; both may hold a skeleton's parts, which are no labels.
     names = [label.findtext("name") or "" for label in meta.iter("label") if label.find("parent") is None]
-    file.labels = [name for name in names if name]
-    task = meta.find("task")
-    if task is not None:
-        file.subset = task.findtext("subset") or file.subset
-        file.has_tracks = task.findtext("mode") == "interpolation"
-    size = meta.find(".//original_size")
-    if size is not None:
-        file.size = (int(size.findtext("width") or 0), int(size.findtext("height") or 0))
+    file.labels = list(dict.fromkeys(name for name in names if name))
+    found = [*meta.iter("task"), *meta.iter("job")]
+    for element in found:
+        task = _task(element, file.path)
+        if len(found) == 1 and not task.source:
+            task.source = meta.findtext("source") or ""
+        file.tasks[task.number] = task
+    file.told_in_frames = any(element.findtext("mode") == "interpolation" for element in found)
 
 
-def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture:
-    name, subset = element.attrib["name"], element.get("subset", file.subset)
-    size = (int(element.attrib["width"]), int(element.attrib["height"]))
+def _task(element: Element, path: Path) -> Task:
+    named_by_file = path.stem if path.stem.lower() in ("train", "val", "test", "validation") else ""
+    size = element.find("original_size")
+    given = re.search(r"step=(\d+)", element.findtext("frame_filter") or "")
+    step, first = int(given[1]) if given else 1, int(element.findtext("start_frame") or 0)
+    count = int(element.findtext("size") or 0)
+    return Task(
+        element.findtext("id") or "",
+        path,
+        name=element.findtext("name") or "",
+        subset=element.findtext("subset") or named_by_file,
+        source=element.findtext("source") or "",
+        original_size=_pixels(size) if size is not None else None,
+        first=first,
+        last=int(element.findtext("stop_frame") or first + step * count - 1),
+        step=step,
+    )
+
+
+def _pixels(element: Element) -> tuple[int, int] | None:
+    width, height = (int(float(element.findtext(key) or 0)) for key in ("width", "height"))
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture | None:
+    name, task = element.attrib["name"], file.task(element.get("task_id"))
+    subset = element.get("subset", task.subset)
     where = f"{file.path.name}: image {name}" + (f" of {subset}" if subset else "")
+    found = pictures.find(name, hint=subset)
+    stated = tuple(int(float(element.get(key) or 0)) for key in ("width", "height"))
+    size = (stated[0], stated[1]) if all(stated) else (upright_size(found) if found else None)
+    if size is None:
+        reason = "neither the export nor a file says how large it is"
+        file.left_out.append(LeftOut("image", reason, where, dict(element.attrib), faulty=True))
+        return None
     tags = [{"label": tag.get("label"), "attributes": _attributes(tag)} for tag in element if tag.tag == "tag"]
     about = {"id": element.get("id"), "task_id": element.get("task_id"), "tags": tags}
-    shapes = (_shape(child, size, file, where=where) for child in element if child.tag != "tag")
+    shapes = (_shape(child, size, file.left_out, where=where) for child in element if child.tag != "tag")
     return Picture(
-        name,
-        pictures.find(name, hint=subset),
+        str(PurePosixPath(name).with_name(found.name)) if found else name,
+        found,
         *size,
         subset,
         tuple(shape for shape in shapes if shape),
@@ -145,7 +183,9 @@ def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture:
 
 
 def _read_track(track: Element, file: _File) -> None:
-    file.subset = track.get("subset", file.subset)
+    task = file.task(track.get("task_id"))
+    task.subset = task.subset or track.get("subset", "")
+    about = {f"track_{key}": track.get(key) for key in ("source", "group_id", "task_id") if track.get(key)}
     for child in track:
         child.attrib.setdefault("label", track.get("label", ""))
         where = f"{file.path.name}: track {track.get('id')}, frame {child.get('frame')}"
@@ -155,55 +195,58 @@ def _read_track(track: Element, file: _File) -> None:
                 LeftOut(f"{child.tag} marked outside", "the object is not in view then", where, content)
             )
             continue
-        about = {f"track_{key}": track.get(key) for key in ("source", "group_id", "task_id") if track.get(key)}
-        shape = _shape(child, file.size, file, where=where, track_id=int(track.attrib["id"]), about=about)
-        if shape:
-            file.frames[int(child.attrib["frame"])].append(shape)
+        # Its size may have to be read from the image, which is known when all tracks are.
+        task.frames[int(child.attrib["frame"])].append(Told(copy(child), where, int(track.attrib["id"]), about))
 
 
-def _frames(file: _File, pictures: PictureFiles) -> list[Picture]:
-    """The frames of a video: those with an image and those with an object."""
-    by_number: dict[int, str] = {}
-    for name in pictures.names:
-        if match := _FRAME_NUMBER.search(Path(name).stem):
-            by_number.setdefault(int(match[1]), name)
-    result = []
-    for number in sorted(by_number.keys() | file.frames.keys()):
-        found = by_number.get(number)
-        path = pictures.root / found if found else None
-        about = {"frame_index": number}
-        shapes = tuple(file.frames.get(number, ()))
-        result.append(
-            Picture(path.name if path else f"frame_{number:06d}.png", path, *file.size, file.subset, shapes, about)
-        )
-    return result
+def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[Picture]:
+    """The frames of a task: those with an image and those with an object."""
+    for number in sorted(placed.keys() | task.frames.keys()):
+        path = placed.get(number)
+        size = task.original_size or (upright_size(path) if path else None)
+        told = task.frames.get(number, ())
+        if size is None:
+            for one in told:
+                reason = "neither the export nor a file says how large its frame is"
+                left_out.append(_left_out(one.element.tag, reason, one.where, one.element, faulty=True))
+            continue
+        shapes = [
+            _shape(one.element, size, left_out, where=one.where, track_id=one.track_id, about=one.about) for one in told
+        ]
+        name = path.name if path else f"frame_{number:06d}.png"
+        kept = tuple(shape for shape in shapes if shape)
+        yield Picture(name, path, *size, task.subset, kept, {"frame_index": number})
 
 
 def _shape(
     element: Element,
     size: tuple[int, int],
-    file: _File,
+    left_out: list[LeftOut],
     *,
     where: str,
     track_id: int | None = None,
-    about: dict[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Shape | None:
     label, kind = element.get("label", ""), element.tag
-    reason = _UNSUPPORTED.get(kind) or ("it has no label" if not label else None)
+    reason = _UNSUPPORTED.get(kind) or (None if label else "it has no label")
     reader = _READERS.get(kind)
     if reason is None and reader is None:
         reason = "unknown kind of shape"
     if reason or reader is None:
-        what = kind if label else f"{kind} without a label"
-        file.left_out.append(_left_out(what, str(reason), where, element))
+        left_out.append(_left_out(kind if label else f"{kind} without a label", str(reason), where, element))
         return None
     rest = {key: _plain(value) for key, value in element.attrib.items() if key not in _GEOMETRY}
     extra = {"cvat": {"kind": kind, **rest, **(about or {})}}
-    return reader(element, size, label=label, track_id=track_id, attributes=_attributes(element), extra=extra)
+    try:
+        return reader(element, size, label=label, track_id=track_id, attributes=_attributes(element), extra=extra)
+    except (KeyError, ValueError, ArithmeticError, IndexError) as error:
+        reason = f"it cannot be read ({type(error).__name__}: {error})"
+        left_out.append(_left_out(kind, reason, where, element, faulty=True))
+        return None
 
 
-def _left_out(kind: str, reason: str, where: str, element: Element) -> LeftOut:
-    return LeftOut(kind, reason, where, {**element.attrib, "attributes": _attributes(element)})
+def _left_out(kind: str, reason: str, where: str, element: Element, *, faulty: bool = False) -> LeftOut:
+    return LeftOut(kind, reason, where, {**element.attrib, "attributes": _attributes(element)}, faulty)
 
 
 def _plain(value: str) -> int | str:
@@ -251,12 +294,39 @@ def ellipse_box(
 def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
     left, top, width, height = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
     runs = [int(run) for run in element.attrib["rle"].split(",")]
-    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(height, width)
+    missing = width * height - sum(runs)
+    if min(runs) < 0 or missing < 0:
+        raise ValueError(f"runs of {sum(runs)} pixels in a box of {width} × {height}")
+    known = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    inside = np.concatenate([known, np.zeros(missing, np.bool_)]).reshape(height, width)
+    shape = mask_shape(label, inside, (left, top), size, about["attributes"], about["extra"])
+    return replace(shape, track_id=track_id)
+
+
+def mask_shape(
+    label: str,
+    inside: np.ndarray[Any, np.dtype[np.bool_]],
+    corner: tuple[int, int],
+    size: tuple[int, int],
+    attributes: Mapping[str, Any],
+    extra: Mapping[str, Any],
+) -> Shape:
+    """An object whose pixels are ``inside`` (rows, columns), its top left one at ``corner`` (x, y) of the image.
+
+    What reaches out of the image is cut off.
+
+    Raises:
+        ValueError: if nothing is left.
+    """
+    (left, top), (height, width) = corner, inside.shape
+    x, y, across, down = (int(value) for value in clipped((left, top, width, height), *size))
     mask = np.zeros((size[1], size[0]), np.bool_)
-    mask[top : top + height, left : left + width] = inside
+    mask[y : y + down, x : x + across] = inside[y - top : y - top + down, x - left : x - left + across]
+    if not mask.any():
+        raise ValueError("nothing of it is inside the image")
     rle = {"size": [size[1], size[0]], "counts": encode_mask(mask)}
-    box = float(left), float(top), float(width), float(height)
-    return Shape(label, box, rle, float(inside.sum()), track_id=track_id, **about)
+    box = float(x), float(y), float(across), float(down)
+    return Shape(label, box, rle, float(mask.sum()), attributes=attributes, extra=extra)
 
 
 def _with(about: dict[str, Any], **more: Any) -> dict[str, Any]:

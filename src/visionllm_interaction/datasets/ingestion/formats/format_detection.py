@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,13 @@ import msgspec
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import coco_files_in, is_coco
 from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign
 from visionllm_interaction.datasets.ingestion.formats.cvat import read_cvat
+from visionllm_interaction.datasets.ingestion.formats.labelme import is_labelme, read_labelme
 from visionllm_interaction.datasets.ingestion.formats.labelstudio import is_tasks, read_labelstudio
+from visionllm_interaction.datasets.ingestion.formats.openimages import openimages_files_in, read_openimages
 from visionllm_interaction.datasets.ingestion.formats.pascal_voc import read_voc
-from visionllm_interaction.datasets.ingestion.formats.yolo import NAME_FILES, read_yolo
+from visionllm_interaction.datasets.ingestion.formats.yolo import read_yolo
+from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import names_file_in
+from visionllm_interaction.datasets.ingestion.formats.yolo_rows import looks_like_rows
 
 # COCO's own JSON in another layout ("coco") needs no reader: its bytes stay as they are.
 READERS: dict[str, Callable[[Foreign], Converted]] = {
@@ -21,8 +26,18 @@ READERS: dict[str, Callable[[Foreign], Converted]] = {
     "voc": read_voc,
     "labelstudio": read_labelstudio,
     "yolo": read_yolo,
+    "labelme": read_labelme,
+    "openimages": read_openimages,
 }
+READER_VERSION = 2
+"""Raised when a reader makes other annotations of the same files: data sets read by another version are read again."""
 _HEAD_BYTES = 4096
+_LOOK_AT = 200
+_LOOK_AT_JSON = 5
+_ANNOTATION_FOLDERS = frozenset(
+    {"annotations", "annotation", "annots", "ann", "xml", "xmls", "labels", "label", "json", "jsons", "labelme"}
+)
+_DARKNET_FOLDER = re.compile(r"obj_\w+_data", re.IGNORECASE)
 _LARGEST_TASKS_BYTES = 2_000_000_000
 
 
@@ -33,24 +48,56 @@ def detect_folder(folder: Path) -> Foreign | None:
         return Foreign("coco", folder, coco)
     if cvat := tuple(path for path in files if _is_cvat(path)):
         return Foreign("cvat", folder, cvat)
-    voc = tuple(sorted(path for path in (folder / "Annotations").glob("*.xml") if _root_tag(path) == "annotation"))
+    voc = tuple(path for place in _voc_places(folder) for path in sorted(place.glob("*.xml")) if _is_voc(path))
     if voc:
         return Foreign("voc", folder, voc)
-    names = next((folder / name for name in NAME_FILES if (folder / name).is_file()), None)
-    if names and _has_yolo_labels(folder):
+    if boxes := openimages_files_in(folder):
+        return Foreign("openimages", folder, boxes)
+    names = names_file_in(folder)
+    if names and has_yolo_labels(folder):
         return Foreign("yolo", folder, (names,))
-    tasks = [path for path in files if path.suffix.lower() == ".json" and _is_labelstudio(path)]
-    return Foreign("labelstudio", folder, (tasks[0],)) if len(tasks) == 1 else None
+    tasks = tuple(path for path in files if path.suffix.lower() == ".json" and is_labelstudio(path))
+    if tasks:
+        return Foreign("labelstudio", folder, tasks)
+    places = [folder, *(child for child in _children(folder) if child.name.lower() in _ANNOTATION_FOLDERS)]
+    labelme = tuple(path for place in places for path in _labelme_in(place))
+    return Foreign("labelme", folder, labelme) if labelme else None
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def _voc_places(folder: Path) -> list[Path]:
+    """Where VOC's files may lie: in the folder, in one for annotations, and in that one's subfolders."""
+    named = [child for child in _children(folder) if child.name.lower() in _ANNOTATION_FOLDERS]
+    return [folder, *named, *(below for child in named for below in _children(child))]
+
+
+def _is_voc(path: Path) -> bool:
+    return _root_tag(path) == "annotation"
+
+
+def _labelme_in(folder: Path) -> list[Path]:
+    """The JSON files of a folder where the first of them, among a few, is LabelMe's."""
+    files = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    return files if any(is_labelme(path) for path in files[:_LOOK_AT_JSON]) else []
 
 
 def detect_file(path: Path) -> Foreign | None:
     """The data set a single annotation file describes; its images are looked for beside it."""
     if _is_cvat(path):
         return Foreign("cvat", path.parent, (path,))
-    if path.suffix.lower() == ".json" and _is_labelstudio(path):
+    if path.suffix.lower() == ".json" and is_labelstudio(path):
         return Foreign("labelstudio", path.parent, (path,))
     if path.suffix.lower() == ".json" and is_coco(path):
         return Foreign("coco", path.parent, (path,))
+    if path.suffix.lower() == ".json" and is_labelme(path):
+        return Foreign("labelme", path.parent, (path,))
+    if path.suffix.lower() == ".xml" and _is_voc(path):
+        return Foreign("voc", path.parent, (path,))
+    if path.suffix.lower() in (".yaml", ".yml", ".data") and path == names_file_in(path.parent):
+        return Foreign("yolo", path.parent, (path,))
     return None
 
 
@@ -65,12 +112,19 @@ def _root_tag(path: Path) -> str | None:
     return match[1].decode() if match else None
 
 
-def _has_yolo_labels(folder: Path) -> bool:
-    below = ("labels", "train/labels", "valid/labels", "val/labels", "obj_train_data", "obj_Train_data")
-    return any((folder / name).is_dir() for name in below)
+def has_yolo_labels(folder: Path) -> bool:
+    """Whether there are YOLO's label files below a folder: in folders of their name, or by what is in them."""
+    for path in islice(folder.rglob("*.txt"), _LOOK_AT):
+        if _DARKNET_FOLDER.fullmatch(path.parent.name) or "labels" in path.relative_to(folder).parts[:-1]:
+            return True
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            if looks_like_rows(list(islice(stream, 20))):
+                return True
+    return any((folder / name / "labels").is_dir() for name in (".", "train", "valid", "val"))
 
 
-def _is_labelstudio(path: Path) -> bool:
+def is_labelstudio(path: Path) -> bool:
+    """Whether a file is a list of Label Studio's tasks."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES).lstrip()
     if not head.startswith(b"[") or path.stat().st_size > _LARGEST_TASKS_BYTES:

@@ -6,8 +6,13 @@ are per cent of the image; a rectangle's rotation is clockwise about its top lef
 
 from __future__ import annotations
 
+import base64
+import binascii
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -32,9 +37,11 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import ellipse_box
-from visionllm_interaction.datasets.ingestion.layout.indexing import picture_size
+from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
 
 Json = Mapping[str, Any]
+Region = Sequence[Json]
+"""All results of one id."""
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-")
 _REASONS = {
     "brush": "Label Studio's brush masks have an encoding of their own",
@@ -54,48 +61,137 @@ def is_tasks(content: Any) -> bool:
 
 
 def read_labelstudio(data: Foreign) -> Converted:
-    """Read one export.
+    """Read the exports of one or several projects; tasks that nobody annotated are left out.
 
     Raises:
-        AnnotationError: if it is not Label Studio's JSON.
+        AnnotationError: if a file is not Label Studio's JSON.
+        InputDataError: if several files fit a task's image equally well.
     """
-    (path,) = data.files
     files = PictureFiles(data.root)
-    pictures: list[Picture] = []
     left_out: list[LeftOut] = []
-    try:
-        for task in msgspec.json.decode(path.read_bytes()):
-            found = _picture(task, files, left_out)
-            pictures += [found] if found else []
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
-        raise broken(path, error, expected="Label Studio's JSON export") from error
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    tasks: list[_Task] = []
+    for path in data.files:
+        try:
+            for task in msgspec.json.decode(path.read_bytes()):
+                tasks += _tasks(task, left_out)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
+            raise broken(path, error, expected="Label Studio's JSON export") from error
+    pictures = _pictures(tasks, files, left_out)
+    notes = _notes(tasks)
+    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out), notes)
 
 
-def _picture(task: Json, files: PictureFiles, left_out: list[LeftOut]) -> Picture | None:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One image of a task: its address, and the regions of all its annotators."""
+
+    number: Any
+    address: str
+    upload: str
+    regions: tuple[tuple[Region, dict[str, Any]], ...]
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        return f"task {self.number}"
+
+
+def _tasks(task: Json, left_out: list[LeftOut]) -> list[_Task]:
+    """The images of a task: one, or those of a list that its regions tell by their index."""
     where = f"task {task.get('id')}"
     for prediction in task.get("predictions") or ():
         left_out.append(LeftOut("prediction", "a model's guess is no annotation", where, prediction))
     regions = list(_regions(task, left_out, where=where))
-    name = _picture_name(task, regions)
-    file = _find(name, task, files) if name else None
+    if not any(not a.get("was_cancelled") for a in task.get("annotations") or task.get("completions") or ()):
+        # Nobody looked at it; that is no image without objects.
+        left_out.append(LeftOut("task", "nobody annotated it", where, task))
+        return []
+    upload = str(task.get("file_upload") or "")
+    series = _series(task, regions)
+    if series:
+        return [
+            _Task(task.get("id"), address, upload, tuple(r for r in regions if _item(r[0]) == number))
+            for number, address in enumerate(series)
+        ]
+    address = _picture_name(task, regions)
+    if address is None:
+        left_out.append(LeftOut("task", "it shows no image", where, task))
+        return []
+    return [_Task(task.get("id"), address, upload, tuple(regions))]
+
+
+def _series(task: Json, regions: Sequence[tuple[Region, Any]]) -> Sequence[str]:
+    """The addresses of a task with a list of images, where its regions say which image each is in."""
+    if not any("item_index" in result for region, _ in regions for result in region):
+        return ()
+    lists = [value for value in task["data"].values() if isinstance(value, list)]
+    return next(([str(entry) for entry in value] for value in lists if all(isinstance(e, str) for e in value)), ())
+
+
+def _item(region: Region) -> int:
+    return next((int(result["item_index"]) for result in region if "item_index" in result), 0)
+
+
+def _pictures(tasks: Sequence[_Task], files: PictureFiles, left_out: list[LeftOut]) -> list[Picture]:
+    by_address: dict[str, list[_Task]] = {}
+    for task in tasks:
+        by_address.setdefault(task.address, []).append(task)
+    found = {address: _find(address, same[0].upload, files) for address, same in by_address.items()}
+    _refuse_guesses(found, files)
+    pictures = []
+    for address, same in by_address.items():
+        if picture := _picture(address, same, found[address], left_out):
+            pictures.append(picture)
+    return pictures
+
+
+def _refuse_guesses(found: dict[str, Path | None], files: PictureFiles) -> None:
+    """Of several addresses with one file, only the one whose folders agree best with it has it."""
+    addresses: dict[Path, list[str]] = {}
+    for address, file in found.items():
+        if file:
+            addresses.setdefault(file, []).append(address)
+    for file, several in addresses.items():
+        if len(several) < 2:
+            continue
+        agreement = {address: _agreement(_path_in(address), file, files.root) for address in several}
+        best = [address for address in several if agreement[address] == max(agreement.values())]
+        for address in several:
+            found[address] = file if [address] == best else None
+
+
+def _agreement(path: str, file: Path, root: Path) -> int:
+    """How many parts of a path, from its end, are the file's."""
+    pairs = zip(reversed(PurePosixPath(path).parts), reversed(file.relative_to(root).parts), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: list[LeftOut]) -> Picture | None:
+    regions = [entry for task in tasks for entry in task.regions]
     size = _size(regions, file)
-    if name is None or size is None:
-        reason = "it shows no image" if name is None else "neither the export nor a file says how large its image is"
-        left_out.append(LeftOut("task", reason, where, task))
+    if size is None:
+        reason = "neither the export nor a file says how large its image is"
+        left_out.append(LeftOut("task", reason, tasks[0].where, address, faulty=True))
         return None
     shapes, chosen = [], {}
     for region, about in regions:
-        if _is_about_picture(region):
-            chosen.update(_attributes(region))
-        elif shape := _shape(region, size, about, left_out, where=where):
-            shapes.append(shape)
-    extra = {"label_studio": {"task": task.get("id"), **({"attributes": chosen} if chosen else {})}}
-    return Picture(_file_name(name), file, *size, "", tuple(shapes), extra)
+        try:
+            if _is_about_picture(region):
+                chosen.update(_attributes(region))
+            elif shape := _shape(region, size, about, left_out, where=tasks[0].where):
+                shapes.append(shape)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            reason = f"it cannot be read ({type(error).__name__}: {error})"
+            left_out.append(LeftOut("region", reason, tasks[0].where, list(region), faulty=True))
+    extra = {"label_studio": {"task": tasks[0].number, **({"attributes": chosen} if chosen else {})}}
+    return Picture(file.name if file else _file_name(address), file, *size, "", tuple(shapes), extra)
 
 
-Region = Sequence[Json]
-"""All results of one id."""
+def _notes(tasks: Sequence[_Task]) -> tuple[str, ...]:
+    twice = [address for address, count in Counter(task.address for task in tasks).items() if count > 1]
+    if not twice:
+        return ()
+    return (f"{len(twice)} images are shown by several tasks each: their annotations are joined, first {twice[0]}",)
 
 
 def _regions(task: Json, left_out: list[LeftOut], *, where: str) -> Iterator[tuple[Region, dict[str, Any]]]:
@@ -148,20 +244,36 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _path_in(address: str) -> str:
-    """The file's path in an address; of local storage it is the query ``d``."""
-    parts = urlsplit(address)
-    asked = parse_qs(parts.query).get("d")
-    return unquote(asked[0] if asked else parts.path)
+    """The file's path in an address: of local storage the query ``d``, of a signed one what ``fileuri`` encodes."""
+    parts = urlsplit(address.replace("\\", "/"))
+    asked = parse_qs(parts.query)
+    if "d" in asked:
+        return asked["d"][0].replace("\\", "/")
+    if "fileuri" in asked and (inner := _decoded(asked["fileuri"][0])):
+        return _path_in(inner)
+    # A drive letter looks like a scheme.
+    path = address if len(parts.scheme) == 1 else parts.path
+    return unquote(path).replace("\\", "/")
+
+
+def _decoded(text: str) -> str | None:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def _file_name(address: str) -> str:
     return PurePosixPath(_path_in(address)).name
 
 
-def _find(address: str, task: Json, files: PictureFiles) -> Path | None:
-    names = [_path_in(address).lstrip("/"), _file_name(address), str(task.get("file_upload") or "")]
-    names += [_UPLOAD_PREFIX.sub("", name) for name in names]
-    return next((file for name in names if name and (file := files.find(name))), None)
+def _find(address: str, upload: str, files: PictureFiles) -> Path | None:
+    """The file of an address: with as many of its folders as there are here, else under the name of an upload."""
+    path = _path_in(address)
+    name = PurePosixPath(path).name
+    names = [path, unquote(path), str(PurePosixPath(path).with_name(_UPLOAD_PREFIX.sub("", name))) if name else ""]
+    names += [upload, _UPLOAD_PREFIX.sub("", upload)]
+    return next((file for name in names if name and (file := files.nearest(name))), None)
 
 
 def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int, int] | None:
@@ -169,8 +281,7 @@ def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int
         for result in region:
             if result.get("original_width") and result.get("original_height"):
                 return int(result["original_width"]), int(result["original_height"])
-    width, height = picture_size(file) if file else (None, None)
-    return (width, height) if width and height else None
+    return upright_size(file) if file else None
 
 
 def _is_about_picture(region: Region) -> bool:

@@ -1,4 +1,7 @@
-"""Pascal VOC: one XML file per image below ``Annotations/``, lists of splits below ``ImageSets/Main/``.
+"""Pascal VOC: one XML file per image, and lists of splits below ``ImageSets/Main/``.
+
+The challenge keeps the files in ``Annotations/``; LabelImg and Roboflow put them beside the images. An image belongs to
+the file of its own name, whatever ``<filename>`` says. Images in no list of a split are in no split.
 
 Coordinates are taken as they stand (x = xmin, width = xmax - xmin). The original challenge counted pixels from 1;
 most tools that write the format today do not.
@@ -6,14 +9,19 @@ most tools that write the format today do not.
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import parse
 
+from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
     PICTURE_SUFFIXES,
     Converted,
@@ -21,71 +29,153 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     LeftOut,
     Picture,
     PictureFiles,
+    Points,
     Shape,
     broken,
+    corners_of,
+    flat,
     labels_in_order,
+    polygon_area_px,
+    read_text,
+    turned,
+    turned_box,
 )
-from visionllm_interaction.datasets.ingestion.layout.indexing import picture_size
+from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
 from visionllm_interaction.errors import InputDataError
 
-_SUBSETS = ("train", "val", "test")
 _FLAGS = ("pose", "truncated", "difficult", "occluded")
+_LISTS = ("ImageSets/Main", "ImageSets", ".")
+_BOTH = "trainval"
+_POLYGON_KEY = re.compile(r"[xy](\d+)")
 
 
 def read_voc(data: Foreign) -> Converted:
     """Read a folder of VOC files.
 
     Raises:
-        AnnotationError: if a file is not VOC's XML.
-        InputDataError: if an image is in two splits.
+        AnnotationError: if nothing of them is VOC's XML.
+        InputDataError: if an image is in two splits, or several files fit an annotation file.
     """
-    files, subsets = PictureFiles(data.root), _subsets(data.root)
+    files = PictureFiles(data.root)
     left_out: list[LeftOut] = []
-    pictures = [_picture(path, files, subsets, left_out) for path in data.files]
-    known = {path.stem for path in data.files}
-    for stem in sorted(subsets.keys() - known):
-        left_out.append(LeftOut("name in a list of a split", "it has no annotation file", subsets[stem], stem))
+    read = {path: root for path in data.files if (root := _root(path, data.root, left_out)) is not None}
+    subsets = _subsets(data.root, {path.stem for path in data.files}, left_out)
+    repeated = _repeated(root.findtext("filename") or "" for root in read.values())
+    pictures = []
+    for path, root in read.items():
+        where = path.relative_to(data.root).as_posix()
+        if subsets and path.stem not in subsets:
+            left_out.append(LeftOut("image", "no list of a split names it", where, path.stem))
+            continue
+        subset = subsets.get(path.stem) if subsets else _folder_subset(path, data.root)
+        if picture := _picture(root, path, files, repeated, subset or "", where, left_out):
+            pictures.append(picture)
+    used = {picture.file for picture in pictures} | {files.beside(path) for path in data.files}
+    for name in files.names:
+        if files.root / name not in used:
+            left_out.append(LeftOut("image", "it has no annotation file", name, None))
     return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
 
 
-def _subsets(root: Path) -> dict[str, str]:
-    """File stem → split, from the lists."""
+def _root(path: Path, folder: Path, left_out: list[LeftOut]) -> Any:
+    try:
+        root = parse(path, forbid_dtd=True).getroot()
+    except (ParseError, DefusedXmlException, ValueError, OSError) as error:
+        reason = f"it is no readable XML ({type(error).__name__}: {error})"
+        left_out.append(LeftOut("annotation file", reason, path.relative_to(folder).as_posix(), None, faulty=True))
+        return None
+    return root
+
+
+def _subsets(root: Path, known: set[str], left_out: list[LeftOut]) -> dict[str, str]:
+    """File stem → split, from the lists; empty where there are none."""
+    lists = next((given for place in _LISTS if (given := _lists_in(root / place, known))), {})
+    if {"train", "val"} & lists.keys():
+        lists.pop(_BOTH, None)
     found: dict[str, str] = {}
-    for subset in _SUBSETS:
-        path = root / "ImageSets/Main" / f"{subset}.txt"
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-            stem = line.split()[0] if line.split() else ""
-            if found.setdefault(stem, subset) != subset:
+    for subset, stems in lists.items():
+        name = "train" if subset == _BOTH else subset
+        for stem in stems:
+            if found.setdefault(stem, name) != name:
                 raise InputDataError(
-                    "An image is in two splits.", expected="one", found=f"{stem} in {found[stem]} and {subset}"
+                    "An image is in two splits.",
+                    expected="each image in one list of train, val and test",
+                    found=f"{stem} in {found[stem]} and {name}",
+                    where=str(root / "ImageSets/Main"),
+                    fix="remove it from one of the two lists",
                 )
-    found.pop("", None)
+    for stem in sorted(found.keys() - known):
+        left_out.append(LeftOut("name in a list of a split", "it has no annotation file", found[stem], stem))
     return found
 
 
-def _picture(path: Path, files: PictureFiles, subsets: dict[str, str], left_out: list[LeftOut]) -> Picture:
+def _lists_in(folder: Path, known: set[str]) -> dict[str, list[str]]:
+    """Subset → file stems; lists per category, with a second column, are none of splits."""
+    found = {}
+    for path in sorted(folder.glob("*.txt")) if folder.is_dir() else ():
+        try:
+            lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise broken(path, error, expected="a name of an image a line, in UTF-8") from error
+        stems = [line if line in known else _stem(line) for line in lines]
+        says_split = split_of(path.stem, {}) is not None or path.stem == _BOTH
+        if stems and (says_split or all(stem in known for stem in stems)):
+            found[path.stem] = stems
+    return found
+
+
+def _stem(line: str) -> str:
+    path = PurePosixPath(line.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in (*PICTURE_SUFFIXES, ".xml") else path.name
+
+
+def _folder_subset(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).parts[:-1]
+    return next((part for part in parts if part and split_of(part, {}) is not None), "")
+
+
+def _repeated(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name for name, count in Counter(names).items() if count > 1)
+
+
+def _picture(
+    root: Any,
+    path: Path,
+    files: PictureFiles,
+    repeated: frozenset[str],
+    subset: str,
+    where: str,
+    left_out: list[LeftOut],
+) -> Picture | None:
+    stated = root.findtext("filename") or ""
+    # Files are renamed after labelling, together; what <filename> says is then the name of another time.
+    file = files.beside(path)
+    if file is None and stated and stated not in repeated:
+        file = files.nearest(stated, hint=subset)
+    size = _size(root, file)
+    if size is None:
+        reason = "it does not say how large its image is, and there is no image"
+        left_out.append(LeftOut("annotation file", reason, where, stated, faulty=True))
+        return None
+    shapes = [shape for child in root.iter("object") if (shape := _shape(child, where, size, left_out))]
+    name = file.name if file else _name_without_file(stated, path, repeated)
+    return Picture(name, file, *size, subset, tuple(shapes), _about(root))
+
+
+def _name_without_file(stated: str, path: Path, repeated: frozenset[str]) -> str:
+    name = PurePosixPath(stated.replace("\\", "/")).name
+    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES else ".jpg"
+    return name if name.endswith(suffix) and stated not in repeated else f"{path.stem}{suffix}"
+
+
+def _size(root: Element, file: Path | None) -> tuple[int, int] | None:
     try:
-        root: Any = parse(path, forbid_dtd=True).getroot()
-        name = root.findtext("filename") or path.stem
-        if Path(name).suffix.lower() not in PICTURE_SUFFIXES:
-            name = next((n for n in files.names if Path(n).stem == path.stem), f"{path.stem}.jpg")
-        file = files.find(Path(name).name)
-        width, height = _size(root, file)
-        shapes = [_shape(child, path, left_out) for child in root.iter("object")]
-    except (ParseError, DefusedXmlException, AttributeError, ValueError, ArithmeticError, OSError) as error:
-        raise broken(path, error, expected="Pascal VOC's XML") from error
-    subset = subsets.get(path.stem, "")
-    return Picture(Path(name).name, file, width, height, subset, tuple(shapes), _about(root))
-
-
-def _size(root: Element, file: Path | None) -> tuple[int, int]:
-    width, height = (int(float(root.findtext(f"size/{key}") or 0)) for key in ("width", "height"))
-    if width and height:
+        width, height = (int(float(root.findtext(f"size/{key}") or 0)) for key in ("width", "height"))
+    except ValueError:
+        width = height = 0
+    if width > 0 and height > 0:
         return width, height
-    read = picture_size(file) if file else (None, None)
-    if None in read:
-        raise ValueError("it does not say how large the image is, and there is no image")
-    return int(read[0] or 0), int(read[1] or 0)
+    return upright_size(file) if file else None
 
 
 def _about(root: Element) -> dict[str, Any]:
@@ -94,24 +184,70 @@ def _about(root: Element) -> dict[str, Any]:
     return {"voc": {key: value for key, value in about.items() if value}}
 
 
-def _shape(element: Element, path: Path, left_out: list[LeftOut]) -> Shape:
+def _shape(element: Element, where: str, size: tuple[int, int], left_out: list[LeftOut]) -> Shape | None:
     for part in element.findall("part"):
-        content = {"object": element.findtext("name"), "part": part.findtext("name"), "box": _corners_text(part)}
-        left_out.append(LeftOut("part", "COCO has no parts of objects", path.name, content))
-    left, top, right, bottom = (Decimal(text) for text in _corners_text(element))
+        content = {"object": element.findtext("name"), "part": part.findtext("name"), "box": _texts(part)}
+        left_out.append(LeftOut("part", "COCO has no parts of objects", where, content))
+    name = (element.findtext("name") or "").strip()
+    try:
+        if not name:
+            raise ValueError("it has no name")
+        return _outline(element, name, size)
+    except (ValueError, ArithmeticError) as error:
+        content = {child.tag: child.text or _texts(element) for child in element}
+        reason = str(error) if isinstance(error, ValueError) else "its box is not numbers"
+        left_out.append(LeftOut("object", reason, where, content, faulty=True))
+        return None
+
+
+def _outline(element: Element, name: str, size: tuple[int, int]) -> Shape:
     flags = {key: text for key in _FLAGS if (text := element.findtext(key))}
     attributes = {
         entry.findtext("name") or "": entry.findtext("value") or "" for entry in element.findall("attributes/attribute")
     }
-    name = element.findtext("name")
-    if not name:
-        raise ValueError("an object has no name")
+    extra = {"voc": flags}
+    if element.find("bndbox") is None and element.find("robndbox") is not None:
+        corners = _tilted([float(element.findtext(f"robndbox/{key}") or "nan") for key in _TILTED])
+        return turned_box(name, corners, size=size, track_id=None, attributes=attributes, extra=extra)
+    left, top, right, bottom = _corners(element)
     box = float(left), float(top), float(right - left), float(bottom - top)
-    return Shape(name, box, attributes=attributes, extra={"voc": flags})
+    points = _polygon(element)
+    if points:
+        return Shape(name, box, [flat(points)], polygon_area_px(points), attributes=attributes, extra=extra)
+    return Shape(name, box, attributes=attributes, extra=extra)
 
 
-def _corners_text(element: Element) -> list[str]:
-    texts = [element.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
+_TILTED = ("cx", "cy", "w", "h", "angle")
+
+
+def _tilted(values: Sequence[float]) -> Points:
+    """The corners of roLabelImg's box: centre, size, and angle in radians, clockwise."""
+    if not all(map(math.isfinite, values)):
+        raise ValueError("its robndbox is incomplete")
+    cx, cy, width, height, angle = values
+    upright = corners_of(cx - width / 2, cy - height / 2, width, height)
+    return turned(upright, about=(cx, cy), degrees=math.degrees(angle))
+
+
+def _polygon(element: Element) -> Points:
+    """The outline that Roboflow writes beside the box: x1, y1, x2, y2 …"""
+    values = {child.tag: float(child.text or "nan") for child in element.findall("polygon/*")}
+    numbers = sorted({int(match[1]) for tag in values if (match := _POLYGON_KEY.fullmatch(tag))})
+    points = [(values.get(f"x{n}", math.nan), values.get(f"y{n}", math.nan)) for n in numbers]
+    return points if len(points) > 2 and all(math.isfinite(v) for point in points for v in point) else []
+
+
+def _corners(element: Element) -> list[Decimal]:
+    texts = _texts(element)
+    if element.find("bndbox") is None:
+        raise ValueError("it has no box")
     if None in texts:
-        raise ValueError("an object has no complete bndbox")
-    return [str(text).strip() for text in texts]
+        raise ValueError("its box lacks a side")
+    corners = [Decimal(str(text).strip()) for text in texts]
+    if not all(corner.is_finite() for corner in corners):
+        raise ValueError("its box is not finite")
+    return corners
+
+
+def _texts(element: Element) -> list[str | None]:
+    return [element.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]

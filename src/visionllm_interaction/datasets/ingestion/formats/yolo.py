@@ -1,15 +1,15 @@
-"""YOLO: a text file per image, a line per object: class, then centre and size (or an outline) as shares of 1.
+"""YOLO: a text file per image, a line per object: class, then numbers that are shares of the image's width and height.
 
-Names stand in ``data.yaml``, ``classes.txt`` or ``obj.names``. Label files lie in ``labels/`` beside ``images/``,
-or beside their image.
+The numbers are a centre and a size, an outline, four corners, or a box and its key points (:mod:`yolo_rows`). Names
+and splits stand in ``data.yaml``, ``obj.data`` and other files beside (:mod:`yolo_dataset`). Shares refer to the image
+as people see it, turned as its EXIF tag says: this is how the programs that train on such labels load it.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-
-import yaml
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
     Converted,
@@ -17,112 +17,184 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     LeftOut,
     Picture,
     PictureFiles,
-    Points,
     Shape,
-    box_around,
     broken,
-    flat,
-    polygon_area_px,
+    read_text,
 )
-from visionllm_interaction.datasets.ingestion.layout.indexing import picture_size
-from visionllm_interaction.utils.strict_yaml import load_yaml
+from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import (
+    LabelFiles,
+    YoloDataset,
+    read_dataset,
+    split_word,
+)
+from visionllm_interaction.datasets.ingestion.formats.yolo_rows import (
+    Form,
+    Row,
+    looks_like_rows,
+    parse_row,
+    recognise,
+    to_shape,
+)
+from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.errors import AnnotationError, InputDataError
 
-NAME_FILES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
-_SUBSETS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-_DARKNET = re.compile(r"obj_(\w+)_data", re.IGNORECASE)
+_FOLDERS_OF_KIND = frozenset({"images", "labels", "jpegimages", "img", "imgs"})
+
+
+@dataclass
+class _Labels:
+    """The rows of every label file that belongs to an image."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    """Image name → rows."""
+    file_of: dict[str, Path] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def read_yolo(data: Foreign) -> Converted:
     """Read a folder of YOLO labels; images without a label file are images without objects.
 
     Raises:
-        AnnotationError: if the names or a label file cannot be read.
+        AnnotationError: if the names or the labels cannot be read rightly.
+        InputDataError: if an image is in two splits, or a label file fits several images.
     """
-    names = read_names(data.files[0])
     files = PictureFiles(data.root)
-    left_out: list[LeftOut] = []
-    used: set[Path] = set()
+    dataset = read_dataset(data.files[0], files)
+    label_files = LabelFiles(data.root, exclude=dataset.own_files)
+    labels = _read_labels(files, label_files, data.root)
+    every = [row for rows in labels.rows.values() for row in rows]
+    _refuse_unknown_classes(every, dataset.names, data.files[0])
+    form = recognise(every, dataset.key_points)
+    _refuse_pixels(every, form)
+    left_out = [*dataset.left_out, *labels.left_out, *_unused_labels(label_files, labels, data.root)]
+    subsets = _subsets(files, dataset, labels, data.root)
     pictures = []
     for name in files.names:
-        label_file = _label_file(data.root, PurePosixPath(name))
-        size = picture_size(files.root / name)
-        if size[0] is None or size[1] is None:
-            left_out.append(LeftOut("picture", "its size cannot be read", name, None))
+        if name not in subsets:
+            left_out.append(LeftOut("image", "no split of the data set names it", name, None))
             continue
-        shapes = _shapes(label_file, names, (size[0], size[1])) if label_file else []
-        used |= {label_file} if label_file else set()
-        short = _below_images(PurePosixPath(name))
-        pictures.append(Picture(short, files.root / name, size[0], size[1], _subset(name), tuple(shapes)))
-    for path in sorted(_label_files(data.root) - used):
+        if picture := _picture(name, files, subsets[name], labels.rows.get(name, []), dataset, form, left_out):
+            pictures.append(picture)
+    used = {name for name in subsets if name in labels.file_of}
+    notes = [*dataset.notes, *form.notes]
+    if unlabelled := len(subsets) - len(used):
+        notes.append(f"{unlabelled} of {len(subsets)} images have no label file: they count as images without objects")
+    names = tuple(dataset.names[number] for number in sorted(dataset.names))
+    return Converted(names, tuple(pictures), tuple(left_out), tuple(notes))
+
+
+def _read_labels(files: PictureFiles, label_files: LabelFiles, root: Path) -> _Labels:
+    labels = _Labels(file_of=label_files.of_all(files.names))
+    for name, path in labels.file_of.items():
+        where = path.relative_to(root).as_posix()
+        try:
+            lines = read_text(path).splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise broken(path, error, expected="text in UTF-8, a line per object") from error
+        rows = []
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            row = parse_row(line, where=f"{where}, line {number}")
+            if isinstance(row, Row):
+                rows.append(row)
+            else:
+                labels.left_out.append(row)
+        labels.rows[name] = rows
+    return labels
+
+
+def _refuse_unknown_classes(rows: list[Row], names: Mapping[int, str], names_file: Path) -> None:
+    """One number without a name means that the list of names is another data set's: every name may then be wrong."""
+    unknown = [row for row in rows if not names.get(row.number)]
+    if unknown:
+        numbers = sorted({row.number for row in unknown})
+        raise AnnotationError(
+            "The labels have class numbers without a name.",
+            expected=f"a name for each class; {names_file.name} has {len(names)} names, numbered "
+            f"{min(names, default=0)} to {max(names, default=0)}",
+            found=f"class {', '.join(map(str, numbers[:5]))} in {len(unknown)} rows, first in {unknown[0].where}",
+            where=str(names_file),
+            fix="list every class in order of its number, the first being 0; "
+            "if the labels count from 1, the list needs a first name for class 0",
+        )
+
+
+def _refuse_pixels(rows: list[Row], form: Form) -> None:
+    large = [row for row in rows if any(abs(value) > 1.5 for value in form.coordinates(row))]
+    if len(large) > len(rows) / 2:
+        raise AnnotationError(
+            "The labels are not shares of the image.",
+            expected="numbers from 0 to 1: shares of the image's width and height",
+            found=f"{len(large)} of {len(rows)} rows with larger numbers, first {large[0].text!r}",
+            where=large[0].where,
+            fix="divide x and width by the image's width, y and height by its height, or export the labels again",
+        )
+
+
+def _unused_labels(label_files: LabelFiles, labels: _Labels, root: Path) -> list[LeftOut]:
+    result = []
+    for path in sorted(label_files.paths - set(labels.file_of.values())):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        left_out.append(LeftOut("label file", "it has no image", str(path.relative_to(data.root)), lines))
-    return Converted(tuple(names), tuple(pictures), tuple(left_out))
+        if looks_like_rows(lines) or "labels" in path.relative_to(root).parts[:-1]:
+            result.append(LeftOut("label file", "it has no image", path.relative_to(root).as_posix(), lines))
+    return result
 
 
-def read_names(path: Path) -> list[str]:
-    """The categories, in order of their numbers.
-
-    Raises:
-        AnnotationError: if the file does not list them.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = load_yaml(text)["names"] if path.suffix in (".yaml", ".yml") else text.split("\n")
-        if isinstance(found, dict):
-            found = [found[number] for number in range(len(found))]
-        names = [str(name).strip() for name in found]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise broken(path, error, expected="a list of names") from error
-    while names and not names[-1]:
-        names.pop()
-    return names
-
-
-def _label_file(root: Path, name: PurePosixPath) -> Path | None:
-    parts = list(name.with_suffix(".txt").parts)
-    candidates = [root / name.with_suffix(".txt")]
-    for at in (n for n in reversed(range(len(parts) - 1)) if parts[n].lower() == "images"):
-        candidates.insert(0, root.joinpath(*parts[:at], "labels", *parts[at + 1 :]))
-    return next((path for path in candidates if path.is_file()), None)
+def _subsets(files: PictureFiles, dataset: YoloDataset, labels: _Labels, root: Path) -> dict[str, str]:
+    """Image → subset: as the data set's own files say, else by the folders of the image or of its label file."""
+    if dataset.subset_of:
+        return dict(dataset.subset_of)
+    found = {}
+    for name in files.names:
+        label = labels.file_of.get(name)
+        found[name] = folder_subset(PurePosixPath(name)) or (
+            folder_subset(PurePosixPath(label.relative_to(root).as_posix())) if label else ""
+        )
+    if any(found.values()):
+        # Where folders are splits, an image outside of them without a label file is no part of the data.
+        return {name: subset for name, subset in found.items() if subset or name in labels.file_of}
+    if dataset.declares_splits:
+        raise InputDataError(
+            "None of the folders or lists of images that the data set names is there.",
+            expected="the images of its train and val splits below the data folder",
+            found=", ".join(str(entry.content) for entry in dataset.left_out[:5]),
+            where=str(root),
+            fix="correct train: and val: (in data.yaml or obj.data), or remove these keys and add "
+            "-o data.val_share=0.2 to divide the images",
+        )
+    return found
 
 
-def _label_files(root: Path) -> set[Path]:
-    return {path for path in root.rglob("*.txt") if "labels" in path.relative_to(root).parts[:-1]}
+def folder_subset(name: PurePosixPath) -> str:
+    """The split a file's folders name, darknet's ``obj_train_data`` among them; "" if none does."""
+    return next((word for part in name.parts[:-1] if (word := split_word(part))), "")
 
 
-def _below_images(name: PurePosixPath) -> str:
-    """The name below ``images/``, without the folder of the split."""
-    parts = [part for part in name.parts[:-1] if part.lower() not in ("images", *_SUBSETS)]
+def _picture(
+    name: str,
+    files: PictureFiles,
+    subset: str,
+    rows: list[Row],
+    dataset: YoloDataset,
+    form: Form,
+    left_out: list[LeftOut],
+) -> Picture | None:
+    size = upright_size(files.root / name)
+    if size is None:
+        left_out.append(LeftOut("picture", "its size cannot be read", name, [row.text for row in rows], faulty=True))
+        return None
+    shapes: list[Shape] = []
+    for row in rows:
+        shape = to_shape(row, dataset.names[row.number], form, size)
+        if isinstance(shape, Shape):
+            shapes.append(shape)
+        else:
+            left_out.append(shape)
+    return Picture(_short(PurePosixPath(name)), files.root / name, *size, subset, tuple(shapes))
+
+
+def _short(name: PurePosixPath) -> str:
+    """The name without the folders that only say what it is or which split it is of."""
+    parts = [part for part in name.parts[:-1] if part.lower() not in _FOLDERS_OF_KIND and not split_word(part)]
     return str(PurePosixPath(*parts, name.name))
-
-
-def _subset(name: str) -> str:
-    for part in PurePosixPath(name).parts[:-1]:
-        match = _DARKNET.fullmatch(part)
-        if subset := _SUBSETS.get((match[1] if match else part).lower()):
-            return subset
-    return ""
-
-
-def _shapes(path: Path, names: list[str], size: tuple[int, int]) -> list[Shape]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [_shape(line.split(), names, size) for line in lines if line.strip()]
-    except (OSError, ValueError, IndexError) as error:
-        raise broken(path, error, expected="lines of a class number and shares of 1") from error
-
-
-def _shape(words: list[str], names: list[str], size: tuple[int, int]) -> Shape:
-    number, values = int(words[0]), [float(word) for word in words[1:]]
-    if not 0 <= number < len(names):
-        raise ValueError(f"class {number}, but there are {len(names)} names")
-    width, height = size
-    if len(values) >= 6 and len(values) % 2 == 0:
-        points: Points = [(x * width, y * height) for x, y in zip(values[::2], values[1::2], strict=True)]
-        return Shape(names[number], box_around(points), [flat(points)], polygon_area_px(points))
-    if len(values) not in (4, 5):
-        raise ValueError(f"{len(values)} numbers after the class, expected 4, or 6 and more for an outline")
-    x, y, w, h = values[0] * width, values[1] * height, values[2] * width, values[3] * height
-    # A fifth number is a confidence or a track, depending on who wrote it; it is kept without a guess.
-    extra = {"yolo": {"fifth_value": values[4]}} if len(values) == 5 else {}
-    return Shape(names[number], (x - w / 2, y - h / 2, w, h), extra=extra)

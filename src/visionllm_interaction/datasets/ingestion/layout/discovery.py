@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
+from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
+from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
+from visionllm_interaction.datasets.ingestion.formats.unread import name_unread
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.plugins import unusable_plugins
 
 SEARCH_DEPTH = 2
 """How many levels below the given folder the data set may start (archives often add one or two)."""
 
 _LAYOUT = (
-    "train2017/, val2017/ and annotations/instances_{train,val}2017.json, "
-    "or an export of CVAT (XML), Label Studio (JSON), Pascal VOC or YOLO"
+    "train2017/, val2017/ and annotations/instances_{train,val}2017.json, or an export of CVAT (XML), "
+    "Label Studio (JSON), Pascal VOC, YOLO, LabelMe or Open Images, with its images"
 )
+_A_FILE_PER_IMAGE = ("voc", "labelme")
+"""Formats whose files may be spread over folders, of recordings or of splits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +39,48 @@ class Source:
 def locate(path: StrPath) -> Source | Foreign:
     """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
 
-    A missing split is not an error here: stage 2 reports it together with everything else.
+    A missing split is not an error here: stage 2 reports it together with everything else. Formats of plug-ins are
+    looked for where none that is built in was found.
 
     Raises:
         InputDataError: if there is no data set, or more than one.
+        PluginError: if several plug-ins claim it.
     """
     path = Path(path)
     if path.is_file():
-        export = detect_file(path)
+        export = detect_file(path) or detect_by_plugin(path)
         if export is None:
             raise _nothing(path, path.name)
         return export
+    found = _search(path, _data_set_in) or _search(path, detect_by_plugin)
+    if found is None:
+        raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+    return found
+
+
+def _search(path: Path, data_set_in: Callable[[Path], Source | Foreign | None]) -> Source | Foreign | None:
     level = [path]
     for _ in range(SEARCH_DEPTH + 1):
-        sets = [found for folder in level if (found := _data_set_in(folder))]
+        sets = [found for folder in level if (found := data_set_in(folder))]
         if len(sets) == 1:
             return sets[0]
+        if together := _together(path, sets):
+            return together
         if sets:
             raise _ambiguous(path, [found.root for found in sets])
         level = [child for folder in level for child in _subfolders(folder)]
-    raise _nothing(path, ", ".join(child.name for child in sorted(path.iterdir())[:10]) or "an empty folder")
+    return None
+
+
+def _together(path: Path, sets: Sequence[Source | Foreign]) -> Foreign | None:
+    """One data set of several folders with a file for each image, where none of them has lists of splits."""
+    foreign = [found for found in sets if isinstance(found, Foreign)]
+    formats = {found.format for found in foreign}
+    if not sets or len(foreign) < len(sets) or len(formats) > 1 or not formats <= set(_A_FILE_PER_IMAGE):
+        return None
+    if any((found.root / "ImageSets").is_dir() for found in foreign):
+        return None
+    return Foreign(formats.pop(), path, tuple(file for found in foreign for file in found.files))
 
 
 def locate_source(root: Path) -> Source:
@@ -66,7 +95,7 @@ def locate_source(root: Path) -> Source:
             expected="a folder",
             found="a file" if root.exists() else "nothing",
             where=str(root),
-            fix="set data.root to the folder of the data set",
+            fix="set data.root to the folder of the data set: -o data.root=FOLDER",
         )
     found = locate(root)
     if isinstance(found, Foreign):
@@ -75,16 +104,33 @@ def locate_source(root: Path) -> Source:
 
 
 def _data_set_in(folder: Path) -> Source | Foreign | None:
-    return source_in(folder) if _annotation_files(folder) else detect_folder(folder)
+    files = _annotation_files(folder)
+    if not files:
+        return detect_folder(folder)
+    if needs_conversion(folder, files):
+        return Foreign("coco", folder, tuple(files.values()))
+    return source_in(folder)
 
 
 def _nothing(path: Path, found: str) -> InputDataError:
+    known = name_unread(path)
+    if known is not None:
+        return InputDataError(
+            f"This data set is in a format that is not read: {known.name}.",
+            expected=_LAYOUT,
+            found=known.found,
+            where=str(path),
+            fix=known.fix,
+        )
+    advice = "point data.root at the folder that holds annotations and images, or at the annotation file itself: "
+    usable, failures = ANNOTATION_FORMATS.load_all()
+    formats = ", ".join(plugin.entry.name for plugin in usable)
     return InputDataError(
-        "No COCO-style data set is in this folder.",
-        expected=_LAYOUT,
+        "No data set is in this folder.",
+        expected=_LAYOUT + (f", or of a plug-in: {formats}" if formats else ""),
         found=found,
         where=f"{path} and up to {SEARCH_DEPTH} levels below",
-        fix="point data.root at the folder that holds annotations/, or at the annotation file itself",
+        fix="; ".join(filter(None, (f"{advice}-o data.root=FOLDER", unusable_plugins(failures)))),
     )
 
 
@@ -94,7 +140,7 @@ def _ambiguous(root: Path, found: list[Path]) -> InputDataError:
         expected="one data set",
         found=", ".join(str(path.relative_to(root)) for path in found),
         where=str(root),
-        fix="set data.root to one of them",
+        fix=f"set data.root to one of them, for example -o data.root={found[0]}",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,6 +59,28 @@ def add_groups(
     return grouped, _count(grouped, rows_without_picture=len(table.keys() - used.keys()))
 
 
+_HIGHEST_FIRST = ("household", "child", "session")
+
+
+def grouping(config: GroupsConfig) -> Callable[[str], str | None] | None:
+    """Image name → what it must stay together with: its household, else child, else session; ``None`` if unknown.
+
+    Raises:
+        InputDataError: if the table of groups cannot be read.
+    """
+    if config.table is None and config.pattern is None:
+        return None
+    table = read_table(config.table) if config.table else {}
+    pattern = re.compile(config.pattern) if config.pattern else None
+
+    def group_of(name: str) -> str | None:
+        keys = (name, f"train2017/{name}", f"val2017/{name}")
+        values = {**_searched(pattern, f"train2017/{name}"), **next((table[key] for key in keys if key in table), {})}
+        return next((f"{column} {values[column]}" for column in _HIGHEST_FIRST if values.get(column)), None)
+
+    return group_of
+
+
 def _relative(path: str, folder: Path) -> str:
     full = PurePosixPath(path)
     return str(full.relative_to(folder)) if full.is_relative_to(folder) else full.name
@@ -100,7 +122,11 @@ def read_table(path: Path) -> dict[str, Groups]:
             rows = [(row[KEY_COLUMN], {name: row[name] for name in columns if row[name]}) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputDataError(
-            "The table of groups cannot be read.", expected="a CSV file in UTF-8", found=str(error), where=str(path)
+            "The table of groups cannot be read.",
+            expected="a CSV file in UTF-8",
+            found=str(error),
+            where=str(path),
+            fix="save it as CSV in UTF-8, and name it with -o data.groups.table=FILE",
         ) from error
     table: dict[str, Groups] = {_normal(name): groups for name, groups in rows if name}
     if len(table) < len(rows):
@@ -109,6 +135,7 @@ def read_table(path: Path) -> dict[str, Groups]:
             expected=f"one row per {KEY_COLUMN}",
             found=f"{len(rows)} rows for {len(table)} files",
             where=str(path),
+            fix="remove the rows that repeat a file, and those without a name",
         )
     return table
 
@@ -121,6 +148,7 @@ def _columns(found: Sequence[str] | None, path: Path) -> list[str]:
             expected=f"{KEY_COLUMN} and at least one of {', '.join(GROUP_COLUMNS)}",
             found=", ".join(found or ()) or "an empty file",
             where=str(path),
+            fix=f"give its first line these names, for example {KEY_COLUMN},child,session",
         )
     return columns
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
@@ -12,19 +11,11 @@ from pathlib import Path
 from PIL import Image
 
 from visionllm_interaction.artifacts.file_index import IndexedFile, list_files
+from visionllm_interaction.core.images import DAMAGED, ORIENTATION
 from visionllm_interaction.utils.hashing import sha256_file
 
-_NOT_A_PICTURE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
-"""What Pillow raises on files that are no image; stage 2 judges them, stage 1 only notes what is there."""
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
 
 
 def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
@@ -49,5 +40,27 @@ def picture_size(path: Path) -> tuple[int | None, int | None]:
     try:
         with Image.open(path) as image:
             return image.width, image.height
-    except _NOT_A_PICTURE:
+    except DAMAGED:  # stage 2 judges them, stage 1 only notes what is there
         return None, None
+
+
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels as people see the image, turned as its EXIF tag says; ``None`` if it is none.
+
+    Annotation tools show images upright, so this is what their coordinates refer to.
+    """
+    width, height = picture_size(path)
+    if width is None or height is None:
+        return None
+    return (height, width) if exif_orientation(path) in _LYING else (width, height)
+
+
+def exif_orientation(path: Path) -> int:
+    """The EXIF orientation a reader still has to apply; 1 is upright, as are images without the tag."""
+    try:
+        with Image.open(path) as image:
+            # Pillow turns TIFF itself.
+            found = 1 if image.format == "TIFF" else image.getexif().get(ORIENTATION)
+    except DAMAGED:
+        return 1
+    return found if isinstance(found, int) and found in range(1, 9) else 1

@@ -11,11 +11,14 @@ from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, SourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.divide import Division
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
-from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, summary, write_coco
+from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import Foreign
-from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
+from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
+from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
 from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate, source_in
+from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement, place_files, placements_of
 from visionllm_interaction.datasets.ingestion.sources.acquire import (
@@ -26,7 +29,7 @@ from visionllm_interaction.datasets.ingestion.sources.acquire import (
 )
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
-from visionllm_interaction.utils.hashing import sha256_value
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.logs import log
 
 _ALL_SPLITS = ("train", "val", "test")
@@ -39,6 +42,8 @@ class Settled:
     source: Source
     origin: DataSource
     name: str
+    libraries: tuple[str, ...] = ()
+    """Distributions whose version decides what was read: that of the plug-in that read it."""
 
 
 def settle(config: IngestConfig, prepared: Prepared) -> Settled:
@@ -47,7 +52,7 @@ def settle(config: IngestConfig, prepared: Prepared) -> Settled:
     Raises:
         InputDataError: if there is no data set, or it cannot be read, converted, copied or linked.
     """
-    found = locate(prepared.path)
+    found = _to_divide(config, locate(prepared.path))
     name = config.name or (found.root.name if prepared.kind == "folder" else prepared.name)
     if isinstance(found, Source) and config.mode == "register":
         return Settled(found, _origin(prepared, "coco"), name)
@@ -56,10 +61,27 @@ def settle(config: IngestConfig, prepared: Prepared) -> Settled:
     if isinstance(found, Source):
         source = _placed(config, found, name=name, key=listing or prepared.path.name)
         return Settled(source, _origin(prepared, "coco", folder=found.root, listing=listing), name)
-    source, left_out = _converted(config, found, name=name, key=listing or prepared.path.name)
+    source, read = _converted(config, found, name=name, key=listing or prepared.path.name)
     files = tuple(source_file(path) for path in found.files) if prepared.kind in ("folder", "file") else prepared.files
-    origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, left_out=left_out)
-    return Settled(source, origin, name)
+    origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, read=read)
+    plugin = plugin_of(found.format)
+    return Settled(source, origin, name, libraries=(plugin.entry.distribution,) if plugin else ())
+
+
+def _to_divide(config: IngestConfig, found: Source | Foreign) -> Source | Foreign:
+    """COCO's own layout with a train split only is used in place, unless a val is to be made of it."""
+    if isinstance(found, Foreign) or config.val_share is None or found.annotations["val"]:
+        return found
+    return Foreign("coco", found.root, tuple(path for path in found.annotations.values() if path))
+
+
+def division_of(config: IngestConfig) -> Division | None:
+    """How ``config`` wants a source without val to be divided, if at all.
+
+    Raises:
+        InputDataError: if the table of groups cannot be read.
+    """
+    return None if config.val_share is None else Division(config.val_share, grouping(config.groups))
 
 
 def _origin(
@@ -69,7 +91,7 @@ def _origin(
     folder: Path | None = None,
     listing: str | None = None,
     files: tuple[SourceFile, ...] | None = None,
-    left_out: dict[str, int] | None = None,
+    read: Read | None = None,
 ) -> DataSource:
     location = str(folder) if folder and listing else prepared.location
     return DataSource(
@@ -78,7 +100,9 @@ def _origin(
         format=kind,
         files=prepared.files if files is None else files,
         listing_sha256=listing,
-        left_out=left_out or {},
+        left_out=read.left_out if read else {},
+        reader_version=READER_VERSION if read else 1,
+        notes=read.notes if read else (),
     )
 
 
@@ -119,33 +143,57 @@ def _digests(source: Source) -> dict[str, str]:
     return {str(Path(file.path).relative_to(source.root)): file.sha256 for file in index}
 
 
-def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> tuple[Source, dict[str, int]]:
-    write, left_out = _reader(config, data)
+def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> tuple[Source, Read]:
+    read = _read(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
-        folder = (
-            parent / f"{name}-{_key(config, data.format, str(data.root), files, key, config.subsets, config.val_share)}"
-        )
+        wish = (READER_VERSION, config.subsets, config.val_share, _groups_key(config))
+        parts = (data.format, str(data.root), files, key, *wish)
+        plugin = plugin_of(data.format)
+        folder = parent / f"{name}-{_key(config, *parts, *((str(plugin.entry),) if plugin else ()))}"
         if not folder.exists():
             with publish_folder(folder, many_files=True) as partial:
-                place_files(write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
-    if left_out:
-        what = "; ".join(f"{count} × {text}" for text, count in left_out.items())
+                place_files(read.write(partial), partial, mode=config.mode, reserve_bytes=_reserve(config))
+    for note in read.notes:
+        log.warning("how the source was read", format=data.format, note=note)
+    if read.left_out:
+        what = "; ".join(f"{count} × {text}" for text, count in read.left_out.items())
         log.warning("not carried over", what=what, list=str(folder / LEFT_OUT))
     source = source_in(folder, splits=_ALL_SPLITS)
     if source.annotations["val"] is None:
-        log.warning("the source has no val split: set data.val_share or data.subsets")
-    return source, left_out
+        log.warning("the source has no val split: add -o data.val_share=0.2, or say data.subsets")
+    return source, read
 
 
-def _reader(config: IngestConfig, data: Foreign) -> tuple[Callable[[Path], list[Placement]], dict[str, int]]:
-    """What writes the annotations below a folder and says where the images go; and what will be left out."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A data set in another format, read but not yet written."""
+
+    write: Callable[[Path], list[Placement]]
+    """Writes the annotations below a folder and says where the images go."""
+    left_out: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def _read(config: IngestConfig, data: Foreign) -> Read:
     if data.format == "coco":
-        return partial_call(write_as_it_is, data, subsets=config.subsets, val_share=config.val_share), {}
-    converted = READERS[data.format](data)
+        write = partial_call(write_as_it_is, data, subsets=config.subsets, division=division_of(config))
+        return Read(write, {}, ())
+    plugin = plugin_of(data.format)
+    converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
+    refuse_losses(converted, data)
     shapes = sum(len(picture.shapes) for picture in converted.pictures)
     log.info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
-    return partial_call(write_coco, converted, subsets=config.subsets, val_share=config.val_share), summary(converted)
+    write = partial_call(write_coco, converted, subsets=config.subsets, division=division_of(config))
+    return Read(write, summary(converted), converted.notes)
+
+
+def _groups_key(config: IngestConfig) -> object:
+    """What of the groups decides a division; nothing where none is made."""
+    if config.val_share is None:
+        return None
+    table = config.groups.table
+    return config.groups.pattern, sha256_file(table) if table and table.is_file() else None
 
 
 def _key(config: IngestConfig, *parts: object) -> str:

@@ -49,7 +49,7 @@ def prepare(config: IngestConfig) -> Prepared:
             expected="a folder, an archive or an annotation file",
             found="nothing",
             where=str(config.root),
-            fix="set data.root to the folder of the data set",
+            fix="set data.root to the folder of the data set: -o data.root=FOLDER",
         )
     if config.root.is_dir():
         return Prepared(config.root, "folder", str(config.root), config.root.name)
@@ -70,7 +70,12 @@ def _from_elsewhere(config: IngestConfig) -> Prepared:
     if not kaggle:
         return _from_servers(config)
     if len(config.source) > 1:
-        raise ConfigError("A Kaggle data set cannot be mixed with other sources.", found=", ".join(config.source))
+        raise ConfigError(
+            "A Kaggle data set cannot be mixed with other sources.",
+            expected="one kaggle:OWNER/NAME, or addresses only",
+            found=", ".join(config.source),
+            fix="take the others out of data.source, and run a second time with them and another work_dir",
+        )
     handle = kaggle[0].removeprefix(_KAGGLE)
     return Prepared(_from_kaggle(handle), "kaggle", kaggle[0], handle.split("/")[1])
 
@@ -94,7 +99,12 @@ def _from_servers(config: IngestConfig) -> Prepared:
 
 def _from_kaggle(handle: str) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+(/versions/\d+)?", handle):
-        raise ConfigError("This is no Kaggle data set.", expected="kaggle:OWNER/NAME[/versions/N]", found=handle)
+        raise ConfigError(
+            "This is no Kaggle data set.",
+            expected="kaggle:OWNER/NAME[/versions/N]",
+            found=handle,
+            fix="take OWNER/NAME from the address of its page: -o data.source=kaggle:OWNER/NAME",
+        )
     try:
         import kagglehub
     except ImportError as error:

@@ -52,6 +52,7 @@ def _unpacker(archive: Path) -> Callable[[Path, Outlet], None]:
             expected="zip, tar, tar.gz, tar.bz2 or tar.xz",
             found="something else",
             where=str(archive),
+            fix="unpack it yourself and set -o data.root=FOLDER, or pack it again as zip",
         )
     with archive.open("rb") as stream:
         return unpack_zip if stream.read(4) in _ZIP_MAGIC else unpack_tar

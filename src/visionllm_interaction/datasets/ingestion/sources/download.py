@@ -56,7 +56,11 @@ def _raise_first(running: Sequence[Future[Downloaded]]) -> None:
     errors = [future.exception() for future in running if not future.cancelled()]
     real = [error for error in errors if error is not None and not isinstance(error, Stopped)]
     if real and isinstance(real[0], httpx.HTTPError | httpx.InvalidURL):
-        raise DownloadFailed("A file cannot be downloaded.", found=f"{type(real[0]).__name__}: {real[0]}") from real[0]
+        raise DownloadFailed(
+            "A file cannot be downloaded.",
+            found=f"{type(real[0]).__name__}: {real[0]}",
+            fix="check the address in data.source and the network; the same command continues where it stopped",
+        ) from real[0]
     if real:
         raise real[0]
 

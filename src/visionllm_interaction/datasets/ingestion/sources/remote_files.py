@@ -82,7 +82,12 @@ def remotes_of(sources: Sequence[str]) -> tuple[Remote, ...]:
     remotes = [remote for source in sources for remote in KNOWN.get(source) or (_from_url(source),)]
     names = [remote.name for remote in remotes]
     if len(set(names)) < len(names):
-        raise ConfigError("Two of the files to download have one name.", found=", ".join(sorted(names)))
+        raise ConfigError(
+            "Two of the files to download have one name.",
+            expected="a name of its own for each file in data.source",
+            found=", ".join(sorted(names)),
+            fix="take the one that is named twice out of data.source, or download them and set -o data.root=FOLDER",
+        )
     return tuple(remotes)
 
 
@@ -113,6 +118,7 @@ def _checksum(fragment: str) -> Checksum:
             expected="#sha256=<64 hex digits> or #md5=<32 hex digits>",
             found=f"#{fragment}",
             where="data.source",
+            fix="copy the whole digest, or leave out # and what follows: size and length are still checked",
         )
     return Checksum(algorithm, value.lower())
 

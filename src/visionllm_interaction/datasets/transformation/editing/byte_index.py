@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import mmap
 import re
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -30,10 +31,13 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _STRING_OR_NON_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
 
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class _Keys(msgspec.Struct, gc=False):
-    id: int
-    image_id: int = NO_ID
-    category_id: int = NO_ID
+    id: _Int64
+    image_id: _Int64 = NO_ID
+    category_id: _Int64 = NO_ID
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -56,13 +60,14 @@ class CocoBytes:
         AnnotationError: if it is not a JSON object that holds the three lists of a COCO file.
     """
 
-    def __init__(self, data: bytes, *, where: str) -> None:
+    def __init__(self, data: bytes | mmap.mmap, *, where: str) -> None:
         self.data = data
         try:
             self._top, self._rows, self._origin = _index(data)
         except _UNREADABLE:
             try:
-                self.data = data.decode(json.detect_encoding(data)).encode()
+                raw = bytes(data)
+                self.data = raw.decode(json.detect_encoding(raw)).encode()
                 self._top, self._rows, self._origin = _index(_without_non_finite(self.data))
             except (*_UNREADABLE, ValueError, KeyError) as error:
                 raise _not_coco(str(error), where) from error
@@ -73,6 +78,11 @@ class CocoBytes:
     def count(self, section: Section) -> int:
         """Number of records in the list."""
         return len(self._rows[section])
+
+    def set_aside(self) -> None:
+        """Let the system have the memory of the content back; it is read from the disk again when it is needed."""
+        if isinstance(self.data, mmap.mmap):
+            self.data.madvise(mmap.MADV_DONTNEED)
 
     def list_span(self, section: Section) -> Span:
         """Where the list is, brackets included."""
@@ -132,7 +142,7 @@ class CocoBytes:
 Index = tuple[Mapping[str, msgspec.Raw], Mapping[Section, list[msgspec.Raw]], Any]
 
 
-def _index(data: bytes) -> Index:
+def _index(data: bytes | mmap.mmap) -> Index:
     top = _TOP.decode(data)
     return top, {section: _ROWS.decode(top[section]) for section in SECTIONS}, pa.py_buffer(data)
 
@@ -149,17 +159,15 @@ def _stand_in(match: re.Match[bytes]) -> bytes:
 def _keys_of(listed: msgspec.Raw, rows: list[msgspec.Raw]) -> list[_Keys]:
     try:
         return _KEYS_OF_ALL.decode(listed)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return [_keys_or_none(row) for row in rows]
 
 
 def _keys_or_none(row: msgspec.Raw) -> _Keys:
     try:
-        keys = _KEYS.decode(row)
-    except msgspec.DecodeError:
+        return _KEYS.decode(row)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _Keys(NO_ID)
-    fits = all(-(2**63) <= value < 2**63 for value in (keys.id, keys.image_id, keys.category_id))
-    return keys if fits else _Keys(NO_ID)
 
 
 def _text(value: bytes | None) -> str:

@@ -56,6 +56,14 @@ BOXES = (
         "dataset",
     ),
     FaultType(
+        "BOX-LOOKS-OTHER",
+        "the boxes of a split look like another kind than x, y, width, height",
+        "centre x, centre y, width, height in pixels; y before x; y counted from below; boxes far from their masks",
+        "every box is wrong, also those that happen to fit the image",
+        "convert the boxes at their source; where they are right as they are, set BOX-LOOKS-OTHER to warn",
+        "dataset",
+    ),
+    FaultType(
         "BOX-LOOKS-NORMALISED",
         "the boxes of a split look like shares of the image instead of pixels",
         "[0.41, 0.22, 0.10, 0.08], as YOLO files have them",

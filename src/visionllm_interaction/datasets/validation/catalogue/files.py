@@ -130,7 +130,8 @@ IMAGES = (
         "it cannot be told whether boxes are for the turned or for the unturned image",
         "EXIF orientation 3 (upside down): width and height are the same either way",
         "boxes are mirrored or turned against the image",
-        "turn the pixels and remove the tag (repair does, if the boxes were drawn on the upright image)",
+        "turn the pixels and remove the tag (repair does; boxes that sizes, limits or masks show to be drawn on the "
+        "stored image are turned along, and where nothing tells stage 3 asks for transform.exif_boxes)",
         "image",
         repair="the image is written upright, without the tag",
     ),

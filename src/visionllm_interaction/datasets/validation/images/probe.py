@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+from visionllm_interaction.core.images import DAMAGED, FORMATS, is_deep, orientation_of, to_8_bits, to_rgb
+
 THUMB_PX = 32
-_EXIF_ORIENTATION = 0x0112
 _WORK_PX = 640
 _OVERHEAD_MB = 512
 
@@ -83,8 +83,7 @@ def look_at(path: str, limits: Limits) -> Look:
         return Look("FILE-NOT-IMAGE", f"not {', '.join(FORMATS)}")
     except MemoryError:
         return Look("FILE-KILLS-DECODER", f"needs more than {limits.memory_mb} MB")
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
-        # What Pillow's readers raise on damaged files: SyntaxError for broken PNG chunks, for example.
+    except DAMAGED as error:
         return Look("FILE-TRUNCATED", str(error) or type(error).__name__)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -95,7 +94,7 @@ def _look(image: Image.Image, limits: Limits) -> Look:
     if width * height > limits.max_pixels:
         return Look("FILE-TOO-LARGE", f"{width} × {height} pixels")
     kind, mode, frames = image.format or "", image.mode, getattr(image, "n_frames", 1)
-    orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    orientation = orientation_of(image)
     if kind in ("JPEG", "MPO"):
         image.draft("L", (min(width, _WORK_PX), min(height, _WORK_PX)))
     image.load()
@@ -104,7 +103,7 @@ def _look(image: Image.Image, limits: Limits) -> Look:
     return Look(
         width=width,
         height=height,
-        orientation=orientation if isinstance(orientation, int) else 1,
+        orientation=orientation,
         kind=kind,
         mode=mode,
         frames=frames if kind != "MPO" else 1,
@@ -117,20 +116,14 @@ def _look(image: Image.Image, limits: Limits) -> Look:
 
 def _grey(image: Image.Image) -> Image.Image:
     """Luminance, 8 bits, at most about ``_WORK_PX`` long, so that figures mean the same at any resolution."""
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_8_bits(image)
+    if is_deep(image):
+        image = to_8_bits(image)
     factor = max(1, round(max(image.size) / _WORK_PX))
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode != "L":
+        image = to_rgb(image)
     if factor > 1:
         image = image.reduce(factor)
     return image if image.mode == "L" else image.convert("L")
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, np.float64)
-    top = max(float(values.max(initial=0)), 1.0)
-    return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8))
 
 
 def _percentiles(grey: Image.Image) -> tuple[int, int]:

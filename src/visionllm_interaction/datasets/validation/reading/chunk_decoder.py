@@ -57,7 +57,9 @@ def read_chunk(place: tuple[str, int, int], database: duckdb.DuckDBPyConnection)
 
 
 def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | None:
-    """A JSON list of annotations → columns; ``None`` if it is no JSON list."""
+    """A JSON list of annotations → columns; ``None`` if it is no JSON list in UTF-8."""
+    if not data.isascii() and not _is_utf8(data):
+        return None
     if plain := read_plain(data, database):
         return Chunk(len(plain.ids), plain)
     try:
@@ -67,10 +69,18 @@ def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | No
     return judge_rows(rows, strict=strict) if isinstance(rows, list) else None
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def parse(data: bytes) -> tuple[Any, bool]:
     """Any JSON, and whether it is standard JSON, which has no NaN; ``None`` if it is neither."""
     try:
-        return msgspec.json.decode(data), True
+        return (msgspec.json.decode(data), True) if data.isascii() or _is_utf8(data) else (None, False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:

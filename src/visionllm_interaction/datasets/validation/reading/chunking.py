@@ -1,28 +1,40 @@
 """Cut a large annotation file into pieces that can be decoded on their own, without reading it first.
 
-The cuts are guesses (where a record like the first one begins), and each guess is proven later: the file with the
-annotations replaced by a mark must be valid JSON, and each piece must be a valid list. A cut inside a text or inside
-a nested list leaves a piece that is neither, so a wrong guess is noticed and the file is read as a whole.
+Where the list of annotations ends, and where a comma parts two of its records, is found by looking at few places only:
+at each, one whole record is read and must be an annotation. Whatever stands before and behind the list, in any order
+and of any size, must be valid JSON with a mark in the list's place. A guess that is wrong all the same leaves a piece
+that is no list: it is noticed when the piece is decoded, and the end of the list is sought again, before that place.
 """
 
 from __future__ import annotations
 
+import json
 import mmap
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import msgspec
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MARK = b'"\\u0001annotations were here"'
 _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_PIECE = msgspec.json.Decoder(list[msgspec.Raw])
 _START = re.compile(rb'"annotations"\s*:\s*\[')
-_FIRST_KEY = re.compile(rb'\s*\{\s*("(?:[^"\\]|\\.){1,64}"\s*:)')
+_RECORD = re.compile(rb"\s*\{\s*\"")
+_COMMA = re.compile(rb"\}\s*(,)\s*\{\s*\"")
+_END = re.compile(rb"\}\s*(\])\s*[,}]")
+_ANNOTATION_KEY = "image_id"
 _WINDOW = 1 << 20
-_TAIL = 1 << 16
-_MOST_ENDS = 200
+_OVERLAP = 1 << 10
+_TAILS = (1 << 12, 1 << 16, 1 << 24)
+"""How far before a bracket the beginning of the record before it is sought."""
+_FEW_ENDS, _MOST_ENDS = 20, 2000
+"""For how many brackets it is sought far, and at all: a broken file may have a million that end something else."""
+_RECORD_BYTES = (1 << 14, 1 << 18, 1 << 24)
+"""How much is read in search of a record's end: most are short, few have a million numbers."""
+_MOST_STARTS = 100
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,10 @@ class Slices:
     places: tuple[tuple[str, int, int], ...]
 
 
-def cut(path: Path, *, piece_bytes: int) -> Slices | None:
+def cut(path: Path, *, piece_bytes: int, before: int | None = None) -> Slices | None:
     """Pieces of about ``piece_bytes``; ``None`` if the file does not look like one that can be cut.
+
+    ``before``: where the list of annotations must have ended, if an earlier guess was too far behind.
 
     Raises:
         OSError: if the file cannot be read.
@@ -42,68 +56,103 @@ def cut(path: Path, *, piece_bytes: int) -> Slices | None:
     if not path.stat().st_size:
         return None
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        opening = _START.search(data)
-        first = opening and _FIRST_KEY.match(data, opening.end())
-        if not opening or not first:
-            return None
-        boundary = re.compile(rb"\}\s*(,)\s*\{\s*" + re.escape(first[1]))
-        found = _closing(data, opening.end(), boundary)
-        if found is None:
-            return None
-        rest, end = found
-        cuts = _cuts(data, opening.end(), end, boundary=boundary, piece_bytes=piece_bytes)
-    edges = [opening.end(), *cuts, end]
-    places = tuple((str(path), a + (n > 0), b) for n, (a, b) in enumerate(pairwise(edges)))
-    return Slices(rest, places)
+        for opening in islice(_START.finditer(data), _MOST_STARTS):
+            begin = opening.end()
+            found = _closing(data, begin, len(data) if before is None else before)
+            if found is not None:
+                rest, end = found
+                edges = [begin, *_cuts(data, begin, end, piece_bytes=piece_bytes), end]
+                places = tuple((str(path), a + (n > 0), b) for n, (a, b) in enumerate(pairwise(edges)))
+                return Slices(rest, places)
+    return None
 
 
-def _cuts(data: mmap.mmap, begin: int, end: int, *, boundary: re.Pattern[bytes], piece_bytes: int) -> list[int]:
-    """Places of the commas to cut at."""
-    cuts: list[int] = []
+def _cuts(data: mmap.mmap, begin: int, end: int, *, piece_bytes: int) -> Iterator[int]:
+    """Places of the commas to cut at: each is followed by a whole annotation."""
     at = begin + piece_bytes
     while at < end:
-        match = boundary.search(data, at, min(at + _WINDOW, end))
-        if match is None:
-            break
-        cuts.append(match.start(1))
-        at = match.start(1) + piece_bytes
-    return cuts
+        commas = (match.start(1) for match in _COMMA.finditer(data, at, end))
+        place = next((comma for comma in commas if _annotation_at(data, comma + 1, end)), None)
+        if place is None:
+            return
+        yield place
+        at = place + piece_bytes
 
 
-def _closing(data: mmap.mmap, begin: int, boundary: re.Pattern[bytes]) -> tuple[dict[str, msgspec.Raw], int] | None:
+def _closing(data: mmap.mmap, begin: int, before: int) -> tuple[dict[str, msgspec.Raw], int] | None:
     """The file's other keys and the place of the bracket that ends the annotations."""
-    head = data[: begin - 1]
-    end = len(data)
-    for _ in range(_MOST_ENDS):
-        end = data.rfind(b"]", begin, end)
-        if end < 0:
-            return None
-        if _may_close(data, end) and _ends_a_record(data, begin, end, boundary):
+    if not _RECORD.match(data, begin):
+        return None
+    head = data[: begin - 1].removeprefix(BYTE_ORDER_MARK)
+    for number, end in enumerate(islice(_ends(data, begin, before), _MOST_ENDS)):
+        if _follows_annotation(data, begin, end, tails=_TAILS if number < _FEW_ENDS else _TAILS[:-1]):
             rest = _decode_top(head + _MARK + data[end + 1 :])
             if rest is not None:
                 return rest, end
     return None
 
 
-def _may_close(data: mmap.mmap, end: int) -> bool:
-    return data[max(0, end - 64) : end].rstrip()[-1:] == b"}" and data[end + 1 : end + 64].lstrip()[:1] in (b",", b"}")
+def _ends(data: mmap.mmap, begin: int, before: int) -> Iterator[int]:
+    """Brackets that may end a list of records, the last one first."""
+    high = before
+    while high > begin:
+        low = max(begin, high - _WINDOW)
+        reach = min(high + _OVERLAP, len(data))  # what follows the bracket may lie behind the window
+        found = [match.start(1) for match in _END.finditer(data, max(begin, low - _OVERLAP), reach)]
+        yield from (end for end in reversed(found) if low <= end < high)
+        high = low
 
 
-def _ends_a_record(data: mmap.mmap, begin: int, end: int, boundary: re.Pattern[bytes]) -> bool:
-    """Whether the last records before the bracket ``end`` are whole."""
-    starts = [match.end(1) for match in boundary.finditer(data, max(begin, end - _TAIL), end)]
-    if not starts:
-        return end - begin < _TAIL
-    last = data[starts[-1] : end]
-    try:
-        _PIECE.decode(b"[" + last + b"]")
-    except msgspec.DecodeError:
-        return b"NaN" in last
-    return True
+def _follows_annotation(data: mmap.mmap, begin: int, end: int, *, tails: tuple[int, ...]) -> bool:
+    """Whether the record that ends just before the bracket ``end`` is an annotation; ``tails``: how far to look."""
+    alone = data.rfind(b"[", max(begin, end - tails[0]), end) + 1
+    if alone and _ends_at(data, alone, end):
+        return _annotation_at(data, alone, end)  # the only record of a list within another record
+    for tail in tails:
+        low = max(begin, end - tail)
+        starts = [match.end(1) for match in _COMMA.finditer(data, low, end)]
+        for start in reversed(starts[-_MOST_STARTS:]):
+            if _ends_at(data, start, end):
+                return _annotation_at(data, start, end)
+        if low == begin:  # perhaps it is the only record
+            return _ends_at(data, begin, end) and _annotation_at(data, begin, end)
+    return False
+
+
+def _annotation_at(data: mmap.mmap, at: int, end: int) -> bool:
+    record = _record(data, at, end)
+    return record is not None and _ANNOTATION_KEY in record[0]
+
+
+def _ends_at(data: mmap.mmap, at: int, end: int) -> bool:
+    """Whether one record, and nothing but blanks, is between two places."""
+    record = _record(data, at, end)
+    return record is not None and not data[record[1] : end].strip()
+
+
+def _record(data: mmap.mmap, at: int, end: int) -> tuple[dict[str, object], int] | None:
+    """The object that begins at ``at``, and where it ends; ``None`` if there is none before ``end``."""
+    for size in _RECORD_BYTES:
+        text = data[at : min(at + size, end)].decode("utf-8", errors="surrogateescape")
+        blank = len(text) - len(text.lstrip())
+        try:
+            content, stop = _DECODER.raw_decode(text, blank)
+        except (ValueError, RecursionError):
+            if at + size >= end:
+                return None
+            continue
+        length = len(text[:stop].encode("utf-8", errors="surrogateescape"))
+        return (content, at + length) if isinstance(content, dict) else None
+    return None
+
+
+_DECODER = json.JSONDecoder()
 
 
 def _decode_top(skeleton: bytes) -> dict[str, msgspec.Raw] | None:
     try:
+        if not skeleton.isascii():
+            skeleton.decode("utf-8")  # of values nobody looks at, a decoder of JSON does not say whether they are text
         rest = _TOP.decode(skeleton)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

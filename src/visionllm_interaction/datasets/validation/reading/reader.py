@@ -28,13 +28,13 @@ from visionllm_interaction.datasets.validation.reading.chunk_decoder import (
     read_chunk,
     usable_rows,
 )
-from visionllm_interaction.datasets.validation.reading.chunking import Slices, cut
+from visionllm_interaction.datasets.validation.reading.chunking import BYTE_ORDER_MARK, Slices, cut
 from visionllm_interaction.datasets.validation.reading.columns import ImageColumns, SplitTable, join_annotations
 from visionllm_interaction.datasets.validation.reading.polygons import connect
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PIECE_BYTES = 3 << 20
 """Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (8 MB take a tenth longer)."""
+_MOST_CUTS = 3
 
 _IMAGES = msgspec.json.Decoder(list[records.ImageRecord])
 _CATEGORIES = msgspec.json.Decoder(list[records.CategoryRecord])
@@ -46,15 +46,20 @@ def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable 
     Raises:
         OSError: if the file cannot be read.
     """
-    with path.open("rb") as stream:
-        if stream.read(3) == BYTE_ORDER_MARK:
-            return _read_whole(path, split)
-    slices = cut(path, piece_bytes=PIECE_BYTES)
-    parts = _read_parts(slices, workers=workers) if slices else None
-    if parts is None:
-        return _read_whole(path, split)
-    rest, chunks = parts
-    return _assemble(split, rest, chunks, strict=True, workers=workers)
+    before: int | None = None
+    for _ in range(_MOST_CUTS):
+        slices = cut(path, piece_bytes=PIECE_BYTES, before=before)
+        if slices is None:
+            break
+        try:
+            rest, chunks = _read_parts(slices, workers=workers)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            break  # what stands beside the annotations is no JSON
+        if len(chunks) == len(slices.places):
+            table, faults = _assemble(split, rest, chunks, strict=True, workers=workers)
+            return table, [*_marked(path, split), *faults]
+        before = slices.places[len(chunks)][2]  # the piece that is no list: the list ends in it, or the file is broken
+    return _read_whole(path, split)
 
 
 def _decode(key: str, raw: msgspec.Raw) -> Any:
@@ -66,33 +71,37 @@ def _decode(key: str, raw: msgspec.Raw) -> Any:
         return msgspec.json.decode(raw)
 
 
-def _read_parts(slices: Slices, *, workers: int) -> tuple[dict[str, Any], list[Chunk]] | None:
-    """The other lists, and all pieces, decoded; ``None`` as soon as a piece is no JSON."""
+def _read_parts(slices: Slices, *, workers: int) -> tuple[dict[str, Any], list[Chunk]]:
+    """The other lists and the pieces, decoded up to the first piece that is no JSON."""
     with connect() as database, ThreadPoolExecutor(workers) as pool:
         rest = {
             key: pool.submit(_decode, key, slices.rest[key]) for key in ("images", "categories") if key in slices.rest
         }
         chunks = _until_none(pool.map(partial(read_chunk, database=database), slices.places))
-        return None if chunks is None else ({key: future.result() for key, future in rest.items()}, chunks)
+        return {key: future.result() for key, future in rest.items()}, chunks
 
 
-def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk] | None:
-    good = []
+def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk]:
+    good: list[Chunk] = []
     for chunk in chunks:
         if chunk is None:
-            return None
+            break
         good.append(chunk)
     return good
 
 
+def _marked(path: Path, split: str) -> list[Fault]:
+    """JSON-BYTE-ORDER-MARK, if the file starts with one."""
+    with path.open("rb") as stream:
+        if stream.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+            return []
+    expected = "a JSON file in UTF-8"
+    return [Fault("JSON-BYTE-ORDER-MARK", split, "file", "bytes EF BB BF", expected, file_name=path.name)]
+
+
 def _read_whole(path: Path, split: str) -> tuple[SplitTable | None, list[Fault]]:
-    data = path.read_bytes()
-    faults: list[Fault] = []
-    if data.startswith(BYTE_ORDER_MARK):
-        data = data.removeprefix(BYTE_ORDER_MARK)
-        faults.append(
-            Fault("JSON-BYTE-ORDER-MARK", split, "file", "bytes EF BB BF", "a JSON file in UTF-8", file_name=path.name)
-        )
+    data = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
+    faults = _marked(path, split)
     content, strict = parse(data)
     if content is None:
         complaint = _complaint(data)

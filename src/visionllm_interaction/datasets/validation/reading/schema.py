@@ -83,7 +83,7 @@ def usable_fields(record: Mapping[str, Any], fields: tuple[Field, ...]) -> tuple
             continue
         try:
             good[key] = msgspec.convert(record[key], kind)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError, OverflowError) as error:  # texts that are no Unicode
             bad[key] = f"{key} = {brief(record[key])}: {error}"
     return good, bad
 

@@ -56,6 +56,11 @@ def _fill_geometry(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints
     owner, points = owner[points > 0], points[points > 0]
     if not len(points):
         return
+    with np.errstate(over="ignore", invalid="ignore"):
+        _fill_rings(columns, rows, xy, points=points, owner=owner)
+
+
+def _fill_rings(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints, owner: Ints) -> None:
     first = np.cumsum(points) - points
     x, y = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
     last = first + points - 1

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from PIL import Image, ImageDraw, ImageOps
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
+from visionllm_interaction.core.images import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.datasets.validation.result import Examination
+from visionllm_interaction.reports.html import image_data_uri, render_template
+from visionllm_interaction.reports.overlays import draw_box
 
 EXAMPLES = 4
 """Images shown per finding."""
 _PICTURED = 24
 _SIDE_PX = 320
+_BOX_COLOUR = "#ff3c00"
 _BARS = 40
 _IDS = 60
 _AREAS = (("small (< 32² px)", 0.0, 32.0**2), ("medium", 32.0**2, 96.0**2), ("large (> 96² px)", 96.0**2, np.inf))
@@ -55,22 +56,18 @@ class Example:
 
 def render_page(examination: Examination) -> str:
     """The page as HTML; every text of the data is escaped."""
-    environment = Environment(
-        loader=PackageLoader("visionllm_interaction.datasets.validation.report", "."),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-    )
     verdict = examination.verdict
-    return environment.get_template("validation_report.html.j2").render(
-        status=verdict.status,
-        reasons=verdict.reasons,
-        sizes=[(split, size) for split, size in examination.policy.counts.items()],
-        findings=[(finding, CATALOGUE[finding.code], _ids(finding)) for finding in verdict.findings],
-        plots=list(_plots(examination)),
-        examples=_examples(examination),
-        tolerance=verdict.tolerance,
-        version=__version__,
-    )
+    values = {
+        "status": verdict.status,
+        "reasons": verdict.reasons,
+        "sizes": [(split, size) for split, size in examination.policy.counts.items()],
+        "findings": [(finding, CATALOGUE[finding.code], _ids(finding)) for finding in verdict.findings],
+        "plots": list(_plots(examination)),
+        "examples": _examples(examination),
+        "tolerance": verdict.tolerance,
+        "version": __version__,
+    }
+    return render_template("visionllm_interaction.datasets.validation.report", "validation_report.html.j2", values)
 
 
 def _ids(finding: Finding) -> str:
@@ -87,7 +84,8 @@ def _plots(examination: Examination) -> Iterator[Plot]:
     note = f"the {_BARS} most frequent of {len(order)}" if len(order) > _BARS else ""
     shown = order[:_BARS]
     yield _plot("Annotations per category", [(names[c], [counted[s][c] for s in tables]) for c in shown], tables, note)
-    areas = {split: table.annotations.boxes_xywh[:, 2:].prod(axis=1) for split, table in tables.items()}
+    with np.errstate(over="ignore", invalid="ignore"):
+        areas = {split: table.annotations.boxes_xywh[:, 2:].prod(axis=1) for split, table in tables.items()}
     rows = [(label, [int(((a >= low) & (a < high)).sum()) for a in areas.values()]) for label, low, high in _AREAS]
     yield _plot("Box sizes", rows, tables)
     per_image = {split: np.isin(table.annotations.image_ids, table.images.ids) for split, table in tables.items()}
@@ -132,30 +130,24 @@ def _picture(examination: Examination, fault: Fault) -> Example | None:
     try:
         with Image.open(pictures.paths[int(places[0])]) as image:
             image.draft("RGB", (2 * _SIDE_PX, 2 * _SIDE_PX))
-            shown = image.convert("RGB")
-    except (OSError, ValueError, SyntaxError):  # it could be decoded to grey, but not to colours
+            shown = to_rgb(image)
+    except DAMAGED:  # it could be decoded to grey, but not to colours
         return None
     size = table.images.sizes_px[pictures.rows[places[0]]]
     shown = ImageOps.contain(shown, (_SIDE_PX, _SIDE_PX))
     if fault.annotation_id is not None and fault.position is not None and np.isfinite(size).all():
         row = np.flatnonzero(table.annotations.positions == fault.position)
         _draw(shown, table.annotations.boxes_xywh[row], size)
-    return Example(_data_uri(shown), f"image {fault.image_id}: {fault.found}")
+    return Example(image_data_uri(shown, quality=80), f"image {fault.image_id}: {fault.found}")
 
 
 def _draw(
     image: Image.Image, boxes_xywh: np.ndarray[tuple[int, ...], np.dtype[np.float64]], size: Sequence[float]
 ) -> None:
-    pen = ImageDraw.Draw(image)
+    canvas = ImageDraw.Draw(image)
     scale = np.array([image.width / size[0], image.height / size[1]])
     for box in boxes_xywh:
         low = box[:2] * scale
         high = np.maximum(low, (box[:2] + box[2:]) * scale)
         if np.isfinite(high).all() and np.abs(np.r_[low, high]).max() < 10 * _SIDE_PX:
-            pen.rectangle((*low.tolist(), *high.tolist()), outline=(255, 60, 0), width=3)
-
-
-def _data_uri(image: Image.Image) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+            draw_box(canvas, (*low.tolist(), *high.tolist()), colour=_BOX_COLOUR, line_width=3)

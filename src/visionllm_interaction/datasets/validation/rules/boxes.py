@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from visionllm_interaction.datasets.validation.box_kinds import check_kind
 from visionllm_interaction.datasets.validation.issues import Fault
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, SplitTable, every, some
 from visionllm_interaction.datasets.validation.rules._issue_builders import Words, annotation_faults
 
 TINY_PX = 1.0
 """A box narrower than this has no pixel of its own."""
-_SYSTEMATIC_SHARE = 0.5
-_FEWEST_BOXES = 10
 
 
 def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max_aspect: float) -> list[Fault]:
@@ -23,7 +22,7 @@ def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max
     """
     boxes = table.annotations.boxes_xywh
     masks = box_faults(boxes, sizes_px, tolerance_px=tolerance_px)
-    whole = _whole_split(table, boxes, sizes_px, outside=masks["BOX-OUT-OF-BOUNDS"])
+    whole = check_kind(table, sizes_px)
     odd = {} if whole and whole[0].code == "BOX-LOOKS-NORMALISED" else odd_boxes(boxes, max_aspect=max_aspect)
     faults = [fault for code, bad in (masks | odd).items() for fault in _faults(table, code, bad, sizes_px, max_aspect)]
     return faults + whole
@@ -71,26 +70,3 @@ def _faults(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspe
         "BOX-ABSURD-ASPECT": f"at most {max_aspect:g} times longer than wide",
     }
     return annotation_faults(table, bad, code, field="bbox", found=found, expected=expected[code])
-
-
-def _whole_split(table: SplitTable, boxes: Floats, sizes_px: Floats, *, outside: Bools) -> list[Fault]:
-    """BOX-LOOKS-XYXY or BOX-LOOKS-NORMALISED: faults of an export as a whole, not of single boxes."""
-    known = every(np.isfinite(boxes)) & every(np.isfinite(sizes_px))
-    count = int(known.sum())
-    if count < _FEWEST_BOXES:
-        return []
-    if not (np.abs(boxes) > 1)[known].any():
-        return [_whole(table, "BOX-LOOKS-NORMALISED", f"all {count} boxes lie between 0 and 1", "pixels")]
-    too_far = outside[known]
-    if too_far.mean() < _SYSTEMATIC_SHARE / 5:
-        return []
-    used, sizes = boxes[known], sizes_px[known]
-    corners = (used[:, 2:] > used[:, :2]) & (used[:, 2:] <= sizes + 1)
-    if every(corners).mean() >= 0.98:
-        found = f"{int(too_far.sum())} of {count} boxes leave the image as x, y, width, height, none as x1, y1, x2, y2"
-        return [_whole(table, "BOX-LOOKS-XYXY", found, "x, y, width, height")]
-    return []
-
-
-def _whole(table: SplitTable, code: str, found: str, expected: str) -> Fault:
-    return Fault(code, table.split, "dataset", found, expected, field="bbox")

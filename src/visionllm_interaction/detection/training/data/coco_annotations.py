@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -25,7 +26,7 @@ class Picture:
         labels: (n,) int64, 1…K.
     """
 
-    image_id: int
+    image_id: int | str
     path: Path
     width: int
     height: int
@@ -33,22 +34,62 @@ class Picture:
     labels: NDArray[np.int64]
 
 
+class _Image(msgspec.Struct):
+    id: int | float | str
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    image_id: int | float | str
+    category_id: int | float | str
+    bbox: tuple[float, float, float, float]
+    area: float | None = None
+    iscrowd: Literal[0, 1] | bool = 0
+
+
+class _Category(msgspec.Struct):
+    id: int | float | str
+    name: str = ""
+
+
+class _Sized(msgspec.Struct):
+    """What is needed of an image to look at it."""
+
+    id: int | str
+    width: Annotated[int, msgspec.Meta(ge=1)]
+    height: Annotated[int, msgspec.Meta(ge=1)]
+    file_name: str | None = None
+    coco_url: str | None = None
+
+
+_SECTIONS: dict[str, Any] = {
+    "images": list[_Image],
+    "annotations": list[_Annotation],
+    "categories": list[_Category],
+}
+
+
 def read_coco(path: StrPath) -> dict[str, Any]:
-    """The annotation file as plain values.
+    """The annotation file as plain values, each record with what evaluation needs of it.
 
     Raises:
-        AnnotationError: if it is missing, is not JSON, or lacks images, annotations or categories.
+        AnnotationError: if it is missing, is not JSON, lacks images, annotations or categories, or a record has no
+            usable id, box, area or crowd flag.
     """
     path = Path(path)
     try:
         content = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unusable(path, f"no JSON ({error})") from error
-    missing = [k for k in ("images", "annotations", "categories") if not isinstance(content, dict) or k not in content]
+    missing = [key for key in _SECTIONS if not isinstance(content, dict) or key not in content]
     if missing:
         raise _unusable(path, f"no {', '.join(missing)}")
+    for key, kind in _SECTIONS.items():
+        try:
+            msgspec.convert(content[key], kind)
+        except msgspec.ValidationError as error:
+            raise _unusable(path, f"{key}: {error}") from error
     return dict(content)
 
 
@@ -58,19 +99,49 @@ def _unusable(path: Path, found: str) -> AnnotationError:
         expected="a COCO file with images, annotations and categories",
         found=found,
         where=str(path),
+        fix="correct the record at its source; visionllm validate lists every one",
     )
 
 
 def categories_of(coco: dict[str, Any]) -> Categories:
-    """The file's categories, labelled in order of their ids."""
-    return Categories.from_pairs((c["id"], c["name"]) for c in coco["categories"])
+    """The file's categories, labelled in order of their ids.
+
+    Raises:
+        AnnotationError: if ids are no whole numbers, or ids or names repeat.
+    """
+    pairs = [(c["id"], c.get("name", f"category {c['id']}")) for c in coco["categories"]]
+    try:
+        return Categories.from_pairs(pairs)
+    except (ValueError, TypeError) as error:
+        raise AnnotationError(
+            "The categories of the annotation file cannot be used.",
+            expected="whole numbers as ids, and one name each",
+            found=str(error),
+            fix="correct them at their source; visionllm validate says more (CAT-…)",
+        ) from error
+
+
+def image_name(record: Mapping[str, Any]) -> str | None:
+    """File name of an image's record: ``file_name``, else the last part of LVIS's ``coco_url``."""
+    name = record.get("file_name")
+    if isinstance(name, str) and name:
+        return name
+    url = record.get("coco_url")
+    return PurePosixPath(urlsplit(url).path).name or None if isinstance(url, str) else None
 
 
 def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[Picture]:
-    """All images of the file in its order, empty ones included."""
-    by_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in coco["images"]}
+    """All images of the file in its order, empty ones included.
+
+    Annotations of images or categories that are not listed are left out, as in evaluation.
+
+    Raises:
+        AnnotationError: if an image has no usable name or size.
+    """
+    by_image: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in coco["images"]}
     for annotation in coco["annotations"]:
-        if not annotation.get("iscrowd", 0):
+        listed = annotation["image_id"] in by_image and annotation["category_id"] in categories.by_id
+        if listed and not annotation.get("iscrowd", 0):
             by_image[annotation["image_id"]].append(annotation)
     return [_picture(image, by_image[image["id"]], folder, categories) for image in coco["images"]]
 
@@ -78,10 +149,26 @@ def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories)
 def _picture(
     image: dict[str, Any], annotations: Sequence[dict[str, Any]], folder: Path, categories: Categories
 ) -> Picture:
+    try:
+        sized = msgspec.convert(image, _Sized)
+    except msgspec.ValidationError as error:
+        raise _unusable_image(image, str(error)) from error
+    name = image_name(image)
+    if name is None:
+        raise _unusable_image(image, "neither file_name nor coco_url")
     boxes = np.array([a["bbox"] for a in annotations], dtype=np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     # boxes that only graze the image would be cut to nothing by the model's own clipping
-    boxes = np.clip(boxes, 0, np.array([image["width"], image["height"]] * 2, dtype=np.float32))
+    boxes = np.clip(boxes, 0, np.array([sized.width, sized.height] * 2, dtype=np.float32))
     labels = np.array([categories.by_id[a["category_id"]].label for a in annotations], dtype=np.int64)
     keep = (boxes[:, 2:] - boxes[:, :2] > 0).all(axis=1)
-    return Picture(image["id"], folder / image["file_name"], image["width"], image["height"], boxes[keep], labels[keep])
+    return Picture(sized.id, folder / name, sized.width, sized.height, boxes[keep], labels[keep])
+
+
+def _unusable_image(image: Mapping[str, Any], found: str) -> AnnotationError:
+    return AnnotationError(
+        "An image of the annotation file cannot be used.",
+        expected="id, width, height and file_name (or coco_url)",
+        found=f"{found}, in the image with id {image.get('id')!r}",
+        fix="correct the record at its source; visionllm validate lists every one",
+    )

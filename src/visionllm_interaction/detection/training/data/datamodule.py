@@ -18,7 +18,7 @@ from visionllm_interaction.detection.training.data.coco_annotations import Pictu
 from visionllm_interaction.detection.training.data.dataset import PictureDataset, collate
 from visionllm_interaction.detection.training.data.samplers import EpochSampler, Plan
 from visionllm_interaction.detection.training.data.transforms import Augmentation
-from visionllm_interaction.detection.training.distributed import process_count, rank, share_of_batch
+from visionllm_interaction.detection.training.distributed import per_process_batch_size, process_count, rank
 from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.utils.paths import StrPath
 
@@ -99,7 +99,7 @@ class DetectionDataModule(lightning.LightningDataModule):
     def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
         return DataLoader(
             dataset,
-            batch_size=share_of_batch(self._config.batch_size),
+            batch_size=per_process_batch_size(self._config.batch_size),
             num_workers=self._config.workers,
             collate_fn=collate,
             persistent_workers=self._config.workers > 0,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from visionllm_interaction.core.images import read_rgb
 from visionllm_interaction.detection.training.data.coco_annotations import Picture
 from visionllm_interaction.detection.training.data.transforms import Augmentation, Sample
 from visionllm_interaction.errors import ImageError
@@ -63,27 +61,16 @@ def decode_picture(picture: Picture) -> Tensor:
         ImageError: if it cannot be decoded or has another size than annotated.
     """
     expected = (picture.width, picture.height)
-    image = _open_rgb(picture.path, expected)
-    if image.size != expected:
+    pixels = read_rgb(picture.path, size=expected)
+    if pixels.shape[1::-1] != expected:
         raise ImageError(
             "An image has another size than its annotation says.",
             expected=f"{expected[0]}×{expected[1]} pixels",
-            found=f"{image.width}×{image.height}",
+            found=f"{pixels.shape[1]}×{pixels.shape[0]}",
             where=str(picture.path),
             fix="correct width and height in the annotation file, or restore the image",
         )
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-
-
-def _open_rgb(path: Path, expected: tuple[int, int]) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return (upright if upright.size == expected else image).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ImageError(
-            "An image cannot be decoded.", expected="a JPEG or PNG file", found=str(error), where=str(path)
-        ) from error
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def collate(items: Sequence[tuple[Tensor, Target]]) -> Batch:

@@ -1,0 +1,164 @@
+"""Image files → upright 8-bit RGB: the one decoder of validation, training, evaluation and the service.
+
+What becomes of pixels that are not 8-bit RGB:
+
+* grey and palette images: the grey value three times, the palette's colours
+* CMYK and other colour spaces: as Pillow converts them
+* transparency: left out, the colours below it show
+* 1 bit: 0 and 255
+* more than 8 bits (16- and 32-bit integers): divided by the range of the smallest usual bit depth (8, 10, 12, 14, 16
+  bits) that holds the brightest pixel, so that a 12-bit camera in a 16-bit file is neither black nor white
+* floating point: 0 to 1 is the whole range if nothing is brighter, else as integers; NaN and negative values are 0
+* several frames: the first one
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from visionllm_interaction.errors import ImageError
+
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+"""What is read, by content and not by ending; phones' MPO files are JPEG."""
+DAMAGED: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow raises on damaged files: ``SyntaxError`` for broken PNG chunks, for example."""
+ORIENTATION = ExifTags.Base.Orientation
+_BIT_DEPTHS = (8, 10, 12, 14, 16)
+
+Rgb = NDArray[np.uint8]
+"""(H, W, 3) uint8."""
+
+
+def read_rgb(
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    size: tuple[int, int] | None = None,
+    max_megapixels: float | None = None,
+) -> Rgb:
+    """Decode an image and turn it upright as its EXIF orientation says.
+
+    Args:
+        source: a file, or a binary stream.
+        size: the width and height in pixels that are expected. If the upright image has another size and the stored
+            one has this size, the image stays as it is stored.
+        max_megapixels: refuse larger images before their pixels are decoded.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ImageError: if it is no image in one of :data:`FORMATS`, is damaged, or is too large.
+    """
+    where = str(Path(os.fspath(source))) if isinstance(source, str | os.PathLike) else None
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            _check_pixels(image, max_megapixels, where)
+            return np.array(to_rgb(_upright(image, size)), np.uint8)
+    except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
+        raise _too_many_pixels(max_megapixels, " ".join(str(error).split()), where) from error
+    except DAMAGED as error:
+        raise ImageError(
+            "An image cannot be decoded.",
+            expected=" or ".join(FORMATS),
+            found=_found(source, error),
+            where=where,
+            fix="take the image itself, from its source again; HEIC and raw formats must be converted first",
+        ) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB, as the module's documentation says; the orientation is left alone."""
+    image.load()  # the file may be closed when the pixels are asked for
+    if is_deep(image):
+        image = to_8_bits(image)
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether pixels have more than 8 bits per channel."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def to_8_bits(image: Image.Image) -> Image.Image:
+    """An image of one channel with more than 8 bits → 8-bit grey."""
+    values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=np.inf, neginf=0.0)
+    finite = values[np.isfinite(values)]
+    brightest = float(finite.max(initial=0.0))
+    scaled = np.clip(values / _range_of(brightest, whole=image.mode != "F"), 0, 1) * 255
+    return Image.fromarray(np.round(scaled).astype(np.uint8))
+
+
+def _range_of(brightest: float, *, whole: bool) -> float:
+    """The value that becomes 255."""
+    if not whole and brightest <= 1:
+        return 1.0
+    depths = (float(2**bits - 1) for bits in _BIT_DEPTHS)
+    return next((top for top in depths if brightest <= top), brightest)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none or an unknown one."""
+    value = image.getexif().get(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(image: Image.Image, size: tuple[int, int] | None) -> Image.Image:
+    upright = image.size[::-1] if orientation_of(image) >= 5 else image.size
+    if size is not None and upright != size and image.size == size:
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _found(source: str | os.PathLike[str] | BinaryIO, error: Exception) -> str:
+    """What there is instead of an image: how many bytes, how they begin, and what the decoder says."""
+    try:
+        data = Path(source).read_bytes() if isinstance(source, str | os.PathLike) else _all_of(source)
+    except OSError as unreadable:
+        return unreadable.strerror or str(unreadable)
+    if not data:
+        return "an empty file"
+    begin = f"{len(data)} bytes beginning with {data[:12]!r}"
+    return begin if isinstance(error, UnidentifiedImageError) else f"{begin}: {error or type(error).__name__}"
+
+
+def _all_of(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    return stream.read()
+
+
+def _check_pixels(image: Image.Image, max_megapixels: float | None, where: str | None) -> None:
+    width, height = image.size
+    if max_megapixels is not None and width * height > max_megapixels * 1e6:
+        found = f"{width} × {height} = {width * height / 1e6:.1f} megapixels"
+        raise _too_many_pixels(max_megapixels, found, where)
+
+
+def _too_many_pixels(max_megapixels: float | None, found: str, where: str | None) -> ImageError:
+    return ImageError(
+        "The image has too many pixels.",
+        expected=None if max_megapixels is None else f"at most {max_megapixels:g} megapixels",
+        found=found,
+        where=where,
+        fix="scale it down; the detector works on a small copy anyway",
+    )

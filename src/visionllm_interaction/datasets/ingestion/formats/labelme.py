@@ -1,0 +1,178 @@
+"""LabelMe (wkentaro/labelme) and tools that write its form: a JSON file per image, points in pixels, image upright.
+
+Polygons of one label and one ``group_id`` are parts of one object.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    PICTURE_SUFFIXES,
+    Converted,
+    Foreign,
+    LeftOut,
+    Picture,
+    PictureFiles,
+    Points,
+    Shape,
+    box_around,
+    clipped,
+    flat,
+    labels_in_order,
+    polygon_area_px,
+    turned_box,
+)
+from visionllm_interaction.datasets.ingestion.formats.cvat import mask_shape
+from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+
+_REASONS = {
+    "point": "COCO has keypoints with names only",
+    "points": "COCO has keypoints with names only",
+    "line": "COCO has no open lines",
+    "linestrip": "COCO has no open lines",
+}
+_UNREADABLE = (KeyError, TypeError, ValueError, IndexError, binascii.Error, UnidentifiedImageError, OSError)
+
+
+class LabelMeFile(msgspec.Struct):
+    """One file; the image it may hold within itself is not decoded."""
+
+    shapes: list[dict[str, Any]]
+    imagePath: str | None = None
+    imageHeight: int | None = None
+    imageWidth: int | None = None
+    flags: dict[str, Any] | None = None
+
+
+def is_labelme(path: Path) -> bool:
+    """Whether a file is LabelMe's JSON."""
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError):
+        return False
+    return content.imagePath is not None or all("shape_type" in shape for shape in content.shapes)
+
+
+def read_labelme(data: Foreign) -> Converted:
+    """Read a folder of LabelMe files.
+
+    Raises:
+        InputDataError: if several images fit one file.
+    """
+    files = PictureFiles(data.root)
+    left_out: list[LeftOut] = []
+    pictures = [picture for path in data.files if (picture := _picture(path, files, left_out))]
+    used = {picture.file for picture in pictures}
+    for name in files.names:
+        if files.root / name not in used:
+            left_out.append(LeftOut("image", "it has no annotation file", name, None))
+    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+
+
+def _picture(path: Path, files: PictureFiles, left_out: list[LeftOut]) -> Picture | None:
+    where = path.relative_to(files.root).as_posix()
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        left_out.append(LeftOut("annotation file", f"it is not LabelMe's JSON ({error})", where, None, faulty=True))
+        return None
+    file = files.beside(path) or (files.nearest(content.imagePath) if content.imagePath else None)
+    stated = (content.imageWidth or 0, content.imageHeight or 0)
+    size = stated if min(stated) > 0 else (upright_size(file) if file else None)
+    if size is None:
+        reason = "it does not say how large its image is, and there is no image"
+        left_out.append(LeftOut("annotation file", reason, where, content.imagePath, faulty=True))
+        return None
+    shapes = _joined([shape for entry in content.shapes if (shape := _shape(entry, size, where, left_out))])
+    flags = {key: value for key, value in (content.flags or {}).items() if value}
+    extra = {"labelme": {"flags": flags}} if flags else {}
+    return Picture(_name(file, content, path), file, *size, _subset(path, files.root), tuple(shapes), extra)
+
+
+def _name(file: Path | None, content: LabelMeFile, path: Path) -> str:
+    if file:
+        return file.name
+    stated = PurePosixPath((content.imagePath or "").replace("\\", "/")).name
+    return stated if PurePosixPath(stated).suffix.lower() in PICTURE_SUFFIXES else f"{path.stem}.jpg"
+
+
+def _subset(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).parts[:-1]
+    return next((part for part in parts if split_of(part, {}) is not None), "")
+
+
+def _shape(entry: Mapping[str, Any], size: tuple[int, int], where: str, left_out: list[LeftOut]) -> Shape | None:
+    kind, label = str(entry.get("shape_type") or "polygon"), str(entry.get("label") or "")
+    if reason := _REASONS.get(kind) or (None if label else "it has no label"):
+        left_out.append(LeftOut(kind if label else f"{kind} without a label", reason, where, dict(entry)))
+        return None
+    try:
+        points = [(float(x), float(y)) for x, y in entry["points"]]
+        if not points or not all(math.isfinite(value) for point in points for value in point):
+            raise ValueError("it has no finite points")
+        return _outline(kind, points, entry, label, size)
+    except _UNREADABLE as error:
+        content = {key: value for key, value in entry.items() if key != "mask"}
+        left_out.append(LeftOut(kind, f"it cannot be read ({type(error).__name__}: {error})", where, content, True))
+        return None
+
+
+def _outline(kind: str, points: Points, entry: Mapping[str, Any], label: str, size: tuple[int, int]) -> Shape:
+    facts = {key: entry[key] for key in ("group_id", "description", "difficult") if entry.get(key)}
+    if entry.get("group_id") is not None:
+        facts["group_id"] = entry["group_id"]
+    chosen = {key: value for key, value in (entry.get("flags") or {}).items() if value}
+    attributes = {**chosen, **(entry.get("attributes") or {})}
+    extra = {"labelme": {"kind": kind, **facts}}
+    if kind == "rectangle":
+        return Shape(label, box_around(points), attributes=attributes, extra=extra)
+    if kind == "rotation":
+        return turned_box(label, points, size=size, track_id=None, attributes=attributes, extra=extra)
+    if kind == "circle":
+        (x, y), edge = points[0], points[1]
+        radius = math.dist((x, y), edge)
+        box = clipped((x - radius, y - radius, 2 * radius, 2 * radius), *size)
+        return Shape(label, box, attributes=attributes, extra=extra)
+    if kind == "mask":
+        left, top, *_ = box_around(points)
+        return mask_shape(label, _mask(entry["mask"]), (round(left), round(top)), size, attributes, extra)
+    if kind != "polygon" or len(points) < 3:
+        raise ValueError(f"a {kind} of {len(points)} points")
+    area = polygon_area_px(points)
+    return Shape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
+
+
+def _mask(text: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as image:
+        return np.asarray(image.convert("L")) > 0
+
+
+def _joined(shapes: Sequence[Shape]) -> list[Shape]:
+    """Polygons of one label and group become one object, where its first part stood."""
+    groups: dict[tuple[str, Any], list[Shape]] = {}
+    for number, shape in enumerate(shapes):
+        about = shape.extra["labelme"]
+        group = about.get("group_id")
+        joins = group is not None and about["kind"] == "polygon"
+        groups.setdefault((shape.label, ("group", group) if joins else ("alone", number)), []).append(shape)
+    return [parts[0] if len(parts) == 1 else _one(parts) for parts in groups.values()]
+
+
+def _one(parts: Sequence[Shape]) -> Shape:
+    outlines = [outline for part in parts for outline in part.segmentation]
+    points = [(x, y) for outline in outlines for x, y in zip(outline[::2], outline[1::2], strict=True)]
+    area = sum(part.area_px or 0.0 for part in parts)
+    first = parts[0]
+    return Shape(first.label, box_around(points), outlines, area, attributes=first.attributes, extra=first.extra)

@@ -1,0 +1,414 @@
+"""What the files beside YOLO's labels say: the names of the classes, the splits, and which label file is an image's.
+
+``data.yaml`` is Ultralytics' and Roboflow's, ``obj.data`` with ``obj.names`` is darknet's and CVAT's, ``classes.txt``
+is LabelImg's and Label Studio's. Their paths are often another machine's: the longest end of a path that is there
+counts. An image that a list puts into val or test is never train, and one that no list names is in no split.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    PICTURE_SUFFIXES,
+    LeftOut,
+    PictureFiles,
+    broken,
+    read_text,
+)
+from visionllm_interaction.errors import AnnotationError, InputDataError
+from visionllm_interaction.utils.strict_yaml import load_yaml
+
+_YAML = (".yaml", ".yml")
+_LISTS_OF_NAMES = ("obj.names", "classes.txt", "predefined_classes.txt")
+_BELOW = ("labels", "train", "valid", "val", "train/labels", "valid/labels", "val/labels", "labels/train")
+_SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLIT_WORDS = {
+    **_SPLIT_KEYS,
+    "training": "train",
+    "testing": "test",
+    "dev": "val",
+    **{
+        f"{word}{year}": split
+        for word, split in (("train", "train"), ("val", "val"), ("test", "test"))
+        for year in (2007, 2012, 2014, 2017)
+    },
+}
+_DARKNET = re.compile(r"obj_(\w+)_data", re.IGNORECASE)
+_NOTHING = ("", "null", "~", "none")
+
+
+def split_word(folder: str) -> str:
+    """The split a folder's name says, or ""."""
+    match = _DARKNET.fullmatch(folder)
+    return _SPLIT_WORDS.get((match[1] if match else folder).lower(), "")
+
+
+@dataclass
+class YoloDataset:
+    """What is said about a data set beside its labels."""
+
+    names: dict[int, str]
+    key_points: tuple[int, int] | None = None
+    subset_of: dict[str, str] = field(default_factory=dict)
+    """Image name → split, of the images that a split names; empty if the data set names no splits."""
+    declares_splits: bool = False
+    """Whether it names folders or lists for its splits, there or not."""
+    own_files: frozenset[Path] = frozenset()
+    """Text files that are no labels: lists of names and of splits."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def names_file_in(folder: Path) -> Path | None:
+    """The file that names the classes of a data set starting in ``folder``, or ``None``."""
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    configs = [path for path in files if path.suffix.lower() in _YAML and _is_config(path)]
+    configs.sort(key=lambda path: path.stem.lower() not in ("data", "dataset"))
+    darknet = [path for path in files if path.suffix.lower() == ".data" and "names" in _pairs(path)]
+    lists = [folder / name for name in _LISTS_OF_NAMES if (folder / name).is_file()]
+    lists += [path for path in files if path.suffix.lower() == ".names"]
+    below = [folder / part / "classes.txt" for part in _BELOW if (folder / part / "classes.txt").is_file()]
+    return next(iter([*configs, *darknet, *lists, *below]), None)
+
+
+def _is_config(path: Path) -> bool:
+    try:
+        content = _load_yaml(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return path.stem.lower() in ("data", "dataset")
+    return isinstance(content, dict) and ("names" in content or ("nc" in content and "train" in content))
+
+
+def _load_yaml(path: Path) -> Any:
+    # Every value stays text: a class called "no" or "007" is not false or 7.
+    return load_yaml(read_text(path), scalars_as_text=True)
+
+
+def read_dataset(path: Path, files: PictureFiles) -> YoloDataset:
+    """Read ``path``, as :func:`names_file_in` found it, and what it refers to.
+
+    Raises:
+        AnnotationError: if it does not say what the classes are called.
+        InputDataError: if an image is in two splits, or lists of names differ.
+    """
+    if path.suffix.lower() in _YAML:
+        found = _from_yaml(path, files)
+    elif path.suffix.lower() == ".data":
+        found = _from_darknet(path, files)
+    else:
+        found = YoloDataset(read_names(path))
+    root = files.root
+    lists = _split_lists(root)
+    if not found.subset_of and lists:
+        _assign(
+            found, {split: [str(p.relative_to(root)) for p in paths] for split, paths in lists.items()}, root, files
+        )
+    named = {file for name in _LISTS_OF_NAMES for file in root.rglob(name)}
+    listed = {p for paths in lists.values() for p in paths}
+    found.own_files = frozenset({*found.own_files, path, *named, *listed})
+    _compare_names(found, path, named)
+    return found
+
+
+def _compare_names(dataset: YoloDataset, path: Path, others: Iterable[Path]) -> None:
+    own = [dataset.names[number] for number in sorted(dataset.names)]
+    for other in sorted(others):
+        names = list(read_names(other).values())
+        if other == path or names == own:
+            continue
+        if path.suffix.lower() in (*_YAML, ".data"):
+            reason = f"the names in {path.name} count"
+            dataset.left_out.append(LeftOut("list of names", reason, str(other), names))
+            continue
+        raise AnnotationError(
+            "Two lists give the classes different names.",
+            expected="one list of names",
+            found=f"{', '.join(own[:5])} in {path.name}; {', '.join(names[:5])} in {other.name}",
+            where=f"{path} and {other}",
+            fix="remove the list that does not belong to the labels, or write data.yaml with `names:`",
+        )
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """The classes by number, from a file with a name a line.
+
+    Raises:
+        AnnotationError: if it cannot be read.
+    """
+    try:
+        names = [line.strip() for line in read_text(path).splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise broken(path, error, expected="a list of names in UTF-8, one a line") from error
+    while names and not names[-1]:
+        names.pop()
+    return _unique(dict(enumerate(names)), path)
+
+
+def _unique(names: Mapping[int, str], path: Path) -> dict[int, str]:
+    twice = {name for name in names.values() if name and list(names.values()).count(name) > 1}
+    if twice:
+        raise AnnotationError(
+            "Two classes have one name.",
+            expected="a name of its own for each class",
+            found=", ".join(sorted(twice)),
+            where=str(path),
+            fix="rename one of them there; transform.taxonomy.merge can join them afterwards",
+        )
+    return dict(names)
+
+
+def _from_yaml(path: Path, files: PictureFiles) -> YoloDataset:
+    try:
+        content = _load_yaml(path)
+        if not isinstance(content, dict):
+            raise TypeError("it is not a mapping of keys")
+        dataset = YoloDataset(_unique(_yaml_names(content, path), path), _key_points(content))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise AnnotationError(
+            "The names of the classes cannot be read.",
+            expected="`names:` with a list, or with a name for each number",
+            found=str(error) if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}",
+            where=str(path),
+            fix="write it as `names: [child, ball]`, with the first name being class 0",
+        ) from error
+    entries: dict[str, list[str]] = {}
+    for key, split in _SPLIT_KEYS.items():
+        value = content.get(key)
+        given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        entries.setdefault(split, []).extend(text for text in given if text.strip().lower() not in _NOTHING)
+    base = str(content.get("path") or ".")
+    _assign(dataset, {k: v for k, v in entries.items() if v}, path.parent / base, files, at=path.parent)
+    return dataset
+
+
+def _yaml_names(content: Mapping[str, Any], path: Path) -> dict[int, str]:
+    names, count = content.get("names"), content.get("nc")
+    if names is None:
+        if count is None:
+            raise ValueError("it has no key `names`")
+        return {number: f"class{number}" for number in range(int(count))}
+    if isinstance(names, str):
+        file = next((p for p in (path.parent / names, path.parent / PurePosixPath(names).name) if p.is_file()), None)
+        result = read_names(file) if file else {0: names}
+    elif isinstance(names, dict):
+        result = {int(float(number)): str(name).strip() for number, name in names.items()}
+    else:
+        result = {number: str(name).strip() for number, name in enumerate(names)}
+    if count is not None and str(count).strip().isdigit() and int(count) != len(result):
+        raise ValueError(f"nc says {count} classes, but names has {len(result)}: {', '.join(result.values())}")
+    return result
+
+
+def _key_points(content: Mapping[str, Any]) -> tuple[int, int] | None:
+    shape = content.get("kpt_shape")
+    if shape is None or (isinstance(shape, str) and shape.lower() in _NOTHING):
+        return None
+    number, numbers = (int(float(value)) for value in shape)
+    if number < 1 or numbers not in (2, 3):
+        raise ValueError(f"kpt_shape is {shape}, expected [number of key points, 2 or 3]")
+    return number, numbers
+
+
+def _pairs(path: Path) -> dict[str, str]:
+    """Darknet's ``key = value`` lines."""
+    try:
+        lines = read_text(path).splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    return {key.strip(): value.strip() for key, sign, value in (line.partition("=") for line in lines) if sign}
+
+
+def _from_darknet(path: Path, files: PictureFiles) -> YoloDataset:
+    pairs = _pairs(path)
+    names = _find(pairs["names"], [path.parent], files.root)
+    if names is None or not names.is_file():
+        raise AnnotationError(
+            "The list of class names is not there.",
+            expected=pairs["names"],
+            found="no such file",
+            where=str(path),
+            fix=f"put it beside {path.name}, a name a line, the first being class 0",
+        )
+    dataset = YoloDataset(read_names(names), own_files=frozenset({names}))
+    entries = {split: [pairs[key]] for key, split in _SPLIT_KEYS.items() if pairs.get(key)}
+    _assign(dataset, entries, path.parent, files, at=path.parent)
+    return dataset
+
+
+def _split_lists(root: Path) -> dict[str, list[Path]]:
+    """``train.txt``, ``val.txt`` and the like directly in the data folder: lists of images."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(root.glob("*.txt")):
+        if split := split_word(path.stem):
+            lines = _lines(path)
+            if lines and all(PurePosixPath(line).suffix.lower() in PICTURE_SUFFIXES for line in lines):
+                found[split].append(path)
+    return dict(found)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _assign(
+    dataset: YoloDataset,
+    entries: Mapping[str, Sequence[str]],
+    base: Path,
+    files: PictureFiles,
+    *,
+    at: Path | None = None,
+) -> None:
+    """Fill in which split each image is of, from the folders and lists that ``entries`` name."""
+    named: dict[str, list[str]] = {}
+    dataset.declares_splits |= bool(entries)
+    places = [base, at or base]
+    for split, texts in entries.items():
+        for text in texts:
+            named.setdefault(split, []).extend(_images_of(text, places, files, dataset, split))
+    named = {split: list(dict.fromkeys(names)) for split, names in named.items() if names}
+    _drop_copies(named, dataset)
+    _refuse_overlap(named, files.root)
+    dataset.subset_of = {name: split for split, names in named.items() for name in names}
+
+
+def _images_of(
+    text: str, places: Sequence[Path], files: PictureFiles, dataset: YoloDataset, split: str
+) -> Iterator[str]:
+    place = _find(text, places, files.root)
+    if place is None:
+        reason = "the data set names it for a split, and it is not there"
+        dataset.left_out.append(LeftOut("folder or list of images", reason, split, text))
+        return
+    if place.is_dir():
+        below = place.relative_to(files.root).as_posix()
+        yield from (name for name in files.names if below == "." or name.startswith(f"{below}/"))
+        return
+    dataset.own_files = dataset.own_files | {place}
+    for line in _lines(place):
+        found = _inside(place.parent / line, files.root) or files.nearest(line)
+        if found and found.is_file():
+            yield found.relative_to(files.root).as_posix()
+        else:
+            dataset.left_out.append(LeftOut("image in a list of a split", "it is not there", place.name, line))
+
+
+def _find(text: str, places: Sequence[Path], root: Path) -> Path | None:
+    """What a path in a data set's file means here: below one of ``places``, else its longest end below ``root``."""
+    text = text.replace("\\", "/")
+    for place in places:
+        if found := _inside(place / text, root):
+            return found
+    parts = [part for part in PurePosixPath(text).parts if part not in ("/", ".", "..") and not part.endswith(":")]
+    return next((found for begin in range(len(parts)) if (found := _inside(root.joinpath(*parts[begin:]), root))), None)
+
+
+def _inside(path: Path, root: Path) -> Path | None:
+    """``path`` without ``..``, if it is there and below ``root``."""
+    plain = Path(os.path.normpath(path))
+    return plain if plain.exists() and plain.is_relative_to(root) else None
+
+
+def _drop_copies(named: dict[str, list[str]], dataset: YoloDataset) -> None:
+    """A split that only repeats another (as small published sets do) is no split."""
+    for split, other in (("test", "val"), ("test", "train"), ("val", "train")):
+        if split in named and other in named and set(named[split]) == set(named[other]):
+            dataset.notes.append(f"{split} names the same images as {other}: there is no {split} of its own")
+            del named[split]
+
+
+def _refuse_overlap(named: Mapping[str, Sequence[str]], root: Path) -> None:
+    splits_of: dict[str, list[str]] = defaultdict(list)
+    for split, names in named.items():
+        for name in names:
+            splits_of[name].append(split)
+    both = sorted(name for name, splits in splits_of.items() if len(splits) > 1)
+    if both:
+        raise InputDataError(
+            "An image is in two splits.",
+            expected="each image in one of train, val and test",
+            found=f"{len(both)} in several, first {both[0]} in {' and '.join(splits_of[both[0]])}",
+            where=str(root),
+            fix="take them out of one of the lists or folders that data.yaml or the lists name",
+        )
+
+
+class LabelFiles:
+    """The label files below a folder, and which image each is of."""
+
+    def __init__(self, root: Path, *, exclude: frozenset[Path]) -> None:
+        self._root = root
+        self.paths = {path for path in root.rglob("*.txt") if path not in exclude and path.is_file()}
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in sorted(self.paths):
+            self._by_stem[path.stem].append(path)
+
+    def of_all(self, names: Sequence[str]) -> dict[str, Path]:
+        """Image → label file: in ``labels/`` for ``images/``, beside the image, else the one file of its stem.
+
+        Raises:
+            InputDataError: if it is not clear which of several files is an image's.
+        """
+        direct = {name: path for name in names if (path := self._direct(PurePosixPath(name)))}
+        used = set(direct.values())
+        rest = [name for name in names if name not in direct]
+        found = dict(direct)
+        for name in rest:
+            fitting = [path for path in self._by_stem[PurePosixPath(name).stem] if path not in used]
+            if path := self._nearest(name, fitting):
+                found[name] = path
+        self._refuse_shared(found, direct)
+        return {name: found[name] for name in names if name in found}
+
+    def _direct(self, name: PurePosixPath) -> Path | None:
+        parts = list(name.with_suffix(".txt").parts)
+        candidates = [self._root / name.with_suffix(".txt")]
+        for at in (n for n in reversed(range(len(parts) - 1)) if parts[n].lower() == "images"):
+            candidates.insert(0, self._root.joinpath(*parts[:at], "labels", *parts[at + 1 :]))
+        return next((path for path in candidates if path in self.paths), None)
+
+    def _nearest(self, name: str, fitting: Sequence[Path]) -> Path | None:
+        if len(fitting) <= 1:
+            return fitting[0] if fitting else None
+        own = _words(PurePosixPath(name).parts[:-1])
+        near = {path: len(own & _words(path.relative_to(self._root).parts[:-1])) for path in fitting}
+        best = [path for path, count in near.items() if count == max(near.values())]
+        if len(best) > 1:
+            raise InputDataError(
+                "Several label files fit one image.",
+                expected=f"one label file for {name}",
+                found=", ".join(path.relative_to(self._root).as_posix() for path in best[:5]),
+                where=str(self._root),
+                fix="keep labels/ laid out as images/ is, with the same folders and names",
+            )
+        return best[0]
+
+    def _refuse_shared(self, found: Mapping[str, Path], direct: Mapping[str, Path]) -> None:
+        images: dict[Path, list[str]] = defaultdict(list)
+        for name, path in found.items():
+            images[path].append(name)
+        for path, names in images.items():
+            if len(names) > 1 and not all(name in direct for name in names):
+                raise InputDataError(
+                    "A label file fits several images.",
+                    expected="an image of its own for each label file",
+                    found=", ".join(names[:5]),
+                    where=str(path),
+                    fix="keep labels/ laid out as images/ is, with the same folders and names",
+                )
+
+
+def _words(parts: Iterable[str]) -> set[str]:
+    """What folders say: their names, and the split they are of."""
+    return {split_word(part) or part.casefold() for part in parts}

@@ -1,0 +1,186 @@
+"""The rows of YOLO's label files: what their numbers are, and the object they describe.
+
+A row does not say what it is. The numbers after the class may be
+
+- 4: centre and size; 5: the same and a confidence or a track;
+- 8 (9): the corners of an oriented box (and a confidence);
+- 6 and more, even: the points of an outline; with one more, a confidence at the end;
+- 4 + k·2 or 4 + k·3: centre and size, then k key points.
+
+An outline and a row of key points can have the same length. ``kpt_shape`` in ``data.yaml`` decides; where it is
+missing, all rows of the data set are looked at together (:func:`recognise`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    LeftOut,
+    Points,
+    Shape,
+    box_around,
+    flat,
+    polygon_area_px,
+    turned_box,
+)
+
+_CORNER_NUMBERS = 8
+_MARGIN = 0.02
+_VISIBILITIES = (0.0, 1.0, 2.0)
+_MOST, _NEARLY_ALL = 0.9, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: class number and the numbers after it, as shares of the image."""
+
+    where: str
+    text: str
+    number: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the rows of a data set are to be read."""
+
+    key_points: tuple[int, int] | None = None
+    """Number of key points and numbers for each (2: x, y; 3: x, y, visibility)."""
+    notes: tuple[str, ...] = ()
+
+    def coordinates(self, row: Row) -> Sequence[float]:
+        """The numbers of a row that are shares of the image for certain."""
+        even = len(row.values) - len(row.values) % 2
+        return row.values[: 4 if self.key_points else even]
+
+
+def parse_row(line: str, *, where: str) -> Row | LeftOut:
+    """The numbers of one line; the class may be written ``1``, ``1.0`` or ``1.000e+00``."""
+    words = line.split()
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return LeftOut("row", "it is not numbers with spaces between", where, line, faulty=True)
+    if len(values) < 5:
+        return LeftOut("row", "it has fewer than five numbers", where, line, faulty=True)
+    if not all(map(math.isfinite, values)):
+        return LeftOut("row", "it has a number that is not finite", where, line, faulty=True)
+    if values[0] != int(values[0]):
+        return LeftOut("row", "its class is not a whole number", where, line, faulty=True)
+    return Row(where, line.strip(), int(values[0]), tuple(values[1:]))
+
+
+def looks_like_rows(lines: Sequence[str]) -> bool:
+    """Whether the first line with text is a row of a label file."""
+    first = next((line for line in lines if line.strip()), "")
+    return isinstance(parse_row(first, where=""), Row)
+
+
+def recognise(rows: Sequence[Row], key_points: tuple[int, int] | None) -> Form:
+    """How ``rows`` are to be read; ``key_points`` as ``data.yaml`` says, if it does."""
+    if key_points:
+        return Form(key_points)
+    long = [row.values for row in rows if len(row.values) > _CORNER_NUMBERS + 1]
+    lengths = {len(values) for values in long}
+    if len(lengths) != 1:
+        return Form()
+    (length,) = lengths
+    if _share(long, _has_whole_visibilities) < _NEARLY_ALL and _share(long, _is_outline) >= _MOST:
+        return Form()
+    for numbers in (3, 2):
+        if (length - 4) % numbers == 0 and _share(long, partial(_is_pose, numbers=numbers)) >= _NEARLY_ALL:
+            found = (length - 4) // numbers, numbers
+            note = (
+                f"rows of {length + 1} numbers were read as a box with {found[0]} key points of {numbers} numbers "
+                "each: as outlines they make no sense; kpt_shape in data.yaml would say so"
+            )
+            return Form(found, (note,))
+    return Form()
+
+
+def _share(rows: Sequence[tuple[float, ...]], fits: Callable[[tuple[float, ...]], bool]) -> float:
+    return sum(map(fits, rows)) / len(rows)
+
+
+def _is_outline(values: tuple[float, ...]) -> bool:
+    """Whether the second point is a neighbour of the others; of a box it is the size, anywhere in the image."""
+    values = values[: len(values) - len(values) % 2]
+    (x, y), rest = (values[2], values[3]), (*values[:2], *values[4:])
+    points = [point for point in zip(rest[::2], rest[1::2], strict=True) if any(point)]
+    if not points:
+        return False
+    left, top, width, height = box_around(points)
+    return left - width <= x <= left + 2 * width and top - height <= y <= top + 2 * height
+
+
+def _has_whole_visibilities(values: tuple[float, ...]) -> bool:
+    """Whether every third number after the box is 0, 1 or 2, as it is for key points and nothing else."""
+    return (len(values) - 4) % 3 == 0 and all(value in _VISIBILITIES for value in values[6::3])
+
+
+def _is_pose(values: tuple[float, ...], *, numbers: int) -> bool:
+    """Whether the points lie in the box, and every third number can be a visibility if there are three for a point."""
+    x, y, width, height = values[:4]
+    if not (0 < width <= 1 + _MARGIN and 0 < height <= 1 + _MARGIN):
+        return False
+    points = [values[at : at + numbers] for at in range(4, len(values), numbers)]
+    if numbers == 3 and not all(0 <= point[2] <= 2 for point in points):
+        return False
+    seen = [point for point in points if point[0] > 0 or point[1] > 0]
+    inside = (
+        abs(point[0] - x) <= width / 2 * 1.2 + _MARGIN and abs(point[1] - y) <= height / 2 * 1.2 + _MARGIN
+        for point in seen
+    )
+    return sum(inside) >= 0.9 * len(seen)
+
+
+def to_shape(row: Row, label: str, form: Form, size: tuple[int, int]) -> Shape | LeftOut:
+    """The object of ``row`` in an image of ``size`` (width, height), in pixels."""
+    values, count = row.values, len(row.values)
+    if count in (4, 5):
+        return Shape(label, _box(values, size), extra=_fifth(values[4:]))
+    if form.key_points:
+        return _with_key_points(row, label, form.key_points, size)
+    if count % 2 and not (0 <= values[-1] <= 1 and _is_outline(values)):
+        reason = f"{count} numbers after the class are no box and no outline"
+        return LeftOut("row", reason, row.where, row.text, faulty=True)
+    outline, rest = values[: count - count % 2], values[count - count % 2 :]
+    points: Points = [(x * size[0], y * size[1]) for x, y in zip(outline[::2], outline[1::2], strict=True)]
+    if len(outline) == _CORNER_NUMBERS:
+        return turned_box(label, points, size=size, track_id=None, attributes={}, extra=_fifth(rest))
+    return Shape(label, box_around(points), [flat(points)], polygon_area_px(points), extra=_fifth(rest))
+
+
+def _box(values: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    x, y, w, h = values[0] * size[0], values[1] * size[1], values[2] * size[0], values[3] * size[1]
+    return x - w / 2, y - h / 2, w, h
+
+
+def _fifth(rest: Sequence[float]) -> dict[str, Any]:
+    # A number after the shape is a confidence or a track, depending on who wrote it; it is kept without a guess.
+    return {"yolo": {"fifth_value": rest[0]}} if rest else {}
+
+
+def _with_key_points(row: Row, label: str, form: tuple[int, int], size: tuple[int, int]) -> Shape | LeftOut:
+    number, numbers = form
+    expected = 4 + number * numbers
+    if len(row.values) not in (expected, expected + 1):
+        reason = f"{len(row.values)} numbers after the class, expected 4 or {expected} ({number} key points)"
+        return LeftOut("row", reason, row.where, row.text, faulty=True)
+    key_points: list[float] = []
+    for at in range(4, expected, numbers):
+        x, y, *visibility = row.values[at : at + numbers]
+        # Of two numbers, (0, 0) is a point nobody marked; COCO's 2 is "labelled and visible".
+        seen = visibility[0] if visibility else (2 if x > 0 or y > 0 else 0)
+        key_points += [x * size[0], y * size[1], int(seen)] if seen else [0, 0, 0]
+    extra = {
+        "keypoints": key_points,
+        "num_keypoints": sum(1 for at in range(2, len(key_points), 3) if key_points[at]),
+        **_fifth(row.values[expected:]),
+    }
+    return Shape(label, _box(row.values, size), extra=extra)

@@ -1,0 +1,118 @@
+"""What an author of plug-ins imports: a Protocol for each kind, and the values that plug-ins take and give.
+
+A plug-in is an object in another distribution that an entry point names. docs/extending.md shows one of each kind:
+
+==============================  ==================================  ============================================
+group of entry points           Protocol                            used by
+==============================  ==================================  ============================================
+``visionllm.measures``          :class:`MeasurePlugin`              ``visionllm measures``, ``run_query``
+``visionllm.coding_formats``    :class:`CodingFormatPlugin`         ``visionllm import`` and ``export``
+``visionllm.annotation_formats``  :class:`AnnotationFormatPlugin`   ``visionllm ingest``
+``visionllm.detectors``         :class:`DetectorPlugin`             ``visionllm analyze``, ``load_detector``
+==============================  ==================================  ============================================
+
+Names load on first use, so that a plug-in imports only what it needs; nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
+
+if TYPE_CHECKING:
+    from visionllm_interaction.core.categories import Categories
+    from visionllm_interaction.core.detections import Detections
+    from visionllm_interaction.core.interactions import Track
+    from visionllm_interaction.datasets.ingestion.formats.common import (
+        Converted,
+        Foreign,
+        LeftOut,
+        Picture,
+        PictureFiles,
+        Shape,
+    )
+    from visionllm_interaction.datasets.ingestion.formats.plugins import AnnotationFormatPlugin
+    from visionllm_interaction.detection.runtimes.base import Detector, Runtime
+    from visionllm_interaction.detection.runtimes.plugins import DetectorPlugin
+    from visionllm_interaction.errors import InputDataError, PluginError, VisionLLMError
+    from visionllm_interaction.interop.plugins import CodingFormatPlugin, WritableCodingFormatPlugin
+    from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
+    from visionllm_interaction.measures.plugins import MeasuredValue, MeasurePlugin, MissingValue
+    from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.utils.plugins import PluginGroup
+
+__all__ = [
+    "AnnotationFormatPlugin",
+    "Categories",
+    "CodingFormatPlugin",
+    "Converted",
+    "Detections",
+    "Detector",
+    "DetectorPlugin",
+    "Foreign",
+    "InputDataError",
+    "Interval",
+    "LeftOut",
+    "MeasurePlugin",
+    "MeasuredValue",
+    "MissingValue",
+    "Picture",
+    "PictureFiles",
+    "PluginError",
+    "Runtime",
+    "Shape",
+    "Tier",
+    "Timeline",
+    "Track",
+    "VideoView",
+    "VisionLLMError",
+    "WritableCodingFormatPlugin",
+    "plugin_groups",
+]
+
+_FORMATS = "datasets.ingestion.formats"
+__getattr__ = lazy_attributes(
+    "visionllm_interaction",
+    {
+        "AnnotationFormatPlugin": f"{_FORMATS}.plugins",
+        "Categories": "core.categories",
+        "CodingFormatPlugin": "interop.plugins",
+        "Converted": f"{_FORMATS}.common",
+        "Detections": "core.detections",
+        "Detector": "detection.runtimes.base",
+        "DetectorPlugin": "detection.runtimes.plugins",
+        "Foreign": f"{_FORMATS}.common",
+        "InputDataError": "errors",
+        "Interval": "interop.tiers",
+        "LeftOut": f"{_FORMATS}.common",
+        "MeasurePlugin": "measures.plugins",
+        "MeasuredValue": "measures.plugins",
+        "MissingValue": "measures.plugins",
+        "Picture": f"{_FORMATS}.common",
+        "PictureFiles": f"{_FORMATS}.common",
+        "PluginError": "errors",
+        "Runtime": "detection.runtimes.base",
+        "Shape": f"{_FORMATS}.common",
+        "Tier": "interop.tiers",
+        "Timeline": "interop.tiers",
+        "Track": "core.interactions",
+        "VideoView": "store.tables",
+        "VisionLLMError": "errors",
+        "WritableCodingFormatPlugin": "interop.plugins",
+    },
+)
+
+
+def plugin_groups() -> tuple[PluginGroup[Any], ...]:
+    """Every kind of plug-in; ``group.entries()`` are those that are installed."""
+    from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS
+    from visionllm_interaction.detection.runtimes.plugins import DETECTORS
+    from visionllm_interaction.interop.registry import CODING_FORMATS
+    from visionllm_interaction.measures.plugins import MEASURE_PLUGINS
+
+    return (MEASURE_PLUGINS, CODING_FORMATS, ANNOTATION_FORMATS, DETECTORS)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
