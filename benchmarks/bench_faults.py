@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests/validate"))
+sys.path.insert(0, str(HERE.parent / "tests/datasets/validation"))
 
 import test_injected_faults as injected  # noqa: E402
 from injectors import World  # noqa: E402

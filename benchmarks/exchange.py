@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests/exchange"))
+sys.path.insert(0, str(HERE.parent / "tests/interop"))
 
 from exchange_random import random_timeline, rows  # noqa: E402
 from lxml import etree  # noqa: E402

@@ -2,7 +2,7 @@
 
     python benchmarks/measures.py
 
-The scenes are those of ``tests/scenes/test_measures_closed_form.py``. Figures go to
+The scenes are those of ``tests/measures/test_measures_closed_form.py``. Figures go to
 benchmarks/results/measures.json.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests/scenes"))
+sys.path[:0] = [str(HERE.parent / "tests/measures"), str(HERE.parent / "tests/support")]
 
 from test_measures_closed_form import HEIGHT, WIDTH, box, frames_at, play, publish, tidy, value  # noqa: E402
 

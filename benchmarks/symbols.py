@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests/scenes"))
+sys.path.insert(0, str(HERE.parent / "tests/support"))
 
 from scenes_noise import spoil, true_ids  # noqa: E402
 from scenes_toyroom import load_room, new_scores, score_room  # noqa: E402

@@ -1,6 +1,6 @@
 """What is proven about questions, as figures: python benchmarks/reasoning/proofs.py OUT.json [--tokenizer URL].
 
-Runs the scripted endpoints of `tests/reason` at full size: 500 questions worded by an endpoint that corrupts three
+Runs the scripted endpoints of `tests/reasoning` at full size: 500 questions worded by an endpoint that corrupts three
 claims in ten, 200 phrases held against `truth.json`, and what a question sends for a store of one minute and one of
 ten hours (planning and wording; tokens are counted by the llama.cpp server at URL, characters otherwise).
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "reason"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "reasoning"))
 
 import test_reason_ground
 import test_reason_wording

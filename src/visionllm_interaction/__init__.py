@@ -13,10 +13,10 @@ Example:
 
 from __future__ import annotations
 
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
+
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the time that importing typing takes
 if TYPE_CHECKING:
-    from typing import Any
-
     from visionllm_interaction.analysis import AnalysisResult, VideoResult, analyze
     from visionllm_interaction.api import run_pipeline
     from visionllm_interaction.core.detections import Detections
@@ -32,34 +32,6 @@ if TYPE_CHECKING:
     from visionllm_interaction.store.tables import VideoTable, VideoView
 
 __version__ = "0.1.0"
-
-_FRONT_DOOR = {
-    "AnalysisResult": "analysis.analyze_videos",
-    "Answer": "reasoning.models",
-    "Claim": "reasoning.models",
-    "Detections": "core.detections",
-    "Detector": "detection.runtimes.base",
-    "Evaluation": "detection.evaluation.evaluate",
-    "ExportResult": "interop.registry",
-    "ImportResult": "interop.import_codes",
-    "MeasuresTable": "measures.table",
-    "PipelineResult": "pipeline",
-    "Store": "store.reader",
-    "VideoResult": "analysis.analyze_video",
-    "VideoTable": "store.tables",
-    "VideoView": "store.tables",
-    "VisionLLMError": "errors",
-    "analyze": "analysis.analyze_videos",
-    "ask": "reasoning.pipeline",
-    "ask_async": "reasoning.pipeline",
-    "evaluate": "detection.evaluation.evaluate",
-    "export": "interop.registry",
-    "import_codes": "interop.import_codes",
-    "load_detector": "detection.runtimes.factory",
-    "measures": "measures.table",
-    "open_store": "store.reader",
-    "run_pipeline": "api",
-}
 
 __all__ = [
     "AnalysisResult",
@@ -90,15 +62,36 @@ __all__ = [
     "run_pipeline",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _FRONT_DOOR:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_FRONT_DOOR[name]}"), name)
-    # `measures` is a package as well: what import put in its place is the package, which can be called (see there).
-    return globals().setdefault(name, value)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "AnalysisResult": "analysis.analyze_videos",
+        "Answer": "reasoning.models",
+        "Claim": "reasoning.models",
+        "Detections": "core.detections",
+        "Detector": "detection.runtimes.base",
+        "Evaluation": "detection.evaluation.evaluate",
+        "ExportResult": "interop.registry",
+        "ImportResult": "interop.import_codes",
+        "MeasuresTable": "measures.table",
+        "PipelineResult": "pipeline",
+        "Store": "store.reader",
+        "VideoResult": "analysis.analyze_video",
+        "VideoTable": "store.tables",
+        "VideoView": "store.tables",
+        "VisionLLMError": "errors",
+        "analyze": "analysis.analyze_videos",
+        "ask": "reasoning.pipeline",
+        "ask_async": "reasoning.pipeline",
+        "evaluate": "detection.evaluation.evaluate",
+        "export": "interop.registry",
+        "import_codes": "interop.import_codes",
+        "load_detector": "detection.runtimes.factory",
+        "measures": "measures.table",
+        "open_store": "store.reader",
+        "run_pipeline": "api",
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -16,8 +16,9 @@ Names load on first use, so that a plug-in imports only what it needs; nothing h
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories
@@ -71,33 +72,36 @@ __all__ = [
 ]
 
 _FORMATS = "datasets.ingestion.formats"
-_HOME = {
-    "AnnotationFormatPlugin": f"{_FORMATS}.plugins",
-    "Categories": "core.categories",
-    "CodingFormatPlugin": "interop.plugins",
-    "Converted": f"{_FORMATS}.common",
-    "Detections": "core.detections",
-    "Detector": "detection.runtimes.base",
-    "DetectorPlugin": "detection.runtimes.plugins",
-    "Foreign": f"{_FORMATS}.common",
-    "InputDataError": "errors",
-    "Interval": "interop.tiers",
-    "LeftOut": f"{_FORMATS}.common",
-    "MeasurePlugin": "measures.plugins",
-    "MeasuredValue": "measures.plugins",
-    "MissingValue": "measures.plugins",
-    "Picture": f"{_FORMATS}.common",
-    "PictureFiles": f"{_FORMATS}.common",
-    "PluginError": "errors",
-    "Runtime": "detection.runtimes.base",
-    "Shape": f"{_FORMATS}.common",
-    "Tier": "interop.tiers",
-    "Timeline": "interop.tiers",
-    "Track": "core.interactions",
-    "VideoView": "store.tables",
-    "VisionLLMError": "errors",
-    "WritableCodingFormatPlugin": "interop.plugins",
-}
+__getattr__ = lazy_attributes(
+    "visionllm_interaction",
+    {
+        "AnnotationFormatPlugin": f"{_FORMATS}.plugins",
+        "Categories": "core.categories",
+        "CodingFormatPlugin": "interop.plugins",
+        "Converted": f"{_FORMATS}.common",
+        "Detections": "core.detections",
+        "Detector": "detection.runtimes.base",
+        "DetectorPlugin": "detection.runtimes.plugins",
+        "Foreign": f"{_FORMATS}.common",
+        "InputDataError": "errors",
+        "Interval": "interop.tiers",
+        "LeftOut": f"{_FORMATS}.common",
+        "MeasurePlugin": "measures.plugins",
+        "MeasuredValue": "measures.plugins",
+        "MissingValue": "measures.plugins",
+        "Picture": f"{_FORMATS}.common",
+        "PictureFiles": f"{_FORMATS}.common",
+        "PluginError": "errors",
+        "Runtime": "detection.runtimes.base",
+        "Shape": f"{_FORMATS}.common",
+        "Tier": "interop.tiers",
+        "Timeline": "interop.tiers",
+        "Track": "core.interactions",
+        "VideoView": "store.tables",
+        "VisionLLMError": "errors",
+        "WritableCodingFormatPlugin": "interop.plugins",
+    },
+)
 
 
 def plugin_groups() -> tuple[PluginGroup[Any], ...]:
@@ -108,13 +112,6 @@ def plugin_groups() -> tuple[PluginGroup[Any], ...]:
     from visionllm_interaction.measures.plugins import MEASURE_PLUGINS
 
     return (MEASURE_PLUGINS, CODING_FORMATS, ANNOTATION_FORMATS, DETECTORS)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    package = __name__.rpartition(".")[0]
-    return getattr(import_module(f"{package}.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

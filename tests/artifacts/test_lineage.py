@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-
 from small_coco import make_coco
+
 from visionllm_interaction.artifacts.lineage import trace
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest

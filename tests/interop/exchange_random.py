@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
 
 ALPHABET = "abcxyzÆØÅé日本 ,;:.-_'\"()<>&|\\/=+@#%{}[]!?\n\t😀"
 NAMES = ("near", "child holding", "gaze", "speech", "naming", "φωνή", "a, b (c)", "points")
@@ -29,7 +29,7 @@ def _tier(name: str, rng: random.Random) -> Tier:
         begin_s = rng.uniform(0, 590)
         length_s = 0.0 if moments else rng.choice([0.0, rng.uniform(0.001, 0.05), rng.uniform(0.1, 9.9)])
         intervals.append(Interval(begin_s, begin_s + length_s, _label(rng)))
-    return Tier(name, in_order(intervals), rng.choice(["", "child", "caregiver", "Mor & far"]))
+    return Tier(name, sort_intervals(intervals), rng.choice(["", "child", "caregiver", "Mor & far"]))
 
 
 def _label(rng: random.Random) -> str:

@@ -16,7 +16,7 @@ from visionllm_interaction.interop.datavyu import opf_bytes, read_opf
 from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.praat import read_textgrid, textgrid_bytes
 from visionllm_interaction.interop.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, spread
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, split_overlaps
 
 COUNT = 1000
 
@@ -68,7 +68,7 @@ def test_two_cycles_are_stable(name: str, tmp_path: Path) -> None:
 def test_overlaps_go_to_further_tiers_and_moments_last_a_millisecond() -> None:
     bouts = (Interval(0.0, 2.0, "a"), Interval(1.0, 3.0, "b"), Interval(2.0, 2.0, "c"), Interval(3.0, 4.0, "d"))
     tier = Tier("near", bouts)
-    one, two = spread([tier])
+    one, two = split_overlaps([tier])
     assert (one.name, [(i.begin_s, i.end_s, i.label) for i in one.intervals]) == (
         "near",
         [(0.0, 2.0, "a"), (2.0, 2.001, "c"), (3.0, 4.0, "d")],
@@ -77,7 +77,7 @@ def test_overlaps_go_to_further_tiers_and_moments_last_a_millisecond() -> None:
 
 
 def test_two_tiers_of_one_name_stay_two() -> None:
-    names = [tier.name for tier in spread([Tier("x", ()), Tier("x", ()), Tier("x (2)", ())])]
+    names = [tier.name for tier in split_overlaps([Tier("x", ()), Tier("x", ()), Tier("x (2)", ())])]
     assert len(set(names)) == 3
 
 

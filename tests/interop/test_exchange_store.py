@@ -140,7 +140,7 @@ def own_logging() -> Iterator[None]:
 def test_commands(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", "--store", str(store), "--format", "eaf", "--out", str(tmp_path / "out"), "--json"]
     assert run_app(app, arguments) == 0
-    path = json.loads(capsys.readouterr().out).files[0]["path"]
+    path = json.loads(capsys.readouterr().out)["files"][0]["path"]
     arguments = ["import", path, "--store", str(store), "--video", "a", "--kind", "child 1 near=gaze", "--json"]
     assert run_app(app, arguments) == 0
     assert json.loads(capsys.readouterr().out)["tiers"]["child 1 near"] == {

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-
 from small_coco import change, make_coco
+
 from visionllm_interaction.artifacts import versions
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.config_loading import load_settings

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 from plugin_site import Site
+from small_coco import make_coco
 
 import visionllm_interaction as v
-from small_coco import make_coco
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS

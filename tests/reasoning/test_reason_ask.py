@@ -136,7 +136,7 @@ def test_tie_is_called_a_tie(one_video: Path) -> None:
 def test_nothing_looked_at_is_not_nothing_seen(one_video: Path) -> None:
     answer = ask("How long was the ball visible between 50 and 60 seconds?", one_video)
     assert answer.status == "abstained"
-    assert answer.reason == "no video of the store was looked at in the time asked about"
+    assert answer.reason == "no frame of any video was processed in the time asked about"
 
 
 def test_abstained_has_a_reason_and_no_claims(one_video: Path) -> None:

@@ -22,10 +22,10 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import ConfigError, UsageError
 from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig
-from visionllm_interaction.reasoning.config import LookConfig
-from visionllm_interaction.reasoning.grounding.api import ground_phrase, look_at
+from visionllm_interaction.reasoning.config import VisionConfig
+from visionllm_interaction.reasoning.grounding.api import ask_about_phrase, ground_phrase
 from visionllm_interaction.reasoning.grounding.phrases import Grounding, ground
-from visionllm_interaction.reasoning.grounding.vision import Look
+from visionllm_interaction.reasoning.grounding.vision import VisionAnswer
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.store.reader import open_store
 
@@ -160,7 +160,7 @@ def vision() -> Iterator[Scripted]:
 
 def _config(endpoint: Scripted, **look: Any) -> ReasonConfig:
     vision = EndpointConfig(base_url=endpoint.url, model="seer", timeout_s=20.0)
-    return ReasonConfig(look=LookConfig.model_validate({"enabled": True, "blur": "none", "endpoint": vision, **look}))
+    return ReasonConfig(look=VisionConfig.model_validate({"enabled": True, "blur": "none", "endpoint": vision, **look}))
 
 
 def _pictures(body: dict[str, Any]) -> list[np.ndarray]:
@@ -169,11 +169,11 @@ def _pictures(body: dict[str, Any]) -> list[np.ndarray]:
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri))).convert("RGB")) for uri in uris]
 
 
-def _look(film: Film, endpoint: Scripted, **settings: Any) -> tuple[Look, Grounding]:
+def _look(film: Film, endpoint: Scripted, **settings: Any) -> tuple[VisionAnswer, Grounding]:
     config = _config(endpoint, **settings)
     found = ground_phrase("the toys", film.store, at_s=2.05, config=config)
     assert found.regions
-    answer = look_at("Is mark 1 on the floor?", "the toys", film.store, at_s=2.05, config=config)
+    answer = ask_about_phrase("Is mark 1 on the floor?", "the toys", film.store, at_s=2.05, config=config)
     return answer, found
 
 
@@ -234,9 +234,9 @@ def _detail(image: np.ndarray) -> float:
 
 def test_nothing_is_sent_when_looking_is_off(film: Film, vision: Scripted) -> None:
     with pytest.raises(ConfigError, match="switched off"):
-        look_at("Is it red?", "the toys", film.store, at_s=2.05, config=_config(vision, enabled=False))
+        ask_about_phrase("Is it red?", "the toys", film.store, at_s=2.05, config=_config(vision, enabled=False))
     with pytest.raises(UsageError, match="nothing to look at"):
-        look_at("Is it red?", "the giraffe", film.store, at_s=2.05, config=_config(vision))
+        ask_about_phrase("Is it red?", "the giraffe", film.store, at_s=2.05, config=_config(vision))
     assert vision.requests == []
 
 
@@ -252,4 +252,4 @@ def test_ground_from_the_command_line(film: Film, capsys: pytest.CaptureFixture[
     result = json.loads(capsys.readouterr().out)
     assert result["status"] in ("grounded", "abstained")
     assert run_app(app, ["ground", "the toy", "--at", "99", "--store", str(film.store), "--json"]) == 2
-    assert "No frame was looked at" in capsys.readouterr().out
+    assert "No frame was processed" in capsys.readouterr().out

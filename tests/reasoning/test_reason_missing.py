@@ -15,7 +15,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.reasoning.pipeline import Planned, ask, execute
-from visionllm_interaction.reasoning.planning.capabilities import LOOKED, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import PROCESSED_DURATION, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.writer import write_codes
@@ -135,7 +135,7 @@ def test_who_is_coded_elsewhere_said_nothing_here(path: Path, tmp_path: Path) ->
 
 
 def step_of(measure: str, video: str, *, subject: str = "ball", person: str = "child") -> Step:
-    inputs = SHAPES[measure].inputs
+    inputs = SIGNATURES[measure].inputs
     if inputs == "one":
         return Step(measure=measure, subject=subject, video_id=video)
     predicate = "holding" if inputs == "bout" else None
@@ -148,10 +148,10 @@ def answer_of(store: Store, step: Step) -> Answer:
     return execute(planned, store, vocabulary=Vocabulary.of_store(store), config=ReasonConfig())
 
 
-ASKED = [name for name in SHAPES if name != LOOKED]
+LLM_MEASURES = [name for name in SIGNATURES if name != PROCESSED_DURATION]
 
 
-@pytest.mark.parametrize("measure", ASKED)
+@pytest.mark.parametrize("measure", LLM_MEASURES)
 def test_no_sentence_says_never_of_what_was_in_view_all_the_time(store: Store, measure: str) -> None:
     answer = answer_of(store, step_of(measure, BARE))
     said = answer.answer or answer.reason or ""
@@ -166,14 +166,14 @@ def test_no_sentence_says_never_of_what_was_in_view_all_the_time(store: Store, m
         assert answer.status == "answered", answer.reason
 
 
-@pytest.mark.parametrize("measure", ASKED)
+@pytest.mark.parametrize("measure", LLM_MEASURES)
 def test_each_sentence_about_what_was_never_seen_says_so_or_zero(store: Store, measure: str) -> None:
     answer = answer_of(store, step_of(measure, CODED, subject="cup"))
     assert answer.status == "answered" and not answer.dropped_claims, (answer.reason, answer.dropped_claims)
     assert "not known" not in (answer.answer or "") and "None" not in (answer.answer or "")
     if measure in OF_VIEW:
         assert answer.answer == "The cup was never in view."
-    elif SHAPES[measure].inputs == "bout" and measure not in ("bout_count", "bout_rate"):
+    elif SIGNATURES[measure].inputs == "bout" and measure not in ("bout_count", "bout_rate"):
         assert answer.answer == "The child never held the cup."
     elif measure == "turn_lag":
         assert answer.answer.startswith("The caregiver never answered the child (beginning at most 2 s")
@@ -181,11 +181,11 @@ def test_each_sentence_about_what_was_never_seen_says_so_or_zero(store: Store, m
         assert answer.answer == "No processed time around a naming of the cup was found."
 
 
-@pytest.mark.parametrize("measure", ASKED)
+@pytest.mark.parametrize("measure", LLM_MEASURES)
 def test_each_measure_of_one_bout_has_a_sentence_with_its_value(store: Store, measure: str) -> None:
     answer = answer_of(store, step_of(measure, CODED, subject="book" if measure == "size_at_naming" else "ball"))
     assert answer.status == "answered" and len(answer.claims) == 1
-    if SHAPES[measure].inputs == "bout":
+    if SIGNATURES[measure].inputs == "bout":
         assert answer.claims[0].value is not None
 
 

@@ -11,7 +11,7 @@ from scripted import scripted
 from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig, ask
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.intent import read_intent
-from visionllm_interaction.reasoning.planning.lexical_evidence import supported_measures, unknown_thing
+from visionllm_interaction.reasoning.planning.lexical_evidence import supported_measures, unknown_object
 from visionllm_interaction.reasoning.planning.plan_constraints import compared_measures
 
 # question, why it must never reach a model
@@ -63,7 +63,7 @@ def test_names_of_things_speak_for_nothing() -> None:
     """ "Hand puppet" is a name here, not a hand that holds something."""
     vocabulary = Vocabulary.build(["child", "hand puppet"], [])
     assert supported_measures("is the child a hand puppet", frozenset({"holding_duration"}), vocabulary) == frozenset()
-    assert unknown_thing("was the hand puppet in the picture for the whole time", vocabulary) is None
+    assert unknown_object("was the hand puppet in the picture for the whole time", vocabulary) is None
 
 
 _TIMES = frozenset({"first_seen", "last_seen", "first_onset", "last_offset"})

@@ -14,7 +14,7 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig, ask
-from visionllm_interaction.reasoning.coding_sheets import BUILT_IN, as_csv, fill_template
+from visionllm_interaction.reasoning.coding_sheets import BUILT_IN, FilledRow, FilledSheet, fill_template
 
 MINE = """
 name: mine
@@ -35,24 +35,24 @@ def _template(folder: Path, per: str) -> str:
 
 def test_rows_per_video_and_what_cannot_be_told(two_videos: Path, tmp_path: Path) -> None:
     result = fill_template(_template(tmp_path, "video"), two_videos)
-    first, second = result["rows"]
-    assert first["outputs"] == {"ball": 10.0, "toys": "book, cup", "mood": None}
-    assert first["text"] == "room_s7_000: ball 10 s, held book, cup, mood no value"
-    assert second["outputs"]["ball"] == 2.0
-    assert "feelings" in result["refused"]["mood"]
-    assert len(result["sha256"]) == 64
+    first, second = result.rows
+    assert first.outputs == {"ball": 10.0, "toys": "book, cup", "mood": None}
+    assert first.text == "room_s7_000: ball 10 s, held book, cup, mood no value"
+    assert second.outputs["ball"] == 2.0
+    assert "feelings" in result.refused["mood"]
+    assert len(result.sha256) == 64
 
 
 def test_rows_per_window_and_per_bout(one_video: Path, tmp_path: Path) -> None:
-    windows = fill_template(_template(tmp_path, "window\nwindow_s: 8"), one_video)["rows"]
-    assert [(row["begin_s"], row["end_s"], row["outputs"]["ball"]) for row in windows] == [
+    windows = fill_template(_template(tmp_path, "window\nwindow_s: 8"), one_video).rows
+    assert [(row.begin_s, row.end_s, row.outputs["ball"]) for row in windows] == [
         (0.0, 8.0, 6.0),
         (8.0, 16.0, 4.0),
         (16.0, 20.0, 0.0),
     ]
     per = "bout\nbouts: {predicate: near, subject: child, object: caregiver}"
-    bouts = fill_template(_template(tmp_path, per), one_video)["rows"]
-    assert [(row["begin_s"], row["end_s"], row["outputs"]["ball"]) for row in bouts] == [
+    bouts = fill_template(_template(tmp_path, per), one_video).rows
+    assert [(row.begin_s, row.end_s, row.outputs["ball"]) for row in bouts] == [
         (6.0, 9.0, 3.0),
         (11.0, 12.0, 1.0),
     ]
@@ -88,8 +88,9 @@ def test_bad_templates_are_refused(two_videos: Path, tmp_path: Path, text: str) 
 
 
 def test_csv_runs_no_formula() -> None:
-    row = {"video_id": "=cmd()", "begin_s": 0, "end_s": 1, "outputs": {"a": "+1"}, "text": None}
-    assert as_csv({"rows": [row]}).splitlines()[1] == "'=cmd(),0,1,'+1,"
+    row = FilledRow("=cmd()", 0.0, 1.0, {"a": "+1"}, units={"a": None}, reasons={}, text=None, claims={"a": ()})
+    sheet = FilledSheet("mine", "0" * 64, "rules", refused={}, rows=(row,))
+    assert sheet.to_csv().splitlines()[1] == "'=cmd(),0.0,1.0,'+1,"
 
 
 def test_the_same_question_is_sent_once_where_replies_are_kept(one_video: Path, tmp_path: Path) -> None:

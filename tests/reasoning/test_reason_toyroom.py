@@ -13,10 +13,10 @@ from visionllm_interaction.measures.api import CATALOGUE
 from visionllm_interaction.reasoning import Answer, Plan, Step, ask
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.capabilities import ASKED, LOOKED
+from visionllm_interaction.reasoning.planning.capabilities import LLM_MEASURES, PROCESSED_DURATION
 from visionllm_interaction.reasoning.planning.plan_constraints import objections
 from visionllm_interaction.reasoning.planning.prompts import examples, instructions, prompt_digest
-from visionllm_interaction.reasoning.planning.rule_planner import cut_scope
+from visionllm_interaction.reasoning.planning.rule_planner import extract_scope
 
 DEVELOPMENT = Path(__file__).resolve().parents[2] / "benchmarks" / "reasoning" / "questions_dev.yaml"
 HERE = Path(__file__).resolve().parent
@@ -89,7 +89,7 @@ def test_checks_let_right_plans_through(question: str, expect: dict[str, str | f
     vocabulary = Vocabulary.build(NAMES, [])
     step = Step.model_validate(expect)
     assert list(objections(question, Plan(steps=(step,)), vocabulary)) == []
-    window = cut_scope(question, vocabulary).scope.window
+    window = extract_scope(question, vocabulary).scope.window
     assert window in (Window(), Window(step.begin_s, step.end_s))
 
 
@@ -113,7 +113,7 @@ def test_examples_are_not_the_questions_of_the_test() -> None:
 def test_examples_and_catalogue_in_words_cover_every_measure() -> None:
     vocabulary = Vocabulary.build(NAMES, [])
     text = instructions(vocabulary)
-    assert all(f"- {measure}: " in text for measure in ASKED if measure != LOOKED)
+    assert all(f"- {measure}: " in text for measure in LLM_MEASURES if measure != PROCESSED_DURATION)
     assert {e.fields["measure"] for e in examples(vocabulary)} >= {*CATALOGUE, "unanswerable"}
 
 

@@ -14,7 +14,7 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Claim
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
-from visionllm_interaction.reasoning.wording.claims import compose
+from visionllm_interaction.reasoning.wording.claims import compose_claims
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
 from visionllm_interaction.store.reader import open_store
 
@@ -41,7 +41,7 @@ class Case:
 
     @property
     def written(self) -> tuple[Claim, ...]:
-        return compose(self.plan, self.results)
+        return compose_claims(self.plan, self.results)
 
     @property
     def shown(self) -> list[Evidence]:

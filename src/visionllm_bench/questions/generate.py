@@ -160,7 +160,7 @@ def _question(
         "t": rng.randint(2, max(3, int(duration_s * 0.4))),
         "u": rng.randint(int(duration_s * 0.5), int(duration_s * 0.9)),
         "n": rng.randint(1, max(2, int(duration_s * 0.6))),
-        "objects": vocabulary.things,
+        "objects": vocabulary.objects,
         "people": vocabulary.people,
     }
     text = _PLACE.sub(
@@ -173,8 +173,8 @@ def _question(
 def _names(places: Mapping[str, Kind], vocabulary: Vocabulary, rng: random.Random) -> dict[str, str] | None:
     pools: Mapping[Kind, Sequence[str]] = {
         "person": vocabulary.people,
-        "object": vocabulary.things,
-        "any": (*vocabulary.people, *vocabulary.things),
+        "object": vocabulary.objects,
+        "any": (*vocabulary.people, *vocabulary.objects),
     }
     chosen: dict[str, str] = {}
     for place, kind in places.items():

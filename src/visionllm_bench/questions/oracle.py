@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.reasoning.planning.capabilities import LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, PROCESSED_DURATION, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Atom, Moment, Plan, Step
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.paths import StrPath
@@ -173,13 +173,13 @@ def _moment_s(cells: Cells, moment: Moment) -> float | None:
 def _value(cells: Cells, step: Step, window: Mask) -> Number:
     if step.measure == "instance_count":
         return _most_at_once(cells, step.subject, window)
-    mask = window & (cells.processed if step.measure == LOOKED else cells.holds(_atom(step)))
+    mask = window & (cells.processed if step.measure == PROCESSED_DURATION else cells.holds(_atom(step)))
     if step.during:
         holds = cells.holds(step.during)
         mask &= (cells.processed & ~holds) if step.during.negated else holds
     if step.measure in ("first_seen", "last_seen"):
         return _seen_s(cells, mask, first=step.measure == "first_seen")
-    if SHAPES[step.measure].inputs != "bout":
+    if SIGNATURES[step.measure].inputs != "bout":
         return float(cells.length[mask].sum())
     runs = cells.runs(mask, gap_s=_BOUT_GAP_S)
     lengths = [end - begin for begin, end in runs]
@@ -229,7 +229,7 @@ def expected(plan: Plan, worlds: Sequence[World]) -> dict[str | None, Any]:
         return {None: sum(numbers) / len(numbers)} if numbers else {}
     if plan.combine == "videos":
         return {None: sum(1 for v in table[0].values() if v)}
-    if any(SHAPES[step.measure].total == "none" for step in plan.steps):
+    if any(SIGNATURES[step.measure].total == "none" for step in plan.steps):
         videos = dict.fromkeys(video for row in table for video in row)
         found: dict[str | None, Any] = {video: _conclude(plan, [row.get(video) for row in table]) for video in videos}
     else:
@@ -243,7 +243,7 @@ def _total(step: Step, values: Sequence[Number]) -> Number:
     numbers = [v for v in values if v is not None]
     if not numbers:
         return None
-    return max(numbers) if SHAPES[step.measure].total == "largest" else sum(numbers)
+    return max(numbers) if SIGNATURES[step.measure].total == "largest" else sum(numbers)
 
 
 def _conclude(plan: Plan, values: Sequence[Number]) -> Any:

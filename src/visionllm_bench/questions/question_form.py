@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from visionllm_interaction.reasoning.planning.capabilities import LOOKED
+from visionllm_interaction.reasoning.planning.capabilities import PROCESSED_DURATION
 from visionllm_interaction.reasoning.planning.plan import Combine, Condition, Moment, Plan, Step
 
 Fill = Mapping[str, Any]
@@ -116,7 +116,7 @@ def read(
     def plan(fill: Fill) -> Plan:
         steps: tuple[Step, ...] = (step_of(fill, measure, *places, predicate=predicate),)
         if combine in ("share", "rate"):
-            steps += (Step(measure=LOOKED),)
+            steps += (Step(measure=PROCESSED_DURATION),)
         return Plan(steps=steps, combine=combine, threshold=float(fill["n"]) if threshold else None)
 
     return plan
@@ -144,7 +144,7 @@ def each_of(
 
 def absent(fill: Fill) -> Plan:
     """The plan that measures the time in which something is not visible."""
-    return Plan(steps=(Step(measure=LOOKED, during=Condition(subject=fill["a"], negated=True)),))
+    return Plan(steps=(Step(measure=PROCESSED_DURATION, during=Condition(subject=fill["a"], negated=True)),))
 
 
 P: Mapping[str, Kind] = {"a": "person"}

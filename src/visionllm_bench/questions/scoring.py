@@ -16,7 +16,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import Planned, PlannerName, execute, make_plan
-from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Atom, Plan, Step
 from visionllm_interaction.store.reader import Store
 
@@ -261,7 +261,7 @@ def summary(scores: Sequence[Score]) -> Summary:
             for s in scores
             if not (s.plan_right and s.answer_right)
         ),
-        n_measures=len(SHAPES),
+        n_measures=len(SIGNATURES),
     )
 
 

@@ -5,8 +5,9 @@ Names load on first use, so that a command imports only what it needs.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.analysis.analyze_video import Progress, VideoResult, View
@@ -23,18 +24,15 @@ __all__ = [
     "analyze",
 ]
 
-_HOME = {
-    "AnalysisConfig": "config",
-    "Pool": "analyze_videos",
-    "Progress": "analyze_video",
-    "View": "analyze_video",
-    "AnalysisResult": "analyze_videos",
-    "VideoResult": "analyze_video",
-    "analyze": "analyze_videos",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "AnalysisConfig": "config",
+        "AnalysisResult": "analyze_videos",
+        "Pool": "analyze_videos",
+        "Progress": "analyze_video",
+        "VideoResult": "analyze_video",
+        "View": "analyze_video",
+        "analyze": "analyze_videos",
+    },
+)

@@ -7,22 +7,17 @@ its own module.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visionllm_interaction import __version__
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.cli.application import app
 
 __all__ = ["app", "main"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "app":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from visionllm_interaction.cli.application import app
-
-    return app
+__getattr__ = lazy_attributes(__name__, {"app": "application"})
 
 
 def main() -> None:

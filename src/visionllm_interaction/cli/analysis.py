@@ -96,7 +96,7 @@ def measures(
     from visionllm_interaction.measures.api import write_measures
 
     result = write_measures(store, out, bin_s=bin_s, config=load(config, override).measures)
-    return CommandResult(result, f"{result['rows']} rows" + (f" in {out}" if out else ""), json_output)
+    return CommandResult(result.to_dict(), f"{result.rows} rows" + (f" in {out}" if out else ""), json_output)
 
 
 def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:

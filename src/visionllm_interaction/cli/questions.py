@@ -87,10 +87,10 @@ def ask(
     text = answer_text(answer)
     if explain:
         from visionllm_interaction.reasoning.explain import explain as explain_plan
-        from visionllm_interaction.reasoning.explain import explain_text
 
-        result["explain"] = explain_plan(answer.plan)
-        text = as_lines([text, explain_text(answer.plan)])
+        explained = explain_plan(answer.plan)
+        result["explain"] = [step.to_dict() for step in explained]
+        text = as_lines([text, *map(str, explained)])
     return CommandResult(result, text, json_output)
 
 
@@ -103,13 +103,13 @@ def _fill(
     *,
     json_output: bool,
 ) -> CommandResult:
-    from visionllm_interaction.reasoning.coding_sheets import as_csv, fill_template
+    from visionllm_interaction.reasoning.coding_sheets import fill_template
 
     result = fill_template(template, store, config=settings.reason, planner=planner, measures=settings.measures)
-    table = as_csv(result)
+    table = result.to_csv()
     if out:
         out.write_text(table, encoding="utf-8")
-    return CommandResult(result, f"{len(result['rows'])} rows in {out}" if out else table, json_output)
+    return CommandResult(result.to_dict(), f"{len(result.rows)} rows in {out}" if out else table, json_output)
 
 
 def replay(
@@ -163,10 +163,10 @@ def look(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Ask a vision model a closed question about marked objects; needs `reason.look.enabled`."""
-    from visionllm_interaction.reasoning.grounding.api import look_at
+    from visionllm_interaction.reasoning.grounding.api import ask_about_phrase
 
     listed = [part.strip() for part in answers.split(",") if part.strip()]
     settings = load_question_settings(config, override).reason
-    result = look_at(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
+    result = ask_about_phrase(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
     return CommandResult(result.model_dump(mode="json"), text, json_output)

@@ -5,8 +5,9 @@ Names load on first use, so that a command imports only what it needs.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories, Category
@@ -28,21 +29,18 @@ __all__ = [
     "Track",
 ]
 
-_HOME = {
-    "Categories": "categories",
-    "Category": "categories",
-    "DetectionTable": "detection_table",
-    "Detections": "detections",
-    "Event": "interactions",
-    "Evidence": "interactions",
-    "Frame": "frames",
-    "FrameTable": "frames",
-    "Relation": "interactions",
-    "Track": "interactions",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Categories": "categories",
+        "Category": "categories",
+        "DetectionTable": "detection_table",
+        "Detections": "detections",
+        "Event": "interactions",
+        "Evidence": "interactions",
+        "Frame": "frames",
+        "FrameTable": "frames",
+        "Relation": "interactions",
+        "Track": "interactions",
+    },
+)

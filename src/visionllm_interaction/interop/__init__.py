@@ -1,1 +1,1 @@
-"""Exchange: stores to and from the tools of the field (ELAN, BORIS, Datavyu, Praat, R, CVAT, Rerun)."""
+"""Export to and import from other tools: ELAN, BORIS, Datavyu, Praat, R, CVAT, Rerun."""

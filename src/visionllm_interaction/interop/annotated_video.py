@@ -1,4 +1,4 @@
-"""The video with boxes and track ids drawn in, as MP4: to see what the analysis saw."""
+"""The video with boxes and track ids drawn in, as MP4, and its frames as JPEG."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from PIL import Image, ImageDraw
 
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.interop.coco import chosen_frames, picture_name
+from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
 from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
+from visionllm_interaction.store.tables import DetectionRow
 from visionllm_interaction.utils.atomic_files import publish_file, write_file
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
@@ -40,48 +41,71 @@ _CLOCK = 90_000
 """Time stamps per second: times are kept to 0.01 ms, also where the frame rate varies."""
 
 
-def write_film(store: Store, video_id: str, path: StrPath) -> None:
-    """Write the annotated film of one video; no sound. Filled-in boxes are dashed out thin, boxes on no track left out.
+def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
+    """Write the annotated video, without sound.
+
+    Interpolated boxes have thin lines; detections on no track are left out.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        path: the MP4 file; an existing one is replaced.
 
     Raises:
-        VideoError: if the video is not where it was, or is another one by now.
+        VideoError: if the source video is gone or has changed.
     """
     path = Path(path)
-    boxes = boxes_by_frame(store, video_id)
+    boxes = detections_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn(_reader(store, video_id), boxes))
+        _encode(container, _drawn_frames(_reader(store, video_id), boxes))
 
 
-def write_pictures(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
-    """Write the frames that the COCO export names as JPEG into ``folder``; returns how many.
+def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
+    """Write the frames that the COCO export names, as JPEG.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        folder: where to write them; it is created if it does not exist.
+        every_s: least time between two frames in seconds.
+
+    Returns:
+        Number of images written.
 
     Raises:
-        VideoError: as :func:`write_film`.
+        VideoError: as :func:`write_annotated_video`.
     """
     folder = Path(folder)
-    wanted = chosen_frames(store, video_id, every_s=every_s)
+    wanted = sampled_frames(store, video_id, every_s=every_s)
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
     for frame in _reader(store, video_id):
         if frame.frame_index in wanted:
             buffer = io.BytesIO()
             Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
-            write_file(folder / picture_name(frame.frame_index), buffer.getvalue())
+            write_file(folder / frame_image_name(frame.frame_index), buffer.getvalue())
             written += 1
     return written
 
 
-def source_of(store: Store, video_id: str) -> Path:
-    """The file that the video was analysed from.
+def source_video(store: Store, video_id: str) -> Path:
+    """The file that a video was analysed from.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+
+    Returns:
+        Its path; the content is checked against the record.
 
     Raises:
-        VideoError: if it is gone or its contents changed.
+        VideoError: if the file is gone or its content has changed.
     """
     source = store.video(video_id)["source"]
     path = Path(source["path"])
     if not path.is_file() or sha256_file(path) != source["sha256"]:
         raise VideoError(
-            "The film cannot be made: the video is not what was analysed.",
+            "The annotated video cannot be made: the source video is not what was analysed.",
             expected=f"a file with sha256 {source['sha256']}",
             found="another file" if path.is_file() else "nothing",
             where=str(path),
@@ -90,33 +114,35 @@ def source_of(store: Store, video_id: str) -> Path:
     return path
 
 
-def boxes_by_frame(store: Store, video_id: str) -> dict[int, list[dict[str, Any]]]:
-    """Frame index → its boxes on tracks, as rows of ``detections.parquet``."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in store.detections(video_id).to_pylist():
-        if row["track_id"] != UNTRACKED:
-            found.setdefault(row["frame_index"], []).append(row)
+def detections_by_frame(store: Store, video_id: str) -> dict[int, list[DetectionRow]]:
+    """Frame index → its detections on tracks."""
+    found: dict[int, list[DetectionRow]] = {}
+    for row in store[video_id].detections:
+        if row.track_id != UNTRACKED:
+            found.setdefault(row.frame_index, []).append(row)
     return found
 
 
 def _reader(store: Store, video_id: str) -> VideoReader:
     """All frames of the stream that was analysed, whatever was sampled of them."""
     stream = store.video(video_id).get("stream")
-    return VideoReader(source_of(store, video_id), config=DecodeConfig(stream=stream))
+    return VideoReader(source_video(store, video_id), config=DecodeConfig(stream=stream))
 
 
-def _drawn(reader: VideoReader, boxes: Mapping[int, list[dict[str, Any]]]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+def _drawn_frames(
+    reader: VideoReader, boxes: Mapping[int, list[DetectionRow]]
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     for frame in reader:
         picture = Image.fromarray(frame.image_rgb)
         canvas = ImageDraw.Draw(picture)
         for row in boxes.get(frame.frame_index, ()):
-            colour = _COLOURS[row["track_id"] % len(_COLOURS)]
+            colour = _COLOURS[row.track_id % len(_COLOURS)]
             draw_box(
                 canvas,
-                (row["x1"], row["y1"], row["x2"], row["y2"]),
+                (row.x1, row.y1, row.x2, row.y2),
                 colour=colour,
-                line_width=1 if row["interpolated"] else 3,
-                caption=f"{row['category']} {row['track_id']}",
+                line_width=1 if row.interpolated else 3,
+                caption=f"{row.category} {row.track_id}",
                 font_size=10,
                 style="outlined",
             )

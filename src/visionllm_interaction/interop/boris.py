@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.interop.safe_reading import read_json, refused
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
+from visionllm_interaction.interop.safe_reading import import_error, read_json
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals, split_overlaps
 from visionllm_interaction.utils.paths import StrPath
 
 _POINT, _STATE = "Point event", "State event"
@@ -21,11 +21,11 @@ _ISO = "%Y-%m-%dT%H:%M:%S"
 
 def boris_bytes(timelines: Mapping[str, Timeline], *, fps: Mapping[str, float | None] | None = None) -> bytes:
     """One project with an observation for each of ``timelines`` (by name)."""
-    tiers = {name: spread(timeline.tiers) for name, timeline in timelines.items()}
+    tiers = {name: split_overlaps(timeline.tiers) for name, timeline in timelines.items()}
     kinds: dict[str, str] = {}
     for tier in (tier for of_one in tiers.values() for tier in of_one):
         # A behaviour is of one kind throughout the project.
-        kinds[tier.name] = _POINT if tier.of_moments and kinds.get(tier.name, _POINT) == _POINT else _STATE
+        kinds[tier.name] = _POINT if tier.is_point_tier and kinds.get(tier.name, _POINT) == _POINT else _STATE
     subjects = sorted({tier.participant for of_one in tiers.values() for tier in of_one if tier.participant})
     created = next((t.created_at for t in timelines.values() if t.created_at), datetime.now(UTC).strftime(_ISO))
     project = {
@@ -90,7 +90,13 @@ def _observation(
 
 
 def read_boris(path: StrPath) -> dict[str, Timeline]:
-    """Observation → its timeline.
+    """Read a BORIS project.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Name of the observation → its timeline.
 
     Raises:
         InputDataError: if the file is no BORIS project.
@@ -101,7 +107,7 @@ def read_boris(path: StrPath) -> dict[str, Timeline]:
         kinds = {b["code"]: str(b["type"]) for b in project["behaviors_conf"].values()}
         return {str(name): _timeline(o, kinds) for name, o in project["observations"].items()}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise refused(path, expected="a BORIS project", found=f"{type(error).__name__}: {error}") from error
+        raise import_error(path, expected="a BORIS project", found=f"{type(error).__name__}: {error}") from error
 
 
 def _timeline(observation: Mapping[str, Any], kinds: Mapping[str, str]) -> Timeline:
@@ -125,9 +131,9 @@ def _timeline(observation: Mapping[str, Any], kinds: Mapping[str, str]) -> Timel
             running[key] = (float(time), label)
     for (subject, code, _), (begin_s, label) in running.items():
         found[subject, code].append(Interval(begin_s, end_s, label))
-    tiers = _in_written_order(found)
+    tiers = _tiers_in_file_order(found)
     return Timeline(tiers, media, duration_s, observation.get("date"))
 
 
-def _in_written_order(found: Mapping[tuple[str, str], Sequence[Interval]]) -> tuple[Tier, ...]:
-    return tuple(Tier(code, in_order(intervals), subject) for (subject, code), intervals in found.items())
+def _tiers_in_file_order(found: Mapping[tuple[str, str], Sequence[Interval]]) -> tuple[Tier, ...]:
+    return tuple(Tier(code, sort_intervals(intervals), subject) for (subject, code), intervals in found.items())

@@ -1,4 +1,4 @@
-"""Detections of a video as COCO annotations: to be corrected in CVAT or Label Studio, and trained on again."""
+"""Detections of a video as COCO annotations, for correction in CVAT or Label Studio and for training."""
 
 from __future__ import annotations
 
@@ -11,33 +11,41 @@ from visionllm_interaction.core.boxes import xyxy_to_xywh
 from visionllm_interaction.store.reader import Store
 
 
-def chosen_frames(store: Store, video_id: str, *, every_s: float) -> dict[int, float]:
-    """Index → time of the processed frames that are at least ``every_s`` apart, the first one first."""
+def sampled_frames(store: Store, video_id: str, *, every_s: float) -> dict[int, float]:
+    """Frame index → time in seconds, of processed frames that are at least ``every_s`` seconds apart."""
     frames = store.frames(video_id)
-    looked = frames.filter(frames["processed"])
+    processed = frames.filter(frames["processed"])
     chosen: dict[int, float] = {}
     last_s = -math.inf
-    for index, time_s in zip(*(looked[c].to_pylist() for c in ("frame_index", "timestamp_s")), strict=True):
+    for index, time_s in zip(*(processed[c].to_pylist() for c in ("frame_index", "timestamp_s")), strict=True):
         if time_s - last_s >= every_s - 1e-9:
             chosen[index] = last_s = time_s
     return chosen
 
 
 def coco_bytes(store: Store, video_id: str, *, every_s: float = 0.0) -> bytes:
-    """The :func:`chosen_frames` are images ``VIDEO_ID/frame_000123.jpg``, every seen box in them an annotation.
+    """Convert the detections of one video to COCO.
 
-    ``bbox`` is x, y, width, height in pixels, cut to the image; ``attributes`` hold ``track_id`` (−1: none) and
-    ``confidence``. Boxes that were filled in between two sightings are left out. Category ids are 1, 2, … by name.
+    Images are the :func:`sampled_frames`, named ``VIDEO_ID/frame_000123.jpg``; category ids are 1, 2, … by name.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        every_s: least time between two frames in seconds.
+
+    Returns:
+        The JSON file. Each detection is an annotation: ``bbox`` is x, y, width, height in pixels, clipped to the image;
+        ``attributes`` hold ``track_id`` (−1: none) and ``confidence``. Interpolated boxes are left out.
     """
     record, boxes = store.video(video_id), store.detections(video_id)
     size = (float(record["width"]), float(record["height"]))
     names = sorted({*boxes["category"].to_pylist(), *record["detector"]["categories"]})
     ids = {name: number for number, name in enumerate(names, start=1)}
-    known = chosen_frames(store, video_id, every_s=every_s)
+    known = sampled_frames(store, video_id, every_s=every_s)
     images = [
         {
             "id": index + 1,
-            "file_name": f"{video_id}/{picture_name(index)}",
+            "file_name": f"{video_id}/{frame_image_name(index)}",
             "width": record["width"],
             "height": record["height"],
             "timestamp_s": timestamp_s,
@@ -71,6 +79,6 @@ def coco_bytes(store: Store, video_id: str, *, every_s: float = 0.0) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
 
-def picture_name(frame_index: int) -> str:
+def frame_image_name(frame_index: int) -> str:
     """File name of a frame's image."""
     return f"frame_{frame_index:06d}.jpg"

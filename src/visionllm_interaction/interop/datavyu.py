@@ -1,6 +1,7 @@
 """Datavyu's .opf: a zip archive with the text file ``db``; a tier is a column, an interval a cell, a label its codes.
 
-Datavyu's columns and codes have plain names: a tier whose name or participant would be lost has them as further codes.
+Names of columns and codes are plain words in Datavyu. A tier whose name or participant would be lost has further codes
+that hold them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from visionllm_interaction.interop.safe_reading import MAX_BYTES, read_bytes, refused
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
+from visionllm_interaction.interop.safe_reading import MAX_BYTES, import_error, read_bytes
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, milliseconds, sort_intervals, split_overlaps
 from visionllm_interaction.utils.paths import StrPath
 
 _HEADER = re.compile(r"(?P<name>.*?) ?\((?P<kind>[A-Z]+),(?P<shown>true|false),[^)]*\)(?:-(?P<codes>.*))?\Z", re.DOTALL)
@@ -26,7 +27,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def opf_bytes(timeline: Timeline) -> bytes:
     """``timeline`` as a Datavyu file; the same timeline gives the same bytes."""
     lines, taken = ["#4"], set[str]()
-    for tier in spread(timeline.tiers):
+    for tier in split_overlaps(timeline.tiers):
         lines += _column(tier, taken)
     project = "!project\ndbFile: db\nname: visionllm\norigpath: null\nversion: 5\nviewerSettings: []\n"
     buffer = io.BytesIO()
@@ -65,10 +66,16 @@ def _escape(text: str) -> str:
 
 
 def read_opf(path: StrPath) -> Timeline:
-    """A Datavyu file.
+    """Read a Datavyu file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its timeline.
 
     Raises:
-        InputDataError: if it is none, or unpacks to more than the cap on files.
+        InputDataError: if it is no such file, or unpacks to more than ``MAX_BYTES``.
     """
     path = Path(path)
     text = _read_db(path)
@@ -80,17 +87,17 @@ def read_opf(path: StrPath) -> Timeline:
         if cell is None:
             header = _HEADER.match(line)
             if header is None:
-                raise refused(path, expected="a column or a cell in each line", found=line[:80])
+                raise import_error(path, expected="a column or a cell in each line", found=line[:80])
             names = [_unescape(part).split("|")[0] for part in _split(header["codes"] or "")]
             cells = []
             tiers.append(Tier(_unescape(header["name"]), ()))
         elif not tiers:
-            raise refused(path, expected="a column before its cells", found=line[:80])
+            raise import_error(path, expected="a column before its cells", found=line[:80])
         if cell is not None:
             begin_s, end_s = (_seconds(cell.groups()[at : at + 4]) for at in (0, 4))
             tiers[-1], label = _described(tiers[-1], names, cell.groups()[8])
             cells.append(Interval(begin_s, end_s, label))
-            tiers[-1] = replace(tiers[-1], intervals=in_order(cells))
+            tiers[-1] = replace(tiers[-1], intervals=sort_intervals(cells))
     return Timeline(tuple(tiers))
 
 
@@ -99,13 +106,13 @@ def _read_db(path: Path) -> str:
         with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
             entry = archive.getinfo("db")
             if entry.file_size > MAX_BYTES:
-                raise refused(path, expected=f"at most {MAX_BYTES} bytes unpacked", found=f"{entry.file_size}")
+                raise import_error(path, expected=f"at most {MAX_BYTES} bytes unpacked", found=f"{entry.file_size}")
             with archive.open(entry) as stream:
                 text = stream.read(MAX_BYTES).decode("utf-8", errors="replace")
     except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise refused(path, expected="a Datavyu file (.opf)", found=str(error)) from error
+        raise import_error(path, expected="a Datavyu file (.opf)", found=str(error)) from error
     if not text.startswith("#"):
-        raise refused(path, expected="a Datavyu database that begins with its version, #4", found=text[:20])
+        raise import_error(path, expected="a Datavyu database that begins with its version, #4", found=text[:20])
     return text
 
 

@@ -1,8 +1,8 @@
 """ELAN's .eaf, valid under EAFv2.7 and newer: tiers, participants, closed vocabularies, linked media.
 
-Written tiers stand on their own and are aligned to time; overlaps go to further tiers, because a tier of ELAN has none.
-Read are alignable annotations and those that refer to others (they have the time of the annotation that they hang on;
-several on one share it evenly). Times that ELAN leaves open lie evenly between their neighbours.
+Tiers are written without parents and aligned to time. Overlaps go to further tiers, because a tier of ELAN has none.
+Alignable annotations are read, and those that refer to others: they have the time of their parent, and several with one
+parent share it evenly. Time slots without a value lie evenly between their neighbours.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from visionllm_interaction.interop.safe_reading import read_xml, refused, xml_text
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, milliseconds, spread
+from visionllm_interaction.interop.safe_reading import import_error, read_xml, xml_text
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, milliseconds, sort_intervals, split_overlaps
 from visionllm_interaction.utils.paths import StrPath
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
@@ -27,7 +27,7 @@ _FREE_TYPE = "coded"
 
 def eaf_bytes(timeline: Timeline) -> bytes:
     """``timeline`` as an ELAN document."""
-    tiers = spread(timeline.tiers)
+    tiers = split_overlaps(timeline.tiers)
     created_at = timeline.created_at or datetime.now(UTC).strftime(_ISO)
     root = Element("ANNOTATION_DOCUMENT", AUTHOR="", DATE=created_at, FORMAT="2.7", VERSION="2.7")
     root.set("xmlns:xsi", _XSI)
@@ -66,7 +66,7 @@ def _header(root: Element, timeline: Timeline) -> None:
 def _time_order(root: Element, tiers: Sequence[Tier]) -> Mapping[tuple[int, int, bool], str]:
     """(tier, interval, whether it is the end) → slot.
 
-    No two intervals share a slot, also where they meet: in ELAN whoever moves a boundary moves its slot.
+    No two intervals share a slot, also where they meet: in ELAN, moving a boundary moves its slot.
     """
     order = SubElement(root, "TIME_ORDER")
     ends = [
@@ -115,21 +115,27 @@ def _types(root: Element, vocabularies: Mapping[tuple[str, ...], str]) -> None:
 
 
 def read_eaf(path: StrPath) -> Timeline:
-    """An ELAN document.
+    """Read an ELAN document.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its timeline.
 
     Raises:
-        InputDataError: if it is none, or refers to times or annotations that it does not have.
+        InputDataError: if it is no such document, or refers to times or annotations that it does not have.
     """
     path = Path(path)
     root = read_xml(path)
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise refused(path, expected="an ELAN document (ANNOTATION_DOCUMENT)", found=f"<{root.tag}>")
+        raise import_error(path, expected="an ELAN document (ANNOTATION_DOCUMENT)", found=f"<{root.tag}>")
     try:
         spans = _spans(root)
         vocabularies = _read_vocabularies(root)
         tiers = tuple(_read_tier(tier, spans, vocabularies) for tier in root.iter("TIER"))
     except (KeyError, ValueError) as error:
-        raise refused(
+        raise import_error(
             path, expected="complete times and references", found=f"{type(error).__name__} {error}"
         ) from error
     return Timeline(tiers, _media(root), _duration(root), root.get("DATE"))
@@ -169,7 +175,7 @@ def _slot_times(root: Element) -> dict[str, float]:
 def _spans(root: Element) -> dict[str, tuple[float, float]]:
     """Annotation id → begin and end in seconds."""
     times = _slot_times(root)
-    spans, hanging = {}, []
+    spans, unresolved = {}, []
     for annotation in root.iter("ALIGNABLE_ANNOTATION"):
         ends = (times[annotation.attrib[f"TIME_SLOT_REF{n}"]] / 1000 for n in (1, 2))
         begin_s, end_s = ends
@@ -178,14 +184,14 @@ def _spans(root: Element) -> dict[str, tuple[float, float]]:
         groups: dict[str, list[str]] = {}
         for annotation in tier.iter("REF_ANNOTATION"):
             groups.setdefault(annotation.attrib["ANNOTATION_REF"], []).append(annotation.attrib["ANNOTATION_ID"])
-        hanging += list(groups.items())
-    while hanging:
-        ready = [item for item in hanging if item[0] in spans]
+        unresolved += list(groups.items())
+    while unresolved:
+        ready = [item for item in unresolved if item[0] in spans]
         if not ready:
-            raise KeyError(f"annotation {hanging[0][0]}, which others refer to")
+            raise KeyError(f"annotation {unresolved[0][0]}, which others refer to")
         for parent, children in ready:
             spans.update(_shares(spans[parent], children))
-        hanging = [item for item in hanging if item not in ready]
+        unresolved = [item for item in unresolved if item not in ready]
     return spans
 
 
@@ -218,4 +224,4 @@ def _read_tier(
             begin_s, end_s = spans[annotation.attrib["ANNOTATION_ID"]]
             found.append(Interval(begin_s, end_s, annotation.findtext("ANNOTATION_VALUE") or ""))
     words = vocabularies.get(tier.get("LINGUISTIC_TYPE_REF", ""), ())
-    return Tier(tier.get("TIER_ID", ""), in_order(found), tier.get("PARTICIPANT", ""), words)
+    return Tier(tier.get("TIER_ID", ""), sort_intervals(found), tier.get("PARTICIPANT", ""), words)

@@ -1,4 +1,4 @@
-"""A video of a store as a timeline: tracks in view, relations, events and what people coded."""
+"""A video of a store as a timeline: tracks in view, relations, events and imported codes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.interactions.intervals import Span, clean_spans
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S
 from visionllm_interaction.store.reader import Store
 
 
 def store_to_timeline(store: Store, video_id: str) -> Timeline:
-    """All that is known of one video.
+    """Convert one video to a timeline.
 
-    Tiers: ``NAME in view`` per track (pauses up to 0.5 s are closed), ``NAME PREDICATE`` per track with relations (the
-    label is the other one), one per kind of event (the label is who took part), and the tiers of imported codes.
-    ``NAME`` is category and track id, the participant is the role or, of people, the category.
+    Args:
+        store: the open store.
+        video_id: the video.
+
+    Returns:
+        Its tiers: ``NAME in view`` per track (pauses up to 0.5 s are closed), ``NAME PREDICATE`` per track with
+        relations (the label is the other track), one per kind of event (the label is who took part), and the tiers of
+        imported codes. ``NAME`` is category and track id; the participant is the role, else the category.
     """
     record, tracks = store.video(video_id), store.tracks(video_id)
     names = {track.track_id: f"{track.category} {track.track_id}" for track in tracks}
@@ -31,7 +36,7 @@ def store_to_timeline(store: Store, video_id: str) -> Timeline:
     return Timeline(tuple(tiers), str(source["path"]), float(record["duration_s"]), str(record["created_at"]))
 
 
-def _who(track: Track) -> str:
+def _participant(track: Track) -> str:
     return track.role or track.category
 
 
@@ -42,18 +47,18 @@ def _in_view(
         spans = [Span(begin_s, end_s) for begin_s, end_s in seen.get(track.track_id, ())]
         bouts = clean_spans(spans, merge_gap_s=BOUT_GAP_S, min_duration_s=0.0)
         intervals = tuple(Interval(bout.begin_s, bout.end_s, track.category) for bout in bouts)
-        yield Tier(f"{names[track.track_id]} in view", intervals, _who(track), (track.category,))
+        yield Tier(f"{names[track.track_id]} in view", intervals, _participant(track), (track.category,))
 
 
 def _relations(tracks: Sequence[Track], names: Mapping[int, str], relations: Sequence[Relation]) -> Iterator[Tier]:
-    who = {track.track_id: _who(track) for track in tracks}
+    who = {track.track_id: _participant(track) for track in tracks}
     found: dict[tuple[int, str], list[Relation]] = {}
     for relation in relations:
         found.setdefault((relation.subject_track_id, relation.predicate), []).append(relation)
     for (subject, predicate), bouts in sorted(found.items()):
         others = tuple(sorted({names[bout.object_track_id] for bout in bouts}))
         intervals = [Interval(bout.begin_s, bout.end_s, names[bout.object_track_id]) for bout in bouts]
-        yield Tier(f"{names[subject]} {predicate}", in_order(intervals), who[subject], others)
+        yield Tier(f"{names[subject]} {predicate}", sort_intervals(intervals), who[subject], others)
 
 
 def _events(names: Mapping[int, str], events: Sequence[Event]) -> Iterator[Tier]:
@@ -62,7 +67,7 @@ def _events(names: Mapping[int, str], events: Sequence[Event]) -> Iterator[Tier]
         label = ", ".join(names[track_id] for track_id in event.track_ids)
         found.setdefault(event.kind, []).append(Interval(event.begin_s, event.end_s, label))
     for kind, intervals in sorted(found.items()):
-        yield Tier(kind, in_order(intervals))
+        yield Tier(kind, sort_intervals(intervals))
 
 
 def _codes(codes: Sequence[Code]) -> Iterator[Tier]:
@@ -70,4 +75,4 @@ def _codes(codes: Sequence[Code]) -> Iterator[Tier]:
     for code in codes:
         found.setdefault((code.tier, code.participant), []).append(Interval(code.begin_s, code.end_s, code.label))
     for (tier, participant), intervals in found.items():
-        yield Tier(tier, in_order(intervals), participant)
+        yield Tier(tier, sort_intervals(intervals), participant)

@@ -1,4 +1,4 @@
-"""Timelines that people coded, into a store: what a tier means is said by its name or by the person who imports it."""
+"""Import coded timelines into a store; what a tier means follows from its name or from the caller."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from visionllm_interaction.store.reader import open_store, write_codes
 from visionllm_interaction.utils.paths import StrPath
 
 KINDS = ("speech", "gaze", "naming", "code")
-"""What measures read a tier as: who speaks, who looks at what, what is named; ``code`` is anything else."""
+"""How measures read a tier: who speaks, who looks at what, what is named; ``code`` is anything else."""
 
 
 @dataclass(frozen=True)
 class ImportedTier:
-    """One tier of a coded file: what measures read it as, whom it is about, and how many codes it has."""
+    """One imported tier: how measures read it (:data:`KINDS`), whom it is about, and its number of codes."""
 
     kind: str
     participant: str
@@ -31,7 +31,7 @@ class ImportedTier:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import brought into a store.
+    """The result of an import.
 
     Attributes:
         store: the store's folder.
@@ -62,15 +62,15 @@ def import_codes(
     participants: Mapping[str, str] | None = None,
     observation: str | None = None,
 ) -> ImportResult:
-    """Import what people coded in another program.
+    """Import codes from another program.
 
-    What came from a file of this name before is replaced, also where the file holds nothing any more.
+    Earlier codes from a file of the same name are replaced, also where the file holds none any more.
 
     Args:
         file: an ``.eaf``, ``.boris``, ``.opf``, ``.TextGrid``, ``.csv`` or ``.parquet`` file.
         store: the store's folder.
         video_id: the video that was coded.
-        kinds: tier → what measures read it as, one of :data:`KINDS`. By default a tier whose name holds ``gaze`` or
+        kinds: tier → how measures read it, one of :data:`KINDS`. By default a tier whose name holds ``gaze`` or
             ``look``, ``naming``, ``speech`` or ``utterance`` is read as that, any other as ``code``.
         participants: tier → whom it is about, a role or a category; by default the tier's own participant.
         observation: which one, if the file holds several (BORIS).
@@ -84,12 +84,12 @@ def import_codes(
         StoreError: if the store or video is not there.
     """
     path, store = Path(file), Path(store)
-    timeline = _one(read_timelines(path), observation)
+    timeline = _select(read_timelines(path), observation)
     known = [tier.name for tier in timeline.tiers]
     for name in {**(kinds or {}), **(participants or {})}:
-        _must_be("tier", name, known)
+        _check_known("tier", name, known)
     for kind in (kinds or {}).values():
-        _must_be("kind", kind, KINDS)
+        _check_known("kind", kind, KINDS)
     codes = list(_codes(timeline, path.name, kinds or {}, participants or {}))
     with open_store(store) as opened:
         opened.video(video_id)
@@ -99,9 +99,9 @@ def import_codes(
     return ImportResult(store, video_id, path.name, len(codes), tiers)
 
 
-def _one(timelines: Mapping[str, Timeline], observation: str | None) -> Timeline:
+def _select(timelines: Mapping[str, Timeline], observation: str | None) -> Timeline:
     if observation is not None:
-        _must_be("observation", observation, list(timelines))
+        _check_known("observation", observation, list(timelines))
         return timelines[observation]
     if len(timelines) == 1:
         return next(iter(timelines.values()))
@@ -113,7 +113,7 @@ def _one(timelines: Mapping[str, Timeline], observation: str | None) -> Timeline
     )
 
 
-def _must_be(what: str, name: str, known: Sequence[str]) -> None:
+def _check_known(what: str, name: str, known: Sequence[str]) -> None:
     if name in known:
         return
     near = nearest_names(name, known)

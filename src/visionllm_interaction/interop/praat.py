@@ -1,6 +1,7 @@
-"""Praat's TextGrid, written in the long form, read in the long and the short one.
+"""Praat's TextGrid: written in the long form, read in the long and the short form.
 
-Praat's interval tiers cover all of the time and call the gaps "": an interval without a label is written as a blank.
+Interval tiers of Praat cover all of the time, and gaps have the text "". An interval without a label is written as a
+blank.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from visionllm_interaction.interop.safe_reading import read_text, refused
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order, spread
+from visionllm_interaction.interop.safe_reading import import_error, read_text
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals, split_overlaps
 from visionllm_interaction.utils.paths import StrPath
 
-# What Praat reads: texts in quotes, and numbers and flags that stand alone; everything else is decoration.
+# What Praat reads: texts in quotes, and numbers and flags that stand alone; everything else is ignored.
 _TOKEN = re.compile(
     r'"(?P<text>(?:[^"]|"")*)"'
     r"|(?P<flag><[a-z]+>)"
@@ -26,7 +27,7 @@ _UNNAMED = " "
 def textgrid_bytes(timeline: Timeline) -> bytes:
     """``timeline`` as a TextGrid in UTF-8; tiers are named ``participant: name`` where there is a participant."""
     named = [Tier(_full_name(tier), tier.intervals) for tier in timeline.tiers]
-    tiers = spread(named)
+    tiers = split_overlaps(named)
     end_s = max([timeline.end_s, 0.001, *(i.end_s for tier in tiers for i in tier.intervals)])
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {_number(end_s)}"]
     lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
@@ -41,12 +42,12 @@ def _full_name(tier: Tier) -> str:
 
 
 def _tier_lines(tier: Tier, end_s: float) -> Iterator[str]:
-    rows = [] if tier.of_moments else _covering(tier.intervals, end_s)
-    yield f'class = "{"TextTier" if tier.of_moments else "IntervalTier"}"'
+    rows = [] if tier.is_point_tier else _covering(tier.intervals, end_s)
+    yield f'class = "{"TextTier" if tier.is_point_tier else "IntervalTier"}"'
     yield f"name = {_quoted(tier.name)}"
     yield "xmin = 0"
     yield f"xmax = {_number(end_s)}"
-    if tier.of_moments:
+    if tier.is_point_tier:
         yield f"points: size = {len(tier.intervals)}"
         for number, point in enumerate(tier.intervals, start=1):
             yield f"points [{number}]:"
@@ -82,22 +83,28 @@ def _number(value: float) -> str:
 
 
 def read_textgrid(path: StrPath) -> Timeline:
-    """A TextGrid; gaps (empty texts) are left out.
+    """Read a TextGrid; gaps (empty texts) are left out.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its timeline.
 
     Raises:
-        InputDataError: if it is none or ends early.
+        InputDataError: if it is no TextGrid or ends early.
     """
     path = Path(path)
     tokens = _tokens(read_text(path))
     try:
         if (next(tokens), next(tokens)) != ("ooTextFile", "TextGrid"):
-            raise refused(path, expected="a TextGrid in text form", found="another kind of file")
+            raise import_error(path, expected="a TextGrid in text form", found="another kind of file")
         _, end_s = float(next(tokens)), float(next(tokens))
         tiers = []
         if next(tokens) == "<exists>":
             tiers = [_read_tier(tokens) for _ in range(int(next(tokens)))]
     except (StopIteration, ValueError) as error:
-        raise refused(path, expected="a complete TextGrid in text form", found=str(error) or "its end") from error
+        raise import_error(path, expected="a complete TextGrid in text form", found=str(error) or "its end") from error
     return Timeline(tuple(tiers), duration_s=end_s)
 
 
@@ -120,4 +127,4 @@ def _read_tier(tokens: Iterator[str]) -> Tier:
         label = next(tokens)
         if label or kind == "TextTier":
             rows.append(Interval(begin_s, end_s, "" if label == _UNNAMED else label))
-    return Tier(name, in_order(rows))
+    return Tier(name, sort_intervals(rows))

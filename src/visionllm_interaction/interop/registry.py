@@ -1,4 +1,4 @@
-"""The formats by name: which file each is, who writes and who reads it."""
+"""The formats by name, with their file endings, writers and readers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _json(store: Store, video_id: str) -> bytes:
     return timeline_document(store, video_id).model_dump_json(indent=1).encode() + b"\n"
 
 
-def _of_timeline(to_bytes: Callable[[Timeline], bytes]) -> Write:
+def _timeline_writer(to_bytes: Callable[[Timeline], bytes]) -> Write:
     return lambda store, video_id: to_bytes(store_to_timeline(store, video_id))
 
 
@@ -58,12 +58,12 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
 """Format that is built in → the ending of its files."""
 _WRITERS: Mapping[str, Write] = MappingProxyType(
     {
-        "eaf": _of_timeline(eaf_bytes),
+        "eaf": _timeline_writer(eaf_bytes),
         "boris": _boris,
-        "datavyu": _of_timeline(opf_bytes),
-        "textgrid": _of_timeline(textgrid_bytes),
-        "csv": _of_timeline(csv_bytes),
-        "parquet": _of_timeline(parquet_bytes),
+        "datavyu": _timeline_writer(opf_bytes),
+        "textgrid": _timeline_writer(textgrid_bytes),
+        "csv": _timeline_writer(csv_bytes),
+        "parquet": _timeline_writer(parquet_bytes),
         "json": _json,
     }
 )
@@ -75,13 +75,13 @@ CODING_FORMATS = group(ENDINGS, (".boris", *_READERS, *(ending.lower() for endin
 
 
 def read_timelines(path: StrPath) -> dict[str, Timeline]:
-    """Read a coded file; its format is known by the ending, where that is not built in by a plug-in's.
+    """Read a coded file; its format follows from the ending, which may be that of a plug-in.
 
     Args:
         path: the file.
 
     Returns:
-        Name of the observation (of most formats: the file's name) → timeline.
+        Name of the observation (in most formats the file's name) → timeline.
 
     Raises:
         UsageError: for an ending that nobody knows.
@@ -99,7 +99,7 @@ def read_timelines(path: StrPath) -> dict[str, Timeline]:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One file that an export wrote: of which video, where, and its size in bytes."""
+    """One exported file: its video, its path and its size in bytes."""
 
     video_id: str
     path: Path
@@ -108,7 +108,7 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What an export wrote.
+    """The result of an export.
 
     Attributes:
         store: the store's folder.
@@ -135,15 +135,15 @@ def export(
     images: bool = False,
     every_s: float = 0.0,
 ) -> ExportResult:
-    """Write what is known of each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
+    """Export each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
 
     Args:
         store: the store's folder.
-        out: a folder, made if need be; one file per video.
+        out: a folder, created if it does not exist; one file per video.
         format: a key of :data:`ENDINGS`, for example ``"eaf"``, or the name of a plug-in that writes.
         video_id: only this video.
-        images: of COCO, write the frames as JPEG beside the file.
-        every_s: of COCO, the least time between two frames in seconds.
+        images: with COCO, also write the frames as JPEG.
+        every_s: with COCO, the least time between two frames in seconds.
 
     Returns:
         The files written.
@@ -152,12 +152,12 @@ def export(
         UsageError: for an unknown format, or images with another format than COCO.
         PluginError: if the format is a plug-in's that cannot be used.
         StoreError: if the store or the video is not there.
-        VideoError: if a format needs the video's images and they cannot be had.
+        VideoError: if a format needs the source video and it is gone or has changed.
     """
     format_, out = format, Path(out)
     ending, write = _how_to_write(format_)
     if format_ != "coco" and (images or every_s):
-        raise UsageError("Images and their distance are for COCO.", expected="--format coco", found=format_)
+        raise UsageError("Images, and the time between them, belong to COCO.", expected="--format coco", found=format_)
     files = []
     with open_store(store) as opened:
         for id_ in [video_id] if video_id else opened.video_ids():
@@ -174,10 +174,10 @@ def export(
 
 def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_s: float) -> None:
     if images:
-        # Imported here: only images need the libraries of films.
-        from visionllm_interaction.interop.annotated_video import write_pictures
+        # Imported here: only images need the video libraries.
+        from visionllm_interaction.interop.annotated_video import write_frame_images
 
-        write_pictures(store, video_id, path.parent / video_id, every_s=every_s)
+        write_frame_images(store, video_id, path.parent / video_id, every_s=every_s)
     write_file(path, coco_bytes(store, video_id, every_s=every_s))
 
 
@@ -189,16 +189,16 @@ def _how_to_write(format_: str) -> tuple[str, WriteFile]:
     if plugin is None:
         known = ", ".join([*ENDINGS, *CODING_FORMATS.names()])
         raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
-    to_bytes = _of_timeline(writer_of(plugin))
+    to_bytes = _timeline_writer(writer_of(plugin))
     return plugin.offered.endings[0], lambda store, id_, path: write_file(path, to_bytes(store, id_))
 
 
 def _write(format_: str, store: Store, video_id: str, path: Path) -> None:
     if format_ == "mp4":
-        # Imported here: only these two need the libraries of films.
-        from visionllm_interaction.interop.annotated_video import write_film
+        # Imported here: only these two need the video libraries.
+        from visionllm_interaction.interop.annotated_video import write_annotated_video
 
-        write_film(store, video_id, path)
+        write_annotated_video(store, video_id, path)
     elif format_ == "rrd":
         from visionllm_interaction.interop.rerun import write_rerun
 

@@ -1,4 +1,4 @@
-"""Rerun's .rrd: boxes per frame and a number of tracks over time, for `rerun FILE`. Needs the extra ``rerun``."""
+"""Rerun's .rrd: boxes per frame, relations and events over time, for `rerun FILE`. Needs the extra ``rerun``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ from visionllm_interaction.utils.paths import StrPath
 
 
 def write_rerun(store: Store, video_id: str, path: StrPath) -> None:
-    """Write the boxes, relations and events of one video on Rerun's time line ``video``; no images.
+    """Write the boxes, relations and events of one video on Rerun's timeline ``video``; no images.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        path: the file; an existing one is replaced.
 
     Raises:
         UsageError: if Rerun is not installed.
     """
     path = Path(path)
-    rerun = _load()
+    rerun = _import_rerun()
     with (
         publish_file(path) as partial,
         rerun.RecordingStream("visionllm", recording_id=video_id) as recording,
@@ -33,7 +38,7 @@ def write_rerun(store: Store, video_id: str, path: StrPath) -> None:
         recording.flush()
 
 
-def _load() -> Any:
+def _import_rerun() -> Any:
     # Rerun reports its use unless told otherwise before it is loaded.
     os.environ.setdefault("RERUN_ANALYTICS", "0")
     try:

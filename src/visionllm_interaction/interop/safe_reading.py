@@ -1,4 +1,4 @@
-"""Reading files from outside with care: a cap on their size, no document type in XML, one kind of error."""
+"""Safe reading of files from outside: a limit on their size, no document type in XML, one kind of error."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from visionllm_interaction.errors import InputDataError
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; an hour of dense coding is about one megabyte."""
 MAX_TAGS = 2_000_000
-"""XML with more tags is refused: each takes far more memory than room in the file. An interval has about ten."""
+"""XML with more tags is refused: a tag takes far more memory than bytes in the file. An interval has about ten."""
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def read_bytes(path: Path) -> bytes:
-    """Contents of a file.
+    """Read a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its bytes.
 
     Raises:
         InputDataError: if it cannot be read or is larger than :data:`MAX_BYTES`.
@@ -30,14 +36,20 @@ def read_bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise refused(path, expected=f"at most {MAX_BYTES} bytes", found=f"{size} bytes")
+            raise import_error(path, expected=f"at most {MAX_BYTES} bytes", found=f"{size} bytes")
         return path.read_bytes()
     except OSError as error:
-        raise refused(path, expected="a file that can be read", found=error.strerror or str(error)) from error
+        raise import_error(path, expected="a file that can be read", found=error.strerror or str(error)) from error
 
 
 def read_text(path: Path) -> str:
-    """Text of a file: UTF-8, or UTF-16 with its mark (Praat writes it), else Latin-1.
+    """Read a text file: UTF-8, or UTF-16 with a byte order mark (Praat writes it), else Latin-1.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its text.
 
     Raises:
         InputDataError: as :func:`read_bytes`.
@@ -52,22 +64,34 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """Read a JSON object.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The object, a plain JSON document.
 
     Raises:
-        InputDataError: if it is something else.
+        InputDataError: if the file holds something else.
     """
     try:
         content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
-        raise refused(path, expected="JSON", found=str(error)) from error
+        raise import_error(path, expected="JSON", found=str(error)) from error
     if not isinstance(content, dict):
-        raise refused(path, expected="a JSON object", found=type(content).__name__)
+        raise import_error(path, expected="a JSON object", found=type(content).__name__)
     return content
 
 
 def read_xml(path: Path) -> Element:
-    """The root of an XML file without document type, entities or references to other files.
+    """Read an XML file without document type, entities or references to other files.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The root element.
 
     Raises:
         InputDataError: if it is no such file.
@@ -75,13 +99,13 @@ def read_xml(path: Path) -> Element:
     data = read_bytes(path)
     tags = data.count(b"<")
     if tags > MAX_TAGS:
-        raise refused(path, expected=f"at most {MAX_TAGS} tags", found=f"{tags} of them")
+        raise import_error(path, expected=f"at most {MAX_TAGS} tags", found=f"{tags} of them")
     try:
         root: Element = fromstring(data, forbid_dtd=True, forbid_entities=True, forbid_external=True)
     except DefusedXmlException as error:
-        raise refused(path, expected="XML without document type and entities", found=str(error)) from error
+        raise import_error(path, expected="XML without document type and entities", found=str(error)) from error
     except (ParseError, ValueError, LookupError) as error:
-        raise refused(path, expected="XML", found=str(error)) from error
+        raise import_error(path, expected="XML", found=str(error)) from error
     return root
 
 
@@ -90,6 +114,6 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def refused(path: Path, *, expected: str, found: str) -> InputDataError:
+def import_error(path: Path, *, expected: str, found: str) -> InputDataError:
     """The error for a file that cannot be used."""
     return InputDataError("The file cannot be imported.", expected=expected, found=found, where=str(path))

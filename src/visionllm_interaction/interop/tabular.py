@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionllm_interaction.interop.safe_reading import read_bytes, read_text, refused
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, in_order
+from visionllm_interaction.interop.safe_reading import import_error, read_bytes, read_text
+from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
 from visionllm_interaction.utils.paths import StrPath
 
@@ -54,21 +54,27 @@ def _rows(timeline: Timeline) -> list[dict[str, Any]]:
             "end_s": float(interval.end_s),
         }
         for tier in timeline.tiers
-        for interval in in_order(tier.intervals)
+        for interval in sort_intervals(tier.intervals)
     ]
 
 
 def read_csv(path: StrPath) -> Timeline:
-    """A table as :func:`csv_bytes` writes it (``participant`` and ``label`` may be missing), or as Datavyu exports it.
+    """Read a table as :func:`csv_bytes` writes it, or as Datavyu exports it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its timeline; the columns ``participant`` and ``label`` may be missing.
 
     Raises:
-        InputDataError: if columns are missing or times are no numbers.
+        InputDataError: if other columns are missing, or times are no numbers.
     """
     path = Path(path)
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
     except csv.Error as error:
-        raise refused(path, expected="CSV", found=str(error)) from error
+        raise import_error(path, expected="CSV", found=str(error)) from error
     header = set(rows[0]) if rows else set(SCHEMA.names)
     try:
         if {"column", "onset", "offset"} <= header:
@@ -76,21 +82,27 @@ def read_csv(path: StrPath) -> Timeline:
         if {"tier", "begin_s", "end_s"} <= header:
             return _timeline([{k: from_cell(v) for k, v in row.items() if k and v is not None} for row in rows])
     except (KeyError, ValueError) as error:
-        raise refused(path, expected="times in seconds in begin_s and end_s", found=str(error)) from error
-    raise refused(path, expected="columns tier, begin_s, end_s", found=", ".join(sorted(map(str, header))))
+        raise import_error(path, expected="times in seconds in begin_s and end_s", found=str(error)) from error
+    raise import_error(path, expected="columns tier, begin_s, end_s", found=", ".join(sorted(map(str, header))))
 
 
 def read_parquet(path: StrPath) -> Timeline:
-    """A table as :func:`parquet_bytes` writes it.
+    """Read a table as :func:`parquet_bytes` writes it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its timeline.
 
     Raises:
-        InputDataError: if it is none.
+        InputDataError: if the file is no such table.
     """
     path = Path(path)
     try:
         return _timeline(pq.read_table(io.BytesIO(read_bytes(path)), schema=SCHEMA).to_pylist())
     except (OSError, pa.ArrowException) as error:
-        raise refused(path, expected=f"columns {', '.join(SCHEMA.names)}", found=str(error)) from error
+        raise import_error(path, expected=f"columns {', '.join(SCHEMA.names)}", found=str(error)) from error
 
 
 def _datavyu_row(row: Mapping[str, str]) -> dict[str, str]:
@@ -107,4 +119,4 @@ def _timeline(rows: list[Any]) -> Timeline:
     for row in rows:
         interval = Interval(float(row["begin_s"]), float(row["end_s"]), row.get("label") or "")
         found.setdefault((row["tier"] or "", row.get("participant") or ""), []).append(interval)
-    return Timeline(tuple(Tier(name, in_order(i), who) for (name, who), i in found.items()))
+    return Timeline(tuple(Tier(name, sort_intervals(i), who) for (name, who), i in found.items()))

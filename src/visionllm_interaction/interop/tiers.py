@@ -1,4 +1,4 @@
-"""What coding tools have in common: a video's tiers of labelled intervals of time."""
+"""The common form of coding tools: a timeline has tiers, a tier has labelled intervals of time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 POINT_S = 0.001
-"""How long a moment is written where a format has intervals only."""
+"""Length in seconds of a moment in formats that have intervals only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One labelled interval ``[begin_s, end_s)``; begin and end are the same for a moment."""
+    """A labelled interval ``[begin_s, end_s)`` in seconds; begin and end are equal for a moment."""
 
     begin_s: float
     end_s: float
@@ -26,22 +26,33 @@ class Interval:
 
 @dataclass(frozen=True)
 class Tier:
-    """Intervals of one kind by begin; ``participant`` is who they are about (``""`` if not said).
+    """Intervals of one kind.
 
-    ``vocabulary`` are the labels that may be used, where they are fixed. ``of_moments``: whether a format that knows
-    moments should write them.
+    Attributes:
+        name: the tier's name.
+        intervals: its intervals, sorted by begin.
+        participant: whom they are about; ``""`` if unknown.
+        vocabulary: the labels that may be used; empty if any may.
+        is_point_tier: whether formats that have moments should write moments.
     """
 
     name: str
     intervals: tuple[Interval, ...]
     participant: str = ""
     vocabulary: tuple[str, ...] = ()
-    of_moments: bool = False
+    is_point_tier: bool = False
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """All tiers of one video. ``media`` is its path or name, ``created_at`` an ISO time; both may be unknown."""
+    """All tiers of one video.
+
+    Attributes:
+        tiers: the tiers.
+        media: path or name of the video; None if unknown.
+        duration_s: its length in seconds; None if unknown.
+        created_at: ISO time; None if unknown.
+    """
 
     tiers: tuple[Tier, ...]
     media: str | None = None
@@ -50,7 +61,7 @@ class Timeline:
 
     @property
     def end_s(self) -> float:
-        """Length of the video, or the last end where that is not known or shorter."""
+        """Length of the video in seconds; the end of the last interval where that is later or the length is unknown."""
         last = max((i.end_s for tier in self.tiers for i in tier.intervals), default=0.0)
         return max(last, self.duration_s or 0.0)
 
@@ -64,29 +75,30 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def in_order(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """By begin, then end; others keep their order."""
+def sort_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Intervals sorted by begin, then by end; the sort is stable."""
     return tuple(sorted(intervals, key=lambda i: (i.begin_s, i.end_s)))
 
 
-def spread(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
-    """Whole milliseconds, moments one millisecond long, and overlaps on further tiers: ``name``, ``name (2)``, …
+def split_overlaps(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+    """Prepare tiers for formats without overlaps and without fractions of a millisecond.
 
-    Names are made different where two tiers have the same.
+    Times become whole milliseconds, moments one millisecond long. Overlaps go to further tiers: ``name``, ``name (2)``,
+    … Names are unique afterwards.
     """
     taken: set[str] = set()
     spread_out: list[Tier] = []
     for tier in tiers:
-        of_moments = bool(tier.intervals) and all(i.is_point for i in tier.intervals)
-        lanes = _lanes([_to_milliseconds(i) for i in in_order(tier.intervals)]) or [[]]
+        is_point_tier = bool(tier.intervals) and all(i.is_point for i in tier.intervals)
+        lanes = _without_overlaps([_to_milliseconds(i) for i in sort_intervals(tier.intervals)]) or [[]]
         for number, lane in enumerate(lanes, start=1):
             name = _free_name(tier.name if number == 1 else f"{tier.name} ({number})", taken)
-            spread_out.append(replace(tier, name=name, intervals=tuple(lane), of_moments=of_moments))
+            spread_out.append(replace(tier, name=name, intervals=tuple(lane), is_point_tier=is_point_tier))
     return tuple(spread_out)
 
 
 def _to_milliseconds(interval: Interval) -> Interval:
-    """Rounded to whole milliseconds; what would vanish is the millisecond that it lies in."""
+    """Round to whole milliseconds; an interval that would vanish becomes the millisecond that it lies in."""
     begin, end = max(milliseconds(interval.begin_s), 0), milliseconds(interval.end_s)
     if end <= begin:
         begin = max(math.floor(interval.begin_s * 1000 + 1e-6), 0)
@@ -94,7 +106,7 @@ def _to_milliseconds(interval: Interval) -> Interval:
     return Interval(begin / 1000, end / 1000, interval.label)
 
 
-def _lanes(intervals: Sequence[Interval]) -> list[list[Interval]]:
+def _without_overlaps(intervals: Sequence[Interval]) -> list[list[Interval]]:
     lanes: list[list[Interval]] = []
     for interval in intervals:
         free = next((lane for lane in lanes if lane[-1].end_s <= interval.begin_s), None)

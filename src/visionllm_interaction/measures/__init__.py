@@ -2,7 +2,7 @@
 
 The package can be called: ``visionllm_interaction.measures(store)`` is
 :func:`visionllm_interaction.measures.table.measures`.
-A function and a package of one name cannot both be an attribute of their parent, and both names are the natural ones.
+A function and a package of the same name cannot both be attributes of their parent.
 """
 
 from __future__ import annotations

@@ -1,16 +1,18 @@
-"""The measures of a store: the catalogue, typed queries, and the tidy table."""
+"""The measures of a store: the catalogue, typed queries and the tidy table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
 from visionllm_interaction.measures.query import ANY_PERSON, ANY_THING, BOUT_PREDICATES, Predicate, Query, run_query
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.table import (
         TIDY_SCHEMA,
         MeasuresTable,
+        WrittenMeasures,
         measures,
         measures_table,
         write_measures,
@@ -29,17 +31,17 @@ __all__ = [
     "MeasuresTable",
     "Predicate",
     "Query",
+    "WrittenMeasures",
     "measures",
     "measures_table",
     "run_query",
     "write_measures",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """The tidy table is imported when it is used: single measures are computed without Arrow."""
-    if name not in ("TIDY_SCHEMA", "MeasuresTable", "measures", "measures_table", "write_measures"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from visionllm_interaction.measures import table
-
-    return getattr(table, name)
+# The tidy table is imported when it is used: single measures are computed without Arrow.
+__getattr__ = lazy_attributes(
+    "visionllm_interaction.measures",
+    dict.fromkeys(
+        ("TIDY_SCHEMA", "MeasuresTable", "WrittenMeasures", "measures", "measures_table", "write_measures"), "table"
+    ),
+)

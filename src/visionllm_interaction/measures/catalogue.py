@@ -19,11 +19,11 @@ from visionllm_interaction.measures.turns import STANDARD
 Inputs = Literal["one", "pair", "bout", "event"]
 
 BOUT_GAP_S = 0.5
-"""Intervals of time closer than this are one bout."""
+"""Intervals at most this far apart, in seconds, are one bout."""
 MIN_TOGETHER_S = 0.5
-"""Things count as there at once when they were, for this long in all."""
+"""Tracks count as visible at once when they are for at least this long in all, in seconds."""
 NAMING_S = 3.0
-"""How long before and after a naming moment the named thing is measured."""
+"""Seconds before and after a naming in which the named object is measured."""
 
 CODED_PREDICATES: Mapping[str, str] = MappingProxyType({"looks_at": "gaze", "speaks": "speech", "names": "naming"})
 """Predicates that people code (``visionllm import``) → the kind of code that they are read from."""
@@ -33,11 +33,17 @@ CODED_PREDICATES: Mapping[str, str] = MappingProxyType({"looks_at": "gaze", "spe
 class Measure:
     """One measure.
 
-    ``inputs`` says what it is about: ``one`` a subject, ``pair`` a subject and an object, ``bout`` a predicate, with an
-    object unless the predicate is *visible*; ``event`` a kind of event whose first actor is the subject. ``nothing`` is
-    the value of a video in which nothing was found. ``predicate`` is the predicate of a pair measure made from bouts.
-    ``sql`` is the whole query, or for measures of bouts what follows the search for intervals. ``version`` grows with
-    every change of the definition; it stands beside each value, so that old and new values are never taken for one.
+    Attributes:
+        name: its name in queries and tables.
+        definition: what it measures, in one sentence.
+        unit: unit of its values.
+        source: paper or standard.
+        inputs: what it is about. ``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, with an
+            object unless it is *visible*; ``event``: a kind of event whose first actor is the subject.
+        nothing: value of a video in which nothing was found.
+        sql: the whole query, or for measures of bouts what follows the search for intervals.
+        predicate: the predicate of a pair measure that is made from bouts.
+        version: version of the definition; it stands beside each value, so that old and new ones are never mixed up.
     """
 
     name: str
@@ -71,7 +77,7 @@ _IN_VIEW = (
         f"{_FAUSEY}, here in seconds",
         "one",
         0.0,
-        sql.STRETCHES["visible"] + sql.TOTAL,
+        sql.INTERVALS["visible"] + sql.TOTAL,
     ),
     Measure(
         "visible_share",
@@ -80,13 +86,13 @@ _IN_VIEW = (
         _FAUSEY,
         "one",
         0.0,
-        sql.STRETCHES["visible"] + sql.SHARE,
+        sql.INTERVALS["visible"] + sql.SHARE,
     ),
     Measure(
         "instance_count",
         f"Largest number of tracks of the subject visible at once for at least {MIN_TOGETHER_S} s in all.",
         "count",
-        "MaxN, Ellis & DeMartini (1995), Fishery Bulletin 93: a lower bound that never counts one thing twice",
+        "MaxN, Ellis & DeMartini (1995), Fishery Bulletin 93: a lower bound that never counts one object twice",
         "one",
         0,
         sql.INSTANCE_COUNT,
@@ -141,7 +147,7 @@ _CHILD_VIEW = (
     ),
     Measure(
         "competitor_count",
-        "Mean number of other things in view while the subject is visible.",
+        "Mean number of other objects in view while the subject is visible.",
         "count",
         _YU_SMITH,
         "one",
@@ -150,7 +156,7 @@ _CHILD_VIEW = (
     ),
     Measure(
         "dominance",
-        "Share of the subject's visible time in which its largest box covers as much as all other things together.",
+        "Share of the subject's visible time in which its largest box covers as much as all other objects together.",
         "share",
         "after Smith, Yu & Pereira (2011), Developmental Science 14: one object dominates the view",
         "one",
@@ -176,7 +182,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.STRETCHES["together"] + sql.TOTAL,
+        sql.INTERVALS["together"] + sql.TOTAL,
     ),
     Measure(
         "near_duration",
@@ -185,7 +191,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.STRETCHES["relation"] + sql.TOTAL,
+        sql.INTERVALS["relation"] + sql.TOTAL,
         "near",
     ),
     Measure(
@@ -195,7 +201,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.STRETCHES["relation"] + sql.TOTAL,
+        sql.INTERVALS["relation"] + sql.TOTAL,
         "in_contact",
     ),
     Measure(
@@ -205,17 +211,17 @@ _PAIRS = (
         "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
         "pair",
         0.0,
-        sql.STRETCHES["relation"] + sql.TOTAL,
+        sql.INTERVALS["relation"] + sql.TOTAL,
         "holding",
     ),
     Measure(
         "joint_handling_duration",
-        "Seconds in which the subject and somebody else handle the object at once (events joint_handling).",
+        "Seconds in which the subject and another person handle the object at once (events joint_handling).",
         "s",
         "Yu & Smith (2013), PLoS ONE 8: joint attention through hands; handling here from boxes",
         "pair",
         0.0,
-        sql.STRETCHES["joint"] + sql.TOTAL,
+        sql.INTERVALS["joint"] + sql.TOTAL,
     ),
     Measure(
         "mean_gap",
@@ -314,7 +320,7 @@ def _by_name(measures: Iterable[Measure]) -> Mapping[str, Measure]:
 MEASURES: Mapping[str, Measure] = _by_name((*_IN_VIEW, *_CHILD_VIEW, *_PAIRS, *_OF_BOUTS))
 """Every measure by name; :func:`sql_for` gives the whole SQL."""
 
-_ASKED = (
+_QUESTION_MEASURES = (
     "visible_duration",
     "instance_count",
     "first_seen",
@@ -325,9 +331,8 @@ _ASKED = (
     "bout_count",
     "longest_bout",
 )
-CATALOGUE: Mapping[str, Measure] = _by_name(MEASURES[name] for name in _ASKED)
-"""The measures that a question in plain words may be about (a name goes into ``_ASKED`` once ``reason`` has its words);
-queries and the tidy table know all of :data:`MEASURES`."""
+CATALOGUE: Mapping[str, Measure] = _by_name(MEASURES[name] for name in _QUESTION_MEASURES)
+"""The measures that have words in questions; queries and the tidy table know all of :data:`MEASURES`."""
 
 
 def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:
@@ -341,4 +346,4 @@ def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:
         kind = "coded"
     elif predicate in DIRECTED_PREDICATES:
         kind = "directed"
-    return sql.STRETCHES[kind] + measure.sql
+    return sql.INTERVALS[kind] + measure.sql

@@ -22,7 +22,7 @@ class TurnsConfig(Section):
 
     @property
     def limits(self) -> TurnLimits:
-        """The preset's limits, with those that are set here in their place."""
+        """The preset's limits, replaced by those that are set here."""
         preset = PRESETS[self.preset]
         return TurnLimits(
             preset.max_gap_s if self.max_gap_s is None else self.max_gap_s,

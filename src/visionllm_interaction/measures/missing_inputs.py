@@ -1,4 +1,4 @@
-"""Why a value is not known: what a measure needs and a video does not have. That is not the same as *nothing found*."""
+"""Why a value is unknown: an input that the measure needs is missing. That is not the same as *nothing found*."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PROXIES = frozenset({"child-proxy", "caregiver-proxy"})
 _ROLES = frozenset({"child", "caregiver"}) | _PROXIES
 _PEOPLE = PERSON_CATEGORIES | _PROXIES
 _PREDICATE_OF: Mapping[str, str] = {"joint_handling_duration": "holding", "mean_gap": "near"}
-"""Measures without a predicate of their own that rest on the relations of a pair all the same."""
+"""Measures without a predicate of their own that are computed from the relations of a pair."""
 
 
 def nothing_imported(kind: str) -> str:
@@ -42,13 +42,13 @@ def not_searched(name: str) -> str:
 
 
 def nobody_marked(name: str) -> str:
-    """The reason where people were detected and nobody said who of them is ``name``."""
+    """The reason where people were detected and none of them was given the role ``name``."""
     return f"nobody who was detected is marked as {name!r}"
 
 
 @dataclass(frozen=True)
-class _Video:
-    """What is known about one video."""
+class _VideoInputs:
+    """The inputs of one video: its detector, roles, tracks, codes and settings."""
 
     is_truth: bool
     searched: frozenset[str]
@@ -61,10 +61,10 @@ class _Video:
 
 @dataclass
 class Inputs:
-    """Answers, for one store and one run, which inputs its videos have; each video's record is read once."""
+    """Which inputs the videos of a store have; each video's record is read once."""
 
     store: Store
-    _videos: dict[str, _Video] = field(default_factory=dict)
+    _videos: dict[str, _VideoInputs] = field(default_factory=dict)
     _coded: dict[str, frozenset[str]] | None = None
 
     def missing(
@@ -97,7 +97,7 @@ class Inputs:
         return self.of_predicate(_PREDICATE_OF.get(measure.name, predicate), subject, object_, video_id=video_id)
 
     def of_predicate(self, predicate: str, subject: str, object_: str | None, *, video_id: str) -> str | None:
-        """Why it cannot be told when ``predicate`` holds between two names in a video; None where it can."""
+        """Why it is not known when ``predicate`` holds between two names in a video; None where it is."""
         if predicate in CODED_PREDICATES:
             return self._uncoded(CODED_PREDICATES[predicate], (subject,), video_id)
         reason = self._unsearched((subject, object_), video_id)
@@ -124,7 +124,7 @@ class Inputs:
         return next((nobody_coded(kind, name) for name in people if name.lower() not in coded), None)
 
     def _coded_people(self) -> dict[str, frozenset[str]]:
-        """Kind of code → who is coded in it anywhere in the store: a file that was imported codes them, seen or not."""
+        """Kind of code → who is coded in it, in any video of the store."""
         if self._coded is None:
             found: dict[str, set[str]] = {}
             for row in self.store.rows("SELECT DISTINCT kind, lower(participant) AS who FROM codes"):
@@ -133,18 +133,18 @@ class Inputs:
         return self._coded
 
     def read_all(self) -> None:
-        """Read what is known about every video at once: one by one a large store would take many small queries."""
+        """Read the inputs of every video at once; one by one a large store would take many small queries."""
         if len(self._videos) < len(self.store.video_ids()):
-            self._videos.update(_read(self.store, None))
+            self._videos.update(_read_inputs(self.store, None))
 
-    def _video(self, video_id: str) -> _Video:
+    def _video(self, video_id: str) -> _VideoInputs:
         if video_id not in self._videos:
-            self._videos.update(_read(self.store, video_id))
+            self._videos.update(_read_inputs(self.store, video_id))
         return self._videos[video_id]
 
 
-def _read(store: Store, video_id: str | None) -> dict[str, _Video]:
-    """What is known about one video, or about all."""
+def _read_inputs(store: Store, video_id: str | None) -> dict[str, _VideoInputs]:
+    """The inputs of one video, or of all."""
     only = {"video_id": video_id}
     where = "WHERE ($video_id IS NULL OR video_id = $video_id)"
     tracks = store.rows(f"SELECT DISTINCT video_id, category, role FROM tracks {where}", only)  # noqa: S608
@@ -156,12 +156,12 @@ def _read(store: Store, video_id: str | None) -> dict[str, _Video]:
     for row in codes:
         coded[row["video_id"]].add(row["kind"])
     wanted = store.video_ids() if video_id is None else [video_id]
-    return {id_: _known(store.video(id_), present[id_], coded[id_]) for id_ in wanted}
+    return {id_: _inputs_of(store.video(id_), present[id_], coded[id_]) for id_ in wanted}
 
 
-def _known(record: Mapping[str, Any], present: set[str], coded: set[str]) -> _Video:
+def _inputs_of(record: Mapping[str, Any], present: set[str], coded: set[str]) -> _VideoInputs:
     roles: Mapping[str, str] = record.get("roles") or {}
-    return _Video(
+    return _VideoInputs(
         is_truth=record["detector"]["kind"] == "truth",
         searched=frozenset(record["detector"]["categories"]),
         assigned=frozenset(roles.values()),
@@ -173,12 +173,12 @@ def _known(record: Mapping[str, Any], present: set[str], coded: set[str]) -> _Vi
 
 
 def _placement(config: Mapping[str, Any]) -> bool:
-    """Whether the predicates of place were worked out, by the settings of the analysis (on where they say nothing)."""
+    """Whether the predicates of place were computed, by the settings of the analysis (on by default)."""
     relations = (config.get("scenes") or {}).get("relations") or {}
     return bool(relations.get("placement", True))
 
 
-def _unsearched(name: str, video: _Video) -> str | None:
+def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if video.is_truth or name in video.searched | video.present | video.assigned:
         return None
     known = video.searched | video.present
@@ -192,7 +192,7 @@ def _unsearched(name: str, video: _Video) -> str | None:
 
 
 def _without_person(subject: str, object_: str | None) -> str | None:
-    """Relations are computed between a person and something else; without an object the subject may be the thing."""
+    """Relations need a person on one side; without an object the subject may be an object."""
     return None if object_ is None or subject in _PEOPLE or object_ in _PEOPLE else NO_PERSON
 
 

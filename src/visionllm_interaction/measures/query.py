@@ -28,7 +28,7 @@ from visionllm_interaction.measures.plugins import (
     PluginMeasure,
     find_measure,
 )
-from visionllm_interaction.measures.sql_intervals import LOOKED
+from visionllm_interaction.measures.sql_intervals import PROCESSED_TIME
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
@@ -41,12 +41,18 @@ _FOREVER_S = 1e15
 
 @dataclass(frozen=True)
 class Query:
-    """One query: a measure of a subject (and an object), in one video or all, within ``[begin_s, end_s)``.
+    """One query: a measure of a subject (and an object).
 
-    ``subject`` and ``object`` are categories, roles (``child``, ``caregiver``) or ``person`` for people of any
-    category, or ``thing`` for whatever is neither person nor body part. ``predicate`` is for measures of bouts (without
-    one it is ``visible``) and of events (the kind of event). ``turns`` is for measures of turns alone; None stands for
-    :data:`.turns.STANDARD`.
+    Attributes:
+        measure: name of the measure.
+        subject: a category, a role (``child``, ``caregiver``), ``person`` for people of any category, or ``thing`` for
+            whatever is neither a person nor a body part.
+        object: another such name, where the measure takes one.
+        predicate: of measures of bouts (default ``visible``), or the kind of event.
+        video_id: one video; None: all.
+        begin_s: begin of the window ``[begin_s, end_s)`` in seconds; None: the video's.
+        end_s: end of the window in seconds; None: the video's.
+        turns: limits of a turn, for measures of turns only; None: :data:`.turns.STANDARD`.
     """
 
     measure: str
@@ -60,11 +66,16 @@ class Query:
 
 
 def run_query(store: Store, query: Query) -> list[Evidence]:
-    """Compute ``query``; one Evidence per video, in order of ids, also where nothing was found.
+    """Run one query.
 
-    Evidence of something found names its tracks and spans its first to its last frame; evidence of nothing found
-    spans what was looked at and names no track. Where an input is not there (no speech was imported, the detector does
-    not know the category …) the value is None and ``missing`` says why.
+    Args:
+        store: the open store.
+        query: the query.
+
+    Returns:
+        One piece of evidence per video, by id, also where nothing was found. What was found names its tracks and spans
+        its first to its last frame; *nothing found* spans the processed time and names no track. Where an input is
+        missing the value is None, and ``missing`` says why.
 
     Raises:
         UsageError: for an unknown measure, name or video, or parts that do not fit the measure.
@@ -75,12 +86,12 @@ def run_query(store: Store, query: Query) -> list[Evidence]:
 
 
 class QueryRunner:
-    """Runs many queries over one store, asking once for what they share."""
+    """Runs many queries over one store and reads what they share once."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._names: dict[str | None, list[str]] = {}
-        self._looked: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
+        self._processed: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
         self.inputs = Inputs(store)
 
     def run(self, query: Query) -> list[Evidence]:
@@ -88,11 +99,11 @@ class QueryRunner:
         measure = _checked(self.store, query, self._known)
         predicate = query.predicate or measure.predicate or "visible"
         parameters = _parameters(query, measure, CODED_PREDICATES.get(predicate, predicate))
-        looked = self._looked_at(parameters)
+        processed = self._processed_time(parameters)
         wanted = [query.video_id] if query.video_id else self.store.video_ids()
         reasons: dict[str, str] = {}
         if isinstance(measure, PluginMeasure):
-            found, reasons = self._computed(measure, query, wanted, looked)
+            found, reasons = self._computed(measure, query, wanted, processed)
         else:
             sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
             found = {row["video_id"]: row for row in _rows(self.store, sql, parameters)}
@@ -102,8 +113,8 @@ class QueryRunner:
         return [
             _found(measure, query, id_, row=found[id_], frames=spans.get(id_))
             if id_ in found
-            else self._nothing(
-                measure, query, id_, predicate=predicate, looked=looked.get(id_), reason=reasons.get(id_)
+            else self._not_found(
+                measure, query, id_, predicate=predicate, processed=processed.get(id_), reason=reasons.get(id_)
             )
             for id_ in wanted
         ]
@@ -113,14 +124,14 @@ class QueryRunner:
         measure: PluginMeasure,
         query: Query,
         wanted: Sequence[str],
-        looked: Mapping[str, Mapping[str, Any]],
+        processed: Mapping[str, Mapping[str, Any]],
     ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        """By video: the rows of what a plug-in found, and the reasons for what it could not tell."""
+        """Video id → the row that a plug-in computed, and video id → why it cannot compute one."""
         rows: dict[str, dict[str, Any]] = {}
         reasons: dict[str, str] = {}
         for video_id in wanted:
             video = self.store[video_id]
-            begin_s, end_s = _window_within(query, video.duration_s, looked.get(video_id))
+            begin_s, end_s = _window_within(query, video.duration_s, processed.get(video_id))
             if begin_s >= end_s:
                 continue
             result = measure.compute(video, subject=query.subject, object=query.object, begin_s=begin_s, end_s=end_s)
@@ -130,40 +141,44 @@ class QueryRunner:
                 reasons[video_id] = result.reason
         return rows, reasons
 
-    def _nothing(
+    def _not_found(
         self,
         measure: Measure,
         query: Query,
         video_id: str,
         *,
         predicate: str,
-        looked: Mapping[str, Any] | None,
+        processed: Mapping[str, Any] | None,
         reason: str | None,
     ) -> Evidence:
-        """Evidence of nothing found in a video, or of an input that is not there."""
+        """Evidence of nothing found in a video, or of a missing input."""
         missing = reason or self.inputs.missing(
-            measure, query.subject, query.object, predicate, video_id=video_id, processed=looked is not None
+            measure, query.subject, query.object, predicate, video_id=video_id, processed=processed is not None
         )
         row: dict[str, Any] = {"value": None if missing else measure.nothing, "track_ids": []}
-        span = {"begin_s": looked["begin_s"], "end_s": looked["end_s"]} if looked else {"begin_s": None, "end_s": None}
-        frames = (looked["first_frame"], looked["last_frame"]) if looked else None
+        span = (
+            {"begin_s": processed["begin_s"], "end_s": processed["end_s"]}
+            if processed
+            else {"begin_s": None, "end_s": None}
+        )
+        frames = (processed["first_frame"], processed["last_frame"]) if processed else None
         return replace(_found(measure, query, video_id, row={**row, **span}, frames=frames), missing=missing)
 
     def processed_s(self, begin_s: float | None, end_s: float | None) -> dict[str, float]:
-        """Video id → seconds looked at within the window; videos of which nothing was looked at are left out."""
-        looked = self._looked_at({"video_id": None, **_window(begin_s, end_s)})
-        return {video_id: row["looked_s"] for video_id, row in looked.items()}
+        """Video id → processed seconds within the window; videos without processed frames are left out."""
+        processed = self._processed_time({"video_id": None, **_window(begin_s, end_s)})
+        return {video_id: row["processed_s"] for video_id, row in processed.items()}
 
     def _known(self, video_id: str | None) -> list[str]:
         if video_id not in self._names:
             self._names[video_id] = [*self.store.names(video_id), ANY_THING]
         return self._names[video_id]
 
-    def _looked_at(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    def _processed_time(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
-        if key not in self._looked:
-            self._looked[key] = {row["video_id"]: row for row in _rows(self.store, LOOKED, parameters)}
-        return self._looked[key]
+        if key not in self._processed:
+            self._processed[key] = {row["video_id"]: row for row in _rows(self.store, PROCESSED_TIME, parameters)}
+        return self._processed[key]
 
 
 def _parameters(query: Query, measure: Measure, predicate: str) -> dict[str, Any]:
@@ -190,10 +205,10 @@ def _window(begin_s: float | None, end_s: float | None) -> dict[str, float]:
     }
 
 
-def _window_within(query: Query, duration_s: float, looked: Mapping[str, Any] | None) -> tuple[float, float]:
+def _window_within(query: Query, duration_s: float, processed: Mapping[str, Any] | None) -> tuple[float, float]:
     """The window of a query in one video, with the ends of the video where the query leaves it open."""
-    begin_s = min(0.0, looked["begin_s"]) if looked else 0.0
-    end_s = max(duration_s, looked["end_s"]) if looked else duration_s
+    begin_s = min(0.0, processed["begin_s"]) if processed else 0.0
+    end_s = max(duration_s, processed["end_s"]) if processed else duration_s
     return (
         begin_s if query.begin_s is None else max(begin_s, float(query.begin_s)),
         end_s if query.end_s is None else min(end_s, float(query.end_s)),
@@ -256,16 +271,16 @@ def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[
     """The measure of ``query``; ``known`` gives the names in one video or in all."""
     measure = find_measure(query.measure)
     if measure is None:
-        raise _unknown("measure", query.measure, (*MEASURES, *MEASURE_PLUGINS.names()))
+        raise _unknown_name("measure", query.measure, (*MEASURES, *MEASURE_PLUGINS.names()))
     if query.video_id is not None and query.video_id not in store.video_ids():
-        raise _unknown("video", query.video_id, store.video_ids())
+        raise _unknown_name("video", query.video_id, store.video_ids())
     for name in (query.subject, query.object):
         if name is None or name in known(query.video_id) or name in _coded_names(store, query, measure):
             continue
-        # Not in this video, but perhaps in another one, or looked for and nowhere found.
+        # Not in this video, but perhaps in another one, or searched for and not found.
         if name not in known(None):
             _check_searched(store, name, known(None))
-    _check_shape(query, measure)
+    _check_inputs(query, measure)
     return measure
 
 
@@ -282,14 +297,14 @@ def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
 def _check_searched(store: Store, name: str, present: Sequence[str]) -> None:
     searched = store.known_names()
     if name not in searched:
-        raise _unknown("name", name, dict.fromkeys([*present, *searched]))
+        raise _unknown_name("name", name, dict.fromkeys([*present, *searched]))
 
 
-def _check_shape(query: Query, measure: Measure) -> None:
+def _check_inputs(query: Query, measure: Measure) -> None:
     problem = None
     predicates = EVENT_KINDS if measure.inputs == "event" else BOUT_PREDICATES
     if query.predicate is not None and query.predicate not in predicates:
-        raise _unknown("predicate", query.predicate, predicates)
+        raise _unknown_name("predicate", query.predicate, predicates)
     if measure.inputs == "one" and query.object is not None:
         problem = f"{measure.name} is about one thing", f"object {query.object!r}"
     elif measure.inputs == "pair" and query.object is None:
@@ -306,7 +321,7 @@ def _check_shape(query: Query, measure: Measure) -> None:
         raise UsageError("The query does not fit its measure.", expected=problem[0], found=problem[1])
 
 
-def _unknown(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> UsageError:
+def _unknown_name(kind: str, name: str, known: Mapping[str, Any] | Sequence[str]) -> UsageError:
     near = nearest_names(name, known)
     listing = ", ".join(sorted(known)[:20]) or "nothing yet"
     return UsageError(

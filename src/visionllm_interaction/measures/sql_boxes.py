@@ -1,12 +1,12 @@
-"""The SQL of the measures on boxes: size, place, dominance, distance. Means are over time: a frame weighs its duration.
+"""SQL of the measures on boxes: size, place, dominance, distance. Means are weighted by the duration of frames.
 
-Parameters as in ``measures.sql_intervals``, and ``$naming_s``. Boxes are cut to the picture before areas are taken.
+Parameters as in ``measures.sql_intervals``, and ``$naming_s``. Boxes are clipped to the image before areas are taken.
 """
 # ruff: noqa: S608
 
 from __future__ import annotations
 
-from visionllm_interaction.measures.sql_intervals import LOOKED_FRAMES, MERGED, chosen
+from visionllm_interaction.measures.sql_intervals import MERGED, PROCESSED_FRAMES, chosen
 
 _AREA = (
     "greatest(least(x2::DOUBLE, width) - greatest(x1::DOUBLE, 0), 0)"
@@ -17,11 +17,11 @@ SELECT video_id, sum({value} * (e - b)) / sum(e - b) AS value, min(b) AS begin_s
        list_sort(list(DISTINCT track_id)) AS track_ids
 FROM per_frame GROUP BY video_id"""
 
-# The picture's size is joined to the few tracks, not to the many boxes.
-_SIZED = f"""WITH {LOOKED_FRAMES}, {chosen("subjects", "$subject")},
+# The image's size is joined to the few tracks, not to the many boxes.
+_SIZED = f"""WITH {PROCESSED_FRAMES}, {chosen("subjects", "$subject")},
 sized AS (SELECT video_id, track_id, width, height FROM subjects JOIN videos USING (video_id))"""
 
-# One row per frame in which the subject is seen: its largest box as a share of the picture, and that box's centre.
+# One row per frame in which the subject is seen: its largest box as a share of the image, and that box's centre.
 _LARGEST = f"""{_SIZED},
 areas AS (
     SELECT video_id, frame_index, track_id, {_AREA} / (width * height) AS share,
@@ -34,12 +34,12 @@ largest AS (
            arg_max(track_id, share) AS track_id
     FROM areas GROUP BY video_id, frame_index
 ),
-per_frame AS (SELECT * FROM looked JOIN largest USING (video_id, frame_index))"""
+per_frame AS (SELECT * FROM processed_frames JOIN largest USING (video_id, frame_index))"""
 
 SIZE = _LARGEST + _MEAN.format(value="size")
 CENTREDNESS = _LARGEST + _MEAN.format(value="(1 - off_centre)")
 
-# Other things in view compete: whatever is neither person nor body part. One pass over the boxes finds both sides.
+# Competitors are other objects in view, neither persons nor body parts. One pass over the boxes finds both sides.
 DOMINANCE = f"""{_SIZED}, {chosen("things", "'thing'")},
 sides AS (
     SELECT video_id, track_id, s.track_id IS NOT NULL AS is_subject, v.width, v.height
@@ -56,17 +56,18 @@ compared AS (
     FROM areas GROUP BY video_id, frame_index HAVING own IS NOT NULL
 ),
 per_frame AS (
-    SELECT *, (own > 0 AND own >= others)::INT AS dominates FROM looked JOIN compared USING (video_id, frame_index)
+    SELECT *, (own > 0 AND own >= others)::INT AS dominates
+    FROM processed_frames JOIN compared USING (video_id, frame_index)
 )""" + _MEAN.format(value="dominates")
 
 SIZE_AT_NAMING = f"""{_LARGEST},
-stretches AS (
+intervals AS (
     SELECT video_id, begin_s - $naming_s AS b, begin_s + $naming_s AS e, []::BIGINT[] AS ids FROM codes
     WHERE kind = 'naming' AND lower(trim(label)) = lower($subject) AND ($video_id IS NULL OR video_id = $video_id)
 ){MERGED},
 around AS (
     SELECT l.video_id, l.frame_index, greatest(l.b, m.b) AS b, least(l.e, m.e) AS e
-    FROM looked l JOIN bouts m ON l.video_id = m.video_id AND l.b < m.e AND m.b < l.e
+    FROM processed_frames l JOIN bouts m ON l.video_id = m.video_id AND l.b < m.e AND m.b < l.e
 )
 SELECT a.video_id, sum(coalesce(p.size, 0.0) * (a.e - a.b)) / sum(a.e - a.b) AS value,
        min(a.b) AS begin_s, max(a.e) AS end_s,
@@ -85,7 +86,7 @@ def _boxes(name: str, tracks: str) -> str:
 
 
 # As core.predicates: gap between the edges over the mean height of the people in the pair; the nearest pair counts.
-MEAN_GAP = f"""WITH {LOOKED_FRAMES}, {chosen("subjects", "$subject")}, {chosen("objects", "$object")},
+MEAN_GAP = f"""WITH {PROCESSED_FRAMES}, {chosen("subjects", "$subject")}, {chosen("objects", "$object")},
 {_boxes("one", "subjects")}, {_boxes("two", "objects")},
 gaps AS (
     SELECT s.video_id, s.frame_index, [s.track_id, o.track_id] AS ids,
@@ -98,5 +99,5 @@ gaps AS (
 nearest AS (
     SELECT video_id, frame_index, min(gap) AS gap, arg_min(ids, gap) AS ids FROM gaps GROUP BY video_id, frame_index
 ),
-per_frame AS (SELECT *, unnest(ids) AS track_id FROM looked JOIN nearest USING (video_id, frame_index))
+per_frame AS (SELECT *, unnest(ids) AS track_id FROM processed_frames JOIN nearest USING (video_id, frame_index))
 """ + _MEAN.format(value="gap")

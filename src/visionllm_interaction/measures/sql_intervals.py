@@ -1,9 +1,8 @@
-"""The SQL of the measures on stretches of time: constants with bound parameters, put together from named parts.
+"""SQL of the measures on intervals of time: constants with bound parameters, composed of named parts.
 
 Parameters: ``$subject``, ``$object``, ``$predicate`` (names), ``$person_categories``, ``$body_categories``,
 ``$video_id`` (or NULL for all), ``$begin_s``, ``$end_s``, ``$gap_s``, ``$min_together_s``, ``$max_gap_s``,
-``$max_overlap_s``. Nothing is ever
-pasted in from outside this file.
+``$max_overlap_s``. No text from outside this file becomes part of a query.
 """
 # ruff: noqa: S608
 
@@ -12,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Frames looked at, cut to the window [$begin_s, $end_s).
-LOOKED_FRAMES = """
-looked AS (
+# Processed frames, clipped to the window [$begin_s, $end_s).
+PROCESSED_FRAMES = """
+processed_frames AS (
     SELECT video_id, frame_index, greatest(timestamp_s, $begin_s) AS b, least(timestamp_s + duration_s, $end_s) AS e
     FROM frames
     WHERE processed AND timestamp_s + duration_s > $begin_s AND timestamp_s < $end_s
       AND ($video_id IS NULL OR video_id = $video_id)
 )"""
-_SECONDS = f"""{LOOKED_FRAMES},
-seconds AS (SELECT video_id, sum(e - b) AS looked_s FROM looked GROUP BY video_id)"""
+_SECONDS = f"""{PROCESSED_FRAMES},
+seconds AS (SELECT video_id, sum(e - b) AS processed_s FROM processed_frames GROUP BY video_id)"""
 
 
 def chosen(name: str, parameter: str) -> str:
-    """Tracks that the name in ``parameter`` stands for: a category, a role, *person* or *thing*."""
+    """SQL of the tracks that the name in ``parameter`` stands for: a category, a role, *person* or *thing*."""
     return f"""
 {name} AS (
     SELECT video_id, track_id, list_contains($person_categories, category) AS is_person FROM tracks
@@ -51,12 +50,12 @@ SUBJECT_SEEN = f"WITH {chosen('subjects', '$subject')}, {_seen('seen', 'subjects
 _IDS = "list_sort(list_distinct(list({column}))) AS track_ids"
 _FLAT_IDS = "list_sort(list_distinct(flatten(list({column})))) AS track_ids"
 
-# What a bout is made of: stretches (video_id, b, e, ids), overlaps and all.
+# What a bout is made of: intervals (video_id, b, e, ids), overlaps and all.
 _VISIBLE = f"""{SUBJECT_SEEN},
-stretches AS (SELECT video_id, b, e, [track_id] AS ids FROM seen)"""
+intervals AS (SELECT video_id, b, e, [track_id] AS ids FROM seen)"""
 
 _TOGETHER = f"""{SUBJECT_SEEN}, {chosen("objects", "$object")}, {_seen("others", "objects")},
-stretches AS (
+intervals AS (
     SELECT s.video_id, greatest(s.b, o.b) AS b, least(s.e, o.e) AS e, [s.track_id, o.track_id] AS ids
     FROM seen s JOIN others o ON s.video_id = o.video_id AND s.b < o.e AND o.b < s.e
     WHERE s.track_id <> o.track_id
@@ -68,7 +67,7 @@ sides AS (
     SELECT *, subject_track_id AS a, object_track_id AS z FROM relations
     UNION ALL SELECT *, object_track_id AS a, subject_track_id AS z FROM relations
 ),
-stretches AS (
+intervals AS (
     SELECT DISTINCT r.video_id, greatest(r.begin_s, $begin_s) AS b, least(r.end_s, $end_s) AS e,
            list_sort([r.a, r.z]) AS ids
     FROM sides r
@@ -78,13 +77,13 @@ stretches AS (
       AND ($object IS NULL OR (r.video_id, r.z) IN (SELECT (video_id, track_id) FROM objects))
 )"""
 
-# As above, but only as it stands: the subject is *left of* the object, *inside* it, approaches it.
+# As above, in one direction only: the subject is *left of* the object, *inside* it, approaches it.
 _DIRECTED = _RELATION.replace(
     "\n    UNION ALL SELECT *, object_track_id AS a, subject_track_id AS z FROM relations", ""
 )
 
 _JOINT = f"""WITH {chosen("subjects", "$subject")}, {chosen("objects", "$object")},
-stretches AS (
+intervals AS (
     SELECT DISTINCT j.video_id, greatest(j.begin_s, $begin_s) AS b, least(j.end_s, $end_s) AS e, j.track_ids AS ids
     FROM events j
     JOIN subjects s ON s.video_id = j.video_id AND list_contains(j.track_ids, s.track_id)
@@ -93,9 +92,9 @@ stretches AS (
       AND ($video_id IS NULL OR j.video_id = $video_id) AND s.track_id <> o.track_id
 )"""
 
-# Stretches coded by people: who (participant) and at what (label); the tracks of that name seen in the meantime.
+# Intervals coded by people: who (participant) and at what (label); the tracks of that name seen in the meantime.
 _CODED = f"""WITH {chosen("subjects", "$subject")},
-stretches AS (
+intervals AS (
     SELECT c.video_id, greatest(c.begin_s, $begin_s) AS b, least(c.end_s, $end_s) AS e,
            list_filter(list(s.track_id), lambda x : x IS NOT NULL) AS ids
     FROM codes c
@@ -108,12 +107,12 @@ stretches AS (
     GROUP BY c.video_id, c.code_id, c.begin_s, c.end_s
 )"""
 
-# Stretches that meet or overlap, or are closer than $gap_s, become one bout.
+# Intervals that touch or overlap, or are at most $gap_s apart, become one bout.
 MERGED = """,
 fresh AS (
     SELECT *, b > $gap_s + 1e-6 + max(e) OVER (
         PARTITION BY video_id ORDER BY b, e ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_new
-    FROM stretches
+    FROM intervals
 ),
 numbered AS (
     SELECT *, sum(CASE WHEN is_new THEN 1 ELSE 0 END) OVER (
@@ -124,7 +123,7 @@ bouts AS (
     SELECT video_id, bout, min(b) AS b, max(e) AS e, flatten(list(ids)) AS ids FROM numbered GROUP BY video_id, bout
 )"""
 
-STRETCHES: Mapping[str, str] = MappingProxyType(
+INTERVALS: Mapping[str, str] = MappingProxyType(
     {
         "visible": _VISIBLE,
         "together": _TOGETHER,
@@ -134,7 +133,7 @@ STRETCHES: Mapping[str, str] = MappingProxyType(
         "coded": _CODED,
     }
 )
-"""What bouts are made of → the SQL that finds the stretches."""
+"""What bouts are made of → the SQL that finds the intervals."""
 
 TOTAL = f"""{MERGED}
 SELECT video_id, sum(e - b) AS value, min(b) AS begin_s, max(e) AS end_s, {_FLAT_IDS.format(column="ids")}
@@ -147,11 +146,11 @@ FROM bouts QUALIFY row_number() OVER (PARTITION BY video_id ORDER BY round(e - b
 _PER_SECOND = f"""{MERGED}, {_SECONDS}
 SELECT video_id, {{value}} AS value, min(b) AS begin_s, max(e) AS end_s, {_FLAT_IDS.format(column="ids")}
 FROM bouts JOIN seconds USING (video_id) GROUP BY video_id"""
-SHARE = _PER_SECOND.format(value="sum(e - b) / any_value(looked_s)")
-RATE = _PER_SECOND.format(value="60.0 * count(*) / any_value(looked_s)")
+SHARE = _PER_SECOND.format(value="sum(e - b) / any_value(processed_s)")
+RATE = _PER_SECOND.format(value="60.0 * count(*) / any_value(processed_s)")
 
 MEAN_COUNT = f"""{SUBJECT_SEEN}, {_SECONDS}
-SELECT video_id, sum(e - b) / any_value(looked_s) AS value, min(b) AS begin_s, max(e) AS end_s,
+SELECT video_id, sum(e - b) / any_value(processed_s) AS value, min(b) AS begin_s, max(e) AS end_s,
        {_IDS.format(column="track_id")}
 FROM seen JOIN seconds USING (video_id) GROUP BY video_id"""
 
@@ -178,7 +177,7 @@ moments AS (SELECT * FROM levels JOIN best USING (video_id, n))
 SELECT m.video_id, n AS value, min(m.b) AS begin_s, max(m.e) AS end_s, {_IDS.format(column="track_id")}
 FROM moments m JOIN seen s ON s.video_id = m.video_id AND s.b < m.e AND m.b < s.e GROUP BY m.video_id, n"""
 
-# Mean number of other things in view while the subject is.
+# Mean number of other objects in view while the subject is.
 COMPETITORS = f"""{_VISIBLE}{MERGED},
 total AS (SELECT video_id, sum(e - b) AS s, min(b) AS b, max(e) AS e FROM bouts GROUP BY video_id),
 {chosen("things", "'thing'")},
@@ -193,9 +192,9 @@ SELECT video_id, coalesce(shared.s, 0.0) / total.s AS value, b AS begin_s, e AS 
 FROM total LEFT JOIN shared USING (video_id)"""
 
 # The frame in which the subject is seen first (last), cut to the window, and who is seen in it.
-_END_FRAME = f"""{SUBJECT_SEEN}, {LOOKED_FRAMES},
+_END_FRAME = f"""{SUBJECT_SEEN}, {PROCESSED_FRAMES},
 ends AS (SELECT video_id, {{end}} AS t FROM seen GROUP BY video_id),
-frame AS (SELECT l.video_id, l.b, l.e FROM looked l JOIN ends USING (video_id) WHERE {{inside}})
+frame AS (SELECT l.video_id, l.b, l.e FROM processed_frames l JOIN ends USING (video_id) WHERE {{inside}})
 SELECT f.video_id, f.b AS value, f.b AS begin_s, f.e AS end_s, {_IDS.format(column="s.track_id")}
 FROM frame f JOIN seen s ON s.video_id = f.video_id AND s.b < f.e - 1e-7 AND s.e > f.b + 1e-7
 GROUP BY f.video_id, f.b, f.e"""
@@ -212,7 +211,7 @@ found AS (
           SELECT 1 FROM objects o WHERE o.video_id = v.video_id AND list_contains(v.track_ids[2:], o.track_id)))
 )"""
 EVENT_RATE = f"""{EVENT_COUNT}, {_SECONDS}
-SELECT video_id, 60.0 * count(*) / any_value(looked_s) AS value, min(b) AS begin_s, max(e) AS end_s,
+SELECT video_id, 60.0 * count(*) / any_value(processed_s) AS value, min(b) AS begin_s, max(e) AS end_s,
        {_FLAT_IDS.format(column="ids")}
 FROM found JOIN seconds USING (video_id) GROUP BY video_id"""
 EVENT_COUNT += f"""
@@ -249,8 +248,8 @@ FROM turns GROUP BY video_id"""
 TURN_LAG = _TURNS.format(value="median(reply - e)")
 TURN_COUNT = _TURNS.format(value="count(*)")
 
-LOOKED = f"""WITH {LOOKED_FRAMES}
-SELECT video_id, sum(e - b) AS looked_s, min(b) AS begin_s, max(e) AS end_s,
+PROCESSED_TIME = f"""WITH {PROCESSED_FRAMES}
+SELECT video_id, sum(e - b) AS processed_s, min(b) AS begin_s, max(e) AS end_s,
        min(frame_index) AS first_frame, max(frame_index) AS last_frame
-FROM looked GROUP BY video_id"""
-"""Per video: the seconds looked at within the window, and the frames."""
+FROM processed_frames GROUP BY video_id"""
+"""Per video: the processed seconds within the window, and the first and last frame."""

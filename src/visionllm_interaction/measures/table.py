@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
@@ -32,7 +33,7 @@ from visionllm_interaction.utils.paths import StrPath
 if TYPE_CHECKING:
     import pandas as pd
 
-Window = tuple[float | None, float | None]
+TimeBin = tuple[float | None, float | None]
 
 TIDY_SCHEMA = pa.schema(
     {
@@ -57,8 +58,8 @@ TIDY_SCHEMA = pa.schema(
 )
 """One row per video × subject × object × measure (× predicate × time bin).
 
-``processed_s``, the seconds looked at in the video or bin, is the denominator for rates; a bin of which nothing was
-looked at has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
+``processed_s``, the processed seconds of the video or bin, is the denominator for rates; a bin without processed frames
+has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
 value (no speech was imported, the detector does not know the category …); a null without it means that nothing was
 found. ``definition_version`` and ``settings`` say by which definition a value was computed.
 """
@@ -123,7 +124,7 @@ def measures(
 
     Args:
         store: the store's folder, or an open store.
-        bin_s: compute everything for each bin of so many seconds, from the begin of the video.
+        bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use; of a folder only.
         config: settings of those measures that have any.
 
@@ -145,6 +146,36 @@ def _check_ending(out: Path) -> None:
         raise UsageError("The table's format is not known.", expected=".csv or .parquet", found=str(out))
 
 
+@dataclass(frozen=True)
+class WrittenMeasures:
+    """What :func:`write_measures` computed.
+
+    Attributes:
+        store: the store's folder.
+        out: the file written; None where the rows were only counted.
+        rows: rows of the tidy table.
+        videos: videos in the store.
+        measures: names of the measures, sorted.
+    """
+
+    store: Path
+    out: Path | None
+    rows: int
+    videos: int
+    measures: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm measures``."""
+        out = str(self.out) if self.out else None
+        return {
+            "store": str(self.store),
+            "out": out,
+            "rows": self.rows,
+            "videos": self.videos,
+            "measures": list(self.measures),
+        }
+
+
 def write_measures(
     store: StrPath,
     out: StrPath | None = None,
@@ -152,43 +183,50 @@ def write_measures(
     bin_s: float | None = None,
     limits: StoreLimits = StoreLimits(),
     config: MeasuresConfig = MeasuresConfig(),
-) -> dict[str, Any]:
-    """Compute every measure for every video and write it to ``out`` (``.csv`` or ``.parquet``; ``None``: only count).
+) -> WrittenMeasures:
+    """Compute every measure for every video and write the tidy table.
 
-    With ``bin_s`` each is computed per bin of so many seconds, from the begin of the video. ``config`` has the settings
-    of those measures that have any.
+    Args:
+        store: the store's folder.
+        out: a ``.csv`` or ``.parquet`` file; None only counts the rows.
+        bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
+        limits: memory, threads and time a query may use.
+        config: settings of those measures that have any.
 
     Returns:
-        ``{"store", "out", "rows", "videos", "measures"}``.
+        What was written, in numbers.
 
     Raises:
         UsageError: if ``out`` has another ending, or ``bin_s`` is not positive.
         StoreError: if the store is missing or damaged.
     """
-    if out is not None:
-        _check_ending(Path(out))
+    path = None if out is None else Path(out)
+    if path is not None:
+        _check_ending(path)
     with open_store(store, limits=limits) as opened:
         table = measures(opened, bin_s=bin_s, config=config)
         videos = len(opened.video_ids())
-    if out is not None:
-        table.write(out)
-    return {
-        "store": str(store),
-        "out": str(out) if out else None,
-        "rows": len(table),
-        "videos": videos,
-        "measures": measure_names(),
-    }
+    if path is not None:
+        table.write(path)
+    return WrittenMeasures(Path(store), path, len(table), videos, tuple(measure_names()))
 
 
 def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig = MeasuresConfig()) -> pa.Table:
-    """The tidy table of :data:`TIDY_SCHEMA`.
+    """Compute every measure of the catalogue as an Arrow table.
+
+    Args:
+        store: the open store.
+        bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
+        config: settings of those measures that have any.
+
+    Returns:
+        The columns of :data:`TIDY_SCHEMA`, one row per video × subject × object × measure (× predicate × bin).
 
     Raises:
         UsageError: if ``bin_s`` is not positive.
     """
     if bin_s is not None and not bin_s > 0:
-        raise UsageError("Bins must last.", expected="more than 0 s", found=f"{bin_s} s")
+        raise UsageError("The length of a bin must be positive.", expected="more than 0 s", found=f"{bin_s} s")
     store.load_symbols()
     runner, queries = QueryRunner(store), list(_all_queries(store, config))
     parts = [TIDY_SCHEMA.empty_table()]
@@ -197,19 +235,19 @@ def measures_table(store: Store, *, bin_s: float | None = None, config: Measures
         for query in queries:
             found = runner.run(replace(query, begin_s=window[0], end_s=window[1]))
             rows = [_row(query, item, processed, window) for item in found if item.video_id in processed]
-            # In columns at once: as dictionaries a thousand videos take gigabytes.
+            # Columns straight away: as dictionaries a thousand videos take gigabytes.
             parts.append(pa.Table.from_pylist(rows, schema=TIDY_SCHEMA))
-    return _in_order(pa.concat_tables(parts))
+    return _sorted_rows(pa.concat_tables(parts))
 
 
-def _windows(store: Store, bin_s: float | None) -> list[Window]:
+def _windows(store: Store, bin_s: float | None) -> list[TimeBin]:
     if bin_s is None:
         return [(None, None)]
     [row] = store.rows("SELECT max(timestamp_s + duration_s) AS s FROM frames WHERE processed")
     return [(n * bin_s, (n + 1) * bin_s) for n in range(math.ceil((row["s"] or 0.0) / bin_s - 1e-9))]
 
 
-def _in_order(table: pa.Table) -> pa.Table:
+def _sorted_rows(table: pa.Table) -> pa.Table:
     keys = ("video_id", "bin_begin_s", "subject", "object", "measure", "predicate")
     order = pc.sort_indices(table, sort_keys=[(key, "ascending", "at_start") for key in keys])
     return table.take(order)
@@ -258,7 +296,7 @@ def _pair_queries(
     *,
     turns: TurnLimits,
 ) -> Iterator[Query]:
-    """Turns go both ways between those whose speech was coded; nobody holds a person."""
+    """Queries of a pair measure: turns in both directions between coded speakers; nobody holds a person."""
     if measure.is_of_turns:
         speakers = sorted(name for name in people if name in coded.get("speech", ()))
         both_ways = permutations(speakers, 2)
@@ -286,7 +324,7 @@ def _categories(store: Store) -> set[str]:
     return {row["category"] for row in store.rows("SELECT DISTINCT category FROM tracks")}
 
 
-def _row(query: Query, item: Any, processed: Mapping[str, float], window: Window) -> dict[str, Any]:
+def _row(query: Query, item: Evidence, processed: Mapping[str, float], window: TimeBin) -> dict[str, Any]:
     value = None if item.value is None else float(item.value)
     return {
         "video_id": item.video_id,

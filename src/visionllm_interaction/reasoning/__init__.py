@@ -5,8 +5,9 @@ Names load on first use, so that a command imports only what it needs.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.reasoning.config import EndpointConfig, ReasonConfig
@@ -25,19 +26,16 @@ __all__ = [
     "ask_async",
 ]
 
-_HOME = {
-    "Answer": "models",
-    "Claim": "models",
-    "EndpointConfig": "config",
-    "Plan": "planning.plan",
-    "ReasonConfig": "config",
-    "Step": "planning.plan",
-    "ask": "pipeline",
-    "ask_async": "pipeline",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Answer": "models",
+        "Claim": "models",
+        "EndpointConfig": "config",
+        "Plan": "planning.plan",
+        "ReasonConfig": "config",
+        "Step": "planning.plan",
+        "ask": "pipeline",
+        "ask_async": "pipeline",
+    },
+)

@@ -1,8 +1,8 @@
-"""Templates: a sheet of declared outputs, each a question, filled for every video, window or bout of a store.
+"""Coding sheets: a template of questions, filled for every video, time window or bout of a store.
 
-A template is a YAML file (docs/reasoning.md). Its outputs are questions like any other: planned once, run for each row
-with the row's video and times, proven like every answer. Text in a template is never anything but such a question or
-a sentence with ``{output}`` places.
+A template is a YAML file (docs/reasoning.md). Each output is a question. It is planned once, run for each row within
+that row's video and times, and verified like every answer. Text in a template is only ever such a question, or a
+sentence with ``{output}`` placeholders.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import BOUT_GAP_S
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
-from visionllm_interaction.reasoning.execution.intervals import Scope, looked_at, stretches_of
+from visionllm_interaction.reasoning.execution.intervals import VideoWindow, intervals_of, processed_intervals
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer
+from visionllm_interaction.reasoning.models import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import Planned, PlannerName, choose_planner, execute, make_plan
 from visionllm_interaction.reasoning.planning.plan import Atom, Plan
 from visionllm_interaction.reasoning.wording.sentences import amount
@@ -36,12 +36,12 @@ from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
 BUILT_IN: tuple[str, ...] = ("scene-description", "daily-summary", "coding-sheet")
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Bouts(BaseModel):
-    """Rows of a template per bout of this."""
+    """What the bouts are made of in a template with ``per: bout``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,16 @@ class Bouts(BaseModel):
 
 
 class Template(BaseModel):
-    """One template: ``per`` says what a row is, ``outputs`` name its columns, ``text`` is a sentence about a row."""
+    """One template.
+
+    Attributes:
+        name: its name.
+        per: what a row is: a video, a time window or a bout.
+        window_s: length of a window in seconds, with ``per: window``.
+        bouts: what bouts are made of, with ``per: bout``.
+        outputs: column → question.
+        text: a sentence about a row, with ``{output}`` placeholders.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,14 +73,22 @@ class Template(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Row:
+class _SheetRow:
+    """The video and the interval ``[begin_s, end_s)`` of one row."""
+
     video_id: str
     begin_s: float
     end_s: float
 
 
 def load_template(name: StrPath) -> tuple[Template, str]:
-    """A built-in template by name, or one from a file; with the sha256 of its text, which is its version.
+    """Read a template, built-in or from a file.
+
+    Args:
+        name: the name of a built-in template, or the path of a YAML file.
+
+    Returns:
+        The template and the sha256 of its text, which is its version.
 
     Raises:
         UsageError: if there is no such template or it is not valid.
@@ -102,9 +119,76 @@ def _check(template: Template) -> None:
         raise ValueError("`window_s` belongs to `per: window`")
     if (template.per == "bout") != (template.bouts is not None):
         raise ValueError("`bouts` belongs to `per: bout`")
-    unknown = set(_PLACE.findall(template.text or "")) - {*template.outputs, "video_id", "begin_s", "end_s"}
+    unknown = set(_PLACEHOLDER.findall(template.text or "")) - {*template.outputs, "video_id", "begin_s", "end_s"}
     if unknown:
-        raise ValueError(f"`text` has places that are no outputs: {', '.join(sorted(unknown))}")
+        raise ValueError(f"`text` has placeholders that are no outputs: {', '.join(sorted(unknown))}")
+
+
+@dataclass(frozen=True)
+class FilledRow:
+    """One row of a filled sheet.
+
+    Attributes:
+        video_id: the video.
+        begin_s: where the row's interval begins, in seconds.
+        end_s: where it ends.
+        outputs: column → value; None where there is no answer.
+        units: column → unit of the value; None where there is no answer.
+        reasons: column → why there is no answer.
+        text: the template's sentence about the row.
+        claims: column → the claim that its value comes from; empty where there is none.
+    """
+
+    video_id: str
+    begin_s: float
+    end_s: float
+    outputs: Mapping[str, float | int | str | None]
+    units: Mapping[str, str | None]
+    reasons: Mapping[str, str]
+    text: str | None
+    claims: Mapping[str, tuple[Claim, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row in the JSON of ``visionllm ask --template``."""
+        claims = {output: [claim.model_dump(mode="json") for claim in found] for output, found in self.claims.items()}
+        named = {name: dict(getattr(self, name)) for name in ("outputs", "units", "reasons")}
+        place = {"video_id": self.video_id, "begin_s": self.begin_s, "end_s": self.end_s}
+        return {**place, **named, "text": self.text, "claims": claims}
+
+
+@dataclass(frozen=True)
+class FilledSheet:
+    """A template filled from a store.
+
+    Attributes:
+        template: the template's name.
+        sha256: digest of the template's text.
+        planner: which planner read the questions.
+        refused: column → why its question cannot be answered at all.
+        rows: one row per video, window or bout.
+    """
+
+    template: str
+    sha256: str
+    planner: PlannerName
+    refused: Mapping[str, str]
+    rows: tuple[FilledRow, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm ask --template``."""
+        head = {"template": self.template, "sha256": self.sha256, "planner": self.planner}
+        return {**head, "refused": dict(self.refused), "rows": [row.to_dict() for row in self.rows]}
+
+    def to_csv(self) -> str:
+        """The rows as CSV; text that a spreadsheet would run as a formula begins with a quote."""
+        buffer = io.StringIO()
+        outputs = list(self.rows[0].outputs) if self.rows else []
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(["video_id", "begin_s", "end_s", *outputs, "text"])
+        for row in self.rows:
+            cells = [row.video_id, row.begin_s, row.end_s, *row.outputs.values(), row.text]
+            writer.writerow([_csv_cell(cell) for cell in cells])
+        return buffer.getvalue()
 
 
 def fill_template(
@@ -114,17 +198,22 @@ def fill_template(
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
     measures: MeasuresConfig = MeasuresConfig(),
-) -> dict[str, Any]:
-    """Fill template ``name`` for every row of the store.
+) -> FilledSheet:
+    """Fill a template for every row of a store.
+
+    Args:
+        name: the name of a built-in template, or the path of a YAML file.
+        store: folder of the interaction store.
+        config: limits, aliases, endpoint and wording.
+        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        measures: settings of those measures that have any.
 
     Returns:
-        ``{"template", "sha256", "planner", "refused": {output: reason}, "rows": [{"video_id", "begin_s", "end_s",
-        "outputs", "units", "reasons", "text", "claims"}]}``; an output that cannot be told is null, and ``reasons``
-        has its reason.
+        The filled sheet; a value that is not known is None, with the reason beside it.
 
     Raises:
         UsageError: if the template is not valid.
-        LLMUnreachable, StoreError: as for :func:`.asking.ask`.
+        LLMUnreachable, StoreError: as for :func:`.pipeline.ask`.
     """
     store = Path(store)
     template, digest = load_template(name)
@@ -135,45 +224,47 @@ def fill_template(
             output: make_plan(question, vocabulary, config=config, planner=chosen)
             for output, question in template.outputs.items()
         }
-        rows = [
+        rows = tuple(
             _fill(template, row, plans, opened, vocabulary, config=config, measures=measures)
             for row in _rows(template, opened)
-        ]
+        )
     refused = {output: planned.plan.unanswerable for output, planned in plans.items() if planned.plan.unanswerable}
-    return {"template": template.name, "sha256": digest, "planner": chosen, "refused": refused, "rows": rows}
+    return FilledSheet(template.name, digest, chosen, refused, rows)
 
 
-def _rows(template: Template, store: Store) -> Iterator[_Row]:
+def _rows(template: Template, store: Store) -> Iterator[_SheetRow]:
     for video_id in store.video_ids():
-        looked = looked_at(store, Scope(video_id)).get(video_id, [])
-        if not looked:
+        processed = processed_intervals(store, VideoWindow(video_id)).get(video_id, [])
+        if not processed:
             continue
-        begin_s, end_s = looked[0].begin_s, looked[-1].end_s
+        begin_s, end_s = processed[0].begin_s, processed[-1].end_s
         if template.window_s:
             count = max(1, round((end_s - begin_s) / template.window_s + 0.499))
             edges = [begin_s + n * template.window_s for n in range(count)]
-            yield from (_Row(video_id, edge, min(edge + template.window_s, end_s)) for edge in edges if edge < end_s)
+            yield from (
+                _SheetRow(video_id, edge, min(edge + template.window_s, end_s)) for edge in edges if edge < end_s
+            )
         elif template.bouts:
             atom = Atom(**template.bouts.model_dump())
-            bouts = stretches_of(store, atom, Scope(video_id), gap_s=BOUT_GAP_S).get(video_id, [])
-            yield from (_Row(video_id, bout.begin_s, bout.end_s) for bout in bouts)
+            bouts = intervals_of(store, atom, VideoWindow(video_id), gap_s=BOUT_GAP_S).get(video_id, [])
+            yield from (_SheetRow(video_id, bout.begin_s, bout.end_s) for bout in bouts)
         else:
-            yield _Row(video_id, begin_s, end_s)
+            yield _SheetRow(video_id, begin_s, end_s)
 
 
 def _fill(
     template: Template,
-    row: _Row,
+    row: _SheetRow,
     plans: Mapping[str, Planned],
     store: Store,
     vocabulary: Vocabulary,
     *,
     config: ReasonConfig,
     measures: MeasuresConfig,
-) -> dict[str, Any]:
+) -> FilledRow:
     answers = {
         output: execute(
-            Planned(_placed(planned.plan, row), planned.planner, planned.model),
+            Planned(_restrict_to_row(planned.plan, row), planned.planner, planned.model),
             store,
             vocabulary=vocabulary,
             config=config,
@@ -183,20 +274,23 @@ def _fill(
     }
     values = {output: _value(answer) for output, answer in answers.items()}
     units = {output: answer.claims[0].unit if answer.claims else None for output, answer in answers.items()}
-    place = {"video_id": row.video_id, "begin_s": round(row.begin_s, 3), "end_s": round(row.end_s, 3)}
-    shown = {**{k: str(v) for k, v in place.items()}, **{k: amount(v, units[k] or "") for k, v in values.items()}}
-    return {
-        **place,
-        "outputs": values,
-        "units": units,
-        "reasons": {output: answer.reason for output, answer in answers.items() if answer.reason},
-        "text": _PLACE.sub(lambda match: shown[match[1]], template.text) if template.text else None,
-        "claims": {o: [c.model_dump(mode="json") for c in a.claims[:1]] for o, a in answers.items()},
-    }
+    begin_s, end_s = round(row.begin_s, 3), round(row.end_s, 3)
+    shown = {"video_id": row.video_id, "begin_s": str(begin_s), "end_s": str(end_s)}
+    shown |= {output: amount(value, units[output] or "") for output, value in values.items()}
+    return FilledRow(
+        row.video_id,
+        begin_s,
+        end_s,
+        outputs=values,
+        units=units,
+        reasons={output: answer.reason for output, answer in answers.items() if answer.reason},
+        text=_PLACEHOLDER.sub(lambda match: shown[match[1]], template.text) if template.text else None,
+        claims={output: answer.claims[:1] for output, answer in answers.items()},
+    )
 
 
-def _placed(plan: Plan, row: _Row) -> Plan:
-    """``plan`` about one row: its video, and its own window cut to the row's."""
+def _restrict_to_row(plan: Plan, row: _SheetRow) -> Plan:
+    """``plan`` for the row's video, its time windows cut to the row's interval."""
     if plan.unanswerable:
         return plan
     steps = []
@@ -214,20 +308,7 @@ def _value(answer: Answer) -> float | int | str | None:
     return answer.claims[0].value if answer.claims else None
 
 
-def as_csv(result: Mapping[str, Any]) -> str:
-    """The rows as CSV; text that a spreadsheet would run as a formula begins with a quote."""
-    buffer = io.StringIO()
-    rows = result["rows"]
-    outputs = list(rows[0]["outputs"]) if rows else []
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["video_id", "begin_s", "end_s", *outputs, "text"])
-    for row in rows:
-        cells = [row["video_id"], row["begin_s"], row["end_s"], *row["outputs"].values(), row["text"]]
-        writer.writerow([_plain(cell) for cell in cells])
-    return buffer.getvalue()
-
-
-def _plain(cell: Any) -> Any:
+def _csv_cell(cell: object) -> object:
     if cell is None:
         return ""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -1,4 +1,4 @@
-"""Settings of the question-answering room."""
+"""Settings of question answering."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class EndpointConfig(Section):
         return self
 
 
-class LookConfig(Section):
-    """Closed questions about marked things to a vision model; off unless somebody switches it on."""
+class VisionConfig(Section):
+    """Closed questions to a vision model about marked objects; off by default."""
 
     enabled: bool = False
     """Whether images may be sent to the endpoint at all."""
     blur: Literal["people", "none"] = "people"
     """What is made unrecognisable before an image is sent: every detected person, or nothing."""
     max_marks: int = Field(default=6, ge=1, le=30)
-    """Most things marked in one image."""
+    """Most objects marked in one image."""
     endpoint: EndpointConfig = EndpointConfig()
     """The vision model; without a `base_url` here the one of `reason.endpoint`."""
 
@@ -75,5 +75,5 @@ class ReasonConfig(Section):
     """More words for names of the store, for example `caregiver: [nan, grandpa]`; added to the built-in ones."""
     endpoint: EndpointConfig = EndpointConfig()
     """The language model endpoint."""
-    look: LookConfig = LookConfig()
-    """Looking at images."""
+    look: VisionConfig = VisionConfig()
+    """Questions about images (`visionllm look`)."""

@@ -1,4 +1,4 @@
-"""Talking to an OpenAI-compatible endpoint: one question, one schema, one reply; every failure is named."""
+"""Client of an OpenAI-compatible endpoint: one request, one schema, one reply; every failure has a named error."""
 
 from __future__ import annotations
 
@@ -42,9 +42,13 @@ Reply = TypeVar("Reply", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Request:
-    """What a model is asked: instructions, worked examples as (question, reply), and the question itself.
+    """What a model is asked.
 
-    ``content`` is text, or text and images.
+    Attributes:
+        instructions: the system prompt.
+        content: the question, as text or as text and images.
+        examples: worked examples as (question, reply).
+        max_tokens: longest reply in tokens; None: ``max_tokens`` of the endpoint's settings.
     """
 
     instructions: str
@@ -54,8 +58,13 @@ class Request:
 
 
 @dataclass
-class Spent:
-    """What a request has cost so far, and why it gave nothing; filled while it runs."""
+class RequestRecord:
+    """What a request has cost so far, and why it has no reply; updated while it runs.
+
+    Attributes:
+        usage: requests and tokens.
+        refusal: why there is no reply; None while there may be one.
+    """
 
     usage: RunUsage = field(default_factory=RunUsage)
     refusal: str | None = None
@@ -75,37 +84,46 @@ async def ask_model(
     output: type[Reply],
     *,
     config: EndpointConfig,
-    spent: Spent,
+    spent: RequestRecord,
     check: Callable[[Reply], None] = lambda _: None,
 ) -> Reply | None:
-    """The reply to ``request`` in the shape of ``output``, or None with the reason in ``spent.refusal``.
+    """Send one request and validate the reply.
 
-    ``check`` raises ValueError, in words a model can act on, for a reply that must be sent back; it is asked again at
-    most ``config.retries`` times. A busy or failing endpoint (429, 5xx, a cut connection) is tried again as long as
-    ``config.timeout_s`` allows.
+    A busy or failing endpoint (429, 5xx, a cut connection) is tried again as long as ``config.timeout_s`` allows.
+
+    Args:
+        request: instructions, examples and the question.
+        output: model whose JSON schema the reply must follow.
+        config: the endpoint.
+        spent: updated with the cost, and with the reason where there is no reply.
+        check: raises ValueError, in words a model can act on, for a reply that must be corrected. It is sent back at
+            most ``config.retries`` times.
+
+    Returns:
+        The reply, or None with the reason in ``spent.refusal``.
 
     Raises:
         LLMUnreachable: the endpoint cannot be reached, refuses, does not answer in time or speaks another protocol.
     """
-    kept = _Kept.of(request, output, config)
-    reply = kept.read(output, check)
+    cache = _ReplyCache.of(request, output, config)
+    reply = cache.read(output, check)
     if reply is None:
         reply = await _ask(request, output, config, spent, check)
-        kept.write(reply)
+        cache.write(reply)
     return reply
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """Where the reply to exactly this request lies, if replies are kept."""
+class _ReplyCache:
+    """The file with the reply to exactly this request; ``path`` is None where replies are not cached."""
 
     path: Path | None
 
     @classmethod
-    def of(cls, request: Request, output: type[BaseModel], config: EndpointConfig) -> _Kept:
+    def of(cls, request: Request, output: type[BaseModel], config: EndpointConfig) -> _ReplyCache:
         if config.cache_dir is None:
             return cls(None)
-        content = request.content if isinstance(request.content, str) else [_digestible(c) for c in request.content]
+        content = request.content if isinstance(request.content, str) else [_content_digest(c) for c in request.content]
         sent = [
             request.instructions,
             [list(example) for example in request.examples],
@@ -117,7 +135,7 @@ class _Kept:
         return cls(config.cache_dir / f"{digest}.json")
 
     def read(self, output: type[Reply], check: Callable[[Reply], None]) -> Reply | None:
-        """The reply that was kept, if there is one and it still holds; a damaged one counts as none."""
+        """The cached reply if it is there and passes ``check``, else None."""
         if self.path is None or not self.path.is_file():
             return None
         try:
@@ -133,7 +151,7 @@ class _Kept:
         write_file(self.path, reply.model_dump_json().encode())
 
 
-def _digestible(content: UserContent) -> str:
+def _content_digest(content: UserContent) -> str:
     if isinstance(content, BinaryContent):
         return hashlib.sha256(content.data).hexdigest()
     return str(content)
@@ -143,7 +161,7 @@ async def _ask(
     request: Request,
     output: type[Reply],
     config: EndpointConfig,
-    spent: Spent,
+    spent: RequestRecord,
     check: Callable[[Reply], None],
 ) -> Reply | None:
     rejected: list[str] = []
@@ -230,8 +248,8 @@ def _unreachable(config: EndpointConfig, found: str) -> LLMUnreachable:
     )
 
 
-def as_usage(*parts: Usage) -> Usage:
-    """Several costs together."""
+def sum_usage(*parts: Usage) -> Usage:
+    """The sum of several costs."""
     totals: dict[str, Any] = {
         name: sum(getattr(part, name) for part in parts) for name in ("requests", "input_tokens", "output_tokens")
     }

@@ -1,4 +1,4 @@
-"""The answer as it leaves the room: claims, each citing evidence, or a refusal with its reason."""
+"""Answers: claims that cite evidence, or a refusal with its reason."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Operation = Literal[
 ]
 
 
-class _Frozen(BaseModel):
+class _AnswerModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Claim(_Frozen):
+class Claim(_AnswerModel):
     """One statement that anybody can re-compute from the evidence it cites."""
 
     text: str
@@ -49,14 +49,14 @@ class Claim(_Frozen):
     """How `value` follows from the evidence: taken as it is, or what is made of several (docs/reasoning.md)."""
 
 
-class DroppedClaim(_Frozen):
+class DroppedClaim(_AnswerModel):
     """A claim that did not hold when it was computed again."""
 
     claim: Claim
     reason: str
 
 
-class EvidenceItem(_Frozen):
+class EvidenceItem(_AnswerModel):
     """One computed value, and where in which video it can be checked."""
 
     id: str
@@ -82,7 +82,7 @@ class EvidenceItem(_Frozen):
         return cls.model_validate(evidence.to_dict())
 
 
-class Usage(_Frozen):
+class Usage(_AnswerModel):
     """What planning cost; all zero for the rule planner."""
 
     requests: int = 0
@@ -95,7 +95,7 @@ class Usage(_Frozen):
         return self.input_tokens + self.output_tokens
 
 
-class Answer(_Frozen):
+class Answer(_AnswerModel):
     """What `visionllm ask --json` prints."""
 
     status: Literal["answered", "abstained"]
@@ -119,7 +119,7 @@ class Answer(_Frozen):
     usage: Usage = Field(default_factory=Usage)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON form, keys as in the design document."""
+        """The JSON of ``visionllm ask --json``."""
         return self.model_dump(mode="json")
 
     def to_arrow(self) -> pa.Table:
@@ -145,7 +145,7 @@ class Answer(_Frozen):
         return html_table(columns, rows, caption=str(self))
 
 
-class ReplayedClaim(_Frozen):
+class ReplayedClaim(_AnswerModel):
     """Whether one claim of an old answer still holds."""
 
     text: str
@@ -154,7 +154,7 @@ class ReplayedClaim(_Frozen):
     """Why it does not."""
 
 
-class ReplayReport(_Frozen):
+class ReplayReport(_AnswerModel):
     """What `visionllm replay --json` prints."""
 
     status: Literal["holds", "changed"]

@@ -1,4 +1,4 @@
-"""Ask a question of a store: plan → run → compose → verify."""
+"""Ask a question of a store: plan → run → compose claims → verify."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Answer, EvidenceItem, Usage
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
-from visionllm_interaction.reasoning.wording.claims import answer_text, compose
+from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.paths import StrPath
 
-_NOTHING_HELD = "no claim held when it was computed again"
-_NOTHING_THERE = "no video of the store was looked at in the time asked about"
+_NO_CLAIM_HOLDS = "no claim held when it was computed again"
+_NO_EVIDENCE = "no frame of any video was processed in the time asked about"
 
 T = TypeVar("T")
 PlannerName = Literal["rules", "llm"]
@@ -66,7 +66,7 @@ def ask(
         LLMUnreachable: the endpoint does not answer as such and ``config.on_unreachable`` is ``"fail"``.
         StoreError: the store is missing or damaged.
     """
-    asked = _checked(question, config)
+    asked = _checked_question(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
         vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
@@ -103,7 +103,7 @@ async def ask_async(
     # Imported here: an answer by rules on the command line needs no event loop.
     import asyncio
 
-    asked = _checked(question, config)
+    asked = _checked_question(question, config)
     chosen = choose_planner(config, planner)
     with await asyncio.to_thread(open_store, Path(store)) as opened:
         vocabulary = await asyncio.to_thread(Vocabulary.of_store, opened, aliases=config.aliases)
@@ -111,9 +111,9 @@ async def ask_async(
         computed = await asyncio.to_thread(
             _compute, planned, opened, vocabulary=vocabulary, config=config, measures=measures
         )
-        if not computed.to_be_worded:
+        if not computed.needs_rewording:
             return computed.answer
-        return await _reworded_async(computed, vocabulary=vocabulary, config=config)
+        return await _reword_async(computed, vocabulary=vocabulary, config=config)
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:
@@ -175,20 +175,20 @@ def execute(
         The answer, or a refusal with its reason.
     """
     computed = _compute(planned, store, vocabulary=vocabulary, config=config, measures=measures)
-    if not computed.to_be_worded:
+    if not computed.needs_rewording:
         return computed.answer
-    return _run_sync(_reworded_async(computed, vocabulary=vocabulary, config=config))
+    return _run_sync(_reword_async(computed, vocabulary=vocabulary, config=config))
 
 
 @dataclass(frozen=True)
 class _Computed:
-    """An answer in code's words and what it was made of; ``verified`` is None where it has no claims to word."""
+    """An answer worded by code and what it is made of; ``verified`` is None where there are no claims to reword."""
 
     answer: Answer
     planned: Planned
     verified: Verified | None = None
     results: Sequence[StepResult] = ()
-    to_be_worded: bool = False
+    needs_rewording: bool = False
 
 
 def _compute(
@@ -199,20 +199,20 @@ def _compute(
     if plan.unanswerable:
         return _Computed(_abstain(planned, plan.unanswerable), planned)
     results = run_plan(store, plan)
-    claims = compose(plan, results)
+    claims = compose_claims(plan, results)
     shown = tuple(all_evidence(results).values())
     verified = verify(claims, shown, plan=plan, fresh=run_plan(store, plan), vocabulary=vocabulary)
     if not verified.claims:
-        reason = _NOTHING_HELD if verified.dropped else _nothing_there(plan)
+        reason = _NO_CLAIM_HOLDS if verified.dropped else _why_no_evidence(plan)
         return _Computed(_abstain(planned, reason, verified), planned)
     if all(item.missing for item in verified.evidence):
-        return _Computed(_abstain(planned, "; ".join(_not_known(results)), verified), planned)
+        return _Computed(_abstain(planned, "; ".join(_missing_inputs(results)), verified), planned)
     answer = _answer(planned, verified, results, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
-    return _Computed(answer, planned, verified, results, to_be_worded=wanted)
+    return _Computed(answer, planned, verified, results, needs_rewording=wanted)
 
 
-def _not_known(results: Sequence[StepResult]) -> Iterator[str]:
+def _missing_inputs(results: Sequence[StepResult]) -> Iterator[str]:
     """Why none of the steps has a value, each reason once."""
     reasons = {
         unknown(result.step, item.missing): None for result in results for item in result.evidence if item.missing
@@ -220,22 +220,22 @@ def _not_known(results: Sequence[StepResult]) -> Iterator[str]:
     yield from reasons
 
 
-def _nothing_there(plan: Plan) -> str:
-    """Why no video gave evidence: nothing was looked at then, or what the question takes for granted never happens."""
+def _why_no_evidence(plan: Plan) -> str:
+    """Why no video gave evidence: nothing was processed then, or a moment that the question refers to never occurs."""
     moments = [moment for part in plan.parts for step in part.steps for moment in (step.after, step.before) if moment]
     if moments:
         return f"in no video is there a moment when {moment_words(moments[0])}"
-    return _NOTHING_THERE
+    return _NO_EVIDENCE
 
 
-async def _reworded_async(computed: _Computed, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
-    """The same claims in the model's words, as far as these are proven; without an endpoint in code's words."""
-    from visionllm_interaction.reasoning.llm_client import Spent, as_usage
+async def _reword_async(computed: _Computed, *, vocabulary: Vocabulary, config: ReasonConfig) -> Answer:
+    """The claims reworded by the model where its words are verified; code's words where it cannot be reached."""
+    from visionllm_interaction.reasoning.llm_client import RequestRecord, sum_usage
     from visionllm_interaction.reasoning.wording.paraphrase import word_claims_async
 
     planned, verified, results = computed.planned, computed.verified, computed.results
     assert verified is not None
-    spent = Spent()
+    spent = RequestRecord()
     try:
         claims, dropped = await word_claims_async(
             verified.claims, verified.evidence, vocabulary, config=config.endpoint, spent=spent
@@ -243,7 +243,7 @@ async def _reworded_async(computed: _Computed, *, vocabulary: Vocabulary, config
     except LLMUnreachable:
         return computed.answer
     worded = replace(verified, claims=claims, dropped=(*verified.dropped, *dropped))
-    cost = replace(planned, usage=as_usage(planned.usage, spent.total))
+    cost = replace(planned, usage=sum_usage(planned.usage, spent.total))
     answer = _answer(cost, worded, results, config=config)
     changed = any(new.text != old.text for new, old in zip(claims, verified.claims, strict=True))
     return answer.model_copy(update={"wording": "llm", "model": config.endpoint.model}) if changed else answer
@@ -299,7 +299,7 @@ async def _plan_by_llm(question: str, vocabulary: Vocabulary, config: ReasonConf
     return Planned(plan, "llm", config.endpoint.model, usage)
 
 
-def _checked(question: str, config: ReasonConfig) -> str:
+def _checked_question(question: str, config: ReasonConfig) -> str:
     text = " ".join(question.split())
     if not text:
         raise UsageError("The question is empty", expected="a question in words", found="nothing")
@@ -308,6 +308,6 @@ def _checked(question: str, config: ReasonConfig) -> str:
             "The question is too long",
             expected=f"at most {config.max_question_chars} characters (reason.max_question_chars)",
             found=f"{len(text)} characters",
-            fix="ask one thing at a time",
+            fix="ask one question at a time",
         )
     return text

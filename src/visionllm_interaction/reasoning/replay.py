@@ -1,4 +1,4 @@
-"""Replay: does an answer that was given once still hold in the store as it is now?"""
+"""Replay: does an earlier answer still hold in the store as it is now?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from visionllm_interaction.core.interactions import Evidence
-from visionllm_interaction.errors import UsageError, VisionLLMError
+from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning.execution.executor import all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Answer, EvidenceItem, ReplayedClaim, ReplayReport
-from visionllm_interaction.reasoning.wording.claims import compose
+from visionllm_interaction.reasoning.wording.claims import compose_claims
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
 from visionllm_interaction.reasoning.wording.verification import verify
 from visionllm_interaction.store.reader import Store, open_store
@@ -22,7 +22,13 @@ from visionllm_interaction.utils.paths import StrPath
 
 
 def load_answer(path: StrPath) -> Answer:
-    """Read what ``visionllm ask --json`` wrote.
+    """Read an answer.
+
+    Args:
+        path: a file written by ``visionllm ask --json``.
+
+    Returns:
+        The answer.
 
     Raises:
         UsageError: if the file cannot be read or is no answer.
@@ -41,9 +47,17 @@ def load_answer(path: StrPath) -> Answer:
 
 
 def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] | None = None) -> ReplayReport:
-    """Run the answer's plan again and hold every claim and every evidence against what comes back.
+    """Run the answer's plan again and compare every claim and every piece of evidence with the new results.
 
-    No model is asked. ``holds`` is whether every claim does; an abstention holds if its plan gives nothing either.
+    No language model is used.
+
+    Args:
+        answer: an earlier answer.
+        store: folder of the interaction store.
+        aliases: name of the store → more words for it, as in ``reason.aliases``.
+
+    Returns:
+        Which claims hold and which evidence has changed; an abstention always holds.
 
     Raises:
         StoreError: the store is missing or damaged.
@@ -54,8 +68,8 @@ def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] |
         try:
             return _replay(answer, opened, vocabulary)
         except UsageError as error:
-            # A name or video of the plan is gone from the store: nothing of the answer can be shown any more.
-            lost = tuple(ReplayedClaim(text=c.text, holds=False, reason=_short(error)) for c in answer.claims)
+            # A name or video of the plan is gone from the store: no claim can be computed any more.
+            lost = tuple(ReplayedClaim(text=c.text, holds=False, reason=error.message) for c in answer.claims)
             return ReplayReport(status="changed" if lost else "holds", claims=lost, evidence_changed=())
 
 
@@ -65,23 +79,20 @@ def _replay(answer: Answer, store: Store, vocabulary: Vocabulary) -> ReplayRepor
     fresh = run_plan(store, answer.plan)
     now = all_evidence(fresh)
     shown = [_evidence(item) for item in answer.evidence]
-    coded = {frozenset(claim.evidence) | {claim.operation}: claim for claim in compose(answer.plan, fresh)}
+    by_evidence = {frozenset(claim.evidence) | {claim.operation}: claim for claim in compose_claims(answer.plan, fresh)}
     claims = []
     for claim in answer.claims:
-        twin = coded.get(frozenset(claim.evidence) | {claim.operation})
-        in_code = claim.model_copy(update={"text": twin.text}) if twin and _reworded(claim.text, twin.text) else claim
-        checked = verify([in_code], shown, plan=answer.plan, fresh=fresh, vocabulary=vocabulary)
-        fault = checked.dropped[0].reason if checked.dropped else None
-        if fault is None and twin is not None and in_code is not claim:
-            fault = next(unproven(claim.text, twin, vocabulary), None)
-        claims.append(ReplayedClaim(text=claim.text, holds=fault is None, reason=fault))
+        composed = by_evidence.get(frozenset(claim.evidence) | {claim.operation})
+        reworded = composed is not None and claim.text != composed.text
+        plain = claim.model_copy(update={"text": composed.text}) if composed and reworded else claim
+        checked = verify([plain], shown, plan=answer.plan, fresh=fresh, vocabulary=vocabulary)
+        reason = checked.dropped[0].reason if checked.dropped else None
+        if reason is None and composed is not None and reworded:
+            reason = next(unproven(claim.text, composed, vocabulary), None)
+        claims.append(ReplayedClaim(text=claim.text, holds=reason is None, reason=reason))
     changed = tuple(item.id for item in answer.evidence if not _unchanged(item, now.get(item.id)))
     status: Literal["holds", "changed"] = "holds" if all(c.holds for c in claims) and not changed else "changed"
     return ReplayReport(status=status, claims=tuple(claims), evidence_changed=changed)
-
-
-def _reworded(text: str, coded: str) -> bool:
-    return text != coded
 
 
 def _evidence(item: EvidenceItem) -> Evidence:
@@ -89,12 +100,8 @@ def _evidence(item: EvidenceItem) -> Evidence:
 
 
 def _unchanged(item: EvidenceItem, now: Evidence | None) -> bool:
-    return now is not None and _plain(item) == _plain(EvidenceItem.of(now))
+    return now is not None and _rounded(item) == _rounded(EvidenceItem.of(now))
 
 
-def _plain(item: EvidenceItem) -> dict[str, Any]:
+def _rounded(item: EvidenceItem) -> dict[str, Any]:
     return {key: round(value, 5) if isinstance(value, float) else value for key, value in item.model_dump().items()}
-
-
-def _short(error: VisionLLMError) -> str:
-    return error.message

@@ -1,4 +1,4 @@
-"""Waiting for asynchronous work from synchronous code, also where an event loop runs already (a notebook)."""
+"""Run a coroutine from synchronous code, also where an event loop is already running (a notebook)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ T = TypeVar("T")
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run ``coroutine`` to its end and return its result; blocks.
 
-    On a thread without a running event loop this is :func:`asyncio.run`. Where one runs (every notebook cell), the
-    work gets a thread and a loop of its own, because a running loop cannot be entered again. The caller's loop stands
-    still meanwhile; await the asynchronous function instead where other tasks must go on.
+    On a thread without a running event loop this is :func:`asyncio.run`. Where one is running (every notebook cell),
+    the coroutine runs in a new thread with a loop of its own, because a running loop cannot be entered again. The
+    caller's loop is blocked meanwhile; await the asynchronous function instead where other tasks must go on.
 
     Args:
         coroutine: work that uses no object bound to the caller's event loop.
+
+    Returns:
+        What ``coroutine`` returns.
 
     Raises:
         Exception: whatever ``coroutine`` raises. When the wait is interrupted, the work is cancelled first.
@@ -46,7 +49,7 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return done.result()
         except BaseException:
-            if not done.done():  # the wait was interrupted, not the work
+            if not done.done():  # the wait was interrupted, not the coroutine
                 loop, task = started.result()
                 with contextlib.suppress(RuntimeError):  # the loop may close this very moment
                     loop.call_soon_threadsafe(task.cancel)

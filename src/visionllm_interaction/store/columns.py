@@ -1,11 +1,11 @@
-"""The columns of the Parquet files of a store, as names: read without loading Arrow."""
+"""Names and types of the columns of a store's Parquet files; loads without Arrow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 SCHEMA_VERSION = 2
-"""Version of the store's layout, kept in ``store.yaml``; ``scenes.migrate`` brings older stores up to it."""
+"""Version of the store's layout, kept in ``store.yaml``; ``store.migrations`` upgrades older stores."""
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "frames": {

@@ -1,7 +1,7 @@
-"""What became of every video that was to be analysed into a store: done, failed or interrupted and why, or running.
+"""The ledger: the status of every video that was to be analysed into a store.
 
-One small file per video, written whole or not at all, so that any number of machines can write at the same time and a
-killed one leaves the word "running" behind.
+One small file per video is written atomically, so that any number of machines can write at the same time. A process
+that is killed leaves the status "running" behind.
 """
 
 from __future__ import annotations
@@ -25,10 +25,18 @@ Status = Literal["running", "done", "failed", "interrupted"]
 
 
 class LedgerEntry(BaseModel):
-    """The last word on one video.
+    """The latest status of one video.
 
-    ``run`` names the call of `visionllm analyze`; ``attempt`` counts the processes that began the video in that run:
-    above 1, all but the last one died over it. Times are UTC; ``seconds`` is what the last attempt took.
+    Attributes:
+        path: the video file.
+        video_id: its id in the store; None while it is not known.
+        status: running, done, failed or interrupted.
+        reason: why it failed or was interrupted.
+        seconds: how long the last attempt took.
+        run: the call of `visionllm analyze`.
+        attempt: how many processes began the video in that run; above 1, all but the last one died.
+        host: name of the machine.
+        updated_at: time of the last change, UTC.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +59,7 @@ class Ledger:
         self._store, self._run = store, run
 
     def begin(self, path: Path, video_id: str | None) -> int:
-        """Note that a video is begun; returns which attempt of this run it is, from 1."""
+        """Record that a video is begun; returns which attempt of this run it is, from 1."""
         former = _read(_file_of(self._store, path, video_id))
         died = former is not None and former.run == self._run and former.status == "running"
         attempt = former.attempt + 1 if former and died else 1
@@ -59,19 +67,19 @@ class Ledger:
         return attempt
 
     def done(self, path: Path, video_id: str, *, asked_id: str | None, attempt: int, seconds: float) -> None:
-        """Note that a video is in the store, as ``video_id``; ``asked_id`` is the id it was begun with."""
+        """Record that a video is in the store as ``video_id``; ``asked_id`` is the id it was begun with."""
         self._write(path, asked_id, "done", attempt=attempt, seconds=seconds, known_id=video_id)
 
     def failed(self, path: Path, video_id: str | None, *, attempt: int, seconds: float, reason: str) -> None:
-        """Note that a video could not be analysed, and why."""
+        """Record that a video could not be analysed, and why."""
         self._write(path, video_id, "failed", attempt=attempt, seconds=seconds, reason=reason)
 
     def interrupted(self, path: Path, video_id: str | None, *, attempt: int, seconds: float, reason: str) -> None:
-        """Note that somebody stopped the analysis of a video, and how."""
+        """Record that the analysis of a video was stopped, and how."""
         self._write(path, video_id, "interrupted", attempt=attempt, seconds=seconds, reason=reason)
 
     def close(self, *, reason: str) -> None:
-        """Note of what this run still has as running that it was interrupted: its processes are gone."""
+        """Record every video that this run still has as running as interrupted: its processes are gone."""
         for file, entry in list(_entries(self._store)):
             if entry.run == self._run and entry.status == "running":
                 changes = {"status": "interrupted", "reason": reason, "updated_at": utc_now()}
@@ -103,7 +111,7 @@ class Ledger:
 
 
 def _write_entry(file: Path, entry: LedgerEntry) -> None:
-    """Write it whole; a ledger that cannot be written (a full disk) stops no analysis."""
+    """Write atomically; a ledger that cannot be written (a full disk) stops no analysis."""
     try:
         write_file(file, (entry.model_dump_json(indent=1) + "\n").encode())
     except (OSError, OutputError) as error:
@@ -111,14 +119,14 @@ def _write_entry(file: Path, entry: LedgerEntry) -> None:
 
 
 def read_ledger(store: StrPath) -> list[LedgerEntry]:
-    """The last word on every video, by path and id."""
+    """The latest status of every video, by path and id."""
     store = Path(store)
     entries = [entry for _, entry in _entries(store)]
     return sorted(entries, key=lambda entry: (entry.path, entry.video_id or ""))
 
 
 def forget_video(store: Path, video_id: str, *, path: str | None) -> None:
-    """Delete what the ledger says about a video: by its id, or by the ``path`` it was read from."""
+    """Delete a video's entries, found by its id or by the ``path`` it was read from."""
     for file, entry in list(_entries(store)):
         if entry.video_id == video_id or entry.path == path:
             file.unlink(missing_ok=True)

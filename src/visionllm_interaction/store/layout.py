@@ -1,4 +1,4 @@
-"""A store's folder: which version it is of, and which videos are in it."""
+"""The folder of a store: its version and its videos."""
 
 from __future__ import annotations
 
@@ -36,14 +36,20 @@ def list_videos(store: StrPath) -> list[str]:
     return sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
 
 
-def stamp(store: Path) -> None:
+def write_version(store: Path) -> None:
     """Write ``store.yaml`` with the current version."""
     content = {"kind": "visionllm-interaction store", "schema_version": SCHEMA_VERSION}
     write_file(store / STORE_FILE, yaml.safe_dump(content, sort_keys=False).encode())
 
 
 def read_version(store: StrPath) -> object:
-    """``schema_version`` as it stands in ``store.yaml``.
+    """Read ``schema_version`` from ``store.yaml``.
+
+    Args:
+        store: the store's folder.
+
+    Returns:
+        The value as it is in the file, of any type.
 
     Raises:
         StoreError: if there is no store.
@@ -63,10 +69,13 @@ def read_version(store: StrPath) -> object:
 
 
 def check_store(store: StrPath) -> None:
-    """Make sure that ``store`` is a store this program reads.
+    """Check that ``store`` is a store of the current version.
+
+    Args:
+        store: the store's folder.
 
     Raises:
-        StoreError: otherwise.
+        StoreError: if it is no store, or one of another version.
     """
     store = Path(store)
     version = read_version(store)

@@ -1,4 +1,4 @@
-"""Bringing the store of an older version up to this one, without analysing anything again."""
+"""Upgrade a store of an older version without analysing any video again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import SCHEMA_VERSION
-from visionllm_interaction.store.layout import list_videos, read_version, stamp
+from visionllm_interaction.store.layout import list_videos, read_version, write_version
 from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.store.visibility import sightings_of
 from visionllm_interaction.utils.atomic_files import write_file
@@ -21,13 +21,19 @@ from visionllm_interaction.utils.paths import StrPath
 
 
 def migrate_store(store: StrPath) -> tuple[int, int]:
-    """Bring the store at ``store`` to the current version; returns the versions before and after.
+    """Upgrade a store to the current version.
 
-    Every file is added whole or not at all and the version is written last, so that a killed migration is done again
-    from where it was. Files of the older version are left as they are.
+    Files are added atomically and the version is written last, so that an interrupted migration can be run again. Files
+    of the older version stay as they are.
+
+    Args:
+        store: the store's folder.
+
+    Returns:
+        The versions before and after.
 
     Raises:
-        StoreError: if there is no store, a file of it is damaged, or no way leads from its version to this one.
+        StoreError: if there is no store, a file of it is damaged, or its version cannot be upgraded.
     """
     store = Path(store)
     before = read_version(store)
@@ -45,25 +51,25 @@ def migrate_store(store: StrPath) -> tuple[int, int]:
         for version in range(before, SCHEMA_VERSION):
             for video_id in list_videos(store):
                 _STEPS[version](store / "videos" / video_id)
-        stamp(store)
+        write_version(store)
     return before, SCHEMA_VERSION
 
 
 def _add_sightings_and_codes(folder: Path) -> None:
-    """From version 1: runs of frames are worked out from the detections; nothing was coded by hand."""
+    """From version 1: sightings are computed from the detections; there are no codes yet."""
     try:
         frames = pq.read_table(folder / "frames.parquet", schema=SCHEMAS["frames"], partitioning=None)
         columns = ["track_id", "frame_index"]
         detections = pq.read_table(folder / "detections.parquet", columns=columns, partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise StoreError("A file of the store cannot be read.", found=str(error), where=str(folder)) from error
-    looked = frames.filter(frames["processed"])
+    processed = frames.filter(frames["processed"])
     sightings = sightings_of(
         detections["track_id"].to_numpy(),
         detections["frame_index"].to_numpy(),
-        frame_index=looked["frame_index"].to_numpy(),
-        begins_s=looked["timestamp_s"].to_numpy(),
-        durations_s=looked["duration_s"].to_numpy(),
+        frame_index=processed["frame_index"].to_numpy(),
+        begins_s=processed["timestamp_s"].to_numpy(),
+        durations_s=processed["duration_s"].to_numpy(),
     )
     _add(folder / "sightings.parquet", sightings)
     _add(folder / "codes.parquet", SCHEMAS["codes"].empty_table())
@@ -77,4 +83,4 @@ def _add(path: Path, table: pa.Table) -> None:
 
 
 _STEPS: Mapping[int, Callable[[Path], None]] = MappingProxyType({1: _add_sightings_and_codes})
-"""Version → what takes one video's folder from it to the next."""
+"""Version → function that upgrades one video's folder to the next."""

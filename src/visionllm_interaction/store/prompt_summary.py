@@ -1,4 +1,4 @@
-"""A video in few words, for a prompt: under a token budget, and honest about what was left out."""
+"""A short summary of a video for a prompt, within a token budget; it says how much was left out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ CHARACTERS_PER_TOKEN = 2.5
 
 
 def brief(timeline: TimelineDocument, *, max_tokens: int) -> str:
-    """``timeline`` as short lines of text, at most ``max_tokens`` long; empty if not even its first line fits.
+    """Summarise a timeline in short lines of text.
 
-    Head and tracks come first, then events, then bouts of relations and codes, the longest first. Lines that do not fit
-    are left out, and the last line says how many.
+    Video and tracks come first, then events, then bouts of relations and codes, the longest first.
+
+    Args:
+        timeline: everything known about a video.
+        max_tokens: longest summary in tokens, estimated by :data:`CHARACTERS_PER_TOKEN`.
+
+    Returns:
+        The summary. Its last line says how many lines were left out; it is empty if not even the first one fits.
     """
     room = int(max_tokens * CHARACTERS_PER_TOKEN)
     lines = list(_lines(timeline))

@@ -1,10 +1,10 @@
-"""Reading an interaction store: an in-memory DuckDB whose views are the store's Parquet files."""
+"""Read an interaction store: an in-memory DuckDB whose views are the store's Parquet files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.store.columns import COLUMNS
+from visionllm_interaction.store.duckdb_views import StoreLimits, connect, restrict_views
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.paths import StrPath
 
@@ -39,33 +40,15 @@ __all__ = [
     "write_codes",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """What writes to a store is imported when it is used: questions are answered without it, and without Arrow."""
-    if name not in ("erase_video", "publish_video", "write_codes"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from visionllm_interaction.store import writer
-
-    return getattr(writer, name)
-
+# What writes to a store is imported when it is used: questions are answered without it, and without Arrow.
+__getattr__ = lazy_attributes(
+    "visionllm_interaction.store", dict.fromkeys(("erase_video", "publish_video", "write_codes"), "writer")
+)
 
 ANY_PERSON = "person"
 """A name for people of every category."""
 ANY_THING = "thing"
 """A name for whatever is neither a person nor a body part."""
-
-
-_IDS, _ONLY = "all_ids", "only_id"
-"""DuckDB's variables that say which videos the views are of."""
-
-
-@dataclass(frozen=True)
-class StoreLimits:
-    """What one reader may use: memory in MiB, threads, seconds per query."""
-
-    memory_mib: int = 1024
-    threads: int = 2
-    query_s: float = 60.0
 
 
 class Store:
@@ -79,6 +62,10 @@ class Store:
         >>> store = open_store("store")              # doctest: +SKIP
         >>> store["visit1-0f3a9c11"].tracks          # doctest: +SKIP
         <4 tracks> …
+
+    Args:
+        path: the store's folder.
+        limits: memory, threads and time a query may use.
     """
 
     def __init__(self, path: StrPath, *, limits: StoreLimits) -> None:
@@ -88,7 +75,7 @@ class Store:
         self._ids = tuple(list_videos(self.path))
         self._only: str | None = None
         try:
-            self._connection = _connect(self.path, self._ids, limits)
+            self._connection = connect(self.path, self._ids, limits)
         except duckdb.Error as error:
             raise self._failure(error) from error
 
@@ -116,6 +103,12 @@ class Store:
     def __getitem__(self, video_id: str) -> VideoView:
         """One video.
 
+        Args:
+            video_id: its id.
+
+        Returns:
+            Its record and tables; files are read when they are used.
+
         Raises:
             StoreError: if it is not in the store.
         """
@@ -136,6 +129,12 @@ class Store:
     def record(self, video_id: str) -> VideoRecord:
         """How a video was analysed.
 
+        Args:
+            video_id: the video.
+
+        Returns:
+            Its record: source, size in pixels, detector, settings and versions.
+
         Raises:
             StoreError: if the video is not in the store or its record is damaged.
         """
@@ -147,11 +146,13 @@ class Store:
     def to_xarray(self, video_id: str | None = None) -> xr.Dataset:
         """The tracks of a video as a bounding-box dataset in ``movement``'s layout.
 
-        Dimensions are ``time`` (seconds), ``space`` (x, y) and ``individuals``; variables ``position`` (box centre) and
-        ``shape`` (width, height) in pixels, ``confidence``, ``processed`` and ``interpolated``.
-
         Args:
             video_id: which video; may be left out where the store has one only.
+
+        Returns:
+            A dataset with the dimensions ``time`` (seconds), ``space`` (x, y) and ``individuals``, and the variables
+            ``position`` (box centre) and ``shape`` (width, height) in pixels, ``confidence``, ``processed`` and
+            ``interpolated``.
 
         Raises:
             UsageError: if the store has several videos and none is named, or xarray is not installed.
@@ -159,11 +160,11 @@ class Store:
         """
         from visionllm_interaction.store.xarray_layout import tracks_to_xarray
 
-        chosen = video_id or self._only_video()
+        chosen = video_id or self._single_video()
         tables = self.frames(chosen), self.detections(chosen)
         return tracks_to_xarray(self.record(chosen), *tables, self.tracks(chosen))
 
-    def _only_video(self) -> str:
+    def _single_video(self) -> str:
         if len(self._ids) == 1:
             return self._ids[0]
         raise UsageError(
@@ -175,11 +176,18 @@ class Store:
         )
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run one query of the package (never text from outside) over the views and return its rows.
+        """Run one query over the views: a constant of the package, never text from outside.
 
-        Views: frames, detections, tracks, relations, events, sightings, codes; each has ``video_id`` before the file's
-        own columns. And videos: ``video_id``, ``width``, ``height`` (pixels), ``duration_s``. A parameter ``video_id``
-        that is not ``None`` says that the query is about that video alone: no file of another one is opened.
+        Views are frames, detections, tracks, relations, events, sightings and codes; each has ``video_id`` before the
+        file's own columns. One more is videos: ``video_id``, ``width``, ``height`` (pixels), ``duration_s``.
+
+        Args:
+            sql: the query.
+            parameters: its bound parameters. If ``video_id`` is one of them and not None, the query is about that video
+                only: no file of another one is opened.
+
+        Returns:
+            The rows, each as column → value; a row has whatever columns the query selects.
 
         Raises:
             StoreError: if a file is damaged or gone, or the query is over its limits.
@@ -190,22 +198,21 @@ class Store:
     def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
         given = dict(parameters or {})
         try:
-            self._look_at(given.get("video_id"))
+            self._restrict_views(given.get("video_id"))
             result = self._connection.execute(sql, given)
             return [column[0] for column in result.description], result.fetchall()
         except duckdb.Error as error:
             raise self._failure(error) from error
 
-    def _look_at(self, video_id: str | None) -> None:
-        """Let the views be of one video, or of all."""
+    def _restrict_views(self, video_id: str | None) -> None:
+        """Restrict the views to one video, or to none in particular."""
         only = video_id if video_id in self._ids else None
         if only != self._only:
-            value = "NULL" if only is None else _quoted(only)
-            self._connection.execute(f"SET VARIABLE {_ONLY} = {value}")
+            restrict_views(self._connection, only)
             self._only = only
 
     def load_symbols(self) -> None:
-        """Read all but frames and detections into memory; worth it before many queries over all videos.
+        """Read everything except frames and detections into memory; pays before many queries over all videos.
 
         Raises:
             StoreError: if a file is damaged, or all of them together do not fit.
@@ -223,7 +230,13 @@ class Store:
         return list(self._ids)
 
     def video(self, video_id: str) -> dict[str, Any]:
-        """The contents of ``video.json``.
+        """The contents of ``video.json``: a plain JSON document, validated by :meth:`record`.
+
+        Args:
+            video_id: the video.
+
+        Returns:
+            The document as it is in the file.
 
         Raises:
             StoreError: if the video is not in the store or its record is damaged.
@@ -235,7 +248,7 @@ class Store:
         return dict(content)
 
     def names(self, video_id: str | None = None) -> list[str]:
-        """Categories and roles of the tracks in the store or video, and ``"person"`` if any of them is a person."""
+        """Categories and roles of the tracks in the store or video, and ``"person"`` if any is a person."""
         sql = """SELECT DISTINCT unnest([category, role]) AS name FROM tracks
                  WHERE ($video_id IS NULL OR video_id = $video_id)"""
         rows = self.rows(sql, {"video_id": video_id})
@@ -273,7 +286,7 @@ class Store:
         return arrow_to_codes(self.read_table(video_id, "codes"))
 
     def sightings(self, video_id: str) -> dict[int, list[tuple[float, float]]]:
-        """Track id → intervals ``[begin_s, end_s)`` of consecutive looked-at frames in which it is seen."""
+        """Track id → intervals ``[begin_s, end_s)`` of consecutive processed frames in which it is seen."""
         found: dict[int, list[tuple[float, float]]] = {}
         for row in self.read_table(video_id, "sightings").to_pylist():
             found.setdefault(row["track_id"], []).append((row["begin_s"], row["end_s"]))
@@ -288,7 +301,7 @@ class Store:
         return self.read_table(video_id, "frames")
 
     def timeline(self, video_id: str) -> dict[str, Any]:
-        """What happened in one video, as plain JSON: frames, tracks, relations, events."""
+        """Frames, tracks, relations and events of one video, as the plain JSON document that the service sends."""
         record, frames = self.video(video_id), self.frames(video_id)
         index = frames["frame_index"].to_pylist()
         return {
@@ -324,7 +337,14 @@ class Store:
         return folder
 
     def read_table(self, video_id: str, name: str) -> pa.Table:
-        """One Parquet file of one video, by its name without the ending; a key of ``store.schema.SCHEMAS``.
+        """Read one Parquet file of one video.
+
+        Args:
+            video_id: the video.
+            name: the file's name without the ending; a key of ``store.schema.SCHEMAS``.
+
+        Returns:
+            The file's columns.
 
         Raises:
             StoreError: if the video is not in the store or the file is damaged.
@@ -355,71 +375,3 @@ def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:
         StoreError: if there is no store, or one of another version.
     """
     return Store(Path(path), limits=limits)
-
-
-def _connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "allow_persistent_secrets": False,
-            "memory_limit": f"{limits.memory_mib}MiB",
-            "threads": limits.threads,
-            "temp_directory": "",
-            "preserve_insertion_order": False,
-        },
-    )
-    connection.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
-    connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
-    connection.execute("SET enable_external_access = false")
-    connection.execute(f"SET VARIABLE {_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
-    for name, types in COLUMNS.items():
-        connection.execute(f"CREATE VIEW {name} AS {_view(name, types, root, video_ids)}")
-    connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
-    columns = {"video_id": "VARCHAR", "width": "DOUBLE", "height": "DOUBLE", "duration_s": "DOUBLE"}
-    if not video_ids:
-        return f"SELECT {', '.join(f'NULL::{t} AS {n}' for n, t in columns.items())} WHERE false"
-    types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
-    return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
-
-
-def _view(name: str, types: Mapping[str, str], root: Path, video_ids: tuple[str, ...]) -> str:
-    columns = ", ".join(types)
-    if not video_ids:
-        empty = ", ".join(f"NULL::{_SQL_TYPES[type_]} AS {column}" for column, type_ in types.items())
-        return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
-    return (
-        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
-        f"FROM read_parquet({_files(root, f'{name}.parquet')}, filename = true)"
-    )
-
-
-def _files(root: Path, name: str) -> str:
-    """An expression for the files called ``name`` of the one video that is looked at, or of all of them.
-
-    It is worked out for each query: with thousands of videos most of the time would go into opening what a filter on
-    ``video_id`` throws away.
-    """
-    ids = f"CASE WHEN getvariable('{_ONLY}') IS NULL THEN getvariable('{_IDS}') ELSE [getvariable('{_ONLY}')] END"
-    return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
-
-
-_SQL_TYPES = {
-    "int64": "BIGINT",
-    "float64": "DOUBLE",
-    "float32": "FLOAT",
-    "bool": "BOOLEAN",
-    "string": "VARCHAR",
-    "list<int64>": "BIGINT[]",
-}
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

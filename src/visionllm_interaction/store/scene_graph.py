@@ -1,6 +1,6 @@
 """One frame as a scene graph, one video as a timeline: JSON with a published schema (``docs/schemas/``).
 
-Source of the form: Johnson et al. (2015), Image retrieval using scene graphs: nodes are things, edges predicates.
+Scene graphs after Johnson et al. (2015), Image retrieval using scene graphs: nodes are objects, edges predicates.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
 
 
-class _Part(BaseModel):
+class _DocumentModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Node(_Part):
-    """One thing in a frame."""
+class Node(_DocumentModel):
+    """A person or object in a frame."""
 
     track_id: int
     category: str
@@ -31,10 +31,10 @@ class Node(_Part):
     """Left, upper, right, lower edge in pixels."""
     confidence: float = Field(ge=0.0, le=1.0)
     interpolated: bool
-    """Whether the box was filled in between two sightings."""
+    """Whether the box was interpolated between two sightings."""
 
 
-class Edge(_Part):
+class Edge(_DocumentModel):
     """A predicate that holds in a frame."""
 
     subject_track_id: int
@@ -42,8 +42,8 @@ class Edge(_Part):
     object_track_id: int
 
 
-class SceneGraph(_Part):
-    """What is seen in one frame, and how it hangs together."""
+class SceneGraph(_DocumentModel):
+    """The people and objects of one frame, and the predicates that hold between them."""
 
     kind: Literal["visionllm scene graph"] = "visionllm scene graph"
     schema_version: Literal[1] = 1
@@ -51,13 +51,13 @@ class SceneGraph(_Part):
     frame_index: int = Field(ge=0)
     timestamp_s: float
     processed: bool
-    """False: the frame was not looked at, which is not the same as nothing seen."""
+    """False: no detector processed the frame, which is not the same as nothing seen."""
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
 
-class TimelineTrack(_Part):
-    """One thing followed through the video."""
+class TimelineTrack(_DocumentModel):
+    """A person or object tracked through the video."""
 
     track_id: int
     category: str
@@ -67,7 +67,7 @@ class TimelineTrack(_Part):
     n_detections: int
     mean_confidence: float
     seen_s: tuple[tuple[float, float], ...]
-    """Intervals [begin, end) of consecutive looked-at frames in which it is seen."""
+    """Intervals [begin, end) of consecutive processed frames in which it is seen."""
 
 
 class TimelineRelation(Edge):
@@ -78,7 +78,7 @@ class TimelineRelation(Edge):
     confidence: float
 
 
-class TimelineEvent(_Part):
+class TimelineEvent(_DocumentModel):
     """Something that happened."""
 
     event_id: str
@@ -90,7 +90,7 @@ class TimelineEvent(_Part):
     confidence: float
 
 
-class TimelineCode(_Part):
+class TimelineCode(_DocumentModel):
     """An interval coded by a person."""
 
     code_id: str
@@ -103,8 +103,8 @@ class TimelineCode(_Part):
     source: str
 
 
-class TimelineDocument(_Part):
-    """All that is known of one video. Times are seconds of its own time stamps, intervals half-open."""
+class TimelineDocument(_DocumentModel):
+    """Everything known about one video. Times are seconds of its own time stamps, intervals half-open."""
 
     kind: Literal["visionllm timeline"] = "visionllm timeline"
     schema_version: Literal[1] = 1
@@ -114,7 +114,7 @@ class TimelineDocument(_Part):
     height: int
     duration_s: float
     processed_s: float
-    """Seconds that were looked at: the denominator of shares and rates."""
+    """Processed seconds: the denominator of shares and rates."""
     tracks: tuple[TimelineTrack, ...]
     relations: tuple[TimelineRelation, ...]
     events: tuple[TimelineEvent, ...]
@@ -122,7 +122,15 @@ class TimelineDocument(_Part):
 
 
 def scene_graph(store: Store, video_id: str, frame_index: int) -> SceneGraph:
-    """The scene graph of one frame.
+    """Build the scene graph of one frame.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+        frame_index: index of the frame, from 0.
+
+    Returns:
+        Tracked people and objects with their boxes (xyxy, pixels), and the predicates that hold.
 
     Raises:
         UsageError: if the video has no such frame.
@@ -164,20 +172,27 @@ def scene_graph(store: Store, video_id: str, frame_index: int) -> SceneGraph:
 
 
 def timeline_document(store: Store, video_id: str) -> TimelineDocument:
-    """The timeline of one video.
+    """Build the timeline of one video.
+
+    Args:
+        store: the open store.
+        video_id: the video.
+
+    Returns:
+        Tracks, relations, events and codes; times in seconds.
 
     Raises:
         StoreError: if the video is not in the store.
     """
     record, frames, seen = store.video(video_id), store.frames(video_id), store.sightings(video_id)
-    looked = frames.filter(frames["processed"])
+    processed = frames.filter(frames["processed"])
     return TimelineDocument(
         video_id=video_id,
         name=record["source"]["name"],
         width=record["width"],
         height=record["height"],
         duration_s=record["duration_s"],
-        processed_s=pc.sum(looked["duration_s"]).as_py() or 0.0,
+        processed_s=pc.sum(processed["duration_s"]).as_py() or 0.0,
         tracks=tuple(
             TimelineTrack(**asdict(track), seen_s=tuple(seen.get(track.track_id, ())))
             for track in store.tracks(video_id)

@@ -1,4 +1,4 @@
-"""The Parquet files of a store: columns, and the conversions between them and the value types."""
+"""Arrow schemas of a store's Parquet files, and conversions between them and the value types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``video.json``: what a video is and how it was analysed."""
+"""``video.json``: the record of a video and of its analysis."""
 
 from __future__ import annotations
 
@@ -47,17 +47,38 @@ class RoleGuess(BaseModel):
 class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
-    ``roles`` are those given (names of categories, or track ids); ``role_proxies`` those guessed, by track id.
-    ``fps`` is the mean rate of the frames' time stamps, ``header_fps`` what the header states; stores written before
-    ``header_fps`` was there hold the header's under ``fps``. Sizes are of the upright images in square pixels;
-    ``pixel_aspect`` is the width of a stored pixel over its height (``64/45``), ``stored_width`` and ``stored_height``
-    are of the upright image in stored pixels (``None``: the same). Stored images were mirrored left to right if
-    ``mirrored``, then turned counter-clockwise by ``rotation_deg``. ``stream`` is the file's stream that was analysed,
-    as FFmpeg counts.
-    ``heads`` is the file that says where heads are turned; without one *facing* is not known.
-    ``notes`` say what was wrong with the file, or out of the ordinary in its analysis. ``algorithms`` are the versions
-    of the analysis and of the detector's runtime; a record without them was made with the first ones. ``versions`` are
-    those of libraries. ``fingerprint`` is the digest of everything the result follows from.
+    Attributes:
+        video_id: its id in the store.
+        source: the video file.
+        width: width of the upright image in square pixels.
+        height: height of the upright image in square pixels.
+        rotation_deg: counter-clockwise rotation of the stored images, in degrees.
+        duration_s: length of the video.
+        fps: mean rate of the frames' time stamps; stores from before ``header_fps`` hold the header's here.
+        header_fps: frame rate that the header states.
+        pixel_aspect: width of a stored pixel over its height, for example ``64/45``.
+        stored_width: width of the upright image in stored pixels; None: ``width``.
+        stored_height: height of the upright image in stored pixels; None: ``height``.
+        mirrored: whether stored images were mirrored left to right before they were turned.
+        stream: the file's stream that was analysed, as FFmpeg counts.
+        time_base: unit of the file's time stamps.
+        container: container format.
+        codec: video codec.
+        n_frames: number of frames.
+        n_processed: number of processed frames.
+        n_detections: number of detections.
+        n_tracks: number of tracks.
+        view: a camera in the room, or one on the head (``ego``).
+        detector: where the detections came from.
+        roles: name of a category, or track id → role, as given.
+        role_proxies: track id → role guessed from sizes.
+        heads: the file of head directions; without one *facing* is not known.
+        notes: problems of the file, or unusual events of its analysis.
+        config: all settings as resolved; a JSON document.
+        algorithms: versions of the analysis and of the detector's runtime; a record without them has the first ones.
+        versions: versions of libraries.
+        fingerprint: digest of everything that determines the result.
+        created_at: when the video was analysed, UTC.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,10 +133,16 @@ def read_record(folder: Path) -> VideoRecord | None:
 
 
 def check_video_id(video_id: str) -> str:
-    """Return ``video_id`` if it is safe as a folder name.
+    """Check that a video id is safe as a folder name.
+
+    Args:
+        video_id: 1 to 120 letters, digits, dots, dashes or underscores, beginning with a letter or digit.
+
+    Returns:
+        ``video_id``.
 
     Raises:
-        UsageError: otherwise; ids are 1-120 letters, digits, dots, dashes, underscores, starting with letter or digit.
+        UsageError: if it is no such id.
     """
     if _SAFE_ID.match(video_id):
         return video_id

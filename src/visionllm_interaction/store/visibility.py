@@ -1,4 +1,4 @@
-"""Sightings: runs of consecutive looked-at frames in which a track is seen; what most measures are computed from."""
+"""Sightings: runs of consecutive processed frames in which a track is seen; the basis of most measures."""
 
 from __future__ import annotations
 
@@ -10,32 +10,50 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.store.schema import SCHEMAS
 
-_TOUCH_S = 1e-6
-"""Frames whose times are no further apart follow each other."""
+_TOLERANCE_S = 1e-6
+"""Frames follow each other if the gap between them is at most this long, in seconds."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
 def find_sightings(detections: DetectionTable, frames: FrameTable) -> pa.Table:
-    """``sightings.parquet``: one row per run, by track and time; detections on no track are left out.
+    """Compute ``sightings.parquet``: one row per run, by track and time.
 
-    A frame that was not looked at ends a run unless the frame before it stands for its time.
+    A frame that was not processed ends a run, unless the frame before it stands for its time.
+
+    Args:
+        detections: detections of one video, n rows; those on no track are left out.
+        frames: its frames.
+
+    Returns:
+        The columns of ``SCHEMAS["sightings"]``.
     """
-    looked = frames.processed
+    processed = frames.processed
     return sightings_of(
         detections.track_id,
         detections.frame_index,
-        frame_index=frames.frame_index[looked],
-        begins_s=frames.timestamp_s[looked],
-        durations_s=frames.duration_s[looked],
+        frame_index=frames.frame_index[processed],
+        begins_s=frames.timestamp_s[processed],
+        durations_s=frames.duration_s[processed],
     )
 
 
 def sightings_of(
     track_id: Ints, detected_in: Ints, *, frame_index: Ints, begins_s: Floats, durations_s: Floats
 ) -> pa.Table:
-    """The same from columns: detections (n,), and the frames looked at (m,)."""
+    """As :func:`find_sightings`, from columns.
+
+    Args:
+        track_id: track of each detection, (n,).
+        detected_in: frame index of each detection, (n,).
+        frame_index: indices of the processed frames, (m,).
+        begins_s: their times in seconds, (m,).
+        durations_s: how long each stands for, in seconds, (m,).
+
+    Returns:
+        The columns of ``SCHEMAS["sightings"]``.
+    """
     ends_s = _ends(begins_s, durations_s)
     places = np.searchsorted(frame_index, detected_in)
     known = (track_id != UNTRACKED) & (places < len(frame_index))
@@ -45,7 +63,7 @@ def sightings_of(
         return SCHEMAS["sightings"].empty_table()
     ids, seen = pairs[:, 0], pairs[:, 1]
     follows = (np.diff(ids) == 0) & (np.diff(seen) == 1)
-    follows &= np.abs(begins_s[seen[1:]] - ends_s[seen[:-1]]) <= _TOUCH_S
+    follows &= np.abs(begins_s[seen[1:]] - ends_s[seen[:-1]]) <= _TOLERANCE_S
     first = np.flatnonzero(np.concatenate([[True], ~follows]))
     last = np.append(first[1:] - 1, len(seen) - 1)
     columns = [ids[first], frame_index[seen[first]], frame_index[seen[last]], begins_s[seen[first]], ends_s[seen[last]]]
@@ -54,9 +72,9 @@ def sightings_of(
 
 
 def _ends(begins_s: Floats, durations_s: Floats) -> Floats:
-    """Ends of frames; where the next one follows at once, exactly its begin, so that edges of tracks compare equal."""
+    """End of each frame; exactly the begin of the next one where that follows, so that ends of runs compare equal."""
     ends_s = begins_s + durations_s
     if len(ends_s) > 1:
-        touching = np.abs(begins_s[1:] - ends_s[:-1]) <= _TOUCH_S
+        touching = np.abs(begins_s[1:] - ends_s[:-1]) <= _TOLERANCE_S
         ends_s[:-1][touching] = begins_s[1:][touching]
     return np.asarray(ends_s)

@@ -1,4 +1,4 @@
-"""Putting a video into a store and taking it out, each in one step that is seen whole or not at all."""
+"""Publish, extend and erase videos of a store; each change is atomic for readers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.job_log import forget_video
-from visionllm_interaction.store.layout import STORE_FILE, check_store, stamp, unknown_video
+from visionllm_interaction.store.layout import STORE_FILE, check_store, unknown_video, write_version
 from visionllm_interaction.store.migrations import migrate_store
 from visionllm_interaction.store.schema import (
     SCHEMAS,
@@ -51,10 +51,22 @@ def publish_video(
     relations: Sequence[Relation],
     events: Sequence[Event],
 ) -> Path:
-    """Write one analysed video into the store at ``store`` (made if need be) and return its folder.
+    """Write one analysed video into a store.
 
-    A video that is there under the same id is replaced: a reader sees the old one or the new one. Codes imported for
-    it (``codes.parquet``) stay. A store of an older version is brought up to this one first.
+    A video with the same id is replaced; a reader sees either the old or the new one. Codes imported for it
+    (``codes.parquet``) stay. A store of an older version is upgraded first.
+
+    Args:
+        store: the store's folder; it is created if it does not exist.
+        record: the video's record.
+        frames: every frame.
+        detections: every detection, boxes xyxy in pixels.
+        tracks: the tracks.
+        relations: bouts of relations.
+        events: the events.
+
+    Returns:
+        The video's folder.
 
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
@@ -83,9 +95,13 @@ def publish_video(
 
 
 def write_codes(store: StrPath, video_id: str, codes: Sequence[Code], *, source: str | None = None) -> None:
-    """Add coded intervals to a video; those that came from the same files (their ``source``) before are replaced.
+    """Add coded intervals to a video; earlier ones from the same files (``source``) are replaced.
 
-    ``source`` names the file they come from; it is needed where a file holds no codes any more.
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        codes: the coded intervals, times in seconds.
+        source: name of the file they come from; needed where a file holds no codes any more.
 
     Raises:
         StoreError: if the store or the video is not there.
@@ -105,7 +121,11 @@ def write_codes(store: StrPath, video_id: str, codes: Sequence[Code], *, source:
 
 
 def erase_video(store: StrPath, video_id: str) -> None:
-    """Delete everything the store knows about a video.
+    """Delete everything the store holds about a video.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
 
     Raises:
         StoreError: if the store or the video is not there.
@@ -114,7 +134,7 @@ def erase_video(store: StrPath, video_id: str) -> None:
     store = Path(store)
     check_store(store)
     folder = store / "videos" / check_video_id(video_id)
-    if not folder.is_dir() and not _remains(folder):
+    if not folder.is_dir() and not _partial_folders(folder):
         raise unknown_video(store, video_id)
     record = read_record(folder)
     with wait_for_lock(store):
@@ -122,19 +142,22 @@ def erase_video(store: StrPath, video_id: str) -> None:
         if folder.is_dir():
             folder.rename(partial_of(folder))
             sync_folder(folder.parent)
-        for doomed in _remains(folder):
-            shutil.rmtree(doomed)
+        for partial in _partial_folders(folder):
+            shutil.rmtree(partial)
         forget_video(store, video_id, path=record.source.path if record else None)
         sync_folder(folder.parent)
 
 
-def _remains(folder: Path) -> list[Path]:
-    """Folders of this video under construction or half deleted, of this call or of a killed one."""
+def _partial_folders(folder: Path) -> list[Path]:
+    """Folders of this video that are under construction or half deleted, also those of a killed process."""
     return [p for p in folder.parent.glob(f"{PARTIAL_PREFIX}*") if p.name[len(PARTIAL_PREFIX) : -9] == folder.name]
 
 
 def prepare_store(store: StrPath) -> None:
-    """Make an empty store at ``store`` unless one is there; bring one of an older version up to date.
+    """Create an empty store unless there is one; upgrade one of an older version.
+
+    Args:
+        store: the store's folder.
 
     Raises:
         StoreError: if the folder is a store of another version, or not a store and not empty.
@@ -153,7 +176,7 @@ def prepare_store(store: StrPath) -> None:
             fix="name another folder with --store",
         )
     (store / "videos").mkdir(parents=True, exist_ok=True)
-    stamp(store)
+    write_version(store)
 
 
 def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]) -> None:

@@ -1,4 +1,4 @@
-"""Tracks in memory as an xarray dataset, in the layout that the ``movement`` package gives bounding boxes."""
+"""Tracks as an xarray dataset, in the bounding-box layout of the ``movement`` package."""
 
 from __future__ import annotations
 

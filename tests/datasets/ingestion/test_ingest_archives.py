@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from hostile_archives import MAKERS, Maker
-
 from small_coco import make_coco
+
 from visionllm_interaction.datasets.ingestion.config import LimitsConfig
 from visionllm_interaction.datasets.ingestion.sources.archives import unpack_all
 from visionllm_interaction.datasets.ingestion.sources.extraction_limits import Outlet

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as masks
 from pycocotools.coco import COCO
-
 from small_coco import annotation_file, change, make_coco, read
+
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 from faulty_server import faulty_server
-
 from small_coco import change, make_coco
+
 from visionllm_interaction.artifacts.file_index import read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.cli import app

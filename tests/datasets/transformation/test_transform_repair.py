@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_coco import HEIGHT, WIDTH, change, make_coco, read
 from transform_chain import chain, changes, cleaned, first_two, own_output, third, written
 
-from small_coco import HEIGHT, WIDTH, change, make_coco, read
 from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
 from visionllm_interaction.datasets.transformation.editing.geometry import clip_box, mask_area, run_lengths

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from small_coco import annotation_file, change, make_coco, read
 from transform_chain import CLEANED, first_two, third
 
-from small_coco import annotation_file, change, make_coco, read
 from visionllm_interaction.errors import ManifestError, ValidationFailed
 
 

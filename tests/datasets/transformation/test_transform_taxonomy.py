@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from small_coco import change, make_coco
 from transform_chain import chain, changes, cleaned, own_output, written
 
-from small_coco import change, make_coco
 from visionllm_interaction.datasets.transformation.config import TaxonomyConfig, TransformConfig
 from visionllm_interaction.datasets.transformation.taxonomy import Contents, require_conserved
 from visionllm_interaction.datasets.validation.config import ValidateConfig

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from small_coco import change, make_coco
 from transform_chain import SPLITS, changes, cleaned, first_two, third
 
-from small_coco import change, make_coco
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.geometry import run_lengths
 from visionllm_interaction.datasets.transformation.exif_orientation import (

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-
 from small_coco import annotation_file, change, make_coco, read
+
 from visionllm_interaction.artifacts.stage_manifests import ValidationReport
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest

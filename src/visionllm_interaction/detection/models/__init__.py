@@ -5,8 +5,9 @@ Names load on first use, so that reading the configuration does not import torch
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
@@ -29,21 +30,18 @@ __all__ = [
     "save_checkpoint",
 ]
 
-_HOME = {
-    "CheckpointInfo": "models.checkpoints",
-    "Detector": "runtimes.base",
-    "ModelConfig": "models.config",
-    "Runtime": "runtimes.base",
-    "TorchDetector": "runtimes.torch_detector",
-    "build_model": "models.faster_rcnn",
-    "build_pretrained": "models.faster_rcnn",
-    "load_checkpoint": "models.checkpoints",
-    "load_detector": "runtimes.factory",
-    "save_checkpoint": "models.checkpoints",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"visionllm_interaction.detection.{_HOME[name]}"), name)
+__getattr__ = lazy_attributes(
+    "visionllm_interaction.detection",
+    {
+        "CheckpointInfo": "models.checkpoints",
+        "Detector": "runtimes.base",
+        "ModelConfig": "models.config",
+        "Runtime": "runtimes.base",
+        "TorchDetector": "runtimes.torch_detector",
+        "build_model": "models.faster_rcnn",
+        "build_pretrained": "models.faster_rcnn",
+        "load_checkpoint": "models.checkpoints",
+        "load_detector": "runtimes.factory",
+        "save_checkpoint": "models.checkpoints",
+    },
+)

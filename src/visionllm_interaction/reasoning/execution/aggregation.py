@@ -1,4 +1,4 @@
-"""The few sums that turn evidence into claim values: used to write claims, and on fresh evidence to check them."""
+"""Aggregation of evidence into claim values: used to compose claims, and on fresh evidence to verify them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from visionllm_interaction.reasoning.planning.plan import Plan, Step
 Number = float | int
 Value = float | int | str | None
 TIE = "tie"
-"""Value of a comparison that nobody wins."""
+"""Value of a comparison without a winner."""
 NONE_OF_THEM = "none"
-"""Value of a list in which nothing stands."""
+"""Value of an empty list."""
 
 OPERATION_OF: Mapping[str, Operation] = MappingProxyType(
     {

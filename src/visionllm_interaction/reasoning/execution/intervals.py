@@ -1,4 +1,4 @@
-"""Intervals of time in which something holds, and their arithmetic: the ground of *while*, *after* and *before*.
+"""Intervals of time in which a predicate holds, and their arithmetic: the basis of *while*, *after* and *before*.
 
 Intervals are half-open, in seconds, sorted and apart from each other within one video.
 """
@@ -24,27 +24,27 @@ from visionllm_interaction.core.intervals import (
 )
 from visionllm_interaction.measures.api import MIN_TOGETHER_S
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
-from visionllm_interaction.measures.sql_intervals import MERGED, STRETCHES
-from visionllm_interaction.reasoning.planning.capabilities import AskedPredicate
+from visionllm_interaction.measures.sql_intervals import INTERVALS, MERGED
+from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
 from visionllm_interaction.reasoning.planning.plan import Atom
 from visionllm_interaction.store.reader import Store
 
 _FOREVER_S = 1e15
 
 _SELECT_BOUTS = "\nSELECT video_id, b, e, list_sort(list_distinct(ids)) AS ids FROM bouts ORDER BY video_id, b"
-LOOKED_SQL = """
-WITH looked AS (
+PROCESSED_SQL = """
+WITH processed_frames AS (
     SELECT video_id, greatest(timestamp_s, $begin_s) AS b, least(timestamp_s + duration_s, $end_s) AS e FROM frames
     WHERE processed AND timestamp_s + duration_s > $begin_s AND timestamp_s < $end_s
       AND ($video_id IS NULL OR video_id = $video_id)
 ),
-fresh AS (SELECT *, b > 1e-6 + lag(e) OVER (PARTITION BY video_id ORDER BY b) AS is_new FROM looked),
+fresh AS (SELECT *, b > 1e-6 + lag(e) OVER (PARTITION BY video_id ORDER BY b) AS is_new FROM processed_frames),
 numbered AS (
     SELECT *, sum(CASE WHEN is_new THEN 1 ELSE 0 END) OVER (PARTITION BY video_id ORDER BY b) AS interval FROM fresh
 )
 SELECT video_id, min(b) AS b, max(e) AS e, []::BIGINT[] AS ids
 FROM numbered GROUP BY video_id, interval ORDER BY video_id, b"""
-"""The intervals that were looked at, per video."""
+"""The intervals of processed frames, per video."""
 _FRAMES = """
 SELECT min(frame_index) AS first, max(frame_index) AS last FROM frames
 WHERE processed AND video_id = $video_id AND timestamp_s + duration_s > $begin_s + 1e-6 AND timestamp_s < $end_s - 1e-6
@@ -52,8 +52,8 @@ WHERE processed AND video_id = $video_id AND timestamp_s + duration_s > $begin_s
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """``[begin_s, end_s)`` and the tracks that make it."""
+class TrackInterval:
+    """An interval ``[begin_s, end_s)`` in seconds, and the tracks it comes from."""
 
     begin_s: float
     end_s: float
@@ -66,28 +66,30 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a step is about, like an :class:`Atom`, but also of predicates that people code."""
+class Proposition:
+    """A predicate between names as in :class:`Atom`, or one that people code (*speaks*, *looks_at*, *names*)."""
 
-    predicate: AskedPredicate
+    predicate: StepPredicate
     subject: str
     object: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """One video (None: all) and a window of time, ``None`` open."""
+class VideoWindow:
+    """A time window in seconds of one video; None: all videos, or no limit on that side."""
 
     video_id: str | None = None
     begin_s: float | None = None
     end_s: float | None = None
 
 
-def stretches_of(store: Store, atom: Atom | Held, scope: Scope, *, gap_s: float = 0.0) -> dict[str, list[Stretch]]:
-    """When ``atom`` holds, per video; intervals closer than ``gap_s`` are one."""
-    sql = sql_of(atom)
+def intervals_of(
+    store: Store, atom: Atom | Proposition, window: VideoWindow, *, gap_s: float = 0.0
+) -> dict[str, list[TrackInterval]]:
+    """When ``atom`` holds, per video; intervals at most ``gap_s`` seconds apart are merged."""
+    sql = intervals_sql(atom)
     parameters = {
-        **_window(scope),
+        **_window(window),
         "subject": atom.subject,
         "object": atom.object,
         "predicate": CODED_PREDICATES.get(atom.predicate, atom.predicate),
@@ -99,14 +101,14 @@ def stretches_of(store: Store, atom: Atom | Held, scope: Scope, *, gap_s: float 
     return _grouped(store, sql, parameters)
 
 
-def sql_of(atom: Atom | Held) -> str:
-    """The query behind :func:`stretches_of`."""
-    return STRETCHES[_kind(atom)] + MERGED + _SELECT_BOUTS
+def intervals_sql(atom: Atom | Proposition) -> str:
+    """The query behind :func:`intervals_of`."""
+    return INTERVALS[_kind(atom)] + MERGED + _SELECT_BOUTS
 
 
-def looked_at(store: Store, scope: Scope) -> dict[str, list[Stretch]]:
-    """The intervals that were looked at, per video."""
-    return _grouped(store, LOOKED_SQL, _window(scope))
+def processed_intervals(store: Store, window: VideoWindow) -> dict[str, list[TrackInterval]]:
+    """The intervals of processed frames, per video."""
+    return _grouped(store, PROCESSED_SQL, _window(window))
 
 
 def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) -> tuple[int, int] | None:
@@ -115,46 +117,46 @@ def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) ->
     return None if row["first"] is None else (row["first"], row["last"])
 
 
-def merged(stretches: Iterable[Stretch], *, gap_s: float) -> list[Stretch]:
-    """Intervals that meet, overlap or are closer than ``gap_s`` become one."""
-    given = list(stretches)
+def merge_intervals(intervals: Iterable[TrackInterval], *, gap_s: float) -> list[TrackInterval]:
+    """Merge intervals that touch, overlap or are at most ``gap_s`` seconds apart."""
+    given = list(intervals)
     order, starts = neighbours(_times(given), max_gap_s=gap_s)
     groups = np.split(order, starts[1:]) if len(order) else []
     return [_joined([given[place] for place in group]) for group in groups]
 
 
-def common(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
+def intersect_intervals(first: Sequence[TrackInterval], second: Sequence[TrackInterval]) -> list[TrackInterval]:
     """The time in which both hold."""
-    out: list[Stretch] = []
+    out: list[TrackInterval] = []
     for i, j in np.stack(overlapping(_times(first), _times(second)), axis=1).tolist():
         begin, end = max(first[i].begin_s, second[j].begin_s), min(first[i].end_s, second[j].end_s)
         if end - begin > TOLERANCE_S:
-            out.append(Stretch(begin, end, _all_ids((first[i], second[j]))))
+            out.append(TrackInterval(begin, end, _all_ids((first[i], second[j]))))
     return out
 
 
-def outside(stretches: Sequence[Stretch], within: Sequence[Stretch]) -> list[Stretch]:
-    """The time of ``within`` in which none of ``stretches`` holds."""
-    found = complement(_times(stretches), within=_times(within))
-    return [Stretch(begin_s, end_s) for begin_s, end_s in found.tolist()]
+def complement_within(intervals: Sequence[TrackInterval], within: Sequence[TrackInterval]) -> list[TrackInterval]:
+    """The time of ``within`` in which none of ``intervals`` holds."""
+    found = complement(_times(intervals), within=_times(within))
+    return [TrackInterval(begin_s, end_s) for begin_s, end_s in found.tolist()]
 
 
-def _times(stretches: Sequence[Stretch]) -> Intervals:
-    return as_intervals((stretch.begin_s, stretch.end_s) for stretch in stretches)
+def _times(intervals: Sequence[TrackInterval]) -> Intervals:
+    return as_intervals((interval.begin_s, interval.end_s) for interval in intervals)
 
 
-def _joined(stretches: Sequence[Stretch]) -> Stretch:
-    """One interval from the first begin to the last end; ``stretches`` are sorted by begin, one at least."""
-    if len(stretches) == 1:
-        return stretches[0]
-    return Stretch(stretches[0].begin_s, max(s.end_s for s in stretches), _all_ids(stretches))
+def _joined(intervals: Sequence[TrackInterval]) -> TrackInterval:
+    """One interval from the first begin to the last end; ``intervals`` are sorted by begin, one at least."""
+    if len(intervals) == 1:
+        return intervals[0]
+    return TrackInterval(intervals[0].begin_s, max(s.end_s for s in intervals), _all_ids(intervals))
 
 
-def _all_ids(stretches: Sequence[Stretch]) -> tuple[int, ...]:
-    return tuple(sorted({track_id for stretch in stretches for track_id in stretch.track_ids}))
+def _all_ids(intervals: Sequence[TrackInterval]) -> tuple[int, ...]:
+    return tuple(sorted({track_id for interval in intervals for track_id in interval.track_ids}))
 
 
-def _kind(atom: Atom | Held) -> str:
+def _kind(atom: Atom | Proposition) -> str:
     if atom.predicate in CODED_PREDICATES:
         return "coded"
     if atom.predicate != "visible":
@@ -162,18 +164,18 @@ def _kind(atom: Atom | Held) -> str:
     return "together" if atom.object else "visible"
 
 
-def _window(scope: Scope) -> dict[str, Any]:
+def _window(window: VideoWindow) -> dict[str, Any]:
     return {
-        "video_id": scope.video_id,
-        "begin_s": -_FOREVER_S if scope.begin_s is None else scope.begin_s,
-        "end_s": _FOREVER_S if scope.end_s is None else scope.end_s,
+        "video_id": window.video_id,
+        "begin_s": -_FOREVER_S if window.begin_s is None else window.begin_s,
+        "end_s": _FOREVER_S if window.end_s is None else window.end_s,
     }
 
 
-def _grouped(store: Store, sql: str, parameters: Mapping[str, Any]) -> dict[str, list[Stretch]]:
+def _grouped(store: Store, sql: str, parameters: Mapping[str, Any]) -> dict[str, list[TrackInterval]]:
     # DuckDB refuses parameters that a query does not name.
     named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
-    found: dict[str, list[Stretch]] = defaultdict(list)
+    found: dict[str, list[TrackInterval]] = defaultdict(list)
     for row in store.rows(sql, named):
-        found[row["video_id"]].append(Stretch(row["b"], row["e"], tuple(row["ids"])))
+        found[row["video_id"]].append(TrackInterval(row["b"], row["e"], tuple(row["ids"])))
     return found

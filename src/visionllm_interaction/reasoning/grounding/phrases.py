@@ -25,7 +25,7 @@ Box = tuple[float, float, float, float]
 
 
 class Region(BaseModel):
-    """One tracked thing in one frame; ``box_xyxy`` in pixels."""
+    """One tracked person or object in one frame; ``box_xyxy`` in pixels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class Region(BaseModel):
 
 
 class Grounding(BaseModel):
-    """What a phrase means at a moment; ``reason`` where that is nothing."""
+    """The regions that a phrase refers to in one frame; ``reason`` says why there are none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,17 +51,17 @@ class Grounding(BaseModel):
 
 @dataclass(frozen=True)
 class _Scene:
-    """Everything in view in one frame, and the relations at that moment, both ways round."""
+    """Everything in view in one frame, and the relations at that moment in both directions."""
 
     regions: tuple[Region, ...]
     related: frozenset[tuple[str, int, int]]
     vocabulary: Vocabulary
 
     def named(self, name: str) -> list[Region]:
-        return [r for r in self.regions if name in (r.category, r.role) or _is_anybody(name, r)]
+        return [r for r in self.regions if name in (r.category, r.role) or _is_any_person(name, r)]
 
 
-_Pick = Callable[[_Scene, list[Region], list[Region]], list[Region]]
+_Selector = Callable[[_Scene, list[Region], list[Region]], list[Region]]
 
 _FRAME = """
 SELECT frame_index, timestamp_s FROM frames
@@ -77,16 +77,26 @@ WHERE video_id = $video_id AND begin_s <= $at_s AND end_s > $at_s"""
 
 
 def ground(phrase: str, store: Store, vocabulary: Vocabulary, *, at_s: float, video_id: str | None = None) -> Grounding:
-    """The regions that ``phrase`` means in the frame shown at ``at_s`` seconds.
+    """Find the regions that ``phrase`` refers to in one frame.
+
+    Args:
+        phrase: for example "the cup nearest to the child".
+        store: the open store.
+        vocabulary: the names of the store and other words for them.
+        at_s: time in the video, in seconds; the frame shown at that time is used.
+        video_id: which video; may be left out where the store has one only.
+
+    Returns:
+        The regions, boxes xyxy in pixels; or none, with the reason.
 
     Raises:
-        UsageError: if the video is not named though the store has several, or nothing was looked at at that time.
+        UsageError: if the video is not named though the store has several, or no frame was processed at that time.
     """
     video = _video(store, video_id)
     frame = store.rows(_FRAME, {"video_id": video, "at_s": at_s})
     if not frame:
         raise UsageError(
-            "No frame was looked at at this time",
+            "No frame was processed at this time",
             expected="a time within the video, at which a frame was processed",
             found=f"{at_s:g} s",
             where=video,
@@ -136,62 +146,62 @@ def _scene(store: Store, video_id: str, index: int, at_s: float, vocabulary: Voc
     return _Scene(regions, frozenset(related | {(name, b, a) for name, a, b in related}), vocabulary)
 
 
-def _is_anybody(name: str, region: Region) -> bool:
+def _is_any_person(name: str, region: Region) -> bool:
     return name == ANY_PERSON and (region.category in PERSON_CATEGORIES or region.role is not None)
 
 
-def _extreme(measure: Callable[[Region], float]) -> _Pick:
-    def pick(_scene: _Scene, things: list[Region], _others: list[Region]) -> list[Region]:
-        return [min(things, key=measure)] if things else []
+def _extreme(measure: Callable[[Region], float]) -> _Selector:
+    def select(_scene: _Scene, candidates: list[Region], _others: list[Region]) -> list[Region]:
+        return [min(candidates, key=measure)] if candidates else []
 
-    return pick
-
-
-def _by_distance(sign: float) -> _Pick:
-    def pick(_scene: _Scene, things: list[Region], others: list[Region]) -> list[Region]:
-        def distance(thing: Region) -> tuple[float, float]:
-            rest = [other for other in others if other.track_id != thing.track_id]
-            return min(((_gap(thing, other), _centre_distance(thing, other)) for other in rest), default=(np.inf, 0.0))
-
-        left = [thing for thing in things if any(other.track_id != thing.track_id for other in others)]
-        return [min(left, key=lambda thing: tuple(sign * part for part in distance(thing)))] if left else []
-
-    return pick
+    return select
 
 
-def _beside(axis: int, sign: float) -> _Pick:
-    def pick(_scene: _Scene, things: list[Region], others: list[Region]) -> list[Region]:
+def _by_distance(sign: float) -> _Selector:
+    def select(_scene: _Scene, candidates: list[Region], others: list[Region]) -> list[Region]:
+        def distance(one: Region) -> tuple[float, float]:
+            rest = [other for other in others if other.track_id != one.track_id]
+            return min(((_gap(one, other), _centre_distance(one, other)) for other in rest), default=(np.inf, 0.0))
+
+        left = [one for one in candidates if any(other.track_id != one.track_id for other in others)]
+        return [min(left, key=lambda one: tuple(sign * part for part in distance(one)))] if left else []
+
+    return select
+
+
+def _on_side(axis: int, sign: float) -> _Selector:
+    def select(_scene: _Scene, candidates: list[Region], others: list[Region]) -> list[Region]:
         return [
-            thing
-            for thing in things
+            one
+            for one in candidates
             if any(
-                sign * (_centre(thing)[axis] - _centre(other)[axis]) > 0
+                sign * (_centre(one)[axis] - _centre(other)[axis]) > 0
                 for other in others
-                if other.track_id != thing.track_id
+                if other.track_id != one.track_id
             )
         ]
 
-    return pick
+    return select
 
 
-def _related(predicate: str) -> _Pick:
-    def pick(scene: _Scene, things: list[Region], others: list[Region]) -> list[Region]:
+def _related(predicate: str) -> _Selector:
+    def select(scene: _Scene, candidates: list[Region], others: list[Region]) -> list[Region]:
         ids = {other.track_id for other in others}
-        return [t for t in things if any((predicate, t.track_id, other) in scene.related for other in ids)]
+        return [one for one in candidates if any((predicate, one.track_id, other) in scene.related for other in ids)]
 
-    return pick
+    return select
 
 
 _A, _B = "(?P<a>.+?)", "(?P<b>.+?)"
 _THAT = "(?: that| which| who)?(?: is| are| was)?"
-_PICKS: tuple[tuple[str, _Pick], ...] = (
+_PATTERNS: tuple[tuple[str, _Selector], ...] = (
     (f"{_A}{_THAT} (?:nearest|closest) to {_B}", _by_distance(1.0)),
     (f"(?:the )?(?:nearest|closest) {_A} to {_B}", _by_distance(1.0)),
     (f"{_A}{_THAT} (?:farthest|furthest)(?: away)? from {_B}", _by_distance(-1.0)),
-    (f"{_A}{_THAT} (?:to the |on the )?left of {_B}", _beside(0, -1.0)),
-    (f"{_A}{_THAT} (?:to the |on the )?right of {_B}", _beside(0, 1.0)),
-    (f"{_A}{_THAT} above {_B}", _beside(1, -1.0)),
-    (f"{_A}{_THAT} below {_B}", _beside(1, 1.0)),
+    (f"{_A}{_THAT} (?:to the |on the )?left of {_B}", _on_side(0, -1.0)),
+    (f"{_A}{_THAT} (?:to the |on the )?right of {_B}", _on_side(0, 1.0)),
+    (f"{_A}{_THAT} above {_B}", _on_side(1, -1.0)),
+    (f"{_A}{_THAT} below {_B}", _on_side(1, 1.0)),
     (f"{_A} (?:that |which )?{_B} (?:is holding|holds|held|is carrying|carries)", _related("holding")),
     (f"{_A}{_THAT} (?:held|carried) by {_B}", _related("holding")),
     (f"{_A}{_THAT} (?:in {_B}'s? hands?)", _related("holding")),
@@ -205,8 +215,8 @@ _PICKS: tuple[tuple[str, _Pick], ...] = (
     (f"(?:the )?(?:largest|biggest) {_A}", _extreme(lambda r: -_area(r))),
     (f"(?:the )?smallest {_A}", _extreme(lambda r: 0.0 + _area(r))),
 )
-_COMPILED = tuple((re.compile(text), pick) for text, pick in _PICKS)
-_EVERYTHING = frozenset({"thing", "things", "object", "objects", "toy", "toys"})
+_COMPILED = tuple((re.compile(text), select) for text, select in _PATTERNS)
+_ANY_OBJECT = frozenset({"thing", "things", "object", "objects", "toy", "toys"})
 
 
 def _execute(phrase: str, scene: _Scene) -> tuple[list[Region], str]:
@@ -214,23 +224,23 @@ def _execute(phrase: str, scene: _Scene) -> tuple[list[Region], str]:
     alone = _noun(phrase, scene)
     if alone is not None:
         return alone, f"nothing called {phrase!r} is in view"
-    for pattern, pick in _COMPILED:
+    for pattern, select in _COMPILED:
         match = pattern.fullmatch(phrase)
         if not match:
             continue
         spoken: Mapping[str, str | None] = match.groupdict()
-        things = _noun(spoken["a"] or "", scene)
+        candidates = _noun(spoken["a"] or "", scene)
         others = _execute(spoken["b"] or "", scene)[0] if spoken.get("b") else []
-        if things is None or (spoken.get("b") and not _known(spoken["b"] or "", scene)):
+        if candidates is None or (spoken.get("b") and not _known(spoken["b"] or "", scene)):
             continue
-        return pick(scene, things, others), "nothing in view fits the phrase"
+        return select(scene, candidates, others), "nothing in view fits the phrase"
     return [], _why_not(phrase, scene)
 
 
 def _noun(text: str, scene: _Scene) -> list[Region] | None:
-    """Everything in view that goes by ``text``; None if it is no name in this store."""
+    """Everything in view that is called ``text``; None if that is no name of this store."""
     bare = re.sub(r"^(?:the|a|an|any|all|every) ", "", text)
-    if bare in _EVERYTHING:
+    if bare in _ANY_OBJECT:
         return [r for r in scene.regions if r.category not in PERSON_CATEGORIES and r.role is None]
     name = scene.vocabulary.resolve(text)
     return None if name is None else scene.named(name)

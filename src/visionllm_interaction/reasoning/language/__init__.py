@@ -1,1 +1,1 @@
-"""What words of a question mean: English, Bokmål and Nynorsk."""
+"""Words and forms of questions in English and Norwegian (Bokmål)."""

@@ -97,16 +97,16 @@ ROWS = (
         "visible_duration",
         ("{which} {thing} {be} {seen} (?:{longest_of})", "{which} {thing} {be} (?:{longest_of}) {seen}"),
         combine="largest",
-        over="things",
+        over="objects",
     ),
     Row("visible_duration", ("who {be} {seen} (?:{longest_of})",), combine="largest", over="people"),
-    Row("visible_duration", ("{which} {thing} {be} {seen} (?:{shortest_of})",), combine="smallest", over="things"),
+    Row("visible_duration", ("{which} {thing} {be} {seen} (?:{shortest_of})",), combine="smallest", over="objects"),
     Row(
         "holding_duration",
         ("{which} {thing} {do} {a} {hold} (?:{longest_of})", "{which} {thing} {be} {held} (?:{longest_of}) by {a}"),
         combine="largest",
         slot="object",
-        over="things",
+        over="objects",
     ),
     Row("holding_duration", ("who {hold} {b} (?:{longest_of})",), combine="largest", over="people"),
     Row(
@@ -114,13 +114,13 @@ ROWS = (
         ("{which} {thing} {be} {a} {near} (?:{longest_of})",),
         combine="largest",
         slot="object",
-        over="things",
+        over="objects",
     ),
     Row(
         "first_seen",
         ("{which} {thing} {be} {seen} {first_of}", "{which} {thing} {be} {first_of} {seen}"),
         combine="smallest",
-        over="things",
+        over="objects",
     ),
     Row(
         "first_onset",
@@ -152,7 +152,7 @@ ROWS = (
         "holding",
         "largest",
         "object",
-        "things",
+        "objects",
     ),
     # lists
     Row(
@@ -161,7 +161,7 @@ ROWS = (
         "holding",
         "which",
         "object",
-        "things",
+        "objects",
     ),
     Row(
         "bout_count",
@@ -169,7 +169,7 @@ ROWS = (
         "in_contact",
         "which",
         "object",
-        "things",
+        "objects",
     ),
     Row(
         "bout_count",
@@ -177,7 +177,7 @@ ROWS = (
         "near",
         "which",
         "object",
-        "things",
+        "objects",
     ),
     Row("bout_count", ("who{ever}? (?:{hold}|{be} {holding}) {b}{ever}?",), "holding", "which", over="people"),
     Row("bout_count", ("who{ever}? (?:{touch}|{be} {touching}) {b}{ever}?",), "in_contact", "which", over="people"),
@@ -185,7 +185,7 @@ ROWS = (
         "visible_duration",
         ("{which} {thing} {be} (?:there|{seen}){ever}?", "{which} {thing} {can} {who} see"),
         combine="which",
-        over="things",
+        over="objects",
     ),
     Row("visible_duration", ("who {be} (?:there|{seen}){ever}?",), combine="which", over="people"),
     # order
@@ -196,7 +196,7 @@ ROWS = (
             "in (?:which|what) order {do} (?:the )?{thing} (?:first )?{show}",
         ),
         combine="order",
-        over="things",
+        over="objects",
     ),
     Row(
         "first_onset",
@@ -204,7 +204,7 @@ ROWS = (
         "holding",
         "order",
         "object",
-        "things",
+        "objects",
     ),
     Row(
         "first_seen",
@@ -227,7 +227,7 @@ ROWS = (
         "holding",
         "precedes",
     ),
-    # how much more
+    # differences
     Row(
         "visible_duration",
         (
@@ -262,7 +262,7 @@ ROWS = (
         "visible_duration",
         ("{share} {be} {a} {seen}", "{share} {do} {a} {show}", "{share} {can} {who} see {a}"),
         combine="share",
-        against="looked",
+        against="processed",
     ),
     Row(
         "co_presence_duration",
@@ -271,42 +271,42 @@ ROWS = (
             "{share} {be} (?:both )?{a} and {b} both {seen}",
         ),
         combine="share",
-        against="looked",
+        against="processed",
     ),
     Row(
         "near_duration",
         ("{share} {be} {a} {near} {b}", "{share} {be} {a} and {b} (?:{near_pair} {other}|{close})"),
         combine="share",
-        against="looked",
+        against="processed",
     ),
     Row(
         "contact_duration",
         ("{share} {be} {a} {touching} {b}", "{share} {do} {a} {touch} {b}"),
         combine="share",
-        against="looked",
+        against="processed",
     ),
     Row(
         "holding_duration",
         ("{share} {be} {a} {holding} {b}", "{share} {do} {a} {hold} {b}"),
         combine="share",
-        against="looked",
+        against="processed",
     ),
     Row(
         "bout_count",
         ("{rate} {do} {a} {hold} {b}", "{rate} {be} {a} {holding} {b}"),
         "holding",
         "rate",
-        against="looked",
+        against="processed",
     ),
-    Row("bout_count", ("{rate} {do} {a} {touch} {b}",), "in_contact", "rate", against="looked"),
+    Row("bout_count", ("{rate} {do} {a} {touch} {b}",), "in_contact", "rate", against="processed"),
     Row(
         "bout_count",
         ("{rate} {do} {a} (?:come|get) {near} {b}", "{rate} {be} {a} {near} {b}"),
         "near",
         "rate",
-        against="looked",
+        against="processed",
     ),
-    Row("bout_count", ("{rate} {be} {a} {seen}", "{rate} {do} {a} {show}"), "visible", "rate", against="looked"),
+    Row("bout_count", ("{rate} {be} {a} {seen}", "{rate} {do} {a} {show}"), "visible", "rate", against="processed"),
     # over videos
     Row(
         "visible_duration",

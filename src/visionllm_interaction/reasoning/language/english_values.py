@@ -1,4 +1,4 @@
-"""The English question forms of the rule planner."""
+"""English question forms about single values."""
 
 from __future__ import annotations
 
@@ -253,3 +253,27 @@ ROWS = (
 )
 
 FORMS = compile_rows(ROWS, MACROS)
+
+_CODED_MACROS = {
+    **MACROS,
+    "speak": "speak|speaks|spoke|talk|talks|talked|say|says|said|vocali[sz]e|vocali[sz]es|vocali[sz]ed",
+    "something": "(?: something| anything)?",
+    "look": "look|looks|looked|gaze|gazes|gazed",
+}
+_CODED_ROWS = (
+    Row("bout_count", ("{times} {do} {a} {speak}{something}", "{times} {a} {speak}{something}"), "speaks"),
+    Row("bout_count", ("{do} {a} (?:ever )?{speak}{something}",), "speaks", "exists"),
+    Row("longest_bout", ("{longest} {a} {speak}", "{longest} {do} {a} {speak}"), "speaks"),
+    Row("mean_bout", ("{mean_length} {do} {a} {speak}", "{mean_length} {a} {speak}"), "speaks"),
+    Row("first_onset", ("{moment} {do} {a} first {speak}{something}",), "speaks"),
+    Row("last_offset", ("{moment} {do} {a} last {speak}{something}",), "speaks"),
+    Row("bout_count", ("{times} {do} {a} {look} at {b}", "{times} {a} {look} at {b}"), "looks_at"),
+    Row("bout_count", ("{do} {a} (?:ever )?{look} at {b}",), "looks_at", "exists"),
+    Row("longest_bout", ("{longest} {a} {look} at {b}",), "looks_at"),
+    Row("first_onset", ("{moment} {do} {a} first {look} at {b}",), "looks_at"),
+    Row("bout_count", ("{times} {do} {a} name {b}", "{times} {a} named {b}"), "names"),
+    Row("turn_count", ("{times} {do} {b} (?:answer|reply to|respond to) {a}",)),
+    Row("turn_lag", ("how (?:fast|quickly|long after) {do} {b} (?:answer|reply to|respond to) {a}",)),
+)
+CODED_FORMS = compile_rows(_CODED_ROWS, _CODED_MACROS)
+"""Forms about speech, gaze and naming, read only where such codes were imported (``Vocabulary.coded``)."""

@@ -1,4 +1,4 @@
-"""Norwegian (bokmål) question forms about several values."""
+"""Norwegian (Bokmål) question forms about several values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROWS = (
         "visible_duration",
         ("{which} {thing} {be} {longest_of} {seen}", "{which} {thing} {be} {seen} {longest_of}"),
         combine="largest",
-        over="things",
+        over="objects",
     ),
     Row("visible_duration", ("hvem {be} {longest_of} {seen}",), combine="largest", over="people"),
     Row(
@@ -42,14 +42,14 @@ ROWS = (
         ("{which} {thing} {hold} {a}(?: {by})? {longest_of}",),
         combine="largest",
         slot="object",
-        over="things",
+        over="objects",
     ),
     Row("holding_duration", ("hvem {hold}(?: {by})? {b} {longest_of}",), combine="largest", over="people"),
-    Row("bout_count", ("{which} {thing} {hold} {a}(?: {by})?",), "holding", "which", "object", "things"),
-    Row("bout_count", ("{which} {thing} {touch} {a}",), "in_contact", "which", "object", "things"),
+    Row("bout_count", ("{which} {thing} {hold} {a}(?: {by})?",), "holding", "which", "object", "objects"),
+    Row("bout_count", ("{which} {thing} {touch} {a}",), "in_contact", "which", "object", "objects"),
     Row("bout_count", ("hvem {hold}(?: {by})? {b}",), "holding", "which", over="people"),
     Row("bout_count", ("hvem {touch} {b}",), "in_contact", "which", over="people"),
-    Row("visible_duration", ("{which} {thing} {be} {seen}",), combine="which", over="things"),
+    Row("visible_duration", ("{which} {thing} {be} {seen}",), combine="which", over="objects"),
     Row(
         "first_seen",
         (
@@ -57,20 +57,20 @@ ROWS = (
             "i hvilken rekkefølge dukket {thing} opp",
         ),
         combine="order",
-        over="things",
+        over="objects",
     ),
     Row("first_seen", ("(?:ble|var) {a} (?:{seen_past}|{seen}) før {b}", "kom {a} inn før {b}"), combine="precedes"),
     Row("visible_duration", ("hvor mye lenger {be} {a} {seen} enn {b}",), combine="difference"),
     Row("holding_duration", ("hvor mye lenger {hold} {a}(?: {by})? {c} enn {b}",), combine="difference"),
-    Row("visible_duration", ("{share} {be} {a} {seen}",), combine="share", against="looked"),
+    Row("visible_duration", ("{share} {be} {a} {seen}",), combine="share", against="processed"),
     Row(
         "near_duration",
         ("{share} {be} {a} {near} {b}", "{share} {be} {a} og {b} {near} {other}"),
         combine="share",
-        against="looked",
+        against="processed",
     ),
-    Row("holding_duration", ("{share} {hold} {a}(?: {by})? {b}",), combine="share", against="looked"),
-    Row("bout_count", ("{rate} {hold} {a}(?: {by})? {b}",), "holding", "rate", against="looked"),
+    Row("holding_duration", ("{share} {hold} {a}(?: {by})? {b}",), combine="share", against="processed"),
+    Row("bout_count", ("{rate} {hold} {a}(?: {by})? {b}",), "holding", "rate", against="processed"),
     Row("visible_duration", ("i hvor mange (?:videoer|opptak) {be} {a} {seen}",), combine="videos"),
     Row("bout_count", ("i hvor mange (?:videoer|opptak) {hold} {a}(?: {by})? {b}",), "holding", "videos"),
     Row("visible_duration", ("{be} {a} {seen}(?: i)? (?:mer|lenger) enn {n}",), combine="exceeds"),

@@ -1,4 +1,4 @@
-"""The Norwegian (bokmål) question forms of the rule planner: the basic ones."""
+"""Norwegian (Bokmål) question forms about single values."""
 
 from __future__ import annotations
 
@@ -55,3 +55,16 @@ ROWS = (
 )
 
 FORMS = compile_rows(ROWS, MACROS)
+
+_CODED_MACROS = {
+    **MACROS,
+    "ganger": "hvor mange ganger|hvor ofte",
+    "snakke": "snakket|snakker|sa|sier",
+    "se": "så|ser|kikket|kikker",
+}
+_CODED_ROWS = (
+    Row("bout_count", ("{ganger} {snakke} {a}(?: noe)?",), "speaks"),
+    Row("bout_count", ("{ganger} {se} {a} på {b}",), "looks_at"),
+)
+CODED_FORMS = compile_rows(_CODED_ROWS, _CODED_MACROS)
+"""Forms about speech and gaze, read only where such codes were imported (``Vocabulary.coded``)."""

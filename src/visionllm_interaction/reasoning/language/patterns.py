@@ -1,8 +1,8 @@
 """Question forms: a small pattern language over normalised questions, compiled to regular expressions.
 
-A form is text with ``{macros}``; ``{a}``, ``{b}`` and ``{c}`` stand for the things asked about, ``{n}`` for a number,
-other macros for groups of words that mean the same. The forms themselves are tables: ``forms_en`` and ``forms_nb`` for
-single values, ``readings_en`` and ``readings_nb`` for what is made of several.
+A form is text with ``{macros}``. The slots ``{a}``, ``{b}`` and ``{c}`` stand for names, ``{n}`` for a number, other
+macros for groups of words that mean the same. The forms themselves are tables, by language: ``*_values`` for single
+values, ``*_comparisons`` for what is made of several.
 """
 
 from __future__ import annotations
@@ -14,30 +14,38 @@ from functools import cached_property
 from typing import Literal
 
 from visionllm_interaction.reasoning.language.time_expressions import UNIT
-from visionllm_interaction.reasoning.planning.capabilities import AskedPredicate
+from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
 from visionllm_interaction.reasoning.planning.plan import Combine
 
 ABSENT = "absent_duration"
-"""Not a measure: the time looked at in which ``{a}`` is not visible."""
+"""Not a measure: the processed time in which ``{a}`` is not visible."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of a forms table: what is asked for, and the texts that ask for it.
 
-    Without ``combine`` a text asks for one value of ``{a}`` (and ``{b}``). With it, ``{a}`` and ``{b}`` are two
-    alternatives for the side ``slot`` and ``{c}`` is what they have on the other side; or ``over`` names what is
-    gone through on that side, and ``{a}`` (the subject) or ``{b}`` (the object) is the other side. ``against`` adds
-    the time looked at as a second step.
+    Without ``combine`` a text asks for one value of ``{a}`` (and ``{b}``). With it, ``{a}`` and ``{b}`` are
+    alternatives for one side and ``{c}`` is the other side; or one side ranges over people or objects, and ``{a}`` (the
+    subject) or ``{b}`` (the object) is the other side.
+
+    Attributes:
+        measure: the measure asked for.
+        texts: ways to ask for it.
+        predicate: the predicate of a measure of bouts.
+        combine: what is made of several values.
+        slot: the side that varies.
+        over: the kind of names that the side ranges over.
+        against: adds the processed time as a second step.
     """
 
     measure: str
     texts: tuple[str, ...]
-    predicate: AskedPredicate | None = None
+    predicate: StepPredicate | None = None
     combine: Combine | None = None
     slot: Literal["subject", "object"] = "subject"
-    over: Literal["things", "people"] | None = None
-    against: Literal["looked"] | None = None
+    over: Literal["objects", "people"] | None = None
+    against: Literal["processed"] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from visionllm_interaction.reasoning.planning.plan import Condition, Moment
 
 Role = Literal["during", "after", "before"]
 
-_JOINTS: tuple[tuple[Role, str], ...] = (
+_CONJUNCTIONS: tuple[tuple[Role, str], ...] = (
     (
         "during",
         r"while|whenever|as long as|during the time(?: that| when| in which)?|at times when|mens|så lenge|da|når",
@@ -25,8 +25,8 @@ _JOINTS: tuple[tuple[Role, str], ...] = (
     ("after", r"(?:right |directly )?after|since|once|etter at|etter"),
     ("before", r"(?:right |directly )?before|until(?! later)|till|up to when|før|inntil|til"),
 )
-_SPLITS = tuple((role, re.compile(rf"(?<=\S)\s+(?:{words})\s+(?=\S)")) for role, words in _JOINTS)
-_LEAST_SPACES = 2
+_SPLITS = tuple((role, re.compile(rf"(?<=\S)\s+(?:{words})\s+(?=\S)")) for role, words in _CONJUNCTIONS)
+_MIN_SPACES = 2
 _LEADING = re.compile(
     r"^\s*(?P<clause>(?:while|whenever|when|with|once|as long as|after|before|until|mens|da|etter at|før)"
     r"\s[^,]+),\s*(?P<main>\S.*)$",
@@ -35,7 +35,7 @@ _LEADING = re.compile(
 
 
 @dataclass(frozen=True)
-class Limits:
+class ClauseLimits:
     """What the clauses of a question say."""
 
     during: Condition | None = None
@@ -44,8 +44,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Split:
-    """One way to read a question as a main part and a clause."""
+class ClauseSplit:
+    """One way to split a question into a main part and a clause."""
 
     main: str
     role: Role
@@ -54,38 +54,42 @@ class Split:
 
 @dataclass(frozen=True)
 class _State:
+    """A form of a clause that says what holds."""
+
     predicate: Predicate
     pattern: re.Pattern[str]
     negated: bool = False
 
 
 @dataclass(frozen=True)
-class _Turn:
+class _Change:
+    """A form of a clause that names the begin or end of something."""
+
     predicate: Predicate
     pattern: re.Pattern[str]
     edge: Literal["begin", "end"]
     occurrence: Literal["first", "last"] = "first"
 
 
-def move_clause_to_the_end(question: str) -> str:
-    """ "While A …, how long …?" → "how long … while A …"."""
+def move_clause_to_end(question: str) -> str:
+    """Move a leading clause: "While A …, how long …?" → "how long … while A …"."""
     match = _LEADING.match(question)
     if not match or not re.match(r"(?:\w+[ ,]+){0,3}\w+", match["main"]):
         return question
     clause = match["clause"][0].lower() + match["clause"][1:]
-    # At the end "with" would also part "the longest time with the cup in view".
+    # At the end "with" would also split "the longest time with the cup in view".
     clause = re.sub(r"^with\b", "while", clause)
     return f"{match['main'].rstrip(' ?.!')} {clause}?"
 
 
-def splits(text: str) -> Iterator[Split]:
-    """Every way to cut one clause off a normalised ``text``; the later joints first."""
+def clause_splits(text: str) -> Iterator[ClauseSplit]:
+    """Every way to split one clause off a normalised ``text``; the last conjunction first."""
     found = [(match, role) for role, pattern in _SPLITS for match in pattern.finditer(text)]
     for match, role in sorted(found, key=lambda pair: -pair[0].start()):
         main = text[: match.start()]
-        # "From when on …", "since when …": too little before the joint to be a question.
-        if main.count(" ") >= _LEAST_SPACES:
-            yield Split(main, role, text[match.end() :])
+        # "From when on …", "since when …": too little before the conjunction to be a question.
+        if main.count(" ") >= _MIN_SPACES:
+            yield ClauseSplit(main, role, text[match.end() :])
 
 
 def _compile(text: str, macros: Mapping[str, str]) -> re.Pattern[str]:
@@ -154,7 +158,7 @@ _CAME = (
 _LEFT = "(?:had )?(?:left|left the room|disappeared|vanished|went away|gone)"
 _TOOK = "(?:had )?(?:first )?(?:picked up|took|grabbed|started holding|got hold of)"
 _LET_GO = "(?:had )?(?:first )?(?:let go of|put down|released|dropped|stopped holding)"
-_TURNS_EN: tuple[tuple[Predicate, Literal["begin", "end"], Literal["first", "last"], tuple[str, ...]], ...] = (
+_CHANGES_EN: tuple[tuple[Predicate, Literal["begin", "end"], Literal["first", "last"], tuple[str, ...]], ...] = (
     (
         "visible",
         "begin",
@@ -207,7 +211,7 @@ _TURNS_EN: tuple[tuple[Predicate, Literal["begin", "end"], Literal["first", "las
     ),
     ("holding", "begin", "first", ("{a} {hold} {b}",)),
 )
-_TURNS_NB: tuple[tuple[Predicate, Literal["begin", "end"], Literal["first", "last"], tuple[str, ...]], ...] = (
+_CHANGES_NB: tuple[tuple[Predicate, Literal["begin", "end"], Literal["first", "last"], tuple[str, ...]], ...] = (
     (
         "visible",
         "begin",
@@ -238,26 +242,26 @@ def _states() -> tuple[_State, ...]:
 
 
 @cache
-def _turns() -> tuple[_Turn, ...]:
+def _changes() -> tuple[_Change, ...]:
     return tuple(
-        _Turn(predicate, _compile(text, macros), edge, occurrence)
-        for table, macros in ((_TURNS_EN, WORDS_EN), (_TURNS_NB, WORDS_NB))
+        _Change(predicate, _compile(text, macros), edge, occurrence)
+        for table, macros in ((_CHANGES_EN, WORDS_EN), (_CHANGES_NB, WORDS_NB))
         for predicate, edge, occurrence, texts in table
         for text in texts
     )
 
 
-def read_clause(split: Split, vocabulary: Vocabulary) -> Limits | None:
+def read_clause(split: ClauseSplit, vocabulary: Vocabulary) -> ClauseLimits | None:
     """The limits that the clause of ``split`` sets, None if it is in no known form or names something unknown."""
     resolve = vocabulary.resolve
     text = re.sub(r"\b(did|was|were|is|are|could|can)n't\b", r"\1 not", split.clause)
     if split.role == "during":
         condition = _condition(text, resolve)
-        return Limits(during=condition) if condition else None
+        return ClauseLimits(during=condition) if condition else None
     moment = _moment(text, resolve)
     if moment is None:
         return None
-    return Limits(after=moment) if split.role == "after" else Limits(before=moment)
+    return ClauseLimits(after=moment) if split.role == "after" else ClauseLimits(before=moment)
 
 
 def _condition(text: str, resolve: Callable[[str], str | None]) -> Condition | None:
@@ -269,13 +273,13 @@ def _condition(text: str, resolve: Callable[[str], str | None]) -> Condition | N
 
 
 def _moment(text: str, resolve: Callable[[str], str | None]) -> Moment | None:
-    for turn in _turns():
-        names = _names(turn.pattern, text, resolve)
+    for change in _changes():
+        names = _names(change.pattern, text, resolve)
         if names:
             return Moment(
-                predicate=turn.predicate,
-                occurrence=turn.occurrence,
-                edge=turn.edge,
+                predicate=change.predicate,
+                occurrence=change.occurrence,
+                edge=change.edge,
                 subject=names[0],
                 object=names[1],
             )

@@ -34,7 +34,7 @@ NARROWER: Mapping[str, tuple[str, ...]] = {
         *("gutt", "gutten", "gutter", "guttene", "jente", "jenta", "jenter", "jentene", "sønnen", "datteren"),
     ),
 }
-"""Words for some of those that a name stands for: no synonyms, because a store does not know which of them it is."""
+"""Narrower words than a name: no synonyms, because a store does not know which of them it has seen."""
 
 IRREGULAR_PLURALS: Mapping[str, str] = {
     "child": "children",

@@ -64,33 +64,35 @@ class Window:
 
 
 @dataclass(frozen=True)
-class _Form:
+class _WindowForm:
     pattern: re.Pattern[str]
     build: Callable[[list[float]], Window]
 
 
-def _form(pattern: str, build: Callable[[list[float]], Window]) -> _Form:
+def _window_form(pattern: str, build: Callable[[list[float]], Window]) -> _WindowForm:
     filled = pattern.format(t1=_time(1), t2=_time(2), unit=UNIT)
-    return _Form(re.compile(rf"(?:^|(?<=\s)){filled}(?=\s|$)"), build)
+    return _WindowForm(re.compile(rf"(?:^|(?<=\s)){filled}(?=\s|$)"), build)
 
 
-_FORMS: tuple[_Form, ...] = (
-    _form(r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])),
-    _form(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
-    _form(
+_FORMS: tuple[_WindowForm, ...] = (
+    _window_form(
+        r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])
+    ),
+    _window_form(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
+    _window_form(
         r"(?:once|after|when) the first {t1} (?:were|are|was|had|have|has)(?: been)? (?:over|past|passed|gone|up)",
         lambda t: Window(t[0], None),
     ),
-    _form(
+    _window_form(
         r"(?:in|during|within|over|i|under) (?:the |de |det )?(?:first|opening|initial|første) {t1}",
         lambda t: Window(None, t[0]),
     ),
-    _form(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
-    _form(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
+    _window_form(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
+    _window_form(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
 )
 
 
-def take_window(question: str) -> tuple[str, Window | None]:
+def extract_window(question: str) -> tuple[str, Window | None]:
     """Cut a time window out of a normalised ``question``; returns the rest and the window, None if there is none."""
     question = spell_numbers(question)
     for form in _FORMS:

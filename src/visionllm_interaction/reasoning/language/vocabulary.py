@@ -23,13 +23,13 @@ DETERMINERS = frozenset(
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words for the things in one store.
+    """Words for the people and objects of one store.
 
     Attributes:
         names: categories and roles present in the store.
         video_ids: its videos.
         words: spoken form (lower case, singular or plural) → name.
-        searched: spoken form → name of what the detectors looked for and never saw; one may ask about it, too.
+        searched: spoken form → name that the detectors search for and never found.
         coded: kinds of codes (speech, gaze, naming) that were imported for at least one of the videos.
     """
 
@@ -41,7 +41,7 @@ class Vocabulary:
 
     @classmethod
     def of_store(cls, store: Store, *, aliases: Mapping[str, Iterable[str]] | None = None) -> Vocabulary:
-        """The words for everything in ``store``, for what was looked for in vain, and what was imported."""
+        """The words for every name in ``store``, found or searched in vain, and the kinds of imported codes."""
         kinds = frozenset(row["kind"] for row in store.rows("SELECT DISTINCT kind FROM codes"))
         return cls.build(store.names(), store.video_ids(), aliases=aliases, searched=store.known_names(), coded=kinds)
 
@@ -67,7 +67,7 @@ class Vocabulary:
         return tuple(name for name in people if name != ANY_PERSON) or people
 
     @property
-    def things(self) -> tuple[str, ...]:
+    def objects(self) -> tuple[str, ...]:
         """Names of everything that is no person."""
         return tuple(name for name in self.names if name not in PERSON_CATEGORIES)
 

@@ -1,7 +1,7 @@
-"""What a question wants done with the values: read off its words, before a language model chooses the measure.
+"""How a question wants values to be combined, read from its words before a language model chooses the measure.
 
-A language model is asked only for what needs understanding: which measure the words mean. Whether values are
-compared, listed, turned into shares or answered with yes or no, and between whom, follows from the question's form.
+The language model decides only which measure the words mean. The form of the question decides whether values are
+compared, listed, turned into shares or answered with yes or no, and between whom.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reasoning.language.patterns import ABSENT
 from visionllm_interaction.reasoning.language.time_expressions import UNIT, in_seconds
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.capabilities import ASKED, LOOKED, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import LLM_MEASURES, PROCESSED_DURATION, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Combine
 
-_BUT = r"(?:videos?|recordings?|clips?|films?|videoer|opptak)"
+_VIDEOS = r"(?:videos?|recordings?|clips?|films?|videoer|opptak)"
 _MOST = r"longest|longer|most|more|latest|later|last|lengst|lengre|mest|sist|until later"
 _LEAST = r"first|earliest|earlier|shortest|shorter|least|less|fewer|først|kortest"
 _OPENING = r"^(?:is|are|was|were|did|does|do|has|have|had|can|could|er|var|ble|holdt|kom)\b"
@@ -35,18 +35,22 @@ _TABLE: tuple[tuple[Combine, str], ...] = (
     ),
     ("share", r"percent\w*|per cent|\b(?:share|fraction|proportion|part|andel|del) (?:of|av)\b|prosent"),
     ("rate", r"\b(?:per|a|each|every|i) minute?t?\b|\brate\b"),
-    ("videos", rf"(?:how many|number of|hvor mange) (?:\w+ )?{_BUT}\b"),
-    ("mean", rf"(?:per|each|a|hver|per) {_BUT}|averaged? over|across (?:the |all )?{_BUT}"),
+    ("videos", rf"(?:how many|number of|hvor mange) (?:\w+ )?{_VIDEOS}\b"),
+    ("mean", rf"(?:per|each|a|hver|per) {_VIDEOS}|averaged? over|across (?:the |all )?{_VIDEOS}"),
 )
 _MEASURES: Mapping[str, frozenset[str]] = {
     "order": frozenset({"first_seen", "last_seen", "first_onset", "last_offset"}),
     "precedes": frozenset({"first_seen", "last_seen", "first_onset", "last_offset"}),
-    "share": frozenset(name for name in ASKED if name.endswith("_duration") and name != LOOKED),
+    "share": frozenset(name for name in LLM_MEASURES if name.endswith("_duration") and name != PROCESSED_DURATION),
     "rate": frozenset({"bout_count"}),
-    "mean": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
-    "exists": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
-    "which": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
-    "videos": frozenset(name for name in ASKED if SHAPES[name].total == "sum" and name != LOOKED),
+    "mean": frozenset(name for name in LLM_MEASURES if SIGNATURES[name].total == "sum" and name != PROCESSED_DURATION),
+    "exists": frozenset(
+        name for name in LLM_MEASURES if SIGNATURES[name].total == "sum" and name != PROCESSED_DURATION
+    ),
+    "which": frozenset(name for name in LLM_MEASURES if SIGNATURES[name].total == "sum" and name != PROCESSED_DURATION),
+    "videos": frozenset(
+        name for name in LLM_MEASURES if SIGNATURES[name].total == "sum" and name != PROCESSED_DURATION
+    ),
 }
 _THRESHOLD = re.compile(
     rf"(?:for )?(?:more|longer) than (?P<n>\d+(?:[.,]\d+)?) ?(?P<unit>{UNIT}|times)?|(?:mer|lenger) enn "
@@ -56,11 +60,18 @@ _THRESHOLD = re.compile(
 
 @dataclass(frozen=True)
 class Intent:
-    """What is wanted, and which names can stand where.
+    """How values are combined, and which names can stand where.
 
-    ``measures`` and ``predicates`` (empty: any) are what the words leave open. ``subjects`` and ``objects`` are what
-    the model may choose from (empty objects: none); with ``alternatives`` two names take turns on the side ``slot``;
-    with ``over`` everything of a kind does.
+    Attributes:
+        combine: what the plan makes of its steps.
+        subjects: names that the model may choose as subject.
+        objects: names that it may choose as object; empty: none.
+        measures: measures that the words of the question allow.
+        predicates: predicates that they allow; empty: any.
+        threshold: what *more than* compares with, in seconds or times.
+        slot: the side that varies.
+        alternatives: two names that are compared on that side.
+        over: the kind of names that the side ranges over.
     """
 
     combine: Combine
@@ -71,7 +82,7 @@ class Intent:
     threshold: float | None = None
     slot: Literal["subject", "object"] = "subject"
     alternatives: tuple[str, ...] = ()
-    over: Literal["things", "people"] | None = None
+    over: Literal["objects", "people"] | None = None
 
     @property
     def words(self) -> str:
@@ -98,15 +109,15 @@ _WORDS: Mapping[str, str] = {
 
 def read_intent(text: str, vocabulary: Vocabulary) -> tuple[str, Intent]:
     """The intent of a normalised question, and the question without its threshold."""
-    rest, threshold = _take_threshold(text)
+    rest, threshold = _extract_threshold(text)
     said = tuple(dict.fromkeys(name for name, _ in vocabulary.mentions(rest)))
     combine = _combine(rest, said, threshold=threshold)
-    measures = _MEASURES.get(combine, ASKED - {LOOKED})
+    measures = _MEASURES.get(combine, LLM_MEASURES - {PROCESSED_DURATION})
     if combine == "each":
         measures |= {ABSENT}
     over = _over(rest, said) if combine in ("largest", "smallest", "which", "order") else None
     if over and not (len(said) >= 2 and re.search(r"\b(?:or|eller)\b", rest)):
-        return rest, _through_all(combine, said, over, measures, vocabulary)
+        return rest, _over_all_names(combine, said, over, measures, vocabulary)
     if combine in ("largest", "smallest", "difference", "precedes"):
         return rest, _between_two(combine, _in_order(rest, said, vocabulary), measures)
     return rest, Intent(combine, said, said, measures, threshold=threshold)
@@ -140,22 +151,22 @@ def _superlative(text: str) -> Combine | None:
     return "largest" if re.search(rf"\b(?:{_MOST})\b", text) else None
 
 
-def _over(text: str, said: Sequence[str]) -> Literal["things", "people"] | None:
+def _over(text: str, said: Sequence[str]) -> Literal["objects", "people"] | None:
     if re.search(_TOYS, text) and not any(name not in PERSON_CATEGORIES for name in said):
-        return "things"
+        return "objects"
     return "people" if re.search(_WHO, text) else None
 
 
-def _through_all(
+def _over_all_names(
     combine: Combine,
     said: Sequence[str],
-    over: Literal["things", "people"],
+    over: Literal["objects", "people"],
     measures: frozenset[str],
     vocabulary: Vocabulary,
 ) -> Intent:
-    everyone = vocabulary.things if over == "things" else vocabulary.people
+    everyone = vocabulary.objects if over == "objects" else vocabulary.people
     people = tuple(name for name in said if name in PERSON_CATEGORIES and name != "person")
-    if over == "things" and people:
+    if over == "objects" and people:
         return Intent(combine, people[:1], everyone, measures, slot="object", over=over)
     objects = tuple(name for name in said if name != "person") if over == "people" else ()
     return Intent(combine, everyone, objects, measures, over=over)
@@ -181,7 +192,7 @@ def _between_two(combine: Combine, said: Sequence[str], measures: frozenset[str]
     return Intent(combine, tuple(said), (), measures, alternatives=tuple(said) if len(said) == 2 else ())
 
 
-def _take_threshold(text: str) -> tuple[str, float | None]:
+def _extract_threshold(text: str) -> tuple[str, float | None]:
     match = _THRESHOLD.search(text)
     if not match:
         return text, None

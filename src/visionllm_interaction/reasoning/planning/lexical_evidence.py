@@ -1,9 +1,8 @@
-"""Whether a question holds a word that speaks for a plan.
+"""Whether some word of a question supports a plan.
 
 A language model finds a measure for almost any question: "how often did the child shout?" becomes how often the child
-was visible. A plan is taken only if some word of the question speaks of what it measures. The lists are wide, because
-here a word proves nothing, it only allows; which of the allowed plans is right is decided by
-:mod:`.plan_constraints`.
+was visible. A plan is accepted only if some word of the question is about what it measures. The word lists are broad,
+because a word here only permits a plan. Which of the permitted plans is right is decided by :mod:`.plan_constraints`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Mapping
 from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reasoning.language.patterns import ABSENT
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF
+from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, PREDICATE_OF, PROCESSED_DURATION
 from visionllm_interaction.reasoning.planning.plan import Step
 
 _PLACES = (
@@ -68,7 +67,7 @@ _GENERAL_LINES = (
     "various tracked visible listed close full short long little while",
 )
 _GENERAL = frozenset(word for line in _GENERAL_LINES for word in line.split())
-"""Words that may follow an article and name no thing of a store."""
+"""Words that may follow an article and name no object of a store."""
 _ARTICLE = re.compile(r"(?<!\w)(?:the|an?|his|her|their|its|my) ([a-z][\w-]*)")
 _ANYTHING = re.compile(
     r"\b(?:any|some)(?:thing|body|one)|\bany (?:toys?|objects?|things?|items?)|\bnoe\b|\ban? (?:toy|object|thing)"
@@ -82,12 +81,12 @@ _COMPILED = {name: re.compile(rf"(?<!\w)(?:{words})(?!\w)") for name, words in _
 _GONE = re.compile(rf"(?<!\w)(?:{_NOT_THERE})(?!\w)")
 
 
-def unknown_thing(text: str, vocabulary: Vocabulary) -> str | None:
-    """The first word after an article that is neither a word for a thing of the store nor of a general kind.
+def unknown_object(text: str, vocabulary: Vocabulary) -> str | None:
+    """The first word after an article that is neither a word for a name of the store nor a general one; else None.
 
-    "The bicycle" must not be passed over, nor "the red car", where the store only knows cars.
+    "The bicycle" must not be ignored, nor "the red car" where the store only knows cars.
     """
-    words = _ARTICLE.findall(_without_things(text, vocabulary))
+    words = _ARTICLE.findall(_without_names(text, vocabulary))
     return next((word for word in words if word not in _GENERAL and not word.endswith(("ing", "est"))), None)
 
 
@@ -97,14 +96,14 @@ def leaves_object_open(text: str) -> bool:
 
 
 def supported_predicates(text: str, vocabulary: Vocabulary) -> tuple[Predicate, ...]:
-    """The predicates that some word of a normalised question speaks for."""
-    rest = _without_things(text, vocabulary)
+    """The predicates that some word of a normalised question supports."""
+    rest = _without_names(text, vocabulary)
     return tuple(name for name, pattern in _COMPILED.items() if pattern.search(rest))
 
 
 def supported_measures(text: str, measures: frozenset[str], vocabulary: Vocabulary) -> frozenset[str]:
-    """Those of ``measures`` that some word of a normalised question speaks for."""
-    rest = _without_things(text, vocabulary)
+    """Those of ``measures`` that some word of a normalised question supports."""
+    rest = _without_names(text, vocabulary)
     said = supported_predicates(text, vocabulary)
     spoken = {
         "instance_count": _is_counted(text, vocabulary),
@@ -116,18 +115,18 @@ def supported_measures(text: str, measures: frozenset[str], vocabulary: Vocabula
 
 
 def speaks_for(text: str, step: Step, vocabulary: Vocabulary) -> bool:
-    """Whether some word of a normalised question speaks of what ``step`` measures."""
-    rest = _without_things(text, vocabulary)
+    """Whether some word of a normalised question is about what ``step`` measures."""
+    rest = _without_names(text, vocabulary)
     if step.measure == "instance_count":
         return _is_counted(text, vocabulary)
-    if step.measure in (LOOKED, ABSENT):
+    if step.measure in (PROCESSED_DURATION, ABSENT):
         return _GONE.search(rest) is not None
     predicate = step.predicate or PREDICATE_OF.get(step.measure, DEFAULT_PREDICATE)
     return any(name == predicate and pattern.search(rest) for name, pattern in _COMPILED.items())
 
 
-def _without_things(text: str, vocabulary: Vocabulary) -> str:
-    """``text`` with dashes for the store's things, whose names may hold any word: "the hand puppet"."""
+def _without_names(text: str, vocabulary: Vocabulary) -> str:
+    """``text`` with dashes for the store's names, which may contain any word: "the hand puppet"."""
     kept, end = [], 0
     for _, (begin, stop) in vocabulary.mentions(text):
         kept.append(text[end:begin])
@@ -136,5 +135,5 @@ def _without_things(text: str, vocabulary: Vocabulary) -> str:
 
 
 def _is_counted(text: str, vocabulary: Vocabulary) -> bool:
-    """Whether "how many" or the like stands right before a name."""
+    """Whether "how many" or a similar word stands right before a name."""
     return any(_COUNTED.search(text[:begin]) for _, (begin, _) in vocabulary.mentions(text))

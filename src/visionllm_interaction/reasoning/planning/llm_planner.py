@@ -1,9 +1,8 @@
 """The llm planner: a language model behind an OpenAI-compatible endpoint chooses the query; it computes nothing.
 
-The model reads the question, the catalogue and the names of the store — no images, no results. Its reply is
-constrained to a JSON schema and then held against the words of the question (:mod:`.plan_constraints`). Clauses,
-windows and videos are cut out of the question by code before; what is to be done with the values is read by code
-as well.
+The model reads the question, the catalogue and the names of the store, but no images and no results. Its reply is
+constrained to a JSON schema and then checked against the words of the question (:mod:`.plan_constraints`). Code removes
+clauses, time windows and videos from the question before, and decides how the values are combined.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import json
 from dataclasses import replace
 
 from visionllm_interaction.reasoning.config import EndpointConfig
-from visionllm_interaction.reasoning.language.coreference import with_thing_of
+from visionllm_interaction.reasoning.language.references import resolve_it
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.llm_client import Request, Spent, as_usage, ask_model
+from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model, sum_usage
 from visionllm_interaction.reasoning.models import Usage
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
 from visionllm_interaction.reasoning.planning.intent import Intent, read_intent
@@ -23,13 +22,18 @@ from visionllm_interaction.reasoning.planning.lexical_evidence import (
     leaves_object_open,
     supported_measures,
     supported_predicates,
-    unknown_thing,
+    unknown_object,
 )
-from visionllm_interaction.reasoning.planning.llm_output_schema import NO_MEASURE, Draft, draft_model, draft_to_plan
+from visionllm_interaction.reasoning.planning.llm_output_schema import (
+    NO_MEASURE,
+    LLMQuery,
+    llm_query_model,
+    llm_query_to_plan,
+)
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.reasoning.planning.plan_builder import Scope
+from visionllm_interaction.reasoning.planning.plan_builder import QuestionScope
 from visionllm_interaction.reasoning.planning.plan_constraints import (
-    ONE_THING,
+    ONE_NAME_ONLY,
     RELATIONAL,
     UNSUPPORTED,
     compared_measures,
@@ -41,13 +45,13 @@ from visionllm_interaction.reasoning.planning.plan_constraints import (
 )
 from visionllm_interaction.reasoning.planning.prompts import examples, instructions, user_prompt
 from visionllm_interaction.reasoning.planning.rule_planner import (
-    Cut,
-    cut_clauses,
-    cut_scope,
+    TrimmedQuestion,
     explain_unknown,
-    halves,
+    extract_clauses,
+    extract_scope,
     plan_of_codes,
-    unread_clause,
+    split_at_and,
+    unreadable_clause,
     why_unanswerable,
 )
 from visionllm_interaction.reasoning.planning.unanswerable import THRESHOLD, outside_catalogue
@@ -60,53 +64,61 @@ def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig
 
 
 async def plan_by_llm_async(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
-    """The plan that the model at ``config.base_url`` proposes and the question's own words allow, and its cost.
+    """Plan with a language model; the plan must also be one that the question's own words allow.
+
+    Args:
+        question: one question in plain words.
+        vocabulary: the names the question may be about.
+        config: the endpoint.
+
+    Returns:
+        The plan, or a refusal with its reason; and what it cost.
 
     Raises:
         LLMUnreachable: the endpoint cannot be reached, refuses, does not answer in time or speaks another protocol.
     """
     if not vocabulary.names:
-        return Plan.refuse("the store holds no detected things to ask about"), Usage()
+        return Plan.refuse("the store holds no detected objects to ask about"), Usage()
     of_codes = plan_of_codes(question, vocabulary)
     if of_codes:
         return of_codes, Usage()
-    before, after = next(halves(question), (question, ""))
+    before, after = next(split_at_and(question), (question, ""))
     plan, cost = await _one_part(before, vocabulary, config=config)
     if not after or plan.unanswerable:
         return plan, cost
-    second, more = await plan_by_llm_async(with_thing_of(plan, after), vocabulary, config=config)
+    second, more = await plan_by_llm_async(resolve_it(plan, after), vocabulary, config=config)
     whole = second if second.unanswerable else plan.model_copy(update={"also": second})
-    return whole, as_usage(cost, more)
+    return whole, sum_usage(cost, more)
 
 
 async def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:
-    cut = cut_scope(question, vocabulary)
+    cut = extract_scope(question, vocabulary)
     if cut.refusal:
         return Plan.refuse(cut.refusal), Usage()
     shorter = _without_clauses(cut, vocabulary)
     text, intent = read_intent(shorter.text, vocabulary)
-    intent = _narrowed(text, intent, vocabulary)
-    refusal = _hopeless(question, shorter, text, intent, vocabulary=vocabulary)
+    intent = _narrow_intent(text, intent, vocabulary)
+    refusal = _refusal_without_model(question, shorter, text, intent, vocabulary=vocabulary)
     if refusal:
         return Plan.refuse(refusal), Usage()
-    spent = Spent()
-    draft = await ask_model(
+    spent = RequestRecord()
+    query = await ask_model(
         _request(text, intent, vocabulary),
-        draft_model(intent),
+        llm_query_model(intent),
         config=config,
         spent=spent,
         check=lambda reply: _check(reply, text, intent, shorter.scope, vocabulary=vocabulary),
     )
-    if draft is None:
+    if query is None:
         return Plan.refuse(spent.refusal or NO_MEASURE), spent.total
-    plan = _plan_of(draft, text, intent, shorter.scope, vocabulary=vocabulary)
+    plan = _plan_of(query, text, intent, shorter.scope, vocabulary=vocabulary)
     if plan.unanswerable:
         plan = Plan.refuse(why_unanswerable(question, vocabulary) or plan.unanswerable)
     return plan, spent.total
 
 
-def _narrowed(text: str, intent: Intent, vocabulary: Vocabulary) -> Intent:
-    """``intent`` with the measures and predicates that the words of the question leave possible."""
+def _narrow_intent(text: str, intent: Intent, vocabulary: Vocabulary) -> Intent:
+    """``intent`` with only those measures and predicates that the words of the question allow."""
     measures = intent.measures
     if intent.combine == "each":
         measures = fitting_measures(text, measures)
@@ -117,17 +129,19 @@ def _narrowed(text: str, intent: Intent, vocabulary: Vocabulary) -> Intent:
     return replace(intent, measures=measures, predicates=said or supported_predicates(text, vocabulary))
 
 
-def _without_clauses(cut: Cut, vocabulary: Vocabulary) -> Cut:
-    """The question without the clauses that code can read; the model gets what is left."""
-    shorter = next(cut_clauses(cut, vocabulary), None)
+def _without_clauses(cut: TrimmedQuestion, vocabulary: Vocabulary) -> TrimmedQuestion:
+    """The question without the clauses that code understands; the model reads what is left."""
+    shorter = next(extract_clauses(cut, vocabulary), None)
     return cut if shorter is None else _without_clauses(shorter, vocabulary)
 
 
-def _hopeless(question: str, cut: Cut, text: str, intent: Intent, *, vocabulary: Vocabulary) -> str | None:
-    """Why no model needs to be asked: something in the question is beyond every plan."""
+def _refusal_without_model(
+    question: str, cut: TrimmedQuestion, text: str, intent: Intent, *, vocabulary: Vocabulary
+) -> str | None:
+    """Why the model is not asked: something in the question is in no plan; None if it is asked."""
     if intent.threshold is not None and intent.combine != "exceeds":
         return THRESHOLD
-    refusal = unread_clause(cut.text, vocabulary) or outside_catalogue(text, vocabulary.coded)
+    refusal = unreadable_clause(cut.text, vocabulary) or outside_catalogue(text, vocabulary.coded)
     if refusal is None and not intent.subjects:
         refusal = why_unanswerable(question, vocabulary) or NO_MEASURE
     if refusal is None:
@@ -136,15 +150,15 @@ def _hopeless(question: str, cut: Cut, text: str, intent: Intent, *, vocabulary:
 
 
 def _unsupported(question: str, text: str, intent: Intent, vocabulary: Vocabulary) -> str | None:
-    """Why no plan that the schema allows could be held against the words of the question."""
-    unknown = unknown_thing(text, vocabulary)
+    """Why every plan that the schema allows would contradict the words of the question; None if one may not."""
+    unknown = unknown_object(text, vocabulary)
     if unknown:
         return why_unanswerable(question, vocabulary) or explain_unknown(unknown, vocabulary)
     if not intent.measures:
         return why_unanswerable(question, vocabulary) or UNSUPPORTED
     alone = len({*intent.subjects, *intent.objects}) == 1 and not intent.over and not leaves_object_open(text)
     if alone and intent.measures <= RELATIONAL and DEFAULT_PREDICATE not in (intent.predicates or (DEFAULT_PREDICATE,)):
-        return why_unanswerable(question, vocabulary) or ONE_THING
+        return why_unanswerable(question, vocabulary) or ONE_NAME_ONLY
     return None
 
 
@@ -157,16 +171,16 @@ def _request(text: str, intent: Intent, vocabulary: Vocabulary) -> Request:
     return Request(instructions(vocabulary), user_prompt(text, vocabulary, wants=intent.words), worked)
 
 
-def _check(draft: Draft, text: str, intent: Intent, scope: Scope, *, vocabulary: Vocabulary) -> None:
-    plan = _plan_of(draft, text, intent, scope, vocabulary=vocabulary)
+def _check(query: LLMQuery, text: str, intent: Intent, scope: QuestionScope, *, vocabulary: Vocabulary) -> None:
+    plan = _plan_of(query, text, intent, scope, vocabulary=vocabulary)
     problems = list(objections(text, plan, vocabulary, window=scope.window))
     if problems:
         raise ValueError("; ".join(problems))
 
 
-def _plan_of(draft: Draft, text: str, intent: Intent, scope: Scope, *, vocabulary: Vocabulary) -> Plan:
-    fields = draft.model_dump()
+def _plan_of(query: LLMQuery, text: str, intent: Intent, scope: QuestionScope, *, vocabulary: Vocabulary) -> Plan:
+    fields = query.model_dump()
     if scope.window == Window() and has_numbers(text, vocabulary):
         # Times in a form that code does not know are the model's to read; the checks hold them against the question.
         scope = replace(scope, window=Window(fields["begin_s"] or None, fields["end_s"]))
-    return draft_to_plan(fields, intent=intent, scope=scope, vocabulary=vocabulary)
+    return llm_query_to_plan(fields, intent=intent, scope=scope, vocabulary=vocabulary)

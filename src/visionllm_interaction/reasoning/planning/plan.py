@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from visionllm_interaction.measures.api import Predicate, Query
 from visionllm_interaction.measures.catalogue import MEASURES
 from visionllm_interaction.measures.turns import TurnLimits
-from visionllm_interaction.reasoning.planning.capabilities import SHAPES, AskedPredicate
+from visionllm_interaction.reasoning.planning.capabilities import SIGNATURES, StepPredicate
 
 MAX_STEPS = 100
-"""Most queries in one plan: one for each thing of a large store."""
+"""Most queries in one plan: one for each name of a large store."""
 
 Combine = Literal[
     "each",
@@ -33,13 +33,14 @@ TWO_STEPS: frozenset[str] = frozenset({"difference", "share", "rate", "precedes"
 ONE_MEASURE: frozenset[str] = frozenset({"largest", "smallest", "difference", "precedes", "which", "order"})
 
 
-class _Frozen(BaseModel):
+class _PlanModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Atom(_Frozen):
-    """Something that holds at some times and not at others; without ``object``, *visible* is about the subject alone
-    and the other predicates about the subject and anything.
+class Atom(_PlanModel):
+    """A predicate that holds at some times and not at others.
+
+    Without ``object``, *visible* is about the subject alone, and other predicates are about the subject and anything.
     """
 
     predicate: Predicate = "visible"
@@ -60,7 +61,7 @@ class Moment(Atom):
     edge: Literal["begin", "end"] = "begin"
 
 
-class Step(_Frozen):
+class Step(_PlanModel):
     """One query over the measures; times are seconds, the window is ``[begin_s, end_s)``.
 
     ``predicate`` is for measures of bouts (none means *visible*); their ``object`` may be left open for *anything*.
@@ -72,7 +73,7 @@ class Step(_Frozen):
     measure: str
     subject: str = ""
     object: str | None = None
-    predicate: AskedPredicate | None = None
+    predicate: StepPredicate | None = None
     video_id: str | None = None
     begin_s: float | None = Field(default=None, ge=0)
     end_s: float | None = Field(default=None, gt=0)
@@ -83,20 +84,20 @@ class Step(_Frozen):
 
     @model_validator(mode="after")
     def _fits_its_measure(self) -> Self:
-        shape = SHAPES.get(self.measure)
-        if shape is None:
-            raise ValueError(f"measure must be one of {', '.join(SHAPES)}, found {self.measure!r}")
-        if bool(self.subject) == (shape.inputs == "none"):
+        signature = SIGNATURES.get(self.measure)
+        if signature is None:
+            raise ValueError(f"measure must be one of {', '.join(SIGNATURES)}, found {self.measure!r}")
+        if bool(self.subject) == (signature.inputs == "none"):
             raise ValueError(f"{self.measure} needs {'no subject' if self.subject else 'a subject'}")
-        if shape.inputs == "pair" and self.object is None:
+        if signature.inputs == "pair" and self.object is None:
             raise ValueError(f"{self.measure} is about two things: object is missing")
-        if shape.inputs in ("one", "none") and self.object is not None:
+        if signature.inputs in ("one", "none") and self.object is not None:
             raise ValueError(f"{self.measure} is about one thing: object must not be set")
-        if shape.inputs != "bout" and self.predicate is not None:
+        if signature.inputs != "bout" and self.predicate is not None:
             raise ValueError(f"{self.measure} takes no predicate")
         if self.begin_s is not None and self.end_s is not None and self.begin_s >= self.end_s:
             raise ValueError(f"the window must end after it begins, found {self.begin_s} to {self.end_s}")
-        if self.during and not shape.stretches:
+        if self.during and not signature.supports_during:
             raise ValueError(f"{self.measure} cannot be limited to the time in which something else holds")
         if self.turns and not self.is_of_turns:
             raise ValueError(f"{self.measure} knows no turns")
@@ -123,7 +124,7 @@ class Step(_Frozen):
         return Query(**self.model_dump(exclude={"during", "after", "before", "turns"}), turns=self.turns)
 
 
-class Plan(_Frozen):
+class Plan(_PlanModel):
     """A short list of queries and how their results are read, or the reason why there is none.
 
     ``combine``: ``each`` reports every step; ``largest``/``smallest`` compare all of them; ``difference`` is the first

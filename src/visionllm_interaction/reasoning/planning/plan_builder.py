@@ -1,4 +1,4 @@
-"""From a matched question form to the steps of a plan."""
+"""Build the steps of a plan from a matched question form."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.patterns import ABSENT, Form, Row
-from visionllm_interaction.reasoning.language.subordinate_clauses import Limits
+from visionllm_interaction.reasoning.language.subordinate_clauses import ClauseLimits
 from visionllm_interaction.reasoning.language.time_expressions import Window, in_seconds
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
-from visionllm_interaction.reasoning.planning.capabilities import LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, PROCESSED_DURATION, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Condition, Plan, Step
 
 _ANYTHING = frozenset({"anything", "something", "object", "objects", "thing", "things", "toy", "toys", "noe"})
@@ -21,16 +21,16 @@ Spoken = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
-class Scope:
-    """Where and when a question looks."""
+class QuestionScope:
+    """The video, the time window and the clauses that limit a question."""
 
     video_id: str | None = None
     window: Window = field(default_factory=Window)
-    limits: Limits = field(default_factory=Limits)
+    limits: ClauseLimits = field(default_factory=ClauseLimits)
 
-    def within(self, limits: Limits) -> Scope:
-        """This scope, narrowed by another clause; a second clause of the same kind replaces nothing."""
-        merged = Limits(
+    def within(self, limits: ClauseLimits) -> QuestionScope:
+        """This scope limited by another clause; a second clause of the same kind is ignored."""
+        merged = ClauseLimits(
             self.limits.during or limits.during,
             self.limits.after or limits.after,
             self.limits.before or limits.before,
@@ -38,12 +38,12 @@ class Scope:
         return replace(self, limits=merged)
 
     def step(self, row: Row, subject: str, target: str | None) -> Step:
-        """The step for ``row`` about these things, within this scope."""
+        """The step for ``row`` about these names, within this scope."""
         absent = row.measure == ABSENT
-        if _held_the_wrong_way(row, subject, target):
+        if _object_holds_person(row, subject, target):
             subject, target = target or "", subject
         return Step(
-            measure=LOOKED if absent else row.measure,
+            measure=PROCESSED_DURATION if absent else row.measure,
             subject="" if absent else subject,
             object=target,
             predicate=row.predicate,
@@ -55,13 +55,13 @@ class Scope:
             before=self.limits.before,
         )
 
-    def looked(self) -> Step:
-        """The time looked at within this scope; a condition limits it as well."""
-        return self.step(Row(LOOKED, ()), "", None)
+    def processed_time(self) -> Step:
+        """The step for the processed time within this scope; a condition limits it as well."""
+        return self.step(Row(PROCESSED_DURATION, ()), "", None)
 
 
-def plan_of(form: Form, spoken: Spoken, scope: Scope, vocabulary: Vocabulary) -> Plan | None:
-    """The plan that ``form`` means with these words for its places; None if they name nothing in the store."""
+def plan_of(form: Form, spoken: Spoken, scope: QuestionScope, vocabulary: Vocabulary) -> Plan | None:
+    """The plan of ``form`` with these words in its slots; None if one of them names nothing in the store."""
     row = form.row
     if _kind_of_code(row) not in (None, *vocabulary.coded):
         return None
@@ -83,21 +83,21 @@ def _kind_of_code(row: Row) -> str | None:
     return CODED_PREDICATES.get(row.predicate) if row.predicate else None
 
 
-def _held_the_wrong_way(row: Row, subject: str, target: str | None) -> bool:
-    """Whether a thing would hold a person: the relation is the other way round, however the question puts it."""
+def _object_holds_person(row: Row, subject: str, target: str | None) -> bool:
+    """Whether an object would hold a person: then the relation is the other way round, whatever the question says."""
     holding = "holding" in (row.predicate, PREDICATE_OF.get(row.measure))
     return holding and target in PERSON_CATEGORIES and subject not in PERSON_CATEGORIES
 
 
 def _names(row: Row, spoken: Spoken, vocabulary: Vocabulary) -> dict[str, str | None] | None:
-    """The store's name for each place of the form; None as a name for *anything*, None at all if one is unknown."""
+    """Slot of the form → the store's name, None for *anything*; None as a whole if a name is unknown."""
     names: dict[str, str | None] = {}
     for place in ("a", "b", "c"):
         text = spoken.get(place)
         if text is None:
             continue
         name = vocabulary.resolve(text)
-        anything = place == "b" and SHAPES.get(row.measure, SHAPES[LOOKED]).inputs == "bout"
+        anything = place == "b" and SIGNATURES.get(row.measure, SIGNATURES[PROCESSED_DURATION]).inputs == "bout"
         if name is None and not (anything and strip_determiners(text) in _ANYTHING):
             return None
         names[place] = name
@@ -106,9 +106,19 @@ def _names(row: Row, spoken: Spoken, vocabulary: Vocabulary) -> dict[str, str | 
 
 
 def steps_of(
-    row: Row, names: Mapping[str, str | None], scope: Scope, vocabulary: Vocabulary, *, threshold: float | None
+    row: Row, names: Mapping[str, str | None], scope: QuestionScope, vocabulary: Vocabulary, *, threshold: float | None
 ) -> Plan | None:
-    """The plan for ``row`` with ``names`` in its places; None if there is nothing to go through.
+    """Build the plan for one row of a forms table.
+
+    Args:
+        row: what is asked for.
+        names: slot (``a``, ``b``, ``c``) → name of the store; None stands for *anything*.
+        scope: the video, window and limits.
+        vocabulary: the names of the store.
+        threshold: what *more than* compares with, in the unit of the measure; None without a comparison.
+
+    Returns:
+        The plan; None if the row ranges over people or objects and the store has none.
 
     Raises:
         ValidationError: if the parts do not fit the measure.
@@ -117,7 +127,7 @@ def steps_of(
     if row.combine is None:
         return Plan(steps=(scope.step(row, a or "", b),))
     if row.against:
-        return Plan(steps=(scope.step(row, a or "", b), scope.looked()), combine=row.combine)
+        return Plan(steps=(scope.step(row, a or "", b), scope.processed_time()), combine=row.combine)
     if row.over:
         return _over_all(row, a if row.slot == "object" else b, scope, vocabulary)
     if row.combine in ("exists", "exceeds", "videos", "mean"):
@@ -126,9 +136,9 @@ def steps_of(
     return Plan(steps=tuple(scope.step(row, left or "", right) for left, right in pairs), combine=row.combine)
 
 
-def _over_all(row: Row, fixed: str | None, scope: Scope, vocabulary: Vocabulary) -> Plan | None:
-    """One step for each thing, or for each person."""
-    everyone = vocabulary.things if row.over == "things" else vocabulary.people
+def _over_all(row: Row, fixed: str | None, scope: QuestionScope, vocabulary: Vocabulary) -> Plan | None:
+    """One step for each object, or for each person."""
+    everyone = vocabulary.objects if row.over == "objects" else vocabulary.people
     others = [name for name in everyone if name != fixed]
     pairs = [(name, fixed) if row.slot == "subject" else (fixed, name) for name in others]
     steps = tuple(scope.step(row, left or "", right) for left, right in pairs)
@@ -139,5 +149,5 @@ def _threshold(row: Row, spoken: Spoken) -> float | None:
     number = spoken.get("n")
     if number is None:
         return None
-    is_time = SHAPES[row.measure].unit == "s"
+    is_time = SIGNATURES[row.measure].unit == "s"
     return in_seconds(number, spoken.get("unit")) if is_time else float(number.replace(",", "."))

@@ -1,7 +1,7 @@
-"""What the words of a question allow a plan to be.
+"""Checks of a plan against the words of its question.
 
-A language model proposes plans; these checks know nothing but the question itself. A plan that leaves out a name or a
-time that was said, brings in one that was not, or answers *when* with *how often*, is sent back or refused.
+A language model proposes plans; these checks know only the question. A plan is sent back or refused if it leaves out a
+name or time of the question, adds one that is not in it, or answers *when* with *how often*.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from collections.abc import Iterator
 
 from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reasoning.language.patterns import ABSENT, normalise
-from visionllm_interaction.reasoning.language.time_expressions import Window, take_window
+from visionllm_interaction.reasoning.language.time_expressions import Window, extract_window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import (
+    DEFAULT_PREDICATE,
+    PREDICATE_OF,
+    PROCESSED_DURATION,
+    SIGNATURES,
+)
 from visionllm_interaction.reasoning.planning.lexical_evidence import leaves_object_open, speaks_for
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
 
-_DURATIONS = frozenset({LOOKED, *(name for name in SHAPES if name.endswith("_duration"))})
+_DURATIONS = frozenset({PROCESSED_DURATION, *(name for name in SIGNATURES if name.endswith("_duration"))})
 _FIRST, _LAST = frozenset({"first_seen", "first_onset"}), frozenset({"last_seen", "last_offset"})
 _TIMES = _FIRST | _LAST
 _MEAN = frozenset({"mean_bout"})
@@ -53,7 +58,7 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     (r"number of|count", _COUNTS),
     (r"total|sum|add up|duration|amount of time|seconds|time", _DURATIONS),
 )
-"""The first row whose words a question holds says which measures can answer it."""
+"""Words → measures that can answer a question with such words; the first matching row counts."""
 
 _ENDS: tuple[tuple[str, frozenset[str]], ...] = (
     (r"first (?:\w+ )?(?:leave|leaves|left|exit|exits|disappear\w*|vanish\w*|gone)", frozenset()),
@@ -90,15 +95,15 @@ _PREDICATES: tuple[tuple[str, Predicate], ...] = (
     ),
 )
 TWO = 2
-"""Steps of a comparison between two."""
+"""Number of steps of a comparison between two."""
 _ABOUT_ONE = frozenset(
     {"visible_duration", "instance_count", "first_seen", "last_seen", "co_presence_duration", ABSENT}
 )
-ONE_THING = "the question names one thing of the store, and what it asks about is between two"
+ONE_NAME_ONLY = "the question names one thing of the store, and what it asks about is between two"
 RELATIONAL = frozenset(
     {*PREDICATE_OF, *_BOUTS, *_LONGEST, *_MEAN, "first_onset", "last_offset", "co_presence_duration"}
 )
-"""Measures that are or can be about two things."""
+"""Measures that are, or can be, about two names."""
 UNSUPPORTED = "no word of the question speaks of anything that is measured"
 _NUMBER = re.compile(r"(?<![\w.,:])(?:\d+(?::\d\d){1,2}|\d+(?:[.,]\d+)?)")
 _CLOSE_ENOUGH_S = 1e-6
@@ -112,7 +117,7 @@ def has_numbers(text: str, vocabulary: Vocabulary) -> bool:
 def objections(question: str, plan: Plan, vocabulary: Vocabulary, *, window: Window | None = None) -> Iterator[str]:
     """Everything in ``plan`` that the words of ``question`` contradict, in words a language model can act on.
 
-    ``window`` is what code has read of the time asked about and cut out of ``question`` already.
+    ``window`` is the time window that code has already removed from ``question``.
     """
     if plan.unanswerable:
         return
@@ -122,7 +127,7 @@ def objections(question: str, plan: Plan, vocabulary: Vocabulary, *, window: Win
     if not speaks_for(text, plan.steps[0], vocabulary):
         yield UNSUPPORTED
     if any(_is_open(step) for step in plan.steps) and not leaves_object_open(text):
-        yield ONE_THING
+        yield ONE_NAME_ONLY
     if plan.combine == "each":
         yield from _kind(text, plan.steps[0])
         yield from _window(vocabulary.without_names(text), plan.steps[0], window or Window())
@@ -148,7 +153,7 @@ def _is_open(step: Step) -> bool:
 
 
 def _own_names(step: Step) -> set[str]:
-    absent = {step.during.subject} if step.measure == LOOKED and step.during else set()
+    absent = {step.during.subject} if step.measure == PROCESSED_DURATION and step.during else set()
     return {name for name in (step.subject, step.object) if name} | absent
 
 
@@ -162,7 +167,7 @@ def _kind(text: str, step: Step) -> Iterator[str]:
 
 
 def fitting_measures(text: str, measures: frozenset[str]) -> frozenset[str]:
-    """Those of ``measures`` that can answer a normalised question of this kind; all where the words do not tell."""
+    """Those of ``measures`` that can answer a normalised question of this kind; all where the words do not decide."""
     for table in (_KINDS, _ENDS):
         fitting = next((names for words, names in table if _holds(text, words)), measures)
         if table is _ENDS and not measures <= _TIMES:
@@ -225,7 +230,7 @@ def _window(text: str, step: Step, read: Window) -> Iterator[str]:
 
 def _said_times(text: str) -> list[float]:
     """Times in seconds that the question names; numbers that stand in no known window count as seconds."""
-    rest, window = take_window(text)
+    rest, window = extract_window(text)
     read = [time for time in (window.begin_s, window.end_s) if time is not None] if window else []
     return [*read, *(_seconds(number) for number in _NUMBER.findall(rest))]
 

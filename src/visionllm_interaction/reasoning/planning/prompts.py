@@ -1,4 +1,4 @@
-"""What the language model reads: the catalogue in words, the store's names, and worked examples built from them."""
+"""The prompt of the llm planner: the catalogue in words, the store's names, and worked examples built from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.api import ANY_PERSON
 from visionllm_interaction.reasoning.language.patterns import ABSENT
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.capabilities import ASKED, LOOKED, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import LLM_MEASURES, PROCESSED_DURATION, SIGNATURES
 
 NONE = "none"
 """What the model writes where a part of the plan is not set."""
@@ -53,7 +53,7 @@ Write "each" for the side that is compared or listed, "none" for what is not nee
 
 
 @dataclass(frozen=True)
-class Example:
+class PlanExample:
     """One worked example: a question, and the fields of its plan."""
 
     question: str
@@ -64,13 +64,17 @@ class Example:
 def instructions(vocabulary: Vocabulary) -> str:
     """The system prompt; its length depends on the number of names, never on the length of the videos."""
     measures = "\n".join(f"- {name}: {text}" for name, text in _in_words().items())
-    names = "\n".join(f"- {_with_synonyms(name, vocabulary)}" for name in _cast(vocabulary))
+    names = "\n".join(f"- {_with_synonyms(name, vocabulary)}" for name in _people_first(vocabulary))
     return _HEAD.format(measures=measures, names=names)
 
 
 def _in_words() -> dict[str, str]:
     """Every measure in words for the model; new ones of the catalogue by definition."""
-    known = {name: _MEASURES.get(name, SHAPES[name].definition) for name in SHAPES if name in ASKED - {LOOKED}}
+    known = {
+        name: _MEASURES.get(name, SIGNATURES[name].definition)
+        for name in SIGNATURES
+        if name in LLM_MEASURES - {PROCESSED_DURATION}
+    }
     return {**{name: text for name, text in _MEASURES.items() if name in (*known, ABSENT)}, **known} | {
         UNANSWERABLE: _MEASURES[UNANSWERABLE]
     }
@@ -87,19 +91,19 @@ def _with_synonyms(name: str, vocabulary: Vocabulary) -> str:
     return f"{name} ({', '.join(synonyms)})" if synonyms else name
 
 
-def examples(vocabulary: Vocabulary) -> tuple[Example, ...]:
+def examples(vocabulary: Vocabulary) -> tuple[PlanExample, ...]:
     """Worked examples over this store's names; none where the store has fewer than two."""
-    cast = _cast(vocabulary)
-    if len(cast) < 2:
+    names = _people_first(vocabulary)
+    if len(names) < 2:
         return ()
-    people = [name for name in cast if name in PERSON_CATEGORIES]
-    things = [name for name in cast if name not in PERSON_CATEGORIES]
+    people = [name for name in names if name in PERSON_CATEGORIES]
+    things = [name for name in names if name not in PERSON_CATEGORIES]
     first = (people or things)[0]
     second = people[1] if len(people) > 1 else next(name for name in things if name != first)
     return tuple(_examples(first, second, things or people))
 
 
-def _cast(vocabulary: Vocabulary) -> list[str]:
+def _people_first(vocabulary: Vocabulary) -> list[str]:
     """The names, people first and *person*, which is anybody, after the others: examples take them in this order."""
     roles = ("child", "caregiver")
     return sorted(
@@ -108,7 +112,7 @@ def _cast(vocabulary: Vocabulary) -> list[str]:
     )
 
 
-def _examples(who: str, other: str, toys: list[str]) -> Iterator[Example]:
+def _examples(who: str, other: str, toys: list[str]) -> Iterator[PlanExample]:
     toy, last = toys[0], toys[-1]
     yield _example(f"What is the overall time that the {last} is on screen?", "visible_duration", last)
     yield _example(f"Number of different {toy}s?", "instance_count", toy)
@@ -153,7 +157,7 @@ def _example(
     begin_s: float | None = None,
     end_s: float | None = None,
     wants: str = "a value",
-) -> Example:
+) -> PlanExample:
     fields = {
         "measure": measure,
         "subject": subject,
@@ -162,7 +166,7 @@ def _example(
         "begin_s": begin_s,
         "end_s": end_s,
     }
-    return Example(question, fields, wants)
+    return PlanExample(question, fields, wants)
 
 
 def prompt_digest(vocabulary: Vocabulary) -> str:

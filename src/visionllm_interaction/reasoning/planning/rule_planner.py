@@ -1,4 +1,4 @@
-"""The rule planner: canonical question forms → a plan. No model, no randomness."""
+"""The rule planner: from canonical question forms to a plan, without a language model and without randomness."""
 
 from __future__ import annotations
 
@@ -8,44 +8,55 @@ from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
-from visionllm_interaction.reasoning.forms_coded import FORMS as CODED_FORMS
-from visionllm_interaction.reasoning.language.coreference import spell_out_both, with_thing_of
-from visionllm_interaction.reasoning.language.english_comparisons import FORMS as READINGS_EN
-from visionllm_interaction.reasoning.language.english_values import FORMS as FORMS_EN
-from visionllm_interaction.reasoning.language.norwegian_comparisons import FORMS as READINGS_NB
-from visionllm_interaction.reasoning.language.norwegian_values import FORMS as FORMS_NB
+from visionllm_interaction.reasoning.language.english_comparisons import FORMS as COMPARISONS_EN
+from visionllm_interaction.reasoning.language.english_values import CODED_FORMS as CODED_EN
+from visionllm_interaction.reasoning.language.english_values import FORMS as VALUES_EN
+from visionllm_interaction.reasoning.language.norwegian_comparisons import FORMS as COMPARISONS_NB
+from visionllm_interaction.reasoning.language.norwegian_values import CODED_FORMS as CODED_NB
+from visionllm_interaction.reasoning.language.norwegian_values import FORMS as VALUES_NB
 from visionllm_interaction.reasoning.language.patterns import Form, Row, compile_rows, normalise
+from visionllm_interaction.reasoning.language.references import (
+    extract_video,
+    resolve_it,
+    spell_out_both,
+    unknown_video,
+)
 from visionllm_interaction.reasoning.language.subordinate_clauses import (
-    Split,
-    move_clause_to_the_end,
+    ClauseSplit,
+    clause_splits,
+    move_clause_to_end,
     read_clause,
-    splits,
 )
 from visionllm_interaction.reasoning.language.synonyms import NARROWER, plural
-from visionllm_interaction.reasoning.language.time_expressions import Window, take_window
-from visionllm_interaction.reasoning.language.video_references import take_video, unknown_video
+from visionllm_interaction.reasoning.language.time_expressions import Window, extract_window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
-from visionllm_interaction.reasoning.planning.capabilities import SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.reasoning.planning.plan_builder import Scope, plan_of
+from visionllm_interaction.reasoning.planning.plan_builder import QuestionScope, plan_of
 from visionllm_interaction.reasoning.planning.unanswerable import outside_catalogue
 
 _BY_NAME = compile_rows(
     [
         Row(name, (f"(?:what (?:is|was) )?(?:the )?{name.replace('_', '[ _-]')} (?:of|for|between) {places}",))
-        for name, shape in SHAPES.items()
-        for places in ({"one": ("{a}",), "pair": ("{a} (?:and|with|to) {b}",)}.get(shape.inputs, ()))
+        for name, signature in SIGNATURES.items()
+        for places in ({"one": ("{a}",), "pair": ("{a} (?:and|with|to) {b}",)}.get(signature.inputs, ()))
     ],
     {},
 )
-"""Every measure by its own name, so that a new one can be asked for at once."""
+"""Every measure by its own name, so that a new measure can be asked for without a form of its own."""
 
-FORMS: tuple[Form, ...] = (*READINGS_EN, *READINGS_NB, *CODED_FORMS, *FORMS_EN, *FORMS_NB, *_BY_NAME)
+FORMS: tuple[Form, ...] = (
+    *(*COMPARISONS_EN, *COMPARISONS_NB),
+    *(*CODED_EN, *CODED_NB),
+    *(*VALUES_EN, *VALUES_NB),
+    *_BY_NAME,
+)
+"""Every question form; the first that fits and whose names are in the store gives the plan."""
 
-_NOT_A_THING = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
-_MOST_WORDS_OF_A_NAME = 3
+_NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
+_MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
-_UNREAD = "the condition '{}' is in no form that is known here, or names a thing that is not"
+_UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _EXAMPLES = (
     "How long was the {0} visible?",
     "How many times did the child hold the {0}?",
@@ -54,17 +65,24 @@ _EXAMPLES = (
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A question without its video, window and clauses, and what those say."""
+class TrimmedQuestion:
+    """A question from which the video, the time window and clauses have been removed, and what those say.
+
+    Attributes:
+        text: what is left of the question.
+        scope: the video, window and limits.
+        refusal: why the question cannot be answered; None if that is not known yet.
+        clause: the clause that was removed last.
+    """
 
     text: str
-    scope: Scope
+    scope: QuestionScope
     refusal: str | None = None
-    clause: Split | None = None
+    clause: ClauseSplit | None = None
 
 
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
-    """The plan for ``question``, or a refusal that says why and names the nearest things in the store."""
+    """The plan for ``question``, or a refusal that says why and names the nearest names in the store."""
     plan = _one_part(question, vocabulary)
     if plan.steps:
         return plan
@@ -80,23 +98,23 @@ def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
 
 
 def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
-    """A question made of several: "how long …, and who …?", the parts planned one by one."""
-    for before, after in halves(question):
+    """The plan of a question in parts ("how long …, and who …?"); each part is planned on its own."""
+    for before, after in split_at_and(question):
         first = _one_part(before, vocabulary)
         if first.steps:
-            second = plan_by_rules(with_thing_of(first, after), vocabulary)
+            second = plan_by_rules(resolve_it(first, after), vocabulary)
             return first.model_copy(update={"also": second}) if second.steps else None
     return None
 
 
-def halves(question: str) -> Iterator[tuple[str, str]]:
+def split_at_and(question: str) -> Iterator[tuple[str, str]]:
     """Every way to read ``question`` as two joined by *and*."""
     for match in _PARTS.finditer(question):
         yield question[: match.start()], question[match.end() :]
 
 
 def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
-    cut = cut_scope(question, vocabulary)
+    cut = extract_scope(question, vocabulary)
     if cut.refusal:
         return Plan.refuse(cut.refusal)
     matches = list(_matches(cut.text))
@@ -115,27 +133,27 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
     )
 
 
-def cut_scope(question: str, vocabulary: Vocabulary) -> Cut:
-    """Cut the video and the time window out of ``question``."""
-    text = spell_out_both(normalise(move_clause_to_the_end(question)), vocabulary)
-    rest, video_id = take_video(text, vocabulary.video_ids)
+def extract_scope(question: str, vocabulary: Vocabulary) -> TrimmedQuestion:
+    """Remove the video and the time window from ``question``."""
+    text = spell_out_both(normalise(move_clause_to_end(question)), vocabulary)
+    rest, video_id = extract_video(text, vocabulary.video_ids)
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
-    rest, window = take_window(rest)
+    rest, window = extract_window(rest)
     if window and not _is_forward(window):
         missing = missing or f"the time window ends at {window.end_s:g} s, before it begins at {window.begin_s:g} s"
-    return Cut(re.sub(r"[,\s]+", " ", rest).strip(), Scope(video_id, window or Window()), missing)
+    return TrimmedQuestion(re.sub(r"[,\s]+", " ", rest).strip(), QuestionScope(video_id, window or Window()), missing)
 
 
-def cut_clauses(cut: Cut, vocabulary: Vocabulary) -> Iterator[Cut]:
-    """Every way to read ``cut`` as a shorter question and a clause that limits it."""
-    for split in splits(cut.text):
+def extract_clauses(cut: TrimmedQuestion, vocabulary: Vocabulary) -> Iterator[TrimmedQuestion]:
+    """Every way to split ``cut`` into a shorter question and a clause that limits it."""
+    for split in clause_splits(cut.text):
         limits = read_clause(split, vocabulary)
         if limits:
-            yield Cut(split.main, cut.scope.within(limits), clause=split)
+            yield TrimmedQuestion(split.main, cut.scope.within(limits), clause=split)
 
 
-def _with_clause(cut: Cut, vocabulary: Vocabulary) -> Plan | None:
-    for shorter in cut_clauses(cut, vocabulary):
+def _with_clause(cut: TrimmedQuestion, vocabulary: Vocabulary) -> Plan | None:
+    for shorter in extract_clauses(cut, vocabulary):
         for form, spoken in _matches(shorter.text):
             plan = plan_of(form, spoken, shorter.scope, vocabulary)
             if plan:
@@ -147,8 +165,8 @@ def _with_clause(cut: Cut, vocabulary: Vocabulary) -> Plan | None:
 
 
 def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
-    """What in the words of ``question`` no plan can meet: a limit of the catalogue, or a name not in the store."""
-    cut = cut_scope(question, vocabulary)
+    """Why no plan can answer ``question``: a limit of the catalogue, or a name that is not in the store; else None."""
+    cut = extract_scope(question, vocabulary)
     return (
         outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)
@@ -156,14 +174,14 @@ def why_unanswerable(question: str, vocabulary: Vocabulary) -> str | None:
     )
 
 
-def unread_clause(text: str, vocabulary: Vocabulary) -> str | None:
-    """The refusal for a ``text`` in which a condition on something else is left that nothing here can read."""
-    left = next((split for split in splits(text) if _is_condition(split, vocabulary)), None)
-    return _UNREAD.format(left.clause) if left else None
+def unreadable_clause(text: str, vocabulary: Vocabulary) -> str | None:
+    """The refusal for a ``text`` that still holds a condition in no known form; None if it holds none."""
+    left = next((split for split in clause_splits(text) if _is_condition(split, vocabulary)), None)
+    return _UNREADABLE_CLAUSE.format(left.clause) if left else None
 
 
-def _is_condition(split: Split, vocabulary: Vocabulary) -> bool:
-    """A clause with a verb of its own: "before" and "after" may also stand between two things or before a number."""
+def _is_condition(split: ClauseSplit, vocabulary: Vocabulary) -> bool:
+    """Whether it is a clause: "before" and "after" may also stand between two names or before a number."""
     text = strip_determiners(split.clause)
     bare = [span for _, span in vocabulary.mentions(text)] == [(0, len(text))]
     return not bare and not split.clause[:1].isdigit()
@@ -171,12 +189,12 @@ def _is_condition(split: Split, vocabulary: Vocabulary) -> bool:
 
 def _unknown_in_clause(text: str, vocabulary: Vocabulary) -> str | None:
     """The refusal for a question that has a known form up to a clause that cannot be read."""
-    for split in splits(text):
+    for split in clause_splits(text):
         understood = any(
-            plan_of(form, spoken, Scope(), vocabulary) is not None for form, spoken in _matches(split.main)
+            plan_of(form, spoken, QuestionScope(), vocabulary) is not None for form, spoken in _matches(split.main)
         )
         if understood and not read_clause(split, vocabulary):
-            return _UNREAD.format(split.clause)
+            return _UNREADABLE_CLAUSE.format(split.clause)
     return None
 
 
@@ -192,7 +210,7 @@ def _matches(text: str) -> Iterator[tuple[Form, dict[str, str]]]:
 
 
 def _unknown_name(matches: list[tuple[Form, dict[str, str]]], vocabulary: Vocabulary) -> str | None:
-    """The refusal for the reading with the fewest unknown words, if those look like the name of a thing."""
+    """The refusal for the match with the fewest unknown words, if those look like names."""
     unknown = [
         [strip_determiners(text) for text in spoken.values() if vocabulary.resolve(text) is None]
         for _, spoken in matches
@@ -206,7 +224,7 @@ def _unknown_name(matches: list[tuple[Form, dict[str, str]]], vocabulary: Vocabu
 
 def _looks_like_a_name(text: str) -> bool:
     words = text.split()
-    return len(words) <= _MOST_WORDS_OF_A_NAME and not _NOT_A_THING & set(words)
+    return len(words) <= _MAX_WORDS_OF_A_NAME and not _NOT_A_NAME & set(words)
 
 
 def explain_unknown(name: str, vocabulary: Vocabulary) -> str:

@@ -1,4 +1,4 @@
-"""What no measure of the catalogue can answer, recognised by words, with the reason to give."""
+"""Questions that no measure can answer, recognised by their words, with the reason to give."""
 
 from __future__ import annotations
 

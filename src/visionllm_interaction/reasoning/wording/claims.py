@@ -1,4 +1,4 @@
-"""Claims from results: each one sentence by code, with its value, unit and the evidence it cites."""
+"""Claims composed from results: each is one sentence with its value, its unit and the evidence it cites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.wording.sentences import conclude, describe, sentence, unknown
 
 
-def compose(plan: Plan, results: Sequence[StepResult]) -> tuple[Claim, ...]:
+def compose_claims(plan: Plan, results: Sequence[StepResult]) -> tuple[Claim, ...]:
     """Every claim the results support: per part of the plan the conclusion, then totals over videos, then videos."""
     claims: list[Claim] = []
     for number, part in enumerate(plan.parts):
@@ -71,11 +71,11 @@ def scopes(plan: Plan, items: Sequence[Evidence]) -> list[tuple[Evidence, ...]]:
     A video that lacks an input of any step is left out: nothing can be concluded about it.
     """
     lacking = {item.video_id for item in items if item.missing}
-    told = [item for item in items if item.video_id not in lacking]
+    known = [item for item in items if item.video_id not in lacking]
     if all(TOTALS[step.measure] != "none" for step in plan.steps) or plan.combine in ("mean", "videos"):
-        return [tuple(told)] if told else []
-    videos = dict.fromkeys(item.video_id for item in told)
-    return [tuple(item for item in told if item.video_id == video_id) for video_id in videos]
+        return [tuple(known)] if known else []
+    videos = dict.fromkeys(item.video_id for item in known)
+    return [tuple(item for item in known if item.video_id == video_id) for video_id in videos]
 
 
 def _single(result: StepResult) -> Iterator[Claim]:
@@ -88,14 +88,14 @@ def _single(result: StepResult) -> Iterator[Claim]:
 
 def _totals(result: StepResult) -> Iterator[Claim]:
     how = TOTALS[result.step.measure]
-    told = summed(result.evidence)
-    if how == "none" or len(told) < 2:
+    known = summed(result.evidence)
+    if how == "none" or len(known) < 2:
         return
-    value = total(told, how)
+    value = total(known, how)
     body = describe(result.step, value)
-    text = sentence(body, place=f"in {len(told)} videos together, ", step=result.step)
-    ids = tuple(item.id for item in told)
-    yield Claim(text=text, value=value, unit=told[0].unit, evidence=ids, operation=how)
+    text = sentence(body, place=f"in {len(known)} videos together, ", step=result.step)
+    ids = tuple(item.id for item in known)
+    yield Claim(text=text, value=value, unit=known[0].unit, evidence=ids, operation=how)
 
 
 def summed(items: Sequence[Evidence]) -> list[Evidence]:

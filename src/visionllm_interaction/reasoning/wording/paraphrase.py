@@ -1,4 +1,4 @@
-"""Claims in a language model's words: proven word for word, or left in code's words."""
+"""Claims reworded by a language model: verified word for word, or left as code worded them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.llm_client import Request, Spent, ask_model
+from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model
 from visionllm_interaction.reasoning.models import Claim, DroppedClaim, EvidenceItem
 from visionllm_interaction.reasoning.sync import run_sync
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
@@ -49,7 +49,7 @@ def word_claims(
     vocabulary: Vocabulary,
     *,
     config: EndpointConfig,
-    spent: Spent,
+    spent: RequestRecord,
 ) -> tuple[tuple[Claim, ...], tuple[DroppedClaim, ...]]:
     """As :func:`word_claims_async`; blocks, also where an event loop runs."""
     return run_sync(word_claims_async(claims, evidence, vocabulary, config=config, spent=spent))
@@ -61,12 +61,21 @@ async def word_claims_async(
     vocabulary: Vocabulary,
     *,
     config: EndpointConfig,
-    spent: Spent,
+    spent: RequestRecord,
 ) -> tuple[tuple[Claim, ...], tuple[DroppedClaim, ...]]:
-    """``claims`` with the model's words where these say the same, and what it wrote that does not.
+    """Let a language model reword claims, and keep its words only where they say the same.
 
-    A claim whose words from the model do not hold keeps code's words, so that nothing proven is lost; so does one that
-    says why there is no value.
+    A claim whose new words fail the check keeps the words of code, and so does one that says why there is no value.
+
+    Args:
+        claims: verified claims.
+        evidence: the evidence that they cite.
+        vocabulary: the names of the store.
+        config: the endpoint.
+        spent: updated with the cost.
+
+    Returns:
+        The claims in the same order, and what the model wrote that does not hold.
 
     Raises:
         LLMUnreachable: the endpoint cannot be reached, refuses, does not answer in time or speaks another protocol.
@@ -83,27 +92,27 @@ async def word_claims_async(
     reply = await ask_model(request, WordedClaims, config=config, spent=spent)
     if reply is None:
         return tuple(claims), ()
-    return judge(reply.claims, claims, vocabulary)
+    return accept_paraphrases(reply.claims, claims, vocabulary)
 
 
-def judge(
+def accept_paraphrases(
     worded: Sequence[WordedClaim], proven: Sequence[Claim], vocabulary: Vocabulary
 ) -> tuple[tuple[Claim, ...], tuple[DroppedClaim, ...]]:
-    """Every worded claim against the proven one that rests on the same evidence."""
+    """Compare every reworded claim with the verified one that cites the same evidence."""
     by_evidence: Mapping[frozenset[str], list[Claim]] = {}
     for claim in proven:
         by_evidence = {**by_evidence, _key(claim): [*by_evidence.get(_key(claim), []), claim]}
     new_words: dict[Claim, Claim] = {}
     dropped: list[DroppedClaim] = []
-    for candidate in worded:
-        twins = by_evidence.get(frozenset(candidate.evidence), [])
-        faults = [_fault(candidate, twin, vocabulary) for twin in twins]
-        fits = next((twin for twin, fault in zip(twins, faults, strict=True) if fault is None), None)
+    for reworded in worded:
+        candidates = by_evidence.get(frozenset(reworded.evidence), [])
+        problems = [_problem(reworded, claim, vocabulary) for claim in candidates]
+        fits = next((claim for claim, problem in zip(candidates, problems, strict=True) if problem is None), None)
         if fits is not None:
-            new_words.setdefault(fits, fits.model_copy(update={"text": candidate.text}))
+            new_words.setdefault(fits, fits.model_copy(update={"text": reworded.text}))
             continue
-        reason = faults[0] if faults else "cites evidence that no proven claim rests on"
-        dropped.append(DroppedClaim(claim=_as_claim(candidate), reason=reason or ""))
+        reason = problems[0] if problems else "cites evidence that no proven claim rests on"
+        dropped.append(DroppedClaim(claim=_as_claim(reworded), reason=reason or ""))
     return tuple(new_words.get(claim, claim) for claim in proven), tuple(dropped)
 
 
@@ -115,7 +124,7 @@ def _key(claim: Claim) -> frozenset[str]:
     return frozenset(claim.evidence)
 
 
-def _fault(candidate: WordedClaim, proven: Claim, vocabulary: Vocabulary) -> str | None:
+def _problem(candidate: WordedClaim, proven: Claim, vocabulary: Vocabulary) -> str | None:
     if candidate.unit != proven.unit:
         return f"the unit is {proven.unit!r}, the claim says {candidate.unit!r}"
     if not _same(candidate.value, proven.value):

@@ -1,7 +1,7 @@
-"""Whether a sentence that a model wrote says what the sentence that code wrote says, and nothing else.
+"""Whether a sentence that a model wrote says what the verified sentence says, and nothing else.
 
-Free language cannot be proven, so only a small language may leave: the names and numbers of the proven sentence, in an
-order that means the same, joined by words from a closed list. Everything else is dropped and code's sentence stands.
+Free language cannot be verified, so only a small language is accepted: the names and numbers of the verified sentence,
+in an order that means the same, joined by words from a closed list. Everything else is dropped.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ _FILLER = frozenset(
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A sentence taken apart: numbers with the unit word after them, names, and classes of words with a meaning."""
+class _ParsedSentence:
+    """A parsed sentence: numbers with the unit after them, names, and classes of words with a meaning."""
 
     numbers: tuple[tuple[float, str], ...]
     names: tuple[str, ...]
@@ -91,7 +91,7 @@ class _Read:
 
 
 def unproven(text: str, proven: Claim, vocabulary: Vocabulary) -> Iterator[str]:
-    """Everything in ``text`` that the proven claim does not say; nothing if it says the same in other words."""
+    """Everything in ``text`` that differs from the verified claim; nothing if it says the same in other words."""
     found = _read(text, proven.text, vocabulary)
     said = _read(proven.text, proven.text, vocabulary)
     if found.strange:
@@ -106,7 +106,7 @@ def unproven(text: str, proven: Claim, vocabulary: Vocabulary) -> Iterator[str]:
         yield f"does not mean the same: {', '.join(word for word, n in differing.items() if n)}"
 
 
-def _read(text: str, proven: str, vocabulary: Vocabulary) -> _Read:
+def _read(text: str, proven: str, vocabulary: Vocabulary) -> _ParsedSentence:
     rest = _without_videos(text.casefold(), vocabulary.video_ids)
     names: list[tuple[int, str]] = [(span[0], name) for name, span in vocabulary.mentions(rest)]
     for _, (begin, end) in list(vocabulary.mentions(rest)):
@@ -122,7 +122,7 @@ def _read(text: str, proven: str, vocabulary: Vocabulary) -> _Read:
             words.append(token.group())
     known = set(re.findall(r"[^\W\d_]+", proven.casefold()))
     strange = [w for w in words if w not in _FILLER and w not in _CLASS_OF and w not in known and w != "%"]
-    return _Read(
+    return _ParsedSentence(
         tuple(numbers),
         tuple(name for _, name in sorted(names)),
         tuple(sorted(_CLASS_OF[w] for w in words if w in _CLASS_OF)),
@@ -137,7 +137,7 @@ def _unit(token: re.Match[str] | None) -> str:
     return next((unit for unit, words in _UNIT_WORDS.items() if word in words), "")
 
 
-def _same_numbers(found: _Read, said: _Read, proven: Claim) -> bool:
+def _same_numbers(found: _ParsedSentence, said: _ParsedSentence, proven: Claim) -> bool:
     if proven.operation not in ("value", "sum", "largest"):
         return found.numbers == said.numbers and found.sequence == said.sequence
     # One value and its limits: the value may stand first or last, the limits keep their order.
@@ -155,7 +155,7 @@ def _limits(numbers: Sequence[tuple[float, str]], proven: Claim) -> list[float]:
     return left
 
 
-def _same_names(found: _Read, said: _Read, proven: Claim) -> bool:
+def _same_names(found: _ParsedSentence, said: _ParsedSentence, proven: Claim) -> bool:
     if found.names == said.names:
         return True
     if sorted(found.names) != sorted(said.names) or proven.operation not in ("value", "sum", "largest"):

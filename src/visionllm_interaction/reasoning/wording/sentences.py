@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.reasoning.execution.aggregation import TIE, Number, Value, labels
 from visionllm_interaction.reasoning.language.synonyms import plural
-from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE, LOOKED, PREDICATE_OF, SHAPES
+from visionllm_interaction.reasoning.planning.capabilities import (
+    DEFAULT_PREDICATE,
+    PREDICATE_OF,
+    PROCESSED_DURATION,
+    SIGNATURES,
+)
 from visionllm_interaction.reasoning.planning.plan import Atom, Condition, Moment, Plan, Step
 
 DECIMALS = 2
@@ -45,7 +50,7 @@ _NEVER: Mapping[str, str] = {
     "mean_gap": "the {a} and the {b} were never in view together",
     "turn_lag": "the {b} never answered the {a} ({limits})",
 }
-"""What it means that a measure found nothing, though all it needs was there; bouts have :data:`_NEVER_VERB`."""
+"""Sentences for measures that found nothing though no input is missing; bouts have :data:`_NEVER_VERB`."""
 _SENTENCE: Mapping[str, str] = {
     "visible_duration": "the {a} was visible for {v}",
     "first_seen": "the {a} was first seen at {v}",
@@ -56,7 +61,7 @@ _SENTENCE: Mapping[str, str] = {
     "holding_duration": "the {a} held the {b} for {v}",
     "turn_count": "the {b} answered the {a} {v} ({limits})",
     "turn_lag": "the {b} answered the {a} after {v} at the median ({limits})",
-    LOOKED: "{v} of video were looked at",
+    PROCESSED_DURATION: "{v} of video were looked at",
 }
 _BOUT_SENTENCE: Mapping[str, str] = {
     "longest_bout": "the longest time {phrase} was {v}",
@@ -92,7 +97,7 @@ def describe(step: Step, value: float | int | None) -> str:
         return _count(step.subject, int(value))
     if step.measure == "bout_count":
         return f"the {step.subject} {verb} {_times(int(value))}"
-    shown = _times(int(value)) if step.measure == "turn_count" else amount(value, SHAPES[step.measure].unit)
+    shown = _times(int(value)) if step.measure == "turn_count" else amount(value, SIGNATURES[step.measure].unit)
     if step.measure in _BOUT_SENTENCE:
         return _BOUT_SENTENCE[step.measure].format(phrase=f"the {step.subject} {verb}", v=shown)
     if step.measure in _SENTENCE:
@@ -106,10 +111,10 @@ def unknown(step: Step, missing: str) -> str:
 
 
 def _nothing(step: Step) -> str:
-    """What it means that a step has no value though its inputs are there."""
+    """The sentence for a step without a value though no input is missing."""
     if step.measure in _NEVER:
         return _NEVER[step.measure].format(a=step.subject, b=step.object, limits=_limits(step))
-    if SHAPES[step.measure].inputs == "bout":
+    if SIGNATURES[step.measure].inputs == "bout":
         return f"the {step.subject} {_verb_of(_predicate(step), step.object, table=_NEVER_VERB)}"
     return f"{_measured(step)} has no value"
 
@@ -137,13 +142,13 @@ def conclude(plan: Plan, value: Value, *, values: Mapping[str, Number | None], n
     if plan.combine in ("videos", "mean"):
         return _over_videos(plan, value, n_videos=n_videos)
     body = _conclusion(plan, value, values=values)
-    same_scope = len({_scope(other) for other in plan.steps if other.measure != LOOKED}) == 1
+    same_scope = len({_scope(other) for other in plan.steps if other.measure != PROCESSED_DURATION}) == 1
     where = f"in {n_videos} videos together, " if n_videos > 1 and not place else place
     return _capital(f"{where}{body}{_scope(step) if same_scope else ''}.")
 
 
 def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]) -> str:
-    step, unit = plan.steps[0], SHAPES[plan.steps[0].measure].unit
+    step, unit = plan.steps[0], SIGNATURES[plan.steps[0].measure].unit
     details = _details(plan, values)
     nothing = "never" if step.measure in _TIMES_OF else "no value"
     listing = ", ".join(f"{label} {nothing if n is None else amount(n, unit)}" for label, n in values.items())
@@ -168,19 +173,19 @@ def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]
 def _title(plan: Plan) -> str:
     """What a comparison of other measures was for: "ended holding the ball earliest", "largest contact duration"."""
     step = plan.steps[0]
-    if step.measure not in _TURNS or _predicate(step) not in _DOING:
+    if step.measure not in _EDGE_VERB or _predicate(step) not in _DOING:
         return f"{plan.combine} {_topic(plan.steps)}"
     doing = _DOING[_predicate(step)]
     when = "earliest" if plan.combine == "smallest" else "latest"
     if len({other.object for other in plan.steps}) == 1 and step.object:
-        return f"{_TURNS[step.measure]} {doing} the {step.object} {when}"
-    return f"what the {step.subject} {_TURNS[step.measure]} {doing} {when}"
+        return f"{_EDGE_VERB[step.measure]} {doing} the {step.object} {when}"
+    return f"what the {step.subject} {_EDGE_VERB[step.measure]} {doing} {when}"
 
 
 def _over_videos(plan: Plan, value: Value, *, n_videos: int) -> str:
     step = plan.steps[0]
     if plan.combine == "mean":
-        shown = amount(value, SHAPES[step.measure].unit)
+        shown = amount(value, SIGNATURES[step.measure].unit)
         return _capital(f"on average over {n_videos} videos, {_topic([step])}: {shown}{_scope(step)}.")
     phrase = f"the {step.subject} {_verb(step)}"
     return _capital(f"in {value} of {n_videos} videos {phrase}{_scope(step)}.")
@@ -189,7 +194,7 @@ def _over_videos(plan: Plan, value: Value, *, n_videos: int) -> str:
 def _details(plan: Plan, values: Mapping[str, Number | None]) -> str:
     bodies = []
     for step, number in zip(plan.steps, values.values(), strict=True):
-        whole = isinstance(number, float) and SHAPES[step.measure].unit == "count"
+        whole = isinstance(number, float) and SIGNATURES[step.measure].unit == "count"
         bodies.append(describe(step, int(number) if whole and number is not None else number))
     return "; ".join(bodies)
 
@@ -221,7 +226,7 @@ def _lead(steps: Sequence[Step]) -> str:
 
 
 _TIMES_OF = frozenset({"first_seen", "last_seen", "first_onset", "last_offset", "mean_bout"})
-_TURNS: Mapping[str, str] = {"first_onset": "began", "last_offset": "ended"}
+_EDGE_VERB: Mapping[str, str] = {"first_onset": "began", "last_offset": "ended"}
 _DOING: Mapping[str, str] = {"near": "being near", "in_contact": "touching", "holding": "holding"}
 _NOUN: Mapping[str, str] = {
     "near": "being near",

@@ -1,4 +1,4 @@
-"""Verify: run every query again and let through only claims that still follow from what comes back."""
+"""Verification: compare claims with the results of running their queries again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ROUNDING = 0.5 * 10**-DECIMALS + 1e-9
 
 @dataclass(frozen=True)
 class Verified:
-    """What is left after verification."""
+    """The result of verification: claims that hold, claims that do not, and the evidence that is cited."""
 
     claims: tuple[Claim, ...]
     dropped: tuple[DroppedClaim, ...]
@@ -40,8 +40,8 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class _Ground:
-    """Everything a claim is held against; ``fresh`` is computed anew, ``shown`` is what the answer would carry."""
+class _Context:
+    """What a claim is compared with; ``fresh`` is computed again, ``shown`` is what the answer would carry."""
 
     plan: Plan
     fresh: Mapping[str, Evidence]
@@ -67,6 +67,10 @@ def verify(
 ) -> Verified:
     """Keep the claims that hold.
 
+    A claim is dropped if it cites unknown evidence, or evidence that the fresh run does not give. It is dropped if its
+    value or unit does not follow from the fresh evidence. It is dropped if its words hold a number, a name or a video
+    that the cited evidence does not explain.
+
     Args:
         claims: what the answer would say.
         shown: the evidence the answer would carry.
@@ -74,31 +78,30 @@ def verify(
         fresh: the results of running the plan *again*.
         vocabulary: names of the store, to find names in the claims' words.
 
-    A claim is dropped if it cites unknown evidence, if cited evidence is not what the fresh run gives, if its value
-    or unit does not follow from the fresh evidence, or if its words hold a number, a name or a video that the
-    cited evidence does not explain. Evidence that no kept claim cites is left out.
+    Returns:
+        The claims that hold, those that do not, and the evidence that the former cite.
     """
     results = {item.id: result for result in fresh for item in result.evidence}
-    ground = _Ground(plan, all_evidence(fresh), {item.id: item for item in shown}, results, vocabulary)
-    faults = [(claim, next(_faults(claim, ground), None)) for claim in claims]
-    kept = tuple(claim for claim, fault in faults if fault is None)
-    dropped = tuple(DroppedClaim(claim=claim, reason=fault) for claim, fault in faults if fault is not None)
+    context = _Context(plan, all_evidence(fresh), {item.id: item for item in shown}, results, vocabulary)
+    checked = [(claim, next(_problems(claim, context), None)) for claim in claims]
+    kept = tuple(claim for claim, problem in checked if problem is None)
+    dropped = tuple(DroppedClaim(claim=claim, reason=problem) for claim, problem in checked if problem is not None)
     cited = {identifier for claim in kept for identifier in claim.evidence}
-    return Verified(kept, dropped, tuple(item for item in ground.fresh.values() if item.id in cited))
+    return Verified(kept, dropped, tuple(item for item in context.fresh.values() if item.id in cited))
 
 
-def _faults(claim: Claim, ground: _Ground) -> Iterator[str]:
-    unknown = [i for i in claim.evidence if i not in ground.fresh or i not in ground.shown]
+def _problems(claim: Claim, context: _Context) -> Iterator[str]:
+    unknown = [i for i in claim.evidence if i not in context.fresh or i not in context.shown]
     if unknown or not claim.evidence:
         yield f"cites evidence that does not exist: {', '.join(unknown) or 'none at all'}"
         return
-    changed = [i for i in claim.evidence if not _same_evidence(ground.fresh[i], ground.shown[i])]
+    changed = [i for i in claim.evidence if not _same_evidence(context.fresh[i], context.shown[i])]
     if changed:
         yield f"evidence {', '.join(changed)} is not what the query gives"
         return
-    items = [ground.fresh[i] for i in claim.evidence]
-    yield from _wrong_value(claim, items, ground)
-    yield from _wrong_words(claim, items, ground)
+    items = [context.fresh[i] for i in claim.evidence]
+    yield from _value_problems(claim, items, context)
+    yield from _wording_problems(claim, items, context)
 
 
 def _same_evidence(fresh: Evidence, shown: Evidence) -> bool:
@@ -107,7 +110,7 @@ def _same_evidence(fresh: Evidence, shown: Evidence) -> bool:
     return alike and replace(shown, **{name: getattr(fresh, name) for name in numbers}) == fresh
 
 
-def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
+def _value_problems(claim: Claim, items: Sequence[Evidence], context: _Context) -> Iterator[str]:
     unit = UNITS.get(claim.operation, items[0].unit)
     if claim.unit != unit:
         yield f"the unit is {unit!r}, the claim says {claim.unit!r}"
@@ -118,40 +121,40 @@ def _wrong_value(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> It
         yield f"results of {items[0].measure} do not add up by {claim.operation}"
         return
     if claim.operation not in ("value", "sum", "largest"):
-        allowed = OPERATION_OF.get(ground.part(items).combine)
+        allowed = OPERATION_OF.get(context.part(items).combine)
         if claim.operation != allowed:
             yield f"the plan asks for {allowed or 'values'}, the claim is {claim.operation}"
             return
-    if claim.operation != "value" and not _covers(claim, items, ground):
+    if claim.operation != "value" and not _covers(claim, items, context):
         yield "a summary does not cite exactly the evidence it summarises"
         return
-    expected = _expected(claim, items, ground)
+    expected = _expected(claim, items, context)
     if not _same(expected, claim.value):
         yield f"computed again the value is {expected!r}, the claim says {claim.value!r}"
 
 
-def _covers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> bool:
+def _covers(claim: Claim, items: Sequence[Evidence], context: _Context) -> bool:
     """A total cites all evidence of one step; a conclusion all evidence, or all of one video where times don't add."""
     cited = {item.id for item in items}
-    result = ground.results[items[0].id]
+    result = context.results[items[0].id]
     if claim.operation in ("sum", "largest"):
         return cited == {item.id for item in summed(result.evidence)}
-    of_part = [item for i, item in ground.fresh.items() if ground.results[i].part == result.part]
-    return cited in [{item.id for item in group} for group in scopes(ground.part(items), of_part)]
+    of_part = [item for i, item in context.fresh.items() if context.results[i].part == result.part]
+    return cited in [{item.id for item in group} for group in scopes(context.part(items), of_part)]
 
 
-def _expected(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Value:
+def _expected(claim: Claim, items: Sequence[Evidence], context: _Context) -> Value:
     if claim.operation == "value":
         return items[0].value
     if claim.operation in ("sum", "largest"):
         return total(items, "sum" if claim.operation == "sum" else "largest")
-    plan = ground.part(items)
-    return conclusion(plan, _amounts(items, ground), items)
+    plan = context.part(items)
+    return conclusion(plan, _amounts(items, context), items)
 
 
-def _amounts(items: Sequence[Evidence], ground: _Ground) -> dict[str, float | int | None]:
-    steps = {item.id: ground.step(item.id) for item in items}
-    return amounts(steps, items, plan=ground.part(items))
+def _amounts(items: Sequence[Evidence], context: _Context) -> dict[str, float | int | None]:
+    steps = {item.id: context.step(item.id) for item in items}
+    return amounts(steps, items, plan=context.part(items))
 
 
 def _same(expected: Value, found: Value) -> bool:
@@ -160,9 +163,9 @@ def _same(expected: Value, found: Value) -> bool:
     return expected == found
 
 
-def _wrong_words(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> Iterator[str]:
-    steps = [ground.step(item.id) for item in items]
-    text, videos = _without_videos(claim.text, ground.vocabulary.video_ids)
+def _wording_problems(claim: Claim, items: Sequence[Evidence], context: _Context) -> Iterator[str]:
+    steps = [context.step(item.id) for item in items]
+    text, videos = _without_videos(claim.text, context.vocabulary.video_ids)
     if strange := videos - {item.video_id for item in items}:
         yield f"names a video it does not cite: {', '.join(sorted(strange))}"
     for item in items:
@@ -170,11 +173,11 @@ def _wrong_words(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> It
             yield f"does not say that there is no value: {item.missing}"
         text = text.replace(item.missing, " ") if item.missing else text
     allowed_names = {name for step in steps for name in step.names}
-    named = ground.vocabulary.names_in(text, and_of=allowed_names)
+    named = context.vocabulary.names_in(text, and_of=allowed_names)
     if named != allowed_names:
         yield f"speaks of {_listed(named)}, the evidence is about {_listed(allowed_names)}"
-    explained = _explained_numbers(claim, items, ground)
-    for number in _NUMBER.findall(ground.vocabulary.without_names(text)):
+    explained = _explained_numbers(claim, items, context)
+    for number in _NUMBER.findall(context.vocabulary.without_names(text)):
         if not any(abs(float(number) - value) <= _ROUNDING for value in explained):
             yield f"the number {number} in its words has no evidence"
 
@@ -183,17 +186,17 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def _explained_numbers(claim: Claim, items: Sequence[Evidence], ground: _Ground) -> list[float]:
-    steps = [ground.step(item.id) for item in items]
+def _explained_numbers(claim: Claim, items: Sequence[Evidence], context: _Context) -> list[float]:
+    steps = [context.step(item.id) for item in items]
     windows = [bound for step in steps for bound in (step.begin_s, step.end_s)]
     turns = [step.turns or STANDARD for step in steps if step.is_of_turns]
     limits = [limit for turn in turns for limit in (turn.max_gap_s, turn.max_overlap_s)]
-    numbers: list[object] = [*windows, *limits, _expected(claim, items, ground)]
+    numbers: list[object] = [*windows, *limits, _expected(claim, items, context)]
     if claim.operation not in ("value", "sum", "largest"):
-        numbers += [*_amounts(items, ground).values(), ground.part(items).threshold]
+        numbers += [*_amounts(items, context).values(), context.part(items).threshold]
     if claim.operation != "value":
         numbers.append(len({item.video_id for item in items}))
-        numbers.append(len({item.video_id for item in counted(ground.part(items), items)}))
+        numbers.append(len({item.video_id for item in counted(context.part(items), items)}))
     return [float(number) for number in numbers if isinstance(number, (int, float))]
 
 

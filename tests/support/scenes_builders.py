@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 
 FPS = 10.0
@@ -79,3 +82,34 @@ RELATIONS = [
     Relation(1, "holding", 3, 3.1, 3.5, 0.9),  # a pause of 0.3 s
     Relation(1, "holding", 4, 4.5, 4.9, 0.9),  # a pause of 1.0 s
 ]
+
+
+def make_store(store: Path) -> Path:
+    """Video ``a`` of the spans and relations above (frames 30 and 31 not processed); ``b`` with one car track."""
+    tracks = [
+        Track(1, "child", "child", 1.0, 8.0, 57, 0.9),
+        Track(2, "caregiver", "caregiver", 0.0, 10.0, 100, 0.9),
+        Track(3, "cup", None, 2.0, 5.0, 30, 0.9),
+        Track(4, "cup", None, 4.0, 6.0, 20, 0.9),
+        Track(5, "cup", None, 4.8, 5.0, 2, 0.9),
+    ]
+    events = [Event("e1", "picks_up", (1, 3), 2.5, 2.6, 0.9)]
+    publish_video(
+        store,
+        record("a"),
+        frames=frame_table(unprocessed=(30, 31)),
+        detections=detection_table(SPANS),
+        tracks=tracks,
+        relations=RELATIONS,
+        events=events,
+    )
+    publish_video(
+        store,
+        record("b"),
+        frames=frame_table(n=50),
+        detections=detection_table([(1, "car", 5, 10)]),
+        tracks=[Track(1, "car", None, 0.5, 1.0, 5, 0.9)],
+        relations=[],
+        events=[],
+    )
+    return store

@@ -132,7 +132,9 @@ CLOSED = [
     (Query("turn_count", "child", "caregiver", turns=LENA), 2.0),
     (Query("turn_lag", "child", "caregiver", turns=LENA), (0.25 + 2.5) / 2),
     (Query("turn_lag", "caregiver", "child"), -0.25),
-    (Query("turn_count", "caregiver", "child", turns=LENA), 0.0),  # the one answer begins in overlap
+    # caregiver to child: what begins at 2.25 overlaps, so that the child's next words, at 6.0, are the answer
+    (Query("turn_count", "caregiver", "child", turns=LENA), 1.0),
+    (Query("turn_lag", "caregiver", "child", turns=LENA), 3.5),
     (Query("longest_bout", "child", "ball", predicate="left_of"), 10.0),
     (Query("bout_count", "child", "ball", predicate="right_of"), 0.0),
     (Query("near_duration", "child", "ball"), 0.0),

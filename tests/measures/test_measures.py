@@ -1,4 +1,4 @@
-"""Measures against values worked out by hand from the spans in ``conftest.py``."""
+"""Measures against values worked out by hand from the spans in ``scenes_builders``."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_tidy_table_has_a_row_per_video_subject_object_and_measure(store_path: P
     result = write_measures(store_path, csv)
     write_measures(store_path, parquet)
     rows = pq.read_table(parquet).to_pylist()
-    assert result["rows"] == len(rows) == pa_csv.read_csv(csv).num_rows
+    assert result.rows == len(rows) == pa_csv.read_csv(csv).num_rows
     keys = [(r["video_id"], r["subject"], r["object"], r["measure"], r["predicate"]) for r in rows]
     assert len(set(keys)) == len(keys)
     assert keys == sorted(keys, key=lambda key: tuple(part or "" for part in key))
@@ -125,7 +125,7 @@ def test_tidy_table_has_a_row_per_video_subject_object_and_measure(store_path: P
     assert (held["value"], held["unit"]) == (2.0, "count")
     assert held["processed_s"] == pytest.approx(9.8)
     assert by_key["b", "child", "cup", "near_duration", None]["value"] == 0.0
-    assert write_measures(store_path)["rows"] == len(rows)
+    assert write_measures(store_path).rows == len(rows)
 
 
 def test_tidy_table_of_an_unknown_format_is_refused(store_path: Path, tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""The in-memory DuckDB behind a store: its limits, and views over the Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from visionllm_interaction.store.columns import COLUMNS
+from visionllm_interaction.store.video_record import RECORD_FILE
+
+_ALL_IDS, _ONE_ID = "all_ids", "only_id"
+"""DuckDB variables: the ids of all videos, and the one that the views are restricted to."""
+
+
+@dataclass(frozen=True)
+class StoreLimits:
+    """Limits of one reader.
+
+    Attributes:
+        memory_mib: memory in MiB.
+        threads: number of threads.
+        query_s: longest time of one query in seconds.
+    """
+
+    memory_mib: int = 1024
+    threads: int = 2
+    query_s: float = 60.0
+
+
+def connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duckdb.DuckDBPyConnection:
+    """Open a database whose views are the Parquet files of a store.
+
+    It may read the store's folder and nothing else, and its configuration is locked.
+
+    Args:
+        root: the store's folder.
+        video_ids: the videos that the views are of.
+        limits: memory, threads and time a query may use.
+
+    Returns:
+        The connection; the views are not restricted to one video.
+    """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+            "memory_limit": f"{limits.memory_mib}MiB",
+            "threads": limits.threads,
+            "temp_directory": "",
+            "preserve_insertion_order": False,
+        },
+    )
+    connection.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
+    connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute(f"SET VARIABLE {_ALL_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
+    for name, types in COLUMNS.items():
+        connection.execute(f"CREATE VIEW {name} AS {_view(name, types, root, video_ids)}")
+    connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def restrict_views(connection: duckdb.DuckDBPyConnection, video_id: str | None) -> None:
+    """Restrict the views to one video; None: to all of them."""
+    value = "NULL" if video_id is None else _quoted(video_id)
+    connection.execute(f"SET VARIABLE {_ONE_ID} = {value}")
+
+
+def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = {"video_id": "VARCHAR", "width": "DOUBLE", "height": "DOUBLE", "duration_s": "DOUBLE"}
+    if not video_ids:
+        return f"SELECT {', '.join(f'NULL::{t} AS {n}' for n, t in columns.items())} WHERE false"
+    types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
+    return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
+
+
+def _view(name: str, types: Mapping[str, str], root: Path, video_ids: tuple[str, ...]) -> str:
+    columns = ", ".join(types)
+    if not video_ids:
+        empty = ", ".join(f"NULL::{_SQL_TYPES[type_]} AS {column}" for column, type_ in types.items())
+        return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
+    return (
+        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
+        f"FROM read_parquet({_files(root, f'{name}.parquet')}, filename = true)"
+    )
+
+
+def _files(root: Path, name: str) -> str:
+    """A SQL expression for the files called ``name``, of the video that the views are restricted to or of all videos.
+
+    It is evaluated for each query: with thousands of videos, most of the time would go into opening files that a filter
+    on ``video_id`` discards.
+    """
+    ids = (
+        f"CASE WHEN getvariable('{_ONE_ID}') IS NULL THEN getvariable('{_ALL_IDS}') ELSE [getvariable('{_ONE_ID}')] END"
+    )
+    return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
+
+
+_SQL_TYPES = {
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "float32": "FLOAT",
+    "bool": "BOOLEAN",
+    "string": "VARCHAR",
+    "list<int64>": "BIGINT[]",
+}
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
