@@ -23,7 +23,8 @@ def test_a_name_comes_from_its_module_also_under_another_name() -> None:
 
 
 def test_a_function_in_a_module_of_its_own_name_stays_the_function() -> None:
-    code = "import visionllm_interaction.analysis as a; a.analyze_videos; print(type(a.analyze_videos).__name__)"
+    code = "import visionllm_interaction.reasoning as r; from visionllm_interaction.utils.lazy_imports import *;"
+    code += "lazy_attributes(r.__name__, {'replay': 'replay'})('replay'); print(type(r.replay).__name__)"
     assert _run(code) == "function"
 
 
