@@ -9,25 +9,21 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.intervals import (
-    TOLERANCE_S,
-    Intervals,
-    as_intervals,
-    complement,
-    neighbours,
-    overlapping,
-)
 from visionllm_interaction.measures.api import MIN_TOGETHER_S
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.sql_intervals import INTERVALS, MERGED
 from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
 from visionllm_interaction.reasoning.planning.plan import Atom
 from visionllm_interaction.store.reader import Store
+
+if TYPE_CHECKING:
+    from visionllm_interaction.core.intervals import Intervals
+
+# `core.intervals` is imported where it is used: most questions need no arithmetic of intervals, and numpy takes longer
+# to load than they take to answer.
 
 _FOREVER_S = 1e15
 
@@ -119,6 +115,10 @@ def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) ->
 
 def merge_intervals(intervals: Iterable[TrackInterval], *, gap_s: float) -> list[TrackInterval]:
     """Merge intervals that touch, overlap or are at most ``gap_s`` seconds apart."""
+    import numpy as np
+
+    from visionllm_interaction.core.intervals import neighbours
+
     given = list(intervals)
     order, starts = neighbours(_times(given), max_gap_s=gap_s)
     groups = np.split(order, starts[1:]) if len(order) else []
@@ -127,6 +127,10 @@ def merge_intervals(intervals: Iterable[TrackInterval], *, gap_s: float) -> list
 
 def intersect_intervals(first: Sequence[TrackInterval], second: Sequence[TrackInterval]) -> list[TrackInterval]:
     """The time in which both hold."""
+    import numpy as np
+
+    from visionllm_interaction.core.intervals import TOLERANCE_S, overlapping
+
     out: list[TrackInterval] = []
     for i, j in np.stack(overlapping(_times(first), _times(second)), axis=1).tolist():
         begin, end = max(first[i].begin_s, second[j].begin_s), min(first[i].end_s, second[j].end_s)
@@ -137,11 +141,15 @@ def intersect_intervals(first: Sequence[TrackInterval], second: Sequence[TrackIn
 
 def complement_within(intervals: Sequence[TrackInterval], within: Sequence[TrackInterval]) -> list[TrackInterval]:
     """The time of ``within`` in which none of ``intervals`` holds."""
+    from visionllm_interaction.core.intervals import complement
+
     found = complement(_times(intervals), within=_times(within))
     return [TrackInterval(begin_s, end_s) for begin_s, end_s in found.tolist()]
 
 
 def _times(intervals: Sequence[TrackInterval]) -> Intervals:
+    from visionllm_interaction.core.intervals import as_intervals
+
     return as_intervals((interval.begin_s, interval.end_s) for interval in intervals)
 
 
