@@ -76,9 +76,15 @@ class _Seen:
 
 
 def propose(data: Path) -> Proposal:
-    """Look at ``data`` (a folder, an archive or an annotation file) and propose settings that work for it.
+    """Inspect data and propose settings that work for it.
 
-    Nothing is written, except that an archive is unpacked where stage 1 would.
+    Nothing is written, except that an archive is unpacked where stage 1 would unpack it.
+
+    Args:
+        data: a folder, an archive or an annotation file.
+
+    Returns:
+        The proposed settings, with the reason for each.
 
     Raises:
         InputDataError: if there is no data set, or it is in a format that is not read (it is then named).

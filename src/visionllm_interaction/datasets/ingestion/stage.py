@@ -35,7 +35,13 @@ INDEX_NAME = "files.parquet"
 
 
 def resolve(config: IngestConfig) -> IngestConfig:
-    """``config`` with absolute paths, so that the same data is the same setting from every folder.
+    """Make paths absolute, so that the same data gives the same settings from every folder.
+
+    Args:
+        config: the settings of stage 1.
+
+    Returns:
+        The settings with absolute paths.
 
     Raises:
         ConfigError: if neither ``root`` nor ``source`` is set, or both are.
@@ -71,7 +77,14 @@ class Taken:
 
 
 def run(config: IngestConfig, *, out: StrPath) -> DataManifest:
-    """Take in the data set of ``config`` and publish the manifest as the stage folder ``out``.
+    """Ingest the configured data set and publish its manifest.
+
+    Args:
+        config: the settings of stage 1.
+        out: the stage folder to publish.
+
+    Returns:
+        The published manifest.
 
     Raises:
         ConfigError: if ``config`` names no data set.

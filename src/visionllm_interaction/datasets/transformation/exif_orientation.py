@@ -28,7 +28,13 @@ _TURN: dict[int, tuple[bool, bool, bool]] = {
 
 
 def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
-    """EXIF orientation (1 = upright) and stored width and height in pixels.
+    """Read the EXIF orientation and the stored size of an image.
+
+    Args:
+        path: the image file.
+
+    Returns:
+        EXIF orientation (1 = upright), and the stored width and height in pixels.
 
     Raises:
         ImageError: if the file is no image.
@@ -43,7 +49,11 @@ def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
 def write_upright(source: Path, target: Path) -> None:
     """Write the image with its pixels turned as its EXIF orientation says, and without that tag.
 
-    JPEG is compressed with the tables of the original, PNG without loss; colour profile and other EXIF are kept.
+    JPEG keeps the quantization tables of the original, PNG is lossless. Colour profile and other EXIF tags are kept.
+
+    Args:
+        source: the image file.
+        target: the file to write.
 
     Raises:
         ImageError: if the file is no image.
@@ -88,7 +98,13 @@ def turn_record(
 ) -> bool:
     """Bring an image's record and annotations to the upright frame.
 
-    ``drawn_upright``: the annotations are in that frame already, and only the record's size is to be changed.
+    Args:
+        draft: the annotation file to edit.
+        row: row of the image record.
+        orientation: EXIF orientation, 1 to 8.
+        stored: stored width and height in pixels.
+        drawn_upright: whether annotations are in the upright frame already; then only the record's size changes.
+        code: issue code, for the change log.
 
     Returns:
         Whether the record can stay with an upright image: not if a mask cannot be turned.

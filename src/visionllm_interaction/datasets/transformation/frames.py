@@ -48,9 +48,16 @@ class Turn:
 
 
 def decide_turns(draft: Draft, orders: Iterable[Order], *, folder: Path, said: Frame | None = None) -> dict[int, Turn]:
-    """Row of each image that the policy wants upright, and carries an orientation → how it is turned.
+    """Decide how to turn each image that the policy wants upright and that carries an orientation.
 
-    ``folder``: where ``file_name`` starts; ``said``: what somebody says boxes were drawn on, where nothing else tells.
+    Args:
+        draft: the annotation file to edit.
+        orders: what the validation report asks for.
+        folder: folder that ``file_name`` is relative to.
+        said: configured frame of the boxes, used where nothing else tells it.
+
+    Returns:
+        Row of the image record → how the image is turned.
 
     Raises:
         ImageError: if a file is no image.

@@ -30,10 +30,19 @@ def place_pictures(
     partial: Path,
     final: Path,
 ) -> Places:
-    """Write the images that are to be upright, and say where all are.
+    """Write the images that are to be upright, and say where all images are.
 
-    ``pictures``: split → what is in it now, with file names as written; ``raw``: split → raw image folder.
-    A split without images to turn uses the raw images where they are.
+    A split without images to turn uses the raw images in place.
+
+    Args:
+        pictures: split → its images after the division, with file names as written.
+        raw: split → raw image folder.
+        divided: whether images changed their split.
+        partial: stage folder that is being written.
+        final: where that folder will be published.
+
+    Returns:
+        Where the images of each split are.
 
     Raises:
         ImageError: if an image that is to be turned cannot be decoded.

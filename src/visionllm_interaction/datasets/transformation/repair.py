@@ -49,7 +49,15 @@ Repair = Callable[[Bench, Sequence[Order]], None]
 
 
 def carry_out(draft: Draft, orders: Sequence[Order], *, merges_copies: bool) -> Bench:
-    """Drop, then repair; ``merges_copies``: the policy merges exact copies, so those that clipping makes go too.
+    """Drop records, then repair the others.
+
+    Args:
+        draft: the annotation file to edit.
+        orders: what the validation report asks for.
+        merges_copies: whether the policy merges exact copies; copies that clipping makes are then merged too.
+
+    Returns:
+        The state of the repair, with the number of changes per code.
 
     Raises:
         AnnotationError: if a code is to be repaired for which there is no repair.

@@ -30,7 +30,13 @@ class Order:
 
 
 def read_orders(path: Path) -> list[dict[str, Any]]:
-    """The rows of ``faults.parquet`` that ask for something, in its order.
+    """Read the issues that ask for an action.
+
+    Args:
+        path: the file ``faults.parquet`` of a validation report.
+
+    Returns:
+        One mapping per row that asks for an action, in file order.
 
     Raises:
         ManifestError: if it is missing or is no table of faults.
@@ -52,7 +58,15 @@ def read_orders(path: Path) -> list[dict[str, Any]]:
 
 
 def orders_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) -> tuple[Order, ...]:
-    """The orders about one split.
+    """Select the actions for one split and locate their records.
+
+    Args:
+        split: name of the split.
+        rows: rows of :func:`read_orders`.
+        source: the annotation file of the split.
+
+    Returns:
+        The orders, in the order of ``rows``.
 
     Raises:
         AnnotationError: if one is about something that can neither be dropped nor repaired, or the record it names is

@@ -42,7 +42,15 @@ class Pool:
 
 
 def choose_val(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str, Draft]) -> list[bool]:
-    """For each of ``pictures``, whether it goes to val. The same images give the same answer in any order.
+    """Choose the images of val; the same images give the same answer in any order.
+
+    Args:
+        config: the settings of the division.
+        pictures: the images of both splits.
+        drafts: split → annotation file to edit.
+
+    Returns:
+        For each image, whether it goes to val.
 
     Raises:
         InputDataError: if no division keeps the groups apart, every category in both splits, and val near its share.

@@ -78,7 +78,16 @@ class Source:
 def run(
     config: TransformConfig, *, data_manifest: StrPath, validation_report: StrPath, out: StrPath
 ) -> TrainingManifest:
-    """Drop and repair what the report names, apply taxonomy and splits, and publish the stage folder ``out``.
+    """Apply drops and repairs of the report, the taxonomy and the splits, and publish the result.
+
+    Args:
+        config: the settings of stage 3.
+        data_manifest: the manifest of stage 1.
+        validation_report: the report of stage 2.
+        out: the stage folder to publish.
+
+    Returns:
+        The published manifest for training.
 
     Raises:
         ValidationFailed: if the report's status is not PASS.

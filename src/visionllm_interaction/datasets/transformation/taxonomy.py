@@ -30,7 +30,11 @@ class Taxonomy:
 
 
 def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, Draft]) -> None:
-    """Change the categories of both splits, and the annotations with them, as ``config`` says.
+    """Change the categories of both splits, and their annotations, as configured.
+
+    Args:
+        config: categories to rename, merge and drop.
+        drafts: split → annotation file to edit.
 
     Raises:
         ConfigError: if it names a category that neither split has.
@@ -165,7 +169,14 @@ class Contents:
 
 
 def read_back(data: bytes | mmap, *, where: str) -> Contents:
-    """Read a written file anew, from its bytes alone.
+    """Read a written annotation file again, from its bytes alone.
+
+    Args:
+        data: the content of the written file.
+        where: path of the file, for messages.
+
+    Returns:
+        Its categories, and the number of annotations of each.
 
     Raises:
         AnnotationError: if it is no COCO file that training could use.
@@ -191,7 +202,10 @@ def read_back(data: bytes | mmap, *, where: str) -> Contents:
 
 
 def require_same_meaning(categories: Mapping[str, Iterable[tuple[int, str]]]) -> None:
-    """Refuse splits that mean different things by one ``category_id``.
+    """Refuse splits that mean different categories by one ``category_id``.
+
+    Args:
+        categories: split → (``category_id``, name) pairs.
 
     Raises:
         AnnotationError: if val has a category that is not, with this id and name, one of train's.
@@ -236,7 +250,11 @@ def _raw_names(draft: Draft) -> Names:
 
 
 def require_conserved(expected: Mapping[str, int], contents: Iterable[Contents]) -> None:
-    """Compare what was written with what the raw files, the drops and the taxonomy add up to.
+    """Compare the written annotations with the count that raw files, drops and taxonomy imply.
+
+    Args:
+        expected: category name → number of annotations.
+        contents: what was read back from the files of both splits.
 
     Raises:
         AnnotationError: if a category has more or fewer annotations than that; nothing is published then.

@@ -24,7 +24,13 @@ def shipped_action(fault: FaultType) -> str:
 
 
 def entry(code: str) -> dict[str, Any]:
-    """One fault type as JSON.
+    """Describe one issue type as JSON.
+
+    Args:
+        code: issue code, for example ``BOX-NEGATIVE-ORIGIN``.
+
+    Returns:
+        The JSON object of the issue type.
 
     Raises:
         UsageError: if there is no such code.

@@ -37,7 +37,13 @@ class SplitSource:
 
 
 def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
-    """The splits a data manifest names, with MANIFEST-KEY-MISSING and SPLIT-MISSING faults.
+    """Read the splits that a data manifest names.
+
+    Args:
+        manifest: the data manifest.
+
+    Returns:
+        Split → its files, and the issues MANIFEST-KEY-MISSING and SPLIT-MISSING.
 
     Raises:
         ManifestError: if the manifest cannot be read or is no YAML mapping.
@@ -62,7 +68,13 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
 
 
 def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
-    """The index of raw files that belongs to ``manifest``; empty if there is none.
+    """Read the index of raw files beside a data manifest.
+
+    Args:
+        manifest: the data manifest.
+
+    Returns:
+        The index; empty if there is none.
 
     Raises:
         ManifestError: if the manifest or the index cannot be read.

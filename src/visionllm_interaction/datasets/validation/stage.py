@@ -43,7 +43,15 @@ PAGE_NAME = "data_validation_report.html"
 
 
 def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> ValidationReport:
-    """Check the data of ``data_manifest`` and publish the report as the stage folder ``out``, whatever it says.
+    """Validate a data set and publish the report.
+
+    Args:
+        config: the settings of stage 2.
+        data_manifest: the manifest of stage 1.
+        out: the stage folder to publish.
+
+    Returns:
+        The report, also if the data did not pass.
 
     Raises:
         ManifestError: if the manifest itself cannot be read.
@@ -170,7 +178,11 @@ def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
 
 
 def require_pass(report: ValidationReport, path: Path) -> None:
-    """Stop here unless the data passed.
+    """Raise unless the data passed.
+
+    Args:
+        report: the validation report.
+        path: its file, for the message.
 
     Raises:
         ValidationFailed: if the status is not PASS.

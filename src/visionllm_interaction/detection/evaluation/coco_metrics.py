@@ -54,7 +54,17 @@ class Results:
         *,
         where: str = "",
     ) -> Results:
-        """The columns from lists.
+        """Build the columns from lists of length N.
+
+        Args:
+            image_ids: image id of each detection.
+            boxes_xywh: (N, 4), xywh in pixels.
+            scores: (N,), confidence in [0, 1].
+            category_ids: COCO ``category_id`` of each detection.
+            where: path of the file, for messages.
+
+        Returns:
+            The detections as columns.
 
         Raises:
             AnnotationError: if an id cannot be used.
@@ -89,7 +99,14 @@ class _Row(msgspec.Struct):
 
 
 def parse_results(content: bytes, *, where: str) -> Results:
-    """A COCO results file (a JSON list of ``image_id, category_id, bbox, score``) as :class:`Results`.
+    """Parse a COCO results file.
+
+    Args:
+        content: a JSON list of ``image_id, category_id, bbox, score``; ``bbox`` is xywh in pixels.
+        where: path of the file, for messages.
+
+    Returns:
+        The detections as columns.
 
     Raises:
         AnnotationError: if it is not such a list.
@@ -131,10 +148,16 @@ def join_results(parts: Sequence[Results]) -> Results:
 
 
 def coco_figures(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
-    """Evaluate results against COCO annotations; crowd regions are ignored as COCO does.
+    """Evaluate detections against COCO annotations; crowd regions are ignored as COCO does.
 
-    Returns the twelve figures in [0, 1] by name (−1 where there is no ground truth) and ``per_category``:
-    name → AP, AP50. Annotations of images or categories that are not listed do not count, as in pycocotools.
+    Annotations of unlisted images or categories do not count, as in pycocotools.
+
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        results: detections; boxes are xywh pixels.
+
+    Returns:
+        The twelve metrics by name, in [0, 1] or −1 without ground truth; and ``per_category``: name → AP, AP50.
 
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have, or an id is unusable.
@@ -143,9 +166,18 @@ def coco_figures(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
 
 
 def match(truth: Mapping[str, Any], results: Results, *, areas: bool = True) -> COCOeval:
-    """The evaluation with detections matched and precision accumulated; without ``areas`` for all sizes only.
+    """Match detections with ground truth.
 
-    Images and categories have the numbers of :class:`Numbering` in it; annotations their place in the file, from 1.
+    In the result, images and categories have the numbers of :class:`Numbering`. Annotations are numbered from 1 in file
+    order.
+
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        results: detections; boxes are xywh pixels.
+        areas: whether to evaluate by object size as well.
+
+    Returns:
+        The evaluation, with detections matched and precision accumulated.
 
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have, or an id is unusable.

@@ -138,7 +138,14 @@ def evaluate(
 
 
 def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
-    """Figures of a COCO results file against a COCO annotation file.
+    """Evaluate a COCO results file against a COCO annotation file.
+
+    Args:
+        truth: COCO annotation file.
+        detections: COCO results file.
+
+    Returns:
+        The twelve metrics by name, and ``per_category``.
 
     Raises:
         AnnotationError: if one of them cannot be used, or they do not belong together.
@@ -151,11 +158,18 @@ def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
 def evaluate_checkpoint(
     checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Figures of a checkpoint on the validation split of a training manifest, or on a COCO annotation file.
+    """Evaluate a checkpoint on the val split of a training manifest, or on a COCO annotation file.
 
-    ``images`` is the folder of the images; by default what the manifest says, or COCO's layout
-    (``…/annotations/instances_<split>.json`` beside ``…/<split>/``). ``mapping``: the detector's category → the
-    data's, where names differ. What has no counterpart is left out of both.
+    Args:
+        checkpoint: the checkpoint file.
+        data: a training manifest or a COCO annotation file.
+        images: folder of the images; by default from the manifest, or ``…/<split>/`` beside
+            ``…/annotations/instances_<split>.json``.
+        mapping: category name of the detector → of the data, where names differ. Categories without a counterpart are
+            left out on both sides.
+
+    Returns:
+        The twelve metrics by name, and ``per_category``.
 
     Raises:
         CheckpointError: if the checkpoint is unusable.
@@ -169,7 +183,13 @@ def evaluate_checkpoint(
 
 
 def figures(material: Material) -> dict[str, Any]:
-    """The twelve figures and ``per_category``, and ``categories`` where some may be left out.
+    """Compute the COCO metrics.
+
+    Args:
+        material: annotations and detections.
+
+    Returns:
+        The twelve metrics, ``per_category``, and ``categories`` where some may be left out.
 
     Raises:
         AnnotationError: if annotations and detections do not belong together.
@@ -185,10 +205,17 @@ def _categories_of(material: Material) -> dict[str, Any]:
 def material_of_files(
     truth: StrPath, detections: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
 ) -> Material:
-    """A COCO annotation file and a COCO results file, read.
+    """Read a COCO annotation file and a COCO results file.
 
-    With a ``mapping``, the results file's category_id (as text) → name in the annotations, other detections and
-    categories are left out.
+    Args:
+        truth: COCO annotation file.
+        detections: COCO results file.
+        images: folder of the images; ``None`` shows none.
+        mapping: ``category_id`` of the results file, as text → name in the annotations. Other detections and categories
+            are left out.
+
+    Returns:
+        Annotations and detections.
 
     Raises:
         AnnotationError: if one of them cannot be used.
@@ -242,9 +269,18 @@ def report_in_depth(
     resamples: int = 1000,
     pictures: int = 12,
 ) -> dict[str, Any]:
-    """Evaluate in depth and write ``evaluation.json`` and ``evaluation.html`` to ``folder``, if there is one.
+    """Evaluate in depth and write ``evaluation.json`` and ``evaluation.html``.
 
-    Returns the content of ``evaluation.json``, and the two paths as ``report``.
+    Args:
+        material: annotations and detections.
+        folder: where the report is written; ``None`` writes none.
+        groups: CSV of image groups for the bootstrap.
+        other: a second detector to compare with.
+        resamples: number of bootstrap resamples.
+        pictures: number of worst images in the report.
+
+    Returns:
+        The content of ``evaluation.json``; ``report`` holds the paths of the written files.
 
     Raises:
         AnnotationError: if detections, groups and annotations do not belong together.

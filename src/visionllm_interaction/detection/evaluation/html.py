@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 
 def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> str:
-    """The page; the worst images are read from the folder ``images`` if there is one.
+    """Render the report as one HTML page, with the worst images.
+
+    Args:
+        study: the evaluation.
+        truth: COCO annotations; boxes are xywh pixels.
+        images: folder of the images; ``None`` shows none.
+
+    Returns:
+        The HTML page.
 
     Raises:
         ImageError: if an image cannot be decoded.

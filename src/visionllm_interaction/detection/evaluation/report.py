@@ -66,9 +66,18 @@ def evaluate_in_depth(
     resamples: int = 1000,
     pictures: int = 12,
 ) -> Study:
-    """Figures, intervals, error types, calibration, slices and worst images of ``subject``.
+    """Compute metrics, confidence intervals, error types, calibration, slices and worst images.
 
-    With ``other`` also the difference to it (other − subject), both under the same resampling.
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        subject: the detector and its detections.
+        groups: the group of each image, for the bootstrap.
+        other: a second detector; the difference is other − subject, under the same resampling.
+        resamples: number of bootstrap resamples.
+        pictures: number of worst images to list.
+
+    Returns:
+        The evaluation.
 
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have.
@@ -162,7 +171,16 @@ def _compare(
 
 
 def publish(study: Study, truth: Mapping[str, Any], *, images: Path | None, folder: Path) -> dict[str, Path]:
-    """Write ``evaluation.json`` and ``evaluation.html`` to ``folder``; images are shown if ``images`` is given.
+    """Write ``evaluation.json`` and ``evaluation.html``.
+
+    Args:
+        study: the evaluation.
+        truth: COCO annotations; boxes are xywh pixels.
+        images: folder of the images; ``None`` shows none.
+        folder: where the files are written.
+
+    Returns:
+        Kind of file → path.
 
     Raises:
         ImageError: if an image cannot be decoded.

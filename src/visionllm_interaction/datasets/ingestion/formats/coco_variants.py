@@ -138,9 +138,18 @@ def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
 def write_as_it_is(
     data: Foreign, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
-    """Copy the annotation files below ``folder``/annotations; returns where the images go.
+    """Copy the annotation files below ``folder``/annotations.
 
-    Where there is no val, train is divided if ``division`` says so; it is then written anew, all keys kept.
+    If there is no val and ``division`` is given, train is divided. It is then rewritten with all keys kept.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+        folder: data folder to write into; ``annotations/`` is made in it.
+        subsets: subset name in the source → split (``train`` or ``val``).
+        division: how train is divided where the source has no val; ``None`` leaves it undivided.
+
+    Returns:
+        Where each image file goes.
 
     Raises:
         AnnotationError: if a file lists no images.

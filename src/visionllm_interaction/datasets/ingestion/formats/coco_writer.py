@@ -42,7 +42,15 @@ def split_of(subset: str, given: Mapping[str, str]) -> str | None:
 def by_split(
     pictures: Sequence[Picture], given: Mapping[str, str], division: Division | None = None
 ) -> dict[str, list[Picture]]:
-    """The images of each split; where the source has no val, it is made of train as ``division`` says.
+    """Group images by split; where the source has no val, ``division`` takes it from train.
+
+    Args:
+        pictures: the images of all subsets, in the order of the source.
+        given: subset name in the source → split (``train`` or ``val``).
+        division: how train is divided where the source has no val; ``None`` leaves it undivided.
+
+    Returns:
+        Split → its images, in the order of the source.
 
     Raises:
         InputDataError: naming the subsets nobody said the split of.
@@ -75,9 +83,18 @@ def by_split(
 def write_coco(
     data: Converted, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
-    """Write ``annotations/`` below ``folder``; returns where the images go.
+    """Write a converted data set as COCO annotation files.
 
-    Ids count from 1 through all splits, in the source's order.
+    Ids count from 1 across all splits, in the order of the source.
+
+    Args:
+        data: the converted data set; boxes are xywh pixels.
+        folder: data folder to write into; ``annotations/`` is made in it.
+        subsets: subset name in the source → split (``train`` or ``val``).
+        division: how train is divided where the source has no val; ``None`` leaves it undivided.
+
+    Returns:
+        Where each image file goes.
 
     Raises:
         InputDataError: if the source holds no image, or two of one name, or a subset of unknown split.
@@ -114,7 +131,11 @@ def write_coco(
 
 
 def refuse_losses(data: Converted, source: Foreign) -> None:
-    """Refuse a data set of whose annotations nothing, or less than half, could be read.
+    """Refuse a data set of whose annotations none, or less than half, could be read.
+
+    Args:
+        data: the converted data set, with what was left out.
+        source: the data set it was read from, for the message.
 
     Raises:
         AnnotationError: saying what was found instead.

@@ -98,9 +98,14 @@ class PictureFiles:
             self._by_stem[path.stem].append(name)
 
     def find(self, name: str, *, hint: str = "") -> Path | None:
-        """The file whose path ends in ``name``; among several, the one with a folder called ``hint``.
+        """Find the file whose path ends in ``name``.
 
-        A name without the ending of an image is one without its ending: any will do.
+        Args:
+            name: file name or relative path; without an image suffix, any suffix matches.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            The image file, or ``None`` if there is none.
 
         Raises:
             InputDataError: if several fit.
@@ -108,7 +113,14 @@ class PictureFiles:
         return self._one(name, self._ending_in(_parts(name)), hint)
 
     def nearest(self, name: str, *, hint: str = "") -> Path | None:
-        """As :meth:`find`, but the folders of ``name`` may be another machine's: the longest end of it counts.
+        """Find the file that shares the longest end of its path with ``name``.
+
+        Args:
+            name: path as written in the annotations; its folders may be those of another machine.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            The image file, or ``None`` if there is none.
 
         Raises:
             InputDataError: if several fit equally well.
@@ -120,7 +132,15 @@ class PictureFiles:
         return None
 
     def beside(self, annotation: Path) -> Path | None:
-        """The file of the same stem as an annotation file: in its own folder, else the only one, else the nearest.
+        """Find the image with the stem of an annotation file.
+
+        An image in the same folder comes first, then the only one of that stem, then the nearest.
+
+        Args:
+            annotation: path of the annotation file.
+
+        Returns:
+            The image file, or ``None`` if there is none.
 
         Raises:
             InputDataError: if several are equally near.
@@ -171,7 +191,13 @@ def _ends_in(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; the mark is not part of it.
+    """Read a file in UTF-8, or in UTF-16 with a byte order mark.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its text, without a byte order mark.
 
     Raises:
         OSError: if it cannot be read.
@@ -235,7 +261,7 @@ def turned_box(
 
 
 def flat(points: Points) -> list[float]:
-    """COCO's x1, y1, x2, y2 …"""
+    """Flatten points to COCO's order: x1, y1, x2, y2 and so on."""
     return [value for point in points for value in point]
 
 

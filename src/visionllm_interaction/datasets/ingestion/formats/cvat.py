@@ -79,6 +79,12 @@ class _File:
 def read_cvat(data: Foreign) -> Converted:
     """Read the XML files of one or several tasks, of images or of videos.
 
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
+
     Raises:
         AnnotationError: if a file is not CVAT's XML, or it is not clear which image a frame is.
     """
@@ -311,9 +317,18 @@ def mask_shape(
     attributes: Mapping[str, Any],
     extra: Mapping[str, Any],
 ) -> Shape:
-    """An object whose pixels are ``inside`` (rows, columns), its top left one at ``corner`` (x, y) of the image.
+    """Build an object from a mask of part of the image.
 
-    What reaches out of the image is cut off.
+    Args:
+        label: category name.
+        inside: (rows, columns) bool, True for the pixels of the object.
+        corner: x, y in the image of the top left pixel of ``inside``.
+        size: width, height of the image in pixels.
+        attributes: the attributes of the object.
+        extra: further keys for the annotation record.
+
+    Returns:
+        The object, cropped to the image.
 
     Raises:
         ValueError: if nothing is left.

@@ -67,7 +67,14 @@ class Task:
 
 
 def place_frames(tasks: Sequence[Task], files: PictureFiles) -> Iterator[tuple[Task, Placed]]:
-    """Each task with the images of its frames.
+    """Find the images of each task's frames.
+
+    Args:
+        tasks: the tasks, in the order of the files.
+        files: the image files of the data set.
+
+    Yields:
+        Each task with the images of its frames.
 
     Raises:
         AnnotationError: if the images of several tasks, or the frames of one, cannot be told apart.

@@ -68,6 +68,12 @@ def is_labelme(path: Path) -> bool:
 def read_labelme(data: Foreign) -> Converted:
     """Read a folder of LabelMe files.
 
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
+
     Raises:
         InputDataError: if several images fit one file.
     """

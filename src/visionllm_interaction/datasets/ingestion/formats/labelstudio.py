@@ -61,7 +61,13 @@ def is_tasks(content: Any) -> bool:
 
 
 def read_labelstudio(data: Foreign) -> Converted:
-    """Read the exports of one or several projects; tasks that nobody annotated are left out.
+    """Read the exports of one or several projects; tasks without annotations are left out.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         AnnotationError: if a file is not Label Studio's JSON.

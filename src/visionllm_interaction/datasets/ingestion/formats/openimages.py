@@ -47,6 +47,12 @@ def _has_boxes(path: Path) -> bool:
 def read_openimages(data: Foreign) -> Converted:
     """Read the CSV files of boxes whose images are below the data folder.
 
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
+
     Raises:
         AnnotationError: if a file cannot be read, or the categories' names are not there.
         InputDataError: if two files of an image fit.

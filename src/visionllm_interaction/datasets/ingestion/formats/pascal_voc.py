@@ -52,6 +52,12 @@ _POLYGON_KEY = re.compile(r"[xy](\d+)")
 def read_voc(data: Foreign) -> Converted:
     """Read a folder of VOC files.
 
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
+
     Raises:
         AnnotationError: if nothing of them is VOC's XML.
         InputDataError: if an image is in two splits, or several files fit an annotation file.
@@ -230,7 +236,7 @@ def _tilted(values: Sequence[float]) -> Points:
 
 
 def _polygon(element: Element) -> Points:
-    """The outline that Roboflow writes beside the box: x1, y1, x2, y2 …"""
+    """The outline (x1, y1, x2, y2 …) that Roboflow writes beside the box."""
     values = {child.tag: float(child.text or "nan") for child in element.findall("polygon/*")}
     numbers = sorted({int(match[1]) for tag in values if (match := _POLYGON_KEY.fullmatch(tag))})
     points = [(values.get(f"x{n}", math.nan), values.get(f"y{n}", math.nan)) for n in numbers]

@@ -54,6 +54,12 @@ class _Labels:
 def read_yolo(data: Foreign) -> Converted:
     """Read a folder of YOLO labels; images without a label file are images without objects.
 
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
+
     Raises:
         AnnotationError: if the names or the labels cannot be read rightly.
         InputDataError: if an image is in two splits, or a label file fits several images.

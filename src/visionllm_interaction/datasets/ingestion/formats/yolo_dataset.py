@@ -94,7 +94,14 @@ def _load_yaml(path: Path) -> Any:
 
 
 def read_dataset(path: Path, files: PictureFiles) -> YoloDataset:
-    """Read ``path``, as :func:`names_file_in` found it, and what it refers to.
+    """Read the description of a YOLO data set and the lists it refers to.
+
+    Args:
+        path: the file of class names, as :func:`names_file_in` found it.
+        files: the image files of the data set.
+
+    Returns:
+        The class names and the images of each split.
 
     Raises:
         AnnotationError: if it does not say what the classes are called.
@@ -139,7 +146,13 @@ def _compare_names(dataset: YoloDataset, path: Path, others: Iterable[Path]) -> 
 
 
 def read_names(path: Path) -> dict[int, str]:
-    """The classes by number, from a file with a name a line.
+    """Read class names from a text file.
+
+    Args:
+        path: text file with one class name per line.
+
+    Returns:
+        Class number, from 0 → name.
 
     Raises:
         AnnotationError: if it cannot be read.
@@ -355,7 +368,15 @@ class LabelFiles:
             self._by_stem[path.stem].append(path)
 
     def of_all(self, names: Sequence[str]) -> dict[str, Path]:
-        """Image → label file: in ``labels/`` for ``images/``, beside the image, else the one file of its stem.
+        """Find the label file of each image.
+
+        It is in ``labels/`` where the image is in ``images/``, or beside the image, or the only file of that stem.
+
+        Args:
+            names: paths of the images relative to the data folder.
+
+        Returns:
+            Image path → label file; images without one are absent.
 
         Raises:
             InputDataError: if it is not clear which of several files is an image's.

@@ -37,10 +37,16 @@ class Source:
 
 
 def locate(path: StrPath) -> Source | Foreign:
-    """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
+    """Locate the data set at ``path``, or up to :data:`SEARCH_DEPTH` levels below it.
 
-    A missing split is not an error here: stage 2 reports it together with everything else. Formats of plug-ins are
-    looked for where none that is built in was found.
+    A missing split is not an error here: stage 2 reports it with all other issues. Plug-in formats are tried only where
+    no built-in format matches.
+
+    Args:
+        path: a folder or an annotation file.
+
+    Returns:
+        The data set: a ``Source`` if it has the COCO layout of this package, else what must be converted.
 
     Raises:
         InputDataError: if there is no data set, or more than one.
@@ -84,7 +90,13 @@ def _together(path: Path, sets: Sequence[Source | Foreign]) -> Foreign | None:
 
 
 def locate_source(root: Path) -> Source:
-    """As :func:`locate`, for a data set in COCO's layout.
+    """Locate a data set in the COCO layout, as :func:`locate` does.
+
+    Args:
+        root: the folder to search.
+
+    Returns:
+        The data set.
 
     Raises:
         InputDataError: if there is no such folder, no such data set, or more than one.

@@ -47,7 +47,14 @@ class Settled:
 
 
 def settle(config: IngestConfig, prepared: Prepared) -> Settled:
-    """Find the data set in what was prepared, and convert, copy or link it as ``config`` says.
+    """Find the data set in the prepared source; convert, copy or link it as configured.
+
+    Args:
+        config: the settings of stage 1.
+        prepared: the downloaded and unpacked source.
+
+    Returns:
+        The data set in the COCO layout, and how it got there.
 
     Raises:
         InputDataError: if there is no data set, or it cannot be read, converted, copied or linked.
@@ -76,7 +83,13 @@ def _to_divide(config: IngestConfig, found: Source | Foreign) -> Source | Foreig
 
 
 def division_of(config: IngestConfig) -> Division | None:
-    """How ``config`` wants a source without val to be divided, if at all.
+    """Read from the settings how a source without val is divided.
+
+    Args:
+        config: the settings of stage 1.
+
+    Returns:
+        The division of train, or ``None`` if it is not to be divided.
 
     Raises:
         InputDataError: if the table of groups cannot be read.

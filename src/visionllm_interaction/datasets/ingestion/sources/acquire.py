@@ -34,7 +34,13 @@ class Prepared:
 
 
 def prepare(config: IngestConfig) -> Prepared:
-    """Download and unpack what ``config`` names; what earlier calls did is used again. Paths must be absolute.
+    """Download and unpack the configured source; results of earlier calls are reused.
+
+    Args:
+        config: the settings of stage 1, with absolute paths.
+
+    Returns:
+        Where the data is, and the files it came from.
 
     Raises:
         ConfigError: if the source is nothing known, or an optional package is missing.

@@ -26,7 +26,16 @@ from visionllm_interaction.errors import DownloadFailed
 def download_all(
     remotes: Sequence[Remote], folder: Path, *, config: DownloadConfig, reserve_bytes: int
 ) -> list[Downloaded]:
-    """Download each of ``remotes`` to ``folder``, in order; what is there and right already is not asked for again.
+    """Download remote files; complete files with the right checksum are not requested again.
+
+    Args:
+        remotes: the remote files.
+        folder: where they are written.
+        config: the settings of downloads: retries, timeouts, parallel transfers.
+        reserve_bytes: bytes that must stay free on the disk.
+
+    Returns:
+        The downloaded files, in the order of ``remotes``.
 
     Raises:
         DownloadFailed, InputDataError, SpaceError: of the first file that fails; the others stop and keep what

@@ -40,7 +40,15 @@ class Answer:
 
 
 def read_answer(status: int, headers: Mapping[str, str], have: int) -> Answer:
-    """Judge the answer to a request for everything from byte ``have`` on.
+    """Interpret the response to a request for everything from byte ``have`` on.
+
+    Args:
+        status: HTTP status code.
+        headers: response headers, with lower-case names.
+        have: number of bytes that are on the disk already.
+
+    Returns:
+        Where the body starts, and the total size if known.
 
     Raises:
         Fault: if it is worth trying again.

@@ -70,7 +70,10 @@ class Transfer:
         self._validator, self._total = self._read_note()
 
     def run(self) -> Downloaded:
-        """Download what is not here yet.
+        """Download what is missing of the file.
+
+        Returns:
+            The complete file.
 
         Raises:
             DownloadFailed: if the server refuses, or keeps failing.

@@ -41,7 +41,15 @@ _CATEGORIES = msgspec.json.Decoder(list[records.CategoryRecord])
 
 
 def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable | None, list[Fault]]:
-    """Decode an annotation file; the table is ``None`` if the file is no JSON object.
+    """Decode an annotation file.
+
+    Args:
+        path: the annotation file.
+        split: name of the split.
+        workers: number of decoding processes.
+
+    Returns:
+        The columns of the file, ``None`` if it is no JSON object; and the issues found while reading.
 
     Raises:
         OSError: if the file cannot be read.

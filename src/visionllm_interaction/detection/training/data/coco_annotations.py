@@ -69,7 +69,13 @@ _SECTIONS: dict[str, Any] = {
 
 
 def read_coco(path: StrPath) -> dict[str, Any]:
-    """The annotation file as plain values, each record with what evaluation needs of it.
+    """Read and check an annotation file.
+
+    Args:
+        path: COCO annotation file.
+
+    Returns:
+        Images, annotations (``bbox`` in xywh pixels) and categories, each record with the keys that evaluation needs.
 
     Raises:
         AnnotationError: if it is missing, is not JSON, lacks images, annotations or categories, or a record has no
@@ -104,7 +110,13 @@ def _unusable(path: Path, found: str) -> AnnotationError:
 
 
 def categories_of(coco: dict[str, Any]) -> Categories:
-    """The file's categories, labelled in order of their ids.
+    """Label the categories in order of their ids.
+
+    Args:
+        coco: content of the annotation file.
+
+    Returns:
+        The categories; labels are contiguous from 1, 0 is background.
 
     Raises:
         AnnotationError: if ids are no whole numbers, or ids or names repeat.
@@ -131,9 +143,17 @@ def image_name(record: Mapping[str, Any]) -> str | None:
 
 
 def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[Picture]:
-    """All images of the file in its order, empty ones included.
+    """List all images in file order, also those without objects.
 
-    Annotations of images or categories that are not listed are left out, as in evaluation.
+    Annotations of unlisted images or categories are left out, as in evaluation.
+
+    Args:
+        coco: content of the annotation file.
+        folder: folder that ``file_name`` is relative to.
+        categories: the categories to keep.
+
+    Returns:
+        The images with their objects, boxes in xyxy pixels.
 
     Raises:
         AnnotationError: if an image has no usable name or size.

@@ -34,7 +34,14 @@ class TrainingData:
 
 
 def read_training_data(manifest_path: StrPath, config: TrainConfig) -> TrainingData:
-    """Follow the training manifest to annotations and images, within the debug limits of ``config``.
+    """Read the annotations and list the images of a training manifest.
+
+    Args:
+        manifest_path: the manifest of stage 3.
+        config: the settings of training, with their debug limits.
+
+    Returns:
+        The images and categories of both splits.
 
     Raises:
         ManifestError, AnnotationError: if the manifest or an annotation file is unusable, or a split is empty.

@@ -55,7 +55,13 @@ class PictureDataset(Dataset[tuple[Tensor, Target]]):
 
 
 def decode_picture(picture: Picture) -> Tensor:
-    """The image as (3, H, W) uint8 RGB, upright as its EXIF orientation says if that fits the annotation's size.
+    """Decode an image, upright as its EXIF orientation says if that fits the annotated size.
+
+    Args:
+        picture: the image, with its annotated size.
+
+    Returns:
+        (3, H, W) uint8 RGB.
 
     Raises:
         ImageError: if it cannot be decoded or has another size than annotated.
