@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from visionllm_interaction.core.images import read_rgb
-from visionllm_interaction.datasets.validation.images.probe import Limits, look_at
+from visionllm_interaction.datasets.validation.images.probe import DecodeLimits, look_at
 from visionllm_interaction.errors import ImageError
 
 WIDTH, HEIGHT = 80, 60
-LIMITS = Limits(max_pixels=10**7, timeout_s=10, memory_mb=2048)
+LIMITS = DecodeLimits(max_pixels=10**7, timeout_s=10, memory_mb=2048)
 
 
 def texture(seed: int = 1) -> np.ndarray:

@@ -92,7 +92,7 @@ def evaluate(
     else:
         raise _nothing_to_evaluate()
     if report is None and against is None:
-        result = evaluation.figures(material)
+        result = evaluation.compute_metrics(material)
         return Outcome(result, as_lines([error_rate_line(result), categories_line(result)]), json_output)
     result = evaluation.report_in_depth(
         material,

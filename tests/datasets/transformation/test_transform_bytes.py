@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import NO_ID, CocoBytes
 from visionllm_interaction.errors import AnnotationError
 
@@ -19,12 +19,12 @@ ODD = (
 )
 
 
-def draft(text: str | bytes) -> Draft:
+def draft(text: str | bytes) -> ByteEditor:
     data = text.encode() if isinstance(text, str) else text
-    return Draft("train", CocoBytes(data, where="test.json"))
+    return ByteEditor("train", CocoBytes(data, where="test.json"))
 
 
-def text_of(changed: Draft) -> str:
+def text_of(changed: ByteEditor) -> str:
     return b"".join(changed.pieces()).decode()
 
 

@@ -9,11 +9,11 @@ import pytest
 from transform_chain import chain, changes, cleaned, first_two, own_output, third, written
 
 from small_coco import HEIGHT, WIDTH, change, make_coco, read
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
 from visionllm_interaction.datasets.transformation.editing.geometry import clip_box, mask_area, run_lengths
-from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES, Bench, carry_out
-from visionllm_interaction.datasets.transformation.repair_orders import Order, orders_for
+from visionllm_interaction.datasets.transformation.record_edits import RecordEdit, edits_for
+from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES, RepairState, carry_out
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import AnnotationError, ManifestError
@@ -23,14 +23,14 @@ REPAIR_BOXES = ValidateConfig(
 )
 
 
-def bench_of(*annotations: dict[str, Any], orders: tuple[tuple[str, int], ...], merges: bool = False) -> Bench:
+def bench_of(*annotations: dict[str, Any], orders: tuple[tuple[str, int], ...], merges: bool = False) -> RepairState:
     """Repair ``annotations`` of one 100×50 image, by (code, row)."""
     import json
 
     rows = [{"id": n, "image_id": 1, "category_id": 1, **a} for n, a in enumerate(annotations, start=1)]
     content = {"images": [{"id": 1, "width": 100, "height": 50}], "annotations": rows, "categories": []}
-    draft = Draft("train", CocoBytes(json.dumps(content).encode(), where="test.json"))
-    listed = [Order(code, "repair", "annotations", row) for code, row in orders]
+    draft = ByteEditor("train", CocoBytes(json.dumps(content).encode(), where="test.json"))
+    listed = [RecordEdit(code, "repair", "annotations", row) for code, row in orders]
     return carry_out(draft, listed, merges_copies=merges)
 
 
@@ -200,13 +200,13 @@ def test_a_dropped_image_takes_its_annotations_along(tmp_path: Path) -> None:
 def test_a_report_about_other_records_is_refused() -> None:
     source = CocoBytes(b'{"images":[],"annotations":[{"id":1},{"id":1},{"id":2}],"categories":[]}', where="x")
     row = {"code": "X", "action": "drop", "split": "train", "entity": "annotation", "image_id": None}
-    assert orders_for("train", [{**row, "annotation_id": 1, "position": 1}], source)[0].row == 1
-    assert orders_for("train", [{**row, "annotation_id": 2, "position": None}], source)[0].row == 2
+    assert edits_for("train", [{**row, "annotation_id": 1, "position": 1}], source)[0].row == 1
+    assert edits_for("train", [{**row, "annotation_id": 2, "position": None}], source)[0].row == 2
     for wrong in ({"annotation_id": 1, "position": 2}, {"annotation_id": 1, "position": None}):
         with pytest.raises(AnnotationError, match="not what the validation report describes"):
-            orders_for("train", [{**row, **wrong}], source)
+            edits_for("train", [{**row, **wrong}], source)
     with pytest.raises(AnnotationError, match="cannot drop"):
-        orders_for("train", [{**row, "entity": "category", "annotation_id": None, "position": 0}], source)
+        edits_for("train", [{**row, "entity": "category", "annotation_id": None, "position": 0}], source)
 
 
 def test_a_code_without_repair_is_refused() -> None:

@@ -15,7 +15,7 @@ from injectors import INJECTORS, WHOLE_FILE, Expected, Injector, World
 from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.manifest_input import SplitSource
 from visionllm_interaction.datasets.validation.stage import examine
 
@@ -57,7 +57,7 @@ def part_of_coco(source: Path, root: Path, split: str) -> None:
     (root / name).write_text(json.dumps(content))
 
 
-def faults_of(world: World) -> list[Fault]:
+def faults_of(world: World) -> list[Issue]:
     world.save()
     sources = {
         split: SplitSource(
@@ -66,14 +66,14 @@ def faults_of(world: World) -> list[Fault]:
         for split in ("train", "val")
     }
     known = [
-        Fault("SPLIT-MISSING", split, "file", "nothing", "an annotation file", field="annotations")
+        Issue("SPLIT-MISSING", split, "file", "nothing", "an annotation file", field="annotations")
         for split in sorted(world.missing)
     ]
     config = ValidateConfig(workers=1, category_presence_min_images=world.min_images)
     return list(examine(config, sources, known, indexed=world.indexed).faults)
 
 
-def reported(faults: list[Fault], expected: Expected) -> bool:
+def reported(faults: list[Issue], expected: Expected) -> bool:
     code, split, subject = expected
     return any(
         f.code == code

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from visionllm_interaction.datasets.validation.images.near_duplicates import matches
-from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, Limits
-from visionllm_interaction.datasets.validation.images.worker_pool import look_through
+from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, DecodeLimits
+from visionllm_interaction.datasets.validation.images.worker_pool import probe_images
 
-LIMITS = Limits(max_pixels=4_000_000, timeout_s=20, memory_mb=4096)
+LIMITS = DecodeLimits(max_pixels=4_000_000, timeout_s=20, memory_mb=4096)
 
 
 def noise(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> str:
@@ -25,7 +25,7 @@ def noise(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> str:
 def test_a_picture_that_takes_too_long_ends_its_child_and_not_the_run(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{n}.png", n) for n in range(3)]
     paths.insert(1, noise(tmp_path / "slow.png", 9, (1900, 1900)))
-    looks = list(look_through(paths, Limits(4_000_000, 0.02, 4096), workers=2))
+    looks = list(probe_images(paths, DecodeLimits(4_000_000, 0.02, 4096), workers=2))
     assert looks[1].fault == "FILE-KILLS-DECODER"
     assert len(looks) == 4
 
@@ -33,7 +33,7 @@ def test_a_picture_that_takes_too_long_ends_its_child_and_not_the_run(tmp_path: 
 def test_order_is_kept_and_bombs_are_not_decoded(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{n}.png", n, (40 + n, 48)) for n in range(40)]
     Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
-    looks = list(look_through([*paths, str(tmp_path / "bomb.png")], LIMITS, workers=2))
+    looks = list(probe_images([*paths, str(tmp_path / "bomb.png")], LIMITS, workers=2))
     assert [look.width for look in looks[:40]] == [40 + n for n in range(40)]
     assert looks[40].fault == "FILE-TOO-LARGE"
 

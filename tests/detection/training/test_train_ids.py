@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.evaluation.category_map import map_categories, parse_map
-from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES, coco_figures, parse_results, to_results
+from visionllm_interaction.detection.evaluation.coco_metrics import METRICS, coco_metrics, parse_results, to_results
 from visionllm_interaction.detection.evaluation.evaluate import evaluate_files
 from visionllm_interaction.detection.evaluation.ids import ids_of
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
@@ -77,7 +77,7 @@ def pycocotools_figures(truth: dict[str, Any], found: list[Any]) -> list[float]:
 
 
 def our_figures(truth: dict[str, Any], found: list[Any]) -> dict[str, Any]:
-    return coco_figures(json.loads(json.dumps(truth)), parse_results(json.dumps(found).encode(), where="test"))
+    return coco_metrics(json.loads(json.dumps(truth)), parse_results(json.dumps(found).encode(), where="test"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -93,7 +93,7 @@ def test_ids_of_every_kind_give_pycocotools_figures(data: st.DataObject, seed: i
     truth, found = scene(images, categories, seed)
     if found:
         figures = our_figures(truth, found)
-        np.testing.assert_allclose([figures[name] for name in FIGURES], pycocotools_figures(truth, found), atol=1e-9)
+        np.testing.assert_allclose([figures[name] for name in METRICS], pycocotools_figures(truth, found), atol=1e-9)
 
 
 @pytest.mark.parametrize("bad", [None, True, 1.5, 2**64, [1], {"a": 1}, 2.0**60])

@@ -13,12 +13,17 @@ from typing import Any
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import subset_of
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import refuse_losses, split_of, summary_text
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, PictureFiles, broken
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    ConvertedDataset,
+    DetectedDataset,
+    ImageFiles,
+    broken,
+)
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
-from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate
+from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.layout.indexing import exif_orientation
 from visionllm_interaction.datasets.ingestion.sources.acquire import prepare
@@ -70,7 +75,7 @@ class _Seen:
     """A data set as far as a proposal needs it."""
 
     format: str
-    subsets: Mapping[str, Sequence[Member]]
+    subsets: Mapping[str, Sequence[SplitCandidate]]
     files: Sequence[Path]
     notes: tuple[str, ...] = ()
 
@@ -103,21 +108,21 @@ def propose(data: Path) -> Proposal:
     return Proposal(found, (about, *settings))
 
 
-def _look(found: Source | Foreign) -> _Seen:
-    if isinstance(found, Source):
+def _look(found: CocoDataset | DetectedDataset) -> _Seen:
+    if isinstance(found, CocoDataset):
         return _coco({split: path for split, path in found.annotations.items() if path}, found.root)
     if found.format == "coco":
         return _coco({subset_of(path, found.root): path for path in found.files}, found.root)
     converted = READERS[found.format](found)
     refuse_losses(converted, found)
-    subsets: dict[str, list[Member]] = defaultdict(list)
+    subsets: dict[str, list[SplitCandidate]] = defaultdict(list)
     for picture in converted.pictures:
-        subsets[picture.subset].append(Member(picture.name, frozenset(shape.label for shape in picture.shapes)))
+        subsets[picture.subset].append(SplitCandidate(picture.name, frozenset(shape.label for shape in picture.shapes)))
     files = [picture.file for picture in converted.pictures if picture.file]
     return _Seen(found.format, subsets, files, _notes(converted))
 
 
-def _notes(converted: Converted) -> tuple[str, ...]:
+def _notes(converted: ConvertedDataset) -> tuple[str, ...]:
     return (*converted.notes, *((f"not carried over: {summary_text(converted)}",) if converted.left_out else ()))
 
 
@@ -129,10 +134,10 @@ class _CocoFile(msgspec.Struct):
 
 def _coco(paths: Mapping[str, Path], root: Path) -> _Seen:
     subsets = {subset: _coco_members(path) for subset, path in paths.items()}
-    return _Seen("coco", subsets, [root / name for name in PictureFiles(root).names])
+    return _Seen("coco", subsets, [root / name for name in ImageFiles(root).names])
 
 
-def _coco_members(path: Path) -> list[Member]:
+def _coco_members(path: Path) -> list[SplitCandidate]:
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_CocoFile)
     except (msgspec.MsgspecError, OSError) as error:
@@ -143,12 +148,12 @@ def _coco_members(path: Path) -> list[Member]:
         number = str(annotation.get("category_id"))
         categories[str(annotation.get("image_id"))].add(names.get(number, number))
     return [
-        Member(str(image.get("file_name") or image.get("id")), frozenset(categories[str(image.get("id"))]))
+        SplitCandidate(str(image.get("file_name") or image.get("id")), frozenset(categories[str(image.get("id"))]))
         for image in content.images
     ]
 
 
-def _split_settings(seen: _Seen) -> tuple[dict[str, list[Member]], list[Setting]]:
+def _split_settings(seen: _Seen) -> tuple[dict[str, list[SplitCandidate]], list[Setting]]:
     """The images of each split as stage 1 will have them, and the settings that make it so."""
     settings: list[Setting] = []
     unknown = sorted(subset for subset in seen.subsets if split_of(subset, {}) is None)
@@ -156,7 +161,7 @@ def _split_settings(seen: _Seen) -> tuple[dict[str, list[Member]], list[Setting]
     if unknown:
         why = "these subsets' names say no split: they are train until you say which are val or test"
         settings.append(Setting("data", ("data", "subsets"), given, why))
-    sides: dict[str, list[Member]] = {}
+    sides: dict[str, list[SplitCandidate]] = {}
     for subset, members in seen.subsets.items():
         sides.setdefault(split_of(subset, given) or "train", []).extend(members)
     groups = _group_setting(sides.get("train", []))
@@ -178,7 +183,7 @@ def _split_settings(seen: _Seen) -> tuple[dict[str, list[Member]], list[Setting]
     return sides, settings
 
 
-def _group_setting(members: Sequence[Member]) -> Setting | None:
+def _group_setting(members: Sequence[SplitCandidate]) -> Setting | None:
     """The pattern that reads groups from the images' names, where nearly all of them tell one."""
     paths = [f"train2017/{member.name}" for member in members]
     for column, pattern in _patterns():
@@ -200,7 +205,7 @@ def _patterns() -> list[tuple[str, str]]:
     return [*words, ("session", _FOLDER_PATTERN), ("session", _PREFIX_PATTERN)]
 
 
-def _category_settings(sides: Mapping[str, Sequence[Member]]) -> list[Setting]:
+def _category_settings(sides: Mapping[str, Sequence[SplitCandidate]]) -> list[Setting]:
     counts = {
         split: Counter(category for member in sides.get(split, ()) for category in member.categories)
         for split in ("train", "val")

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, JpegImagePlugin
 
 from visionllm_interaction.core.images import DAMAGED, ORIENTATION, orientation_of
 from visionllm_interaction.core.run_lengths import decode_mask, encode_mask
-from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
 from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
 from visionllm_interaction.errors import ImageError
 
@@ -94,7 +94,7 @@ def _undecodable(path: Path, error: Exception) -> ImageError:
 
 
 def turn_record(
-    draft: Draft, row: int, *, orientation: int, stored: tuple[int, int], drawn_upright: bool, code: str
+    draft: ByteEditor, row: int, *, orientation: int, stored: tuple[int, int], drawn_upright: bool, code: str
 ) -> bool:
     """Bring an image's record and annotations to the upright frame.
 
@@ -122,7 +122,7 @@ def turn_record(
     return True
 
 
-def _annotations_of(draft: Draft, image_row: int) -> list[int]:
+def _annotations_of(draft: ByteEditor, image_row: int) -> list[int]:
     image_ids = draft.source.keys("annotations")[1]
     rows = np.flatnonzero(image_ids == draft.ids("images")[image_row]).tolist()
     return [row for row in rows if not draft.is_gone("annotations", row)]

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.geometry import numbers
 from visionllm_interaction.datasets.transformation.exif_orientation import orientation_and_size, turn_record
-from visionllm_interaction.datasets.transformation.repair import Bench
-from visionllm_interaction.datasets.transformation.repair_orders import Order
+from visionllm_interaction.datasets.transformation.record_edits import RecordEdit
+from visionllm_interaction.datasets.transformation.repair import RepairState
 from visionllm_interaction.errors import InputDataError
 
 Frame = Literal["upright", "stored"]
@@ -47,7 +47,9 @@ class Turn:
         return self.stored[::-1] if self.orientation >= 5 else self.stored
 
 
-def decide_turns(draft: Draft, orders: Iterable[Order], *, folder: Path, said: Frame | None = None) -> dict[int, Turn]:
+def decide_turns(
+    draft: ByteEditor, orders: Iterable[RecordEdit], *, folder: Path, said: Frame | None = None
+) -> dict[int, Turn]:
     """Decide how to turn each image that the policy wants upright and that carries an orientation.
 
     Args:
@@ -83,7 +85,7 @@ def decide_turns(draft: Draft, orders: Iterable[Order], *, folder: Path, said: F
     return turns | {row: Turn(turns[row].orientation, turns[row].stored, agreed) for row in open_rows}
 
 
-def _frames(draft: Draft, row: int, turn: Turn) -> set[Frame]:
+def _frames(draft: ByteEditor, row: int, turn: Turn) -> set[Frame]:
     """What the record and the annotations say, each by itself; both if they contradict each other or fit neither."""
     size = (draft.get("images", row, "width"), draft.get("images", row, "height"))
     if size == turn.upright and turn.upright != turn.stored:
@@ -98,7 +100,7 @@ def _frames(draft: Draft, row: int, turn: Turn) -> set[Frame]:
     return seen
 
 
-def _records(draft: Draft, image_row: int) -> Iterator[Mapping[str, Any]]:
+def _records(draft: ByteEditor, image_row: int) -> Iterator[Mapping[str, Any]]:
     image_ids = draft.source.keys("annotations")[1]
     for row in np.flatnonzero(image_ids == draft.ids("images")[image_row]).tolist():
         yield draft.record("annotations", row)
@@ -125,7 +127,7 @@ def _within(turn: Turn, right: float, bottom: float) -> tuple[bool, bool]:
     return upright, stored
 
 
-def turn_records(bench: Bench, turns: Mapping[int, Turn]) -> set[int]:
+def turn_records(bench: RepairState, turns: Mapping[int, Turn]) -> set[int]:
     """Bring the images that are to be turned, and their annotations, to the upright frame; rows of their records."""
     turned = set()
     for row, code in bench.turned.items():
@@ -138,16 +140,16 @@ def turn_records(bench: Bench, turns: Mapping[int, Turn]) -> set[int]:
         ):
             turned.add(row)
         else:
-            bench.leave(Order(code, "repair", "images", row))
+            bench.leave(RecordEdit(code, "repair", "images", row))
     return turned
 
 
-def without_void(orders: Sequence[Order], draft: Draft, turns: Mapping[int, Turn]) -> tuple[Order, ...]:
+def without_void(orders: Sequence[RecordEdit], draft: ByteEditor, turns: Mapping[int, Turn]) -> tuple[RecordEdit, ...]:
     """The orders without those about boxes that leave the stored image and lie within the upright one."""
     image_ids, owners = draft.ids("images"), draft.source.keys("annotations")[1]
     upright = {int(image_ids[row]): turn for row, turn in turns.items() if turn.frame == "upright"}
 
-    def void(order: Order) -> bool:
+    def void(order: RecordEdit) -> bool:
         turn = upright.get(int(owners[order.row])) if order.code in _BOUNDS else None
         box = numbers(draft.get("annotations", order.row, "bbox"), count=4) if turn else None
         if turn is None or box is None:
@@ -158,7 +160,7 @@ def without_void(orders: Sequence[Order], draft: Draft, turns: Mapping[int, Turn
     return tuple(order for order in orders if not void(order))
 
 
-def _undecided(draft: Draft, rows: Sequence[int]) -> InputDataError:
+def _undecided(draft: ByteEditor, rows: Sequence[int]) -> InputDataError:
     name = draft.get("images", rows[0], "file_name")
     return InputDataError(
         "Nothing tells whether boxes were drawn on the image as it is stored or as it is shown.",

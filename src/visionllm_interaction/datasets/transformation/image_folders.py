@@ -8,28 +8,28 @@ from pathlib import Path
 
 from visionllm_interaction.artifacts.manifest import relative_to_run
 from visionllm_interaction.datasets.transformation.exif_orientation import write_upright
-from visionllm_interaction.datasets.transformation.image_groups import Picture
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
 from visionllm_interaction.datasets.transformation.reassign_splits import common_folder
 
 FOLDER = "images"
 
 
 @dataclass(frozen=True)
-class Places:
+class ImagePlaces:
     """Split → folder that ``file_name`` starts in (relative to the run where it is inside), and the files written."""
 
     folders: dict[str, str]
     written: tuple[Path, ...]
 
 
-def place_pictures(
-    pictures: Mapping[str, Sequence[Picture]],
+def place_images(
+    pictures: Mapping[str, Sequence[GroupedImage]],
     *,
     raw: Mapping[str, Path],
     divided: bool,
     partial: Path,
     final: Path,
-) -> Places:
+) -> ImagePlaces:
     """Write the images that are to be upright, and say where all images are.
 
     A split without images to turn uses the raw images in place.
@@ -51,7 +51,7 @@ def place_pictures(
         root = common_folder(raw)
         everything = [picture for listed in pictures.values() for picture in listed]
         folder, written = _place(everything, source=root, raw=root, below=FOLDER, partial=partial, final=final)
-        return Places(dict.fromkeys(pictures, folder), tuple(written))
+        return ImagePlaces(dict.fromkeys(pictures, folder), tuple(written))
     folders: dict[str, str] = {}
     files: list[Path] = []
     for split, listed in pictures.items():
@@ -61,11 +61,11 @@ def place_pictures(
             listed, source=source, raw=raw[split], below=below, partial=partial, final=final
         )
         files += written
-    return Places(folders, tuple(files))
+    return ImagePlaces(folders, tuple(files))
 
 
 def _place(
-    pictures: Sequence[Picture], *, source: Path, raw: Path, below: str, partial: Path, final: Path
+    pictures: Sequence[GroupedImage], *, source: Path, raw: Path, below: str, partial: Path, final: Path
 ) -> tuple[str, list[Path]]:
     if not any(picture.turn for picture in pictures):
         return str(raw), []
@@ -73,7 +73,7 @@ def _place(
     return relative_to_run(final / below, final.parent), written
 
 
-def _mirror(picture: Picture, source: Path, folder: Path) -> Path | None:
+def _mirror(picture: GroupedImage, source: Path, folder: Path) -> Path | None:
     """Write the image upright, or link it; a file that is missing stays missing."""
     original, place = source / picture.file_name, folder / picture.file_name
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.core.grouping import GROUP_COLUMNS
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class GroupedImage:
     """One image of a split: its row in the draft, digest of its file, and its groups (column → value)."""
 
     split: str
@@ -25,9 +25,9 @@ class Picture:
     """Whether it is to be written upright."""
 
 
-def list_pictures(
-    draft: Draft, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
-) -> list[Picture]:
+def list_grouped_images(
+    draft: ByteEditor, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
+) -> list[GroupedImage]:
     """The split's images with what stage 1 knows about their files.
 
     ``folder`` is where ``file_name`` starts; ``turned``: rows of those that are to be written upright.
@@ -38,5 +38,7 @@ def list_pictures(
         name = names[row]
         file = index.get(f"{folder}/{name}")
         groups = {column: value for column in GROUP_COLUMNS if (value := getattr(file, column, None)) is not None}
-        pictures.append(Picture(draft.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned))
+        pictures.append(
+            GroupedImage(draft.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned)
+        )
     return pictures

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from visionllm_interaction.core.grouping import GROUP_COLUMNS
-from visionllm_interaction.datasets.transformation.image_groups import Picture
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
 
 _EXAMPLES = 10
 _NOT_SHARED_ON_PURPOSE = tuple(column for column in GROUP_COLUMNS if column != "time")
@@ -16,7 +16,7 @@ Audit = dict[str, Any]
 
 
 def audit_leakage(
-    pictures: Mapping[str, Sequence[Picture]], *, faults: Mapping[str, int], divided_by: Sequence[str] | None
+    pictures: Mapping[str, Sequence[GroupedImage]], *, faults: Mapping[str, int], divided_by: Sequence[str] | None
 ) -> Audit:
     """Files and groups that both splits have.
 
@@ -35,11 +35,11 @@ def audit_leakage(
     }
 
 
-def _all(pictures: Mapping[str, Sequence[Picture]]) -> Iterable[Picture]:
+def _all(pictures: Mapping[str, Sequence[GroupedImage]]) -> Iterable[GroupedImage]:
     return (picture for listed in pictures.values() for picture in listed)
 
 
-def _by_digest(pictures: Sequence[Picture]) -> dict[str, list[str]]:
+def _by_digest(pictures: Sequence[GroupedImage]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = defaultdict(list)
     for picture in pictures:
         if picture.sha256:
@@ -53,7 +53,7 @@ def _shared(names: Mapping[str, Mapping[str, list[str]]]) -> Audit:
     return {"shared": len(both), "examples": examples}
 
 
-def _group_audit(pictures: Mapping[str, Sequence[Picture]], column: str) -> Audit:
+def _group_audit(pictures: Mapping[str, Sequence[GroupedImage]], column: str) -> Audit:
     values = {split: {p.groups[column] for p in listed if column in p.groups} for split, listed in pictures.items()}
     both = sorted(values["train"] & values["val"])
     return {

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
 from visionllm_interaction.datasets.transformation.editing.geometry import clip_box, mask_area, numbers
-from visionllm_interaction.datasets.transformation.repair_orders import Order
+from visionllm_interaction.datasets.transformation.record_edits import RecordEdit
 from visionllm_interaction.errors import AnnotationError
 
 
 @dataclass(slots=True)
-class Bench:
+class RepairState:
     """One split at work: its draft, the orders that could not be carried out, and what later steps must know."""
 
-    draft: Draft
+    draft: ByteEditor
     left: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """Fault code → ids of records that stay as they are, because there is no one right repair."""
     clipped: set[int] = field(default_factory=set)
@@ -29,7 +29,7 @@ class Bench:
     image_rows: dict[int, int] = field(default_factory=dict)
     """Image id → row, the first where ids repeat."""
 
-    def leave(self, order: Order) -> None:
+    def leave(self, order: RecordEdit) -> None:
         """Note that the record stays as it is."""
         number = int(self.draft.ids(order.section)[order.row])
         self.left[order.code].append(number)
@@ -45,10 +45,10 @@ class Bench:
         return (known[0], known[1]) if known else None
 
 
-Repair = Callable[[Bench, Sequence[Order]], None]
+Repair = Callable[[RepairState, Sequence[RecordEdit]], None]
 
 
-def carry_out(draft: Draft, orders: Sequence[Order], *, merges_copies: bool) -> Bench:
+def carry_out(draft: ByteEditor, orders: Sequence[RecordEdit], *, merges_copies: bool) -> RepairState:
     """Drop records, then repair the others.
 
     Args:
@@ -62,7 +62,7 @@ def carry_out(draft: Draft, orders: Sequence[Order], *, merges_copies: bool) -> 
     Raises:
         AnnotationError: if a code is to be repaired for which there is no repair.
     """
-    bench = Bench(draft)
+    bench = RepairState(draft)
     for order in orders:
         if order.action == "drop":
             _drop(draft, order)
@@ -70,12 +70,14 @@ def carry_out(draft: Draft, orders: Sequence[Order], *, merges_copies: bool) -> 
     for repair, codes in _STEPS:
         repair(bench, [o for code in codes for o in by_code.get(code, []) if not draft.is_gone(o.section, o.row)])
     if merges_copies and bench.clipped:
-        _merge_copies(bench, [Order("BOX-DUPLICATE", "repair", "annotations", row) for row in sorted(bench.clipped)])
+        _merge_copies(
+            bench, [RecordEdit("BOX-DUPLICATE", "repair", "annotations", row) for row in sorted(bench.clipped)]
+        )
     return bench
 
 
-def _repairs_by_code(orders: Iterable[Order]) -> Mapping[str, list[Order]]:
-    by_code: dict[str, list[Order]] = defaultdict(list)
+def _repairs_by_code(orders: Iterable[RecordEdit]) -> Mapping[str, list[RecordEdit]]:
+    by_code: dict[str, list[RecordEdit]] = defaultdict(list)
     for order in orders:
         if order.action == "repair":
             by_code[order.code].append(order)
@@ -89,7 +91,7 @@ def _repairs_by_code(orders: Iterable[Order]) -> Mapping[str, list[Order]]:
     return by_code
 
 
-def _drop(draft: Draft, order: Order) -> None:
+def _drop(draft: ByteEditor, order: RecordEdit) -> None:
     """Leave out a record; an image takes its annotations with it, unless another image has the same id."""
     draft.drop(order.section, order.row, code=order.code)
     if order.section != "images":
@@ -101,11 +103,11 @@ def _drop(draft: Draft, order: Order) -> None:
             draft.drop("annotations", int(row), code=order.code)
 
 
-def _turn_pictures(bench: Bench, orders: Sequence[Order]) -> None:
+def _turn_pictures(bench: RepairState, orders: Sequence[RecordEdit]) -> None:
     bench.turned.update((order.row, order.code) for order in orders)
 
 
-def _clip(bench: Bench, orders: Sequence[Order]) -> None:
+def _clip(bench: RepairState, orders: Sequence[RecordEdit]) -> None:
     """Clip boxes to their image. A box with nothing inside is dropped: clipped, it would be empty."""
     for _, order in sorted({order.row: order for order in reversed(orders)}.items()):
         box = numbers(bench.draft.get("annotations", order.row, "bbox"), count=4)
@@ -121,7 +123,7 @@ def _clip(bench: Bench, orders: Sequence[Order]) -> None:
             _fit_area(bench, order, old_box=box, new_box=clipped)
 
 
-def _fit_area(bench: Bench, order: Order, *, old_box: Sequence[float], new_box: Sequence[float]) -> None:
+def _fit_area(bench: RepairState, order: RecordEdit, *, old_box: Sequence[float], new_box: Sequence[float]) -> None:
     """An area that was that of the box, or is more than it now, goes with the box."""
     known = numbers([bench.draft.get("annotations", order.row, "area")])
     if known is None:
@@ -131,12 +133,12 @@ def _fit_area(bench: Bench, order: Order, *, old_box: Sequence[float], new_box: 
         _compute_area(bench, order)
 
 
-def _compute_areas(bench: Bench, orders: Sequence[Order]) -> None:
+def _compute_areas(bench: RepairState, orders: Sequence[RecordEdit]) -> None:
     for order in orders:
         _compute_area(bench, order)
 
 
-def _compute_area(bench: Bench, order: Order) -> None:
+def _compute_area(bench: RepairState, order: RecordEdit) -> None:
     """Set the area to the mask's, or to the box's where there is no mask."""
     draft = bench.draft
     segmentation = draft.get("annotations", order.row, "segmentation")
@@ -150,14 +152,14 @@ def _compute_area(bench: Bench, order: Order) -> None:
         draft.set("annotations", order.row, "area", area, code=order.code)
 
 
-def _renumber(bench: Bench, orders: Sequence[Order]) -> None:
+def _renumber(bench: RepairState, orders: Sequence[RecordEdit]) -> None:
     """Give annotations new ids above all there are, in the file's order."""
     following = int(bench.draft.ids("annotations").max(initial=0)) + 1
     for number, row in enumerate(sorted({order.row for order in orders}), start=following):
         bench.draft.set("annotations", row, "id", number, code="ANN-DUPLICATE-ID")
 
 
-def _merge_copies(bench: Bench, orders: Sequence[Order]) -> None:
+def _merge_copies(bench: RepairState, orders: Sequence[RecordEdit]) -> None:
     """Merge annotations into an earlier one that says the same; where they disagree about anything both stay."""
     draft = bench.draft
     rows_of_image: dict[int, list[int]] = {}
@@ -181,7 +183,7 @@ def _agree(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return all(key in shared for key in needed) and all(first[key] == second[key] for key in shared)
 
 
-def _merge(draft: Draft, order: Order, *, into: int, record: Mapping[str, Any]) -> None:
+def _merge(draft: ByteEditor, order: RecordEdit, *, into: int, record: Mapping[str, Any]) -> None:
     present = draft.record("annotations", into).keys()
     for key, value in record.items():
         if key not in present:

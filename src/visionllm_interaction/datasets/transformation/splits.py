@@ -12,16 +12,16 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from visionllm_interaction.datasets.transformation.config import SplitsConfig
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
-from visionllm_interaction.datasets.transformation.image_groups import Picture
-from visionllm_interaction.datasets.transformation.split_solver import Division, divide
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
+from visionllm_interaction.datasets.transformation.split_solver import SplitProblem, divide
 from visionllm_interaction.errors import InputDataError
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class ImagePool:
     """All images of both splits and how they hang together.
 
     Attributes:
@@ -33,7 +33,7 @@ class Pool:
         names: k category names.
     """
 
-    pictures: Sequence[Picture]
+    pictures: Sequence[GroupedImage]
     group: NDArray[np.int64]
     keys: Sequence[str]
     pictures_of: NDArray[np.float64]
@@ -41,7 +41,7 @@ class Pool:
     names: Sequence[str]
 
 
-def choose_val(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str, Draft]) -> list[bool]:
+def choose_val(config: SplitsConfig, pictures: Sequence[GroupedImage], drafts: Mapping[str, ByteEditor]) -> list[bool]:
     """Choose the images of val; the same images give the same answer in any order.
 
     Args:
@@ -65,7 +65,7 @@ def choose_val(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mappin
     return np.asarray(chosen[pool.group]).tolist()  # type: ignore[no-any-return]
 
 
-def _pool(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str, Draft]) -> Pool:
+def _pool(config: SplitsConfig, pictures: Sequence[GroupedImage], drafts: Mapping[str, ByteEditor]) -> ImagePool:
     raw = components(pictures, config.group_by)
     keys: dict[int, str] = {}
     for label, picture in zip(raw.tolist(), pictures, strict=True):
@@ -75,10 +75,10 @@ def _pool(config: SplitsConfig, pictures: Sequence[Picture], drafts: Mapping[str
     group = np.array([order[label] for label in raw.tolist()], np.int64)
     showing, names = _showing(pictures, group, drafts)
     sizes = np.bincount(group, minlength=len(order)).astype(np.float64)
-    return Pool(pictures, group, sorted(keys.values()), sizes, showing, names)
+    return ImagePool(pictures, group, sorted(keys.values()), sizes, showing, names)
 
 
-def components(pictures: Sequence[Picture], columns: Sequence[str]) -> NDArray[np.int64]:
+def components(pictures: Sequence[GroupedImage], columns: Sequence[str]) -> NDArray[np.int64]:
     """(n,) number of the component of each image; images that share a value of a column, or all bytes, share it.
 
     Two columns chain: a child filmed in two households ties these together.
@@ -93,13 +93,13 @@ def components(pictures: Sequence[Picture], columns: Sequence[str]) -> NDArray[n
     return np.asarray(labels[: len(pictures)], np.int64)
 
 
-def _keys(picture: Picture, columns: Sequence[str]) -> list[tuple[str, str]]:
+def _keys(picture: GroupedImage, columns: Sequence[str]) -> list[tuple[str, str]]:
     keys = [(column, picture.groups[column]) for column in columns if column in picture.groups]
     return [*keys, ("sha256", picture.sha256)] if picture.sha256 else keys
 
 
 def _showing(
-    pictures: Sequence[Picture], group: NDArray[np.int64], drafts: Mapping[str, Draft]
+    pictures: Sequence[GroupedImage], group: NDArray[np.int64], drafts: Mapping[str, ByteEditor]
 ) -> tuple[csr_array, list[str]]:
     group_of = {(p.split, p.image_id): int(g) for p, g in zip(pictures, group.tolist(), strict=True)}
     shown: set[tuple[str, int, str]] = set()
@@ -115,7 +115,7 @@ def _showing(
     return csr_array((np.ones(len(cells)), (rows, columns)), shape=shape), names
 
 
-def _shown_in(draft: Draft) -> set[tuple[int, str]]:
+def _shown_in(draft: ByteEditor) -> set[tuple[int, str]]:
     """Image id and category name of each annotation that is still there; ids as in the raw file."""
     _, image_ids, _ = draft.source.keys("annotations")
     raw = draft.source.keys("annotations")[2].tolist()
@@ -131,12 +131,12 @@ def _shown_in(draft: Draft) -> set[tuple[int, str]]:
     }
 
 
-def _division(config: SplitsConfig, pool: Pool, *, both: bool) -> Division:
+def _division(config: SplitsConfig, pool: ImagePool, *, both: bool) -> SplitProblem:
     costs = [int(hashlib.sha256(f"{config.seed} {key}".encode()).hexdigest()[:12], 16) / 16**12 for key in pool.keys]
-    return Division(pool.pictures_of, pool.showing, np.array(costs), config.val_share, config.tolerance, both)
+    return SplitProblem(pool.pictures_of, pool.showing, np.array(costs), config.val_share, config.tolerance, both)
 
 
-def _require_groups(config: SplitsConfig, pictures: Sequence[Picture]) -> None:
+def _require_groups(config: SplitsConfig, pictures: Sequence[GroupedImage]) -> None:
     """Every image must have every group asked for: one without could be of anybody."""
     for column in config.group_by:
         without = [p.file_name for p in pictures if column not in p.groups]
@@ -148,7 +148,7 @@ def _require_groups(config: SplitsConfig, pictures: Sequence[Picture]) -> None:
             )
 
 
-def _require_divisible(pool: Pool) -> None:
+def _require_divisible(pool: ImagePool) -> None:
     groups_with = np.asarray((pool.showing > 0).sum(axis=0)).ravel()
     alone = [name for name, count in zip(pool.names, groups_with.tolist(), strict=True) if count == 1]
     if len(pool.keys) > 1 and alone:
@@ -159,7 +159,7 @@ def _require_divisible(pool: Pool) -> None:
         )
 
 
-def _impossible(config: SplitsConfig, pool: Pool) -> InputDataError:
+def _impossible(config: SplitsConfig, pool: ImagePool) -> InputDataError:
     """The first reason that holds, from the plainest to the most involved."""
     by = " or ".join(config.group_by) or "bytes"
     total, largest = pool.pictures_of.sum(), pool.pictures_of.max(initial=0)

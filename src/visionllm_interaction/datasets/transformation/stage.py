@@ -24,16 +24,16 @@ from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.datasets.transformation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.transformation.config import TransformConfig
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
-from visionllm_interaction.datasets.transformation.editing.change_log import Change, write_changes
+from visionllm_interaction.datasets.transformation.editing.change_log import RecordChange, write_changes
 from visionllm_interaction.datasets.transformation.frames import Turn, decide_turns, turn_records, without_void
-from visionllm_interaction.datasets.transformation.image_folders import Places, place_pictures
-from visionllm_interaction.datasets.transformation.image_groups import Picture, list_pictures
+from visionllm_interaction.datasets.transformation.image_folders import ImagePlaces, place_images
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage, list_grouped_images
 from visionllm_interaction.datasets.transformation.leakage_audit import audit_leakage
 from visionllm_interaction.datasets.transformation.reassign_splits import move_pictures, moved
-from visionllm_interaction.datasets.transformation.repair import Bench, carry_out
-from visionllm_interaction.datasets.transformation.repair_orders import orders_for, read_orders
+from visionllm_interaction.datasets.transformation.record_edits import edits_for, read_edits
+from visionllm_interaction.datasets.transformation.repair import RepairState, carry_out
 from visionllm_interaction.datasets.transformation.taxonomy import (
     Contents,
     apply_taxonomy,
@@ -55,17 +55,17 @@ FOLDER = "annotations"
 
 
 @dataclass(frozen=True)
-class Source:
+class StageInputs:
     """What stage 3 reads: the manifests, the raw files as they were read, and the policy's orders carried out."""
 
     manifest: DataManifest
     report: ValidationReport
     inputs: tuple[FileRef, ...]
-    benches: Mapping[str, Bench]
+    benches: Mapping[str, RepairState]
     turns: Mapping[str, Mapping[int, Turn]]
 
     @property
-    def drafts(self) -> dict[str, Draft]:
+    def drafts(self) -> dict[str, ByteEditor]:
         """Split → its file with the changes made so far."""
         return {split: bench.draft for split, bench in self.benches.items()}
 
@@ -107,7 +107,7 @@ def run(
     pictures = _divide(config, source, _turn_and_list(source, run=out.parent))
     with publish_folder(out) as partial:
         contents = _write_annotations(config, source, partial)
-        places = place_pictures(
+        places = place_images(
             pictures, raw=source.folders, divided=config.splits is not None, partial=partial, final=out
         )
         changes = [change for draft in source.drafts.values() for change in draft.log]
@@ -123,14 +123,14 @@ def cleaned_name(split: str) -> str:
     return f"instances_{split}2017.cleaned.json"
 
 
-def _read(config: TransformConfig, data_manifest: Path, validation_report: Path, *, run: Path) -> Source:
+def _read(config: TransformConfig, data_manifest: Path, validation_report: Path, *, run: Path) -> StageInputs:
     manifest, report = DataManifest.load(data_manifest), ValidationReport.load(validation_report)
     _require_pass(report, validation_report)
     inputs = list(file_refs([data_manifest, validation_report], run=run))
     _require_same(inputs[0], report)
-    orders = read_orders(run / report.faults_file)
+    orders = read_edits(run / report.faults_file)
     merges_copies = report.config.get("actions", {}).get("BOX-DUPLICATE") == "repair"
-    benches: dict[str, Bench] = {}
+    benches: dict[str, RepairState] = {}
     turns: dict[str, dict[int, Turn]] = {}
     for split in SPLITS:
         path = Path(str(getattr(manifest.annotations, split)))
@@ -138,14 +138,14 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
         raw = FileRef(path=relative_to_run(path, run), sha256=sha256_bytes(data), bytes=len(data))
         _require_same(raw, report)
         inputs.append(raw)
-        draft = Draft(split, CocoBytes(data, where=str(path)))
-        mine = orders_for(split, orders, draft.source)
+        draft = ByteEditor(split, CocoBytes(data, where=str(path)))
+        mine = edits_for(split, orders, draft.source)
         folder = Path(str(getattr(manifest.paths, f"{split}_images")))
         said = None if config.exif_boxes == "evidence" else config.exif_boxes
         turns[split] = decide_turns(draft, mine, folder=folder, said=said)
         benches[split] = carry_out(draft, without_void(mine, draft, turns[split]), merges_copies=merges_copies)
         draft.source.set_aside()
-    return Source(manifest, report, tuple(inputs), benches, turns)
+    return StageInputs(manifest, report, tuple(inputs), benches, turns)
 
 
 def _mapped(path: Path) -> bytes | mmap.mmap:
@@ -159,17 +159,19 @@ def _mapped(path: Path) -> bytes | mmap.mmap:
         ) from error
 
 
-def _turn_and_list(source: Source, *, run: Path) -> dict[str, list[Picture]]:
+def _turn_and_list(source: StageInputs, *, run: Path) -> dict[str, list[GroupedImage]]:
     """Bring records to the upright frame where the policy wants it; all images that are left, by split."""
     index = {file.path: file for file in read_index(run / source.manifest.index)}
     pictures = {}
     for split, bench in source.benches.items():
         turned = turn_records(bench, source.turns[split])
-        pictures[split] = list_pictures(bench.draft, folder=source.folders[split], index=index, turned=turned)
+        pictures[split] = list_grouped_images(bench.draft, folder=source.folders[split], index=index, turned=turned)
     return pictures
 
 
-def _divide(config: TransformConfig, source: Source, pictures: dict[str, list[Picture]]) -> dict[str, list[Picture]]:
+def _divide(
+    config: TransformConfig, source: StageInputs, pictures: dict[str, list[GroupedImage]]
+) -> dict[str, list[GroupedImage]]:
     if config.splits is None:
         return pictures
     # Imported here and not above: SciPy takes half a second to load, and few runs divide anew.
@@ -181,7 +183,7 @@ def _divide(config: TransformConfig, source: Source, pictures: dict[str, list[Pi
     return moved(everything, to_val, folders=source.folders)
 
 
-def _write_annotations(config: TransformConfig, source: Source, partial: Path) -> dict[str, Contents]:
+def _write_annotations(config: TransformConfig, source: StageInputs, partial: Path) -> dict[str, Contents]:
     """Write both files and read them back: what counts is what is on disk."""
     (partial / FOLDER).mkdir()
     contents = {}
@@ -199,11 +201,11 @@ def _write_annotations(config: TransformConfig, source: Source, partial: Path) -
 
 def _manifest(
     config: TransformConfig,
-    source: Source,
+    source: StageInputs,
     contents: Mapping[str, Contents],
-    pictures: Mapping[str, Sequence[Picture]],
-    places: Places,
-    changes: Sequence[Change],
+    pictures: Mapping[str, Sequence[GroupedImage]],
+    places: ImagePlaces,
+    changes: Sequence[RecordChange],
     *,
     partial: Path,
     final: Path,
@@ -252,7 +254,7 @@ def _counts(content: Contents) -> SplitCounts:
     return SplitCounts(images=content.images, annotations=content.annotations, categories=len(content.categories))
 
 
-def _dropped(changes: Sequence[Change]) -> dict[str, tuple[int, ...]]:
+def _dropped(changes: Sequence[RecordChange]) -> dict[str, tuple[int, ...]]:
     """Annotations that left by order of the policy, or merged into another; those of the taxonomy are in the table."""
     ids: dict[str, list[int]] = defaultdict(list)
     for change in changes:
@@ -262,7 +264,7 @@ def _dropped(changes: Sequence[Change]) -> dict[str, tuple[int, ...]]:
     return {split: tuple(sorted(ids[split])) for split in SPLITS}
 
 
-def _summary(changes: Sequence[Change]) -> tuple[ChangeCount, ...]:
+def _summary(changes: Sequence[RecordChange]) -> tuple[ChangeCount, ...]:
     counts = Counter((c.split, c.action, c.code, c.entity, c.field) for c in changes)
     return tuple(
         ChangeCount(split=split, action=action, code=code, entity=entity, field=field, count=count)
@@ -270,7 +272,7 @@ def _summary(changes: Sequence[Change]) -> tuple[ChangeCount, ...]:
     )
 
 
-def _unrepaired(benches: Mapping[str, Bench]) -> dict[str, dict[str, tuple[int, ...]]]:
+def _unrepaired(benches: Mapping[str, RepairState]) -> dict[str, dict[str, tuple[int, ...]]]:
     left = {s: {code: tuple(ids) for code, ids in bench.left.items()} for s, bench in benches.items() if bench.left}
     for split, codes in left.items():
         for code, ids in codes.items():

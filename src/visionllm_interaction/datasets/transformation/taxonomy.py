@@ -14,7 +14,7 @@ import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.datasets.transformation.config import TaxonomyConfig
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.errors import AnnotationError, ConfigError
 
 CODE = "taxonomy"
@@ -29,7 +29,7 @@ class Taxonomy:
     id_of: Mapping[str, int]
 
 
-def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, Draft]) -> None:
+def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, ByteEditor]) -> None:
     """Change the categories of both splits, and their annotations, as configured.
 
     Args:
@@ -49,7 +49,7 @@ def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, Draft]) -> None:
         _apply(draft, names[split], taxonomy=_plan(config, names[split], reference=reference))
 
 
-def names_of(draft: Draft) -> Names:
+def names_of(draft: ByteEditor) -> Names:
     """Category id → name, of the categories still there."""
     raw, changed = draft.ids("categories").tolist(), draft.values_set("categories", "id")
     return {changed.get(row, raw[row]): str(draft.get("categories", row, "name")) for row in draft.rows("categories")}
@@ -107,7 +107,7 @@ def _require_unique(ids: Mapping[str, int]) -> None:
         )
 
 
-def _apply(draft: Draft, names: Names, *, taxonomy: Taxonomy) -> None:
+def _apply(draft: ByteEditor, names: Names, *, taxonomy: Taxonomy) -> None:
     new_id = {old: taxonomy.id_of[new] if (new := taxonomy.name_of[name]) else None for old, name in names.items()}
     category_ids = draft.source.keys("annotations")[2]
     for row in np.flatnonzero(np.isin(category_ids, [old for old, new in new_id.items() if new != old])).tolist():
@@ -121,7 +121,7 @@ def _apply(draft: Draft, names: Names, *, taxonomy: Taxonomy) -> None:
     _apply_to_categories(draft, taxonomy)
 
 
-def _apply_to_categories(draft: Draft, taxonomy: Taxonomy) -> None:
+def _apply_to_categories(draft: ByteEditor, taxonomy: Taxonomy) -> None:
     """Keep one record per category: the one that has its name already, else the first that becomes it."""
     rows = {row: str(draft.get("categories", row, "name")) for row in draft.rows("categories")}
     bearer: dict[str, int] = {}
@@ -222,7 +222,7 @@ def require_same_meaning(categories: Mapping[str, Iterable[tuple[int, str]]]) ->
         )
 
 
-def expected_counts(config: TaxonomyConfig, drafts: Sequence[Draft]) -> Counter[str]:
+def expected_counts(config: TaxonomyConfig, drafts: Sequence[ByteEditor]) -> Counter[str]:
     """Annotations by the name they must have in training, worked out from the raw files and the log of drops alone."""
     joined = {source: target for target, group in config.merge.items() for source in group} | config.rename
     counts: Counter[str] = Counter()
@@ -243,7 +243,7 @@ def expected_counts(config: TaxonomyConfig, drafts: Sequence[Draft]) -> Counter[
     return Counter({name: count for name, count in counts.items() if name in keep and count})
 
 
-def _raw_names(draft: Draft) -> Names:
+def _raw_names(draft: ByteEditor) -> Names:
     source = draft.source
     records = [json.loads(source.row_bytes("categories", row)) for row in range(source.count("categories"))]
     return {r["id"]: r["name"] for r in records if isinstance(r, dict) and {"id", "name"} <= r.keys()}

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, GROUPS, FaultType
+from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, GROUPS, IssueType
 from visionllm_interaction.errors import UsageError
 
 _INTRODUCTION = """\
@@ -18,7 +18,7 @@ is shipped. Only annotations and images can be dropped; *repair* is possible whe
 """
 
 
-def shipped_action(fault: FaultType) -> str:
+def shipped_action(fault: IssueType) -> str:
     """What the shipped policy does about ``fault``."""
     return fault.action or "drop"
 
@@ -78,6 +78,6 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _row(fault: FaultType) -> str:
+def _row(fault: IssueType) -> str:
     cells = (fault.meaning, fault.example, fault.harm, fault.remedy, shipped_action(fault), fault.repair or "")
     return f"| `{fault.code}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Issue:
     """One fault.
 
     ``entity`` says what kind of record is at fault; its id is in the column of that name. ``field`` is the key at
@@ -76,7 +76,7 @@ def _writable(value: Any) -> Any:
     return value
 
 
-def write_faults(faults: Sequence[Fault], path: Path, *, action_of: Callable[[Fault], str]) -> None:
+def write_issues(faults: Sequence[Issue], path: Path, *, action_of: Callable[[Issue], str]) -> None:
     """Write every fault with its values and the policy's action as Parquet (also when there are none)."""
     columns = {
         name: [action_of(fault) if name == "action" else _writable(getattr(fault, name)) for fault in faults]

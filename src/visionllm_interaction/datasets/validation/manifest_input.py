@@ -11,7 +11,7 @@ import yaml
 
 from visionllm_interaction.artifacts.file_index import IndexedFile, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
@@ -36,7 +36,7 @@ class SplitSource:
     annotations: Path | None
 
 
-def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
+def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Issue]]:
     """Read the splits that a data manifest names.
 
     Args:
@@ -51,7 +51,7 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
     content = _mapping(manifest)
     absent = {key for key in REQUIRED_KEYS if _lookup(content, key) is _ABSENT}
     faults = [
-        Fault("MANIFEST-KEY-MISSING", None, "dataset", "nothing", "a value", field=key)
+        Issue("MANIFEST-KEY-MISSING", None, "dataset", "nothing", "a value", field=key)
         for key in REQUIRED_KEYS
         if key in absent
     ]
@@ -86,10 +86,10 @@ def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
     return tuple(read_index(path)) if path.is_file() else ()
 
 
-def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
+def changed_files(indexed: Sequence[IndexedFile]) -> list[Issue]:
     """FILE-CHANGED: images that are not the ones stage 1 took in. Only files of another size or time are read."""
     return [
-        Fault(
+        Issue(
             "FILE-CHANGED",
             None,
             "file",
@@ -103,9 +103,9 @@ def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
     ]
 
 
-def _missing(split: str, what: str, named: Any, expected: str) -> Fault:
+def _missing(split: str, what: str, named: Any, expected: str) -> Issue:
     found = "nothing" if named is None else f"{named}, which is not there"
-    return Fault("SPLIT-MISSING", split, "file", found, expected, field=what)
+    return Issue("SPLIT-MISSING", split, "file", found, expected, field=what)
 
 
 def _existing(content: Mapping[str, Any], key: str, *, folder: bool) -> Path | None:

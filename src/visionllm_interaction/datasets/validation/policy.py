@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from visionllm_interaction.artifacts.stage_manifests import SPLITS, BoxTolerance, Finding, SplitCounts
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, INVALID_BOX_CODES, Action
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 
 _ORDER = {code: place for place, code in enumerate(CATALOGUE)}
 _CHANGES = ("drop", "repair")
@@ -40,14 +40,14 @@ class Policy:
     counts: Mapping[str, SplitCounts]
     found: Mapping[str, int]
 
-    def action(self, fault: Fault) -> Action:
+    def action(self, fault: Issue) -> Action:
         """What is done about ``fault``: an error within its tolerance, or one chance may explain, only warns."""
         action = self.config.action_of(fault.code)
         if action == "error" and (self._chance(fault) or (self.tolerated(fault.code) or 0) >= self.found[fault.code]):
             return "warn"
         return action
 
-    def _chance(self, fault: Fault) -> bool:
+    def _chance(self, fault: Issue) -> bool:
         """Whether the fault is one that chance produces in a small split (see the setting)."""
         size = self.counts.get(fault.split or "")
         return fault.code == "CAT-ABSENT" and (size.images if size else 0) < self.config.category_presence_min_images
@@ -66,7 +66,7 @@ class Policy:
         kind = {"annotation": "annotations", "category": "categories"}.get(CATALOGUE[code].entity, "images")
         return sum(getattr(size, kind) or 0 for size in self.counts.values())
 
-    def dropped_positions(self, faults: Sequence[Fault], split: str) -> set[int]:
+    def dropped_positions(self, faults: Sequence[Issue], split: str) -> set[int]:
         """Places, in the file's list, of the annotations of ``split`` that are dropped for a fault of their own."""
         return {
             f.position
@@ -75,9 +75,9 @@ class Policy:
         }
 
 
-def judge(faults: Sequence[Fault], policy: Policy) -> Verdict:
+def apply_policy(faults: Sequence[Issue], policy: Policy) -> Verdict:
     """Group ``faults`` into findings and decide."""
-    groups: dict[tuple[int, str, str], list[Fault]] = defaultdict(list)
+    groups: dict[tuple[int, str, str], list[Issue]] = defaultdict(list)
     for fault in faults:
         groups[_ORDER[fault.code], fault.split or "", fault.entity].append(fault)
     findings = tuple(_finding(groups[key], policy) for key in sorted(groups))
@@ -87,7 +87,7 @@ def judge(faults: Sequence[Fault], policy: Policy) -> Verdict:
     return Verdict(findings, (*_reasons(findings, tolerance, policy), *lost), drop, tolerance)
 
 
-def _finding(group: Sequence[Fault], policy: Policy) -> Finding:
+def _finding(group: Sequence[Issue], policy: Policy) -> Finding:
     first = group[0]
     action = policy.action(first)
     subjects = {fault.subject for fault in group}
@@ -104,21 +104,21 @@ def _finding(group: Sequence[Fault], policy: Policy) -> Finding:
     )
 
 
-def _dropped(faults: Sequence[Fault], policy: Policy, split: str) -> tuple[int, ...]:
+def _dropped(faults: Sequence[Issue], policy: Policy, split: str) -> tuple[int, ...]:
     ids = {
         f.annotation_id for f in faults if f.split == split and f.entity == "annotation" and policy.action(f) == "drop"
     }
     return tuple(sorted(number for number in ids if number is not None))
 
 
-def _tolerance(faults: Sequence[Fault], policy: Policy) -> BoxTolerance:
+def _tolerance(faults: Sequence[Issue], policy: Policy) -> BoxTolerance:
     counted = (*_CHANGES, "error")
     boxes = {(f.split, f.position) for f in faults if f.code in INVALID_BOX_CODES and policy.action(f) in counted}
     config = policy.config
     return BoxTolerance(found=len(boxes), allowed=config.max_invalid_bbox_allowed, dropped=config.drop_invalid_bbox)
 
 
-def _mostly_lost(faults: Sequence[Fault], policy: Policy) -> Iterator[str]:
+def _mostly_lost(faults: Sequence[Issue], policy: Policy) -> Iterator[str]:
     """Splits that would lose more of their annotations to invalid boxes than a few slips explain."""
     for split, size in policy.counts.items():
         dropped = {

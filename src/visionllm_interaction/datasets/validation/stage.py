@@ -16,21 +16,21 @@ from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.issues import Fault, write_faults
+from visionllm_interaction.datasets.validation.issues import Issue, write_issues
 from visionllm_interaction.datasets.validation.manifest_input import (
     SplitSource,
     changed_files,
     read_file_index,
     read_source,
 )
-from visionllm_interaction.datasets.validation.policy import Policy, judge
+from visionllm_interaction.datasets.validation.policy import Policy, apply_policy
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.reading.reader import read_split
 from visionllm_interaction.datasets.validation.report.html import render_page
 from visionllm_interaction.datasets.validation.result import Examination
-from visionllm_interaction.datasets.validation.rules.image_content import Pictures, check_pictures
+from visionllm_interaction.datasets.validation.rules.image_content import DecodedImages, check_images
 from visionllm_interaction.datasets.validation.rules.image_files import check_files
-from visionllm_interaction.datasets.validation.rules.leakage import Album, check_copies, check_groups
+from visionllm_interaction.datasets.validation.rules.leakage import ComparableImages, check_copies, check_groups
 from visionllm_interaction.datasets.validation.rules.run import check_split, check_together
 from visionllm_interaction.errors import ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
@@ -65,7 +65,7 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
     annotations = [source.annotations for source in sources.values() if source.annotations]
     inputs = file_refs([data_manifest, *annotations], run=out.parent)
     with publish_folder(out) as partial:
-        write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
+        write_issues(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
         (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8", errors="backslashreplace")
         outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
         report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
@@ -76,7 +76,7 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
 def examine(
     config: ValidateConfig,
     sources: dict[str, SplitSource],
-    faults: Sequence[Fault],
+    faults: Sequence[Issue],
     *,
     indexed: Sequence[IndexedFile] = (),
 ) -> Examination:
@@ -84,7 +84,7 @@ def examine(
     workers = config.workers or len(os.sched_getaffinity(0))
     found = [*faults, *check_groups(indexed), *changed_files(indexed)]
     tables: dict[str, SplitTable] = {}
-    albums: dict[str, Album] = {}
+    albums: dict[str, ComparableImages] = {}
     by_path = {file.path: file for file in indexed}
     for split, source in sources.items():
         if source.annotations is None:
@@ -97,7 +97,7 @@ def examine(
             files, pictures = _check_files(table, source, config, workers=workers)
             found += files
             if pictures:
-                albums[split] = Album(table, pictures, by_path)
+                albums[split] = ComparableImages(table, pictures, by_path)
     found += check_copies(albums, config.images)
     counts = {split: _counts(table) for split, table in tables.items()}
     dropped = {split: _policy(config, counts, found).dropped_positions(found, split) for split in tables}
@@ -107,24 +107,24 @@ def examine(
         tables,
         tuple(found),
         policy,
-        judge(found, policy),
+        apply_policy(found, policy),
         {split: album.pictures for split, album in albums.items()},
     )
 
 
 def _check_files(
     table: SplitTable, source: SplitSource, config: ValidateConfig, *, workers: int
-) -> tuple[list[Fault], Pictures | None]:
+) -> tuple[list[Issue], DecodedImages | None]:
     if source.images is None:
         return [], None
     listing = check_files(table, source.images)
     if not config.images.enabled:
         return listing.faults, None
-    faults, pictures = check_pictures(table, listing.paths, config.images, workers=workers)
+    faults, pictures = check_images(table, listing.paths, config.images, workers=workers)
     return listing.faults + faults, pictures
 
 
-def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Fault]) -> Policy:
+def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Issue]) -> Policy:
     return Policy(config, counts, Counter(fault.code for fault in faults))
 
 

@@ -1,4 +1,4 @@
-"""The twelve COCO figures, as pycocotools computes them, by hotcoco.
+"""The twelve COCO metrics, as pycocotools computes them, by hotcoco.
 
 Source: Lin et al., Microsoft COCO, 2014; https://cocodataset.org/#detection-eval
 """
@@ -19,11 +19,11 @@ from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.evaluation.ids import Id, Ids, Numbering, category_names, ids_of
 from visionllm_interaction.errors import AnnotationError
 
-FIGURES: tuple[str, ...] = (
+METRICS: tuple[str, ...] = (
     "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
 )  # fmt: skip
 ABSENT = -1.0
-"""What COCO writes for a figure that has no ground truth to be computed from."""
+"""What COCO writes for a metric that has no ground truth to be computed from."""
 IOU_50, IOU_75 = 0, 5
 AREA_ALL = 0
 MOST = 2
@@ -147,7 +147,7 @@ def join_results(parts: Sequence[Results]) -> Results:
     return Results(*(np.concatenate([getattr(part, name) for part in filled]) for name in columns))
 
 
-def coco_figures(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
+def coco_metrics(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
     """Evaluate detections against COCO annotations; crowd regions are ignored as COCO does.
 
     Annotations of unlisted images or categories do not count, as in pycocotools.
@@ -245,7 +245,7 @@ def figures_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]
     values += [mean_valid(precision[..., area, MOST]) for area in (1, 2, 3)]
     values += [mean_valid(recall[..., AREA_ALL, most]) for most in (0, 1, 2)]
     values += [mean_valid(recall[..., area, MOST]) for area in (1, 2, 3)]
-    return {**dict(zip(FIGURES, values, strict=True)), "per_category": _per_category(evaluation, truth)}
+    return {**dict(zip(METRICS, values, strict=True)), "per_category": _per_category(evaluation, truth)}
 
 
 def accumulated(evaluation: COCOeval, key: str) -> NDArray[np.float64]:

@@ -12,8 +12,9 @@ from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.evaluation.category_map import CategoryMap, map_categories
 from visionllm_interaction.detection.evaluation.coco_metrics import (
+    METRICS,
     Results,
-    coco_figures,
+    coco_metrics,
     join_results,
     parse_results,
     to_results,
@@ -23,8 +24,8 @@ from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
-from visionllm_interaction.detection.training.data.coco_annotations import Picture, list_pictures, read_coco
-from visionllm_interaction.detection.training.data.dataset import decode_picture
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage, list_images, read_coco
+from visionllm_interaction.detection.training.data.dataset import decode_image
 from visionllm_interaction.errors import AnnotationError, UsageError
 from visionllm_interaction.utils.hashing import sha256_bytes
 from visionllm_interaction.utils.notebook_display import html_table
@@ -52,10 +53,6 @@ class Material:
     subject: Subject
     images: Path | None
     categories: CategoryMap | None = None
-
-
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
-"""COCO's twelve metrics, in COCO's order."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def evaluate(
     if checkpoint is not None and data is not None:
         return Evaluation.of(evaluate_checkpoint(checkpoint, data, images=images, mapping=mapping))
     if truth is not None and detections is not None:
-        return Evaluation.of(figures(material_of_files(truth, detections, images=images, mapping=mapping)))
+        return Evaluation.of(compute_metrics(material_of_files(truth, detections, images=images, mapping=mapping)))
     raise UsageError(
         "Nothing to evaluate.",
         expected="checkpoint and data, or truth and detections",
@@ -152,7 +149,7 @@ def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
     """
     truth = Path(truth)
     detections = Path(detections)
-    return figures(material_of_files(truth, detections))
+    return compute_metrics(material_of_files(truth, detections))
 
 
 def evaluate_checkpoint(
@@ -179,10 +176,10 @@ def evaluate_checkpoint(
     checkpoint = Path(checkpoint)
     data = Path(data)
     images = None if images is None else Path(images)
-    return figures(material_of_checkpoint(checkpoint, data, images=images, mapping=mapping))
+    return compute_metrics(material_of_checkpoint(checkpoint, data, images=images, mapping=mapping))
 
 
-def figures(material: Material) -> dict[str, Any]:
+def compute_metrics(material: Material) -> dict[str, Any]:
     """Compute the COCO metrics.
 
     Args:
@@ -194,7 +191,7 @@ def figures(material: Material) -> dict[str, Any]:
     Raises:
         AnnotationError: if annotations and detections do not belong together.
     """
-    found = coco_figures(material.truth, material.subject.results)
+    found = coco_metrics(material.truth, material.subject.results)
     return {**found, **_categories_of(material)}
 
 
@@ -254,7 +251,7 @@ def material_of_checkpoint(
     own = {category.label: category.name for category in detector.categories}
     categories = map_categories(own, coco, mapping or {}, detector=str(checkpoint))
     truth = categories.restrict(coco)
-    pictures = list_pictures(truth, folder, categories=_NO_LABELS)
+    pictures = list_images(truth, folder, categories=_NO_LABELS)
     results = join_results(list(_detect_all(detector, pictures, categories)))
     name = f"{detector.name} ({checkpoint.parent.parent.name}/{checkpoint.name})"
     return Material(truth, Subject(name, detector.digest, results), folder, categories)
@@ -313,9 +310,9 @@ def truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
     return run / manifest.annotations["val"], images or run / manifest.images["val"]
 
 
-def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: CategoryMap) -> Iterator[Results]:
+def _detect_all(detector: Detector, pictures: Sequence[TrainingImage], categories: CategoryMap) -> Iterator[Results]:
     for batch in _batches(pictures, BATCH):
-        arrays = [decode_picture(picture).permute(1, 2, 0).numpy() for picture in batch]
+        arrays = [decode_image(picture).permute(1, 2, 0).numpy() for picture in batch]
         for picture, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
             yield to_results(picture.image_id, found, category_ids=categories.ids)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from visionllm_interaction.detection.evaluation import charts
-from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
+from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.evaluation.ids import category_names
 from visionllm_interaction.detection.evaluation.overlays import COLOURS, Marks, draw, marks_of
 from visionllm_interaction.detection.training.data.coco_annotations import image_name
@@ -37,7 +37,7 @@ def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> st
     content = study.content
     values = {
         "data": content,
-        "names": FIGURES,
+        "names": METRICS,
         "categories": _categories(content, truth),
         "charts": {name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
         "pictures": _pictures(study, truth, images) if images else [],

@@ -21,9 +21,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
-from visionllm_interaction.datasets.ingestion.formats.common import Foreign, PictureFiles, broken
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, ImageFiles, broken
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.errors import InputDataError
 
@@ -136,7 +136,7 @@ def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
 
 
 def write_as_it_is(
-    data: Foreign, folder: Path, *, subsets: Mapping[str, str], division: Division | None
+    data: DetectedDataset, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
     """Copy the annotation files below ``folder``/annotations.
 
@@ -156,7 +156,7 @@ def write_as_it_is(
         InputDataError: if two files are of one split, or a subset's split is unknown.
     """
     (folder / "annotations").mkdir(parents=True)
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     placements: list[Placement] = []
     splits = _by_split(data, subsets)
     divided = division if "val" not in splits else None
@@ -251,7 +251,7 @@ def _key(value: Any) -> Any:
     return value if isinstance(value, int | str) else repr(value)
 
 
-def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[Member]:
+def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[SplitCandidate]:
     """Each image with its categories. Ids are compared as text: what they are is for stage 2 to judge."""
     file_of = {str(image.get("id")): image.get("file_name") for image in content["images"]}
     categories: dict[str, set[str]] = {}
@@ -259,10 +259,10 @@ def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[Member]:
         file = file_of.get(str(annotation.get("image_id"))) if isinstance(annotation, dict) else None
         if file is not None:
             categories.setdefault(file, set()).add(str(annotation.get("category_id")))
-    return [Member(name, frozenset(categories.get(name, ()))) for name in names]
+    return [SplitCandidate(name, frozenset(categories.get(name, ()))) for name in names]
 
 
-def _by_split(data: Foreign, given: Mapping[str, str]) -> dict[str, tuple[Path, str]]:
+def _by_split(data: DetectedDataset, given: Mapping[str, str]) -> dict[str, tuple[Path, str]]:
     found: dict[str, tuple[Path, str]] = {}
     for path in data.files:
         subset = subset_of(path, data.root)
@@ -341,7 +341,7 @@ def _places(annotations: Path, root: Path, subset: str) -> tuple[Path, ...]:
     return (*beside, *named, root / "images", root / "data", root)
 
 
-def _picture(name: _Name, annotations: Path, subset: str, files: PictureFiles) -> Path | None:
+def _picture(name: _Name, annotations: Path, subset: str, files: ImageFiles) -> Path | None:
     places = _places(annotations, files.root, subset)
     direct = (place / n for n in name.on_disk for place in places)
     found = next((path for path in direct if path.is_file()), None)

@@ -10,8 +10,13 @@ from typing import Any
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, Picture, Shape
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+)
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
@@ -40,8 +45,8 @@ def split_of(subset: str, given: Mapping[str, str]) -> str | None:
 
 
 def by_split(
-    pictures: Sequence[Picture], given: Mapping[str, str], division: Division | None = None
-) -> dict[str, list[Picture]]:
+    pictures: Sequence[ConvertedImage], given: Mapping[str, str], division: Division | None = None
+) -> dict[str, list[ConvertedImage]]:
     """Group images by split; where the source has no val, ``division`` takes it from train.
 
     Args:
@@ -64,13 +69,13 @@ def by_split(
             where="data.subsets",
             fix=f"say which split they are, for example -o 'data.subsets={{{unknown[0]}: train}}'",
         )
-    splits: dict[str, list[Picture]] = {}
+    splits: dict[str, list[ConvertedImage]] = {}
     for picture in pictures:
         splits.setdefault(str(split_of(picture.subset, given)), []).append(picture)
     if division is not None and "train" in splits and "val" not in splits:
         undivided = splits["train"]
         members = [
-            Member(name, frozenset(shape.label for shape in picture.shapes))
+            SplitCandidate(name, frozenset(shape.label for shape in picture.shapes))
             for name, picture in zip(_names(undivided), undivided, strict=True)
         ]
         val = val_names(members, division)
@@ -81,7 +86,7 @@ def by_split(
 
 
 def write_coco(
-    data: Converted, folder: Path, *, subsets: Mapping[str, str], division: Division | None
+    data: ConvertedDataset, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
     """Write a converted data set as COCO annotation files.
 
@@ -130,7 +135,7 @@ def write_coco(
     return placements
 
 
-def refuse_losses(data: Converted, source: Foreign) -> None:
+def refuse_losses(data: ConvertedDataset, source: DetectedDataset) -> None:
     """Refuse a data set of whose annotations none, or less than half, could be read.
 
     Args:
@@ -177,17 +182,17 @@ class _Ids:
         return self._annotations
 
 
-def summary(data: Converted) -> dict[str, int]:
+def summary(data: ConvertedDataset) -> dict[str, int]:
     """What was left out, kind and reason → how often."""
     return dict(Counter(f"{entry.kind}: {entry.reason}" for entry in data.left_out))
 
 
-def summary_text(data: Converted) -> str:
+def summary_text(data: ConvertedDataset) -> str:
     """:func:`summary` in a line."""
     return "; ".join(f"{count} × {text}" for text, count in summary(data).items()) or "nothing"
 
 
-def _names(pictures: Sequence[Picture]) -> list[str]:
+def _names(pictures: Sequence[ConvertedImage]) -> list[str]:
     """The images' names; those that several of one split share get as many of their folders as tell them apart."""
     names = [picture.name for picture in pictures]
     for further in (_with_subset, _with_folders):
@@ -207,20 +212,20 @@ def _names(pictures: Sequence[Picture]) -> list[str]:
     return names
 
 
-def _with_subset(picture: Picture, name: str) -> str:
+def _with_subset(picture: ConvertedImage, name: str) -> str:
     return f"{picture.subset}/{name}" if picture.subset else name
 
 
-def _with_folders(picture: Picture, name: str) -> str:
+def _with_folders(picture: ConvertedImage, name: str) -> str:
     """The file's last two folders before its name: enough for recordings that each count from one."""
     return "/".join(picture.file.parts[-3:]).lstrip("/") if picture.file else name
 
 
-def _image(number: int, name: str, picture: Picture) -> dict[str, Any]:
+def _image(number: int, name: str, picture: ConvertedImage) -> dict[str, Any]:
     return {"id": number, "file_name": name, "width": picture.width, "height": picture.height, **picture.extra}
 
 
-def _annotation(number: int, image_id: int, category_id: int, shape: Shape) -> dict[str, Any]:
+def _annotation(number: int, image_id: int, category_id: int, shape: AnnotatedShape) -> dict[str, Any]:
     area = shape.bbox_xywh[2] * shape.bbox_xywh[3] if shape.area_px is None else shape.area_px
     content: dict[str, Any] = {
         "id": number,

@@ -12,12 +12,12 @@ from typing import Any
 
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class DetectedDataset:
     """A data set in another format: its folder and its annotation files."""
 
     format: str
@@ -26,7 +26,7 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class AnnotatedShape:
     """One object in one image; ``bbox_xywh`` and points in pixels of the image."""
 
     label: str
@@ -43,7 +43,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ConvertedImage:
     """One image; ``file`` is ``None`` where it is not below the data folder."""
 
     name: str
@@ -51,7 +51,7 @@ class Picture:
     width: int
     height: int
     subset: str
-    shapes: tuple[Shape, ...]
+    shapes: tuple[AnnotatedShape, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,17 +68,17 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
+class ConvertedDataset:
     """A data set read from another format; ``labels`` in the source's order."""
 
     labels: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[ConvertedImage, ...]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...] = ()
     """How the source was read where it could be read in more than one way, in sentences."""
 
 
-class PictureFiles:
+class ImageFiles:
     """The image files below a folder, found by the names annotation tools give them."""
 
     def __init__(self, root: Path) -> None:
@@ -86,7 +86,7 @@ class PictureFiles:
         self.names = sorted(
             path.relative_to(root).as_posix()
             for path in root.rglob("*")
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
         )
         self._by_base: dict[str, list[str]] = defaultdict(list)
         self._by_folded: dict[str, list[str]] = defaultdict(list)
@@ -159,7 +159,7 @@ class PictureFiles:
             return []
         last, folders = parts[-1], parts[:-1]
         found = self._by_base.get(last) or self._by_folded.get(last.casefold()) or []
-        if not found and PurePosixPath(last).suffix.lower() not in PICTURE_SUFFIXES:
+        if not found and PurePosixPath(last).suffix.lower() not in IMAGE_SUFFIXES:
             found = self._by_stem.get(last, [])
         return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
 
@@ -247,9 +247,9 @@ def turned_box(
     track_id: int | None,
     attributes: Mapping[str, Any],
     extra: Mapping[str, Any],
-) -> Shape:
+) -> AnnotatedShape:
     """A tilted rectangle: its corners as the outline, and the upright box around them inside the image."""
-    return Shape(
+    return AnnotatedShape(
         label,
         clipped(box_around(corners), *size),
         segmentation=[flat(corners)],
@@ -265,7 +265,7 @@ def flat(points: Points) -> list[float]:
     return [value for point in points for value in point]
 
 
-def labels_in_order(declared: Iterable[str], pictures: Iterable[Picture]) -> tuple[str, ...]:
+def labels_in_order(declared: Iterable[str], pictures: Iterable[ConvertedImage]) -> tuple[str, ...]:
     """Declared labels first, then others in order of appearance."""
     used = (shape.label for picture in pictures for shape in picture.shapes)
     return tuple(dict.fromkeys((*declared, *used)))

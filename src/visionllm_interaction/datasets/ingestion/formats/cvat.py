@@ -22,12 +22,12 @@ from defusedxml.ElementTree import iterparse
 
 from visionllm_interaction.core.run_lengths import encode_mask
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    Converted,
-    Foreign,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     box_around,
     broken,
     clipped,
@@ -38,7 +38,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
-from visionllm_interaction.datasets.ingestion.formats.cvat_frames import Placed, Task, Told, place_frames
+from visionllm_interaction.datasets.ingestion.formats.cvat_frames import Placed, Task, TrackedShape, place_frames
 from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -61,7 +61,7 @@ class _File:
     labels: list[str] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     """By id; a file of one task, whose tracks need not say which, has it under ""."""
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[ConvertedImage] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     told_in_frames: bool = False
     """Whether there are tracks, or a video without any object."""
@@ -76,7 +76,7 @@ class _File:
         return known
 
 
-def read_cvat(data: Foreign) -> Converted:
+def read_cvat(data: DetectedDataset) -> ConvertedDataset:
     """Read the XML files of one or several tasks, of images or of videos.
 
     Args:
@@ -88,7 +88,7 @@ def read_cvat(data: Foreign) -> Converted:
     Raises:
         AnnotationError: if a file is not CVAT's XML, or it is not clear which image a frame is.
     """
-    pictures = PictureFiles(data.root)
+    pictures = ImageFiles(data.root)
     files = [_read(path, pictures) for path in data.files]
     told = [task for file in files if file.told_in_frames and not file.pictures for task in file.tasks.values()]
     left_out = [entry for file in files for entry in file.left_out]
@@ -96,10 +96,10 @@ def read_cvat(data: Foreign) -> Converted:
     for task, placed in place_frames(told, pictures):
         found += _frames(task, placed, left_out)
     declared = [label for file in files for label in file.labels]
-    return Converted(labels_in_order(declared, found), tuple(found), tuple(left_out))
+    return ConvertedDataset(labels_in_order(declared, found), tuple(found), tuple(left_out))
 
 
-def _read(path: Path, pictures: PictureFiles) -> _File:
+def _read(path: Path, pictures: ImageFiles) -> _File:
     file = _File(path)
     try:
         for element in _children(path):
@@ -164,7 +164,7 @@ def _pixels(element: Element) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture | None:
+def _picture(element: Element, file: _File, pictures: ImageFiles) -> ConvertedImage | None:
     name, task = element.attrib["name"], file.task(element.get("task_id"))
     subset = element.get("subset", task.subset)
     where = f"{file.path.name}: image {name}" + (f" of {subset}" if subset else "")
@@ -178,7 +178,7 @@ def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture |
     tags = [{"label": tag.get("label"), "attributes": _attributes(tag)} for tag in element if tag.tag == "tag"]
     about = {"id": element.get("id"), "task_id": element.get("task_id"), "tags": tags}
     shapes = (_shape(child, size, file.left_out, where=where) for child in element if child.tag != "tag")
-    return Picture(
+    return ConvertedImage(
         str(PurePosixPath(name).with_name(found.name)) if found else name,
         found,
         *size,
@@ -202,10 +202,10 @@ def _read_track(track: Element, file: _File) -> None:
             )
             continue
         # Its size may have to be read from the image, which is known when all tracks are.
-        task.frames[int(child.attrib["frame"])].append(Told(copy(child), where, int(track.attrib["id"]), about))
+        task.frames[int(child.attrib["frame"])].append(TrackedShape(copy(child), where, int(track.attrib["id"]), about))
 
 
-def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[Picture]:
+def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[ConvertedImage]:
     """The frames of a task: those with an image and those with an object."""
     for number in sorted(placed.keys() | task.frames.keys()):
         path = placed.get(number)
@@ -221,7 +221,7 @@ def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[Pic
         ]
         name = path.name if path else f"frame_{number:06d}.png"
         kept = tuple(shape for shape in shapes if shape)
-        yield Picture(name, path, *size, task.subset, kept, {"frame_index": number})
+        yield ConvertedImage(name, path, *size, task.subset, kept, {"frame_index": number})
 
 
 def _shape(
@@ -232,7 +232,7 @@ def _shape(
     where: str,
     track_id: int | None = None,
     about: Mapping[str, Any] | None = None,
-) -> Shape | None:
+) -> AnnotatedShape | None:
     label, kind = element.get("label", ""), element.tag
     reason = _UNSUPPORTED.get(kind) or (None if label else "it has no label")
     reader = _READERS.get(kind)
@@ -264,27 +264,31 @@ def _attributes(element: Element) -> dict[str, str]:
     return {entry.attrib["name"]: entry.text or "" for entry in element if entry.tag == "attribute"}
 
 
-def _box(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _box(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> AnnotatedShape:
     left, top, right, bottom = (Decimal(element.attrib[key]) for key in _CORNERS)
     # Decimal: 3.3 - 1.1 is 2.2 and not 2.1999999999999997.
     box = float(left), float(top), float(right - left), float(bottom - top)
     angle = float(element.get("rotation", 0))
     if angle == 0:
-        return Shape(label, box, track_id=track_id, **about)
+        return AnnotatedShape(label, box, track_id=track_id, **about)
     centre = float(left + right) / 2, float(top + bottom) / 2
     corners = turned(corners_of(*box), about=centre, degrees=angle)
     return turned_box(label, corners, size=size, track_id=track_id, **_with(about, upright_bbox=box))
 
 
-def _polygon(element: Element, _size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _polygon(
+    element: Element, _size: tuple[int, int], *, label: str, track_id: int | None, **about: Any
+) -> AnnotatedShape:
     points = [(float(x), float(y)) for x, y in (pair.split(",") for pair in element.attrib["points"].split(";"))]
     area = polygon_area_px(points)
-    return Shape(label, box_around(points), [flat(points)], area, track_id=track_id, **about)
+    return AnnotatedShape(label, box_around(points), [flat(points)], area, track_id=track_id, **about)
 
 
-def _ellipse(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _ellipse(
+    element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any
+) -> AnnotatedShape:
     values = {key: float(element.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")}
-    return Shape(label, ellipse_box(size=size, **values), track_id=track_id, **_with(about, ellipse=values))
+    return AnnotatedShape(label, ellipse_box(size=size, **values), track_id=track_id, **_with(about, ellipse=values))
 
 
 def ellipse_box(
@@ -297,7 +301,7 @@ def ellipse_box(
     return clipped((cx - half_width, cy - half_height, 2 * half_width, 2 * half_height), *size)
 
 
-def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> AnnotatedShape:
     left, top, width, height = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
     runs = [int(run) for run in element.attrib["rle"].split(",")]
     missing = width * height - sum(runs)
@@ -316,7 +320,7 @@ def mask_shape(
     size: tuple[int, int],
     attributes: Mapping[str, Any],
     extra: Mapping[str, Any],
-) -> Shape:
+) -> AnnotatedShape:
     """Build an object from a mask of part of the image.
 
     Args:
@@ -341,7 +345,7 @@ def mask_shape(
         raise ValueError("nothing of it is inside the image")
     rle = {"size": [size[1], size[0]], "counts": encode_mask(mask)}
     box = float(x), float(y), float(across), float(down)
-    return Shape(label, box, rle, float(mask.sum()), attributes=attributes, extra=extra)
+    return AnnotatedShape(label, box, rle, float(mask.sum()), attributes=attributes, extra=extra)
 
 
 def _with(about: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -349,4 +353,9 @@ def _with(about: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**about, "extra": {"cvat": {**about["extra"]["cvat"], **more}}}
 
 
-_READERS: dict[str, Callable[..., Shape]] = {"box": _box, "polygon": _polygon, "mask": _mask, "ellipse": _ellipse}
+_READERS: dict[str, Callable[..., AnnotatedShape]] = {
+    "box": _box,
+    "polygon": _polygon,
+    "mask": _mask,
+    "ellipse": _ellipse,
+}

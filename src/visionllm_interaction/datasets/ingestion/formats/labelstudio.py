@@ -20,13 +20,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    PICTURE_SUFFIXES,
-    Converted,
-    Foreign,
+    IMAGE_SUFFIXES,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     box_around,
     broken,
     corners_of,
@@ -60,7 +60,7 @@ def is_tasks(content: Any) -> bool:
     )
 
 
-def read_labelstudio(data: Foreign) -> Converted:
+def read_labelstudio(data: DetectedDataset) -> ConvertedDataset:
     """Read the exports of one or several projects; tasks without annotations are left out.
 
     Args:
@@ -73,7 +73,7 @@ def read_labelstudio(data: Foreign) -> Converted:
         AnnotationError: if a file is not Label Studio's JSON.
         InputDataError: if several files fit a task's image equally well.
     """
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
     tasks: list[_Task] = []
     for path in data.files:
@@ -84,7 +84,7 @@ def read_labelstudio(data: Foreign) -> Converted:
             raise broken(path, error, expected="Label Studio's JSON export") from error
     pictures = _pictures(tasks, files, left_out)
     notes = _notes(tasks)
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out), notes)
+    return ConvertedDataset(labels_in_order((), pictures), tuple(pictures), tuple(left_out), notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _item(region: Region) -> int:
     return next((int(result["item_index"]) for result in region if "item_index" in result), 0)
 
 
-def _pictures(tasks: Sequence[_Task], files: PictureFiles, left_out: list[LeftOut]) -> list[Picture]:
+def _pictures(tasks: Sequence[_Task], files: ImageFiles, left_out: list[LeftOut]) -> list[ConvertedImage]:
     by_address: dict[str, list[_Task]] = {}
     for task in tasks:
         by_address.setdefault(task.address, []).append(task)
@@ -151,7 +151,7 @@ def _pictures(tasks: Sequence[_Task], files: PictureFiles, left_out: list[LeftOu
     return pictures
 
 
-def _refuse_guesses(found: dict[str, Path | None], files: PictureFiles) -> None:
+def _refuse_guesses(found: dict[str, Path | None], files: ImageFiles) -> None:
     """Of several addresses with one file, only the one whose folders agree best with it has it."""
     addresses: dict[Path, list[str]] = {}
     for address, file in found.items():
@@ -172,7 +172,7 @@ def _agreement(path: str, file: Path, root: Path) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: list[LeftOut]) -> Picture | None:
+def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: list[LeftOut]) -> ConvertedImage | None:
     regions = [entry for task in tasks for entry in task.regions]
     size = _size(regions, file)
     if size is None:
@@ -190,7 +190,7 @@ def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: 
             reason = f"it cannot be read ({type(error).__name__}: {error})"
             left_out.append(LeftOut("region", reason, tasks[0].where, list(region), faulty=True))
     extra = {"label_studio": {"task": tasks[0].number, **({"attributes": chosen} if chosen else {})}}
-    return Picture(file.name if file else _file_name(address), file, *size, "", tuple(shapes), extra)
+    return ConvertedImage(file.name if file else _file_name(address), file, *size, "", tuple(shapes), extra)
 
 
 def _notes(tasks: Sequence[_Task]) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | No
     for key in ("image", "img", "image_url"):
         if isinstance(data.get(key), str):
             return str(data[key])
-    pictures = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in PICTURE_SUFFIXES]
+    pictures = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in IMAGE_SUFFIXES]
     if len(pictures) == 1:
         return pictures[0]
     numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
@@ -273,7 +273,7 @@ def _file_name(address: str) -> str:
     return PurePosixPath(_path_in(address)).name
 
 
-def _find(address: str, upload: str, files: PictureFiles) -> Path | None:
+def _find(address: str, upload: str, files: ImageFiles) -> Path | None:
     """The file of an address: with as many of its folders as there are here, else under the name of an upload."""
     path = _path_in(address)
     name = PurePosixPath(path).name
@@ -297,7 +297,7 @@ def _is_about_picture(region: Region) -> bool:
 
 def _shape(
     region: Region, size: tuple[int, int], about: dict[str, Any], left_out: list[LeftOut], *, where: str
-) -> Shape | None:
+) -> AnnotatedShape | None:
     labels = [str(label) for result in region for label in _labels(result)]
     value = next(result["value"] for result in region if not _is_about_picture([result]))
     kind = _kind(value)
@@ -342,21 +342,23 @@ def _attributes(region: Region) -> dict[str, Any]:
     return chosen
 
 
-def _outline(kind: str, value: Json, size: tuple[int, int], *, label: str, attributes: Json, extra: Json) -> Shape:
+def _outline(
+    kind: str, value: Json, size: tuple[int, int], *, label: str, attributes: Json, extra: Json
+) -> AnnotatedShape:
     across, down = size[0] / 100, size[1] / 100
     if kind == "polygon":
         points = [(x * across, y * down) for x, y in value["points"]]
         area = polygon_area_px(points)
-        return Shape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
+        return AnnotatedShape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
     rotation = float(value.get("rotation") or 0)
     if kind == "ellipse":
         shape = {"cx": value["x"] * across, "cy": value["y"] * down, "rotation": rotation}
         shape |= {"rx": value["radiusX"] * across, "ry": value["radiusY"] * down}
         about = {"label_studio": {**extra["label_studio"], "ellipse": shape}}
-        return Shape(label, ellipse_box(size=size, **shape), attributes=attributes, extra=about)
+        return AnnotatedShape(label, ellipse_box(size=size, **shape), attributes=attributes, extra=about)
     box = value["x"] * across, value["y"] * down, value["width"] * across, value["height"] * down
     if rotation == 0:
-        return Shape(label, box, attributes=attributes, extra=extra)
+        return AnnotatedShape(label, box, attributes=attributes, extra=extra)
     corners = turned(corners_of(*box), about=(box[0], box[1]), degrees=rotation)
     about = {"label_studio": {**extra["label_studio"], "rotation": rotation, "upright_bbox": box}}
     return turned_box(label, corners, size=size, track_id=None, attributes=attributes, extra=about)

@@ -14,12 +14,12 @@ from pathlib import Path, PurePosixPath
 
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    Converted,
-    Foreign,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     broken,
     labels_in_order,
 )
@@ -44,7 +44,7 @@ def _has_boxes(path: Path) -> bool:
     return {"ImageID", "LabelName", *_SIDES} <= set(header)
 
 
-def read_openimages(data: Foreign) -> Converted:
+def read_openimages(data: DetectedDataset) -> ConvertedDataset:
     """Read the CSV files of boxes whose images are below the data folder.
 
     Args:
@@ -57,17 +57,17 @@ def read_openimages(data: Foreign) -> Converted:
         AnnotationError: if a file cannot be read, or the categories' names are not there.
         InputDataError: if two files of an image fit.
     """
-    files, names = PictureFiles(data.root), _names(data.root)
+    files, names = ImageFiles(data.root), _names(data.root)
     present = {PurePosixPath(name).stem for name in files.names}
     left_out: list[LeftOut] = []
-    pictures: list[Picture] = []
+    pictures: list[ConvertedImage] = []
     for path in data.files:
         pictures += _pictures(path, files, present, names, left_out)
     used = {picture.file for picture in pictures}
     left_out += [
         LeftOut("image", "no row names it", name, None) for name in files.names if files.root / name not in used
     ]
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
 
 
 def _names(root: Path) -> dict[str, str]:
@@ -84,8 +84,8 @@ def _names(root: Path) -> dict[str, str]:
 
 
 def _pictures(
-    path: Path, files: PictureFiles, present: set[str], names: Mapping[str, str], left_out: list[LeftOut]
-) -> Iterator[Picture]:
+    path: Path, files: ImageFiles, present: set[str], names: Mapping[str, str], left_out: list[LeftOut]
+) -> Iterator[ConvertedImage]:
     rows_of: dict[str, list[dict[str, str]]] = defaultdict(list)
     absent: set[str] = set()
     absent_rows = 0
@@ -106,7 +106,7 @@ def _pictures(
             left_out.append(LeftOut("image", "its size cannot be read", image, len(rows), faulty=True))
             continue
         shapes = [shape for row in rows if (shape := _shape(row, size, names, path, left_out))]
-        yield Picture(file.name, file, *size, subset, tuple(shapes))
+        yield ConvertedImage(file.name, file, *size, subset, tuple(shapes))
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -124,7 +124,7 @@ def _subset(path: Path, root: Path) -> str:
 
 def _shape(
     row: Mapping[str, str], size: tuple[int, int], names: Mapping[str, str], path: Path, left_out: list[LeftOut]
-) -> Shape | None:
+) -> AnnotatedShape | None:
     name = names.get(row["LabelName"])
     if name is None and row["LabelName"].startswith("/"):
         raise AnnotationError(
@@ -148,4 +148,4 @@ def _shape(
     extra = {"open_images": {"label": row["LabelName"], **flags}}
     # A box around a group of more than five objects that touch: what COCO calls a crowd.
     crowd = {"iscrowd": 1} if row.get("IsGroupOf") == "1" else {}
-    return Shape(name or row["LabelName"], box, extra={**extra, **crowd})
+    return AnnotatedShape(name or row["LabelName"], box, extra={**extra, **crowd})

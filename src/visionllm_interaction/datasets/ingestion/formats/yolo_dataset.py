@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    PICTURE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    ImageFiles,
     LeftOut,
-    PictureFiles,
     broken,
     read_text,
 )
@@ -93,7 +93,7 @@ def _load_yaml(path: Path) -> Any:
     return load_yaml(read_text(path), scalars_as_text=True)
 
 
-def read_dataset(path: Path, files: PictureFiles) -> YoloDataset:
+def read_dataset(path: Path, files: ImageFiles) -> YoloDataset:
     """Read the description of a YOLO data set and the lists it refers to.
 
     Args:
@@ -179,7 +179,7 @@ def _unique(names: Mapping[int, str], path: Path) -> dict[int, str]:
     return dict(names)
 
 
-def _from_yaml(path: Path, files: PictureFiles) -> YoloDataset:
+def _from_yaml(path: Path, files: ImageFiles) -> YoloDataset:
     try:
         content = _load_yaml(path)
         if not isinstance(content, dict):
@@ -240,7 +240,7 @@ def _pairs(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip() for key, sign, value in (line.partition("=") for line in lines) if sign}
 
 
-def _from_darknet(path: Path, files: PictureFiles) -> YoloDataset:
+def _from_darknet(path: Path, files: ImageFiles) -> YoloDataset:
     pairs = _pairs(path)
     names = _find(pairs["names"], [path.parent], files.root)
     if names is None or not names.is_file():
@@ -263,7 +263,7 @@ def _split_lists(root: Path) -> dict[str, list[Path]]:
     for path in sorted(root.glob("*.txt")):
         if split := split_word(path.stem):
             lines = _lines(path)
-            if lines and all(PurePosixPath(line).suffix.lower() in PICTURE_SUFFIXES for line in lines):
+            if lines and all(PurePosixPath(line).suffix.lower() in IMAGE_SUFFIXES for line in lines):
                 found[split].append(path)
     return dict(found)
 
@@ -279,7 +279,7 @@ def _assign(
     dataset: YoloDataset,
     entries: Mapping[str, Sequence[str]],
     base: Path,
-    files: PictureFiles,
+    files: ImageFiles,
     *,
     at: Path | None = None,
 ) -> None:
@@ -296,9 +296,7 @@ def _assign(
     dataset.subset_of = {name: split for split, names in named.items() for name in names}
 
 
-def _images_of(
-    text: str, places: Sequence[Path], files: PictureFiles, dataset: YoloDataset, split: str
-) -> Iterator[str]:
+def _images_of(text: str, places: Sequence[Path], files: ImageFiles, dataset: YoloDataset, split: str) -> Iterator[str]:
     place = _find(text, places, files.root)
     if place is None:
         reason = "the data set names it for a split, and it is not there"

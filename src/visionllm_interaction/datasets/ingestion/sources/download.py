@@ -15,9 +15,9 @@ from visionllm_interaction.datasets.ingestion.sources.disk_space import Space
 from visionllm_interaction.datasets.ingestion.sources.progress import byte_bars
 from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote
 from visionllm_interaction.datasets.ingestion.sources.resumable_download import (
+    BatchContext,
     Downloaded,
     Stopped,
-    Surroundings,
     Transfer,
 )
 from visionllm_interaction.errors import DownloadFailed
@@ -48,7 +48,7 @@ def download_all(
         _client(config) as client,
         ThreadPoolExecutor(max_workers=config.parallel) as pool,
     ):
-        around = Surroundings(client, config, Space(folder, reserve_bytes=reserve_bytes), report, stop)
+        around = BatchContext(client, config, Space(folder, reserve_bytes=reserve_bytes), report, stop)
         running = [pool.submit(Transfer(remote, folder, around).run) for remote in remotes]
         try:
             wait(running, return_when=FIRST_EXCEPTION)

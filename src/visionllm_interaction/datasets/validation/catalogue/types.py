@@ -10,7 +10,7 @@ Entity = Literal["image", "annotation", "category", "file", "dataset"]
 
 
 @dataclass(frozen=True, slots=True)
-class FaultType:
+class IssueType:
     """One kind of fault.
 
     ``action`` is what the shipped policy does; ``None`` for invalid boxes, which follow ``drop_invalid_bbox``.

@@ -13,7 +13,7 @@ from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
 from visionllm_interaction.core.images import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.result import Examination
 from visionllm_interaction.reports.html import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import draw_box
@@ -47,7 +47,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class IssueExample:
     """An image as a data URI, with its caption."""
 
     uri: str
@@ -106,13 +106,13 @@ def _plot(title: str, rows: Sequence[tuple[str, Sequence[int]]], splits: Iterabl
     return Plot(title, bars, note)
 
 
-def _examples(examination: Examination) -> dict[tuple[str, str], list[Example]]:
+def _examples(examination: Examination) -> dict[tuple[str, str], list[IssueExample]]:
     """(code, split) → images. Only files that a child process has decoded are opened here."""
-    chosen: dict[tuple[str, str], list[Fault]] = defaultdict(list)
+    chosen: dict[tuple[str, str], list[Issue]] = defaultdict(list)
     for fault in examination.faults:
         if fault.split and fault.image_id is not None and len(chosen[fault.code, fault.split]) < EXAMPLES:
             chosen[fault.code, fault.split].append(fault)
-    shown: dict[tuple[str, str], list[Example]] = {}
+    shown: dict[tuple[str, str], list[IssueExample]] = {}
     for key, faults in list(chosen.items())[:_PICTURED]:
         pictures = [picture for fault in faults if (picture := _picture(examination, fault))]
         if pictures:
@@ -120,7 +120,7 @@ def _examples(examination: Examination) -> dict[tuple[str, str], list[Example]]:
     return shown
 
 
-def _picture(examination: Examination, fault: Fault) -> Example | None:
+def _picture(examination: Examination, fault: Issue) -> IssueExample | None:
     table, pictures = examination.tables.get(fault.split or ""), examination.pictures.get(fault.split or "")
     if table is None or pictures is None:
         return None
@@ -138,7 +138,7 @@ def _picture(examination: Examination, fault: Fault) -> Example | None:
     if fault.annotation_id is not None and fault.position is not None and np.isfinite(size).all():
         row = np.flatnonzero(table.annotations.positions == fault.position)
         _draw(shown, table.annotations.boxes_xywh[row], size)
-    return Example(image_data_uri(shown, quality=80), f"image {fault.image_id}: {fault.found}")
+    return IssueExample(image_data_uri(shown, quality=80), f"image {fault.image_id}: {fault.found}")
 
 
 def _draw(

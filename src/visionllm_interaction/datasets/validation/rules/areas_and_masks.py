@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import (
     POLYGONS,
     RUNS,
@@ -24,7 +24,7 @@ _BOX_SHARE = 0.05
 _BOX_PX = 2.5
 
 
-def check_areas(table: SplitTable) -> list[Fault]:
+def check_areas(table: SplitTable) -> list[Issue]:
     """AREA-NON-POSITIVE, AREA-MISMATCH and AREA-EXCEEDS-BOX.
 
     A mask has one area as a polygon and another as pixels; the two differ by about half its outline. Polygons of
@@ -46,7 +46,7 @@ def check_areas(table: SplitTable) -> list[Fault]:
     ]
 
 
-def _faults(table: SplitTable, bad: Bools, code: str, expected: str, mask: Floats) -> list[Fault]:
+def _faults(table: SplitTable, bad: Bools, code: str, expected: str, mask: Floats) -> list[Issue]:
     columns = table.annotations
 
     def found(row: int) -> str:
@@ -57,7 +57,7 @@ def _faults(table: SplitTable, bad: Bools, code: str, expected: str, mask: Float
     return list(annotation_faults(table, bad, code, field="area", found=found, expected=expected))
 
 
-def check_masks(table: SplitTable, sizes_px: Floats) -> list[Fault]:
+def check_masks(table: SplitTable, sizes_px: Floats) -> list[Issue]:
     """POLY-…, RLE-…, CROWD-FLAG and BOX-MASK-MISMATCH; ``sizes_px`` (m, 2) of each annotation's image."""
     columns, masks = table.annotations, table.annotations.masks
     polygons, runs = masks.kinds == POLYGONS, masks.kinds == RUNS
@@ -85,11 +85,11 @@ def check_masks(table: SplitTable, sizes_px: Floats) -> list[Fault]:
     return faults + _mask_boxes(table, usable)
 
 
-def _mask_faults(table: SplitTable, bad: Bools, code: str, found: str, expected: str) -> list[Fault]:
+def _mask_faults(table: SplitTable, bad: Bools, code: str, found: str, expected: str) -> list[Issue]:
     return list(annotation_faults(table, bad, code, field="segmentation", found=found, expected=expected))
 
 
-def _outside(table: SplitTable, sizes_px: Floats, polygons: Bools) -> list[Fault]:
+def _outside(table: SplitTable, sizes_px: Floats, polygons: Bools) -> list[Issue]:
     bounds = table.annotations.masks.bounds_xyxy
     with np.errstate(invalid="ignore"):
         bad = some(bounds[:, :2] < -_OUTSIDE_PX) | some(bounds[:, 2:] > sizes_px + _OUTSIDE_PX)
@@ -105,7 +105,7 @@ def _outside(table: SplitTable, sizes_px: Floats, polygons: Bools) -> list[Fault
     )
 
 
-def _runs(table: SplitTable, sizes_px: Floats, runs: Bools) -> list[Fault]:
+def _runs(table: SplitTable, sizes_px: Floats, runs: Bools) -> list[Issue]:
     masks = table.annotations.masks
     known = every(np.isfinite(sizes_px))
     other = runs & known & some(masks.rle_sizes != sizes_px[:, ::-1])
@@ -124,7 +124,7 @@ def _runs(table: SplitTable, sizes_px: Floats, runs: Bools) -> list[Fault]:
     ]
 
 
-def _mask_boxes(table: SplitTable, usable: Bools) -> list[Fault]:
+def _mask_boxes(table: SplitTable, usable: Bools) -> list[Issue]:
     """BOX-MASK-MISMATCH: an edge of the box is farther from the mask's than rounding and drawing explain."""
     boxes, bounds = table.annotations.boxes_xywh, table.annotations.masks.bounds_xyxy
     with np.errstate(invalid="ignore", over="ignore"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from visionllm_interaction.datasets.validation.box_kinds import check_kind
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, SplitTable, every, some
 from visionllm_interaction.datasets.validation.rules._issue_builders import Words, annotation_faults
 
@@ -15,7 +15,7 @@ TINY_PX = 1.0
 """A box narrower than this has no pixel of its own."""
 
 
-def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max_aspect: float) -> list[Fault]:
+def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max_aspect: float) -> list[Issue]:
     """The invalid boxes (BOX-MALFORMED … BOX-OUT-OF-BOUNDS), the odd ones, and boxes that are all of another kind.
 
     ``sizes_px`` (m, 2): size of each annotation's image, NaN where unknown; bounds are not checked there.
@@ -52,7 +52,7 @@ def odd_boxes(boxes_xywh: Floats, *, max_aspect: float) -> dict[str, Bools]:
     return {"BOX-TINY": tiny, "BOX-ABSURD-ASPECT": absurd}
 
 
-def _faults(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspect: float) -> Iterator[Fault]:
+def _faults(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspect: float) -> Iterator[Issue]:
     columns = table.annotations
 
     def found(row: int) -> str:

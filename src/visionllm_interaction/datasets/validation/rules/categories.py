@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, SplitTable, count_values
 
 _SIGNIFICANCE = 0.01
 
 
-def check_names(table: SplitTable) -> list[Fault]:
+def check_names(table: SplitTable) -> list[Issue]:
     """CAT-DUPLICATE-NAME and CAT-NAME-COLLISION."""
     exact: dict[str, int] = {}
     folded: dict[str, tuple[int, str]] = {}
@@ -36,8 +36,8 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
-def _fault(code: str, table: SplitTable, category_id: int, found: str, expected: str, position: int | None) -> Fault:
-    return Fault(
+def _fault(code: str, table: SplitTable, category_id: int, found: str, expected: str, position: int | None) -> Issue:
+    return Issue(
         code,
         table.split,
         "category",
@@ -49,11 +49,11 @@ def _fault(code: str, table: SplitTable, category_id: int, found: str, expected:
     )
 
 
-def check_same_categories(train: SplitTable, val: SplitTable) -> list[Fault]:
+def check_same_categories(train: SplitTable, val: SplitTable) -> list[Issue]:
     """CAT-DIFFERENT: one fault per category id whose name is not the same in both splits; else CAT-REORDERED."""
     a, b = dict(train.categories), dict(val.categories)
     different = [
-        Fault(
+        Issue(
             "CAT-DIFFERENT",
             None,
             "category",
@@ -69,12 +69,12 @@ def check_same_categories(train: SplitTable, val: SplitTable) -> list[Fault]:
         return different
     place = next(n for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     found = f"place {place}: train {a[list(a)[place]]!r}, val {b[list(b)[place]]!r}"
-    return [Fault("CAT-REORDERED", None, "dataset", found, "one order", field="categories")]
+    return [Issue("CAT-REORDERED", None, "dataset", found, "one order", field="categories")]
 
 
 def check_presence(
     table: SplitTable, kept: Bools, *, min_images: int, other_share: Mapping[int, float]
-) -> Iterator[Fault]:
+) -> Iterator[Issue]:
     """CAT-ABSENT: a category the split lists has no annotation among those ``kept`` (m,) in it.
 
     In a split of fewer than ``min_images`` images a category is often absent by chance. There it is reported only
@@ -103,7 +103,7 @@ def image_shares(table: SplitTable) -> dict[int, float]:
     return {int(i): min(int(c) / images, 1.0) for i, c in zip(ids, counts, strict=True)}
 
 
-def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> Iterator[Fault]:
+def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> Iterator[Issue]:
     """CAT-IMBALANCE: a category that is there, but ``max_imbalance`` times rarer than the most frequent one."""
     ids, counts = count_values(table.annotations.category_ids[kept])
     names = dict(table.categories)

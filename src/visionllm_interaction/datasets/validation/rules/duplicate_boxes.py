@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, Ints, SplitTable, every
 from visionllm_interaction.datasets.validation.rules._issue_builders import annotation_faults
 
@@ -24,7 +24,7 @@ class Pairs:
     iou: Floats
 
 
-def check_twins(table: SplitTable, *, min_iou: float) -> list[Fault]:
+def check_duplicates(table: SplitTable, *, min_iou: float) -> list[Issue]:
     """BOX-DUPLICATE, BOX-NEAR-DUPLICATE and BOX-TWO-CATEGORIES; the later annotation is the one at fault.
 
     Crowd regions are left alone: they overlap what is inside them by design.
@@ -90,7 +90,7 @@ def iou_xywh(a: Floats, b: Floats) -> Floats:
         return np.asarray(shared / (a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - shared))
 
 
-def _faults(table: SplitTable, code: str, pairs: Pairs, chosen: Bools) -> Iterator[Fault]:
+def _faults(table: SplitTable, code: str, pairs: Pairs, chosen: Bools) -> Iterator[Issue]:
     columns = table.annotations
     partner: dict[int, tuple[int, float]] = {}
     for first, second, iou in zip(pairs.first[chosen], pairs.second[chosen], pairs.iou[chosen], strict=True):

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.datasets.validation.config import ImageChecks
 from visionllm_interaction.datasets.validation.images.near_duplicates import descriptors, matches
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
-from visionllm_interaction.datasets.validation.rules._issue_builders import image_fault
-from visionllm_interaction.datasets.validation.rules.image_content import Pictures
+from visionllm_interaction.datasets.validation.rules._issue_builders import image_issue
+from visionllm_interaction.datasets.validation.rules.image_content import DecodedImages
 from visionllm_interaction.utils.hashing import sha256_files
 
 GROUPS = ("child", "household", "session")
@@ -28,44 +28,44 @@ _SAME_SCENE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
-class Album:
+class ComparableImages:
     """The images of one split that can be compared."""
 
     table: SplitTable
-    pictures: Pictures
+    pictures: DecodedImages
     indexed: Mapping[str, IndexedFile]
 
     def name(self, place: int) -> str:
         """File name of the image in ``place``."""
         return self.table.images.file_names[int(self.pictures.rows[place])] or ""
 
-    def fault(self, place: int, code: str, found: str) -> Fault:
+    def fault(self, place: int, code: str, found: str) -> Issue:
         """A fault of the image in ``place``."""
         expected = "images of its own" if code.startswith("LEAK") else "one copy"
         row = int(self.pictures.rows[place])
-        return image_fault(self.table, row, code, found=found, expected=expected, field="file_name")
+        return image_issue(self.table, row, code, found=found, expected=expected, field="file_name")
 
 
 Place = tuple[str, int]
 
 
-def check_copies(albums: Mapping[str, Album], checks: ImageChecks) -> list[Fault]:
+def check_copies(albums: Mapping[str, ComparableImages], checks: ImageChecks) -> list[Issue]:
     """IMG-DUPLICATE, IMG-NEAR-DUPLICATE, LEAK-SAME-FILE, LEAK-ADJACENT-FRAME and LEAK-NEAR-DUPLICATE.
 
     An image has one of them only, the first in this order. Images of one colour are left out: they have nothing
     in common that could be learned.
     """
-    found: dict[Place, Fault] = {}
+    found: dict[Place, Issue] = {}
     for find in (_same_files, _adjacent, _near):
         for place, fault in find(albums, checks):
             found.setdefault(place, fault)
     return [found[place] for place in sorted(found)]
 
 
-Finds = Iterator[tuple[Place, Fault]]
+Finds = Iterator[tuple[Place, Issue]]
 
 
-def _same_files(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
+def _same_files(albums: Mapping[str, ComparableImages], checks: ImageChecks) -> Finds:
     del checks
     by_size: dict[int, list[Place]] = defaultdict(list)
     for split, album in albums.items():
@@ -85,7 +85,7 @@ def _same_files(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
             yield (split, place), album.fault(place, "IMG-DUPLICATE", f"the same bytes as {album.name(first)}")
 
 
-def _near(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
+def _near(albums: Mapping[str, ComparableImages], checks: ImageChecks) -> Finds:
     usable = {split: np.flatnonzero(~album.pictures.flat) for split, album in albums.items()}
     thumbs = {split: album.pictures.thumbs[usable[split]] for split, album in albums.items()}
     limit = checks.near_duplicate_correlation
@@ -105,7 +105,7 @@ def _near(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
             yield (split, b), album.fault(b, "IMG-NEAR-DUPLICATE", what)
 
 
-def _videos(album: Album, places: Iterable[int]) -> NDArray[np.int64]:
+def _videos(album: ComparableImages, places: Iterable[int]) -> NDArray[np.int64]:
     """A number for each image: frames of one video, by their names, have the same one."""
     numbers: dict[str, int] = {}
     found = []
@@ -115,7 +115,7 @@ def _videos(album: Album, places: Iterable[int]) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def _adjacent(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
+def _adjacent(albums: Mapping[str, ComparableImages], checks: ImageChecks) -> Finds:
     if len(albums) < 2:
         return
     moments = {split: _moments(album) for split, album in albums.items()}
@@ -132,13 +132,13 @@ def _adjacent(albums: Mapping[str, Album], checks: ImageChecks) -> Finds:
                 yield ("val", place), albums["val"].fault(place, "LEAK-ADJACENT-FRAME", f"{what} train/{name}")
 
 
-def _alike(albums: Mapping[str, Album], train: int, val: int) -> bool:
+def _alike(albums: Mapping[str, ComparableImages], train: int, val: int) -> bool:
     pair = np.stack([albums["train"].pictures.thumbs[train], albums["val"].pictures.thumbs[val]])
     a, b = descriptors(pair)
     return float(a @ b) >= _SAME_SCENE
 
 
-def _moments(album: Album) -> dict[tuple[str, str], list[tuple[float, int]]]:
+def _moments(album: ComparableImages) -> dict[tuple[str, str], list[tuple[float, int]]]:
     """Recording → (instant, image); from the names of files, and from the groups the index of files has."""
     found: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
     for place in np.flatnonzero(~album.pictures.flat).tolist():
@@ -167,7 +167,7 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-def check_groups(indexed: Sequence[IndexedFile]) -> list[Fault]:
+def check_groups(indexed: Sequence[IndexedFile]) -> list[Issue]:
     """LEAK-GROUP: one fault for each child, household or session that has images in both splits."""
     faults = []
     for kind in GROUPS:
@@ -179,5 +179,5 @@ def check_groups(indexed: Sequence[IndexedFile]) -> list[Fault]:
         for value, count in sorted(counts.items()):
             if count["train"] and count["val"]:
                 found = f"{kind} {value!r}: {count['train']} images in train, {count['val']} in val"
-                faults.append(Fault("LEAK-GROUP", None, "dataset", found, "one split per group", field=kind))
+                faults.append(Issue("LEAK-GROUP", None, "dataset", found, "one split per group", field=kind))
     return faults

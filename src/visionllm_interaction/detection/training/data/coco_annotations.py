@@ -18,7 +18,7 @@ from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class TrainingImage:
     """One image and what it shows; crowd regions are left out (evaluation reads them from the file).
 
     Attributes:
@@ -142,7 +142,7 @@ def image_name(record: Mapping[str, Any]) -> str | None:
     return PurePosixPath(urlsplit(url).path).name or None if isinstance(url, str) else None
 
 
-def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[Picture]:
+def list_images(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[TrainingImage]:
     """List all images in file order, also those without objects.
 
     Annotations of unlisted images or categories are left out, as in evaluation.
@@ -168,7 +168,7 @@ def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories)
 
 def _picture(
     image: dict[str, Any], annotations: Sequence[dict[str, Any]], folder: Path, categories: Categories
-) -> Picture:
+) -> TrainingImage:
     try:
         sized = msgspec.convert(image, _Sized)
     except msgspec.ValidationError as error:
@@ -182,7 +182,7 @@ def _picture(
     boxes = np.clip(boxes, 0, np.array([sized.width, sized.height] * 2, dtype=np.float32))
     labels = np.array([categories.by_id[a["category_id"]].label for a in annotations], dtype=np.int64)
     keep = (boxes[:, 2:] - boxes[:, :2] > 0).all(axis=1)
-    return Picture(sized.id, folder / name, sized.width, sized.height, boxes[keep], labels[keep])
+    return TrainingImage(sized.id, folder / name, sized.width, sized.height, boxes[keep], labels[keep])
 
 
 def _unusable_image(image: Mapping[str, Any], found: str) -> AnnotationError:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from visionllm_interaction.core.images import read_rgb
-from visionllm_interaction.detection.training.data.coco_annotations import Picture
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage
 from visionllm_interaction.detection.training.data.transforms import Augmentation, Sample
 from visionllm_interaction.errors import ImageError
 
@@ -17,7 +17,7 @@ Target = dict[str, Tensor]
 Batch = tuple[list[Tensor], list[Target]]
 
 
-class PictureDataset(Dataset[tuple[Tensor, Target]]):
+class ImageDataset(Dataset[tuple[Tensor, Target]]):
     """Items: (3, H, W) uint8 image and its target (``boxes`` xyxy, ``labels``, ``image_id``).
 
     With an augmentation the index is ``(epoch, number)``, and the pair alone decides the random changes: however
@@ -25,7 +25,12 @@ class PictureDataset(Dataset[tuple[Tensor, Target]]):
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], *, augmentation: Augmentation | None, seed: int = 0, cache: bool = False
+        self,
+        pictures: Sequence[TrainingImage],
+        *,
+        augmentation: Augmentation | None,
+        seed: int = 0,
+        cache: bool = False,
     ) -> None:
         self._pictures = pictures
         self._augmentation = augmentation
@@ -48,13 +53,13 @@ class PictureDataset(Dataset[tuple[Tensor, Target]]):
 
     def _decoded(self, number: int) -> Tensor:
         if self._cache is None:
-            return decode_picture(self._pictures[number])
+            return decode_image(self._pictures[number])
         if number not in self._cache:
-            self._cache[number] = decode_picture(self._pictures[number])
+            self._cache[number] = decode_image(self._pictures[number])
         return self._cache[number]
 
 
-def decode_picture(picture: Picture) -> Tensor:
+def decode_image(picture: TrainingImage) -> Tensor:
     """Decode an image, upright as its EXIF orientation says if that fits the annotated size.
 
     Args:

@@ -11,11 +11,11 @@ from torch import Generator, Tensor
 from torch.utils.data import Sampler
 
 from visionllm_interaction.detection.training.config import TrainConfig
-from visionllm_interaction.detection.training.data.coco_annotations import Picture
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class EpochPlan:
     """What an epoch is made of.
 
     Attributes:
@@ -33,7 +33,7 @@ class Plan:
     batch_size: int = 1
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture], config: TrainConfig) -> Plan:
+    def of(cls, pictures: Sequence[TrainingImage], config: TrainConfig) -> EpochPlan:
         """The plan that ``config`` asks for."""
         repeats = repeat_factors(pictures, config.repeat_threshold) if config.repeat_threshold else None
         return cls(
@@ -60,7 +60,7 @@ class Plan:
         return torch.cat([numbers, once])[: self.length].tolist()
 
 
-def repeat_factors(pictures: Sequence[Picture], threshold: float) -> Tensor:
+def repeat_factors(pictures: Sequence[TrainingImage], threshold: float) -> Tensor:
     """(images,) √(threshold / share of images with the category) of an image's rarest category, at least 1.
 
     Source: Gupta et al., LVIS, 2019, appendix.
@@ -95,7 +95,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(
-        self, plan: Plan, *, seed: int, done: tuple[int, int] = (0, 0), share: tuple[int, int] = (0, 1)
+        self, plan: EpochPlan, *, seed: int, done: tuple[int, int] = (0, 0), share: tuple[int, int] = (0, 1)
     ) -> None:
         self._plan = plan
         self._seed = seed

@@ -20,7 +20,7 @@ _SECTION: Mapping[str, Section] = {"image": "images", "annotation": "annotations
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RecordEdit:
     """One record to drop or repair: its fault code, and its place in the list of the raw file."""
 
     code: str
@@ -29,7 +29,7 @@ class Order:
     row: int
 
 
-def read_orders(path: Path) -> list[dict[str, Any]]:
+def read_edits(path: Path) -> list[dict[str, Any]]:
     """Read the issues that ask for an action.
 
     Args:
@@ -57,12 +57,12 @@ def read_orders(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def orders_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) -> tuple[Order, ...]:
+def edits_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) -> tuple[RecordEdit, ...]:
     """Select the actions for one split and locate their records.
 
     Args:
         split: name of the split.
-        rows: rows of :func:`read_orders`.
+        rows: rows of :func:`read_edits`.
         source: the annotation file of the split.
 
     Returns:
@@ -75,7 +75,7 @@ def orders_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) ->
     return tuple(_order(row, source) for row in rows if row["split"] == split)
 
 
-def _order(row: dict[str, Any], source: CocoBytes) -> Order:
+def _order(row: dict[str, Any], source: CocoBytes) -> RecordEdit:
     section = _SECTION.get(row["entity"])
     if section is None:
         raise AnnotationError(
@@ -84,7 +84,7 @@ def _order(row: dict[str, Any], source: CocoBytes) -> Order:
             found=f"{row['code']} of a {row['entity']}",
             fix=f"set another action for {row['code']} in config/schema.yaml",
         )
-    return Order(row["code"], row["action"], section, _row_of(row, section, source))
+    return RecordEdit(row["code"], row["action"], section, _row_of(row, section, source))
 
 
 def _row_of(row: dict[str, Any], section: Section, source: CocoBytes) -> int:
