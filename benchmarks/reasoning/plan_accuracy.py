@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from visionllm_interaction.reasoning import EndpointConfig, EpochPlan
+from visionllm_interaction.reasoning import EndpointConfig, Plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.llm_planner import plan_by_llm
 from visionllm_interaction.reasoning.planning.prompts import prompt_digest
@@ -35,7 +35,7 @@ def key(step: Mapping[str, Any]) -> tuple[Any, ...]:
     return (step["measure"], ordered, predicate, float(step.get("begin_s") or 0), step.get("end_s"))
 
 
-def verdict(plan: EpochPlan, expect: Mapping[str, Any]) -> str:
+def verdict(plan: Plan, expect: Mapping[str, Any]) -> str:
     """``right``, ``refused`` (should have been planned) or ``wrong``."""
     if plan.unanswerable:
         return "right" if expect.get("unanswerable") else "refused"

@@ -100,7 +100,7 @@ def evaluate(
         groups=groups,
         other=other.subject if other else None,
         resamples=resamples,
-        pictures=pictures,
+        worst_images=pictures,
     )
     return Outcome(result, as_lines([evaluation_text(result), categories_line(result)]), json_output)
 

@@ -23,19 +23,19 @@ from visionllm_interaction.detection.training.data.transforms import Augmentatio
 from visionllm_interaction.errors import AnnotationError, ImageError
 
 
-def pictures(tmp_path: Path, images: int = 6) -> list[TrainingImage]:
+def training_images(tmp_path: Path, images: int = 6) -> list[TrainingImage]:
     coco = read_coco(write_split(tmp_path, "train", images=images, seed=5))
     return list_images(coco, tmp_path / "train2017", categories=categories_of(coco))
 
 
 def test_empty_pictures_stay_and_crowds_are_no_targets(tmp_path: Path) -> None:
-    found = pictures(tmp_path)
+    found = training_images(tmp_path)
     assert [len(p.labels) for p in found] == [0, 2, 2, 2, 2, 1]  # the last image's second region is a crowd
     assert found[0].boxes_xyxy.shape == (0, 4)
 
 
 def test_targets_are_xyxy_pixels_and_contiguous_labels(tmp_path: Path) -> None:
-    dataset = ImageDataset(pictures(tmp_path), augmentation=None)
+    dataset = ImageDataset(training_images(tmp_path), augmentation=None)
     for number in range(1, 5):
         image, target = dataset[number]
         assert image.dtype == torch.uint8 and image.shape == (3, HEIGHT, WIDTH)
@@ -57,7 +57,7 @@ def test_boxes_are_cut_to_the_picture_and_slivers_outside_dropped(tmp_path: Path
 
 
 def test_a_picture_looks_the_same_however_it_is_reached(tmp_path: Path) -> None:
-    listed = pictures(tmp_path)
+    listed = training_images(tmp_path)
     augmentation = Augmentation(hflip=0.5, zoom=(0.8, 1.25), photometric=0.2)
     plain = ImageDataset(listed, augmentation=augmentation, seed=3)
     cached = ImageDataset(listed, augmentation=augmentation, seed=3, cache=True)

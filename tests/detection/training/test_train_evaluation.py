@@ -64,8 +64,8 @@ def weighted(truth: dict[str, Any], results: Results, weights: np.ndarray[Any, A
 
 def test_ap_with_each_picture_once_is_cocos() -> None:
     truth, results = room()
-    figures = coco_metrics(truth, results)
-    assert weighted(truth, results, np.ones(24)) == pytest.approx((figures["AP"], figures["AP50"]), abs=1e-9)
+    metrics = coco_metrics(truth, results)
+    assert weighted(truth, results, np.ones(24)) == pytest.approx((metrics["AP"], metrics["AP50"]), abs=1e-9)
 
 
 def test_ap_with_weights_is_cocos_on_repeated_pictures() -> None:
@@ -81,8 +81,8 @@ def test_ap_with_weights_is_cocos_on_repeated_pictures() -> None:
             repeated["annotations"] += [{**a, "image_id": number} for a in mine]
             copied = results[results.image_ids == image["id"]]
             parts.append(replace(copied, image_ids=np.full(len(copied), number)))
-    figures = coco_metrics(repeated, join_results(parts))
-    assert weighted(truth, results, weights) == pytest.approx((figures["AP"], figures["AP50"]), abs=1e-6)
+    metrics = coco_metrics(repeated, join_results(parts))
+    assert weighted(truth, results, weights) == pytest.approx((metrics["AP"], metrics["AP50"]), abs=1e-6)
 
 
 def test_groups_that_differ_make_wider_intervals_than_pictures_do() -> None:

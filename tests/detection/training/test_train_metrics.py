@@ -86,24 +86,24 @@ def hit(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_perfect_detection_scores_one_even_with_annotation_id_zero() -> None:
-    figures = coco_metrics(truth(), rows(hit()))
-    assert [figures[k] for k in ("AP", "AP50", "AR1", "APm")] == pytest.approx([1.0, 1.0, 1.0, 1.0])
-    assert figures["APs"] == figures["APl"] == -1.0  # nothing of that size to find
-    assert figures["per_category"]["cup"] == pytest.approx({"AP": 1.0, "AP50": 1.0})
-    assert figures["per_category"]["ball"] == {"AP": -1.0, "AP50": -1.0}
+    metrics = coco_metrics(truth(), rows(hit()))
+    assert [metrics[k] for k in ("AP", "AP50", "AR1", "APm")] == pytest.approx([1.0, 1.0, 1.0, 1.0])
+    assert metrics["APs"] == metrics["APl"] == -1.0  # nothing of that size to find
+    assert metrics["per_category"]["cup"] == pytest.approx({"AP": 1.0, "AP50": 1.0})
+    assert metrics["per_category"]["ball"] == {"AP": -1.0, "AP50": -1.0}
 
 
 def test_a_looser_box_loses_the_strict_thresholds_only() -> None:
-    figures = coco_metrics(truth(), rows(hit(bbox=[10, 10, 40, 30])))  # IoU 0.75
-    assert (figures["AP50"], figures["AP75"]) == pytest.approx((1.0, 1.0))
-    assert figures["AP"] == pytest.approx(0.6)  # 0.50 … 0.75 of ten thresholds
+    metrics = coco_metrics(truth(), rows(hit(bbox=[10, 10, 40, 30])))  # IoU 0.75
+    assert (metrics["AP50"], metrics["AP75"]) == pytest.approx((1.0, 1.0))
+    assert metrics["AP"] == pytest.approx(0.6)  # 0.50 … 0.75 of ten thresholds
 
 
 def test_detections_on_a_crowd_are_neither_right_nor_wrong() -> None:
     both = truth()
     both["annotations"].append({**both["annotations"][0], "id": 7, "bbox": [50, 50, 50, 50], "iscrowd": 1})
-    figures = coco_metrics(both, rows(hit(score=0.5), hit(bbox=[55, 55, 20, 20], score=0.9)))
-    assert figures["AP"] == pytest.approx(1.0)
+    metrics = coco_metrics(both, rows(hit(score=0.5), hit(bbox=[55, 55, 20, 20], score=0.9)))
+    assert metrics["AP"] == pytest.approx(1.0)
 
 
 def test_nothing_detected_is_zero() -> None:

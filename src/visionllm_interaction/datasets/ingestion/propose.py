@@ -1,4 +1,4 @@
-"""Look at a data set nobody configured yet, and propose the settings it needs, each with its reason."""
+"""Inspect a data set without configuration, and propose the settings it needs, each with its reason."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _InspectedDataset:
     """A data set as far as a proposal needs it."""
 
     format: str
@@ -97,7 +97,7 @@ def propose(data: Path) -> Proposal:
     # Not resolve(): a link is meant as it is named.
     root = Path(os.path.abspath(data.expanduser()))  # noqa: PTH100
     config = IngestConfig(root=root, work_dir=Path("data").absolute())
-    seen = _look(locate(prepare(config).path))
+    seen = _inspect(locate(prepare(config).path))
     sides, settings = _split_settings(seen)
     settings += _category_settings(sides)
     settings += _exif_settings(seen)
@@ -108,7 +108,7 @@ def propose(data: Path) -> Proposal:
     return Proposal(found, (about, *settings))
 
 
-def _look(found: CocoDataset | DetectedDataset) -> _Seen:
+def _inspect(found: CocoDataset | DetectedDataset) -> _InspectedDataset:
     if isinstance(found, CocoDataset):
         return _coco({split: path for split, path in found.annotations.items() if path}, found.root)
     if found.format == "coco":
@@ -116,10 +116,12 @@ def _look(found: CocoDataset | DetectedDataset) -> _Seen:
     converted = READERS[found.format](found)
     refuse_losses(converted, found)
     subsets: dict[str, list[SplitCandidate]] = defaultdict(list)
-    for picture in converted.pictures:
-        subsets[picture.subset].append(SplitCandidate(picture.name, frozenset(shape.label for shape in picture.shapes)))
-    files = [picture.file for picture in converted.pictures if picture.file]
-    return _Seen(found.format, subsets, files, _notes(converted))
+    for converted_image in converted.images:
+        subsets[converted_image.subset].append(
+            SplitCandidate(converted_image.name, frozenset(shape.label for shape in converted_image.shapes))
+        )
+    files = [converted_image.file for converted_image in converted.images if converted_image.file]
+    return _InspectedDataset(found.format, subsets, files, _notes(converted))
 
 
 def _notes(converted: ConvertedDataset) -> tuple[str, ...]:
@@ -132,9 +134,9 @@ class _CocoFile(msgspec.Struct):
     categories: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
-def _coco(paths: Mapping[str, Path], root: Path) -> _Seen:
+def _coco(paths: Mapping[str, Path], root: Path) -> _InspectedDataset:
     subsets = {subset: _coco_members(path) for subset, path in paths.items()}
-    return _Seen("coco", subsets, [root / name for name in ImageFiles(root).names])
+    return _InspectedDataset("coco", subsets, [root / name for name in ImageFiles(root).names])
 
 
 def _coco_members(path: Path) -> list[SplitCandidate]:
@@ -153,7 +155,7 @@ def _coco_members(path: Path) -> list[SplitCandidate]:
     ]
 
 
-def _split_settings(seen: _Seen) -> tuple[dict[str, list[SplitCandidate]], list[Setting]]:
+def _split_settings(seen: _InspectedDataset) -> tuple[dict[str, list[SplitCandidate]], list[Setting]]:
     """The images of each split as stage 1 will have them, and the settings that make it so."""
     settings: list[Setting] = []
     unknown = sorted(subset for subset in seen.subsets if split_of(subset, {}) is None)
@@ -227,7 +229,7 @@ def _category_settings(sides: Mapping[str, Sequence[SplitCandidate]]) -> list[Se
     return [Setting("schema", ("validation", "actions", "CAT-ABSENT"), "warn", why)]
 
 
-def _exif_settings(seen: _Seen) -> list[Setting]:
+def _exif_settings(seen: _InspectedDataset) -> list[Setting]:
     turned = Counter(exif_orientation(path) for path in seen.files[:_MOST_EXIF])
     count = sum(number for orientation, number in turned.items() if orientation > 1)
     if not count:

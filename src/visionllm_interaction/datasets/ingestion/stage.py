@@ -69,7 +69,7 @@ def _absolute(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class IngestedDataset:
-    """The data set with every file of it looked at."""
+    """The data set with the index of its files."""
 
     dataset: ResolvedDataset
     indexed: Sequence[IndexedFile]

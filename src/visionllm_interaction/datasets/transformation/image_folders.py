@@ -23,7 +23,7 @@ class ImagePlaces:
 
 
 def place_images(
-    pictures: Mapping[str, Sequence[GroupedImage]],
+    images: Mapping[str, Sequence[GroupedImage]],
     *,
     raw: Mapping[str, Path],
     divided: bool,
@@ -35,7 +35,7 @@ def place_images(
     A split without images to turn uses the raw images in place.
 
     Args:
-        pictures: split → its images after the division, with file names as written.
+        images: split → its images after the division, with file names as written.
         raw: split → raw image folder.
         divided: whether images changed their split.
         partial: stage folder that is being written.
@@ -49,12 +49,12 @@ def place_images(
     """
     if divided:
         root = common_folder(raw)
-        everything = [picture for listed in pictures.values() for picture in listed]
+        everything = [image for listed in images.values() for image in listed]
         folder, written = _place(everything, source=root, raw=root, below=FOLDER, partial=partial, final=final)
-        return ImagePlaces(dict.fromkeys(pictures, folder), tuple(written))
+        return ImagePlaces(dict.fromkeys(images, folder), tuple(written))
     folders: dict[str, str] = {}
     files: list[Path] = []
-    for split, listed in pictures.items():
+    for split, listed in images.items():
         below = f"{FOLDER}/{split}"
         source = raw[split].resolve()
         folders[split], written = _place(
@@ -65,19 +65,19 @@ def place_images(
 
 
 def _place(
-    pictures: Sequence[GroupedImage], *, source: Path, raw: Path, below: str, partial: Path, final: Path
+    images: Sequence[GroupedImage], *, source: Path, raw: Path, below: str, partial: Path, final: Path
 ) -> tuple[str, list[Path]]:
-    if not any(picture.turn for picture in pictures):
+    if not any(image.turn for image in images):
         return str(raw), []
-    written = [path for picture in pictures if (path := _mirror(picture, source, partial / below))]
+    written = [path for image in images if (path := _mirror(image, source, partial / below))]
     return relative_to_run(final / below, final.parent), written
 
 
-def _mirror(picture: GroupedImage, source: Path, folder: Path) -> Path | None:
+def _mirror(image: GroupedImage, source: Path, folder: Path) -> Path | None:
     """Write the image upright, or link it; a file that is missing stays missing."""
-    original, place = source / picture.file_name, folder / picture.file_name
+    original, place = source / image.file_name, folder / image.file_name
     place.parent.mkdir(parents=True, exist_ok=True)
-    if picture.turn:
+    if image.turn:
         write_upright(original, place)
         return place
     if original.is_file() and not place.is_symlink():

@@ -13,7 +13,7 @@ from visionllm_interaction.datasets.transformation.editing.byte_editor import By
 
 @dataclass(frozen=True, slots=True)
 class GroupedImage:
-    """One image of a split: its row in the draft, digest of its file, and its groups (column → value)."""
+    """One image of a split: its row in the annotation file, digest of its file, and its groups (column → value)."""
 
     split: str
     row: int
@@ -26,19 +26,19 @@ class GroupedImage:
 
 
 def list_grouped_images(
-    draft: ByteEditor, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
+    editor: ByteEditor, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
 ) -> list[GroupedImage]:
     """The split's images with what stage 1 knows about their files.
 
     ``folder`` is where ``file_name`` starts; ``turned``: rows of those that are to be written upright.
     """
-    ids, names = draft.ids("images").tolist(), draft.source.file_names()
-    pictures = []
-    for row in draft.rows("images"):
+    ids, names = editor.ids("images").tolist(), editor.source.file_names()
+    images = []
+    for row in editor.rows("images"):
         name = names[row]
         file = index.get(f"{folder}/{name}")
         groups = {column: value for column in GROUP_COLUMNS if (value := getattr(file, column, None)) is not None}
-        pictures.append(
-            GroupedImage(draft.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned)
+        images.append(
+            GroupedImage(editor.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned)
         )
-    return pictures
+    return images

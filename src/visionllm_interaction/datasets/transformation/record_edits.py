@@ -1,4 +1,4 @@
-"""What stage 2 told stage 3 to do: the rows of ``faults.parquet`` whose action is ``drop`` or ``repair``."""
+"""What stage 2 asks of stage 3: the rows of ``faults.parquet`` whose action is ``drop`` or ``repair``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SECTION: Mapping[str, Section] = {"image": "images", "annotation": "annotations
 
 @dataclass(frozen=True, slots=True)
 class RecordEdit:
-    """One record to drop or repair: its fault code, and its place in the list of the raw file."""
+    """One record to drop or repair: its issue code, and its place in the list of the raw file."""
 
     code: str
     action: Literal["drop", "repair"]
@@ -39,7 +39,7 @@ def read_edits(path: Path) -> list[dict[str, Any]]:
         One mapping per row that asks for an action, in file order.
 
     Raises:
-        ManifestError: if it is missing or is no table of faults.
+        ManifestError: if it is missing or is no table of issues.
     """
     try:
         with pq.ParquetFile(path) as stream:
@@ -66,7 +66,7 @@ def edits_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) -> 
         source: the annotation file of the split.
 
     Returns:
-        The orders, in the order of ``rows``.
+        The edits, in the order of ``rows``.
 
     Raises:
         AnnotationError: if one is about something that can neither be dropped nor repaired, or the record it names is

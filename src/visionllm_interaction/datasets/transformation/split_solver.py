@@ -40,7 +40,7 @@ class SplitProblem:
         both: whether every category must be in both parts.
     """
 
-    pictures: Floats
+    images: Floats
     showing: csr_array
     costs: Floats
     share: float
@@ -50,7 +50,7 @@ class SplitProblem:
 
 def divide(division: SplitProblem) -> Mask | None:
     """(g,) True for the groups of the second part; ``None`` if no division is within the limits."""
-    count = len(division.pictures)
+    count = len(division.images)
     free = np.zeros(count), np.ones(count)
     if count > _EXACT_UP_TO:
         relaxed = _solve(division, *free, whole=False)
@@ -64,7 +64,7 @@ def divide(division: SplitProblem) -> Mask | None:
 
 def _solve(division: SplitProblem, lower: Floats, upper: Floats, *, whole: bool) -> Floats | None:
     """Values (g,) in [0, 1], whole numbers or not. Variables: the groups, then one deviation per quantity."""
-    count = len(division.pictures)
+    count = len(division.images)
     quantities, totals = _quantities(division)
     deviations = len(totals)
     target = division.share * totals
@@ -86,17 +86,17 @@ def _solve(division: SplitProblem, lower: Floats, upper: Floats, *, whole: bool)
 
 def _quantities(division: SplitProblem) -> tuple[csr_array, Floats]:
     """What is to be divided by share, one row each (images, then the categories that occur), and their totals."""
-    rows = vstack([csr_array(division.pictures[None, :]), division.showing.T], format="csr")
+    rows = vstack([csr_array(division.images[None, :]), division.showing.T], format="csr")
     totals = np.asarray(rows.sum(axis=1), np.float64).ravel()
     return rows[totals > 0], totals[totals > 0]
 
 
 def _limits(division: SplitProblem, deviations: int) -> LinearConstraint:
     """The size within its tolerance; at least one group with each category on both sides."""
-    total = division.pictures.sum()
+    total = division.images.sum()
     low = [max(1.0, (division.share - division.tolerance) * total)]
     high = [min(total - 1.0, (division.share + division.tolerance) * total)]
-    rows = [csr_array(division.pictures[None, :])]
+    rows = [csr_array(division.images[None, :])]
     if division.both:
         present = csr_array((division.showing > 0).astype(np.float64).T)
         present = present[np.asarray(present.sum(axis=1)).ravel() > 0]

@@ -70,7 +70,7 @@ class _Sample:
 
 
 def check_kind(table: SplitTable, sizes_px: Floats) -> list[Issue]:
-    """BOX-LOOKS-NORMALISED, BOX-LOOKS-XYXY or BOX-LOOKS-OTHER: faults of an export as a whole, at most one.
+    """BOX-LOOKS-NORMALISED, BOX-LOOKS-XYXY or BOX-LOOKS-OTHER: issues of an export as a whole, at most one.
 
     ``sizes_px`` (m, 2): size of each annotation's image, NaN where unknown; boxes of such images are not judged.
     """

@@ -1,4 +1,4 @@
-"""Read the data manifest without trusting it: what is missing in it is a fault to report, not a crash."""
+"""Read the data manifest without trusting it: what is missing in it is an issue to report, not a crash."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Issue]]:
     """
     content = _mapping(manifest)
     absent = {key for key in REQUIRED_KEYS if _lookup(content, key) is _ABSENT}
-    faults = [
+    issues = [
         Issue("MANIFEST-KEY-MISSING", None, "dataset", "nothing", "a value", field=key)
         for key in REQUIRED_KEYS
         if key in absent
@@ -61,10 +61,10 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Issue]]:
         annotations = _existing(content, f"annotations.{split}", folder=False)
         sources[split] = SplitSource(images, annotations)
         if images is None and f"paths.{split}_images" not in absent:
-            faults.append(_missing(split, "images", content["paths"][f"{split}_images"], "an image folder"))
+            issues.append(_missing(split, "images", content["paths"][f"{split}_images"], "an image folder"))
         if annotations is None and f"annotations.{split}" not in absent:
-            faults.append(_missing(split, "annotations", content["annotations"][split], "an annotation file"))
-    return sources, faults
+            issues.append(_missing(split, "annotations", content["annotations"][split], "an annotation file"))
+    return sources, issues
 
 
 def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:

@@ -12,10 +12,10 @@ from visionllm_interaction.datasets.validation.rules.image_content import Decode
 
 @dataclass(frozen=True)
 class Examination:
-    """The splits as read, every fault, the judgement, and the images that could be decoded."""
+    """The splits as read, every issue, the judgement, and the images that could be decoded."""
 
     tables: dict[str, SplitTable]
-    faults: tuple[Issue, ...]
+    issues: tuple[Issue, ...]
     policy: Policy
     verdict: Verdict
-    pictures: dict[str, DecodedImages]
+    images: dict[str, DecodedImages]

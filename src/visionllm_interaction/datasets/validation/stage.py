@@ -59,13 +59,13 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
     data_manifest = Path(data_manifest)
     out = Path(out)
     started = time.monotonic()
-    sources, faults = read_source(data_manifest)
+    sources, issues = read_source(data_manifest)
     indexed = read_file_index(data_manifest)
-    result = examine(config, sources, faults, indexed=indexed)
+    result = examine(config, sources, issues, indexed=indexed)
     annotations = [source.annotations for source in sources.values() if source.annotations]
     inputs = file_refs([data_manifest, *annotations], run=out.parent)
     with publish_folder(out) as partial:
-        write_issues(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
+        write_issues(result.issues, partial / FAULTS_NAME, action_of=result.policy.action)
         (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8", errors="backslashreplace")
         outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
         report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
@@ -76,13 +76,13 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
 def examine(
     config: ValidateConfig,
     sources: dict[str, SplitSource],
-    faults: Sequence[Issue],
+    issues: Sequence[Issue],
     *,
     indexed: Sequence[IndexedFile] = (),
 ) -> Examination:
-    """Read both splits, run every rule and judge; ``faults`` are those already known."""
+    """Read both splits, run every rule and judge; ``issues`` are those already known."""
     workers = config.workers or len(os.sched_getaffinity(0))
-    found = [*faults, *check_groups(indexed), *changed_files(indexed)]
+    found = [*issues, *check_groups(indexed), *changed_files(indexed)]
     tables: dict[str, SplitTable] = {}
     albums: dict[str, ComparableImages] = {}
     by_path = {file.path: file for file in indexed}
@@ -94,10 +94,10 @@ def examine(
         if table:
             tables[split] = table
             found += check_split(table, config, workers=workers)
-            files, pictures = _check_files(table, source, config, workers=workers)
+            files, images = _check_files(table, source, config, workers=workers)
             found += files
-            if pictures:
-                albums[split] = ComparableImages(table, pictures, by_path)
+            if images:
+                albums[split] = ComparableImages(table, images, by_path)
     found += check_copies(albums, config.images)
     counts = {split: _counts(table) for split, table in tables.items()}
     dropped = {split: _policy(config, counts, found).dropped_positions(found, split) for split in tables}
@@ -108,7 +108,7 @@ def examine(
         tuple(found),
         policy,
         apply_policy(found, policy),
-        {split: album.pictures for split, album in albums.items()},
+        {split: album.images for split, album in albums.items()},
     )
 
 
@@ -119,13 +119,13 @@ def _check_files(
         return [], None
     listing = check_files(table, source.images)
     if not config.images.enabled:
-        return listing.faults, None
-    faults, pictures = check_images(table, listing.paths, config.images, workers=workers)
-    return listing.faults + faults, pictures
+        return listing.issues, None
+    issues, images = check_images(table, listing.paths, config.images, workers=workers)
+    return listing.issues + issues, images
 
 
-def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Issue]) -> Policy:
-    return Policy(config, counts, Counter(fault.code for fault in faults))
+def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], issues: list[Issue]) -> Policy:
+    return Policy(config, counts, Counter(issue.code for issue in issues))
 
 
 def _report(
@@ -149,7 +149,7 @@ def _report(
         inputs=inputs,
         outputs=outputs,
         reasons=verdict.reasons,
-        faults=dict(Counter(fault.code for fault in result.faults)),
+        faults=dict(Counter(issue.code for issue in result.issues)),
         counts={split: _counts(table) for split, table in result.tables.items()},
         tolerance=verdict.tolerance,
         drop=verdict.drop,
@@ -166,7 +166,7 @@ def _counts(table: SplitTable) -> SplitCounts:
 
 
 def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
-    """The JSON result of ``visionllm validate``: status, report path, faults by code, sizes of the data."""
+    """The JSON result of ``visionllm validate``: status, report path, issues by code, sizes of the data."""
     return {
         "status": report.status,
         "report": str(path),

@@ -91,7 +91,7 @@ class Results:
         )
 
 
-class _Row(msgspec.Struct):
+class _ResultRow(msgspec.Struct):
     image_id: int | float | str
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
@@ -112,7 +112,7 @@ def parse_results(content: bytes, *, where: str) -> Results:
         AnnotationError: if it is not such a list.
     """
     try:
-        rows = msgspec.json.decode(content, type=list[_Row])
+        rows = msgspec.json.decode(content, type=list[_ResultRow])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnnotationError(
             "A results file cannot be used.",
@@ -162,7 +162,7 @@ def coco_metrics(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have, or an id is unusable.
     """
-    return figures_of(match(truth, results), truth)
+    return metrics_of(match(truth, results), truth)
 
 
 def match(truth: Mapping[str, Any], results: Results, *, areas: bool = True) -> COCOeval:
@@ -236,8 +236,8 @@ def _require_known(strange: Ids, what: str, known: int) -> None:
         )
 
 
-def figures_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]:
-    """The twelve figures and ``per_category`` of an evaluation over all areas."""
+def metrics_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]:
+    """The twelve metrics and ``per_category`` of an evaluation over all areas."""
     precision = accumulated(evaluation, "precision")  # (IoU, recall, category, area, detections)
     recall = accumulated(evaluation, "recall")  # (IoU, category, area, detections)
     everything = precision[..., AREA_ALL, MOST]

@@ -1,4 +1,4 @@
-"""How good is a checkpoint, or a results file? The twelve COCO figures, and an evaluation in depth."""
+"""How good is a checkpoint, or a results file? The twelve COCO metrics, and an evaluation in depth."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 BATCH = 8
 _NO_LABELS = Categories(())
-"""For images that are only looked at: their annotations are read by the metrics."""
+"""For images that are only detected in: their annotations are read by the metrics."""
 T = TypeVar("T")
 
 
@@ -251,8 +251,8 @@ def material_of_checkpoint(
     own = {category.label: category.name for category in detector.categories}
     categories = map_categories(own, coco, mapping or {}, detector=str(checkpoint))
     truth = categories.restrict(coco)
-    pictures = list_images(truth, folder, categories=_NO_LABELS)
-    results = join_results(list(_detect_all(detector, pictures, categories)))
+    listed = list_images(truth, folder, categories=_NO_LABELS)
+    results = join_results(list(_detect_all(detector, listed, categories)))
     name = f"{detector.name} ({checkpoint.parent.parent.name}/{checkpoint.name})"
     return Material(truth, Subject(name, detector.digest, results), folder, categories)
 
@@ -264,7 +264,7 @@ def report_in_depth(
     groups: StrPath | None = None,
     other: Subject | None = None,
     resamples: int = 1000,
-    pictures: int = 12,
+    worst_images: int = 12,
 ) -> dict[str, Any]:
     """Evaluate in depth and write ``evaluation.json`` and ``evaluation.html``.
 
@@ -274,7 +274,7 @@ def report_in_depth(
         groups: CSV of image groups for the bootstrap.
         other: a second detector to compare with.
         resamples: number of bootstrap resamples.
-        pictures: number of worst images in the report.
+        worst_images: number of worst images in the report.
 
     Returns:
         The content of ``evaluation.json``; ``report`` holds the paths of the written files.
@@ -291,7 +291,7 @@ def report_in_depth(
         groups=find_groups(material.truth, groups),
         other=other,
         resamples=resamples,
-        pictures=pictures,
+        worst_images=worst_images,
     )
     study.content.update(_categories_of(material))
     if folder is None:
@@ -310,11 +310,11 @@ def truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
     return run / manifest.annotations["val"], images or run / manifest.images["val"]
 
 
-def _detect_all(detector: Detector, pictures: Sequence[TrainingImage], categories: CategoryMap) -> Iterator[Results]:
-    for batch in _batches(pictures, BATCH):
-        arrays = [decode_image(picture).permute(1, 2, 0).numpy() for picture in batch]
-        for picture, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
-            yield to_results(picture.image_id, found, category_ids=categories.ids)
+def _detect_all(detector: Detector, images: Sequence[TrainingImage], categories: CategoryMap) -> Iterator[Results]:
+    for batch in _batches(images, BATCH):
+        arrays = [decode_image(image).permute(1, 2, 0).numpy() for image in batch]
+        for image, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
+            yield to_results(image.image_id, found, category_ids=categories.ids)
 
 
 def _batches(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:

@@ -40,15 +40,15 @@ def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> st
         "names": METRICS,
         "categories": _categories(content, truth),
         "charts": {name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
-        "pictures": _pictures(study, truth, images) if images else [],
+        "worst_images": _worst_images(study, truth, images) if images else [],
         "colours": COLOURS,
         "file_names": {image["id"]: image_name(image) or image["id"] for image in truth["images"]},
     }
     package = "visionllm_interaction.detection.evaluation"
-    return render_template(package, "evaluation.html.j2", values, filters={"figure": _figure})
+    return render_template(package, "evaluation.html.j2", values, filters={"figure": _metric})
 
 
-def _figure(value: float | None) -> str:
+def _metric(value: float | None) -> str:
     return "–" if value is None or value < 0 else f"{value:.3f}"
 
 
@@ -89,7 +89,7 @@ def _categories(content: Mapping[str, Any], truth: Mapping[str, Any]) -> list[di
     return sorted(rows, key=lambda row: -row["AP"])
 
 
-def _pictures(study: Study, truth: Mapping[str, Any], images: Path) -> list[dict[str, Any]]:
+def _worst_images(study: Study, truth: Mapping[str, Any], images: Path) -> list[dict[str, Any]]:
     names, records = category_names(truth), {image["id"]: image for image in truth["images"]}
     return [
         _drawn(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.detection.evaluation.evaluate import truth_and_images
-from visionllm_interaction.detection.export.exporter import ExportResult, Target, export_checkpoint
+from visionllm_interaction.detection.export.exporter import DetectorExport, Target, export_checkpoint
 from visionllm_interaction.detection.training.data.coco_annotations import (
     TrainingImage,
     categories_of,
@@ -32,7 +32,7 @@ def export_with_data(
     images: StrPath | None,
     compared: int,
     calibration: int,
-) -> ExportResult:
+) -> DetectorExport:
     """Export a checkpoint with the images of a data set: some to compare on, others to calibrate int8 with.
 
     Args:

@@ -119,7 +119,7 @@ def fit(
     """
     resume = _resume_point(folder, recipe)
     per_process_batch_size(train.batch_size)
-    task = _Task(model, train, data, folder, manifest_sha256, resume)
+    task = _FitTask(model, train, data, folder, manifest_sha256, resume)
     return _fit(broadcast_task(task), on_epoch)
 
 
@@ -140,7 +140,7 @@ def fit_as_worker_rank() -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
+class _FitTask:
     """A training as rank 0 sends it to all."""
 
     model: ModelConfig
@@ -151,7 +151,7 @@ class _Task:
     resume: Path | None
 
 
-def _fit(task: _Task, on_epoch: Callable[[Row], None] | None) -> FitResult:
+def _fit(task: _FitTask, on_epoch: Callable[[Row], None] | None) -> FitResult:
     started = time.monotonic()
     train, data, folder, resume = task.train, task.data, task.folder, task.resume
     device = choose_device(train.device)

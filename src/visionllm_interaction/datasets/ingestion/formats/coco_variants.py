@@ -38,13 +38,13 @@ _NO_BOXES = ("captions", "panoptic", "image_info", "stuff")
 _SPLIT_WORDS = frozenset({"train", "training", "trn", "val", "valid", "validation", "dev", "test", "testing"})
 
 
-class _Image(msgspec.Struct):
+class _ImageName(msgspec.Struct):
     file_name: str | None = None
     coco_url: str | None = None
 
 
-class _File(msgspec.Struct):
-    images: list[_Image]
+class _ImageNamesFile(msgspec.Struct):
+    images: list[_ImageName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +163,9 @@ def write_as_it_is(
     for split, (path, subset) in splits.items():
         written = _divided(path, folder, divided) if divided and split == "train" else _copied(path, folder, split)
         for name, target in written:
-            picture = _picture(name, path, subset, files)
-            if picture:
-                placements.append(Placement(picture, f"{target}2017/{name.name}"))
+            file = _image_file(name, path, subset, files)
+            if file:
+                placements.append(Placement(file, f"{target}2017/{name.name}"))
     return placements
 
 
@@ -209,7 +209,7 @@ def _span_of_images(data: mmap.mmap, path: Path) -> tuple[int, int]:
 
 def _with_name(raw: msgspec.Raw) -> bytes:
     record = bytes(raw)
-    image = msgspec.json.decode(record, type=_Image)
+    image = msgspec.json.decode(record, type=_ImageName)
     name = _name_of(image.file_name, image.coco_url)
     if image.file_name or name is None:
         return record
@@ -306,7 +306,7 @@ class _Names:
 def _names(path: Path) -> _Names:
     try:
         data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        images = msgspec.json.decode(data, type=_File).images
+        images = msgspec.json.decode(data, type=_ImageNamesFile).images
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise broken(path, error, expected="COCO's JSON with images[].file_name") from error
     names = {name.name: name for i in images if (name := _name_of(i.file_name, i.coco_url)) is not None}
@@ -341,7 +341,7 @@ def _places(annotations: Path, root: Path, subset: str) -> tuple[Path, ...]:
     return (*beside, *named, root / "images", root / "data", root)
 
 
-def _picture(name: _Name, annotations: Path, subset: str, files: ImageFiles) -> Path | None:
+def _image_file(name: _Name, annotations: Path, subset: str, files: ImageFiles) -> Path | None:
     places = _places(annotations, files.root, subset)
     direct = (place / n for n in name.on_disk for place in places)
     found = next((path for path in direct if path.is_file()), None)

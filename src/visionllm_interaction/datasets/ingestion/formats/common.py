@@ -72,7 +72,7 @@ class ConvertedDataset:
     """A data set read from another format; ``labels`` in the source's order."""
 
     labels: tuple[str, ...]
-    pictures: tuple[ConvertedImage, ...]
+    images: tuple[ConvertedImage, ...]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...] = ()
     """How the source was read where it could be read in more than one way, in sentences."""
@@ -265,9 +265,9 @@ def flat(points: Points) -> list[float]:
     return [value for point in points for value in point]
 
 
-def labels_in_order(declared: Iterable[str], pictures: Iterable[ConvertedImage]) -> tuple[str, ...]:
+def labels_in_order(declared: Iterable[str], images: Iterable[ConvertedImage]) -> tuple[str, ...]:
     """Declared labels first, then others in order of appearance."""
-    used = (shape.label for picture in pictures for shape in picture.shapes)
+    used = (shape.label for image in images for shape in image.shapes)
     return tuple(dict.fromkeys((*declared, *used)))
 
 

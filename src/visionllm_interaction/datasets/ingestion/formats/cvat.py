@@ -54,14 +54,14 @@ _UNSUPPORTED = {
 
 
 @dataclass
-class _File:
+class _CvatFile:
     """What is read from one XML file."""
 
     path: Path
     labels: list[str] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     """By id; a file of one task, whose tracks need not say which, has it under ""."""
-    pictures: list[ConvertedImage] = field(default_factory=list)
+    images: list[ConvertedImage] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     told_in_frames: bool = False
     """Whether there are tracks, or a video without any object."""
@@ -88,26 +88,26 @@ def read_cvat(data: DetectedDataset) -> ConvertedDataset:
     Raises:
         AnnotationError: if a file is not CVAT's XML, or it is not clear which image a frame is.
     """
-    pictures = ImageFiles(data.root)
-    files = [_read(path, pictures) for path in data.files]
-    told = [task for file in files if file.told_in_frames and not file.pictures for task in file.tasks.values()]
+    images = ImageFiles(data.root)
+    files = [_read(path, images) for path in data.files]
+    told = [task for file in files if file.told_in_frames and not file.images for task in file.tasks.values()]
     left_out = [entry for file in files for entry in file.left_out]
-    found = [picture for file in files for picture in file.pictures]
-    for task, placed in place_frames(told, pictures):
+    found = [image for file in files for image in file.images]
+    for task, placed in place_frames(told, images):
         found += _frames(task, placed, left_out)
     declared = [label for file in files for label in file.labels]
     return ConvertedDataset(labels_in_order(declared, found), tuple(found), tuple(left_out))
 
 
-def _read(path: Path, pictures: ImageFiles) -> _File:
-    file = _File(path)
+def _read(path: Path, images: ImageFiles) -> _CvatFile:
+    file = _CvatFile(path)
     try:
         for element in _children(path):
             if element.tag == "meta":
                 _read_meta(element, file)
             elif element.tag == "image":
-                if picture := _picture(element, file, pictures):
-                    file.pictures.append(picture)
+                if image := _converted_image(element, file, images):
+                    file.images.append(image)
             elif element.tag == "track":
                 file.told_in_frames = True
                 _read_track(element, file)
@@ -127,7 +127,7 @@ def _children(path: Path) -> Iterator[Element]:
             root.clear()
 
 
-def _read_meta(meta: Element, file: _File) -> None:
+def _read_meta(meta: Element, file: _CvatFile) -> None:
     # A project lists its labels once, a task under itself; both may hold a skeleton's parts, which are no labels.
     names = [label.findtext("name") or "" for label in meta.iter("label") if label.find("parent") is None]
     file.labels = list(dict.fromkeys(name for name in names if name))
@@ -164,11 +164,11 @@ def _pixels(element: Element) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _picture(element: Element, file: _File, pictures: ImageFiles) -> ConvertedImage | None:
+def _converted_image(element: Element, file: _CvatFile, images: ImageFiles) -> ConvertedImage | None:
     name, task = element.attrib["name"], file.task(element.get("task_id"))
     subset = element.get("subset", task.subset)
     where = f"{file.path.name}: image {name}" + (f" of {subset}" if subset else "")
-    found = pictures.find(name, hint=subset)
+    found = images.find(name, hint=subset)
     stated = tuple(int(float(element.get(key) or 0)) for key in ("width", "height"))
     size = (stated[0], stated[1]) if all(stated) else (upright_size(found) if found else None)
     if size is None:
@@ -188,7 +188,7 @@ def _picture(element: Element, file: _File, pictures: ImageFiles) -> ConvertedIm
     )
 
 
-def _read_track(track: Element, file: _File) -> None:
+def _read_track(track: Element, file: _CvatFile) -> None:
     task = file.task(track.get("task_id"))
     task.subset = task.subset or track.get("subset", "")
     about = {f"track_{key}": track.get(key) for key in ("source", "group_id", "task_id") if track.get(key)}

@@ -29,7 +29,7 @@ Placed = Mapping[int, Path]
 
 @dataclass(frozen=True, slots=True)
 class TrackedShape:
-    """A shape of a track in one frame, not yet read."""
+    """The XML element of a track's shape in one frame."""
 
     element: Element
     where: str

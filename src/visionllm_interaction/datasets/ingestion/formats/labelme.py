@@ -79,15 +79,15 @@ def read_labelme(data: DetectedDataset) -> ConvertedDataset:
     """
     files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
-    pictures = [picture for path in data.files if (picture := _picture(path, files, left_out))]
-    used = {picture.file for picture in pictures}
+    images = [image for path in data.files if (image := _converted_image(path, files, left_out))]
+    used = {image.file for image in images}
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
-    return ConvertedDataset(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
 
 
-def _picture(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> ConvertedImage | None:
+def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> ConvertedImage | None:
     where = path.relative_to(files.root).as_posix()
     try:
         content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)

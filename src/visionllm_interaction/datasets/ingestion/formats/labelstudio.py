@@ -75,20 +75,20 @@ def read_labelstudio(data: DetectedDataset) -> ConvertedDataset:
     """
     files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
-    tasks: list[_Task] = []
+    tasks: list[_AnnotatedTask] = []
     for path in data.files:
         try:
             for task in msgspec.json.decode(path.read_bytes()):
                 tasks += _tasks(task, left_out)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
             raise broken(path, error, expected="Label Studio's JSON export") from error
-    pictures = _pictures(tasks, files, left_out)
+    images = _converted_images(tasks, files, left_out)
     notes = _notes(tasks)
-    return ConvertedDataset(labels_in_order((), pictures), tuple(pictures), tuple(left_out), notes)
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out), notes)
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _AnnotatedTask:
     """One image of a task: its address, and the regions of all its annotators."""
 
     number: Any
@@ -102,28 +102,28 @@ class _Task:
         return f"task {self.number}"
 
 
-def _tasks(task: Json, left_out: list[LeftOut]) -> list[_Task]:
+def _tasks(task: Json, left_out: list[LeftOut]) -> list[_AnnotatedTask]:
     """The images of a task: one, or those of a list that its regions tell by their index."""
     where = f"task {task.get('id')}"
     for prediction in task.get("predictions") or ():
         left_out.append(LeftOut("prediction", "a model's guess is no annotation", where, prediction))
     regions = list(_regions(task, left_out, where=where))
     if not any(not a.get("was_cancelled") for a in task.get("annotations") or task.get("completions") or ()):
-        # Nobody looked at it; that is no image without objects.
+        # Not annotated, which is not the same as an image without objects.
         left_out.append(LeftOut("task", "nobody annotated it", where, task))
         return []
     upload = str(task.get("file_upload") or "")
     series = _series(task, regions)
     if series:
         return [
-            _Task(task.get("id"), address, upload, tuple(r for r in regions if _item(r[0]) == number))
+            _AnnotatedTask(task.get("id"), address, upload, tuple(r for r in regions if _item(r[0]) == number))
             for number, address in enumerate(series)
         ]
-    address = _picture_name(task, regions)
+    address = _image_name(task, regions)
     if address is None:
         left_out.append(LeftOut("task", "it shows no image", where, task))
         return []
-    return [_Task(task.get("id"), address, upload, tuple(regions))]
+    return [_AnnotatedTask(task.get("id"), address, upload, tuple(regions))]
 
 
 def _series(task: Json, regions: Sequence[tuple[Region, Any]]) -> Sequence[str]:
@@ -138,17 +138,19 @@ def _item(region: Region) -> int:
     return next((int(result["item_index"]) for result in region if "item_index" in result), 0)
 
 
-def _pictures(tasks: Sequence[_Task], files: ImageFiles, left_out: list[LeftOut]) -> list[ConvertedImage]:
-    by_address: dict[str, list[_Task]] = {}
+def _converted_images(
+    tasks: Sequence[_AnnotatedTask], files: ImageFiles, left_out: list[LeftOut]
+) -> list[ConvertedImage]:
+    by_address: dict[str, list[_AnnotatedTask]] = {}
     for task in tasks:
         by_address.setdefault(task.address, []).append(task)
     found = {address: _find(address, same[0].upload, files) for address, same in by_address.items()}
     _refuse_guesses(found, files)
-    pictures = []
+    images = []
     for address, same in by_address.items():
-        if picture := _picture(address, same, found[address], left_out):
-            pictures.append(picture)
-    return pictures
+        if image := _converted_image(address, same, found[address], left_out):
+            images.append(image)
+    return images
 
 
 def _refuse_guesses(found: dict[str, Path | None], files: ImageFiles) -> None:
@@ -172,7 +174,9 @@ def _agreement(path: str, file: Path, root: Path) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: list[LeftOut]) -> ConvertedImage | None:
+def _converted_image(
+    address: str, tasks: Sequence[_AnnotatedTask], file: Path | None, left_out: list[LeftOut]
+) -> ConvertedImage | None:
     regions = [entry for task in tasks for entry in task.regions]
     size = _size(regions, file)
     if size is None:
@@ -182,7 +186,7 @@ def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: 
     shapes, chosen = [], {}
     for region, about in regions:
         try:
-            if _is_about_picture(region):
+            if _is_about_image(region):
                 chosen.update(_attributes(region))
             elif shape := _shape(region, size, about, left_out, where=tasks[0].where):
                 shapes.append(shape)
@@ -193,7 +197,7 @@ def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: 
     return ConvertedImage(file.name if file else _file_name(address), file, *size, "", tuple(shapes), extra)
 
 
-def _notes(tasks: Sequence[_Task]) -> tuple[str, ...]:
+def _notes(tasks: Sequence[_AnnotatedTask]) -> tuple[str, ...]:
     twice = [address for address, count in Counter(task.address for task in tasks).items() if count > 1]
     if not twice:
         return ()
@@ -222,7 +226,7 @@ def _person(value: Any) -> Any:
     return value.get("id") if isinstance(value, dict) else value
 
 
-def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None:
+def _image_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None:
     """The image of a task: what its regions point at, else the only thing in its data that can be one."""
     data = task["data"]
     targets = {result.get("to_name") for region, _ in regions for result in region}
@@ -232,12 +236,12 @@ def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | No
     for key in ("image", "img", "image_url"):
         if isinstance(data.get(key), str):
             return str(data[key])
-    pictures = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in IMAGE_SUFFIXES]
-    if len(pictures) == 1:
-        return pictures[0]
+    images = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in IMAGE_SUFFIXES]
+    if len(images) == 1:
+        return images[0]
     numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
-    if pictures and len(numbers) == 1 and int(numbers[0]) < len(pictures):
-        return pictures[int(numbers[0])]  # a repeater: page_0 is the first image
+    if images and len(numbers) == 1 and int(numbers[0]) < len(images):
+        return images[int(numbers[0])]  # a repeater: page_0 is the first image
     return None
 
 
@@ -290,7 +294,7 @@ def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int
     return upright_size(file) if file else None
 
 
-def _is_about_picture(region: Region) -> bool:
+def _is_about_image(region: Region) -> bool:
     geometry = ("width", "points", "radiusX", "rle", "sequence", "x")
     return not any(key in result["value"] for result in region for key in geometry)
 
@@ -299,7 +303,7 @@ def _shape(
     region: Region, size: tuple[int, int], about: dict[str, Any], left_out: list[LeftOut], *, where: str
 ) -> AnnotatedShape | None:
     labels = [str(label) for result in region for label in _labels(result)]
-    value = next(result["value"] for result in region if not _is_about_picture([result]))
+    value = next(result["value"] for result in region if not _is_about_image([result]))
     kind = _kind(value)
     reason = _REASONS.get(kind) or (None if labels else "it has no label")
     if reason:

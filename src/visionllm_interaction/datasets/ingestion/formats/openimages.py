@@ -1,7 +1,8 @@
 """Open Images: CSV files of boxes as shares of the image, ``class-descriptions`` with the categories' names.
 
 The published files list millions of images, of which most people keep a few: rows of images that are not there are
-counted in a line for each file. An image without a row was not looked at for boxes, so it is none without objects.
+counted in a line for each file. An image without a row was not annotated with boxes, so it does not count as one
+without objects.
 """
 
 from __future__ import annotations
@@ -60,14 +61,14 @@ def read_openimages(data: DetectedDataset) -> ConvertedDataset:
     files, names = ImageFiles(data.root), _names(data.root)
     present = {PurePosixPath(name).stem for name in files.names}
     left_out: list[LeftOut] = []
-    pictures: list[ConvertedImage] = []
+    images: list[ConvertedImage] = []
     for path in data.files:
-        pictures += _pictures(path, files, present, names, left_out)
-    used = {picture.file for picture in pictures}
+        images += _converted_images(path, files, present, names, left_out)
+    used = {image.file for image in images}
     left_out += [
         LeftOut("image", "no row names it", name, None) for name in files.names if files.root / name not in used
     ]
-    return ConvertedDataset(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
 
 
 def _names(root: Path) -> dict[str, str]:
@@ -83,7 +84,7 @@ def _names(root: Path) -> dict[str, str]:
     return names
 
 
-def _pictures(
+def _converted_images(
     path: Path, files: ImageFiles, present: set[str], names: Mapping[str, str], left_out: list[LeftOut]
 ) -> Iterator[ConvertedImage]:
     rows_of: dict[str, list[dict[str, str]]] = defaultdict(list)

@@ -67,20 +67,20 @@ def read_voc(data: DetectedDataset) -> ConvertedDataset:
     read = {path: root for path in data.files if (root := _root(path, data.root, left_out)) is not None}
     subsets = _subsets(data.root, {path.stem for path in data.files}, left_out)
     repeated = _repeated(root.findtext("filename") or "" for root in read.values())
-    pictures = []
+    images = []
     for path, root in read.items():
         where = path.relative_to(data.root).as_posix()
         if subsets and path.stem not in subsets:
             left_out.append(LeftOut("image", "no list of a split names it", where, path.stem))
             continue
         subset = subsets.get(path.stem) if subsets else _folder_subset(path, data.root)
-        if picture := _picture(root, path, files, repeated, subset or "", where, left_out):
-            pictures.append(picture)
-    used = {picture.file for picture in pictures} | {files.beside(path) for path in data.files}
+        if image := _converted_image(root, path, files, repeated, subset or "", where, left_out):
+            images.append(image)
+    used = {image.file for image in images} | {files.beside(path) for path in data.files}
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
-    return ConvertedDataset(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
 
 
 def _root(path: Path, folder: Path, left_out: list[LeftOut]) -> Any:
@@ -144,7 +144,7 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name, count in Counter(names).items() if count > 1)
 
 
-def _picture(
+def _converted_image(
     root: Any,
     path: Path,
     files: ImageFiles,

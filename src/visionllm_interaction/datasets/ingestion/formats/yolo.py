@@ -74,19 +74,19 @@ def read_yolo(data: DetectedDataset) -> ConvertedDataset:
     _refuse_pixels(every, form)
     left_out = [*dataset.left_out, *labels.left_out, *_unused_labels(label_files, labels, data.root)]
     subsets = _subsets(files, dataset, labels, data.root)
-    pictures = []
+    images = []
     for name in files.names:
         if name not in subsets:
             left_out.append(LeftOut("image", "no split of the data set names it", name, None))
             continue
-        if picture := _picture(name, files, subsets[name], labels.rows.get(name, []), dataset, form, left_out):
-            pictures.append(picture)
+        if image := _converted_image(name, files, subsets[name], labels.rows.get(name, []), dataset, form, left_out):
+            images.append(image)
     used = {name for name in subsets if name in labels.file_of}
     notes = [*dataset.notes, *form.notes]
     if unlabelled := len(subsets) - len(used):
         notes.append(f"{unlabelled} of {len(subsets)} images have no label file: they count as images without objects")
     names = tuple(dataset.names[number] for number in sorted(dataset.names))
-    return ConvertedDataset(names, tuple(pictures), tuple(left_out), tuple(notes))
+    return ConvertedDataset(names, tuple(images), tuple(left_out), tuple(notes))
 
 
 def _read_labels(files: ImageFiles, label_files: LabelFiles, root: Path) -> _Labels:
@@ -177,7 +177,7 @@ def folder_subset(name: PurePosixPath) -> str:
     return next((word for part in name.parts[:-1] if (word := split_word(part))), "")
 
 
-def _picture(
+def _converted_image(
     name: str,
     files: ImageFiles,
     subset: str,

@@ -8,7 +8,7 @@ A row does not say what it is. The numbers after the class may be
 - 4 + k·2 or 4 + k·3: centre and size, then k key points.
 
 An outline and a row of key points can have the same length. ``kpt_shape`` in ``data.yaml`` decides; where it is
-missing, all rows of the data set are looked at together (:func:`recognise`).
+missing, all rows of the data set are examined together (:func:`recognise`).
 """
 
 from __future__ import annotations

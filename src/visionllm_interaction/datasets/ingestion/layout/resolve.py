@@ -37,7 +37,7 @@ _ALL_SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedDataset:
-    """The data set as it will be used, and where it came from."""
+    """The data set in the COCO layout, and where it came from."""
 
     source: CocoDataset
     origin: DataSource
@@ -195,8 +195,8 @@ def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     plugin = plugin_of(data.format)
     converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
     refuse_losses(converted, data)
-    shapes = sum(len(picture.shapes) for picture in converted.pictures)
-    log.info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
+    shapes = sum(len(converted_image.shapes) for converted_image in converted.images)
+    log.info("converting", format=data.format, pictures=len(converted.images), annotations=shapes)
     write = partial_call(write_coco, converted, subsets=config.subsets, division=division_of(config))
     return Read(write, summary(converted), converted.notes)
 

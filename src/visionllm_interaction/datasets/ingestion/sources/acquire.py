@@ -164,7 +164,7 @@ def source_file(path: Path) -> SourceFile:
 
 
 def source_file_same(file: SourceFile, *, quick: bool = False) -> bool:
-    """Whether it still is those bytes; ``quick`` trusts size and time. Downloads are not looked at again."""
+    """Whether it still is those bytes; ``quick`` trusts size and time. Downloads are not checked again."""
     if file.mtime_ns is None:
         return True
     path = Path(file.path)

@@ -18,7 +18,7 @@ _ENTITY: dict[Section, str] = {"images": "image", "annotations": "annotation", "
 
 
 class ByteEditor:
-    """One split's file with the changes made so far; ``log`` lists them.
+    """The annotation file of one split, with the changes made so far; ``log`` lists them.
 
     Rows are counted as in the original file. A value that is set to what it is already is no change.
     """

@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 class RecordChange:
     """One change.
 
-    ``action``: what was done: ``drop`` and ``repair`` follow the fault ``code``; ``map`` the taxonomy and ``move``
+    ``action``: what was done: ``drop`` and ``repair`` follow the issue ``code``; ``map`` the taxonomy and ``move``
     the splits of section ``transform``, which stands in ``code``. ``field``: the key that changed; ``None`` for a
     whole record. ``old`` and ``new``: JSON texts, byte for byte as in the files; ``None`` where there is nothing.
     """

@@ -1,4 +1,4 @@
-"""The catalogue of faults: one stable code each, with what it means, an example, the harm it does and what to do."""
+"""The catalogue of issues: one stable code each, with what it means, an example, the harm it does and what to do."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ GROUPS: dict[str, tuple[IssueType, ...]] = {
 }
 """The catalogue in chapters."""
 
-CATALOGUE: dict[str, IssueType] = {fault.code: fault for group in GROUPS.values() for fault in group}
-"""Code → fault type, in the order of reports."""
+CATALOGUE: dict[str, IssueType] = {issue.code: issue for group in GROUPS.values() for issue in group}
+"""Code → issue type, in the order of reports."""
 
-INVALID_BOX_CODES: frozenset[str] = frozenset(code for code, fault in CATALOGUE.items() if fault.action is None)
+INVALID_BOX_CODES: frozenset[str] = frozenset(code for code, issue in CATALOGUE.items() if issue.action is None)
 """The codes counted as *invalid boxes* by ``max_invalid_bbox_allowed``."""
 
 __all__ = ["CATALOGUE", "GROUPS", "INVALID_BOX_CODES", "Action", "Entity", "IssueType"]

@@ -1,4 +1,4 @@
-"""Faults of boxes and of masks."""
+"""Issues of boxes and of masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of image files and of images."""
+"""Issues of image files and of images."""
 
 from __future__ import annotations
 

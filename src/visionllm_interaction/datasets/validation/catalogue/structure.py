@@ -1,4 +1,4 @@
-"""Faults of the files as a whole, of ids and of references."""
+"""Issues of the files as a whole, of ids and of references."""
 
 from __future__ import annotations
 

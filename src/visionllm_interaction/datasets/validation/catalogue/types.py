@@ -1,4 +1,4 @@
-"""What the catalogue says about one kind of fault."""
+"""What the catalogue says about one kind of issue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Entity = Literal["image", "annotation", "category", "file", "dataset"]
 
 @dataclass(frozen=True, slots=True)
 class IssueType:
-    """One kind of fault.
+    """One kind of issue.
 
     ``action`` is what the shipped policy does; ``None`` for invalid boxes, which follow ``drop_invalid_bbox``.
     ``entity``: what kind of record is at fault; only annotations and images can be dropped.

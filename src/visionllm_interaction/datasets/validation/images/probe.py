@@ -1,7 +1,7 @@
 """One image: decode it and note what the rules need. Runs in child processes, on files nobody has checked.
 
 JPEGs are decoded to luminance only. That reads every byte of them, as damage is found in the entropy code, and
-leaves time for the rest: a full look takes no longer than decoding to RGB.
+leaves time for the rest: a full probe takes no longer than decoding to RGB.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class ImageProbe:
-    """What was seen of one file.
+    """What decoding one image file showed.
 
-    ``fault`` is a code if the file cannot be used, with the reason in ``reason``; all else is then empty.
+    ``issue`` is a code if the file cannot be used, with the reason in ``reason``; all else is then empty.
     ``low`` and ``high`` are the 1st and 99th percentile of luminance (0-255), ``sharpness`` the fine detail as a share
     of the coarse detail, ``thumb`` (32, 32) luminance, stretched to a square.
     """
 
-    fault: str | None = None
+    issue: str | None = None
     reason: str = ""
     width: int = 0
     height: int = 0
@@ -67,18 +67,18 @@ def limit_process(limits: DecodeLimits) -> None:
     Image.MAX_IMAGE_PIXELS = None  # the size is checked before decoding, with our own limit
 
 
-def look_at_all(paths: Sequence[str], limits: DecodeLimits) -> list[ImageProbe]:
-    """:func:`look_at` for each path."""
-    return [look_at(path, limits) for path in paths]
+def probe_all(paths: Sequence[str], limits: DecodeLimits) -> list[ImageProbe]:
+    """:func:`probe_image` for each path."""
+    return [probe_image(path, limits) for path in paths]
 
 
-def look_at(path: str, limits: DecodeLimits) -> ImageProbe:
+def probe_image(path: str, limits: DecodeLimits) -> ImageProbe:
     """Decode the file at ``path``; every damage of the file is an answer and not an error."""
     signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
     try:
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
             warnings.simplefilter("ignore")  # oddities of metadata, about which no rule has anything to say
-            return _look(image, limits)
+            return _probe(image, limits)
     except UnidentifiedImageError:
         return ImageProbe("FILE-NOT-IMAGE", f"not {', '.join(FORMATS)}")
     except MemoryError:
@@ -89,7 +89,7 @@ def look_at(path: str, limits: DecodeLimits) -> ImageProbe:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _look(image: Image.Image, limits: DecodeLimits) -> ImageProbe:
+def _probe(image: Image.Image, limits: DecodeLimits) -> ImageProbe:
     width, height = image.size
     if width * height > limits.max_pixels:
         return ImageProbe("FILE-TOO-LARGE", f"{width} × {height} pixels")

@@ -1,4 +1,4 @@
-"""Many images: look at them in child processes, a few files at a time, and survive what kills a child."""
+"""Many images: probe them in child processes, a few files at a time, and survive what kills a child."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from visionllm_interaction.datasets.validation.images.probe import (
     DecodeLimits,
     ImageProbe,
     limit_process,
-    look_at,
-    look_at_all,
+    probe_all,
+    probe_image,
 )
 
 BATCH = 16
@@ -26,7 +26,7 @@ _MODULE = "visionllm_interaction.datasets.validation.images.probe"
 def probe_images(paths: Sequence[str], limits: DecodeLimits, *, workers: int) -> Iterator[ImageProbe]:
     """A :class:`ImageProbe` for each of ``paths``, in order.
 
-    When a child dies (out of memory, out of time, a fault in a decoder), the files that were being looked at are
+    When a child dies (out of memory, out of time, a fault in a decoder), the files that were being probed are
     taken one by one until the culprit is found; it gets FILE-KILLS-DECODER, and the work goes on.
     """
     batches = [paths[first : first + BATCH] for first in range(0, len(paths), BATCH)]
@@ -35,10 +35,10 @@ def probe_images(paths: Sequence[str], limits: DecodeLimits, *, workers: int) ->
         try:
             with _pool(limits, workers=min(workers, len(batches) - done)) as pool:
                 with no_main_module():
-                    answers = pool.map(partial(look_at_all, limits=limits), batches[done:])
-                for looks in answers:
+                    answers = pool.map(partial(probe_all, limits=limits), batches[done:])
+                for probes in answers:
                     done += 1
-                    yield from looks
+                    yield from probes
         except BrokenProcessPool:
             done += 1
             yield from _one_by_one(batches[done - 1], limits)
@@ -51,7 +51,7 @@ def _one_by_one(paths: Sequence[str], limits: DecodeLimits) -> Iterator[ImagePro
             with _pool(limits, workers=1) as pool:
                 while left:
                     with no_main_module():
-                        answer = pool.submit(look_at, left[0], limits)
+                        answer = pool.submit(probe_image, left[0], limits)
                     yield answer.result()
                     left.pop(0)
         except BrokenProcessPool:

@@ -109,36 +109,36 @@ def _plot(title: str, rows: Sequence[tuple[str, Sequence[int]]], splits: Iterabl
 def _examples(examination: Examination) -> dict[tuple[str, str], list[IssueExample]]:
     """(code, split) → images. Only files that a child process has decoded are opened here."""
     chosen: dict[tuple[str, str], list[Issue]] = defaultdict(list)
-    for fault in examination.faults:
-        if fault.split and fault.image_id is not None and len(chosen[fault.code, fault.split]) < EXAMPLES:
-            chosen[fault.code, fault.split].append(fault)
+    for issue in examination.issues:
+        if issue.split and issue.image_id is not None and len(chosen[issue.code, issue.split]) < EXAMPLES:
+            chosen[issue.code, issue.split].append(issue)
     shown: dict[tuple[str, str], list[IssueExample]] = {}
-    for key, faults in list(chosen.items())[:_PICTURED]:
-        pictures = [picture for fault in faults if (picture := _picture(examination, fault))]
-        if pictures:
-            shown[key] = pictures
+    for key, issues in list(chosen.items())[:_PICTURED]:
+        images = [example for issue in issues if (example := _image(examination, issue))]
+        if images:
+            shown[key] = images
     return shown
 
 
-def _picture(examination: Examination, fault: Issue) -> IssueExample | None:
-    table, pictures = examination.tables.get(fault.split or ""), examination.pictures.get(fault.split or "")
-    if table is None or pictures is None:
+def _image(examination: Examination, issue: Issue) -> IssueExample | None:
+    table, images = examination.tables.get(issue.split or ""), examination.images.get(issue.split or "")
+    if table is None or images is None:
         return None
-    places = np.flatnonzero(table.images.ids[pictures.rows] == fault.image_id)
+    places = np.flatnonzero(table.images.ids[images.rows] == issue.image_id)
     if not len(places):
         return None
     try:
-        with Image.open(pictures.paths[int(places[0])]) as image:
+        with Image.open(images.paths[int(places[0])]) as image:
             image.draft("RGB", (2 * _SIDE_PX, 2 * _SIDE_PX))
             shown = to_rgb(image)
     except DAMAGED:  # it could be decoded to grey, but not to colours
         return None
-    size = table.images.sizes_px[pictures.rows[places[0]]]
+    size = table.images.sizes_px[images.rows[places[0]]]
     shown = ImageOps.contain(shown, (_SIDE_PX, _SIDE_PX))
-    if fault.annotation_id is not None and fault.position is not None and np.isfinite(size).all():
-        row = np.flatnonzero(table.annotations.positions == fault.position)
+    if issue.annotation_id is not None and issue.position is not None and np.isfinite(size).all():
+        row = np.flatnonzero(table.annotations.positions == issue.position)
         _draw(shown, table.annotations.boxes_xywh[row], size)
-    return IssueExample(image_data_uri(shown, quality=80), f"image {fault.image_id}: {fault.found}")
+    return IssueExample(image_data_uri(shown, quality=80), f"image {issue.image_id}: {issue.found}")
 
 
 def _draw(

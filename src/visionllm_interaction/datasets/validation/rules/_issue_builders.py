@@ -1,4 +1,4 @@
-"""From masks over columns to faults: what every rule about annotations or images needs."""
+"""From masks over columns to issues: what every rule about annotations or images needs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from visionllm_interaction.datasets.validation.reading.columns import Bools, Flo
 Words = str | Callable[[int], str]
 
 
-def annotation_faults(
+def annotation_issues(
     table: SplitTable, bad: Bools, code: str, *, field: str, found: Words, expected: Words
 ) -> Iterator[Issue]:
-    """A fault for each annotation where ``bad`` (m,) holds; the words may depend on the row."""
+    """An issue for each annotation where ``bad`` (m,) holds; the words may depend on the row."""
     columns = table.annotations
     for row in np.flatnonzero(bad).tolist():
         yield Issue(
@@ -33,7 +33,7 @@ def annotation_faults(
 
 
 def image_issue(table: SplitTable, row: int, code: str, *, found: str, expected: str, field: str) -> Issue:
-    """A fault of the image in ``row``."""
+    """An issue of the image in ``row``."""
     images = table.images
     return Issue(
         code,

@@ -18,17 +18,17 @@ def check_names(table: SplitTable) -> list[Issue]:
     """CAT-DUPLICATE-NAME and CAT-NAME-COLLISION."""
     exact: dict[str, int] = {}
     folded: dict[str, tuple[int, str]] = {}
-    faults = []
+    issues = []
     for position, (category_id, name) in enumerate(table.categories):
         owner = exact.setdefault(name, category_id)
         other, other_name = folded.setdefault(fold(name), (category_id, name))
         if owner != category_id:
             found = f"{name!r}, also the name of category {owner}"
-            faults.append(_fault("CAT-DUPLICATE-NAME", table, category_id, found, "one name each", position))
+            issues.append(_issue("CAT-DUPLICATE-NAME", table, category_id, found, "one name each", position))
         elif other != category_id and other_name != name:
             found = f"{name!r}, and category {other} is {other_name!r}"
-            faults.append(_fault("CAT-NAME-COLLISION", table, category_id, found, "names that differ", position))
-    return faults
+            issues.append(_issue("CAT-NAME-COLLISION", table, category_id, found, "names that differ", position))
+    return issues
 
 
 def fold(name: str) -> str:
@@ -36,7 +36,7 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
-def _fault(code: str, table: SplitTable, category_id: int, found: str, expected: str, position: int | None) -> Issue:
+def _issue(code: str, table: SplitTable, category_id: int, found: str, expected: str, position: int | None) -> Issue:
     return Issue(
         code,
         table.split,
@@ -50,7 +50,7 @@ def _fault(code: str, table: SplitTable, category_id: int, found: str, expected:
 
 
 def check_same_categories(train: SplitTable, val: SplitTable) -> list[Issue]:
-    """CAT-DIFFERENT: one fault per category id whose name is not the same in both splits; else CAT-REORDERED."""
+    """CAT-DIFFERENT: one issue per category id whose name is not the same in both splits; else CAT-REORDERED."""
     a, b = dict(train.categories), dict(val.categories)
     different = [
         Issue(
@@ -89,7 +89,7 @@ def check_presence(
         by_chance = (1 - other_share.get(category_id, 0.0)) ** images
         if images >= min_images or by_chance < _SIGNIFICANCE / len(table.categories):
             found = f"{name!r} has no annotation in {table.split}"
-            yield _fault("CAT-ABSENT", table, category_id, found, "at least one annotation", None)
+            yield _issue("CAT-ABSENT", table, category_id, found, "at least one annotation", None)
 
 
 def image_shares(table: SplitTable) -> dict[int, float]:
@@ -111,4 +111,4 @@ def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> It
         if category_id in names and counts.max() > max_imbalance * count:
             found = f"{names[category_id]!r} has {count} annotations, the most frequent category {counts.max()}"
             expected = f"at least one for {max_imbalance:g} of the most frequent"
-            yield _fault("CAT-IMBALANCE", table, category_id, found, expected, None)
+            yield _issue("CAT-IMBALANCE", table, category_id, found, expected, None)

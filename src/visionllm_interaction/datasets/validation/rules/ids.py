@@ -9,7 +9,7 @@ import numpy as np
 from visionllm_interaction.datasets.validation.catalogue import Entity
 from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Ints, SplitTable, first_rows
-from visionllm_interaction.datasets.validation.rules._issue_builders import annotation_faults, image_issue
+from visionllm_interaction.datasets.validation.rules._issue_builders import annotation_issues, image_issue
 
 _MOSTLY = 0.5
 _FEWEST_IMAGES = 20
@@ -19,7 +19,7 @@ def check_ids(table: SplitTable) -> list[Issue]:
     """IMG-DUPLICATE-ID, IMG-DUPLICATE-FILE, ANN-DUPLICATE-ID and CAT-DUPLICATE-ID."""
     images, annotations = table.images, table.annotations
     categories = np.array([category_id for category_id, _ in table.categories], np.int64)
-    faults = [
+    issues = [
         *_duplicates(images.ids, images.positions, code="IMG-DUPLICATE-ID", split=table.split, entity="image"),
         *_duplicates(
             annotations.ids, annotations.positions, code="ANN-DUPLICATE-ID", split=table.split, entity="annotation"
@@ -28,11 +28,11 @@ def check_ids(table: SplitTable) -> list[Issue]:
             categories, np.arange(len(categories)), code="CAT-DUPLICATE-ID", split=table.split, entity="category"
         ),
     ]
-    return faults + list(_same_file(table))
+    return issues + list(_same_file(table))
 
 
 def _duplicates(ids: Ints, positions: Ints, *, code: str, split: str, entity: Entity) -> Iterator[Issue]:
-    """One fault for each record whose id an earlier record has already."""
+    """One issue for each record whose id an earlier record has already."""
     order = np.argsort(ids, kind="stable")
     again = np.sort(order[1:][ids[order[1:]] == ids[order[:-1]]])
     if not len(again):
@@ -75,7 +75,7 @@ def check_references(table: SplitTable) -> list[Issue]:
     columns = table.annotations
     known = np.array([category_id for category_id, _ in table.categories], np.int64)
     return [
-        *annotation_faults(
+        *annotation_issues(
             table,
             first_rows(columns.image_ids, table.images.ids) < 0,
             "ANN-DANGLING-IMAGE",
@@ -83,7 +83,7 @@ def check_references(table: SplitTable) -> list[Issue]:
             found=lambda row: f"image_id {columns.image_ids[row]}",
             expected="an id in images",
         ),
-        *annotation_faults(
+        *annotation_issues(
             table,
             first_rows(columns.category_ids, known) < 0,
             "ANN-DANGLING-CATEGORY",

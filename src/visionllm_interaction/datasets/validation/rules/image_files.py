@@ -1,4 +1,4 @@
-"""The rules about files on disk that need no look inside: each folder is listed once."""
+"""The rules about files on disk that need no decoding: each folder is listed once."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class Folder:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found on disk: faults, and the path of each image row that can be opened."""
+    """What was found on disk: issues, and the path of each image row that can be opened."""
 
-    faults: list[Issue]
+    issues: list[Issue]
     paths: dict[int, Path]
 
 
 def check_files(table: SplitTable, folder: Path) -> Listing:
     """FILE-MISSING, FILE-OUTSIDE, FILE-CASE, FILE-UNICODE, FILE-EMPTY and FILE-UNLISTED."""
     folders: dict[Path, Folder] = {}
-    faults: list[Issue] = []
+    issues: list[Issue] = []
     paths: dict[int, Path] = {}
     for row, name in enumerate(table.images.file_names):
         if name is None:
@@ -63,8 +63,8 @@ def check_files(table: SplitTable, folder: Path) -> Listing:
         if code is None:
             paths[row] = folder / name
         else:
-            faults.append(image_issue(table, row, code, found=found, expected=_REASONS[code], field="file_name"))
-    return Listing(faults + list(_unlisted(table, folder, folders)), paths)
+            issues.append(image_issue(table, row, code, found=found, expected=_REASONS[code], field="file_name"))
+    return Listing(issues + list(_unlisted(table, folder, folders)), paths)
 
 
 def _file_issue(folder: Path, name: str, folders: dict[Path, Folder]) -> tuple[str | None, str]:

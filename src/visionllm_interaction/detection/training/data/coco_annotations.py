@@ -34,11 +34,11 @@ class TrainingImage:
     labels: NDArray[np.int64]
 
 
-class _Image(msgspec.Struct):
+class _ImageKeys(msgspec.Struct):
     id: int | float | str
 
 
-class _Annotation(msgspec.Struct, gc=False):
+class _AnnotationKeys(msgspec.Struct, gc=False):
     image_id: int | float | str
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
@@ -46,13 +46,13 @@ class _Annotation(msgspec.Struct, gc=False):
     iscrowd: Literal[0, 1] | bool = 0
 
 
-class _Category(msgspec.Struct):
+class _CategoryKeys(msgspec.Struct):
     id: int | float | str
     name: str = ""
 
 
-class _Sized(msgspec.Struct):
-    """What is needed of an image to look at it."""
+class _SizedImage(msgspec.Struct):
+    """What is needed of an image to decode it."""
 
     id: int | str
     width: Annotated[int, msgspec.Meta(ge=1)]
@@ -62,9 +62,9 @@ class _Sized(msgspec.Struct):
 
 
 _SECTIONS: dict[str, Any] = {
-    "images": list[_Image],
-    "annotations": list[_Annotation],
-    "categories": list[_Category],
+    "images": list[_ImageKeys],
+    "annotations": list[_AnnotationKeys],
+    "categories": list[_CategoryKeys],
 }
 
 
@@ -163,14 +163,14 @@ def list_images(coco: dict[str, Any], folder: Path, *, categories: Categories) -
         listed = annotation["image_id"] in by_image and annotation["category_id"] in categories.by_id
         if listed and not annotation.get("iscrowd", 0):
             by_image[annotation["image_id"]].append(annotation)
-    return [_picture(image, by_image[image["id"]], folder, categories) for image in coco["images"]]
+    return [_training_image(image, by_image[image["id"]], folder, categories) for image in coco["images"]]
 
 
-def _picture(
+def _training_image(
     image: dict[str, Any], annotations: Sequence[dict[str, Any]], folder: Path, categories: Categories
 ) -> TrainingImage:
     try:
-        sized = msgspec.convert(image, _Sized)
+        sized = msgspec.convert(image, _SizedImage)
     except msgspec.ValidationError as error:
         raise _unusable_image(image, str(error)) from error
     name = image_name(image)

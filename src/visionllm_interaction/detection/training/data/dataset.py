@@ -26,44 +26,44 @@ class ImageDataset(Dataset[tuple[Tensor, Target]]):
 
     def __init__(
         self,
-        pictures: Sequence[TrainingImage],
+        images: Sequence[TrainingImage],
         *,
         augmentation: Augmentation | None,
         seed: int = 0,
         cache: bool = False,
     ) -> None:
-        self._pictures = pictures
+        self._images = images
         self._augmentation = augmentation
         self._seed = seed
         self._cache: dict[int, Tensor] | None = {} if cache else None
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: int | tuple[int, int]) -> tuple[Tensor, Target]:
         epoch, number = index if isinstance(index, tuple) else (0, index)
-        picture = self._pictures[number]
-        boxes, labels = torch.from_numpy(picture.boxes_xyxy), torch.from_numpy(picture.labels)
+        image = self._images[number]
+        boxes, labels = torch.from_numpy(image.boxes_xyxy), torch.from_numpy(image.labels)
         sample = Sample(self._decoded(number), boxes, labels)
         if self._augmentation is not None:
-            generator = torch.Generator().manual_seed(hash((self._seed, epoch, picture.image_id)) % 2**63)
+            generator = torch.Generator().manual_seed(hash((self._seed, epoch, image.image_id)) % 2**63)
             sample = self._augmentation(sample, generator)
-        target = {"boxes": sample.boxes_xyxy, "labels": sample.labels, "image_id": torch.tensor(picture.image_id)}
+        target = {"boxes": sample.boxes_xyxy, "labels": sample.labels, "image_id": torch.tensor(image.image_id)}
         return sample.image, target
 
     def _decoded(self, number: int) -> Tensor:
         if self._cache is None:
-            return decode_image(self._pictures[number])
+            return decode_image(self._images[number])
         if number not in self._cache:
-            self._cache[number] = decode_image(self._pictures[number])
+            self._cache[number] = decode_image(self._images[number])
         return self._cache[number]
 
 
-def decode_image(picture: TrainingImage) -> Tensor:
+def decode_image(image: TrainingImage) -> Tensor:
     """Decode an image, upright as its EXIF orientation says if that fits the annotated size.
 
     Args:
-        picture: the image, with its annotated size.
+        image: the image, with its annotated size.
 
     Returns:
         (3, H, W) uint8 RGB.
@@ -71,14 +71,14 @@ def decode_image(picture: TrainingImage) -> Tensor:
     Raises:
         ImageError: if it cannot be decoded or has another size than annotated.
     """
-    expected = (picture.width, picture.height)
-    pixels = read_rgb(picture.path, size=expected)
+    expected = (image.width, image.height)
+    pixels = read_rgb(image.path, size=expected)
     if pixels.shape[1::-1] != expected:
         raise ImageError(
             "An image has another size than its annotation says.",
             expected=f"{expected[0]}×{expected[1]} pixels",
             found=f"{pixels.shape[1]}×{pixels.shape[0]}",
-            where=str(picture.path),
+            where=str(image.path),
             fix="correct width and height in the annotation file, or restore the image",
         )
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
