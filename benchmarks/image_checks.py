@@ -39,7 +39,7 @@ from visionllm_interaction.datasets.validation.reading.columns import (
     MaskColumns,
     SplitTable,
 )
-from visionllm_interaction.datasets.validation.rules.image_content import check_pictures
+from visionllm_interaction.datasets.validation.rules.image_content import check_images
 
 RESULTS = Path(__file__).parent / "results" / "image_checks.json"
 CORES = len(os.sched_getaffinity(0))
@@ -63,7 +63,7 @@ def check_all(paths: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> tuple[
     """Seconds of all checks of single images, from starting the processes to the last one, and the faults found."""
     table = _table(paths, sizes)
     started = time.perf_counter()
-    faults, _ = check_pictures(table, dict(enumerate(paths)), CHECKS, workers=CORES)
+    faults, _ = check_images(table, dict(enumerate(paths)), CHECKS, workers=CORES)
     return time.perf_counter() - started, len(faults)
 
 

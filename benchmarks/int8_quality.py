@@ -16,7 +16,7 @@ from visionllm_interaction.detection.evaluation.evaluate import evaluate_checkpo
 from visionllm_interaction.detection.training.export_command import export_with_data
 
 OUT = Path(__file__).parent / "results" / "int8_quality.json"
-FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         figures = {name: evaluate_checkpoint(path, data) for name, path in sides.items()}
     reference = figures["torch float32"]["AP"]
     result = {
-        "figures": {name: {key: round(f[key], 4) for key in FIGURES} for name, f in figures.items()},
+        "figures": {name: {key: round(f[key], 4) for key in METRICS} for name, f in figures.items()},
         "AP_lost": {name: round(reference - f["AP"], 4) for name, f in figures.items()},
     }
     OUT.write_text(json.dumps(result, indent=2) + "\n")

@@ -30,9 +30,9 @@ from visionllm_interaction.detection.models.precision import choose_precision
 from visionllm_interaction.detection.runtimes.torch_detector import prepare_for_detection
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.coco_annotations import (
-    Picture,
+    TrainingImage,
     categories_of,
-    list_pictures,
+    list_images,
     read_coco,
 )
 from visionllm_interaction.detection.training.data.datamodule import DetectionDataModule, TrainingData
@@ -47,7 +47,7 @@ Step = Callable[[Any], None]
 class PlainPictures(Dataset[Any]):
     """As torchvision's reference scripts read: decoded, perhaps mirrored, scaled to 0…1."""
 
-    def __init__(self, pictures: list[Picture]) -> None:
+    def __init__(self, pictures: list[TrainingImage]) -> None:
         self._pictures = pictures
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ def model_of(size: int) -> Any:
     return build_model(config, num_classes=CLASSES).train()
 
 
-def plain(pictures: list[Picture], options: argparse.Namespace) -> tuple[Iterator[Any], Step]:
+def plain(pictures: list[TrainingImage], options: argparse.Namespace) -> tuple[Iterator[Any], Step]:
     """Loader and step of torchvision's recipe."""
     model = model_of(options.size)
     learn = [p for p in model.parameters() if p.requires_grad]
@@ -113,7 +113,7 @@ def ours(data: TrainingData, options: argparse.Namespace) -> tuple[Iterator[Any]
 def read(folder: Path) -> TrainingData:
     coco = read_coco(folder / "annotations" / "instances_train2017.json")
     categories = categories_of(coco)
-    pictures = list_pictures(coco, folder / "train2017", categories=categories)
+    pictures = list_images(coco, folder / "train2017", categories=categories)
     return TrainingData([p for p in pictures if len(p.labels)], pictures[:1], coco, categories)
 
 

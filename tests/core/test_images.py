@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from visionllm_interaction.core.images import read_rgb
-from visionllm_interaction.datasets.validation.images.probe import Limits, look_at
+from visionllm_interaction.datasets.validation.images.probe import DecodeLimits, probe_image
 from visionllm_interaction.errors import ImageError
 
 WIDTH, HEIGHT = 80, 60
-LIMITS = Limits(max_pixels=10**7, timeout_s=10, memory_mb=2048)
+LIMITS = DecodeLimits(max_pixels=10**7, timeout_s=10, memory_mb=2048)
 
 
 def texture(seed: int = 1) -> np.ndarray:
@@ -57,11 +57,11 @@ def test_every_pixel_format_gives_the_same_image(tmp_path: Path, name: str) -> N
 def test_validation_judges_the_image_that_training_sees(tmp_path: Path, name: str) -> None:
     make, kind = MAKERS[name]
     make().save(tmp_path / "image", kind)
-    look = look_at(str(tmp_path / "image"), LIMITS)
-    assert look.fault is None
+    probe = probe_image(str(tmp_path / "image"), LIMITS)
+    assert probe.fault is None
     ordered = np.sort(read_rgb(tmp_path / "image")[..., 0].ravel())
     seen = [ordered[int(share * ordered.size)] for share in (0.01, 0.99)]
-    assert [look.low, look.high] == pytest.approx(seen, abs=3)
+    assert [probe.low, probe.high] == pytest.approx(seen, abs=3)
 
 
 def test_a_dark_16_bit_image_stays_dark(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from visionllm_interaction.datasets import validation as validate
 from visionllm_interaction.detection import training as train
 from visionllm_interaction.detection.models import ModelConfig, build_model
 from visionllm_interaction.detection.training.config import TrainConfig
-from visionllm_interaction.detection.training.data.samplers import EpochSampler, Plan
+from visionllm_interaction.detection.training.data.samplers import EpochPlan, EpochSampler
 from visionllm_interaction.detection.training.data.transforms import Augmentation, Sample
 from visionllm_interaction.detection.training.optimizers import build_optimizer, build_schedule
 from visionllm_interaction.pipeline import PipelineSettings, run_pipeline
@@ -154,8 +154,8 @@ def _rates(kind: str) -> list[float]:
 def _order() -> list[Any]:
     repeats = torch.tensor([1.0, 1.5, 2.0, 1.0, 1.0, 1.2])
     plans = (
-        Plan(6, 6, groups=[0, 1, 0, 1, 1, 0], batch_size=2),
-        Plan(6, 8, repeats=repeats, groups=None, batch_size=2),
+        EpochPlan(6, 6, groups=[0, 1, 0, 1, 1, 0], batch_size=2),
+        EpochPlan(6, 8, repeats=repeats, groups=None, batch_size=2),
     )
     orders = []
     for plan in plans:

@@ -92,7 +92,7 @@ def evaluate(
     else:
         raise _nothing_to_evaluate()
     if report is None and against is None:
-        result = evaluation.figures(material)
+        result = evaluation.compute_metrics(material)
         return CommandResult(result, as_lines([metrics_line(result), categories_line(result)]), json_output)
     result = evaluation.report_in_depth(
         material,
@@ -100,7 +100,7 @@ def evaluate(
         groups=groups,
         other=other.subject if other else None,
         resamples=resamples,
-        pictures=pictures,
+        worst_images=pictures,
     )
     return CommandResult(result, as_lines([evaluation_text(result), categories_line(result)]), json_output)
 

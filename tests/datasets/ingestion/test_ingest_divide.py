@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.propose import propose
 from visionllm_interaction.errors import InputDataError, UsageError
@@ -28,7 +28,7 @@ def child(name: str) -> str:
 @settings(max_examples=60, deadline=None)
 def test_groups_stay_whole_and_val_is_near_its_share(sizes: list[int], share: float, held: set[int]) -> None:
     members = [
-        Member(f"c{at}_{n}.jpg", frozenset({"ball", "cup"} if at in held else {"ball"}))
+        SplitCandidate(f"c{at}_{n}.jpg", frozenset({"ball", "cup"} if at in held else {"ball"}))
         for at, size in enumerate(sizes)
         for n in range(size)
     ]
@@ -44,7 +44,9 @@ def test_groups_stay_whole_and_val_is_near_its_share(sizes: list[int], share: fl
 
 def test_a_category_of_two_groups_is_in_both_sides() -> None:
     members = [
-        Member(f"c{at}_{n}.jpg", frozenset({"cup"} if at in (3, 7) else {"ball"})) for at in range(10) for n in range(4)
+        SplitCandidate(f"c{at}_{n}.jpg", frozenset({"cup"} if at in (3, 7) else {"ball"}))
+        for at in range(10)
+        for n in range(4)
     ]
     val = val_names(members, Division(0.2, child))
     assert {child(name) for name in val} & {"c3", "c7"} and not {"c3", "c7"} <= {child(name) for name in val}
@@ -54,7 +56,7 @@ def test_images_without_a_group_are_groups_of_their_own() -> None:
     group_of = grouping(GroupsConfig(pattern=r"(?P<child>kid\d+)"))
     assert group_of is not None
     assert (group_of("kid1_a.jpg"), group_of("other.jpg")) == ("child kid1", None)
-    members = [Member(f"{name}.jpg", frozenset()) for name in ("kid1_a", "kid1_b", "x", "y")]
+    members = [SplitCandidate(f"{name}.jpg", frozenset()) for name in ("kid1_a", "kid1_b", "x", "y")]
     val = val_names(members, Division(0.5, group_of))
     assert len(val) == 2 and ({"kid1_a.jpg", "kid1_b.jpg"} <= val or not {"kid1_a.jpg", "kid1_b.jpg"} & val)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import NO_ID, CocoBytes
 from visionllm_interaction.errors import AnnotationError
 
@@ -19,17 +19,17 @@ ODD = (
 )
 
 
-def draft(text: str | bytes) -> Draft:
+def editor(text: str | bytes) -> ByteEditor:
     data = text.encode() if isinstance(text, str) else text
-    return Draft("train", CocoBytes(data, where="test.json"))
+    return ByteEditor("train", CocoBytes(data, where="test.json"))
 
 
-def text_of(changed: Draft) -> str:
+def text_of(changed: ByteEditor) -> str:
     return b"".join(changed.pieces()).decode()
 
 
 def test_nothing_changed_is_the_same_bytes() -> None:
-    assert text_of(draft(ODD)) == ODD
+    assert text_of(editor(ODD)) == ODD
 
 
 # dropped rows → what is left between the brackets, with the separators of what stays
@@ -46,7 +46,7 @@ DROPS = {
 
 @pytest.mark.parametrize("rows", DROPS)
 def test_a_dropped_record_takes_its_comma_along(rows: tuple[int, ...]) -> None:
-    changed = draft(ODD)
+    changed = editor(ODD)
     for row in reversed(rows):
         assert changed.drop("annotations", row, code="X")
     begin, end = ODD.index("[ {") + 2, ODD.index("],")
@@ -54,7 +54,7 @@ def test_a_dropped_record_takes_its_comma_along(rows: tuple[int, ...]) -> None:
 
 
 def test_a_value_is_replaced_where_it_stands_and_new_keys_come_last() -> None:
-    changed = draft(ODD)
+    changed = editor(ODD)
     assert changed.set("annotations", 0, "x", [1, 2.5], code="X")
     assert changed.set("annotations", 2, "ä", "é", code="X")
     assert '{"id":1,"x":[1, 2.5]}' in text_of(changed) and '{"id":3,"ä": "é"}' in text_of(changed)
@@ -66,13 +66,13 @@ def test_a_value_is_replaced_where_it_stands_and_new_keys_come_last() -> None:
 
 
 def test_an_equal_value_is_no_change() -> None:
-    changed = draft(ODD)
+    changed = editor(ODD)
     assert not changed.set("annotations", 0, "x", 100, code="X")
     assert text_of(changed) == ODD and changed.log == []
 
 
 def test_records_are_appended_also_to_an_empty_list() -> None:
-    changed, other = draft(ODD), draft(ODD)
+    changed, other = editor(ODD), editor(ODD)
     changed.drop("annotations", 2, code="X", action="move")
     other.take("images", 0, b'{"id":9}', origin=other, code="X") if other.source.count("images") else None
     for row in range(3):
@@ -86,15 +86,15 @@ def test_records_are_appended_also_to_an_empty_list() -> None:
 
 def test_what_only_python_reads_is_read_and_stays() -> None:
     text = ODD.replace("1.50", '["NaN \\" Infinity", NaN, -Infinity]')
-    changed = draft("\ufeff" + text)
+    changed = editor("\ufeff" + text)
     changed.drop("annotations", 1, code="X")
     assert text_of(changed) == text.replace(',{"id":2, "y":"\\u00e9é"} ', "").replace("} ,\n", "} ,\n")
-    assert draft(text.encode("utf-16")).source.data == text.encode()
+    assert editor(text.encode("utf-16")).source.data == text.encode()
 
 
 def test_ids_that_are_no_integers_are_none() -> None:
     rows = '[{"id":1,"image_id":2,"category_id":3},{"id":"1"},{"id":123456789012345678901},5,{}]'
-    ids, image_ids, category_ids = draft(f'{{"images":[],"categories":[],"annotations":{rows}}}').source.keys(
+    ids, image_ids, category_ids = editor(f'{{"images":[],"categories":[],"annotations":{rows}}}').source.keys(
         "annotations"
     )
     assert ids.tolist() == [1, NO_ID, NO_ID, NO_ID, NO_ID]
@@ -106,12 +106,12 @@ def test_ids_that_are_no_integers_are_none() -> None:
 )
 def test_no_coco_file_is_refused(text: str) -> None:
     with pytest.raises(AnnotationError, match="cannot be transformed"):
-        draft(text)
+        editor(text)
 
 
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(AnnotationError):
-        draft("[" * 100_000 + "]" * 100_000)
+        editor("[" * 100_000 + "]" * 100_000)
 
 
 values = st.recursive(
@@ -131,7 +131,7 @@ records = st.lists(st.dictionaries(st.sampled_from(["a", "b", "ü", '"', "\\"]),
 )
 def test_splicing_is_what_changing_the_objects_would_be(rows: Any, edits: Any, gone: Any, indent: Any) -> None:
     content = {"x": 1, "images": [], "annotations": [{"id": n, **row} for n, row in enumerate(rows)], "categories": []}
-    changed = draft(json.dumps(content, indent=indent, ensure_ascii=bool(indent)).encode(errors="surrogatepass"))
+    changed = editor(json.dumps(content, indent=indent, ensure_ascii=bool(indent)).encode(errors="surrogatepass"))
     for row, key, value in edits:
         if row < len(rows):
             changed.set("annotations", row, key, value, code="X")

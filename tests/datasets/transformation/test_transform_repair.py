@@ -9,11 +9,11 @@ import pytest
 from small_coco import HEIGHT, WIDTH, change, make_coco, read
 from transform_chain import chain, changes, cleaned, first_two, own_output, third, written
 
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
 from visionllm_interaction.datasets.transformation.editing.geometry import clip_box, mask_area, run_lengths
-from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES, Bench, carry_out
-from visionllm_interaction.datasets.transformation.repair_orders import Order, orders_for
+from visionllm_interaction.datasets.transformation.record_edits import RecordEdit, edits_for
+from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES, RepairState, apply_edits
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import AnnotationError, ManifestError
@@ -23,15 +23,15 @@ REPAIR_BOXES = ValidateConfig(
 )
 
 
-def bench_of(*annotations: dict[str, Any], orders: tuple[tuple[str, int], ...], merges: bool = False) -> Bench:
+def bench_of(*annotations: dict[str, Any], edits: tuple[tuple[str, int], ...], merges: bool = False) -> RepairState:
     """Repair ``annotations`` of one 100×50 image, by (code, row)."""
     import json
 
     rows = [{"id": n, "image_id": 1, "category_id": 1, **a} for n, a in enumerate(annotations, start=1)]
     content = {"images": [{"id": 1, "width": 100, "height": 50}], "annotations": rows, "categories": []}
-    draft = Draft("train", CocoBytes(json.dumps(content).encode(), where="test.json"))
-    listed = [Order(code, "repair", "annotations", row) for code, row in orders]
-    return carry_out(draft, listed, merges_copies=merges)
+    editor = ByteEditor("train", CocoBytes(json.dumps(content).encode(), where="test.json"))
+    listed = [RecordEdit(code, "repair", "annotations", row) for code, row in edits]
+    return apply_edits(editor, listed, merges_copies=merges)
 
 
 def test_stage_2_offers_a_repair_exactly_where_stage_3_has_one() -> None:
@@ -143,37 +143,37 @@ def test_area_of_masks_as_pycocotools_counts_it() -> None:
 
 def test_area_from_the_mask_else_from_the_box() -> None:
     polygon = [[0, 0, 10, 0, 10, 10]]
-    bench = bench_of(
+    state = bench_of(
         {"bbox": [0, 0, 10, 10], "area": 100, "segmentation": polygon},
         {"bbox": [0, 0, 10, 5], "area": 0},
         {"bbox": [0, 0, 10, 5], "area": -1, "segmentation": "broken"},
-        orders=(("AREA-MISMATCH", 0), ("AREA-NON-POSITIVE", 1), ("AREA-NON-POSITIVE", 2)),
+        edits=(("AREA-MISMATCH", 0), ("AREA-NON-POSITIVE", 1), ("AREA-NON-POSITIVE", 2)),
     )
-    assert [bench.draft.get("annotations", row, "area") for row in range(3)] == [50, 50, -1]
-    assert bench.left == {"AREA-NON-POSITIVE": [3]}
+    assert [state.editor.get("annotations", row, "area") for row in range(3)] == [50, 50, -1]
+    assert state.left == {"AREA-NON-POSITIVE": [3]}
 
 
 def test_the_area_of_a_clipped_box_goes_with_it() -> None:
-    bench = bench_of(
+    state = bench_of(
         {"bbox": [-10, 0, 20, 10], "area": 200},
         {"bbox": [-10, 0, 20, 10], "area": 50, "segmentation": [[0, 0, 10, 0, 10, 10]]},
-        orders=(("BOX-NEGATIVE-ORIGIN", 0), ("BOX-NEGATIVE-ORIGIN", 1)),
+        edits=(("BOX-NEGATIVE-ORIGIN", 0), ("BOX-NEGATIVE-ORIGIN", 1)),
     )
-    assert [bench.draft.get("annotations", row, "area") for row in range(2)] == [100, 50]
+    assert [state.editor.get("annotations", row, "area") for row in range(2)] == [100, 50]
 
 
 def test_exact_copies_are_merged_and_others_stay() -> None:
     one = {"bbox": [0, 0, 10, 10], "area": 100}
-    bench = bench_of(
+    state = bench_of(
         one,
         {**one, "attributes": {"occluded": True}},
         {**one, "area": 90},
-        orders=(("BOX-DUPLICATE", 1), ("BOX-DUPLICATE", 2)),
+        edits=(("BOX-DUPLICATE", 1), ("BOX-DUPLICATE", 2)),
     )
-    assert list(bench.draft.rows("annotations")) == [0, 2]
-    assert bench.draft.record("annotations", 0)["attributes"] == {"occluded": True}
-    assert bench.left == {"BOX-DUPLICATE": [3]}
-    assert [(c.action, c.annotation_id, c.field) for c in bench.draft.log] == [
+    assert list(state.editor.rows("annotations")) == [0, 2]
+    assert state.editor.record("annotations", 0)["attributes"] == {"occluded": True}
+    assert state.left == {"BOX-DUPLICATE": [3]}
+    assert [(c.action, c.annotation_id, c.field) for c in state.editor.log] == [
         ("repair", 1, "attributes"),
         ("repair", 2, None),
     ]
@@ -181,9 +181,9 @@ def test_exact_copies_are_merged_and_others_stay() -> None:
 
 def test_boxes_that_clipping_makes_equal_are_merged_if_the_policy_merges() -> None:
     rows = ({"bbox": [-1, 0, 11, 10]}, {"bbox": [-2, 0, 12, 10]})
-    orders = (("BOX-NEGATIVE-ORIGIN", 0), ("BOX-NEGATIVE-ORIGIN", 1))
-    assert list(bench_of(*rows, orders=orders, merges=True).draft.rows("annotations")) == [0]
-    assert list(bench_of(*rows, orders=orders).draft.rows("annotations")) == [0, 1]
+    edits = (("BOX-NEGATIVE-ORIGIN", 0), ("BOX-NEGATIVE-ORIGIN", 1))
+    assert list(bench_of(*rows, edits=edits, merges=True).editor.rows("annotations")) == [0]
+    assert list(bench_of(*rows, edits=edits).editor.rows("annotations")) == [0, 1]
 
 
 def test_a_dropped_image_takes_its_annotations_along(tmp_path: Path) -> None:
@@ -200,18 +200,18 @@ def test_a_dropped_image_takes_its_annotations_along(tmp_path: Path) -> None:
 def test_a_report_about_other_records_is_refused() -> None:
     source = CocoBytes(b'{"images":[],"annotations":[{"id":1},{"id":1},{"id":2}],"categories":[]}', where="x")
     row = {"code": "X", "action": "drop", "split": "train", "entity": "annotation", "image_id": None}
-    assert orders_for("train", [{**row, "annotation_id": 1, "position": 1}], source)[0].row == 1
-    assert orders_for("train", [{**row, "annotation_id": 2, "position": None}], source)[0].row == 2
+    assert edits_for("train", [{**row, "annotation_id": 1, "position": 1}], source)[0].row == 1
+    assert edits_for("train", [{**row, "annotation_id": 2, "position": None}], source)[0].row == 2
     for wrong in ({"annotation_id": 1, "position": 2}, {"annotation_id": 1, "position": None}):
         with pytest.raises(AnnotationError, match="not what the validation report describes"):
-            orders_for("train", [{**row, **wrong}], source)
+            edits_for("train", [{**row, **wrong}], source)
     with pytest.raises(AnnotationError, match="cannot drop"):
-        orders_for("train", [{**row, "entity": "category", "annotation_id": None, "position": 0}], source)
+        edits_for("train", [{**row, "entity": "category", "annotation_id": None, "position": 0}], source)
 
 
 def test_a_code_without_repair_is_refused() -> None:
     with pytest.raises(AnnotationError, match="no repair"):
-        bench_of({"bbox": [0, 0, 1, 1]}, orders=(("BOX-TINY", 0),))
+        bench_of({"bbox": [0, 0, 1, 1]}, edits=(("BOX-TINY", 0),))
 
 
 def test_a_missing_table_of_faults_is_a_clear_error(tmp_path: Path) -> None:

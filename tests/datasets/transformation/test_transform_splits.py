@@ -16,7 +16,7 @@ from transform_chain import chain, changes, cleaned, own_output, written
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.datasets.transformation.config import SplitsConfig, TransformConfig
-from visionllm_interaction.datasets.transformation.split_solver import Division, divide
+from visionllm_interaction.datasets.transformation.split_solver import SplitProblem, divide
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import InputDataError
 
@@ -195,7 +195,7 @@ def test_pictures_alone_are_divided_alike_in_every_category() -> None:
     """2,000 images, 20 categories from common to rare: shares within one image or 2 % of each."""
     rng = np.random.default_rng(0)
     shown = rng.random((2000, 20)) < np.geomspace(0.5, 0.005, 20)
-    division = Division(np.ones(2000), csr_array(shown.astype(float)), rng.random(2000), 0.2, 0.01, both=True)
+    division = SplitProblem(np.ones(2000), csr_array(shown.astype(float)), rng.random(2000), 0.2, 0.01, both=True)
     val = divide(division)
     assert val is not None and abs(int(val.sum()) - 400) <= 20
     total, in_val = shown.sum(axis=0), shown[val].sum(axis=0)
@@ -213,7 +213,7 @@ def test_no_worse_than_scikit_learn_on_groups_of_unequal_size() -> None:
     )
     showing = np.zeros((40, 6))
     np.add.at(showing, (group, kind), 1)
-    division = Division(sizes.astype(float), csr_array(showing), rng.random(40), 0.2, 0.05, both=True)
+    division = SplitProblem(sizes.astype(float), csr_array(showing), rng.random(40), 0.2, 0.05, both=True)
     val = divide(division)
     assert val is not None
 

@@ -15,7 +15,7 @@ from injectors import INJECTORS, WHOLE_FILE, Expected, Injector, World
 from visionllm_bench.toyroom import make_toyroom
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.manifest_input import SplitSource
 from visionllm_interaction.datasets.validation.stage import examine
 
@@ -57,7 +57,7 @@ def part_of_coco(source: Path, root: Path, split: str) -> None:
     (root / name).write_text(json.dumps(content))
 
 
-def faults_of(world: World) -> list[Fault]:
+def faults_of(world: World) -> list[Issue]:
     world.save()
     sources = {
         split: SplitSource(
@@ -66,14 +66,14 @@ def faults_of(world: World) -> list[Fault]:
         for split in ("train", "val")
     }
     known = [
-        Fault("SPLIT-MISSING", split, "file", "nothing", "an annotation file", field="annotations")
+        Issue("SPLIT-MISSING", split, "file", "nothing", "an annotation file", field="annotations")
         for split in sorted(world.missing)
     ]
     config = ValidateConfig(workers=1, category_presence_min_images=world.min_images)
-    return list(examine(config, sources, known, indexed=world.indexed).faults)
+    return list(examine(config, sources, known, indexed=world.indexed).issues)
 
 
-def reported(faults: list[Fault], expected: Expected) -> bool:
+def reported(issues: list[Issue], expected: Expected) -> bool:
     code, split, subject = expected
     return any(
         f.code == code
@@ -81,7 +81,7 @@ def reported(faults: list[Fault], expected: Expected) -> bool:
         and (
             subject is None or subject in (f.subject, f.image_id, f.annotation_id, f.category_id, f.file_name, f.field)
         )
-        for f in faults
+        for f in issues
     )
 
 
@@ -98,9 +98,9 @@ ALL: dict[str, Injector] = {name: function for name, (_, function) in INJECTORS.
 def test_each_fault_alone_in_the_play_room(name: str, toyroom: Path, tmp_path: Path) -> None:
     world = World.copy(toyroom, tmp_path / "world", seed=len(name))
     expected = ALL[name](world)
-    faults = faults_of(world)
-    assert reported(faults, expected), (
-        f"{expected} is not among {sorted({(f.code, f.subject) for f in faults}, key=str)}"
+    issues = faults_of(world)
+    assert reported(issues, expected), (
+        f"{expected} is not among {sorted({(f.code, f.subject) for f in issues}, key=str)}"
     )
 
 
@@ -124,9 +124,9 @@ def pairs(base: Path, folder: Path) -> Iterator[tuple[str, bool, bool]]:
         names = chooser.sample(sorted(INJECTORS), 2)
         world = World.copy(base, folder / "world", seed=number)
         expected = [INJECTORS[name][1](world) for name in names]
-        faults = faults_of(world)
+        issues = faults_of(world)
         for name, wanted in zip(names, expected, strict=True):
-            yield name, INJECTORS[name][0], reported(faults, wanted)
+            yield name, INJECTORS[name][0], reported(issues, wanted)
         shutil.rmtree(folder / "world")
 
 
@@ -145,7 +145,7 @@ def test_no_false_alarm_in_50_clean_play_rooms(tmp_path: Path) -> None:
     for seed in range(50):
         make_toyroom(tmp_path / str(seed), images=20, videos=0, seed=1000 + seed)
         world = World.copy(tmp_path / str(seed), tmp_path / "world", seed=0)
-        alarms.update(fault.code for fault in faults_of(world))
+        alarms.update(issue.code for issue in faults_of(world))
         shutil.rmtree(tmp_path / "world")
         shutil.rmtree(tmp_path / str(seed))
     assert alarms == {}

@@ -115,7 +115,7 @@ def test_other_records_are_left_to_the_careful_way(name: str, database: duckdb.D
 
 def assert_same(data: bytes, database: duckdb.DuckDBPyConnection) -> None:
     quick = read_plain(data, database)
-    careful = chunks.judge_rows(json.loads(data), strict=True).columns
+    careful = chunks.decode_rows(json.loads(data), strict=True).columns
     assert quick is not None
     for name in ("ids", "image_ids", "category_ids", "boxes_xywh", "areas_px", "crowd", "positions"):
         np.testing.assert_array_equal(getattr(quick, name), getattr(careful, name), err_msg=name)

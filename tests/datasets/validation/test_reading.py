@@ -60,10 +60,10 @@ def test_pieces_give_the_same_as_the_whole(
     made["annotations"][31]["segmentation"] = {"size": [48, 64], "counts": [0, 10, 48 * 64 - 10]}
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"info": {}} | {key: made[key] for key in order}, indent=indent))
-    table, faults = read_split(path, "train", workers=2)
+    table, issues = read_split(path, "train", workers=2)
     assert table is not None
     assert table.annotations.ids.tolist() == list(range(40)) == table.annotations.positions.tolist()
-    assert {(f.code, f.annotation_id, f.field) for f in faults} == {
+    assert {(f.code, f.annotation_id, f.field) for f in issues} == {
         ("JSON-SCHEMA", 7, "area"),
         ("JSON-SCHEMA", 23, "segmentation"),
     }
@@ -115,17 +115,17 @@ def test_no_layout_is_read_as_a_whole(tmp_path: Path, layout: str, count: int, m
     monkeypatch.setattr(reading, "_read_whole", lambda *_: pytest.fail("read as a whole"))
     path = tmp_path / "a.json"
     path.write_text(LAYOUTS[layout](content(count)), encoding="utf-8")
-    table, faults = read_split(path, "train", workers=2)
+    table, issues = read_split(path, "train", workers=2)
     assert table is not None and table.annotations.ids.tolist() == list(range(count))
-    assert [fault.code for fault in faults] == ["JSON-BYTE-ORDER-MARK"] * (layout == "a byte order mark")
+    assert [issue.code for issue in issues] == ["JSON-BYTE-ORDER-MARK"] * (layout == "a byte order mark")
     assert len(table.images.ids) == count and len(table.categories) == (1500 if "LVIS" in layout else 1)
 
 
 def test_a_broken_file_with_a_million_brackets_is_given_up_soon(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(content(4_000))[:-400])
-    table, faults = read_split(path, "train")
-    assert table is None and [fault.code for fault in faults] == ["JSON-SYNTAX"]
+    table, issues = read_split(path, "train")
+    assert table is None and [issue.code for issue in issues] == ["JSON-SYNTAX"]
 
 
 def test_compressed_runs_are_cocoapis(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ REPO = Path(__file__).resolve().parents[3]
 def test_every_code_is_documented() -> None:
     assert (REPO / "docs/faults.md").read_text() == explain.page()
     assert len(CATALOGUE) >= 40
-    for fault in CATALOGUE.values():
-        texts = (fault.meaning, fault.example, fault.harm, fault.remedy)
-        assert all(texts) and fault.code in explain.entry_text(fault.code)
+    for issue in CATALOGUE.values():
+        texts = (issue.meaning, issue.example, issue.harm, issue.remedy)
+        assert all(texts) and issue.code in explain.entry_text(issue.code)
 
 
 def test_unknown_code_names_the_nearest() -> None:

@@ -11,31 +11,31 @@ from PIL import Image
 from tiny_training import HEIGHT, WIDTH, tiny_train, write_manifest, write_split
 
 from visionllm_interaction.detection.training.data.coco_annotations import (
-    Picture,
+    TrainingImage,
     categories_of,
-    list_pictures,
+    list_images,
     read_coco,
 )
 from visionllm_interaction.detection.training.data.datamodule import DetectionDataModule, read_training_data
-from visionllm_interaction.detection.training.data.dataset import PictureDataset, collate, decode_picture
-from visionllm_interaction.detection.training.data.samplers import EpochSampler, Plan
+from visionllm_interaction.detection.training.data.dataset import ImageDataset, collate, decode_image
+from visionllm_interaction.detection.training.data.samplers import EpochPlan, EpochSampler
 from visionllm_interaction.detection.training.data.transforms import Augmentation
 from visionllm_interaction.errors import AnnotationError, ImageError
 
 
-def pictures(tmp_path: Path, images: int = 6) -> list[Picture]:
+def training_images(tmp_path: Path, images: int = 6) -> list[TrainingImage]:
     coco = read_coco(write_split(tmp_path, "train", images=images, seed=5))
-    return list_pictures(coco, tmp_path / "train2017", categories=categories_of(coco))
+    return list_images(coco, tmp_path / "train2017", categories=categories_of(coco))
 
 
 def test_empty_pictures_stay_and_crowds_are_no_targets(tmp_path: Path) -> None:
-    found = pictures(tmp_path)
+    found = training_images(tmp_path)
     assert [len(p.labels) for p in found] == [0, 2, 2, 2, 2, 1]  # the last image's second region is a crowd
     assert found[0].boxes_xyxy.shape == (0, 4)
 
 
 def test_targets_are_xyxy_pixels_and_contiguous_labels(tmp_path: Path) -> None:
-    dataset = PictureDataset(pictures(tmp_path), augmentation=None)
+    dataset = ImageDataset(training_images(tmp_path), augmentation=None)
     for number in range(1, 5):
         image, target = dataset[number]
         assert image.dtype == torch.uint8 and image.shape == (3, HEIGHT, WIDTH)
@@ -52,15 +52,15 @@ def test_boxes_are_cut_to_the_picture_and_slivers_outside_dropped(tmp_path: Path
         {"id": 1, "image_id": 10, "category_id": 3, "bbox": [70, 50, 30, 30]},
         {"id": 2, "image_id": 10, "category_id": 3, "bbox": [80, 10, 5, 5]},
     ]
-    (first, _) = list_pictures(coco, tmp_path, categories=categories_of(coco))
+    (first, _) = list_images(coco, tmp_path, categories=categories_of(coco))
     assert first.boxes_xyxy.tolist() == [[70, 50, 80, 60]]
 
 
 def test_a_picture_looks_the_same_however_it_is_reached(tmp_path: Path) -> None:
-    listed = pictures(tmp_path)
+    listed = training_images(tmp_path)
     augmentation = Augmentation(hflip=0.5, zoom=(0.8, 1.25), photometric=0.2)
-    plain = PictureDataset(listed, augmentation=augmentation, seed=3)
-    cached = PictureDataset(listed, augmentation=augmentation, seed=3, cache=True)
+    plain = ImageDataset(listed, augmentation=augmentation, seed=3)
+    cached = ImageDataset(listed, augmentation=augmentation, seed=3, cache=True)
     _ = cached[(0, 2)], cached[(1, 2)]
     assert torch.equal(plain[(4, 2)][0], cached[(4, 2)][0])
     first, second = plain[(0, 2)][0], plain[(1, 2)][0]
@@ -83,7 +83,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(tmp_path: Path, workers:
 
 def test_order_changes_with_epoch_and_seed() -> None:
     def order(seed: int, epoch: int) -> list[int]:
-        sampler = EpochSampler(Plan(20, 20), seed=seed)
+        sampler = EpochSampler(EpochPlan(20, 20), seed=seed)
         sampler.set_epoch(epoch)
         pairs = list(sampler)
         assert {e for e, _ in pairs} == {epoch}
@@ -101,19 +101,19 @@ def test_exif_orientation_is_honoured_if_the_annotation_means_the_upright_pictur
     exif[0x0112] = 6  # turn 90° clockwise to see it upright
     Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif, quality=95)
     none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-    upright = decode_picture(Picture(1, tmp_path / "turned.jpg", 40, 60, *none))
-    stored = decode_picture(Picture(1, tmp_path / "turned.jpg", 60, 40, *none))
+    upright = decode_image(TrainingImage(1, tmp_path / "turned.jpg", 40, 60, *none))
+    stored = decode_image(TrainingImage(1, tmp_path / "turned.jpg", 60, 40, *none))
     assert upright.shape == (3, 60, 40) and upright[0, 5, 20] > 250 and upright[0, 55, 20] < 5
     assert stored.shape == (3, 40, 60) and stored[0, 20, 5] > 250 and stored[0, 20, 55] < 5
     with pytest.raises(ImageError, match="another size"):
-        decode_picture(Picture(1, tmp_path / "turned.jpg", 61, 40, *none))
+        decode_image(TrainingImage(1, tmp_path / "turned.jpg", 61, 40, *none))
 
 
 def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"not an image")
     for name in ("a.jpg", "absent.jpg"):
         with pytest.raises(ImageError, match=name):
-            decode_picture(Picture(1, tmp_path / name, 1, 1, np.zeros((0, 4), np.float32), np.zeros(0, np.int64)))
+            decode_image(TrainingImage(1, tmp_path / name, 1, 1, np.zeros((0, 4), np.float32), np.zeros(0, np.int64)))
 
 
 def test_debug_limits_cut_pictures_and_truth_alike(tmp_path: Path) -> None:

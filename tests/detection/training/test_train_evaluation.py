@@ -14,7 +14,7 @@ from PIL import Image
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.evaluation.bootstrap import interval, matches_of, resample
-from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_figures, join_results, match
+from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_metrics, join_results, match
 from visionllm_interaction.detection.evaluation.ids import image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
@@ -64,8 +64,8 @@ def weighted(truth: dict[str, Any], results: Results, weights: np.ndarray[Any, A
 
 def test_ap_with_each_picture_once_is_cocos() -> None:
     truth, results = room()
-    figures = coco_figures(truth, results)
-    assert weighted(truth, results, np.ones(24)) == pytest.approx((figures["AP"], figures["AP50"]), abs=1e-9)
+    metrics = coco_metrics(truth, results)
+    assert weighted(truth, results, np.ones(24)) == pytest.approx((metrics["AP"], metrics["AP50"]), abs=1e-9)
 
 
 def test_ap_with_weights_is_cocos_on_repeated_pictures() -> None:
@@ -81,8 +81,8 @@ def test_ap_with_weights_is_cocos_on_repeated_pictures() -> None:
             repeated["annotations"] += [{**a, "image_id": number} for a in mine]
             copied = results[results.image_ids == image["id"]]
             parts.append(replace(copied, image_ids=np.full(len(copied), number)))
-    figures = coco_figures(repeated, join_results(parts))
-    assert weighted(truth, results, weights) == pytest.approx((figures["AP"], figures["AP50"]), abs=1e-6)
+    metrics = coco_metrics(repeated, join_results(parts))
+    assert weighted(truth, results, weights) == pytest.approx((metrics["AP"], metrics["AP50"]), abs=1e-6)
 
 
 def test_groups_that_differ_make_wider_intervals_than_pictures_do() -> None:
@@ -173,7 +173,7 @@ def test_the_command_writes_a_page_that_stands_alone(tmp_path: Path, capsys: pyt
     code = run_app(app, ["evaluate", *where, "--against", str(tmp_path / "found.json"), *options, "--json"])
     result = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert result["AP"] == pytest.approx(coco_figures(truth, results)["AP"])
+    assert result["AP"] == pytest.approx(coco_metrics(truth, results)["AP"])
     stored = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert stored["comparison"]["AP"]["difference"] == 0.0
     page = Path(result["report"]["page"]).read_text()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.evaluation.category_map import map_categories, parse_map
-from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES, coco_figures, parse_results, to_results
+from visionllm_interaction.detection.evaluation.coco_metrics import METRICS, coco_metrics, parse_results, to_results
 from visionllm_interaction.detection.evaluation.evaluate import evaluate_files
 from visionllm_interaction.detection.evaluation.ids import ids_of
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
@@ -62,7 +62,7 @@ def scene(image_ids: Sequence[Any], category_ids: Sequence[Any], seed: int) -> t
     return truth, found
 
 
-def pycocotools_figures(truth: dict[str, Any], found: list[Any]) -> list[float]:
+def pycocotools_metrics(truth: dict[str, Any], found: list[Any]) -> list[float]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -76,8 +76,8 @@ def pycocotools_figures(truth: dict[str, Any], found: list[Any]) -> list[float]:
     return list(evaluation.stats)
 
 
-def our_figures(truth: dict[str, Any], found: list[Any]) -> dict[str, Any]:
-    return coco_figures(json.loads(json.dumps(truth)), parse_results(json.dumps(found).encode(), where="test"))
+def our_metrics(truth: dict[str, Any], found: list[Any]) -> dict[str, Any]:
+    return coco_metrics(json.loads(json.dumps(truth)), parse_results(json.dumps(found).encode(), where="test"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -92,8 +92,8 @@ def test_ids_of_every_kind_give_pycocotools_figures(data: st.DataObject, seed: i
     )
     truth, found = scene(images, categories, seed)
     if found:
-        figures = our_figures(truth, found)
-        np.testing.assert_allclose([figures[name] for name in FIGURES], pycocotools_figures(truth, found), atol=1e-9)
+        metrics = our_metrics(truth, found)
+        np.testing.assert_allclose([metrics[name] for name in METRICS], pycocotools_metrics(truth, found), atol=1e-9)
 
 
 @pytest.mark.parametrize("bad", [None, True, 1.5, 2**64, [1], {"a": 1}, 2.0**60])
@@ -122,7 +122,7 @@ def test_numbers_in_the_results_are_no_texts_of_the_annotations() -> None:
     truth, found = scene(["1", "2"], [1], seed=1)
     rows = [{**row, "image_id": int(row["image_id"])} for row in found]
     with pytest.raises(AnnotationError, match="the annotations do not have"):
-        our_figures(truth, rows)
+        our_metrics(truth, rows)
 
 
 @pytest.mark.parametrize(
@@ -151,25 +151,25 @@ def test_a_record_that_cannot_be_evaluated_is_named(tmp_path: Path, change: dict
 
 def test_an_area_that_is_missing_is_the_boxes() -> None:
     truth, found = scene([1, 2], [1], seed=3)
-    expected = our_figures(truth, found)
+    expected = our_metrics(truth, found)
     for record in truth["annotations"]:
         record["area"] = None
-    assert our_figures(truth, found) == expected
+    assert our_metrics(truth, found) == expected
 
 
 def test_annotations_of_images_that_are_not_listed_do_not_count() -> None:
     truth, found = scene([1, 2], [1], seed=4)
-    expected = our_figures(truth, found)
+    expected = our_metrics(truth, found)
     stray = {"id": 99, "image_id": 7, "category_id": 1, "bbox": [0, 0, 9, 9], "area": 81, "iscrowd": 0}
     truth["annotations"].insert(0, stray)
-    assert our_figures(truth, found) == expected
+    assert our_metrics(truth, found) == expected
 
 
 def test_two_categories_of_one_name_stay_apart() -> None:
     truth, found = scene([1, 2, 3], [4, 9], seed=5)
     for category in truth["categories"]:
         category["name"] = "cup"
-    assert list(our_figures(truth, found)["per_category"]) == ["cup (4)", "cup (9)"]
+    assert list(our_metrics(truth, found)["per_category"]) == ["cup (4)", "cup (9)"]
 
 
 def test_the_study_speaks_of_images_by_their_own_ids() -> None:
@@ -178,7 +178,7 @@ def test_the_study_speaks_of_images_by_their_own_ids() -> None:
     results = parse_results(json.dumps(found).encode(), where="test")
     content = evaluate_in_depth(truth, Subject("a", "0", results), groups=find_groups(truth), resamples=5).content
     assert content["worst_images"] and {row["image_id"] for row in content["worst_images"]} <= set(ids)
-    assert content["AP"] == our_figures(truth, found)["AP"]
+    assert content["AP"] == our_metrics(truth, found)["AP"]
 
 
 def test_training_keeps_ids_apart_that_floating_point_numbers_confuse() -> None:
@@ -233,5 +233,5 @@ def test_results_of_another_numbering_are_evaluated_with_a_map(
     assert "--map" in json.loads(capsys.readouterr().out)["error"]["fix"]
     assert run_app(app, ["evaluate", *files, "--map", "1=kind 0"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["AP"] == our_figures(truth, found)["AP"]
+    assert result["AP"] == our_metrics(truth, found)["AP"]
     assert result["categories"] == {"evaluated": ["kind 0"], "detector_only": ["44"], "data_only": []}

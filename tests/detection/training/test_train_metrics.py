@@ -14,9 +14,9 @@ import pytest
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.evaluation.coco_metrics import (
-    FIGURES,
+    METRICS,
     Results,
-    coco_figures,
+    coco_metrics,
     parse_results,
     to_results,
 )
@@ -28,8 +28,8 @@ def test_figures_equal_pycocotools_on_cocos_example(shared_data: Path) -> None:
     folder = shared_data / "coco-eval"
     expected = json.loads((folder / "expected_pycocotools_stats_100.json").read_text())
     found = evaluate_files(folder / "sampled_gts_bbox_area.json", folder / "instances_val2014_fakebbox100_results.json")
-    assert tuple(expected["names"]) == FIGURES
-    np.testing.assert_allclose([found[name] for name in FIGURES], expected["stats"], atol=1e-6)
+    assert tuple(expected["names"]) == METRICS
+    np.testing.assert_allclose([found[name] for name in METRICS], expected["stats"], atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -47,8 +47,8 @@ def test_figures_and_categories_equal_pycocotools_with_crowds(shared_data: Path)
         reference = pycocotools.COCOeval(gt, gt.loadRes(json.loads(json.dumps(results))), "bbox")
         for step in (reference.evaluate, reference.accumulate, reference.summarize):
             step()
-    found = coco_figures(truth, rows(*results))
-    np.testing.assert_allclose([found[name] for name in FIGURES], reference.stats, atol=1e-6)
+    found = coco_metrics(truth, rows(*results))
+    np.testing.assert_allclose([found[name] for name in METRICS], reference.stats, atol=1e-6)
     precision = reference.eval["precision"][:, :, :, 0, -1]
     for number, category in enumerate(truth["categories"]):
         mine = precision[:, :, number]
@@ -86,41 +86,41 @@ def hit(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_perfect_detection_scores_one_even_with_annotation_id_zero() -> None:
-    figures = coco_figures(truth(), rows(hit()))
-    assert [figures[k] for k in ("AP", "AP50", "AR1", "APm")] == pytest.approx([1.0, 1.0, 1.0, 1.0])
-    assert figures["APs"] == figures["APl"] == -1.0  # nothing of that size to find
-    assert figures["per_category"]["cup"] == pytest.approx({"AP": 1.0, "AP50": 1.0})
-    assert figures["per_category"]["ball"] == {"AP": -1.0, "AP50": -1.0}
+    metrics = coco_metrics(truth(), rows(hit()))
+    assert [metrics[k] for k in ("AP", "AP50", "AR1", "APm")] == pytest.approx([1.0, 1.0, 1.0, 1.0])
+    assert metrics["APs"] == metrics["APl"] == -1.0  # nothing of that size to find
+    assert metrics["per_category"]["cup"] == pytest.approx({"AP": 1.0, "AP50": 1.0})
+    assert metrics["per_category"]["ball"] == {"AP": -1.0, "AP50": -1.0}
 
 
 def test_a_looser_box_loses_the_strict_thresholds_only() -> None:
-    figures = coco_figures(truth(), rows(hit(bbox=[10, 10, 40, 30])))  # IoU 0.75
-    assert (figures["AP50"], figures["AP75"]) == pytest.approx((1.0, 1.0))
-    assert figures["AP"] == pytest.approx(0.6)  # 0.50 … 0.75 of ten thresholds
+    metrics = coco_metrics(truth(), rows(hit(bbox=[10, 10, 40, 30])))  # IoU 0.75
+    assert (metrics["AP50"], metrics["AP75"]) == pytest.approx((1.0, 1.0))
+    assert metrics["AP"] == pytest.approx(0.6)  # 0.50 … 0.75 of ten thresholds
 
 
 def test_detections_on_a_crowd_are_neither_right_nor_wrong() -> None:
     both = truth()
     both["annotations"].append({**both["annotations"][0], "id": 7, "bbox": [50, 50, 50, 50], "iscrowd": 1})
-    figures = coco_figures(both, rows(hit(score=0.5), hit(bbox=[55, 55, 20, 20], score=0.9)))
-    assert figures["AP"] == pytest.approx(1.0)
+    metrics = coco_metrics(both, rows(hit(score=0.5), hit(bbox=[55, 55, 20, 20], score=0.9)))
+    assert metrics["AP"] == pytest.approx(1.0)
 
 
 def test_nothing_detected_is_zero() -> None:
-    assert coco_figures(truth(), rows())["AP"] == 0.0
+    assert coco_metrics(truth(), rows())["AP"] == 0.0
 
 
 def test_inputs_are_not_changed() -> None:
     ground, results = truth(), rows(hit())
-    coco_figures(ground, results)
+    coco_metrics(ground, results)
     assert ground == truth() and (results.boxes_xywh == rows(hit()).boxes_xywh).all()
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="1 unknown"):
-        coco_figures(truth(), rows(hit(image_id=2)))
+        coco_metrics(truth(), rows(hit(image_id=2)))
     with pytest.raises(AnnotationError, match="1 unknown"):
-        coco_figures(truth(), rows(hit(category_id=9)))
+        coco_metrics(truth(), rows(hit(category_id=9)))
     with pytest.raises(AnnotationError, match=r"category_id.*\[1\]"):
         rows(hit(), {"image_id": 1})
     (tmp_path / "truth.json").write_text(json.dumps(truth()))

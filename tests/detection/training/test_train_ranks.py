@@ -11,7 +11,7 @@ import pytest
 from tiny_training import tiny_model, tiny_train, write_manifest
 
 from visionllm_interaction.detection.training.data.datamodule import read_training_data
-from visionllm_interaction.detection.training.data.samplers import EpochSampler, Plan
+from visionllm_interaction.detection.training.data.samplers import EpochPlan, EpochSampler
 from visionllm_interaction.detection.training.distributed import is_worker_rank
 from visionllm_interaction.detection.training.trainer import fit, fit_as_worker_rank
 
@@ -60,7 +60,7 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
 @pytest.mark.parametrize("done", [(0, 0), (1, 4)])
 def test_shares_make_up_the_batches_of_a_single_process(size: int, done: tuple[int, int]) -> None:
     def order(share: tuple[int, int]) -> list[tuple[int, int]]:
-        sampler = EpochSampler(Plan(size, size), seed=3, done=done, share=share)
+        sampler = EpochSampler(EpochPlan(size, size), seed=3, done=done, share=share)
         sampler.set_epoch(1)
         return list(sampler)
 

@@ -11,7 +11,7 @@ import pytest
 from tiny_training import tiny_model, tiny_train, write_manifest
 
 from visionllm_interaction.artifacts.stage_manifests import TrainingReport
-from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
+from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.evaluation.evaluate import evaluate_checkpoint
 from visionllm_interaction.detection.models import load_checkpoint, save_checkpoint
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo
@@ -47,7 +47,7 @@ def test_the_stage_publishes_checkpoints_curves_and_report(tmp_path: Path) -> No
     ]
     assert not list(run.glob(".partial*"))
     loaded = TrainingReport.load(run / "model_trainer" / "training_report.yaml")
-    assert loaded.AP == report.AP == loaded.metrics["AP"] and set(loaded.metrics) == set(FIGURES)
+    assert loaded.AP == report.AP == loaded.metrics["AP"] and set(loaded.metrics) == set(METRICS)
     assert [row["epoch"] for row in loaded.curves["epochs"]] == [1, 2]
     assert all("train_loss" in row and "AP" in row for row in loaded.curves["epochs"])
     names = [p.name for p in (run / "model_trainer").iterdir() if p.name != "training_report.yaml"]

@@ -25,7 +25,7 @@ class Division:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class SplitCandidate:
     """What counts of an image when data is divided."""
 
     name: str
@@ -38,13 +38,13 @@ class _Group:
     categories: frozenset[str]
 
 
-def val_names(members: Sequence[Member], division: Division) -> set[str]:
+def val_names(members: Sequence[SplitCandidate], division: Division) -> set[str]:
     """The names of the images that become val.
 
     Whole groups go to one side, so that val is near its share and has every category that several groups have; the
     choice depends on names only. Without groups val is the last share by name: neighbours in a recording stay together.
     """
-    names_of: dict[str, list[Member]] = {}
+    names_of: dict[str, list[SplitCandidate]] = {}
     for member in members:
         key = division.group_of(member.name) if division.group_of else None
         names_of.setdefault(f"alone:{member.name}" if key is None else f"group:{key}", []).append(member)

@@ -1,4 +1,4 @@
-"""Look at a data set nobody configured yet, and propose the settings it needs, each with its reason."""
+"""Inspect a data set without configuration, and propose the settings it needs, each with its reason."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from typing import Any
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import subset_of
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import refuse_losses, split_of, summary_text
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, PictureFiles, broken
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    ConvertedDataset,
+    DetectedDataset,
+    ImageFiles,
+    broken,
+)
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
-from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate
+from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.layout.indexing import exif_orientation
 from visionllm_interaction.datasets.ingestion.sources.acquire import prepare
@@ -66,19 +71,25 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _InspectedDataset:
     """A data set as far as a proposal needs it."""
 
     format: str
-    subsets: Mapping[str, Sequence[Member]]
+    subsets: Mapping[str, Sequence[SplitCandidate]]
     files: Sequence[Path]
     notes: tuple[str, ...] = ()
 
 
 def propose(data: Path) -> Proposal:
-    """Look at ``data`` (a folder, an archive or an annotation file) and propose settings that work for it.
+    """Inspect data and propose settings that work for it.
 
-    Nothing is written, except that an archive is unpacked where stage 1 would.
+    Nothing is written, except that an archive is unpacked where stage 1 would unpack it.
+
+    Args:
+        data: a folder, an archive or an annotation file.
+
+    Returns:
+        The proposed settings, with the reason for each.
 
     Raises:
         InputDataError: if there is no data set, or it is in a format that is not read (it is then named).
@@ -86,7 +97,7 @@ def propose(data: Path) -> Proposal:
     # Not resolve(): a link is meant as it is named.
     root = Path(os.path.abspath(data.expanduser()))  # noqa: PTH100
     config = IngestConfig(root=root, work_dir=Path("data").absolute())
-    seen = _look(locate(prepare(config).path))
+    seen = _inspect(locate(prepare(config).path))
     sides, settings = _split_settings(seen)
     settings += _category_settings(sides)
     settings += _exif_settings(seen)
@@ -97,21 +108,23 @@ def propose(data: Path) -> Proposal:
     return Proposal(found, (about, *settings))
 
 
-def _look(found: Source | Foreign) -> _Seen:
-    if isinstance(found, Source):
+def _inspect(found: CocoDataset | DetectedDataset) -> _InspectedDataset:
+    if isinstance(found, CocoDataset):
         return _coco({split: path for split, path in found.annotations.items() if path}, found.root)
     if found.format == "coco":
         return _coco({subset_of(path, found.root): path for path in found.files}, found.root)
     converted = READERS[found.format](found)
     refuse_losses(converted, found)
-    subsets: dict[str, list[Member]] = defaultdict(list)
-    for picture in converted.pictures:
-        subsets[picture.subset].append(Member(picture.name, frozenset(shape.label for shape in picture.shapes)))
-    files = [picture.file for picture in converted.pictures if picture.file]
-    return _Seen(found.format, subsets, files, _notes(converted))
+    subsets: dict[str, list[SplitCandidate]] = defaultdict(list)
+    for converted_image in converted.images:
+        subsets[converted_image.subset].append(
+            SplitCandidate(converted_image.name, frozenset(shape.label for shape in converted_image.shapes))
+        )
+    files = [converted_image.file for converted_image in converted.images if converted_image.file]
+    return _InspectedDataset(found.format, subsets, files, _notes(converted))
 
 
-def _notes(converted: Converted) -> tuple[str, ...]:
+def _notes(converted: ConvertedDataset) -> tuple[str, ...]:
     return (*converted.notes, *((f"not carried over: {summary_text(converted)}",) if converted.left_out else ()))
 
 
@@ -121,12 +134,12 @@ class _CocoFile(msgspec.Struct):
     categories: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
-def _coco(paths: Mapping[str, Path], root: Path) -> _Seen:
+def _coco(paths: Mapping[str, Path], root: Path) -> _InspectedDataset:
     subsets = {subset: _coco_members(path) for subset, path in paths.items()}
-    return _Seen("coco", subsets, [root / name for name in PictureFiles(root).names])
+    return _InspectedDataset("coco", subsets, [root / name for name in ImageFiles(root).names])
 
 
-def _coco_members(path: Path) -> list[Member]:
+def _coco_members(path: Path) -> list[SplitCandidate]:
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_CocoFile)
     except (msgspec.MsgspecError, OSError) as error:
@@ -137,12 +150,12 @@ def _coco_members(path: Path) -> list[Member]:
         number = str(annotation.get("category_id"))
         categories[str(annotation.get("image_id"))].add(names.get(number, number))
     return [
-        Member(str(image.get("file_name") or image.get("id")), frozenset(categories[str(image.get("id"))]))
+        SplitCandidate(str(image.get("file_name") or image.get("id")), frozenset(categories[str(image.get("id"))]))
         for image in content.images
     ]
 
 
-def _split_settings(seen: _Seen) -> tuple[dict[str, list[Member]], list[Setting]]:
+def _split_settings(seen: _InspectedDataset) -> tuple[dict[str, list[SplitCandidate]], list[Setting]]:
     """The images of each split as stage 1 will have them, and the settings that make it so."""
     settings: list[Setting] = []
     unknown = sorted(subset for subset in seen.subsets if split_of(subset, {}) is None)
@@ -150,7 +163,7 @@ def _split_settings(seen: _Seen) -> tuple[dict[str, list[Member]], list[Setting]
     if unknown:
         why = "these subsets' names say no split: they are train until you say which are val or test"
         settings.append(Setting("data", ("data", "subsets"), given, why))
-    sides: dict[str, list[Member]] = {}
+    sides: dict[str, list[SplitCandidate]] = {}
     for subset, members in seen.subsets.items():
         sides.setdefault(split_of(subset, given) or "train", []).extend(members)
     groups = _group_setting(sides.get("train", []))
@@ -172,7 +185,7 @@ def _split_settings(seen: _Seen) -> tuple[dict[str, list[Member]], list[Setting]
     return sides, settings
 
 
-def _group_setting(members: Sequence[Member]) -> Setting | None:
+def _group_setting(members: Sequence[SplitCandidate]) -> Setting | None:
     """The pattern that reads groups from the images' names, where nearly all of them tell one."""
     paths = [f"train2017/{member.name}" for member in members]
     for column, pattern in _patterns():
@@ -194,7 +207,7 @@ def _patterns() -> list[tuple[str, str]]:
     return [*words, ("session", _FOLDER_PATTERN), ("session", _PREFIX_PATTERN)]
 
 
-def _category_settings(sides: Mapping[str, Sequence[Member]]) -> list[Setting]:
+def _category_settings(sides: Mapping[str, Sequence[SplitCandidate]]) -> list[Setting]:
     counts = {
         split: Counter(category for member in sides.get(split, ()) for category in member.categories)
         for split in ("train", "val")
@@ -216,7 +229,7 @@ def _category_settings(sides: Mapping[str, Sequence[Member]]) -> list[Setting]:
     return [Setting("schema", ("validation", "actions", "CAT-ABSENT"), "warn", why)]
 
 
-def _exif_settings(seen: _Seen) -> list[Setting]:
+def _exif_settings(seen: _InspectedDataset) -> list[Setting]:
     turned = Counter(exif_orientation(path) for path in seen.files[:_MOST_EXIF])
     count = sum(number for orientation, number in turned.items() if orientation > 1)
     if not count:

@@ -23,7 +23,7 @@ from visionllm_interaction.datasets.ingestion.formats.format_detection import RE
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
-from visionllm_interaction.datasets.ingestion.layout.resolve import Settled, settle
+from visionllm_interaction.datasets.ingestion.layout.resolve import ResolvedDataset, resolve_dataset
 from visionllm_interaction.datasets.ingestion.sources.acquire import listing_digest, prepare, source_file_same
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
@@ -35,7 +35,13 @@ INDEX_NAME = "files.parquet"
 
 
 def resolve(config: IngestConfig) -> IngestConfig:
-    """``config`` with absolute paths, so that the same data is the same setting from every folder.
+    """Make paths absolute, so that the same data gives the same settings from every folder.
+
+    Args:
+        config: the settings of stage 1.
+
+    Returns:
+        The settings with absolute paths.
 
     Raises:
         ConfigError: if neither ``root`` nor ``source`` is set, or both are.
@@ -62,16 +68,23 @@ def _absolute(path: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """The data set with every file of it looked at."""
+class IngestedDataset:
+    """The data set with the index of its files."""
 
-    settled: Settled
+    dataset: ResolvedDataset
     indexed: Sequence[IndexedFile]
     groups: GroupCounts
 
 
 def run(config: IngestConfig, *, out: StrPath) -> DataManifest:
-    """Take in the data set of ``config`` and publish the manifest as the stage folder ``out``.
+    """Ingest the configured data set and publish its manifest.
+
+    Args:
+        config: the settings of stage 1.
+        out: the stage folder to publish.
+
+    Returns:
+        The published manifest.
 
     Raises:
         ConfigError: if ``config`` names no data set.
@@ -90,17 +103,17 @@ def run(config: IngestConfig, *, out: StrPath) -> DataManifest:
     return manifest
 
 
-def _take_in(config: IngestConfig) -> Taken:
-    settled = settle(config, prepare(config))
-    source = settled.source
+def _take_in(config: IngestConfig) -> IngestedDataset:
+    dataset = resolve_dataset(config, prepare(config))
+    source = dataset.source
     folders = {split: folder for split, folder in source.images.items() if folder}
     files = [path for path in source.annotations.values() if path]
     indexed, counts = add_groups(scan_files(folders, files), config.groups, root=source.root, folders=folders)
-    return Taken(settled, indexed, counts)
+    return IngestedDataset(dataset, indexed, counts)
 
 
-def _manifest(config: IngestConfig, taken: Taken, *, index: FileRef, started: float) -> DataManifest:
-    source, indexed = taken.settled.source, taken.indexed
+def _manifest(config: IngestConfig, taken: IngestedDataset, *, index: FileRef, started: float) -> DataManifest:
+    source, indexed = taken.dataset.source, taken.indexed
     annotations = {str(path) for path in source.annotations.values() if path}
     inputs = [FileRef(path=f.path, sha256=f.sha256, bytes=f.bytes) for f in indexed if f.path in annotations]
     if config.groups.table:
@@ -111,11 +124,11 @@ def _manifest(config: IngestConfig, taken: Taken, *, index: FileRef, started: fl
         duration_s=round(time.monotonic() - started, 3),
         code_version=code_version(),
         algorithm_version=ALGORITHM_VERSION,
-        libraries=library_versions((*LIBRARIES, *taken.settled.libraries)),
+        libraries=library_versions((*LIBRARIES, *taken.dataset.libraries)),
         config=config.model_dump(mode="json"),
         inputs=tuple(inputs),
         outputs=(index,),
-        dataset_name=taken.settled.name,
+        dataset_name=taken.dataset.name,
         dataset_format="coco",
         ingestion=Ingestion(mode=config.mode),
         paths=ImagePaths(train_images=_text(source.images["train"]), val_images=_text(source.images["val"])),
@@ -125,7 +138,7 @@ def _manifest(config: IngestConfig, taken: Taken, *, index: FileRef, started: fl
         files=len(indexed),
         total_bytes=sum(file.bytes for file in indexed),
         tree_sha256=tree_digest(indexed, source.root),
-        source=taken.settled.origin,
+        source=taken.dataset.origin,
         groups=asdict(taken.groups),
     )
 

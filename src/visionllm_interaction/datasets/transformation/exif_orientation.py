@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, JpegImagePlugin
 
 from visionllm_interaction.core.images import DAMAGED, ORIENTATION, orientation_of
 from visionllm_interaction.core.run_lengths import decode_mask, encode_mask
-from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
 from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
 from visionllm_interaction.errors import ImageError
 
@@ -28,7 +28,13 @@ _TURN: dict[int, tuple[bool, bool, bool]] = {
 
 
 def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
-    """EXIF orientation (1 = upright) and stored width and height in pixels.
+    """Read the EXIF orientation and the stored size of an image.
+
+    Args:
+        path: the image file.
+
+    Returns:
+        EXIF orientation (1 = upright), and the stored width and height in pixels.
 
     Raises:
         ImageError: if the file is no image.
@@ -43,7 +49,11 @@ def orientation_and_size(path: Path) -> tuple[int, tuple[int, int]]:
 def write_upright(source: Path, target: Path) -> None:
     """Write the image with its pixels turned as its EXIF orientation says, and without that tag.
 
-    JPEG is compressed with the tables of the original, PNG without loss; colour profile and other EXIF are kept.
+    JPEG keeps the quantization tables of the original, PNG is lossless. Colour profile and other EXIF tags are kept.
+
+    Args:
+        source: the image file.
+        target: the file to write.
 
     Raises:
         ImageError: if the file is no image.
@@ -84,32 +94,38 @@ def _undecodable(path: Path, error: Exception) -> ImageError:
 
 
 def turn_record(
-    draft: Draft, row: int, *, orientation: int, stored: tuple[int, int], drawn_upright: bool, code: str
+    editor: ByteEditor, row: int, *, orientation: int, stored: tuple[int, int], drawn_upright: bool, code: str
 ) -> bool:
     """Bring an image's record and annotations to the upright frame.
 
-    ``drawn_upright``: the annotations are in that frame already, and only the record's size is to be changed.
+    Args:
+        editor: the annotation file to edit.
+        row: row of the image record.
+        orientation: EXIF orientation, 1 to 8.
+        stored: stored width and height in pixels.
+        drawn_upright: whether annotations are in the upright frame already; then only the record's size changes.
+        code: issue code, for the change log.
 
     Returns:
         Whether the record can stay with an upright image: not if a mask cannot be turned.
     """
     upright = stored[::-1] if orientation >= 5 else stored
-    annotations = [] if drawn_upright else _annotations_of(draft, row)
-    turned = [_turned(draft.record("annotations", a), orientation, stored) for a in annotations]
+    annotations = [] if drawn_upright else _annotations_of(editor, row)
+    turned = [_turned(editor.record("annotations", a), orientation, stored) for a in annotations]
     if None in turned:
         return False
     for key, value in (("width", upright[0]), ("height", upright[1])):
-        draft.set("images", row, key, value, code=code)
+        editor.set("images", row, key, value, code=code)
     for annotation, values in zip(annotations, turned, strict=True):
         for key, value in (values or {}).items():
-            draft.set("annotations", annotation, key, value, code=code)
+            editor.set("annotations", annotation, key, value, code=code)
     return True
 
 
-def _annotations_of(draft: Draft, image_row: int) -> list[int]:
-    image_ids = draft.source.keys("annotations")[1]
-    rows = np.flatnonzero(image_ids == draft.ids("images")[image_row]).tolist()
-    return [row for row in rows if not draft.is_gone("annotations", row)]
+def _annotations_of(editor: ByteEditor, image_row: int) -> list[int]:
+    image_ids = editor.source.keys("annotations")[1]
+    rows = np.flatnonzero(image_ids == editor.ids("images")[image_row]).tolist()
+    return [row for row in rows if not editor.is_gone("annotations", row)]
 
 
 def _turned(record: dict[str, Any], orientation: int, stored: tuple[int, int]) -> dict[str, Any] | None:
@@ -170,8 +186,8 @@ def _turn_runs(value: dict[str, Any], orientation: int, stored: tuple[int, int])
     if runs is None or sum(runs) != stored[0] * stored[1] or value.get("size") != [stored[1], stored[0]]:
         return None
     mask = decode_mask(runs, height=stored[1], width=stored[0])
-    with Image.fromarray(mask.astype(np.uint8)) as picture:
-        upright = np.asarray(picture.transpose(_TRANSPOSE[orientation]))
+    with Image.fromarray(mask.astype(np.uint8)) as image:
+        upright = np.asarray(image.transpose(_TRANSPOSE[orientation]))
     return {**value, "counts": encode_mask(upright), "size": list(upright.shape)}
 
 

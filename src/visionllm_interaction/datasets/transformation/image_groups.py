@@ -8,12 +8,12 @@ from pathlib import Path
 
 from visionllm_interaction.artifacts.file_index import IndexedFile
 from visionllm_interaction.core.grouping import GROUP_COLUMNS
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One image of a split: its row in the draft, digest of its file, and its groups (column → value)."""
+class GroupedImage:
+    """One image of a split: its row in the annotation file, digest of its file, and its groups (column → value)."""
 
     split: str
     row: int
@@ -25,18 +25,20 @@ class Picture:
     """Whether it is to be written upright."""
 
 
-def list_pictures(
-    draft: Draft, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
-) -> list[Picture]:
+def list_grouped_images(
+    editor: ByteEditor, *, folder: Path, index: Mapping[str, IndexedFile], turned: Collection[int]
+) -> list[GroupedImage]:
     """The split's images with what stage 1 knows about their files.
 
     ``folder`` is where ``file_name`` starts; ``turned``: rows of those that are to be written upright.
     """
-    ids, names = draft.ids("images").tolist(), draft.source.file_names()
-    pictures = []
-    for row in draft.rows("images"):
+    ids, names = editor.ids("images").tolist(), editor.source.file_names()
+    images = []
+    for row in editor.rows("images"):
         name = names[row]
         file = index.get(f"{folder}/{name}")
         groups = {column: value for column in GROUP_COLUMNS if (value := getattr(file, column, None)) is not None}
-        pictures.append(Picture(draft.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned))
-    return pictures
+        images.append(
+            GroupedImage(editor.split, row, ids[row], name, file.sha256 if file else None, groups, row in turned)
+        )
+    return images

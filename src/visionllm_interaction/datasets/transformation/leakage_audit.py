@@ -1,4 +1,4 @@
-"""What train and val share, for the training manifest: the audit behind every figure measured on val."""
+"""What train and val share, for the training manifest: the audit behind every metric measured on val."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from visionllm_interaction.core.grouping import GROUP_COLUMNS
-from visionllm_interaction.datasets.transformation.image_groups import Picture
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
 
 _EXAMPLES = 10
 _NOT_SHARED_ON_PURPOSE = tuple(column for column in GROUP_COLUMNS if column != "time")
@@ -16,34 +16,34 @@ Audit = dict[str, Any]
 
 
 def audit_leakage(
-    pictures: Mapping[str, Sequence[Picture]], *, faults: Mapping[str, int], divided_by: Sequence[str] | None
+    images: Mapping[str, Sequence[GroupedImage]], *, faults: Mapping[str, int], divided_by: Sequence[str] | None
 ) -> Audit:
     """Files and groups that both splits have.
 
-    ``pictures``: split → what is in it now. ``faults``: ``LEAK-…`` code → count as stage 2 found them in the splits as
+    ``images``: split → what is in it now. ``faults``: ``LEAK-…`` code → count as stage 2 found them in the splits as
     they came. ``divided_by``: the columns the splits were divided by here, ``None`` if they are as they came.
     """
-    shared = [column for column in _NOT_SHARED_ON_PURPOSE if any(column in p.groups for p in _all(pictures))]
+    shared = [column for column in _NOT_SHARED_ON_PURPOSE if any(column in p.groups for p in _all(images))]
     return {
         "splits": "as they came" if divided_by is None else "divided by transform.splits",
         "disjoint_by": list(divided_by or ()),
-        "same_file": _shared({split: _by_digest(listed) for split, listed in pictures.items()}),
-        "without_digest": sum(picture.sha256 is None for picture in _all(pictures)),
-        "groups": {column: _group_audit(pictures, column) for column in shared},
+        "same_file": _shared({split: _by_digest(listed) for split, listed in images.items()}),
+        "without_digest": sum(image.sha256 is None for image in _all(images)),
+        "groups": {column: _group_audit(images, column) for column in shared},
         "found_by_stage_2": dict(faults),
         "found_by_stage_2_is_about": "the splits as they came",
     }
 
 
-def _all(pictures: Mapping[str, Sequence[Picture]]) -> Iterable[Picture]:
-    return (picture for listed in pictures.values() for picture in listed)
+def _all(images: Mapping[str, Sequence[GroupedImage]]) -> Iterable[GroupedImage]:
+    return (image for listed in images.values() for image in listed)
 
 
-def _by_digest(pictures: Sequence[Picture]) -> dict[str, list[str]]:
+def _by_digest(images: Sequence[GroupedImage]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = defaultdict(list)
-    for picture in pictures:
-        if picture.sha256:
-            names[picture.sha256].append(picture.file_name)
+    for image in images:
+        if image.sha256:
+            names[image.sha256].append(image.file_name)
     return names
 
 
@@ -53,13 +53,13 @@ def _shared(names: Mapping[str, Mapping[str, list[str]]]) -> Audit:
     return {"shared": len(both), "examples": examples}
 
 
-def _group_audit(pictures: Mapping[str, Sequence[Picture]], column: str) -> Audit:
-    values = {split: {p.groups[column] for p in listed if column in p.groups} for split, listed in pictures.items()}
+def _group_audit(images: Mapping[str, Sequence[GroupedImage]], column: str) -> Audit:
+    values = {split: {p.groups[column] for p in listed if column in p.groups} for split, listed in images.items()}
     both = sorted(values["train"] & values["val"])
     return {
         "train": len(values["train"]),
         "val": len(values["val"]),
         "shared": len(both),
         "examples": both[:_EXAMPLES],
-        "pictures_without": sum(column not in picture.groups for picture in _all(pictures)),
+        "pictures_without": sum(column not in image.groups for image in _all(images)),
     }

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import Section
-from visionllm_interaction.datasets.transformation.image_groups import Picture
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
 
 CODE = "splits"
 
@@ -21,8 +21,12 @@ def common_folder(folders: Mapping[str, Path]) -> Path:
     return Path(os.path.commonpath([folder.resolve() for folder in folders.values()]))
 
 
-def move_pictures(
-    drafts: Mapping[str, Draft], pictures: Sequence[Picture], to_val: Sequence[bool], *, folders: Mapping[str, Path]
+def move_images(
+    editors: Mapping[str, ByteEditor],
+    images: Sequence[GroupedImage],
+    to_val: Sequence[bool],
+    *,
+    folders: Mapping[str, Path],
 ) -> None:
     """Bring every image to its split. File names then start at :func:`common_folder`.
 
@@ -30,49 +34,49 @@ def move_pictures(
     its place in the file, and what moves is appended in its old order.
     """
     root = common_folder(folders)
-    _add_categories(drafts["train"], drafts["val"])
+    _add_categories(editors["train"], editors["val"])
     sections: tuple[Section, ...] = ("images", "annotations")
     for section in sections:
-        _make_ids_differ(drafts["train"], drafts["val"], section)
-    for picture in pictures:
-        name = _name_below(root, folders, picture)
-        drafts[picture.split].set("images", picture.row, "file_name", name, code=CODE, action="move")
+        _make_ids_differ(editors["train"], editors["val"], section)
+    for image in images:
+        name = _name_below(root, folders, image)
+        editors[image.split].set("images", image.row, "file_name", name, code=CODE, action="move")
     for split, other in (("train", "val"), ("val", "train")):
-        leaving = [p for p, val in zip(pictures, to_val, strict=True) if p.split == split and val == (other == "val")]
-        _move(drafts[split], drafts[other], leaving)
+        leaving = [p for p, val in zip(images, to_val, strict=True) if p.split == split and val == (other == "val")]
+        _move(editors[split], editors[other], leaving)
 
 
 def moved(
-    pictures: Sequence[Picture], to_val: Sequence[bool], *, folders: Mapping[str, Path]
-) -> dict[str, list[Picture]]:
+    images: Sequence[GroupedImage], to_val: Sequence[bool], *, folders: Mapping[str, Path]
+) -> dict[str, list[GroupedImage]]:
     """The images by the split they are in now, with the file names they have there."""
     root = common_folder(folders)
-    result: dict[str, list[Picture]] = {"train": [], "val": []}
-    for picture, val in zip(pictures, to_val, strict=True):
+    result: dict[str, list[GroupedImage]] = {"train": [], "val": []}
+    for image, val in zip(images, to_val, strict=True):
         split = "val" if val else "train"
-        result[split].append(replace(picture, split=split, file_name=_name_below(root, folders, picture)))
+        result[split].append(replace(image, split=split, file_name=_name_below(root, folders, image)))
     return result
 
 
-def _name_below(root: Path, folders: Mapping[str, Path], picture: Picture) -> str:
-    return (folders[picture.split].resolve().relative_to(root) / picture.file_name).as_posix()
+def _name_below(root: Path, folders: Mapping[str, Path], image: GroupedImage) -> str:
+    return (folders[image.split].resolve().relative_to(root) / image.file_name).as_posix()
 
 
-def _move(origin: Draft, target: Draft, pictures: Sequence[Picture]) -> None:
-    for picture in pictures:
-        _move_row(origin, target, "images", picture.row)
+def _move(origin: ByteEditor, target: ByteEditor, images: Sequence[GroupedImage]) -> None:
+    for image in images:
+        _move_row(origin, target, "images", image.row)
     image_ids = origin.source.keys("annotations")[1]
-    for row in np.flatnonzero(np.isin(image_ids, [picture.image_id for picture in pictures])).tolist():
+    for row in np.flatnonzero(np.isin(image_ids, [image.image_id for image in images])).tolist():
         _move_row(origin, target, "annotations", row)
 
 
-def _move_row(origin: Draft, target: Draft, section: Section, row: int) -> None:
+def _move_row(origin: ByteEditor, target: ByteEditor, section: Section, row: int) -> None:
     if not origin.is_gone(section, row):
         target.take(section, row, origin.text(section, row), origin=origin, code=CODE)
         origin.drop(section, row, code=CODE, action="move")
 
 
-def _make_ids_differ(train: Draft, val: Draft, section: Section) -> None:
+def _make_ids_differ(train: ByteEditor, val: ByteEditor, section: Section) -> None:
     """Renumber the records of val whose id train uses too, above all ids there are."""
     taken = set(_ids(train, section).values())
     own = _ids(val, section)
@@ -89,12 +93,12 @@ def _make_ids_differ(train: Draft, val: Draft, section: Section) -> None:
                 val.set("annotations", row, "image_id", renamed[int(image_ids[row])], code=CODE, action="move")
 
 
-def _ids(draft: Draft, section: Section) -> dict[int, int]:
-    raw, changed = draft.ids(section).tolist(), draft.values_set(section, "id")
-    return {row: changed.get(row, raw[row]) for row in draft.rows(section)}
+def _ids(editor: ByteEditor, section: Section) -> dict[int, int]:
+    raw, changed = editor.ids(section).tolist(), editor.values_set(section, "id")
+    return {row: changed.get(row, raw[row]) for row in editor.rows(section)}
 
 
-def _add_categories(origin: Draft, target: Draft) -> None:
+def _add_categories(origin: ByteEditor, target: ByteEditor) -> None:
     """Let ``target`` list the categories that only ``origin`` lists: its annotations may come."""
     known = set(_ids(target, "categories").values())
     for row, number in _ids(origin, "categories").items():

@@ -28,7 +28,7 @@ _TIE_BREAK = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Division:
+class SplitProblem:
     """The groups to divide.
 
     Attributes:
@@ -40,7 +40,7 @@ class Division:
         both: whether every category must be in both parts.
     """
 
-    pictures: Floats
+    images: Floats
     showing: csr_array
     costs: Floats
     share: float
@@ -48,9 +48,9 @@ class Division:
     both: bool
 
 
-def divide(division: Division) -> Mask | None:
+def divide(division: SplitProblem) -> Mask | None:
     """(g,) True for the groups of the second part; ``None`` if no division is within the limits."""
-    count = len(division.pictures)
+    count = len(division.images)
     free = np.zeros(count), np.ones(count)
     if count > _EXACT_UP_TO:
         relaxed = _solve(division, *free, whole=False)
@@ -62,9 +62,9 @@ def divide(division: Division) -> Mask | None:
     return None if chosen is None else np.asarray(chosen > 0.5, np.bool_)
 
 
-def _solve(division: Division, lower: Floats, upper: Floats, *, whole: bool) -> Floats | None:
+def _solve(division: SplitProblem, lower: Floats, upper: Floats, *, whole: bool) -> Floats | None:
     """Values (g,) in [0, 1], whole numbers or not. Variables: the groups, then one deviation per quantity."""
-    count = len(division.pictures)
+    count = len(division.images)
     quantities, totals = _quantities(division)
     deviations = len(totals)
     target = division.share * totals
@@ -84,19 +84,19 @@ def _solve(division: Division, lower: Floats, upper: Floats, *, whole: bool) -> 
     return None if result.x is None else np.asarray(result.x[:count])
 
 
-def _quantities(division: Division) -> tuple[csr_array, Floats]:
+def _quantities(division: SplitProblem) -> tuple[csr_array, Floats]:
     """What is to be divided by share, one row each (images, then the categories that occur), and their totals."""
-    rows = vstack([csr_array(division.pictures[None, :]), division.showing.T], format="csr")
+    rows = vstack([csr_array(division.images[None, :]), division.showing.T], format="csr")
     totals = np.asarray(rows.sum(axis=1), np.float64).ravel()
     return rows[totals > 0], totals[totals > 0]
 
 
-def _limits(division: Division, deviations: int) -> LinearConstraint:
+def _limits(division: SplitProblem, deviations: int) -> LinearConstraint:
     """The size within its tolerance; at least one group with each category on both sides."""
-    total = division.pictures.sum()
+    total = division.images.sum()
     low = [max(1.0, (division.share - division.tolerance) * total)]
     high = [min(total - 1.0, (division.share + division.tolerance) * total)]
-    rows = [csr_array(division.pictures[None, :])]
+    rows = [csr_array(division.images[None, :])]
     if division.both:
         present = csr_array((division.showing > 0).astype(np.float64).T)
         present = present[np.asarray(present.sum(axis=1)).ravel() > 0]

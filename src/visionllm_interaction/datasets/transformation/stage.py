@@ -24,16 +24,16 @@ from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.datasets.transformation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.transformation.config import TransformConfig
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
-from visionllm_interaction.datasets.transformation.editing.change_log import Change, write_changes
+from visionllm_interaction.datasets.transformation.editing.change_log import RecordChange, write_changes
 from visionllm_interaction.datasets.transformation.frames import Turn, decide_turns, turn_records, without_void
-from visionllm_interaction.datasets.transformation.image_folders import Places, place_pictures
-from visionllm_interaction.datasets.transformation.image_groups import Picture, list_pictures
+from visionllm_interaction.datasets.transformation.image_folders import ImagePlaces, place_images
+from visionllm_interaction.datasets.transformation.image_groups import GroupedImage, list_grouped_images
 from visionllm_interaction.datasets.transformation.leakage_audit import audit_leakage
-from visionllm_interaction.datasets.transformation.reassign_splits import move_pictures, moved
-from visionllm_interaction.datasets.transformation.repair import Bench, carry_out
-from visionllm_interaction.datasets.transformation.repair_orders import orders_for, read_orders
+from visionllm_interaction.datasets.transformation.reassign_splits import move_images, moved
+from visionllm_interaction.datasets.transformation.record_edits import edits_for, read_edits
+from visionllm_interaction.datasets.transformation.repair import RepairState, apply_edits
 from visionllm_interaction.datasets.transformation.taxonomy import (
     Contents,
     apply_taxonomy,
@@ -55,19 +55,19 @@ FOLDER = "annotations"
 
 
 @dataclass(frozen=True)
-class Source:
-    """What stage 3 reads: the manifests, the raw files as they were read, and the policy's orders carried out."""
+class StageInputs:
+    """What stage 3 reads: the manifests, the raw files as they were read, and the edits of the policy carried out."""
 
     manifest: DataManifest
     report: ValidationReport
     inputs: tuple[FileRef, ...]
-    benches: Mapping[str, Bench]
+    states: Mapping[str, RepairState]
     turns: Mapping[str, Mapping[int, Turn]]
 
     @property
-    def drafts(self) -> dict[str, Draft]:
+    def editors(self) -> dict[str, ByteEditor]:
         """Split → its file with the changes made so far."""
-        return {split: bench.draft for split, bench in self.benches.items()}
+        return {split: state.editor for split, state in self.states.items()}
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -78,12 +78,21 @@ class Source:
 def run(
     config: TransformConfig, *, data_manifest: StrPath, validation_report: StrPath, out: StrPath
 ) -> TrainingManifest:
-    """Drop and repair what the report names, apply taxonomy and splits, and publish the stage folder ``out``.
+    """Apply drops and repairs of the report, the taxonomy and the splits, and publish the result.
+
+    Args:
+        config: the settings of stage 3.
+        data_manifest: the manifest of stage 1.
+        validation_report: the report of stage 2.
+        out: the stage folder to publish.
+
+    Returns:
+        The published manifest for training.
 
     Raises:
         ValidationFailed: if the report's status is not PASS.
         ManifestError: if manifest and report do not belong together, or the raw data changed since.
-        AnnotationError: if an order cannot be carried out, or the result would not be usable or not mean the same.
+        AnnotationError: if an edit cannot be carried out, or the result would not be usable or not mean the same.
         ConfigError: if the taxonomy names categories that are not there.
         InputDataError: if the images cannot be divided as asked, or nothing tells on which image boxes were drawn;
             ``ImageError`` if one cannot be turned.
@@ -93,17 +102,15 @@ def run(
     out = Path(out)
     started = time.monotonic()
     source = _read(config, data_manifest, validation_report, run=out.parent)
-    apply_taxonomy(config.taxonomy, source.drafts)
-    require_same_meaning({split: names_of(draft).items() for split, draft in source.drafts.items()})
-    pictures = _divide(config, source, _turn_and_list(source, run=out.parent))
+    apply_taxonomy(config.taxonomy, source.editors)
+    require_same_meaning({split: names_of(editor).items() for split, editor in source.editors.items()})
+    images = _divide(config, source, _turn_and_list(source, run=out.parent))
     with publish_folder(out) as partial:
         contents = _write_annotations(config, source, partial)
-        places = place_pictures(
-            pictures, raw=source.folders, divided=config.splits is not None, partial=partial, final=out
-        )
-        changes = [change for draft in source.drafts.values() for change in draft.log]
+        places = place_images(images, raw=source.folders, divided=config.splits is not None, partial=partial, final=out)
+        changes = [change for editor in source.editors.values() for change in editor.log]
         write_changes(changes, partial / CHANGES_NAME)
-        training = _manifest(config, source, contents, pictures, places, changes, partial=partial, final=out)
+        training = _manifest(config, source, contents, images, places, changes, partial=partial, final=out)
         training = training.model_copy(update={"duration_s": round(time.monotonic() - started, 3)})
         training.save(partial / MANIFEST_NAME)
     return training
@@ -114,14 +121,14 @@ def cleaned_name(split: str) -> str:
     return f"instances_{split}2017.cleaned.json"
 
 
-def _read(config: TransformConfig, data_manifest: Path, validation_report: Path, *, run: Path) -> Source:
+def _read(config: TransformConfig, data_manifest: Path, validation_report: Path, *, run: Path) -> StageInputs:
     manifest, report = DataManifest.load(data_manifest), ValidationReport.load(validation_report)
     _require_pass(report, validation_report)
     inputs = list(file_refs([data_manifest, validation_report], run=run))
     _require_same(inputs[0], report)
-    orders = read_orders(run / report.faults_file)
+    edits = read_edits(run / report.faults_file)
     merges_copies = report.config.get("actions", {}).get("BOX-DUPLICATE") == "repair"
-    benches: dict[str, Bench] = {}
+    states: dict[str, RepairState] = {}
     turns: dict[str, dict[int, Turn]] = {}
     for split in SPLITS:
         path = Path(str(getattr(manifest.annotations, split)))
@@ -129,18 +136,18 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
         raw = FileRef(path=relative_to_run(path, run), sha256=sha256_bytes(data), bytes=len(data))
         _require_same(raw, report)
         inputs.append(raw)
-        draft = Draft(split, CocoBytes(data, where=str(path)))
-        mine = orders_for(split, orders, draft.source)
+        editor = ByteEditor(split, CocoBytes(data, where=str(path)))
+        mine = edits_for(split, edits, editor.source)
         folder = Path(str(getattr(manifest.paths, f"{split}_images")))
         said = None if config.exif_boxes == "evidence" else config.exif_boxes
-        turns[split] = decide_turns(draft, mine, folder=folder, said=said)
-        benches[split] = carry_out(draft, without_void(mine, draft, turns[split]), merges_copies=merges_copies)
-        draft.source.set_aside()
-    return Source(manifest, report, tuple(inputs), benches, turns)
+        turns[split] = decide_turns(editor, mine, folder=folder, said=said)
+        states[split] = apply_edits(editor, without_void(mine, editor, turns[split]), merges_copies=merges_copies)
+        editor.source.set_aside()
+    return StageInputs(manifest, report, tuple(inputs), states, turns)
 
 
 def _mapped(path: Path) -> bytes | mmap.mmap:
-    """The content of a file, read from the disk where and when it is looked at."""
+    """The content of a file, read from the disk where and when it is needed."""
     try:
         with path.open("rb") as stream:
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
@@ -150,51 +157,53 @@ def _mapped(path: Path) -> bytes | mmap.mmap:
         ) from error
 
 
-def _turn_and_list(source: Source, *, run: Path) -> dict[str, list[Picture]]:
+def _turn_and_list(source: StageInputs, *, run: Path) -> dict[str, list[GroupedImage]]:
     """Bring records to the upright frame where the policy wants it; all images that are left, by split."""
     index = {file.path: file for file in read_index(run / source.manifest.index)}
-    pictures = {}
-    for split, bench in source.benches.items():
-        turned = turn_records(bench, source.turns[split])
-        pictures[split] = list_pictures(bench.draft, folder=source.folders[split], index=index, turned=turned)
-    return pictures
+    images = {}
+    for split, state in source.states.items():
+        turned = turn_records(state, source.turns[split])
+        images[split] = list_grouped_images(state.editor, folder=source.folders[split], index=index, turned=turned)
+    return images
 
 
-def _divide(config: TransformConfig, source: Source, pictures: dict[str, list[Picture]]) -> dict[str, list[Picture]]:
+def _divide(
+    config: TransformConfig, source: StageInputs, images: dict[str, list[GroupedImage]]
+) -> dict[str, list[GroupedImage]]:
     if config.splits is None:
-        return pictures
+        return images
     # Imported here and not above: SciPy takes half a second to load, and few runs divide anew.
     from visionllm_interaction.datasets.transformation.splits import choose_val
 
-    everything = [picture for listed in pictures.values() for picture in listed]
-    to_val = choose_val(config.splits, everything, source.drafts)
-    move_pictures(source.drafts, everything, to_val, folders=source.folders)
+    everything = [image for listed in images.values() for image in listed]
+    to_val = choose_val(config.splits, everything, source.editors)
+    move_images(source.editors, everything, to_val, folders=source.folders)
     return moved(everything, to_val, folders=source.folders)
 
 
-def _write_annotations(config: TransformConfig, source: Source, partial: Path) -> dict[str, Contents]:
+def _write_annotations(config: TransformConfig, source: StageInputs, partial: Path) -> dict[str, Contents]:
     """Write both files and read them back: what counts is what is on disk."""
     (partial / FOLDER).mkdir()
     contents = {}
-    for split, draft in source.drafts.items():
+    for split, editor in source.editors.items():
         target = partial / FOLDER / cleaned_name(split)
         with target.open("wb") as stream:
-            stream.writelines(draft.pieces())
-        draft.source.set_aside()
+            stream.writelines(editor.pieces())
+        editor.source.set_aside()
         with target.open("rb") as again, mmap.mmap(again.fileno(), 0, access=mmap.ACCESS_READ) as written:
             contents[split] = read_back(written, where=str(getattr(source.manifest.annotations, split)))
     require_same_meaning({split: part.categories for split, part in contents.items()})
-    require_conserved(expected_counts(config.taxonomy, list(source.drafts.values())), contents.values())
+    require_conserved(expected_counts(config.taxonomy, list(source.editors.values())), contents.values())
     return contents
 
 
 def _manifest(
     config: TransformConfig,
-    source: Source,
+    source: StageInputs,
     contents: Mapping[str, Contents],
-    pictures: Mapping[str, Sequence[Picture]],
-    places: Places,
-    changes: Sequence[Change],
+    images: Mapping[str, Sequence[GroupedImage]],
+    places: ImagePlaces,
+    changes: Sequence[RecordChange],
     *,
     partial: Path,
     final: Path,
@@ -220,8 +229,8 @@ def _manifest(
         dropped=_dropped(changes),
         changes_file=outputs[len(SPLITS)].path,
         changes=_summary(changes),
-        unrepaired=_unrepaired(source.benches),
-        leakage=audit_leakage(pictures, faults=leaks, divided_by=divided_by),
+        unrepaired=_unrepaired(source.states),
+        leakage=audit_leakage(images, faults=leaks, divided_by=divided_by),
     )
 
 
@@ -243,8 +252,8 @@ def _counts(content: Contents) -> SplitCounts:
     return SplitCounts(images=content.images, annotations=content.annotations, categories=len(content.categories))
 
 
-def _dropped(changes: Sequence[Change]) -> dict[str, tuple[int, ...]]:
-    """Annotations that left by order of the policy, or merged into another; those of the taxonomy are in the table."""
+def _dropped(changes: Sequence[RecordChange]) -> dict[str, tuple[int, ...]]:
+    """Annotations that the policy dropped, or merged into another; those of the taxonomy are in the table."""
     ids: dict[str, list[int]] = defaultdict(list)
     for change in changes:
         by_policy = change.action in ("drop", "repair") and change.field is None
@@ -253,7 +262,7 @@ def _dropped(changes: Sequence[Change]) -> dict[str, tuple[int, ...]]:
     return {split: tuple(sorted(ids[split])) for split in SPLITS}
 
 
-def _summary(changes: Sequence[Change]) -> tuple[ChangeCount, ...]:
+def _summary(changes: Sequence[RecordChange]) -> tuple[ChangeCount, ...]:
     counts = Counter((c.split, c.action, c.code, c.entity, c.field) for c in changes)
     return tuple(
         ChangeCount(split=split, action=action, code=code, entity=entity, field=field, count=count)
@@ -261,8 +270,8 @@ def _summary(changes: Sequence[Change]) -> tuple[ChangeCount, ...]:
     )
 
 
-def _unrepaired(benches: Mapping[str, Bench]) -> dict[str, dict[str, tuple[int, ...]]]:
-    left = {s: {code: tuple(ids) for code, ids in bench.left.items()} for s, bench in benches.items() if bench.left}
+def _unrepaired(states: Mapping[str, RepairState]) -> dict[str, dict[str, tuple[int, ...]]]:
+    left = {s: {code: tuple(ids) for code, ids in state.left.items()} for s, state in states.items() if state.left}
     for split, codes in left.items():
         for code, ids in codes.items():
             log.warning("no one right repair, left as it is", split=split, code=code, ids=ids[:10])

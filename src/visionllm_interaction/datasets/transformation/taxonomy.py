@@ -14,7 +14,7 @@ import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.datasets.transformation.config import TaxonomyConfig
-from visionllm_interaction.datasets.transformation.editing.byte_editor import Draft
+from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.errors import AnnotationError, ConfigError
 
 CODE = "taxonomy"
@@ -29,8 +29,12 @@ class Taxonomy:
     id_of: Mapping[str, int]
 
 
-def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, Draft]) -> None:
-    """Change the categories of both splits, and the annotations with them, as ``config`` says.
+def apply_taxonomy(config: TaxonomyConfig, editors: Mapping[str, ByteEditor]) -> None:
+    """Change the categories of both splits, and their annotations, as configured.
+
+    Args:
+        config: categories to rename, merge and drop.
+        editors: split → annotation file to edit.
 
     Raises:
         ConfigError: if it names a category that neither split has.
@@ -38,17 +42,17 @@ def apply_taxonomy(config: TaxonomyConfig, drafts: Mapping[str, Draft]) -> None:
     """
     if config.is_empty:
         return
-    names = {split: names_of(draft) for split, draft in drafts.items()}
+    names = {split: names_of(editor) for split, editor in editors.items()}
     _require_known(config, {name for listed in names.values() for name in listed.values()})
-    for split, draft in drafts.items():
+    for split, editor in editors.items():
         reference = names["train"] if config.align and split != "train" else names[split]
-        _apply(draft, names[split], taxonomy=_plan(config, names[split], reference=reference))
+        _apply(editor, names[split], taxonomy=_plan(config, names[split], reference=reference))
 
 
-def names_of(draft: Draft) -> Names:
+def names_of(editor: ByteEditor) -> Names:
     """Category id → name, of the categories still there."""
-    raw, changed = draft.ids("categories").tolist(), draft.values_set("categories", "id")
-    return {changed.get(row, raw[row]): str(draft.get("categories", row, "name")) for row in draft.rows("categories")}
+    raw, changed = editor.ids("categories").tolist(), editor.values_set("categories", "id")
+    return {changed.get(row, raw[row]): str(editor.get("categories", row, "name")) for row in editor.rows("categories")}
 
 
 def _require_known(config: TaxonomyConfig, known: set[str]) -> None:
@@ -103,23 +107,23 @@ def _require_unique(ids: Mapping[str, int]) -> None:
         )
 
 
-def _apply(draft: Draft, names: Names, *, taxonomy: Taxonomy) -> None:
+def _apply(editor: ByteEditor, names: Names, *, taxonomy: Taxonomy) -> None:
     new_id = {old: taxonomy.id_of[new] if (new := taxonomy.name_of[name]) else None for old, name in names.items()}
-    category_ids = draft.source.keys("annotations")[2]
+    category_ids = editor.source.keys("annotations")[2]
     for row in np.flatnonzero(np.isin(category_ids, [old for old, new in new_id.items() if new != old])).tolist():
         target = new_id[int(category_ids[row])]
-        if draft.is_gone("annotations", row):
+        if editor.is_gone("annotations", row):
             continue
         if target is None:
-            draft.drop("annotations", row, code=CODE, action="map")
+            editor.drop("annotations", row, code=CODE, action="map")
         else:
-            draft.set("annotations", row, "category_id", target, code=CODE, action="map")
-    _apply_to_categories(draft, taxonomy)
+            editor.set("annotations", row, "category_id", target, code=CODE, action="map")
+    _apply_to_categories(editor, taxonomy)
 
 
-def _apply_to_categories(draft: Draft, taxonomy: Taxonomy) -> None:
+def _apply_to_categories(editor: ByteEditor, taxonomy: Taxonomy) -> None:
     """Keep one record per category: the one that has its name already, else the first that becomes it."""
-    rows = {row: str(draft.get("categories", row, "name")) for row in draft.rows("categories")}
+    rows = {row: str(editor.get("categories", row, "name")) for row in editor.rows("categories")}
     bearer: dict[str, int] = {}
     for row, name in sorted(rows.items(), key=lambda item: (item[1] != taxonomy.name_of[item[1]], item[0])):
         if new := taxonomy.name_of[name]:
@@ -127,31 +131,31 @@ def _apply_to_categories(draft: Draft, taxonomy: Taxonomy) -> None:
     for row, name in rows.items():
         new = taxonomy.name_of[name]
         if new is None or bearer[new] != row:
-            draft.drop("categories", row, code=CODE, action="map")
+            editor.drop("categories", row, code=CODE, action="map")
             continue
-        draft.set("categories", row, "id", taxonomy.id_of[new], code=CODE, action="map")
-        draft.set("categories", row, "name", new, code=CODE, action="map")
+        editor.set("categories", row, "id", taxonomy.id_of[new], code=CODE, action="map")
+        editor.set("categories", row, "name", new, code=CODE, action="map")
 
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-class _Category(msgspec.Struct):
+class _WrittenCategory(msgspec.Struct):
     id: _Int64
     name: str
 
 
-class _Annotation(msgspec.Struct, gc=False):
+class _WrittenAnnotation(msgspec.Struct, gc=False):
     category_id: _Int64
 
 
-class _Written(msgspec.Struct):
+class _WrittenFile(msgspec.Struct):
     images: list[msgspec.Raw]
-    annotations: list[_Annotation]
-    categories: list[_Category]
+    annotations: list[_WrittenAnnotation]
+    categories: list[_WrittenCategory]
 
 
-_WRITTEN = msgspec.json.Decoder(_Written)
+_WRITTEN = msgspec.json.Decoder(_WrittenFile)
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,14 @@ class Contents:
 
 
 def read_back(data: bytes | mmap, *, where: str) -> Contents:
-    """Read a written file anew, from its bytes alone.
+    """Read a written annotation file again, from its bytes alone.
+
+    Args:
+        data: the content of the written file.
+        where: path of the file, for messages.
+
+    Returns:
+        Its categories, and the number of annotations of each.
 
     Raises:
         AnnotationError: if it is no COCO file that training could use.
@@ -191,7 +202,10 @@ def read_back(data: bytes | mmap, *, where: str) -> Contents:
 
 
 def require_same_meaning(categories: Mapping[str, Iterable[tuple[int, str]]]) -> None:
-    """Refuse splits that mean different things by one ``category_id``.
+    """Refuse splits that mean different categories by one ``category_id``.
+
+    Args:
+        categories: split → (``category_id``, name) pairs.
 
     Raises:
         AnnotationError: if val has a category that is not, with this id and name, one of train's.
@@ -208,18 +222,18 @@ def require_same_meaning(categories: Mapping[str, Iterable[tuple[int, str]]]) ->
         )
 
 
-def expected_counts(config: TaxonomyConfig, drafts: Sequence[Draft]) -> Counter[str]:
+def expected_counts(config: TaxonomyConfig, editors: Sequence[ByteEditor]) -> Counter[str]:
     """Annotations by the name they must have in training, worked out from the raw files and the log of drops alone."""
     joined = {source: target for target, group in config.merge.items() for source in group} | config.rename
     counts: Counter[str] = Counter()
-    for draft in drafts:
-        raw = _raw_names(draft)
-        column = draft.source.keys("annotations")[2].copy()
+    for editor in editors:
+        raw = _raw_names(editor)
+        column = editor.source.keys("annotations")[2].copy()
         found, numbers = np.unique(column, return_counts=True)
         by_id = Counter(dict(zip(found.tolist(), numbers.tolist(), strict=True)))
         by_id.subtract(
             change.category_id
-            for change in draft.log
+            for change in editor.log
             if change.entity == "annotation" and change.field is None and change.action in ("drop", "repair")
         )
         for number, count in by_id.items():
@@ -229,14 +243,18 @@ def expected_counts(config: TaxonomyConfig, drafts: Sequence[Draft]) -> Counter[
     return Counter({name: count for name, count in counts.items() if name in keep and count})
 
 
-def _raw_names(draft: Draft) -> Names:
-    source = draft.source
+def _raw_names(editor: ByteEditor) -> Names:
+    source = editor.source
     records = [json.loads(source.row_bytes("categories", row)) for row in range(source.count("categories"))]
     return {r["id"]: r["name"] for r in records if isinstance(r, dict) and {"id", "name"} <= r.keys()}
 
 
 def require_conserved(expected: Mapping[str, int], contents: Iterable[Contents]) -> None:
-    """Compare what was written with what the raw files, the drops and the taxonomy add up to.
+    """Compare the written annotations with the count that raw files, drops and taxonomy imply.
+
+    Args:
+        expected: category name → number of annotations.
+        contents: what was read back from the files of both splits.
 
     Raises:
         AnnotationError: if a category has more or fewer annotations than that; nothing is published then.

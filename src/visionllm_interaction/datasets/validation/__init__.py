@@ -1,4 +1,4 @@
-"""Stage 2: find every fault of the data, name it, and judge it by a policy."""
+"""Stage 2: find every issue of the data, name it, and judge it by a policy."""
 
 ALGORITHM_VERSION = 1
 """Raised by whoever changes what this stage makes of the same data and policy; a run of another version is stale.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, SplitTable, every, some
 
 RIGHT = "x, y, width, height"
@@ -69,8 +69,8 @@ class _Sample:
     areas_px: Floats
 
 
-def check_kind(table: SplitTable, sizes_px: Floats) -> list[Fault]:
-    """BOX-LOOKS-NORMALISED, BOX-LOOKS-XYXY or BOX-LOOKS-OTHER: faults of an export as a whole, at most one.
+def check_kind(table: SplitTable, sizes_px: Floats) -> list[Issue]:
+    """BOX-LOOKS-NORMALISED, BOX-LOOKS-XYXY or BOX-LOOKS-OTHER: issues of an export as a whole, at most one.
 
     ``sizes_px`` (m, 2): size of each annotation's image, NaN where unknown; boxes of such images are not judged.
     """
@@ -191,5 +191,5 @@ def _misfit(kind: str, sample: _Sample) -> float:
         return 1 - float((inside & every(corners[:, 2:] > corners[:, :2])).mean())
 
 
-def _whole(table: SplitTable, code: str, found: str, expected: str) -> Fault:
-    return Fault(code, table.split, "dataset", found, expected, field="bbox")
+def _whole(table: SplitTable, code: str, found: str, expected: str) -> Issue:
+    return Issue(code, table.split, "dataset", found, expected, field="bbox")

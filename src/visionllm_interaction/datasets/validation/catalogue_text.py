@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, GROUPS, FaultType
+from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, GROUPS, IssueType
 from visionllm_interaction.errors import UsageError
 
 _INTRODUCTION = """\
@@ -18,19 +18,25 @@ is shipped. Only annotations and images can be dropped; *repair* is possible whe
 """
 
 
-def shipped_action(fault: FaultType) -> str:
-    """What the shipped policy does about ``fault``."""
-    return fault.action or "drop"
+def shipped_action(issue: IssueType) -> str:
+    """What the shipped policy does about ``issue``."""
+    return issue.action or "drop"
 
 
 def entry(code: str) -> dict[str, Any]:
-    """One fault type as JSON.
+    """Describe one issue type as JSON.
+
+    Args:
+        code: issue code, for example ``BOX-NEGATIVE-ORIGIN``.
+
+    Returns:
+        The JSON object of the issue type.
 
     Raises:
         UsageError: if there is no such code.
     """
-    fault = CATALOGUE.get(code.upper())
-    if fault is None:
+    issue = CATALOGUE.get(code.upper())
+    if issue is None:
         near = nearest_names(code.upper(), CATALOGUE)
         raise UsageError(
             f"There is no fault {code!r}.",
@@ -38,11 +44,11 @@ def entry(code: str) -> dict[str, Any]:
             found=code,
             fix=f"did you mean {' or '.join(near)}?" if near else "`visionllm faults` lists them",
         )
-    return asdict(fault) | {"action": shipped_action(fault), "droppable": fault.droppable}
+    return asdict(issue) | {"action": shipped_action(issue), "droppable": issue.droppable}
 
 
 def entry_text(code: str) -> str:
-    """One fault type for a terminal."""
+    """One issue type for a terminal."""
     content = entry(code)
     lines = [f"{content['code']}: {content['meaning']}"]
     lines += [f"  {key:<8} {content[key]}" for key in ("example", "harm", "remedy")]
@@ -72,6 +78,6 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _row(fault: FaultType) -> str:
-    cells = (fault.meaning, fault.example, fault.harm, fault.remedy, shipped_action(fault), fault.repair or "")
-    return f"| `{fault.code}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def _row(issue: IssueType) -> str:
+    cells = (issue.meaning, issue.example, issue.harm, issue.remedy, shipped_action(issue), issue.repair or "")
+    return f"| `{issue.code}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

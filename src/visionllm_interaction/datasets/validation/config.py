@@ -101,12 +101,12 @@ class ValidateConfig(Section):
         if code not in CATALOGUE:
             near = nearest_names(code, CATALOGUE)
             return f"unknown fault code {code!r}" + (f", did you mean {' or '.join(near)}?" if near else "")
-        fault, action = CATALOGUE[code], rule.action
-        if fault.fatal and (action not in (None, "error") or rule.has_tolerance):
+        issue, action = CATALOGUE[code], rule.action
+        if issue.fatal and (action not in (None, "error") or rule.has_tolerance):
             return f"{code} is always an error, nothing could be done with such data"
-        if action == "drop" and not fault.droppable:
+        if action == "drop" and not issue.droppable:
             return f"{code} cannot be dropped, only annotations and images can"
-        if action == "repair" and not fault.repair:
+        if action == "repair" and not issue.repair:
             return f"{code} cannot be repaired without a person"
         strict = code in INVALID_BOX_CODES and not self.drop_invalid_bbox
         if strict and (action not in (None, "error") or rule.has_tolerance):

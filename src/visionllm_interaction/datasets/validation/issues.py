@@ -1,4 +1,4 @@
-"""One fault, as found; and the file that keeps all of them."""
+"""One issue, as found; and the file that keeps all of them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SCHEMA = pa.schema(
         ("message", pa.string()),
     ]
 )
-"""``faults.parquet``: one row per fault; ``position`` is the record's place in its list of the file, from 0."""
+"""``faults.parquet``: one row per issue; ``position`` is the record's place in its list of the file, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault.
+class Issue:
+    """One issue.
 
     ``entity`` says what kind of record is at fault; its id is in the column of that name. ``field`` is the key at
-    fault; ``position`` the record's place in the file's list, from 0; ``found`` and ``expected`` are texts for people.
+    issue; ``position`` the record's place in the file's list, from 0; ``found`` and ``expected`` are texts for people.
     """
 
     code: str
@@ -65,7 +65,7 @@ class Fault:
 
     @property
     def message(self) -> str:
-        """The fault in words."""
+        """The issue in words."""
         return f"{CATALOGUE[self.code].meaning}: found {self.found}, expected {self.expected}"
 
 
@@ -76,10 +76,10 @@ def _writable(value: Any) -> Any:
     return value
 
 
-def write_faults(faults: Sequence[Fault], path: Path, *, action_of: Callable[[Fault], str]) -> None:
-    """Write every fault with its values and the policy's action as Parquet (also when there are none)."""
+def write_issues(issues: Sequence[Issue], path: Path, *, action_of: Callable[[Issue], str]) -> None:
+    """Write every issue with its values and the policy's action as Parquet (also when there are none)."""
     columns = {
-        name: [action_of(fault) if name == "action" else _writable(getattr(fault, name)) for fault in faults]
+        name: [action_of(issue) if name == "action" else _writable(getattr(issue, name)) for issue in issues]
         for name in SCHEMA.names
     }
     pq.write_table(pa.table(columns, schema=SCHEMA), path)

@@ -1,4 +1,4 @@
-"""Read the data manifest without trusting it: what is missing in it is a fault to report, not a crash."""
+"""Read the data manifest without trusting it: what is missing in it is an issue to report, not a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from visionllm_interaction.artifacts.file_index import IndexedFile, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
@@ -36,16 +36,22 @@ class SplitSource:
     annotations: Path | None
 
 
-def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
-    """The splits a data manifest names, with MANIFEST-KEY-MISSING and SPLIT-MISSING faults.
+def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Issue]]:
+    """Read the splits that a data manifest names.
+
+    Args:
+        manifest: the data manifest.
+
+    Returns:
+        Split → its files, and the issues MANIFEST-KEY-MISSING and SPLIT-MISSING.
 
     Raises:
         ManifestError: if the manifest cannot be read or is no YAML mapping.
     """
     content = _mapping(manifest)
     absent = {key for key in REQUIRED_KEYS if _lookup(content, key) is _ABSENT}
-    faults = [
-        Fault("MANIFEST-KEY-MISSING", None, "dataset", "nothing", "a value", field=key)
+    issues = [
+        Issue("MANIFEST-KEY-MISSING", None, "dataset", "nothing", "a value", field=key)
         for key in REQUIRED_KEYS
         if key in absent
     ]
@@ -55,14 +61,20 @@ def read_source(manifest: Path) -> tuple[dict[str, SplitSource], list[Fault]]:
         annotations = _existing(content, f"annotations.{split}", folder=False)
         sources[split] = SplitSource(images, annotations)
         if images is None and f"paths.{split}_images" not in absent:
-            faults.append(_missing(split, "images", content["paths"][f"{split}_images"], "an image folder"))
+            issues.append(_missing(split, "images", content["paths"][f"{split}_images"], "an image folder"))
         if annotations is None and f"annotations.{split}" not in absent:
-            faults.append(_missing(split, "annotations", content["annotations"][split], "an annotation file"))
-    return sources, faults
+            issues.append(_missing(split, "annotations", content["annotations"][split], "an annotation file"))
+    return sources, issues
 
 
 def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
-    """The index of raw files that belongs to ``manifest``; empty if there is none.
+    """Read the index of raw files beside a data manifest.
+
+    Args:
+        manifest: the data manifest.
+
+    Returns:
+        The index; empty if there is none.
 
     Raises:
         ManifestError: if the manifest or the index cannot be read.
@@ -74,10 +86,10 @@ def read_file_index(manifest: Path) -> tuple[IndexedFile, ...]:
     return tuple(read_index(path)) if path.is_file() else ()
 
 
-def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
+def changed_files(indexed: Sequence[IndexedFile]) -> list[Issue]:
     """FILE-CHANGED: images that are not the ones stage 1 took in. Only files of another size or time are read."""
     return [
-        Fault(
+        Issue(
             "FILE-CHANGED",
             None,
             "file",
@@ -91,9 +103,9 @@ def changed_files(indexed: Sequence[IndexedFile]) -> list[Fault]:
     ]
 
 
-def _missing(split: str, what: str, named: Any, expected: str) -> Fault:
+def _missing(split: str, what: str, named: Any, expected: str) -> Issue:
     found = "nothing" if named is None else f"{named}, which is not there"
-    return Fault("SPLIT-MISSING", split, "file", found, expected, field=what)
+    return Issue("SPLIT-MISSING", split, "file", found, expected, field=what)
 
 
 def _existing(content: Mapping[str, Any], key: str, *, folder: bool) -> Path | None:

@@ -1,4 +1,4 @@
-"""Apply the policy: which faults fail the data, what stage 3 drops and repairs."""
+"""Apply the policy: which issues fail the data, what stage 3 drops and repairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from visionllm_interaction.artifacts.stage_manifests import SPLITS, BoxTolerance, Finding, SplitCounts
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE, INVALID_BOX_CODES, Action
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 
 _ORDER = {code: place for place, code in enumerate(CATALOGUE)}
 _CHANGES = ("drop", "repair")
@@ -40,20 +40,20 @@ class Policy:
     counts: Mapping[str, SplitCounts]
     found: Mapping[str, int]
 
-    def action(self, fault: Fault) -> Action:
-        """What is done about ``fault``: an error within its tolerance, or one chance may explain, only warns."""
-        action = self.config.action_of(fault.code)
-        if action == "error" and (self._chance(fault) or (self.tolerated(fault.code) or 0) >= self.found[fault.code]):
+    def action(self, issue: Issue) -> Action:
+        """What is done about ``issue``: an error within its tolerance, or one chance may explain, only warns."""
+        action = self.config.action_of(issue.code)
+        if action == "error" and (self._chance(issue) or (self.tolerated(issue.code) or 0) >= self.found[issue.code]):
             return "warn"
         return action
 
-    def _chance(self, fault: Fault) -> bool:
-        """Whether the fault is one that chance produces in a small split (see the setting)."""
-        size = self.counts.get(fault.split or "")
-        return fault.code == "CAT-ABSENT" and (size.images if size else 0) < self.config.category_presence_min_images
+    def _chance(self, issue: Issue) -> bool:
+        """Whether the issue is one that chance produces in a small split (see the setting)."""
+        size = self.counts.get(issue.split or "")
+        return issue.code == "CAT-ABSENT" and (size.images if size else 0) < self.config.category_presence_min_images
 
     def tolerated(self, code: str) -> int | None:
-        """How many faults of ``code`` the policy tolerates over both splits; ``None`` = any number."""
+        """How many issues of ``code`` the policy tolerates over both splits; ``None`` = any number."""
         rule = self.config.actions.get(code)
         if rule is None or not rule.has_tolerance:
             return None
@@ -66,31 +66,31 @@ class Policy:
         kind = {"annotation": "annotations", "category": "categories"}.get(CATALOGUE[code].entity, "images")
         return sum(getattr(size, kind) or 0 for size in self.counts.values())
 
-    def dropped_positions(self, faults: Sequence[Fault], split: str) -> set[int]:
-        """Places, in the file's list, of the annotations of ``split`` that are dropped for a fault of their own."""
+    def dropped_positions(self, issues: Sequence[Issue], split: str) -> set[int]:
+        """Places, in the file's list, of the annotations of ``split`` that are dropped for an issue of their own."""
         return {
             f.position
-            for f in faults
+            for f in issues
             if f.split == split and f.entity == "annotation" and f.position is not None and self.action(f) == "drop"
         }
 
 
-def judge(faults: Sequence[Fault], policy: Policy) -> Verdict:
-    """Group ``faults`` into findings and decide."""
-    groups: dict[tuple[int, str, str], list[Fault]] = defaultdict(list)
-    for fault in faults:
-        groups[_ORDER[fault.code], fault.split or "", fault.entity].append(fault)
+def apply_policy(issues: Sequence[Issue], policy: Policy) -> Verdict:
+    """Group ``issues`` into findings and decide."""
+    groups: dict[tuple[int, str, str], list[Issue]] = defaultdict(list)
+    for issue in issues:
+        groups[_ORDER[issue.code], issue.split or "", issue.entity].append(issue)
     findings = tuple(_finding(groups[key], policy) for key in sorted(groups))
-    tolerance = _tolerance(faults, policy)
-    lost = _mostly_lost(faults, policy)
-    drop: dict[str, tuple[int, ...]] = {split: _dropped(faults, policy, split) for split in SPLITS}
+    tolerance = _tolerance(issues, policy)
+    lost = _mostly_lost(issues, policy)
+    drop: dict[str, tuple[int, ...]] = {split: _dropped(issues, policy, split) for split in SPLITS}
     return Verdict(findings, (*_reasons(findings, tolerance, policy), *lost), drop, tolerance)
 
 
-def _finding(group: Sequence[Fault], policy: Policy) -> Finding:
+def _finding(group: Sequence[Issue], policy: Policy) -> Finding:
     first = group[0]
     action = policy.action(first)
-    subjects = {fault.subject for fault in group}
+    subjects = {issue.subject for issue in group}
     softened = action != policy.config.action_of(first.code)
     return Finding(
         code=first.code,
@@ -104,26 +104,26 @@ def _finding(group: Sequence[Fault], policy: Policy) -> Finding:
     )
 
 
-def _dropped(faults: Sequence[Fault], policy: Policy, split: str) -> tuple[int, ...]:
+def _dropped(issues: Sequence[Issue], policy: Policy, split: str) -> tuple[int, ...]:
     ids = {
-        f.annotation_id for f in faults if f.split == split and f.entity == "annotation" and policy.action(f) == "drop"
+        f.annotation_id for f in issues if f.split == split and f.entity == "annotation" and policy.action(f) == "drop"
     }
     return tuple(sorted(number for number in ids if number is not None))
 
 
-def _tolerance(faults: Sequence[Fault], policy: Policy) -> BoxTolerance:
+def _tolerance(issues: Sequence[Issue], policy: Policy) -> BoxTolerance:
     counted = (*_CHANGES, "error")
-    boxes = {(f.split, f.position) for f in faults if f.code in INVALID_BOX_CODES and policy.action(f) in counted}
+    boxes = {(f.split, f.position) for f in issues if f.code in INVALID_BOX_CODES and policy.action(f) in counted}
     config = policy.config
     return BoxTolerance(found=len(boxes), allowed=config.max_invalid_bbox_allowed, dropped=config.drop_invalid_bbox)
 
 
-def _mostly_lost(faults: Sequence[Fault], policy: Policy) -> Iterator[str]:
+def _mostly_lost(issues: Sequence[Issue], policy: Policy) -> Iterator[str]:
     """Splits that would lose more of their annotations to invalid boxes than a few slips explain."""
     for split, size in policy.counts.items():
         dropped = {
             f.position
-            for f in faults
+            for f in issues
             if f.code in INVALID_BOX_CODES and f.split == split and policy.action(f) == "drop"
         }
         if len(dropped) > max(_FEW_INVALID, policy.config.max_invalid_bbox_share * (size.annotations or 0)):

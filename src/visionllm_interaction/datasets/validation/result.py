@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.policy import Policy, Verdict
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
-from visionllm_interaction.datasets.validation.rules.image_content import Pictures
+from visionllm_interaction.datasets.validation.rules.image_content import DecodedImages
 
 
 @dataclass(frozen=True)
 class Examination:
-    """The splits as read, every fault, the judgement, and the images that could be decoded."""
+    """The splits as read, every issue, the judgement, and the images that could be decoded."""
 
     tables: dict[str, SplitTable]
-    faults: tuple[Fault, ...]
+    issues: tuple[Issue, ...]
     policy: Policy
     verdict: Verdict
-    pictures: dict[str, Pictures]
+    images: dict[str, DecodedImages]

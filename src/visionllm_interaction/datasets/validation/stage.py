@@ -16,21 +16,21 @@ from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.issues import Fault, write_faults
+from visionllm_interaction.datasets.validation.issues import Issue, write_issues
 from visionllm_interaction.datasets.validation.manifest_input import (
     SplitSource,
     changed_files,
     read_file_index,
     read_source,
 )
-from visionllm_interaction.datasets.validation.policy import Policy, judge
+from visionllm_interaction.datasets.validation.policy import Policy, apply_policy
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.reading.reader import read_split
 from visionllm_interaction.datasets.validation.report.html import render_page
 from visionllm_interaction.datasets.validation.result import Examination
-from visionllm_interaction.datasets.validation.rules.image_content import Pictures, check_pictures
+from visionllm_interaction.datasets.validation.rules.image_content import DecodedImages, check_images
 from visionllm_interaction.datasets.validation.rules.image_files import check_files
-from visionllm_interaction.datasets.validation.rules.leakage import Album, check_copies, check_groups
+from visionllm_interaction.datasets.validation.rules.leakage import ComparableImages, check_copies, check_groups
 from visionllm_interaction.datasets.validation.rules.run import check_split, check_together
 from visionllm_interaction.errors import ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
@@ -43,7 +43,15 @@ PAGE_NAME = "data_validation_report.html"
 
 
 def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> ValidationReport:
-    """Check the data of ``data_manifest`` and publish the report as the stage folder ``out``, whatever it says.
+    """Validate a data set and publish the report.
+
+    Args:
+        config: the settings of stage 2.
+        data_manifest: the manifest of stage 1.
+        out: the stage folder to publish.
+
+    Returns:
+        The report, also if the data did not pass.
 
     Raises:
         ManifestError: if the manifest itself cannot be read.
@@ -51,13 +59,13 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
     data_manifest = Path(data_manifest)
     out = Path(out)
     started = time.monotonic()
-    sources, faults = read_source(data_manifest)
+    sources, issues = read_source(data_manifest)
     indexed = read_file_index(data_manifest)
-    result = examine(config, sources, faults, indexed=indexed)
+    result = examine(config, sources, issues, indexed=indexed)
     annotations = [source.annotations for source in sources.values() if source.annotations]
     inputs = file_refs([data_manifest, *annotations], run=out.parent)
     with publish_folder(out) as partial:
-        write_faults(result.faults, partial / FAULTS_NAME, action_of=result.policy.action)
+        write_issues(result.issues, partial / FAULTS_NAME, action_of=result.policy.action)
         (partial / PAGE_NAME).write_text(render_page(result), encoding="utf-8", errors="backslashreplace")
         outputs = tuple(published_ref(partial / name, partial=partial, final=out) for name in (FAULTS_NAME, PAGE_NAME))
         report = _report(config, result, inputs=inputs, outputs=outputs, started=started)
@@ -68,15 +76,15 @@ def run(config: ValidateConfig, *, data_manifest: StrPath, out: StrPath) -> Vali
 def examine(
     config: ValidateConfig,
     sources: dict[str, SplitSource],
-    faults: Sequence[Fault],
+    issues: Sequence[Issue],
     *,
     indexed: Sequence[IndexedFile] = (),
 ) -> Examination:
-    """Read both splits, run every rule and judge; ``faults`` are those already known."""
+    """Read both splits, run every rule and judge; ``issues`` are those already known."""
     workers = config.workers or len(os.sched_getaffinity(0))
-    found = [*faults, *check_groups(indexed), *changed_files(indexed)]
+    found = [*issues, *check_groups(indexed), *changed_files(indexed)]
     tables: dict[str, SplitTable] = {}
-    albums: dict[str, Album] = {}
+    albums: dict[str, ComparableImages] = {}
     by_path = {file.path: file for file in indexed}
     for split, source in sources.items():
         if source.annotations is None:
@@ -86,10 +94,10 @@ def examine(
         if table:
             tables[split] = table
             found += check_split(table, config, workers=workers)
-            files, pictures = _check_files(table, source, config, workers=workers)
+            files, images = _check_files(table, source, config, workers=workers)
             found += files
-            if pictures:
-                albums[split] = Album(table, pictures, by_path)
+            if images:
+                albums[split] = ComparableImages(table, images, by_path)
     found += check_copies(albums, config.images)
     counts = {split: _counts(table) for split, table in tables.items()}
     dropped = {split: _policy(config, counts, found).dropped_positions(found, split) for split in tables}
@@ -99,25 +107,25 @@ def examine(
         tables,
         tuple(found),
         policy,
-        judge(found, policy),
-        {split: album.pictures for split, album in albums.items()},
+        apply_policy(found, policy),
+        {split: album.images for split, album in albums.items()},
     )
 
 
 def _check_files(
     table: SplitTable, source: SplitSource, config: ValidateConfig, *, workers: int
-) -> tuple[list[Fault], Pictures | None]:
+) -> tuple[list[Issue], DecodedImages | None]:
     if source.images is None:
         return [], None
     listing = check_files(table, source.images)
     if not config.images.enabled:
-        return listing.faults, None
-    faults, pictures = check_pictures(table, listing.paths, config.images, workers=workers)
-    return listing.faults + faults, pictures
+        return listing.issues, None
+    issues, images = check_images(table, listing.paths, config.images, workers=workers)
+    return listing.issues + issues, images
 
 
-def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], faults: list[Fault]) -> Policy:
-    return Policy(config, counts, Counter(fault.code for fault in faults))
+def _policy(config: ValidateConfig, counts: dict[str, SplitCounts], issues: list[Issue]) -> Policy:
+    return Policy(config, counts, Counter(issue.code for issue in issues))
 
 
 def _report(
@@ -141,7 +149,7 @@ def _report(
         inputs=inputs,
         outputs=outputs,
         reasons=verdict.reasons,
-        faults=dict(Counter(fault.code for fault in result.faults)),
+        faults=dict(Counter(issue.code for issue in result.issues)),
         counts={split: _counts(table) for split, table in result.tables.items()},
         tolerance=verdict.tolerance,
         drop=verdict.drop,
@@ -158,7 +166,7 @@ def _counts(table: SplitTable) -> SplitCounts:
 
 
 def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
-    """The JSON result of ``visionllm validate``: status, report path, faults by code, sizes of the data."""
+    """The JSON result of ``visionllm validate``: status, report path, issues by code, sizes of the data."""
     return {
         "status": report.status,
         "report": str(path),
@@ -170,7 +178,11 @@ def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
 
 
 def require_pass(report: ValidationReport, path: Path) -> None:
-    """Stop here unless the data passed.
+    """Raise unless the data passed.
+
+    Args:
+        report: the validation report.
+        path: its file, for the message.
 
     Raises:
         ValidationFailed: if the status is not PASS.

@@ -1,1 +1,1 @@
-"""What a detector does well and badly: intervals, error types, calibration, slices, a page to look at."""
+"""What a detector does well and badly: intervals, error types, calibration, slices, an HTML report."""

@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Matches:
+class DetectionMatches:
     """All detections of one category, most confident first.
 
     Attributes:
@@ -60,7 +60,7 @@ def _area(hit: Flags, miss: Flags, weight: Floats, total: float) -> float:
     return float(envelope[np.searchsorted(right / total, RECALLS, side="left")].mean())
 
 
-def matches_of(evaluation: COCOeval, images: Sequence[int]) -> list[Matches]:
+def matches_of(evaluation: COCOeval, images: Sequence[int]) -> list[DetectionMatches]:
     """Matches per category (in the order of ``params.cat_ids``) of an evaluation over all sizes only."""
     place = {image_id: n for n, image_id in enumerate(images)}
     parts: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -70,7 +70,7 @@ def matches_of(evaluation: COCOeval, images: Sequence[int]) -> list[Matches]:
     return [_matches(parts[key], place, len(evaluation.params.iou_thrs)) for key in evaluation.params.cat_ids]
 
 
-def _matches(parts: Sequence[dict[str, Any]], place: dict[int, int], thresholds: int) -> Matches:
+def _matches(parts: Sequence[dict[str, Any]], place: dict[int, int], thresholds: int) -> DetectionMatches:
     truths = np.zeros(len(place))
     for part in parts:
         truths[place[part["image_id"]]] = len(part["gtIgnore"]) - sum(part["gtIgnore"])
@@ -81,7 +81,9 @@ def _matches(parts: Sequence[dict[str, Any]], place: dict[int, int], thresholds:
     scores = np.concatenate([np.zeros(0), *(np.array(part["dtScores"], dtype=np.float64) for part in filled)])
     image = np.repeat([place[p["image_id"]] for p in filled], [len(p["dtScores"]) for p in filled]).astype(np.int64)
     order = np.argsort(-scores, kind="stable")
-    return Matches((hit & ~ignored)[:, order], (~hit & ~ignored)[:, order], scores[order], image[order], truths)
+    return DetectionMatches(
+        (hit & ~ignored)[:, order], (~hit & ~ignored)[:, order], scores[order], image[order], truths
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ class Resampled:
     per_category: Floats
 
 
-def resample(matches: Sequence[Matches], groups: Groups, *, resamples: int, seed: int = 0) -> Resampled:
+def resample(matches: Sequence[DetectionMatches], groups: Groups, *, resamples: int, seed: int = 0) -> Resampled:
     """Draw as many groups as there are, with replacement, ``resamples`` times; the same seed draws the same groups."""
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=resamples).astype(np.float64)

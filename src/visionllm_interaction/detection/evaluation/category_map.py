@@ -47,7 +47,13 @@ class CategoryMap:
 
 
 def parse_map(pairs: Sequence[str]) -> dict[str, str]:
-    """``DETECTOR=DATA`` texts as a mapping.
+    """Parse ``DETECTOR=DATA`` texts.
+
+    Args:
+        pairs: texts of the form ``DETECTOR=DATA``.
+
+    Returns:
+        Category name of the detector → of the data.
 
     Raises:
         UsageError: if one is something else, or names one category twice.
@@ -69,13 +75,18 @@ def parse_map(pairs: Sequence[str]) -> dict[str, str]:
 def map_categories(
     own: Mapping[Any, str], truth: Mapping[str, Any], given: Mapping[str, str], *, detector: str
 ) -> CategoryMap:
-    """Match the detector's categories with the data's: as ``given``, else by name, whatever case and hyphens.
+    """Match the categories of the detector and the data.
+
+    A pair in ``given`` decides; else names match, ignoring case and hyphens.
 
     Args:
         own: label → name, the detector's.
         truth: COCO annotations.
         given: the detector's name → the data's name.
         detector: what it is called, for messages.
+
+    Returns:
+        The matched categories, and those left out on both sides.
 
     Raises:
         UsageError: if ``given`` names a category that is not there.

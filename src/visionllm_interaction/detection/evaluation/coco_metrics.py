@@ -1,4 +1,4 @@
-"""The twelve COCO figures, as pycocotools computes them, by hotcoco.
+"""The twelve COCO metrics, as pycocotools computes them, by hotcoco.
 
 Source: Lin et al., Microsoft COCO, 2014; https://cocodataset.org/#detection-eval
 """
@@ -19,11 +19,11 @@ from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.evaluation.ids import Id, Ids, Numbering, category_names, ids_of
 from visionllm_interaction.errors import AnnotationError
 
-FIGURES: tuple[str, ...] = (
+METRICS: tuple[str, ...] = (
     "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
 )  # fmt: skip
 ABSENT = -1.0
-"""What COCO writes for a figure that has no ground truth to be computed from."""
+"""What COCO writes for a metric that has no ground truth to be computed from."""
 IOU_50, IOU_75 = 0, 5
 AREA_ALL = 0
 MOST = 2
@@ -54,7 +54,17 @@ class Results:
         *,
         where: str = "",
     ) -> Results:
-        """The columns from lists.
+        """Build the columns from lists of length N.
+
+        Args:
+            image_ids: image id of each detection.
+            boxes_xywh: (N, 4), xywh in pixels.
+            scores: (N,), confidence in [0, 1].
+            category_ids: COCO ``category_id`` of each detection.
+            where: path of the file, for messages.
+
+        Returns:
+            The detections as columns.
 
         Raises:
             AnnotationError: if an id cannot be used.
@@ -81,7 +91,7 @@ class Results:
         )
 
 
-class _Row(msgspec.Struct):
+class _ResultRow(msgspec.Struct):
     image_id: int | float | str
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
@@ -89,13 +99,20 @@ class _Row(msgspec.Struct):
 
 
 def parse_results(content: bytes, *, where: str) -> Results:
-    """A COCO results file (a JSON list of ``image_id, category_id, bbox, score``) as :class:`Results`.
+    """Parse a COCO results file.
+
+    Args:
+        content: a JSON list of ``image_id, category_id, bbox, score``; ``bbox`` is xywh in pixels.
+        where: path of the file, for messages.
+
+    Returns:
+        The detections as columns.
 
     Raises:
         AnnotationError: if it is not such a list.
     """
     try:
-        rows = msgspec.json.decode(content, type=list[_Row])
+        rows = msgspec.json.decode(content, type=list[_ResultRow])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnnotationError(
             "A results file cannot be used.",
@@ -130,22 +147,37 @@ def join_results(parts: Sequence[Results]) -> Results:
     return Results(*(np.concatenate([getattr(part, name) for part in filled]) for name in columns))
 
 
-def coco_figures(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
-    """Evaluate results against COCO annotations; crowd regions are ignored as COCO does.
+def coco_metrics(truth: Mapping[str, Any], results: Results) -> dict[str, Any]:
+    """Evaluate detections against COCO annotations; crowd regions are ignored as COCO does.
 
-    Returns the twelve figures in [0, 1] by name (−1 where there is no ground truth) and ``per_category``:
-    name → AP, AP50. Annotations of images or categories that are not listed do not count, as in pycocotools.
+    Annotations of unlisted images or categories do not count, as in pycocotools.
+
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        results: detections; boxes are xywh pixels.
+
+    Returns:
+        The twelve metrics by name, in [0, 1] or −1 without ground truth; and ``per_category``: name → AP, AP50.
 
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have, or an id is unusable.
     """
-    return figures_of(match(truth, results), truth)
+    return metrics_of(match(truth, results), truth)
 
 
 def match(truth: Mapping[str, Any], results: Results, *, areas: bool = True) -> COCOeval:
-    """The evaluation with detections matched and precision accumulated; without ``areas`` for all sizes only.
+    """Match detections with ground truth.
 
-    Images and categories have the numbers of :class:`Numbering` in it; annotations their place in the file, from 1.
+    In the result, images and categories have the numbers of :class:`Numbering`. Annotations are numbered from 1 in file
+    order.
+
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        results: detections; boxes are xywh pixels.
+        areas: whether to evaluate by object size as well.
+
+    Returns:
+        The evaluation, with detections matched and precision accumulated.
 
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have, or an id is unusable.
@@ -204,8 +236,8 @@ def _require_known(strange: Ids, what: str, known: int) -> None:
         )
 
 
-def figures_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]:
-    """The twelve figures and ``per_category`` of an evaluation over all areas."""
+def metrics_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]:
+    """The twelve metrics and ``per_category`` of an evaluation over all areas."""
     precision = accumulated(evaluation, "precision")  # (IoU, recall, category, area, detections)
     recall = accumulated(evaluation, "recall")  # (IoU, category, area, detections)
     everything = precision[..., AREA_ALL, MOST]
@@ -213,7 +245,7 @@ def figures_of(evaluation: COCOeval, truth: Mapping[str, Any]) -> dict[str, Any]
     values += [mean_valid(precision[..., area, MOST]) for area in (1, 2, 3)]
     values += [mean_valid(recall[..., AREA_ALL, most]) for most in (0, 1, 2)]
     values += [mean_valid(recall[..., area, MOST]) for area in (1, 2, 3)]
-    return {**dict(zip(FIGURES, values, strict=True)), "per_category": _per_category(evaluation, truth)}
+    return {**dict(zip(METRICS, values, strict=True)), "per_category": _per_category(evaluation, truth)}
 
 
 def accumulated(evaluation: COCOeval, key: str) -> NDArray[np.float64]:

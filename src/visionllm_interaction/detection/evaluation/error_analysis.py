@@ -10,7 +10,7 @@ from hotcoco import COCOeval
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_iou, xywh_to_xyxy
-from visionllm_interaction.detection.evaluation.bootstrap import Matches
+from visionllm_interaction.detection.evaluation.bootstrap import DetectionMatches
 from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, AREA_ALL, IOU_50, IOU_75, MOST, accumulated
 from visionllm_interaction.detection.evaluation.ids import Id, Numbering, ids_of
 from visionllm_interaction.detection.evaluation.image_groups import Groups
@@ -63,7 +63,7 @@ def precision_recall(evaluation: COCOeval, names: Mapping[int, str]) -> dict[str
     return {"mean": mean if known.any() else {}, "per_category": each}
 
 
-def best_confidence(matches: Sequence[Matches]) -> dict[str, float]:
+def best_confidence(matches: Sequence[DetectionMatches]) -> dict[str, float]:
     """The confidence from which detections should be believed so that F1 at IoU 0.5 is highest, and what it gives."""
     hit = np.concatenate([m.hit[IOU_50] for m in matches])
     miss = np.concatenate([m.miss[IOU_50] for m in matches])

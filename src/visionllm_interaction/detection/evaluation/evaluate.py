@@ -1,4 +1,4 @@
-"""How good is a checkpoint, or a results file? The twelve COCO figures, and an evaluation in depth."""
+"""How good is a checkpoint, or a results file? The twelve COCO metrics, and an evaluation in depth."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.evaluation.category_map import CategoryMap, map_categories
 from visionllm_interaction.detection.evaluation.coco_metrics import (
+    METRICS,
     Results,
-    coco_figures,
+    coco_metrics,
     join_results,
     parse_results,
     to_results,
@@ -23,8 +24,8 @@ from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
 from visionllm_interaction.detection.runtimes.base import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
-from visionllm_interaction.detection.training.data.coco_annotations import Picture, list_pictures, read_coco
-from visionllm_interaction.detection.training.data.dataset import decode_picture
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage, list_images, read_coco
+from visionllm_interaction.detection.training.data.dataset import decode_image
 from visionllm_interaction.errors import AnnotationError, UsageError
 from visionllm_interaction.utils.hashing import sha256_bytes
 from visionllm_interaction.utils.notebook_display import html_table
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 BATCH = 8
 _NO_LABELS = Categories(())
-"""For images that are only looked at: their annotations are read by the metrics."""
+"""For images that are only detected in: their annotations are read by the metrics."""
 T = TypeVar("T")
 
 
@@ -52,10 +53,6 @@ class Material:
     subject: Subject
     images: Path | None
     categories: CategoryMap | None = None
-
-
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
-"""COCO's twelve metrics, in COCO's order."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def evaluate(
     if checkpoint is not None and data is not None:
         return Evaluation.of(evaluate_checkpoint(checkpoint, data, images=images, mapping=mapping))
     if truth is not None and detections is not None:
-        return Evaluation.of(figures(material_of_files(truth, detections, images=images, mapping=mapping)))
+        return Evaluation.of(compute_metrics(material_of_files(truth, detections, images=images, mapping=mapping)))
     raise UsageError(
         "Nothing to evaluate.",
         expected="checkpoint and data, or truth and detections",
@@ -138,24 +135,38 @@ def evaluate(
 
 
 def evaluate_files(truth: StrPath, detections: StrPath) -> dict[str, Any]:
-    """Figures of a COCO results file against a COCO annotation file.
+    """Evaluate a COCO results file against a COCO annotation file.
+
+    Args:
+        truth: COCO annotation file.
+        detections: COCO results file.
+
+    Returns:
+        The twelve metrics by name, and ``per_category``.
 
     Raises:
         AnnotationError: if one of them cannot be used, or they do not belong together.
     """
     truth = Path(truth)
     detections = Path(detections)
-    return figures(material_of_files(truth, detections))
+    return compute_metrics(material_of_files(truth, detections))
 
 
 def evaluate_checkpoint(
     checkpoint: StrPath, data: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Figures of a checkpoint on the validation split of a training manifest, or on a COCO annotation file.
+    """Evaluate a checkpoint on the val split of a training manifest, or on a COCO annotation file.
 
-    ``images`` is the folder of the images; by default what the manifest says, or COCO's layout
-    (``…/annotations/instances_<split>.json`` beside ``…/<split>/``). ``mapping``: the detector's category → the
-    data's, where names differ. What has no counterpart is left out of both.
+    Args:
+        checkpoint: the checkpoint file.
+        data: a training manifest or a COCO annotation file.
+        images: folder of the images; by default from the manifest, or ``…/<split>/`` beside
+            ``…/annotations/instances_<split>.json``.
+        mapping: category name of the detector → of the data, where names differ. Categories without a counterpart are
+            left out on both sides.
+
+    Returns:
+        The twelve metrics by name, and ``per_category``.
 
     Raises:
         CheckpointError: if the checkpoint is unusable.
@@ -165,16 +176,22 @@ def evaluate_checkpoint(
     checkpoint = Path(checkpoint)
     data = Path(data)
     images = None if images is None else Path(images)
-    return figures(material_of_checkpoint(checkpoint, data, images=images, mapping=mapping))
+    return compute_metrics(material_of_checkpoint(checkpoint, data, images=images, mapping=mapping))
 
 
-def figures(material: Material) -> dict[str, Any]:
-    """The twelve figures and ``per_category``, and ``categories`` where some may be left out.
+def compute_metrics(material: Material) -> dict[str, Any]:
+    """Compute the COCO metrics.
+
+    Args:
+        material: annotations and detections.
+
+    Returns:
+        The twelve metrics, ``per_category``, and ``categories`` where some may be left out.
 
     Raises:
         AnnotationError: if annotations and detections do not belong together.
     """
-    found = coco_figures(material.truth, material.subject.results)
+    found = coco_metrics(material.truth, material.subject.results)
     return {**found, **_categories_of(material)}
 
 
@@ -185,10 +202,17 @@ def _categories_of(material: Material) -> dict[str, Any]:
 def material_of_files(
     truth: StrPath, detections: StrPath, *, images: StrPath | None = None, mapping: Mapping[str, str] | None = None
 ) -> Material:
-    """A COCO annotation file and a COCO results file, read.
+    """Read a COCO annotation file and a COCO results file.
 
-    With a ``mapping``, the results file's category_id (as text) → name in the annotations, other detections and
-    categories are left out.
+    Args:
+        truth: COCO annotation file.
+        detections: COCO results file.
+        images: folder of the images; ``None`` shows none.
+        mapping: ``category_id`` of the results file, as text → name in the annotations. Other detections and categories
+            are left out.
+
+    Returns:
+        Annotations and detections.
 
     Raises:
         AnnotationError: if one of them cannot be used.
@@ -227,8 +251,8 @@ def material_of_checkpoint(
     own = {category.label: category.name for category in detector.categories}
     categories = map_categories(own, coco, mapping or {}, detector=str(checkpoint))
     truth = categories.restrict(coco)
-    pictures = list_pictures(truth, folder, categories=_NO_LABELS)
-    results = join_results(list(_detect_all(detector, pictures, categories)))
+    listed = list_images(truth, folder, categories=_NO_LABELS)
+    results = join_results(list(_detect_all(detector, listed, categories)))
     name = f"{detector.name} ({checkpoint.parent.parent.name}/{checkpoint.name})"
     return Material(truth, Subject(name, detector.digest, results), folder, categories)
 
@@ -240,11 +264,20 @@ def report_in_depth(
     groups: StrPath | None = None,
     other: Subject | None = None,
     resamples: int = 1000,
-    pictures: int = 12,
+    worst_images: int = 12,
 ) -> dict[str, Any]:
-    """Evaluate in depth and write ``evaluation.json`` and ``evaluation.html`` to ``folder``, if there is one.
+    """Evaluate in depth and write ``evaluation.json`` and ``evaluation.html``.
 
-    Returns the content of ``evaluation.json``, and the two paths as ``report``.
+    Args:
+        material: annotations and detections.
+        folder: where the report is written; ``None`` writes none.
+        groups: CSV of image groups for the bootstrap.
+        other: a second detector to compare with.
+        resamples: number of bootstrap resamples.
+        worst_images: number of worst images in the report.
+
+    Returns:
+        The content of ``evaluation.json``; ``report`` holds the paths of the written files.
 
     Raises:
         AnnotationError: if detections, groups and annotations do not belong together.
@@ -258,7 +291,7 @@ def report_in_depth(
         groups=find_groups(material.truth, groups),
         other=other,
         resamples=resamples,
-        pictures=pictures,
+        worst_images=worst_images,
     )
     study.content.update(_categories_of(material))
     if folder is None:
@@ -277,11 +310,11 @@ def truth_and_images(data: Path, images: Path | None) -> tuple[Path, Path]:
     return run / manifest.annotations["val"], images or run / manifest.images["val"]
 
 
-def _detect_all(detector: Detector, pictures: Sequence[Picture], categories: CategoryMap) -> Iterator[Results]:
-    for batch in _batches(pictures, BATCH):
-        arrays = [decode_picture(picture).permute(1, 2, 0).numpy() for picture in batch]
-        for picture, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
-            yield to_results(picture.image_id, found, category_ids=categories.ids)
+def _detect_all(detector: Detector, images: Sequence[TrainingImage], categories: CategoryMap) -> Iterator[Results]:
+    for batch in _batches(images, BATCH):
+        arrays = [decode_image(image).permute(1, 2, 0).numpy() for image in batch]
+        for image, found in zip(batch, detector.detect(arrays, min_confidence=0.0), strict=True):
+            yield to_results(image.image_id, found, category_ids=categories.ids)
 
 
 def _batches(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:

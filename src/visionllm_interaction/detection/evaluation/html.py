@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from visionllm_interaction.detection.evaluation import charts
-from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
+from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.evaluation.ids import category_names
 from visionllm_interaction.detection.evaluation.overlays import COLOURS, Marks, draw, marks_of
 from visionllm_interaction.detection.training.data.coco_annotations import image_name
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 
 def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> str:
-    """The page; the worst images are read from the folder ``images`` if there is one.
+    """Render the report as one HTML page, with the worst images.
+
+    Args:
+        study: the evaluation.
+        truth: COCO annotations; boxes are xywh pixels.
+        images: folder of the images; ``None`` shows none.
+
+    Returns:
+        The HTML page.
 
     Raises:
         ImageError: if an image cannot be decoded.
@@ -29,18 +37,18 @@ def render(study: Study, truth: Mapping[str, Any], *, images: Path | None) -> st
     content = study.content
     values = {
         "data": content,
-        "names": FIGURES,
+        "names": METRICS,
         "categories": _categories(content, truth),
         "charts": {name: Markup(svg) for name, svg in _charts(content).items()},  # noqa: S704 (our own SVG)
-        "pictures": _pictures(study, truth, images) if images else [],
+        "worst_images": _worst_images(study, truth, images) if images else [],
         "colours": COLOURS,
         "file_names": {image["id"]: image_name(image) or image["id"] for image in truth["images"]},
     }
     package = "visionllm_interaction.detection.evaluation"
-    return render_template(package, "evaluation.html.j2", values, filters={"figure": _figure})
+    return render_template(package, "evaluation.html.j2", values, filters={"figure": _metric})
 
 
-def _figure(value: float | None) -> str:
+def _metric(value: float | None) -> str:
     return "–" if value is None or value < 0 else f"{value:.3f}"
 
 
@@ -81,7 +89,7 @@ def _categories(content: Mapping[str, Any], truth: Mapping[str, Any]) -> list[di
     return sorted(rows, key=lambda row: -row["AP"])
 
 
-def _pictures(study: Study, truth: Mapping[str, Any], images: Path) -> list[dict[str, Any]]:
+def _worst_images(study: Study, truth: Mapping[str, Any], images: Path) -> list[dict[str, Any]]:
     names, records = category_names(truth), {image["id"]: image for image in truth["images"]}
     return [
         _drawn(

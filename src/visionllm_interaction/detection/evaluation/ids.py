@@ -23,12 +23,17 @@ _LOW, _HIGH = -(2**63), 2**63 - 1
 
 
 def ids_of(values: Sequence[object], *, key: str, where: str | None = None) -> Ids:
-    """Ids as one column. Whole numbers written with a fraction (``7.0``) are taken as whole where that is exact.
+    """Read ids as one column.
+
+    Whole numbers written with a fraction (``7.0``) count as whole where that is exact.
 
     Args:
         values: what a file has, one per record.
         key: their key in the file, for messages.
         where: the file, for messages.
+
+    Returns:
+        One column: int64, or texts.
 
     Raises:
         AnnotationError: unless all are whole numbers of 64 bits, or all are texts.
@@ -69,7 +74,13 @@ class Numbering:
 
     @classmethod
     def of(cls, truth: Mapping[str, Any]) -> Numbering:
-        """The numbering of an annotation file.
+        """Number the images and categories of an annotation file.
+
+        Args:
+            truth: COCO annotations; boxes are xywh pixels.
+
+        Returns:
+            The numbering.
 
         Raises:
             AnnotationError: if an id cannot be used.

@@ -37,7 +37,14 @@ class Groups:
 
 
 def find_groups(truth: Mapping[str, Any], table: Path | None = None) -> Groups:
-    """Groups from a CSV (``file_name,group``), else from a key of the annotation file, else each image by itself.
+    """Find image groups, from a table or else from a key of the annotation file.
+
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        table: CSV with the columns ``file_name,group``.
+
+    Returns:
+        The group of each image; without table or key, each image is its own group.
 
     Raises:
         AnnotationError: if the table cannot be read or leaves images out.

@@ -22,7 +22,15 @@ Marks = Sequence[tuple[str, tuple[float, float, float, float], str]]
 
 
 def draw(path: Path, marks: Marks, *, size: tuple[int, int] | None = None) -> str:
-    """The image, scaled down, with its marks, as a ``data:`` address; ``size`` is what its annotation says.
+    """Draw boxes on an image.
+
+    Args:
+        path: the image file.
+        marks: the boxes to draw (xyxy pixels) with their style.
+        size: annotated width and height in pixels.
+
+    Returns:
+        A ``data:`` URI of the scaled-down image.
 
     Raises:
         ImageError: if it cannot be decoded.

@@ -21,7 +21,7 @@ from visionllm_interaction.detection.evaluation.bootstrap import (
     matches_of,
     resample,
 )
-from visionllm_interaction.detection.evaluation.coco_metrics import Results, figures_of, match
+from visionllm_interaction.detection.evaluation.coco_metrics import Results, match, metrics_of
 from visionllm_interaction.detection.evaluation.ids import Numbering, category_names, image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import Groups
 from visionllm_interaction.utils.atomic_files import write_file
@@ -64,11 +64,20 @@ def evaluate_in_depth(
     groups: Groups,
     other: Subject | None = None,
     resamples: int = 1000,
-    pictures: int = 12,
+    worst_images: int = 12,
 ) -> Study:
-    """Figures, intervals, error types, calibration, slices and worst images of ``subject``.
+    """Compute metrics, confidence intervals, error types, calibration, slices and worst images.
 
-    With ``other`` also the difference to it (other − subject), both under the same resampling.
+    Args:
+        truth: COCO annotations; boxes are xywh pixels.
+        subject: the detector and its detections.
+        groups: the group of each image, for the bootstrap.
+        other: a second detector; the difference is other − subject, under the same resampling.
+        resamples: number of bootstrap resamples.
+        worst_images: number of worst images to list.
+
+    Returns:
+        The evaluation.
 
     Raises:
         AnnotationError: if results name images or categories that the annotations do not have.
@@ -76,13 +85,13 @@ def evaluate_in_depth(
     full = match(truth, subject.results)
     numbering = Numbering.of(truth)
     names = dict(enumerate(category_names(truth).values(), start=1))
-    figures = figures_of(full, truth)
+    metrics = metrics_of(full, truth)
     drawn, matches = _resampled(truth, subject.results, groups, resamples)
     best = diagnosis.best_confidence(matches)
     kept = subject.results[subject.results.scores >= best["confidence"]]
     diagnostics = match(truth, kept).image_diagnostics()
     content: dict[str, Any] = {
-        **figures,
+        **metrics,
         "intervals": _intervals(drawn, names, list(full.params.cat_ids)),
         "resampling": _about(groups, resamples),
         "best_confidence": best,
@@ -91,7 +100,7 @@ def evaluate_in_depth(
         "confusion": diagnosis.confusion(full, min_confidence=best["confidence"]),
         "curves": diagnosis.precision_recall(full, names),
         "slices": diagnosis.slices(full, truth, groups, numbering),
-        "worst_images": _with_ids(diagnosis.worst_images(diagnostics, pictures), numbering),
+        "worst_images": _with_ids(diagnosis.worst_images(diagnostics, worst_images), numbering),
         "doubtful_annotations": _with_ids(diagnosis.doubtful_annotations(diagnostics, MAX_DOUBTS), numbering),
         "subject": {"name": subject.name, "sha256": subject.digest},
         "images": len(truth["images"]),
@@ -100,7 +109,7 @@ def evaluate_in_depth(
         "version": __version__,
     }
     if other is not None:
-        content["comparison"] = _compare(truth, figures, other, drawn, groups=groups, resamples=resamples)
+        content["comparison"] = _compare(truth, metrics, other, drawn, groups=groups, resamples=resamples)
     return Study(content, kept, diagnostics)
 
 
@@ -132,26 +141,26 @@ def _about(groups: Groups, resamples: int) -> dict[str, Any]:
 
 def _compare(
     truth: Mapping[str, Any],
-    figures: Mapping[str, Any],
+    metrics: Mapping[str, Any],
     other: Subject,
     drawn: Resampled,
     *,
     groups: Groups,
     resamples: int,
 ) -> dict[str, Any]:
-    theirs = figures_of(match(truth, other.results), truth)
+    theirs = metrics_of(match(truth, other.results), truth)
     redrawn, _ = _resampled(truth, other.results, groups, resamples)
     rows = {}
     for key in ("AP", "AP50"):
         differences = getattr(redrawn, key) - getattr(drawn, key)
         rows[key] = {
-            "difference": theirs[key] - figures[key],
+            "difference": theirs[key] - metrics[key],
             "interval": interval(differences) if len(differences) else None,
             "share_better": float(np.mean(differences > 0)) if len(differences) else None,
         }
     per_category = {
         name: {"difference": theirs["per_category"][name]["AP"] - row["AP"]}
-        for name, row in figures["per_category"].items()
+        for name, row in metrics["per_category"].items()
         if row["AP"] >= 0
     }
     for n, name in enumerate(category_names(truth).values()):
@@ -162,7 +171,16 @@ def _compare(
 
 
 def publish(study: Study, truth: Mapping[str, Any], *, images: Path | None, folder: Path) -> dict[str, Path]:
-    """Write ``evaluation.json`` and ``evaluation.html`` to ``folder``; images are shown if ``images`` is given.
+    """Write ``evaluation.json`` and ``evaluation.html``.
+
+    Args:
+        study: the evaluation.
+        truth: COCO annotations; boxes are xywh pixels.
+        images: folder of the images; ``None`` shows none.
+        folder: where the files are written.
+
+    Returns:
+        Kind of file → path.
 
     Raises:
         ImageError: if an image cannot be decoded.

@@ -40,7 +40,7 @@ MIN_MATCHED = 0.99
 
 
 @dataclass(frozen=True)
-class ExportResult:
+class DetectorExport:
     """What was exported, and how well it agrees with the original.
 
     Attributes:
@@ -64,7 +64,7 @@ class ExportResult:
 
 def export_checkpoint(
     checkpoint: StrPath, target: Target, out: StrPath, *, images: Images, calibration: Images = ()
-) -> ExportResult:
+) -> DetectorExport:
     """Write a checkpoint in another format and compare what both detect.
 
     Args:
@@ -105,7 +105,7 @@ def export_checkpoint(
     if target != "openvino-int8" and parity.matched < MIN_MATCHED:
         raise _differs(out, parity)
     precision: Literal["float32", "int8"] = "int8" if target == "openvino-int8" else "float32"
-    return ExportResult(target, out, sha256_file(checkpoint), precision, parity)
+    return DetectorExport(target, out, sha256_file(checkpoint), precision, parity)
 
 
 def _differs(out: Path, parity: Parity) -> VisionLLMError:

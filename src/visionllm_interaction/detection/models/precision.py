@@ -18,7 +18,13 @@ DENSE_PARTS: tuple[str, ...] = ("backbone", "rpn.head", "roi_heads.box_head", "r
 
 
 def choose_device(device: str | None = None) -> torch.device:
-    """The device asked for; for ``None`` and ``auto`` CUDA where there is one, else the CPU.
+    """Choose the device to compute on.
+
+    Args:
+        device: name of a torch device; ``None`` and ``auto`` choose CUDA where available, else the CPU.
+
+    Returns:
+        The device.
 
     Raises:
         UsageError: if the name is not one of a device, or this machine does not have the device.

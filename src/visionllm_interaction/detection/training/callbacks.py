@@ -17,7 +17,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, WeightAveraging
 from torch import Tensor
 
-from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, FIGURES
+from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, METRICS
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, save_checkpoint
 from visionllm_interaction.detection.training.distributed import all_gather
 from visionllm_interaction.detection.training.signals import explain_disk_errors
@@ -153,7 +153,7 @@ def rows_to_csv(rows: Sequence[Row]) -> str:
 
 def scalar_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     """The metrics that are numbers: the twelve of COCO, and ``val_loss`` where it was computed."""
-    return {name: metrics[name] for name in (*FIGURES, VAL_LOSS) if name in metrics}
+    return {name: metrics[name] for name in (*METRICS, VAL_LOSS) if name in metrics}
 
 
 @dataclass(frozen=True)

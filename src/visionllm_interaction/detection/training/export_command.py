@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.detection.evaluation.evaluate import truth_and_images
-from visionllm_interaction.detection.export.exporter import ExportResult, Target, export_checkpoint
+from visionllm_interaction.detection.export.exporter import DetectorExport, Target, export_checkpoint
 from visionllm_interaction.detection.training.data.coco_annotations import (
-    Picture,
+    TrainingImage,
     categories_of,
-    list_pictures,
+    list_images,
     read_coco,
 )
-from visionllm_interaction.detection.training.data.dataset import decode_picture
+from visionllm_interaction.detection.training.data.dataset import decode_image
 from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.utils.paths import StrPath
 
@@ -32,7 +32,7 @@ def export_with_data(
     images: StrPath | None,
     compared: int,
     calibration: int,
-) -> ExportResult:
+) -> DetectorExport:
     """Export a checkpoint with the images of a data set: some to compare on, others to calibrate int8 with.
 
     Args:
@@ -71,22 +71,22 @@ def export_with_data(
     )
 
 
-def _training_images(data: Path) -> list[Picture]:
+def _training_images(data: Path) -> list[TrainingImage]:
     manifest = TrainingManifest.load(data)
     run = run_of(data) or data.parent.parent
     return _images(run / manifest.annotations["train"], run / manifest.images["train"])
 
 
-def _images(annotations: Path, folder: Path) -> list[Picture]:
+def _images(annotations: Path, folder: Path) -> list[TrainingImage]:
     coco = read_coco(annotations)
-    return list_pictures(coco, folder, categories=categories_of(coco))
+    return list_images(coco, folder, categories=categories_of(coco))
 
 
-def _spread(images: Sequence[Picture], count: int) -> list[Picture]:
+def _spread(images: Sequence[TrainingImage], count: int) -> list[TrainingImage]:
     """``count`` images from all over the list: neighbours are often frames of one video."""
     places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
     return [images[place] for place in places]
 
 
-def _decoded(images: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-    return [decode_picture(image).permute(1, 2, 0).numpy() for image in images]
+def _decoded(images: Sequence[TrainingImage]) -> list[NDArray[np.uint8]]:
+    return [decode_image(image).permute(1, 2, 0).numpy() for image in images]

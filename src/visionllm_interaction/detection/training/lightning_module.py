@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from visionllm_interaction.core.categories import Categories
-from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_figures, join_results, to_results
+from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_metrics, join_results, to_results
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.faster_rcnn import build_pretrained
 from visionllm_interaction.detection.models.precision import choose_device, choose_precision
@@ -105,7 +105,7 @@ class DetectorModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log the COCO metrics."""
-        self.metrics = coco_figures(
+        self.metrics = coco_metrics(
             self._truth, join_results([part for parts in all_gather(self._results) for part in parts])
         )
         if self._computes_loss:

@@ -21,7 +21,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
     TrainingReport,
 )
 from visionllm_interaction.artifacts.versions import library_versions
-from visionllm_interaction.detection.evaluation.coco_metrics import FIGURES
+from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import open_tracker
 from visionllm_interaction.detection.models.checkpoints import sidecar_of
@@ -137,7 +137,7 @@ def _report(
     started: float,
     extra: Mapping[str, Any],
 ) -> TrainingReport:
-    metrics = {name: result.best.metrics[name] for name in FIGURES}
+    metrics = {name: result.best.metrics[name] for name in METRICS}
     names = [BEST_NAME, LAST_NAME, f"{BEST_NAME}.json", f"{LAST_NAME}.json", METRICS_NAME, CURVES_NAME]
     extra = {
         **extra,

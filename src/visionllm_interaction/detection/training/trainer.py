@@ -31,7 +31,7 @@ from visionllm_interaction.detection.training.callbacks import (
 from visionllm_interaction.detection.training.checkpoint_resume import RESUME_NAME, ResumePoint, read_position
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.detection.training.data.datamodule import DetectionDataModule, TrainingData
-from visionllm_interaction.detection.training.data.samplers import Plan
+from visionllm_interaction.detection.training.data.samplers import EpochPlan
 from visionllm_interaction.detection.training.distributed import (
     broadcast_task,
     is_worker_rank,
@@ -119,7 +119,7 @@ def fit(
     """
     resume = _resume_point(folder, recipe)
     per_process_batch_size(train.batch_size)
-    task = _Task(model, train, data, folder, manifest_sha256, resume)
+    task = _FitTask(model, train, data, folder, manifest_sha256, resume)
     return _fit(broadcast_task(task), on_epoch)
 
 
@@ -140,7 +140,7 @@ def fit_as_worker_rank() -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
+class _FitTask:
     """A training as rank 0 sends it to all."""
 
     model: ModelConfig
@@ -151,11 +151,11 @@ class _Task:
     resume: Path | None
 
 
-def _fit(task: _Task, on_epoch: Callable[[Row], None] | None) -> FitResult:
+def _fit(task: _FitTask, on_epoch: Callable[[Row], None] | None) -> FitResult:
     started = time.monotonic()
     train, data, folder, resume = task.train, task.data, task.folder, task.resume
     device = choose_device(train.device)
-    length = Length.of(train, Plan.of(data.train, train).length)
+    length = Length.of(train, EpochPlan.of(data.train, train).length)
 
     def describe(epoch: int, metrics: Mapping[str, float]) -> CheckpointInfo:
         return CheckpointInfo(task.model, data.categories, task.manifest_sha256, epoch, metrics)

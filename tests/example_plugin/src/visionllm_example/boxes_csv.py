@@ -11,13 +11,13 @@ from pathlib import Path
 from PIL import Image
 
 from visionllm_interaction.plugins import (
+    AnnotatedShape,
     AnnotationFormatPlugin,
-    Converted,
-    Foreign,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
 )
 
 COLUMNS = ["image", "label", "x", "y", "width", "height"]
@@ -37,9 +37,9 @@ class BoxesCsv:
         with file.open(newline="", encoding="utf-8") as stream:
             return (file,) if next(csv.reader(stream), None) == COLUMNS else ()
 
-    def read(self, source: Foreign) -> Converted:
+    def read(self, source: DetectedDataset) -> ConvertedDataset:
         """See AnnotationFormatPlugin."""
-        files = PictureFiles(source.root)
+        files = ImageFiles(source.root)
         rows: dict[str, list[dict[str, str]]] = defaultdict(list)
         with source.files[0].open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
@@ -53,12 +53,14 @@ class BoxesCsv:
             with Image.open(file) as opened:
                 width, height = opened.size
             shapes = tuple(
-                Shape(box["label"], (float(box["x"]), float(box["y"]), float(box["width"]), float(box["height"])))
+                AnnotatedShape(
+                    box["label"], (float(box["x"]), float(box["y"]), float(box["width"]), float(box["height"]))
+                )
                 for box in boxes
             )
-            images.append(Picture(name, file, width, height, subset="train", shapes=shapes))
+            images.append(ConvertedImage(name, file, width, height, subset="train", shapes=shapes))
         labels = dict.fromkeys(shape.label for image in images for shape in image.shapes)
-        return Converted(tuple(labels), tuple(images), tuple(left_out))
+        return ConvertedDataset(tuple(labels), tuple(images), tuple(left_out))
 
 
 FORMAT: AnnotationFormatPlugin = BoxesCsv()

@@ -21,9 +21,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
-from visionllm_interaction.datasets.ingestion.formats.common import Foreign, PictureFiles, broken
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, ImageFiles, broken
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.errors import InputDataError
 
@@ -38,13 +38,13 @@ _NO_BOXES = ("captions", "panoptic", "image_info", "stuff")
 _SPLIT_WORDS = frozenset({"train", "training", "trn", "val", "valid", "validation", "dev", "test", "testing"})
 
 
-class _Image(msgspec.Struct):
+class _ImageName(msgspec.Struct):
     file_name: str | None = None
     coco_url: str | None = None
 
 
-class _File(msgspec.Struct):
-    images: list[_Image]
+class _ImageNamesFile(msgspec.Struct):
+    images: list[_ImageName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +136,36 @@ def needs_conversion(root: Path, annotations: Mapping[str, Path]) -> bool:
 
 
 def write_as_it_is(
-    data: Foreign, folder: Path, *, subsets: Mapping[str, str], division: Division | None
+    data: DetectedDataset, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
-    """Copy the annotation files below ``folder``/annotations; returns where the images go.
+    """Copy the annotation files below ``folder``/annotations.
 
-    Where there is no val, train is divided if ``division`` says so; it is then written anew, all keys kept.
+    If there is no val and ``division`` is given, train is divided. It is then rewritten with all keys kept.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+        folder: data folder to write into; ``annotations/`` is made in it.
+        subsets: subset name in the source → split (``train`` or ``val``).
+        division: how train is divided where the source has no val; ``None`` leaves it undivided.
+
+    Returns:
+        Where each image file goes.
 
     Raises:
         AnnotationError: if a file lists no images.
         InputDataError: if two files are of one split, or a subset's split is unknown.
     """
     (folder / "annotations").mkdir(parents=True)
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     placements: list[Placement] = []
     splits = _by_split(data, subsets)
     divided = division if "val" not in splits else None
     for split, (path, subset) in splits.items():
         written = _divided(path, folder, divided) if divided and split == "train" else _copied(path, folder, split)
         for name, target in written:
-            picture = _picture(name, path, subset, files)
-            if picture:
-                placements.append(Placement(picture, f"{target}2017/{name.name}"))
+            file = _image_file(name, path, subset, files)
+            if file:
+                placements.append(Placement(file, f"{target}2017/{name.name}"))
     return placements
 
 
@@ -200,7 +209,7 @@ def _span_of_images(data: mmap.mmap, path: Path) -> tuple[int, int]:
 
 def _with_name(raw: msgspec.Raw) -> bytes:
     record = bytes(raw)
-    image = msgspec.json.decode(record, type=_Image)
+    image = msgspec.json.decode(record, type=_ImageName)
     name = _name_of(image.file_name, image.coco_url)
     if image.file_name or name is None:
         return record
@@ -242,7 +251,7 @@ def _key(value: Any) -> Any:
     return value if isinstance(value, int | str) else repr(value)
 
 
-def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[Member]:
+def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[SplitCandidate]:
     """Each image with its categories. Ids are compared as text: what they are is for stage 2 to judge."""
     file_of = {str(image.get("id")): image.get("file_name") for image in content["images"]}
     categories: dict[str, set[str]] = {}
@@ -250,10 +259,10 @@ def _members(names: Sequence[str], content: Mapping[str, Any]) -> list[Member]:
         file = file_of.get(str(annotation.get("image_id"))) if isinstance(annotation, dict) else None
         if file is not None:
             categories.setdefault(file, set()).add(str(annotation.get("category_id")))
-    return [Member(name, frozenset(categories.get(name, ()))) for name in names]
+    return [SplitCandidate(name, frozenset(categories.get(name, ()))) for name in names]
 
 
-def _by_split(data: Foreign, given: Mapping[str, str]) -> dict[str, tuple[Path, str]]:
+def _by_split(data: DetectedDataset, given: Mapping[str, str]) -> dict[str, tuple[Path, str]]:
     found: dict[str, tuple[Path, str]] = {}
     for path in data.files:
         subset = subset_of(path, data.root)
@@ -297,7 +306,7 @@ class _Names:
 def _names(path: Path) -> _Names:
     try:
         data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        images = msgspec.json.decode(data, type=_File).images
+        images = msgspec.json.decode(data, type=_ImageNamesFile).images
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise broken(path, error, expected="COCO's JSON with images[].file_name") from error
     names = {name.name: name for i in images if (name := _name_of(i.file_name, i.coco_url)) is not None}
@@ -332,7 +341,7 @@ def _places(annotations: Path, root: Path, subset: str) -> tuple[Path, ...]:
     return (*beside, *named, root / "images", root / "data", root)
 
 
-def _picture(name: _Name, annotations: Path, subset: str, files: PictureFiles) -> Path | None:
+def _image_file(name: _Name, annotations: Path, subset: str, files: ImageFiles) -> Path | None:
     places = _places(annotations, files.root, subset)
     direct = (place / n for n in name.on_disk for place in places)
     found = next((path for path in direct if path.is_file()), None)

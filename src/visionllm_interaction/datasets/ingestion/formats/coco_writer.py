@@ -10,8 +10,13 @@ from typing import Any
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.divide import Division, Member, val_names
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, Picture, Shape
+from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
+from visionllm_interaction.datasets.ingestion.formats.common import (
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+)
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
@@ -40,14 +45,22 @@ def split_of(subset: str, given: Mapping[str, str]) -> str | None:
 
 
 def by_split(
-    pictures: Sequence[Picture], given: Mapping[str, str], division: Division | None = None
-) -> dict[str, list[Picture]]:
-    """The images of each split; where the source has no val, it is made of train as ``division`` says.
+    images: Sequence[ConvertedImage], given: Mapping[str, str], division: Division | None = None
+) -> dict[str, list[ConvertedImage]]:
+    """Group images by split; where the source has no val, ``division`` takes it from train.
+
+    Args:
+        images: the images of all subsets, in the order of the source.
+        given: subset name in the source → split (``train`` or ``val``).
+        division: how train is divided where the source has no val; ``None`` leaves it undivided.
+
+    Returns:
+        Split → its images, in the order of the source.
 
     Raises:
         InputDataError: naming the subsets nobody said the split of.
     """
-    unknown = sorted({p.subset for p in pictures if split_of(p.subset, given) is None})
+    unknown = sorted({p.subset for p in images if split_of(p.subset, given) is None})
     if unknown:
         raise InputDataError(
             "The source has subsets whose split their name does not say.",
@@ -56,70 +69,83 @@ def by_split(
             where="data.subsets",
             fix=f"say which split they are, for example -o 'data.subsets={{{unknown[0]}: train}}'",
         )
-    splits: dict[str, list[Picture]] = {}
-    for picture in pictures:
-        splits.setdefault(str(split_of(picture.subset, given)), []).append(picture)
+    splits: dict[str, list[ConvertedImage]] = {}
+    for image in images:
+        splits.setdefault(str(split_of(image.subset, given)), []).append(image)
     if division is not None and "train" in splits and "val" not in splits:
         undivided = splits["train"]
         members = [
-            Member(name, frozenset(shape.label for shape in picture.shapes))
-            for name, picture in zip(_names(undivided), undivided, strict=True)
+            SplitCandidate(name, frozenset(shape.label for shape in image.shapes))
+            for name, image in zip(_names(undivided), undivided, strict=True)
         ]
         val = val_names(members, division)
         sides = list(zip(members, undivided, strict=True))
-        splits["train"] = [picture for member, picture in sides if member.name not in val]
-        splits["val"] = [picture for member, picture in sides if member.name in val]
+        splits["train"] = [image for member, image in sides if member.name not in val]
+        splits["val"] = [image for member, image in sides if member.name in val]
     return splits
 
 
 def write_coco(
-    data: Converted, folder: Path, *, subsets: Mapping[str, str], division: Division | None
+    data: ConvertedDataset, folder: Path, *, subsets: Mapping[str, str], division: Division | None
 ) -> list[Placement]:
-    """Write ``annotations/`` below ``folder``; returns where the images go.
+    """Write a converted data set as COCO annotation files.
 
-    Ids count from 1 through all splits, in the source's order.
+    Ids count from 1 across all splits, in the order of the source.
+
+    Args:
+        data: the converted data set; boxes are xywh pixels.
+        folder: data folder to write into; ``annotations/`` is made in it.
+        subsets: subset name in the source → split (``train`` or ``val``).
+        division: how train is divided where the source has no val; ``None`` leaves it undivided.
+
+    Returns:
+        Where each image file goes.
 
     Raises:
         InputDataError: if the source holds no image, or two of one name, or a subset of unknown split.
     """
-    if not data.pictures:
+    if not data.images:
         raise InputDataError(
             "The source holds no images that can be used.",
             expected="images below the data folder, with the names the annotations give them",
             found=summary_text(data),
             fix="put the images beside the annotations, or point data.root at the folder that holds both",
         )
-    splits = by_split(data.pictures, subsets, division)
+    splits = by_split(data.images, subsets, division)
     (folder / "annotations").mkdir(parents=True)
     categories = [{"id": number, "name": label} for number, label in enumerate(data.labels, start=1)]
     placements: list[Placement] = []
     counter = _Ids()
-    for split, pictures in splits.items():
-        names = _names(pictures)
-        images = [_image(counter.image(), name, p) for name, p in zip(names, pictures, strict=True)]
+    for split, images in splits.items():
+        names = _names(images)
+        records = [_image_record(counter.image(), name, p) for name, p in zip(names, images, strict=True)]
         numbers = {label: number for number, label in enumerate(data.labels, start=1)}
         annotations = [
-            _annotation(counter.annotation(), image["id"], numbers[shape.label], shape)
-            for image, picture in zip(images, pictures, strict=True)
-            for shape in picture.shapes
+            _annotation(counter.annotation(), record["id"], numbers[shape.label], shape)
+            for record, image in zip(records, images, strict=True)
+            for shape in image.shapes
         ]
-        content = {"images": images, "annotations": annotations, "categories": categories}
+        content = {"images": records, "annotations": annotations, "categories": categories}
         _write(folder / f"annotations/instances_{split}2017.json", content)
         (folder / f"{split}2017").mkdir()
         placements += [
-            Placement(p.file, f"{split}2017/{name}") for name, p in zip(names, pictures, strict=True) if p.file
+            Placement(p.file, f"{split}2017/{name}") for name, p in zip(names, images, strict=True) if p.file
         ]
     _write(folder / LEFT_OUT, [asdict(entry) for entry in data.left_out])
     return placements
 
 
-def refuse_losses(data: Converted, source: Foreign) -> None:
-    """Refuse a data set of whose annotations nothing, or less than half, could be read.
+def refuse_losses(data: ConvertedDataset, source: DetectedDataset) -> None:
+    """Refuse a data set of whose annotations none, or less than half, could be read.
+
+    Args:
+        data: the converted data set, with what was left out.
+        source: the data set it was read from, for the message.
 
     Raises:
         AnnotationError: saying what was found instead.
     """
-    kept = sum(len(picture.shapes) for picture in data.pictures)
+    kept = sum(len(image.shapes) for image in data.images)
     faulty = [entry for entry in data.left_out if entry.faulty]
     if kept >= len(faulty) and (kept or not data.left_out):
         return
@@ -156,22 +182,22 @@ class _Ids:
         return self._annotations
 
 
-def summary(data: Converted) -> dict[str, int]:
+def summary(data: ConvertedDataset) -> dict[str, int]:
     """What was left out, kind and reason → how often."""
     return dict(Counter(f"{entry.kind}: {entry.reason}" for entry in data.left_out))
 
 
-def summary_text(data: Converted) -> str:
+def summary_text(data: ConvertedDataset) -> str:
     """:func:`summary` in a line."""
     return "; ".join(f"{count} × {text}" for text, count in summary(data).items()) or "nothing"
 
 
-def _names(pictures: Sequence[Picture]) -> list[str]:
+def _names(images: Sequence[ConvertedImage]) -> list[str]:
     """The images' names; those that several of one split share get as many of their folders as tell them apart."""
-    names = [picture.name for picture in pictures]
+    names = [image.name for image in images]
     for further in (_with_subset, _with_folders):
         counts = Counter(names)
-        names = [further(p, n) if counts[n] > 1 else n for p, n in zip(pictures, names, strict=True)]
+        names = [further(p, n) if counts[n] > 1 else n for p, n in zip(images, names, strict=True)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     outside = [name for name in names if name.startswith("/") or ".." in name.split("/")]
     if twice or outside:
@@ -186,20 +212,20 @@ def _names(pictures: Sequence[Picture]) -> list[str]:
     return names
 
 
-def _with_subset(picture: Picture, name: str) -> str:
-    return f"{picture.subset}/{name}" if picture.subset else name
+def _with_subset(image: ConvertedImage, name: str) -> str:
+    return f"{image.subset}/{name}" if image.subset else name
 
 
-def _with_folders(picture: Picture, name: str) -> str:
+def _with_folders(image: ConvertedImage, name: str) -> str:
     """The file's last two folders before its name: enough for recordings that each count from one."""
-    return "/".join(picture.file.parts[-3:]).lstrip("/") if picture.file else name
+    return "/".join(image.file.parts[-3:]).lstrip("/") if image.file else name
 
 
-def _image(number: int, name: str, picture: Picture) -> dict[str, Any]:
-    return {"id": number, "file_name": name, "width": picture.width, "height": picture.height, **picture.extra}
+def _image_record(number: int, name: str, image: ConvertedImage) -> dict[str, Any]:
+    return {"id": number, "file_name": name, "width": image.width, "height": image.height, **image.extra}
 
 
-def _annotation(number: int, image_id: int, category_id: int, shape: Shape) -> dict[str, Any]:
+def _annotation(number: int, image_id: int, category_id: int, shape: AnnotatedShape) -> dict[str, Any]:
     area = shape.bbox_xywh[2] * shape.bbox_xywh[3] if shape.area_px is None else shape.area_px
     content: dict[str, Any] = {
         "id": number,

@@ -12,12 +12,12 @@ from typing import Any
 
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class DetectedDataset:
     """A data set in another format: its folder and its annotation files."""
 
     format: str
@@ -26,7 +26,7 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class AnnotatedShape:
     """One object in one image; ``bbox_xywh`` and points in pixels of the image."""
 
     label: str
@@ -43,7 +43,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ConvertedImage:
     """One image; ``file`` is ``None`` where it is not below the data folder."""
 
     name: str
@@ -51,7 +51,7 @@ class Picture:
     width: int
     height: int
     subset: str
-    shapes: tuple[Shape, ...]
+    shapes: tuple[AnnotatedShape, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,17 +68,17 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
+class ConvertedDataset:
     """A data set read from another format; ``labels`` in the source's order."""
 
     labels: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    images: tuple[ConvertedImage, ...]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...] = ()
     """How the source was read where it could be read in more than one way, in sentences."""
 
 
-class PictureFiles:
+class ImageFiles:
     """The image files below a folder, found by the names annotation tools give them."""
 
     def __init__(self, root: Path) -> None:
@@ -86,7 +86,7 @@ class PictureFiles:
         self.names = sorted(
             path.relative_to(root).as_posix()
             for path in root.rglob("*")
-            if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
         )
         self._by_base: dict[str, list[str]] = defaultdict(list)
         self._by_folded: dict[str, list[str]] = defaultdict(list)
@@ -98,9 +98,14 @@ class PictureFiles:
             self._by_stem[path.stem].append(name)
 
     def find(self, name: str, *, hint: str = "") -> Path | None:
-        """The file whose path ends in ``name``; among several, the one with a folder called ``hint``.
+        """Find the file whose path ends in ``name``.
 
-        A name without the ending of an image is one without its ending: any will do.
+        Args:
+            name: file name or relative path; without an image suffix, any suffix matches.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            The image file, or ``None`` if there is none.
 
         Raises:
             InputDataError: if several fit.
@@ -108,7 +113,14 @@ class PictureFiles:
         return self._one(name, self._ending_in(_parts(name)), hint)
 
     def nearest(self, name: str, *, hint: str = "") -> Path | None:
-        """As :meth:`find`, but the folders of ``name`` may be another machine's: the longest end of it counts.
+        """Find the file that shares the longest end of its path with ``name``.
+
+        Args:
+            name: path as written in the annotations; its folders may be those of another machine.
+            hint: folder name that decides between several matches, for example a split.
+
+        Returns:
+            The image file, or ``None`` if there is none.
 
         Raises:
             InputDataError: if several fit equally well.
@@ -120,7 +132,15 @@ class PictureFiles:
         return None
 
     def beside(self, annotation: Path) -> Path | None:
-        """The file of the same stem as an annotation file: in its own folder, else the only one, else the nearest.
+        """Find the image with the stem of an annotation file.
+
+        An image in the same folder comes first, then the only one of that stem, then the nearest.
+
+        Args:
+            annotation: path of the annotation file.
+
+        Returns:
+            The image file, or ``None`` if there is none.
 
         Raises:
             InputDataError: if several are equally near.
@@ -139,7 +159,7 @@ class PictureFiles:
             return []
         last, folders = parts[-1], parts[:-1]
         found = self._by_base.get(last) or self._by_folded.get(last.casefold()) or []
-        if not found and PurePosixPath(last).suffix.lower() not in PICTURE_SUFFIXES:
+        if not found and PurePosixPath(last).suffix.lower() not in IMAGE_SUFFIXES:
             found = self._by_stem.get(last, [])
         return [name for name in found if not folders or _ends_in(PurePosixPath(name).parts[:-1], folders)]
 
@@ -171,7 +191,13 @@ def _ends_in(parts: tuple[str, ...], end: tuple[str, ...]) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; the mark is not part of it.
+    """Read a file in UTF-8, or in UTF-16 with a byte order mark.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its text, without a byte order mark.
 
     Raises:
         OSError: if it cannot be read.
@@ -221,9 +247,9 @@ def turned_box(
     track_id: int | None,
     attributes: Mapping[str, Any],
     extra: Mapping[str, Any],
-) -> Shape:
+) -> AnnotatedShape:
     """A tilted rectangle: its corners as the outline, and the upright box around them inside the image."""
-    return Shape(
+    return AnnotatedShape(
         label,
         clipped(box_around(corners), *size),
         segmentation=[flat(corners)],
@@ -235,13 +261,13 @@ def turned_box(
 
 
 def flat(points: Points) -> list[float]:
-    """COCO's x1, y1, x2, y2 …"""
+    """Flatten points to COCO's order: x1, y1, x2, y2 and so on."""
     return [value for point in points for value in point]
 
 
-def labels_in_order(declared: Iterable[str], pictures: Iterable[Picture]) -> tuple[str, ...]:
+def labels_in_order(declared: Iterable[str], images: Iterable[ConvertedImage]) -> tuple[str, ...]:
     """Declared labels first, then others in order of appearance."""
-    used = (shape.label for picture in pictures for shape in picture.shapes)
+    used = (shape.label for image in images for shape in image.shapes)
     return tuple(dict.fromkeys((*declared, *used)))
 
 

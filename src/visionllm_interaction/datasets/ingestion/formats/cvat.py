@@ -22,12 +22,12 @@ from defusedxml.ElementTree import iterparse
 
 from visionllm_interaction.core.run_lengths import encode_mask
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    Converted,
-    Foreign,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     box_around,
     broken,
     clipped,
@@ -38,7 +38,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
-from visionllm_interaction.datasets.ingestion.formats.cvat_frames import Placed, Task, Told, place_frames
+from visionllm_interaction.datasets.ingestion.formats.cvat_frames import Placed, Task, TrackedShape, place_frames
 from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -54,14 +54,14 @@ _UNSUPPORTED = {
 
 
 @dataclass
-class _File:
+class _CvatFile:
     """What is read from one XML file."""
 
     path: Path
     labels: list[str] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     """By id; a file of one task, whose tracks need not say which, has it under ""."""
-    pictures: list[Picture] = field(default_factory=list)
+    images: list[ConvertedImage] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     told_in_frames: bool = False
     """Whether there are tracks, or a video without any object."""
@@ -76,32 +76,38 @@ class _File:
         return known
 
 
-def read_cvat(data: Foreign) -> Converted:
+def read_cvat(data: DetectedDataset) -> ConvertedDataset:
     """Read the XML files of one or several tasks, of images or of videos.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         AnnotationError: if a file is not CVAT's XML, or it is not clear which image a frame is.
     """
-    pictures = PictureFiles(data.root)
-    files = [_read(path, pictures) for path in data.files]
-    told = [task for file in files if file.told_in_frames and not file.pictures for task in file.tasks.values()]
+    images = ImageFiles(data.root)
+    files = [_read(path, images) for path in data.files]
+    told = [task for file in files if file.told_in_frames and not file.images for task in file.tasks.values()]
     left_out = [entry for file in files for entry in file.left_out]
-    found = [picture for file in files for picture in file.pictures]
-    for task, placed in place_frames(told, pictures):
+    found = [image for file in files for image in file.images]
+    for task, placed in place_frames(told, images):
         found += _frames(task, placed, left_out)
     declared = [label for file in files for label in file.labels]
-    return Converted(labels_in_order(declared, found), tuple(found), tuple(left_out))
+    return ConvertedDataset(labels_in_order(declared, found), tuple(found), tuple(left_out))
 
 
-def _read(path: Path, pictures: PictureFiles) -> _File:
-    file = _File(path)
+def _read(path: Path, images: ImageFiles) -> _CvatFile:
+    file = _CvatFile(path)
     try:
         for element in _children(path):
             if element.tag == "meta":
                 _read_meta(element, file)
             elif element.tag == "image":
-                if picture := _picture(element, file, pictures):
-                    file.pictures.append(picture)
+                if image := _converted_image(element, file, images):
+                    file.images.append(image)
             elif element.tag == "track":
                 file.told_in_frames = True
                 _read_track(element, file)
@@ -121,7 +127,7 @@ def _children(path: Path) -> Iterator[Element]:
             root.clear()
 
 
-def _read_meta(meta: Element, file: _File) -> None:
+def _read_meta(meta: Element, file: _CvatFile) -> None:
     # A project lists its labels once, a task under itself; both may hold a skeleton's parts, which are no labels.
     names = [label.findtext("name") or "" for label in meta.iter("label") if label.find("parent") is None]
     file.labels = list(dict.fromkeys(name for name in names if name))
@@ -158,11 +164,11 @@ def _pixels(element: Element) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture | None:
+def _converted_image(element: Element, file: _CvatFile, images: ImageFiles) -> ConvertedImage | None:
     name, task = element.attrib["name"], file.task(element.get("task_id"))
     subset = element.get("subset", task.subset)
     where = f"{file.path.name}: image {name}" + (f" of {subset}" if subset else "")
-    found = pictures.find(name, hint=subset)
+    found = images.find(name, hint=subset)
     stated = tuple(int(float(element.get(key) or 0)) for key in ("width", "height"))
     size = (stated[0], stated[1]) if all(stated) else (upright_size(found) if found else None)
     if size is None:
@@ -172,7 +178,7 @@ def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture |
     tags = [{"label": tag.get("label"), "attributes": _attributes(tag)} for tag in element if tag.tag == "tag"]
     about = {"id": element.get("id"), "task_id": element.get("task_id"), "tags": tags}
     shapes = (_shape(child, size, file.left_out, where=where) for child in element if child.tag != "tag")
-    return Picture(
+    return ConvertedImage(
         str(PurePosixPath(name).with_name(found.name)) if found else name,
         found,
         *size,
@@ -182,7 +188,7 @@ def _picture(element: Element, file: _File, pictures: PictureFiles) -> Picture |
     )
 
 
-def _read_track(track: Element, file: _File) -> None:
+def _read_track(track: Element, file: _CvatFile) -> None:
     task = file.task(track.get("task_id"))
     task.subset = task.subset or track.get("subset", "")
     about = {f"track_{key}": track.get(key) for key in ("source", "group_id", "task_id") if track.get(key)}
@@ -196,10 +202,10 @@ def _read_track(track: Element, file: _File) -> None:
             )
             continue
         # Its size may have to be read from the image, which is known when all tracks are.
-        task.frames[int(child.attrib["frame"])].append(Told(copy(child), where, int(track.attrib["id"]), about))
+        task.frames[int(child.attrib["frame"])].append(TrackedShape(copy(child), where, int(track.attrib["id"]), about))
 
 
-def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[Picture]:
+def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[ConvertedImage]:
     """The frames of a task: those with an image and those with an object."""
     for number in sorted(placed.keys() | task.frames.keys()):
         path = placed.get(number)
@@ -215,7 +221,7 @@ def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[Pic
         ]
         name = path.name if path else f"frame_{number:06d}.png"
         kept = tuple(shape for shape in shapes if shape)
-        yield Picture(name, path, *size, task.subset, kept, {"frame_index": number})
+        yield ConvertedImage(name, path, *size, task.subset, kept, {"frame_index": number})
 
 
 def _shape(
@@ -226,7 +232,7 @@ def _shape(
     where: str,
     track_id: int | None = None,
     about: Mapping[str, Any] | None = None,
-) -> Shape | None:
+) -> AnnotatedShape | None:
     label, kind = element.get("label", ""), element.tag
     reason = _UNSUPPORTED.get(kind) or (None if label else "it has no label")
     reader = _READERS.get(kind)
@@ -258,27 +264,31 @@ def _attributes(element: Element) -> dict[str, str]:
     return {entry.attrib["name"]: entry.text or "" for entry in element if entry.tag == "attribute"}
 
 
-def _box(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _box(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> AnnotatedShape:
     left, top, right, bottom = (Decimal(element.attrib[key]) for key in _CORNERS)
     # Decimal: 3.3 - 1.1 is 2.2 and not 2.1999999999999997.
     box = float(left), float(top), float(right - left), float(bottom - top)
     angle = float(element.get("rotation", 0))
     if angle == 0:
-        return Shape(label, box, track_id=track_id, **about)
+        return AnnotatedShape(label, box, track_id=track_id, **about)
     centre = float(left + right) / 2, float(top + bottom) / 2
     corners = turned(corners_of(*box), about=centre, degrees=angle)
     return turned_box(label, corners, size=size, track_id=track_id, **_with(about, upright_bbox=box))
 
 
-def _polygon(element: Element, _size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _polygon(
+    element: Element, _size: tuple[int, int], *, label: str, track_id: int | None, **about: Any
+) -> AnnotatedShape:
     points = [(float(x), float(y)) for x, y in (pair.split(",") for pair in element.attrib["points"].split(";"))]
     area = polygon_area_px(points)
-    return Shape(label, box_around(points), [flat(points)], area, track_id=track_id, **about)
+    return AnnotatedShape(label, box_around(points), [flat(points)], area, track_id=track_id, **about)
 
 
-def _ellipse(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _ellipse(
+    element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any
+) -> AnnotatedShape:
     values = {key: float(element.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")}
-    return Shape(label, ellipse_box(size=size, **values), track_id=track_id, **_with(about, ellipse=values))
+    return AnnotatedShape(label, ellipse_box(size=size, **values), track_id=track_id, **_with(about, ellipse=values))
 
 
 def ellipse_box(
@@ -291,7 +301,7 @@ def ellipse_box(
     return clipped((cx - half_width, cy - half_height, 2 * half_width, 2 * half_height), *size)
 
 
-def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> Shape:
+def _mask(element: Element, size: tuple[int, int], *, label: str, track_id: int | None, **about: Any) -> AnnotatedShape:
     left, top, width, height = (int(float(element.attrib[key])) for key in ("left", "top", "width", "height"))
     runs = [int(run) for run in element.attrib["rle"].split(",")]
     missing = width * height - sum(runs)
@@ -310,10 +320,19 @@ def mask_shape(
     size: tuple[int, int],
     attributes: Mapping[str, Any],
     extra: Mapping[str, Any],
-) -> Shape:
-    """An object whose pixels are ``inside`` (rows, columns), its top left one at ``corner`` (x, y) of the image.
+) -> AnnotatedShape:
+    """Build an object from a mask of part of the image.
 
-    What reaches out of the image is cut off.
+    Args:
+        label: category name.
+        inside: (rows, columns) bool, True for the pixels of the object.
+        corner: x, y in the image of the top left pixel of ``inside``.
+        size: width, height of the image in pixels.
+        attributes: the attributes of the object.
+        extra: further keys for the annotation record.
+
+    Returns:
+        The object, cropped to the image.
 
     Raises:
         ValueError: if nothing is left.
@@ -326,7 +345,7 @@ def mask_shape(
         raise ValueError("nothing of it is inside the image")
     rle = {"size": [size[1], size[0]], "counts": encode_mask(mask)}
     box = float(x), float(y), float(across), float(down)
-    return Shape(label, box, rle, float(mask.sum()), attributes=attributes, extra=extra)
+    return AnnotatedShape(label, box, rle, float(mask.sum()), attributes=attributes, extra=extra)
 
 
 def _with(about: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -334,4 +353,9 @@ def _with(about: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**about, "extra": {"cvat": {**about["extra"]["cvat"], **more}}}
 
 
-_READERS: dict[str, Callable[..., Shape]] = {"box": _box, "polygon": _polygon, "mask": _mask, "ellipse": _ellipse}
+_READERS: dict[str, Callable[..., AnnotatedShape]] = {
+    "box": _box,
+    "polygon": _polygon,
+    "mask": _mask,
+    "ellipse": _ellipse,
+}

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from visionllm_interaction.datasets.ingestion.formats.common import PictureFiles
+from visionllm_interaction.datasets.ingestion.formats.common import ImageFiles
 from visionllm_interaction.errors import AnnotationError
 
 _NUMBER = re.compile(r"(\d+)$")
@@ -28,8 +28,8 @@ Placed = Mapping[int, Path]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A shape of a track in one frame, not yet read."""
+class TrackedShape:
+    """The XML element of a track's shape in one frame."""
 
     element: Element
     where: str
@@ -53,7 +53,7 @@ class Task:
     last: int = -1
     """First and last frame; -1 if the file does not say it."""
     step: int = 1
-    frames: dict[int, list[Told]] = field(default_factory=lambda: defaultdict(list))
+    frames: dict[int, list[TrackedShape]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def is_video(self) -> bool:
@@ -66,8 +66,15 @@ class Task:
         return list(range(self.first, self.last + 1, self.step))
 
 
-def place_frames(tasks: Sequence[Task], files: PictureFiles) -> Iterator[tuple[Task, Placed]]:
-    """Each task with the images of its frames.
+def place_frames(tasks: Sequence[Task], files: ImageFiles) -> Iterator[tuple[Task, Placed]]:
+    """Find the images of each task's frames.
+
+    Args:
+        tasks: the tasks, in the order of the files.
+        files: the image files of the data set.
+
+    Yields:
+        Each task with the images of its frames.
 
     Raises:
         AnnotationError: if the images of several tasks, or the frames of one, cannot be told apart.

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import coco_files_in, is_coco
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign
+from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.cvat import read_cvat
 from visionllm_interaction.datasets.ingestion.formats.labelme import is_labelme, read_labelme
 from visionllm_interaction.datasets.ingestion.formats.labelstudio import is_tasks, read_labelstudio
@@ -21,7 +21,7 @@ from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import names_
 from visionllm_interaction.datasets.ingestion.formats.yolo_rows import looks_like_rows
 
 # COCO's own JSON in another layout ("coco") needs no reader: its bytes stay as they are.
-READERS: dict[str, Callable[[Foreign], Converted]] = {
+READERS: dict[str, Callable[[DetectedDataset], ConvertedDataset]] = {
     "cvat": read_cvat,
     "voc": read_voc,
     "labelstudio": read_labelstudio,
@@ -41,27 +41,27 @@ _DARKNET_FOLDER = re.compile(r"obj_\w+_data", re.IGNORECASE)
 _LARGEST_TASKS_BYTES = 2_000_000_000
 
 
-def detect_folder(folder: Path) -> Foreign | None:
+def detect_folder(folder: Path) -> DetectedDataset | None:
     """The data set whose annotation files lie in ``folder``, or ``None``."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if coco := coco_files_in(folder):
-        return Foreign("coco", folder, coco)
+        return DetectedDataset("coco", folder, coco)
     if cvat := tuple(path for path in files if _is_cvat(path)):
-        return Foreign("cvat", folder, cvat)
+        return DetectedDataset("cvat", folder, cvat)
     voc = tuple(path for place in _voc_places(folder) for path in sorted(place.glob("*.xml")) if _is_voc(path))
     if voc:
-        return Foreign("voc", folder, voc)
+        return DetectedDataset("voc", folder, voc)
     if boxes := openimages_files_in(folder):
-        return Foreign("openimages", folder, boxes)
+        return DetectedDataset("openimages", folder, boxes)
     names = names_file_in(folder)
     if names and has_yolo_labels(folder):
-        return Foreign("yolo", folder, (names,))
+        return DetectedDataset("yolo", folder, (names,))
     tasks = tuple(path for path in files if path.suffix.lower() == ".json" and is_labelstudio(path))
     if tasks:
-        return Foreign("labelstudio", folder, tasks)
+        return DetectedDataset("labelstudio", folder, tasks)
     places = [folder, *(child for child in _children(folder) if child.name.lower() in _ANNOTATION_FOLDERS)]
     labelme = tuple(path for place in places for path in _labelme_in(place))
-    return Foreign("labelme", folder, labelme) if labelme else None
+    return DetectedDataset("labelme", folder, labelme) if labelme else None
 
 
 def _children(folder: Path) -> list[Path]:
@@ -84,20 +84,20 @@ def _labelme_in(folder: Path) -> list[Path]:
     return files if any(is_labelme(path) for path in files[:_LOOK_AT_JSON]) else []
 
 
-def detect_file(path: Path) -> Foreign | None:
+def detect_file(path: Path) -> DetectedDataset | None:
     """The data set a single annotation file describes; its images are looked for beside it."""
     if _is_cvat(path):
-        return Foreign("cvat", path.parent, (path,))
+        return DetectedDataset("cvat", path.parent, (path,))
     if path.suffix.lower() == ".json" and is_labelstudio(path):
-        return Foreign("labelstudio", path.parent, (path,))
+        return DetectedDataset("labelstudio", path.parent, (path,))
     if path.suffix.lower() == ".json" and is_coco(path):
-        return Foreign("coco", path.parent, (path,))
+        return DetectedDataset("coco", path.parent, (path,))
     if path.suffix.lower() == ".json" and is_labelme(path):
-        return Foreign("labelme", path.parent, (path,))
+        return DetectedDataset("labelme", path.parent, (path,))
     if path.suffix.lower() == ".xml" and _is_voc(path):
-        return Foreign("voc", path.parent, (path,))
+        return DetectedDataset("voc", path.parent, (path,))
     if path.suffix.lower() in (".yaml", ".yml", ".data") and path == names_file_in(path.parent):
-        return Foreign("yolo", path.parent, (path,))
+        return DetectedDataset("yolo", path.parent, (path,))
     return None
 
 

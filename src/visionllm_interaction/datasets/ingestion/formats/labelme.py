@@ -19,14 +19,14 @@ from PIL import Image, UnidentifiedImageError
 
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    PICTURE_SUFFIXES,
-    Converted,
-    Foreign,
+    IMAGE_SUFFIXES,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
     Points,
-    Shape,
     box_around,
     clipped,
     flat,
@@ -65,23 +65,29 @@ def is_labelme(path: Path) -> bool:
     return content.imagePath is not None or all("shape_type" in shape for shape in content.shapes)
 
 
-def read_labelme(data: Foreign) -> Converted:
+def read_labelme(data: DetectedDataset) -> ConvertedDataset:
     """Read a folder of LabelMe files.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         InputDataError: if several images fit one file.
     """
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
-    pictures = [picture for path in data.files if (picture := _picture(path, files, left_out))]
-    used = {picture.file for picture in pictures}
+    images = [image for path in data.files if (image := _converted_image(path, files, left_out))]
+    used = {image.file for image in images}
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
 
 
-def _picture(path: Path, files: PictureFiles, left_out: list[LeftOut]) -> Picture | None:
+def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> ConvertedImage | None:
     where = path.relative_to(files.root).as_posix()
     try:
         content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
@@ -98,14 +104,14 @@ def _picture(path: Path, files: PictureFiles, left_out: list[LeftOut]) -> Pictur
     shapes = _joined([shape for entry in content.shapes if (shape := _shape(entry, size, where, left_out))])
     flags = {key: value for key, value in (content.flags or {}).items() if value}
     extra = {"labelme": {"flags": flags}} if flags else {}
-    return Picture(_name(file, content, path), file, *size, _subset(path, files.root), tuple(shapes), extra)
+    return ConvertedImage(_name(file, content, path), file, *size, _subset(path, files.root), tuple(shapes), extra)
 
 
 def _name(file: Path | None, content: LabelMeFile, path: Path) -> str:
     if file:
         return file.name
     stated = PurePosixPath((content.imagePath or "").replace("\\", "/")).name
-    return stated if PurePosixPath(stated).suffix.lower() in PICTURE_SUFFIXES else f"{path.stem}.jpg"
+    return stated if PurePosixPath(stated).suffix.lower() in IMAGE_SUFFIXES else f"{path.stem}.jpg"
 
 
 def _subset(path: Path, root: Path) -> str:
@@ -113,7 +119,9 @@ def _subset(path: Path, root: Path) -> str:
     return next((part for part in parts if split_of(part, {}) is not None), "")
 
 
-def _shape(entry: Mapping[str, Any], size: tuple[int, int], where: str, left_out: list[LeftOut]) -> Shape | None:
+def _shape(
+    entry: Mapping[str, Any], size: tuple[int, int], where: str, left_out: list[LeftOut]
+) -> AnnotatedShape | None:
     kind, label = str(entry.get("shape_type") or "polygon"), str(entry.get("label") or "")
     if reason := _REASONS.get(kind) or (None if label else "it has no label"):
         left_out.append(LeftOut(kind if label else f"{kind} without a label", reason, where, dict(entry)))
@@ -129,7 +137,7 @@ def _shape(entry: Mapping[str, Any], size: tuple[int, int], where: str, left_out
         return None
 
 
-def _outline(kind: str, points: Points, entry: Mapping[str, Any], label: str, size: tuple[int, int]) -> Shape:
+def _outline(kind: str, points: Points, entry: Mapping[str, Any], label: str, size: tuple[int, int]) -> AnnotatedShape:
     facts = {key: entry[key] for key in ("group_id", "description", "difficult") if entry.get(key)}
     if entry.get("group_id") is not None:
         facts["group_id"] = entry["group_id"]
@@ -137,21 +145,21 @@ def _outline(kind: str, points: Points, entry: Mapping[str, Any], label: str, si
     attributes = {**chosen, **(entry.get("attributes") or {})}
     extra = {"labelme": {"kind": kind, **facts}}
     if kind == "rectangle":
-        return Shape(label, box_around(points), attributes=attributes, extra=extra)
+        return AnnotatedShape(label, box_around(points), attributes=attributes, extra=extra)
     if kind == "rotation":
         return turned_box(label, points, size=size, track_id=None, attributes=attributes, extra=extra)
     if kind == "circle":
         (x, y), edge = points[0], points[1]
         radius = math.dist((x, y), edge)
         box = clipped((x - radius, y - radius, 2 * radius, 2 * radius), *size)
-        return Shape(label, box, attributes=attributes, extra=extra)
+        return AnnotatedShape(label, box, attributes=attributes, extra=extra)
     if kind == "mask":
         left, top, *_ = box_around(points)
         return mask_shape(label, _mask(entry["mask"]), (round(left), round(top)), size, attributes, extra)
     if kind != "polygon" or len(points) < 3:
         raise ValueError(f"a {kind} of {len(points)} points")
     area = polygon_area_px(points)
-    return Shape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
+    return AnnotatedShape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
 
 
 def _mask(text: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -159,9 +167,9 @@ def _mask(text: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
         return np.asarray(image.convert("L")) > 0
 
 
-def _joined(shapes: Sequence[Shape]) -> list[Shape]:
+def _joined(shapes: Sequence[AnnotatedShape]) -> list[AnnotatedShape]:
     """Polygons of one label and group become one object, where its first part stood."""
-    groups: dict[tuple[str, Any], list[Shape]] = {}
+    groups: dict[tuple[str, Any], list[AnnotatedShape]] = {}
     for number, shape in enumerate(shapes):
         about = shape.extra["labelme"]
         group = about.get("group_id")
@@ -170,9 +178,11 @@ def _joined(shapes: Sequence[Shape]) -> list[Shape]:
     return [parts[0] if len(parts) == 1 else _one(parts) for parts in groups.values()]
 
 
-def _one(parts: Sequence[Shape]) -> Shape:
+def _one(parts: Sequence[AnnotatedShape]) -> AnnotatedShape:
     outlines = [outline for part in parts for outline in part.segmentation]
     points = [(x, y) for outline in outlines for x, y in zip(outline[::2], outline[1::2], strict=True)]
     area = sum(part.area_px or 0.0 for part in parts)
     first = parts[0]
-    return Shape(first.label, box_around(points), outlines, area, attributes=first.attributes, extra=first.extra)
+    return AnnotatedShape(
+        first.label, box_around(points), outlines, area, attributes=first.attributes, extra=first.extra
+    )

@@ -20,13 +20,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    PICTURE_SUFFIXES,
-    Converted,
-    Foreign,
+    IMAGE_SUFFIXES,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     box_around,
     broken,
     corners_of,
@@ -60,29 +60,35 @@ def is_tasks(content: Any) -> bool:
     )
 
 
-def read_labelstudio(data: Foreign) -> Converted:
-    """Read the exports of one or several projects; tasks that nobody annotated are left out.
+def read_labelstudio(data: DetectedDataset) -> ConvertedDataset:
+    """Read the exports of one or several projects; tasks without annotations are left out.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         AnnotationError: if a file is not Label Studio's JSON.
         InputDataError: if several files fit a task's image equally well.
     """
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
-    tasks: list[_Task] = []
+    tasks: list[_AnnotatedTask] = []
     for path in data.files:
         try:
             for task in msgspec.json.decode(path.read_bytes()):
                 tasks += _tasks(task, left_out)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
             raise broken(path, error, expected="Label Studio's JSON export") from error
-    pictures = _pictures(tasks, files, left_out)
+    images = _converted_images(tasks, files, left_out)
     notes = _notes(tasks)
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out), notes)
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out), notes)
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _AnnotatedTask:
     """One image of a task: its address, and the regions of all its annotators."""
 
     number: Any
@@ -96,28 +102,28 @@ class _Task:
         return f"task {self.number}"
 
 
-def _tasks(task: Json, left_out: list[LeftOut]) -> list[_Task]:
+def _tasks(task: Json, left_out: list[LeftOut]) -> list[_AnnotatedTask]:
     """The images of a task: one, or those of a list that its regions tell by their index."""
     where = f"task {task.get('id')}"
     for prediction in task.get("predictions") or ():
         left_out.append(LeftOut("prediction", "a model's guess is no annotation", where, prediction))
     regions = list(_regions(task, left_out, where=where))
     if not any(not a.get("was_cancelled") for a in task.get("annotations") or task.get("completions") or ()):
-        # Nobody looked at it; that is no image without objects.
+        # Not annotated, which is not the same as an image without objects.
         left_out.append(LeftOut("task", "nobody annotated it", where, task))
         return []
     upload = str(task.get("file_upload") or "")
     series = _series(task, regions)
     if series:
         return [
-            _Task(task.get("id"), address, upload, tuple(r for r in regions if _item(r[0]) == number))
+            _AnnotatedTask(task.get("id"), address, upload, tuple(r for r in regions if _item(r[0]) == number))
             for number, address in enumerate(series)
         ]
-    address = _picture_name(task, regions)
+    address = _image_name(task, regions)
     if address is None:
         left_out.append(LeftOut("task", "it shows no image", where, task))
         return []
-    return [_Task(task.get("id"), address, upload, tuple(regions))]
+    return [_AnnotatedTask(task.get("id"), address, upload, tuple(regions))]
 
 
 def _series(task: Json, regions: Sequence[tuple[Region, Any]]) -> Sequence[str]:
@@ -132,20 +138,22 @@ def _item(region: Region) -> int:
     return next((int(result["item_index"]) for result in region if "item_index" in result), 0)
 
 
-def _pictures(tasks: Sequence[_Task], files: PictureFiles, left_out: list[LeftOut]) -> list[Picture]:
-    by_address: dict[str, list[_Task]] = {}
+def _converted_images(
+    tasks: Sequence[_AnnotatedTask], files: ImageFiles, left_out: list[LeftOut]
+) -> list[ConvertedImage]:
+    by_address: dict[str, list[_AnnotatedTask]] = {}
     for task in tasks:
         by_address.setdefault(task.address, []).append(task)
     found = {address: _find(address, same[0].upload, files) for address, same in by_address.items()}
     _refuse_guesses(found, files)
-    pictures = []
+    images = []
     for address, same in by_address.items():
-        if picture := _picture(address, same, found[address], left_out):
-            pictures.append(picture)
-    return pictures
+        if image := _converted_image(address, same, found[address], left_out):
+            images.append(image)
+    return images
 
 
-def _refuse_guesses(found: dict[str, Path | None], files: PictureFiles) -> None:
+def _refuse_guesses(found: dict[str, Path | None], files: ImageFiles) -> None:
     """Of several addresses with one file, only the one whose folders agree best with it has it."""
     addresses: dict[Path, list[str]] = {}
     for address, file in found.items():
@@ -166,7 +174,9 @@ def _agreement(path: str, file: Path, root: Path) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: list[LeftOut]) -> Picture | None:
+def _converted_image(
+    address: str, tasks: Sequence[_AnnotatedTask], file: Path | None, left_out: list[LeftOut]
+) -> ConvertedImage | None:
     regions = [entry for task in tasks for entry in task.regions]
     size = _size(regions, file)
     if size is None:
@@ -176,7 +186,7 @@ def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: 
     shapes, chosen = [], {}
     for region, about in regions:
         try:
-            if _is_about_picture(region):
+            if _is_about_image(region):
                 chosen.update(_attributes(region))
             elif shape := _shape(region, size, about, left_out, where=tasks[0].where):
                 shapes.append(shape)
@@ -184,10 +194,10 @@ def _picture(address: str, tasks: Sequence[_Task], file: Path | None, left_out: 
             reason = f"it cannot be read ({type(error).__name__}: {error})"
             left_out.append(LeftOut("region", reason, tasks[0].where, list(region), faulty=True))
     extra = {"label_studio": {"task": tasks[0].number, **({"attributes": chosen} if chosen else {})}}
-    return Picture(file.name if file else _file_name(address), file, *size, "", tuple(shapes), extra)
+    return ConvertedImage(file.name if file else _file_name(address), file, *size, "", tuple(shapes), extra)
 
 
-def _notes(tasks: Sequence[_Task]) -> tuple[str, ...]:
+def _notes(tasks: Sequence[_AnnotatedTask]) -> tuple[str, ...]:
     twice = [address for address, count in Counter(task.address for task in tasks).items() if count > 1]
     if not twice:
         return ()
@@ -216,7 +226,7 @@ def _person(value: Any) -> Any:
     return value.get("id") if isinstance(value, dict) else value
 
 
-def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None:
+def _image_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | None:
     """The image of a task: what its regions point at, else the only thing in its data that can be one."""
     data = task["data"]
     targets = {result.get("to_name") for region, _ in regions for result in region}
@@ -226,12 +236,12 @@ def _picture_name(task: Json, regions: Sequence[tuple[Region, Any]]) -> str | No
     for key in ("image", "img", "image_url"):
         if isinstance(data.get(key), str):
             return str(data[key])
-    pictures = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in PICTURE_SUFFIXES]
-    if len(pictures) == 1:
-        return pictures[0]
+    images = [text for text in _texts(data) if PurePosixPath(_path_in(text)).suffix.lower() in IMAGE_SUFFIXES]
+    if len(images) == 1:
+        return images[0]
     numbers = [match[1] for target in targets if target and (match := re.search(r"(\d+)$", target))]
-    if pictures and len(numbers) == 1 and int(numbers[0]) < len(pictures):
-        return pictures[int(numbers[0])]  # a repeater: page_0 is the first image
+    if images and len(numbers) == 1 and int(numbers[0]) < len(images):
+        return images[int(numbers[0])]  # a repeater: page_0 is the first image
     return None
 
 
@@ -267,7 +277,7 @@ def _file_name(address: str) -> str:
     return PurePosixPath(_path_in(address)).name
 
 
-def _find(address: str, upload: str, files: PictureFiles) -> Path | None:
+def _find(address: str, upload: str, files: ImageFiles) -> Path | None:
     """The file of an address: with as many of its folders as there are here, else under the name of an upload."""
     path = _path_in(address)
     name = PurePosixPath(path).name
@@ -284,16 +294,16 @@ def _size(regions: Sequence[tuple[Region, Any]], file: Path | None) -> tuple[int
     return upright_size(file) if file else None
 
 
-def _is_about_picture(region: Region) -> bool:
+def _is_about_image(region: Region) -> bool:
     geometry = ("width", "points", "radiusX", "rle", "sequence", "x")
     return not any(key in result["value"] for result in region for key in geometry)
 
 
 def _shape(
     region: Region, size: tuple[int, int], about: dict[str, Any], left_out: list[LeftOut], *, where: str
-) -> Shape | None:
+) -> AnnotatedShape | None:
     labels = [str(label) for result in region for label in _labels(result)]
-    value = next(result["value"] for result in region if not _is_about_picture([result]))
+    value = next(result["value"] for result in region if not _is_about_image([result]))
     kind = _kind(value)
     reason = _REASONS.get(kind) or (None if labels else "it has no label")
     if reason:
@@ -336,21 +346,23 @@ def _attributes(region: Region) -> dict[str, Any]:
     return chosen
 
 
-def _outline(kind: str, value: Json, size: tuple[int, int], *, label: str, attributes: Json, extra: Json) -> Shape:
+def _outline(
+    kind: str, value: Json, size: tuple[int, int], *, label: str, attributes: Json, extra: Json
+) -> AnnotatedShape:
     across, down = size[0] / 100, size[1] / 100
     if kind == "polygon":
         points = [(x * across, y * down) for x, y in value["points"]]
         area = polygon_area_px(points)
-        return Shape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
+        return AnnotatedShape(label, box_around(points), [flat(points)], area, attributes=attributes, extra=extra)
     rotation = float(value.get("rotation") or 0)
     if kind == "ellipse":
         shape = {"cx": value["x"] * across, "cy": value["y"] * down, "rotation": rotation}
         shape |= {"rx": value["radiusX"] * across, "ry": value["radiusY"] * down}
         about = {"label_studio": {**extra["label_studio"], "ellipse": shape}}
-        return Shape(label, ellipse_box(size=size, **shape), attributes=attributes, extra=about)
+        return AnnotatedShape(label, ellipse_box(size=size, **shape), attributes=attributes, extra=about)
     box = value["x"] * across, value["y"] * down, value["width"] * across, value["height"] * down
     if rotation == 0:
-        return Shape(label, box, attributes=attributes, extra=extra)
+        return AnnotatedShape(label, box, attributes=attributes, extra=extra)
     corners = turned(corners_of(*box), about=(box[0], box[1]), degrees=rotation)
     about = {"label_studio": {**extra["label_studio"], "rotation": rotation, "upright_bbox": box}}
     return turned_box(label, corners, size=size, track_id=None, attributes=attributes, extra=about)

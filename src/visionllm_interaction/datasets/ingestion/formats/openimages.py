@@ -1,7 +1,8 @@
 """Open Images: CSV files of boxes as shares of the image, ``class-descriptions`` with the categories' names.
 
 The published files list millions of images, of which most people keep a few: rows of images that are not there are
-counted in a line for each file. An image without a row was not looked at for boxes, so it is none without objects.
+counted in a line for each file. An image without a row was not annotated with boxes, so it does not count as one
+without objects.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from pathlib import Path, PurePosixPath
 
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    Converted,
-    Foreign,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     broken,
     labels_in_order,
 )
@@ -44,24 +45,30 @@ def _has_boxes(path: Path) -> bool:
     return {"ImageID", "LabelName", *_SIDES} <= set(header)
 
 
-def read_openimages(data: Foreign) -> Converted:
+def read_openimages(data: DetectedDataset) -> ConvertedDataset:
     """Read the CSV files of boxes whose images are below the data folder.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         AnnotationError: if a file cannot be read, or the categories' names are not there.
         InputDataError: if two files of an image fit.
     """
-    files, names = PictureFiles(data.root), _names(data.root)
+    files, names = ImageFiles(data.root), _names(data.root)
     present = {PurePosixPath(name).stem for name in files.names}
     left_out: list[LeftOut] = []
-    pictures: list[Picture] = []
+    images: list[ConvertedImage] = []
     for path in data.files:
-        pictures += _pictures(path, files, present, names, left_out)
-    used = {picture.file for picture in pictures}
+        images += _converted_images(path, files, present, names, left_out)
+    used = {image.file for image in images}
     left_out += [
         LeftOut("image", "no row names it", name, None) for name in files.names if files.root / name not in used
     ]
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
 
 
 def _names(root: Path) -> dict[str, str]:
@@ -77,9 +84,9 @@ def _names(root: Path) -> dict[str, str]:
     return names
 
 
-def _pictures(
-    path: Path, files: PictureFiles, present: set[str], names: Mapping[str, str], left_out: list[LeftOut]
-) -> Iterator[Picture]:
+def _converted_images(
+    path: Path, files: ImageFiles, present: set[str], names: Mapping[str, str], left_out: list[LeftOut]
+) -> Iterator[ConvertedImage]:
     rows_of: dict[str, list[dict[str, str]]] = defaultdict(list)
     absent: set[str] = set()
     absent_rows = 0
@@ -100,7 +107,7 @@ def _pictures(
             left_out.append(LeftOut("image", "its size cannot be read", image, len(rows), faulty=True))
             continue
         shapes = [shape for row in rows if (shape := _shape(row, size, names, path, left_out))]
-        yield Picture(file.name, file, *size, subset, tuple(shapes))
+        yield ConvertedImage(file.name, file, *size, subset, tuple(shapes))
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -118,7 +125,7 @@ def _subset(path: Path, root: Path) -> str:
 
 def _shape(
     row: Mapping[str, str], size: tuple[int, int], names: Mapping[str, str], path: Path, left_out: list[LeftOut]
-) -> Shape | None:
+) -> AnnotatedShape | None:
     name = names.get(row["LabelName"])
     if name is None and row["LabelName"].startswith("/"):
         raise AnnotationError(
@@ -142,4 +149,4 @@ def _shape(
     extra = {"open_images": {"label": row["LabelName"], **flags}}
     # A box around a group of more than five objects that touch: what COCO calls a crowd.
     crowd = {"iscrowd": 1} if row.get("IsGroupOf") == "1" else {}
-    return Shape(name or row["LabelName"], box, extra={**extra, **crowd})
+    return AnnotatedShape(name or row["LabelName"], box, extra={**extra, **crowd})

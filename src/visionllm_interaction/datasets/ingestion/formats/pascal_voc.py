@@ -23,14 +23,14 @@ from defusedxml.ElementTree import parse
 
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    PICTURE_SUFFIXES,
-    Converted,
-    Foreign,
+    IMAGE_SUFFIXES,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
     Points,
-    Shape,
     broken,
     corners_of,
     flat,
@@ -49,32 +49,38 @@ _BOTH = "trainval"
 _POLYGON_KEY = re.compile(r"[xy](\d+)")
 
 
-def read_voc(data: Foreign) -> Converted:
+def read_voc(data: DetectedDataset) -> ConvertedDataset:
     """Read a folder of VOC files.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         AnnotationError: if nothing of them is VOC's XML.
         InputDataError: if an image is in two splits, or several files fit an annotation file.
     """
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     left_out: list[LeftOut] = []
     read = {path: root for path in data.files if (root := _root(path, data.root, left_out)) is not None}
     subsets = _subsets(data.root, {path.stem for path in data.files}, left_out)
     repeated = _repeated(root.findtext("filename") or "" for root in read.values())
-    pictures = []
+    images = []
     for path, root in read.items():
         where = path.relative_to(data.root).as_posix()
         if subsets and path.stem not in subsets:
             left_out.append(LeftOut("image", "no list of a split names it", where, path.stem))
             continue
         subset = subsets.get(path.stem) if subsets else _folder_subset(path, data.root)
-        if picture := _picture(root, path, files, repeated, subset or "", where, left_out):
-            pictures.append(picture)
-    used = {picture.file for picture in pictures} | {files.beside(path) for path in data.files}
+        if image := _converted_image(root, path, files, repeated, subset or "", where, left_out):
+            images.append(image)
+    used = {image.file for image in images} | {files.beside(path) for path in data.files}
     for name in files.names:
         if files.root / name not in used:
             left_out.append(LeftOut("image", "it has no annotation file", name, None))
-    return Converted(labels_in_order((), pictures), tuple(pictures), tuple(left_out))
+    return ConvertedDataset(labels_in_order((), images), tuple(images), tuple(left_out))
 
 
 def _root(path: Path, folder: Path, left_out: list[LeftOut]) -> Any:
@@ -126,7 +132,7 @@ def _lists_in(folder: Path, known: set[str]) -> dict[str, list[str]]:
 
 def _stem(line: str) -> str:
     path = PurePosixPath(line.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in (*PICTURE_SUFFIXES, ".xml") else path.name
+    return path.stem if path.suffix.lower() in (*IMAGE_SUFFIXES, ".xml") else path.name
 
 
 def _folder_subset(path: Path, root: Path) -> str:
@@ -138,15 +144,15 @@ def _repeated(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name, count in Counter(names).items() if count > 1)
 
 
-def _picture(
+def _converted_image(
     root: Any,
     path: Path,
-    files: PictureFiles,
+    files: ImageFiles,
     repeated: frozenset[str],
     subset: str,
     where: str,
     left_out: list[LeftOut],
-) -> Picture | None:
+) -> ConvertedImage | None:
     stated = root.findtext("filename") or ""
     # Files are renamed after labelling, together; what <filename> says is then the name of another time.
     file = files.beside(path)
@@ -159,12 +165,12 @@ def _picture(
         return None
     shapes = [shape for child in root.iter("object") if (shape := _shape(child, where, size, left_out))]
     name = file.name if file else _name_without_file(stated, path, repeated)
-    return Picture(name, file, *size, subset, tuple(shapes), _about(root))
+    return ConvertedImage(name, file, *size, subset, tuple(shapes), _about(root))
 
 
 def _name_without_file(stated: str, path: Path, repeated: frozenset[str]) -> str:
     name = PurePosixPath(stated.replace("\\", "/")).name
-    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES else ".jpg"
+    suffix = PurePosixPath(name).suffix if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else ".jpg"
     return name if name.endswith(suffix) and stated not in repeated else f"{path.stem}{suffix}"
 
 
@@ -184,7 +190,7 @@ def _about(root: Element) -> dict[str, Any]:
     return {"voc": {key: value for key, value in about.items() if value}}
 
 
-def _shape(element: Element, where: str, size: tuple[int, int], left_out: list[LeftOut]) -> Shape | None:
+def _shape(element: Element, where: str, size: tuple[int, int], left_out: list[LeftOut]) -> AnnotatedShape | None:
     for part in element.findall("part"):
         content = {"object": element.findtext("name"), "part": part.findtext("name"), "box": _texts(part)}
         left_out.append(LeftOut("part", "COCO has no parts of objects", where, content))
@@ -200,7 +206,7 @@ def _shape(element: Element, where: str, size: tuple[int, int], left_out: list[L
         return None
 
 
-def _outline(element: Element, name: str, size: tuple[int, int]) -> Shape:
+def _outline(element: Element, name: str, size: tuple[int, int]) -> AnnotatedShape:
     flags = {key: text for key in _FLAGS if (text := element.findtext(key))}
     attributes = {
         entry.findtext("name") or "": entry.findtext("value") or "" for entry in element.findall("attributes/attribute")
@@ -213,8 +219,8 @@ def _outline(element: Element, name: str, size: tuple[int, int]) -> Shape:
     box = float(left), float(top), float(right - left), float(bottom - top)
     points = _polygon(element)
     if points:
-        return Shape(name, box, [flat(points)], polygon_area_px(points), attributes=attributes, extra=extra)
-    return Shape(name, box, attributes=attributes, extra=extra)
+        return AnnotatedShape(name, box, [flat(points)], polygon_area_px(points), attributes=attributes, extra=extra)
+    return AnnotatedShape(name, box, attributes=attributes, extra=extra)
 
 
 _TILTED = ("cx", "cy", "w", "h", "angle")
@@ -230,7 +236,7 @@ def _tilted(values: Sequence[float]) -> Points:
 
 
 def _polygon(element: Element) -> Points:
-    """The outline that Roboflow writes beside the box: x1, y1, x2, y2 …"""
+    """The outline (x1, y1, x2, y2 …) that Roboflow writes beside the box."""
     values = {child.tag: float(child.text or "nan") for child in element.findall("polygon/*")}
     numbers = sorted({int(match[1]) for tag in values if (match := _POLYGON_KEY.fullmatch(tag))})
     points = [(values.get(f"x{n}", math.nan), values.get(f"y{n}", math.nan)) for n in numbers]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from visionllm_interaction.datasets.ingestion.formats.common import Converted, Foreign, broken
+from visionllm_interaction.datasets.ingestion.formats.common import ConvertedDataset, DetectedDataset, broken
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.utils.logs import log
@@ -29,7 +29,7 @@ class AnnotationFormatPlugin(Protocol):
         """
         ...
 
-    def read(self, source: Foreign) -> Converted:
+    def read(self, source: DetectedDataset) -> ConvertedDataset:
         """Read the whole data set.
 
         Args:
@@ -46,7 +46,7 @@ ANNOTATION_FORMATS: PluginGroup[AnnotationFormatPlugin] = PluginGroup(
 )
 
 
-def detect_by_plugin(path: Path) -> Foreign | None:
+def detect_by_plugin(path: Path) -> DetectedDataset | None:
     """Ask the plug-ins about a place.
 
     Args:
@@ -66,7 +66,7 @@ def detect_by_plugin(path: Path) -> Foreign | None:
     files = tuple(Path(file) for file in named)
     if absent := [file for file in files if not file.is_file()]:
         raise failed_plugin(plugin.entry, f"detect named {absent[0]}, which is no file", where=str(path))
-    return Foreign(plugin.entry.name, path if path.is_dir() else path.parent, files)
+    return DetectedDataset(plugin.entry.name, path if path.is_dir() else path.parent, files)
 
 
 def plugin_of(format_: str) -> Plugin[AnnotationFormatPlugin] | None:
@@ -74,7 +74,7 @@ def plugin_of(format_: str) -> Plugin[AnnotationFormatPlugin] | None:
     return None if format_ in ANNOTATION_FORMATS.reserved else ANNOTATION_FORMATS.get(format_)
 
 
-def read_by_plugin(plugin: Plugin[AnnotationFormatPlugin], source: Foreign) -> Converted:
+def read_by_plugin(plugin: Plugin[AnnotationFormatPlugin], source: DetectedDataset) -> ConvertedDataset:
     """Read a data set.
 
     Args:
@@ -95,6 +95,6 @@ def read_by_plugin(plugin: Plugin[AnnotationFormatPlugin], source: Foreign) -> C
         raise
     except Exception as error:
         raise broken(source.files[0], error, expected=f"what {plugin.entry} reads") from error
-    if not isinstance(converted, Converted):
+    if not isinstance(converted, ConvertedDataset):
         raise failed_plugin(plugin.entry, f"read gave a {type(converted).__name__}", where=str(source.root))
     return converted

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    Converted,
-    Foreign,
+    AnnotatedShape,
+    ConvertedDataset,
+    ConvertedImage,
+    DetectedDataset,
+    ImageFiles,
     LeftOut,
-    Picture,
-    PictureFiles,
-    Shape,
     broken,
     read_text,
 )
@@ -28,8 +28,8 @@ from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import (
     split_word,
 )
 from visionllm_interaction.datasets.ingestion.formats.yolo_rows import (
-    Form,
-    Row,
+    RowFormat,
+    YoloRow,
     looks_like_rows,
     parse_row,
     recognise,
@@ -45,20 +45,26 @@ _FOLDERS_OF_KIND = frozenset({"images", "labels", "jpegimages", "img", "imgs"})
 class _Labels:
     """The rows of every label file that belongs to an image."""
 
-    rows: dict[str, list[Row]] = field(default_factory=dict)
+    rows: dict[str, list[YoloRow]] = field(default_factory=dict)
     """Image name → rows."""
     file_of: dict[str, Path] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def read_yolo(data: Foreign) -> Converted:
+def read_yolo(data: DetectedDataset) -> ConvertedDataset:
     """Read a folder of YOLO labels; images without a label file are images without objects.
+
+    Args:
+        data: the detected data set: its format, folder and annotation files.
+
+    Returns:
+        The images with their objects (boxes in xywh pixels), the category names, and what was left out.
 
     Raises:
         AnnotationError: if the names or the labels cannot be read rightly.
         InputDataError: if an image is in two splits, or a label file fits several images.
     """
-    files = PictureFiles(data.root)
+    files = ImageFiles(data.root)
     dataset = read_dataset(data.files[0], files)
     label_files = LabelFiles(data.root, exclude=dataset.own_files)
     labels = _read_labels(files, label_files, data.root)
@@ -68,22 +74,22 @@ def read_yolo(data: Foreign) -> Converted:
     _refuse_pixels(every, form)
     left_out = [*dataset.left_out, *labels.left_out, *_unused_labels(label_files, labels, data.root)]
     subsets = _subsets(files, dataset, labels, data.root)
-    pictures = []
+    images = []
     for name in files.names:
         if name not in subsets:
             left_out.append(LeftOut("image", "no split of the data set names it", name, None))
             continue
-        if picture := _picture(name, files, subsets[name], labels.rows.get(name, []), dataset, form, left_out):
-            pictures.append(picture)
+        if image := _converted_image(name, files, subsets[name], labels.rows.get(name, []), dataset, form, left_out):
+            images.append(image)
     used = {name for name in subsets if name in labels.file_of}
     notes = [*dataset.notes, *form.notes]
     if unlabelled := len(subsets) - len(used):
         notes.append(f"{unlabelled} of {len(subsets)} images have no label file: they count as images without objects")
     names = tuple(dataset.names[number] for number in sorted(dataset.names))
-    return Converted(names, tuple(pictures), tuple(left_out), tuple(notes))
+    return ConvertedDataset(names, tuple(images), tuple(left_out), tuple(notes))
 
 
-def _read_labels(files: PictureFiles, label_files: LabelFiles, root: Path) -> _Labels:
+def _read_labels(files: ImageFiles, label_files: LabelFiles, root: Path) -> _Labels:
     labels = _Labels(file_of=label_files.of_all(files.names))
     for name, path in labels.file_of.items():
         where = path.relative_to(root).as_posix()
@@ -96,7 +102,7 @@ def _read_labels(files: PictureFiles, label_files: LabelFiles, root: Path) -> _L
             if not line.strip():
                 continue
             row = parse_row(line, where=f"{where}, line {number}")
-            if isinstance(row, Row):
+            if isinstance(row, YoloRow):
                 rows.append(row)
             else:
                 labels.left_out.append(row)
@@ -104,7 +110,7 @@ def _read_labels(files: PictureFiles, label_files: LabelFiles, root: Path) -> _L
     return labels
 
 
-def _refuse_unknown_classes(rows: list[Row], names: Mapping[int, str], names_file: Path) -> None:
+def _refuse_unknown_classes(rows: list[YoloRow], names: Mapping[int, str], names_file: Path) -> None:
     """One number without a name means that the list of names is another data set's: every name may then be wrong."""
     unknown = [row for row in rows if not names.get(row.number)]
     if unknown:
@@ -120,7 +126,7 @@ def _refuse_unknown_classes(rows: list[Row], names: Mapping[int, str], names_fil
         )
 
 
-def _refuse_pixels(rows: list[Row], form: Form) -> None:
+def _refuse_pixels(rows: list[YoloRow], form: RowFormat) -> None:
     large = [row for row in rows if any(abs(value) > 1.5 for value in form.coordinates(row))]
     if len(large) > len(rows) / 2:
         raise AnnotationError(
@@ -141,7 +147,7 @@ def _unused_labels(label_files: LabelFiles, labels: _Labels, root: Path) -> list
     return result
 
 
-def _subsets(files: PictureFiles, dataset: YoloDataset, labels: _Labels, root: Path) -> dict[str, str]:
+def _subsets(files: ImageFiles, dataset: YoloDataset, labels: _Labels, root: Path) -> dict[str, str]:
     """Image → subset: as the data set's own files say, else by the folders of the image or of its label file."""
     if dataset.subset_of:
         return dict(dataset.subset_of)
@@ -171,27 +177,27 @@ def folder_subset(name: PurePosixPath) -> str:
     return next((word for part in name.parts[:-1] if (word := split_word(part))), "")
 
 
-def _picture(
+def _converted_image(
     name: str,
-    files: PictureFiles,
+    files: ImageFiles,
     subset: str,
-    rows: list[Row],
+    rows: list[YoloRow],
     dataset: YoloDataset,
-    form: Form,
+    form: RowFormat,
     left_out: list[LeftOut],
-) -> Picture | None:
+) -> ConvertedImage | None:
     size = upright_size(files.root / name)
     if size is None:
         left_out.append(LeftOut("picture", "its size cannot be read", name, [row.text for row in rows], faulty=True))
         return None
-    shapes: list[Shape] = []
+    shapes: list[AnnotatedShape] = []
     for row in rows:
         shape = to_shape(row, dataset.names[row.number], form, size)
-        if isinstance(shape, Shape):
+        if isinstance(shape, AnnotatedShape):
             shapes.append(shape)
         else:
             left_out.append(shape)
-    return Picture(_short(PurePosixPath(name)), files.root / name, *size, subset, tuple(shapes))
+    return ConvertedImage(_short(PurePosixPath(name)), files.root / name, *size, subset, tuple(shapes))
 
 
 def _short(name: PurePosixPath) -> str:

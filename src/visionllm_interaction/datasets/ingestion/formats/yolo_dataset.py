@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
-    PICTURE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    ImageFiles,
     LeftOut,
-    PictureFiles,
     broken,
     read_text,
 )
@@ -93,8 +93,15 @@ def _load_yaml(path: Path) -> Any:
     return load_yaml(read_text(path), scalars_as_text=True)
 
 
-def read_dataset(path: Path, files: PictureFiles) -> YoloDataset:
-    """Read ``path``, as :func:`names_file_in` found it, and what it refers to.
+def read_dataset(path: Path, files: ImageFiles) -> YoloDataset:
+    """Read the description of a YOLO data set and the lists it refers to.
+
+    Args:
+        path: the file of class names, as :func:`names_file_in` found it.
+        files: the image files of the data set.
+
+    Returns:
+        The class names and the images of each split.
 
     Raises:
         AnnotationError: if it does not say what the classes are called.
@@ -139,7 +146,13 @@ def _compare_names(dataset: YoloDataset, path: Path, others: Iterable[Path]) -> 
 
 
 def read_names(path: Path) -> dict[int, str]:
-    """The classes by number, from a file with a name a line.
+    """Read class names from a text file.
+
+    Args:
+        path: text file with one class name per line.
+
+    Returns:
+        Class number, from 0 → name.
 
     Raises:
         AnnotationError: if it cannot be read.
@@ -166,7 +179,7 @@ def _unique(names: Mapping[int, str], path: Path) -> dict[int, str]:
     return dict(names)
 
 
-def _from_yaml(path: Path, files: PictureFiles) -> YoloDataset:
+def _from_yaml(path: Path, files: ImageFiles) -> YoloDataset:
     try:
         content = _load_yaml(path)
         if not isinstance(content, dict):
@@ -227,7 +240,7 @@ def _pairs(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip() for key, sign, value in (line.partition("=") for line in lines) if sign}
 
 
-def _from_darknet(path: Path, files: PictureFiles) -> YoloDataset:
+def _from_darknet(path: Path, files: ImageFiles) -> YoloDataset:
     pairs = _pairs(path)
     names = _find(pairs["names"], [path.parent], files.root)
     if names is None or not names.is_file():
@@ -250,7 +263,7 @@ def _split_lists(root: Path) -> dict[str, list[Path]]:
     for path in sorted(root.glob("*.txt")):
         if split := split_word(path.stem):
             lines = _lines(path)
-            if lines and all(PurePosixPath(line).suffix.lower() in PICTURE_SUFFIXES for line in lines):
+            if lines and all(PurePosixPath(line).suffix.lower() in IMAGE_SUFFIXES for line in lines):
                 found[split].append(path)
     return dict(found)
 
@@ -266,7 +279,7 @@ def _assign(
     dataset: YoloDataset,
     entries: Mapping[str, Sequence[str]],
     base: Path,
-    files: PictureFiles,
+    files: ImageFiles,
     *,
     at: Path | None = None,
 ) -> None:
@@ -283,9 +296,7 @@ def _assign(
     dataset.subset_of = {name: split for split, names in named.items() for name in names}
 
 
-def _images_of(
-    text: str, places: Sequence[Path], files: PictureFiles, dataset: YoloDataset, split: str
-) -> Iterator[str]:
+def _images_of(text: str, places: Sequence[Path], files: ImageFiles, dataset: YoloDataset, split: str) -> Iterator[str]:
     place = _find(text, places, files.root)
     if place is None:
         reason = "the data set names it for a split, and it is not there"
@@ -355,7 +366,15 @@ class LabelFiles:
             self._by_stem[path.stem].append(path)
 
     def of_all(self, names: Sequence[str]) -> dict[str, Path]:
-        """Image → label file: in ``labels/`` for ``images/``, beside the image, else the one file of its stem.
+        """Find the label file of each image.
+
+        It is in ``labels/`` where the image is in ``images/``, or beside the image, or the only file of that stem.
+
+        Args:
+            names: paths of the images relative to the data folder.
+
+        Returns:
+            Image path → label file; images without one are absent.
 
         Raises:
             InputDataError: if it is not clear which of several files is an image's.

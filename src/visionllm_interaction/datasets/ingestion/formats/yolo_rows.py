@@ -8,7 +8,7 @@ A row does not say what it is. The numbers after the class may be
 - 4 + k·2 or 4 + k·3: centre and size, then k key points.
 
 An outline and a row of key points can have the same length. ``kpt_shape`` in ``data.yaml`` decides; where it is
-missing, all rows of the data set are looked at together (:func:`recognise`).
+missing, all rows of the data set are examined together (:func:`recognise`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from functools import partial
 from typing import Any
 
 from visionllm_interaction.datasets.ingestion.formats.common import (
+    AnnotatedShape,
     LeftOut,
     Points,
-    Shape,
     box_around,
     flat,
     polygon_area_px,
@@ -36,7 +36,7 @@ _MOST, _NEARLY_ALL = 0.9, 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class YoloRow:
     """One line: class number and the numbers after it, as shares of the image."""
 
     where: str
@@ -46,20 +46,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class RowFormat:
     """How the rows of a data set are to be read."""
 
     key_points: tuple[int, int] | None = None
     """Number of key points and numbers for each (2: x, y; 3: x, y, visibility)."""
     notes: tuple[str, ...] = ()
 
-    def coordinates(self, row: Row) -> Sequence[float]:
+    def coordinates(self, row: YoloRow) -> Sequence[float]:
         """The numbers of a row that are shares of the image for certain."""
         even = len(row.values) - len(row.values) % 2
         return row.values[: 4 if self.key_points else even]
 
 
-def parse_row(line: str, *, where: str) -> Row | LeftOut:
+def parse_row(line: str, *, where: str) -> YoloRow | LeftOut:
     """The numbers of one line; the class may be written ``1``, ``1.0`` or ``1.000e+00``."""
     words = line.split()
     try:
@@ -72,26 +72,26 @@ def parse_row(line: str, *, where: str) -> Row | LeftOut:
         return LeftOut("row", "it has a number that is not finite", where, line, faulty=True)
     if values[0] != int(values[0]):
         return LeftOut("row", "its class is not a whole number", where, line, faulty=True)
-    return Row(where, line.strip(), int(values[0]), tuple(values[1:]))
+    return YoloRow(where, line.strip(), int(values[0]), tuple(values[1:]))
 
 
 def looks_like_rows(lines: Sequence[str]) -> bool:
     """Whether the first line with text is a row of a label file."""
     first = next((line for line in lines if line.strip()), "")
-    return isinstance(parse_row(first, where=""), Row)
+    return isinstance(parse_row(first, where=""), YoloRow)
 
 
-def recognise(rows: Sequence[Row], key_points: tuple[int, int] | None) -> Form:
+def recognise(rows: Sequence[YoloRow], key_points: tuple[int, int] | None) -> RowFormat:
     """How ``rows`` are to be read; ``key_points`` as ``data.yaml`` says, if it does."""
     if key_points:
-        return Form(key_points)
+        return RowFormat(key_points)
     long = [row.values for row in rows if len(row.values) > _CORNER_NUMBERS + 1]
     lengths = {len(values) for values in long}
     if len(lengths) != 1:
-        return Form()
+        return RowFormat()
     (length,) = lengths
     if _share(long, _has_whole_visibilities) < _NEARLY_ALL and _share(long, _is_outline) >= _MOST:
-        return Form()
+        return RowFormat()
     for numbers in (3, 2):
         if (length - 4) % numbers == 0 and _share(long, partial(_is_pose, numbers=numbers)) >= _NEARLY_ALL:
             found = (length - 4) // numbers, numbers
@@ -99,8 +99,8 @@ def recognise(rows: Sequence[Row], key_points: tuple[int, int] | None) -> Form:
                 f"rows of {length + 1} numbers were read as a box with {found[0]} key points of {numbers} numbers "
                 "each: as outlines they make no sense; kpt_shape in data.yaml would say so"
             )
-            return Form(found, (note,))
-    return Form()
+            return RowFormat(found, (note,))
+    return RowFormat()
 
 
 def _share(rows: Sequence[tuple[float, ...]], fits: Callable[[tuple[float, ...]], bool]) -> float:
@@ -139,11 +139,11 @@ def _is_pose(values: tuple[float, ...], *, numbers: int) -> bool:
     return sum(inside) >= 0.9 * len(seen)
 
 
-def to_shape(row: Row, label: str, form: Form, size: tuple[int, int]) -> Shape | LeftOut:
+def to_shape(row: YoloRow, label: str, form: RowFormat, size: tuple[int, int]) -> AnnotatedShape | LeftOut:
     """The object of ``row`` in an image of ``size`` (width, height), in pixels."""
     values, count = row.values, len(row.values)
     if count in (4, 5):
-        return Shape(label, _box(values, size), extra=_fifth(values[4:]))
+        return AnnotatedShape(label, _box(values, size), extra=_fifth(values[4:]))
     if form.key_points:
         return _with_key_points(row, label, form.key_points, size)
     if count % 2 and not (0 <= values[-1] <= 1 and _is_outline(values)):
@@ -153,7 +153,7 @@ def to_shape(row: Row, label: str, form: Form, size: tuple[int, int]) -> Shape |
     points: Points = [(x * size[0], y * size[1]) for x, y in zip(outline[::2], outline[1::2], strict=True)]
     if len(outline) == _CORNER_NUMBERS:
         return turned_box(label, points, size=size, track_id=None, attributes={}, extra=_fifth(rest))
-    return Shape(label, box_around(points), [flat(points)], polygon_area_px(points), extra=_fifth(rest))
+    return AnnotatedShape(label, box_around(points), [flat(points)], polygon_area_px(points), extra=_fifth(rest))
 
 
 def _box(values: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -166,7 +166,9 @@ def _fifth(rest: Sequence[float]) -> dict[str, Any]:
     return {"yolo": {"fifth_value": rest[0]}} if rest else {}
 
 
-def _with_key_points(row: Row, label: str, form: tuple[int, int], size: tuple[int, int]) -> Shape | LeftOut:
+def _with_key_points(
+    row: YoloRow, label: str, form: tuple[int, int], size: tuple[int, int]
+) -> AnnotatedShape | LeftOut:
     number, numbers = form
     expected = 4 + number * numbers
     if len(row.values) not in (expected, expected + 1):
@@ -183,4 +185,4 @@ def _with_key_points(row: Row, label: str, form: tuple[int, int], size: tuple[in
         "num_keypoints": sum(1 for at in range(2, len(key_points), 3) if key_points[at]),
         **_fifth(row.values[expected:]),
     }
-    return Shape(label, _box(row.values, size), extra=extra)
+    return AnnotatedShape(label, _box(row.values, size), extra=extra)

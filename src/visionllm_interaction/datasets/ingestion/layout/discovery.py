@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs_conversion
-from visionllm_interaction.datasets.ingestion.formats.common import Foreign
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
 from visionllm_interaction.datasets.ingestion.formats.unread import name_unread
@@ -28,7 +28,7 @@ _A_FILE_PER_IMAGE = ("voc", "labelme")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CocoDataset:
     """A located data set; a split's image folder or annotation file is ``None`` where it is absent."""
 
     root: Path
@@ -36,11 +36,17 @@ class Source:
     annotations: dict[str, Path | None]
 
 
-def locate(path: StrPath) -> Source | Foreign:
-    """Locate the data set that ``path`` is, or that starts up to :data:`SEARCH_DEPTH` levels below it.
+def locate(path: StrPath) -> CocoDataset | DetectedDataset:
+    """Locate the data set at ``path``, or up to :data:`SEARCH_DEPTH` levels below it.
 
-    A missing split is not an error here: stage 2 reports it together with everything else. Formats of plug-ins are
-    looked for where none that is built in was found.
+    A missing split is not an error here: stage 2 reports it with all other issues. Plug-in formats are tried only where
+    no built-in format matches.
+
+    Args:
+        path: a folder or an annotation file.
+
+    Returns:
+        The data set: a ``CocoDataset`` if it has the COCO layout of this package, else what must be converted.
 
     Raises:
         InputDataError: if there is no data set, or more than one.
@@ -58,7 +64,9 @@ def locate(path: StrPath) -> Source | Foreign:
     return found
 
 
-def _search(path: Path, data_set_in: Callable[[Path], Source | Foreign | None]) -> Source | Foreign | None:
+def _search(
+    path: Path, data_set_in: Callable[[Path], CocoDataset | DetectedDataset | None]
+) -> CocoDataset | DetectedDataset | None:
     level = [path]
     for _ in range(SEARCH_DEPTH + 1):
         sets = [found for folder in level if (found := data_set_in(folder))]
@@ -72,19 +80,25 @@ def _search(path: Path, data_set_in: Callable[[Path], Source | Foreign | None]) 
     return None
 
 
-def _together(path: Path, sets: Sequence[Source | Foreign]) -> Foreign | None:
+def _together(path: Path, sets: Sequence[CocoDataset | DetectedDataset]) -> DetectedDataset | None:
     """One data set of several folders with a file for each image, where none of them has lists of splits."""
-    foreign = [found for found in sets if isinstance(found, Foreign)]
+    foreign = [found for found in sets if isinstance(found, DetectedDataset)]
     formats = {found.format for found in foreign}
     if not sets or len(foreign) < len(sets) or len(formats) > 1 or not formats <= set(_A_FILE_PER_IMAGE):
         return None
     if any((found.root / "ImageSets").is_dir() for found in foreign):
         return None
-    return Foreign(formats.pop(), path, tuple(file for found in foreign for file in found.files))
+    return DetectedDataset(formats.pop(), path, tuple(file for found in foreign for file in found.files))
 
 
-def locate_source(root: Path) -> Source:
-    """As :func:`locate`, for a data set in COCO's layout.
+def locate_source(root: Path) -> CocoDataset:
+    """Locate a data set in the COCO layout, as :func:`locate` does.
+
+    Args:
+        root: the folder to search.
+
+    Returns:
+        The data set.
 
     Raises:
         InputDataError: if there is no such folder, no such data set, or more than one.
@@ -98,17 +112,17 @@ def locate_source(root: Path) -> Source:
             fix="set data.root to the folder of the data set: -o data.root=FOLDER",
         )
     found = locate(root)
-    if isinstance(found, Foreign):
+    if isinstance(found, DetectedDataset):
         raise _nothing(root, f"a data set in the format {found.format}")
     return found
 
 
-def _data_set_in(folder: Path) -> Source | Foreign | None:
+def _data_set_in(folder: Path) -> CocoDataset | DetectedDataset | None:
     files = _annotation_files(folder)
     if not files:
         return detect_folder(folder)
     if needs_conversion(folder, files):
-        return Foreign("coco", folder, tuple(files.values()))
+        return DetectedDataset("coco", folder, tuple(files.values()))
     return source_in(folder)
 
 
@@ -144,11 +158,11 @@ def _ambiguous(root: Path, found: list[Path]) -> InputDataError:
     )
 
 
-def source_in(root: Path, *, splits: tuple[str, ...] = SPLITS) -> Source:
+def source_in(root: Path, *, splits: tuple[str, ...] = SPLITS) -> CocoDataset:
     """The data set in COCO's layout that starts exactly here."""
     folders = {split: root / f"{split}2017" for split in splits}
     present = _annotation_files(root, splits)
-    return Source(
+    return CocoDataset(
         root=root,
         images={split: folder if folder.is_dir() else None for split, folder in folders.items()},
         annotations={split: present.get(split) for split in splits},

@@ -31,10 +31,16 @@ class GroupCounts:
 def add_groups(
     index: Sequence[IndexedFile], config: GroupsConfig, *, root: Path, folders: Mapping[str, Path]
 ) -> tuple[list[IndexedFile], GroupCounts]:
-    """The index with its group columns filled in; where both name a value the table wins over the pattern.
+    """Fill in the group columns of the index; where both give a value, the table overrides the pattern.
 
-    ``folders``: split → image folder. A row of the table names its image relative to ``root`` or to the image
-    folder; the pattern is searched in the path relative to ``root``.
+    Args:
+        index: the index of raw files.
+        config: the table of groups and the file name pattern.
+        root: folder that table rows and patterns are relative to.
+        folders: split → image folder; table rows may be relative to it as well.
+
+    Returns:
+        The index with group columns, and the number of images with each kind of group.
 
     Raises:
         InputDataError: if the table cannot be read, has no usable column, or names an image twice.
@@ -63,7 +69,15 @@ _HIGHEST_FIRST = ("household", "child", "session")
 
 
 def grouping(config: GroupsConfig) -> Callable[[str], str | None] | None:
-    """Image name → what it must stay together with: its household, else child, else session; ``None`` if unknown.
+    """Make the function that says which images must stay in one split.
+
+    The group is the household, else the child, else the session.
+
+    Args:
+        config: the table of groups and the file name pattern.
+
+    Returns:
+        A function from image name to group, ``None`` for an unknown one; or ``None`` if nothing is configured.
 
     Raises:
         InputDataError: if the table of groups cannot be read.
@@ -110,7 +124,13 @@ def _count(index: Sequence[IndexedFile], *, rows_without_picture: int) -> GroupC
 
 
 def read_table(path: Path) -> dict[str, Groups]:
-    """File name → groups, empty cells left out.
+    """Read the table of groups.
+
+    Args:
+        path: the CSV file.
+
+    Returns:
+        File name → groups, without empty cells.
 
     Raises:
         InputDataError: if it cannot be read, lacks columns, or has two rows for one file.

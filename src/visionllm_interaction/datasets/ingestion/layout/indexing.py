@@ -29,11 +29,11 @@ def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: i
 def _indexed(listed: tuple[str, os.stat_result, str | None]) -> IndexedFile:
     name, status, split = listed
     path = Path(name)
-    width, height = picture_size(path)
+    width, height = image_size(path)
     return IndexedFile(name, status.st_size, status.st_mtime_ns, sha256_file(path), width, height, split)
 
 
-def picture_size(path: Path) -> tuple[int | None, int | None]:
+def image_size(path: Path) -> tuple[int | None, int | None]:
     """Width and height in pixels from the file's header, or ``(None, None)`` if it is no image."""
     if path.suffix.lower() == ".json":
         return None, None
@@ -49,7 +49,7 @@ def upright_size(path: Path) -> tuple[int, int] | None:
 
     Annotation tools show images upright, so this is what their coordinates refer to.
     """
-    width, height = picture_size(path)
+    width, height = image_size(path)
     if width is None or height is None:
         return None
     return (height, width) if exif_orientation(path) in _LYING else (width, height)

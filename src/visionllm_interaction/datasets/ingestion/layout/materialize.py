@@ -30,7 +30,13 @@ class Placement:
 
 
 def place_files(placements: Sequence[Placement], folder: Path, *, mode: Mode, reserve_bytes: int) -> None:
-    """Make ``folder``/target for each placement; ``register`` makes symbolic links.
+    """Make ``folder``/target for each placement.
+
+    Args:
+        placements: source and target of each file.
+        folder: folder that targets are relative to.
+        mode: copy, hard link or register (symbolic links).
+        reserve_bytes: bytes that must stay free on the disk.
 
     Raises:
         InputDataError: if hard links cannot be made between the two places.

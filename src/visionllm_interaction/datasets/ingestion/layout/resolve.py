@@ -14,10 +14,10 @@ from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.divide import Division
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
-from visionllm_interaction.datasets.ingestion.formats.common import Foreign
+from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
-from visionllm_interaction.datasets.ingestion.layout.discovery import Source, locate, source_in
+from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate, source_in
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement, place_files, placements_of
@@ -36,47 +36,60 @@ _ALL_SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The data set as it will be used, and where it came from."""
+class ResolvedDataset:
+    """The data set in the COCO layout, and where it came from."""
 
-    source: Source
+    source: CocoDataset
     origin: DataSource
     name: str
     libraries: tuple[str, ...] = ()
     """Distributions whose version decides what was read: that of the plug-in that read it."""
 
 
-def settle(config: IngestConfig, prepared: Prepared) -> Settled:
-    """Find the data set in what was prepared, and convert, copy or link it as ``config`` says.
+def resolve_dataset(config: IngestConfig, prepared: Prepared) -> ResolvedDataset:
+    """Find the data set in the prepared source; convert, copy or link it as configured.
+
+    Args:
+        config: the settings of stage 1.
+        prepared: the downloaded and unpacked source.
+
+    Returns:
+        The data set in the COCO layout, and how it got there.
 
     Raises:
         InputDataError: if there is no data set, or it cannot be read, converted, copied or linked.
     """
     found = _to_divide(config, locate(prepared.path))
     name = config.name or (found.root.name if prepared.kind == "folder" else prepared.name)
-    if isinstance(found, Source) and config.mode == "register":
-        return Settled(found, _origin(prepared, "coco"), name)
+    if isinstance(found, CocoDataset) and config.mode == "register":
+        return ResolvedDataset(found, _origin(prepared, "coco"), name)
     # The given folder stays where it is; only where it is not used itself must a change in it be looked for.
     listing = listing_digest(found.root) if prepared.kind in ("folder", "file") else None
-    if isinstance(found, Source):
+    if isinstance(found, CocoDataset):
         source = _placed(config, found, name=name, key=listing or prepared.path.name)
-        return Settled(source, _origin(prepared, "coco", folder=found.root, listing=listing), name)
+        return ResolvedDataset(source, _origin(prepared, "coco", folder=found.root, listing=listing), name)
     source, read = _converted(config, found, name=name, key=listing or prepared.path.name)
     files = tuple(source_file(path) for path in found.files) if prepared.kind in ("folder", "file") else prepared.files
     origin = _origin(prepared, found.format, folder=found.root, listing=listing, files=files, read=read)
     plugin = plugin_of(found.format)
-    return Settled(source, origin, name, libraries=(plugin.entry.distribution,) if plugin else ())
+    return ResolvedDataset(source, origin, name, libraries=(plugin.entry.distribution,) if plugin else ())
 
 
-def _to_divide(config: IngestConfig, found: Source | Foreign) -> Source | Foreign:
+def _to_divide(config: IngestConfig, found: CocoDataset | DetectedDataset) -> CocoDataset | DetectedDataset:
     """COCO's own layout with a train split only is used in place, unless a val is to be made of it."""
-    if isinstance(found, Foreign) or config.val_share is None or found.annotations["val"]:
+    if isinstance(found, DetectedDataset) or config.val_share is None or found.annotations["val"]:
         return found
-    return Foreign("coco", found.root, tuple(path for path in found.annotations.values() if path))
+    return DetectedDataset("coco", found.root, tuple(path for path in found.annotations.values() if path))
 
 
 def division_of(config: IngestConfig) -> Division | None:
-    """How ``config`` wants a source without val to be divided, if at all.
+    """Read from the settings how a source without val is divided.
+
+    Args:
+        config: the settings of stage 1.
+
+    Returns:
+        The division of train, or ``None`` if it is not to be divided.
 
     Raises:
         InputDataError: if the table of groups cannot be read.
@@ -106,7 +119,7 @@ def _origin(
     )
 
 
-def _placed(config: IngestConfig, source: Source, *, name: str, key: str) -> Source:
+def _placed(config: IngestConfig, source: CocoDataset, *, name: str, key: str) -> CocoDataset:
     folders = {split: folder for split, folder in source.images.items() if folder}
     files = [path for path in source.annotations.values() if path]
     with working_folder(config, "placed") as parent:
@@ -123,7 +136,7 @@ def _placed(config: IngestConfig, source: Source, *, name: str, key: str) -> Sou
     return placed
 
 
-def _compare(source: Source, placed: Source) -> None:
+def _compare(source: CocoDataset, placed: CocoDataset) -> None:
     """Every byte of a copy is read back: a scratch disk is the last place to trust."""
     given, found = _digests(source), _digests(placed)
     different = sorted(name for name in given.keys() | found.keys() if given.get(name) != found.get(name))
@@ -137,13 +150,13 @@ def _compare(source: Source, placed: Source) -> None:
         )
 
 
-def _digests(source: Source) -> dict[str, str]:
+def _digests(source: CocoDataset) -> dict[str, str]:
     folders = {split: folder for split, folder in source.images.items() if folder}
     index: list[IndexedFile] = scan_files(folders, [path for path in source.annotations.values() if path])
     return {str(Path(file.path).relative_to(source.root)): file.sha256 for file in index}
 
 
-def _converted(config: IngestConfig, data: Foreign, *, name: str, key: str) -> tuple[Source, Read]:
+def _converted(config: IngestConfig, data: DetectedDataset, *, name: str, key: str) -> tuple[CocoDataset, Read]:
     read = _read(config, data)
     with working_folder(config, "converted") as parent:
         files = [path.name for path in data.files]
@@ -175,15 +188,15 @@ class Read:
     notes: tuple[str, ...]
 
 
-def _read(config: IngestConfig, data: Foreign) -> Read:
+def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     if data.format == "coco":
         write = partial_call(write_as_it_is, data, subsets=config.subsets, division=division_of(config))
         return Read(write, {}, ())
     plugin = plugin_of(data.format)
     converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
     refuse_losses(converted, data)
-    shapes = sum(len(picture.shapes) for picture in converted.pictures)
-    log.info("converting", format=data.format, pictures=len(converted.pictures), annotations=shapes)
+    shapes = sum(len(converted_image.shapes) for converted_image in converted.images)
+    log.info("converting", format=data.format, pictures=len(converted.images), annotations=shapes)
     write = partial_call(write_coco, converted, subsets=config.subsets, division=division_of(config))
     return Read(write, summary(converted), converted.notes)
 

@@ -51,7 +51,14 @@ class Verification:
 
 
 def find_manifest(path: StrPath | None, artifacts_dir: StrPath) -> Path:
-    """The data manifest of ``path``: a manifest, a run folder, any file of a run; or of the newest run.
+    """Find the data manifest of a run.
+
+    Args:
+        path: a manifest, a run folder or any file of a run; ``None`` for the newest run.
+        artifacts_dir: folder of the runs.
+
+    Returns:
+        The data manifest.
 
     Raises:
         InputDataError: if there is none.
@@ -72,7 +79,13 @@ def find_manifest(path: StrPath | None, artifacts_dir: StrPath) -> Path:
 
 
 def verify(manifest_path: StrPath) -> Verification:
-    """Hash every raw file again, and the files the data set was made from.
+    """Hash every raw file again, and the files that the data set was made from.
+
+    Args:
+        manifest_path: the data manifest that stage 1 wrote.
+
+    Returns:
+        What was hashed, and the files that changed, are missing or are new.
 
     Raises:
         ManifestError: if the manifest or the index beside it is not what stage 1 wrote.

@@ -34,7 +34,13 @@ class Prepared:
 
 
 def prepare(config: IngestConfig) -> Prepared:
-    """Download and unpack what ``config`` names; what earlier calls did is used again. Paths must be absolute.
+    """Download and unpack the configured source; results of earlier calls are reused.
+
+    Args:
+        config: the settings of stage 1, with absolute paths.
+
+    Returns:
+        Where the data is, and the files it came from.
 
     Raises:
         ConfigError: if the source is nothing known, or an optional package is missing.
@@ -158,7 +164,7 @@ def source_file(path: Path) -> RawSourceFile:
 
 
 def source_file_same(file: RawSourceFile, *, quick: bool = False) -> bool:
-    """Whether it still is those bytes; ``quick`` trusts size and time. Downloads are not looked at again."""
+    """Whether it still is those bytes; ``quick`` trusts size and time. Downloads are not checked again."""
     if file.mtime_ns is None:
         return True
     path = Path(file.path)

@@ -20,7 +20,12 @@ _TAR_MAGIC_AT = 257
 
 
 def unpack_all(archives: Sequence[Path], folder: Path, *, limits: LimitsConfig) -> None:
-    """Unpack ``archives`` into the new folder ``folder``, which appears when all of them are complete.
+    """Unpack ``archives`` into a new folder.
+
+    Args:
+        archives: the archives; their contents share one folder.
+        folder: the new folder; it appears once all archives are complete.
+        limits: limits on bytes and files, for each archive.
 
     Raises:
         ArchiveError: if one is damaged, unsafe or over the limits (which hold for each), or two hold a file of one

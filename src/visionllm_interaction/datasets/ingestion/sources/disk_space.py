@@ -27,7 +27,11 @@ class Space:
         self._claims: dict[Path, int] = {}
 
     def claim(self, path: Path, total_bytes: int) -> None:
-        """Set aside what the file ``path`` still lacks to ``total_bytes``; replaces an earlier claim for it.
+        """Reserve the bytes that a file still lacks to its final size.
+
+        Args:
+            path: the file; an earlier claim for it is replaced.
+            total_bytes: its final size.
 
         Raises:
             SpaceError: if that does not fit beside what the others still have to write.
@@ -37,7 +41,10 @@ class Space:
             self._claims[path] = total_bytes
 
     def require(self, wanted_bytes: int) -> None:
-        """Check once that ``wanted_bytes`` fit, without setting them aside.
+        """Check once that ``wanted_bytes`` fit, without reserving them.
+
+        Args:
+            wanted_bytes: number of bytes.
 
         Raises:
             SpaceError: if they do not.

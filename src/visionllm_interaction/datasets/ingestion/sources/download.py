@@ -15,9 +15,9 @@ from visionllm_interaction.datasets.ingestion.sources.disk_space import Space
 from visionllm_interaction.datasets.ingestion.sources.progress import byte_bars
 from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote
 from visionllm_interaction.datasets.ingestion.sources.resumable_download import (
+    BatchContext,
     Downloaded,
     Stopped,
-    Surroundings,
     Transfer,
 )
 from visionllm_interaction.errors import DownloadFailed
@@ -26,7 +26,16 @@ from visionllm_interaction.errors import DownloadFailed
 def download_all(
     remotes: Sequence[Remote], folder: Path, *, config: DownloadConfig, reserve_bytes: int
 ) -> list[Downloaded]:
-    """Download each of ``remotes`` to ``folder``, in order; what is there and right already is not asked for again.
+    """Download remote files; complete files with the right checksum are not requested again.
+
+    Args:
+        remotes: the remote files.
+        folder: where they are written.
+        config: the settings of downloads: retries, timeouts, parallel transfers.
+        reserve_bytes: bytes that must stay free on the disk.
+
+    Returns:
+        The downloaded files, in the order of ``remotes``.
 
     Raises:
         DownloadFailed, InputDataError, SpaceError: of the first file that fails; the others stop and keep what
@@ -39,7 +48,7 @@ def download_all(
         _client(config) as client,
         ThreadPoolExecutor(max_workers=config.parallel) as pool,
     ):
-        around = Surroundings(client, config, Space(folder, reserve_bytes=reserve_bytes), report, stop)
+        around = BatchContext(client, config, Space(folder, reserve_bytes=reserve_bytes), report, stop)
         running = [pool.submit(Transfer(remote, folder, around).run) for remote in remotes]
         try:
             wait(running, return_when=FIRST_EXCEPTION)

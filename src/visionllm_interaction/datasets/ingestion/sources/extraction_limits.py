@@ -70,7 +70,10 @@ class Outlet:
         )
 
     def announce(self, total_bytes: int) -> None:
-        """Say beforehand how much will come, where the archive tells.
+        """Check the declared size before anything is unpacked.
+
+        Args:
+            total_bytes: unpacked size that the archive declares.
 
         Raises:
             ArchiveError: if that is over a limit.
@@ -93,7 +96,10 @@ class Outlet:
             )
 
     def count_bytes(self, size: int) -> None:
-        """Count bytes that come out, before they are written.
+        """Count unpacked bytes before they are written.
+
+        Args:
+            size: number of unpacked bytes.
 
         Raises:
             ArchiveError: if they are over a limit.
@@ -125,7 +131,12 @@ class Outlet:
         self._make(self.place_of(name))
 
     def write(self, name: str, read: Callable[[int], bytes], *, counted: bool = False) -> None:
-        """Write the file an entry names from ``read``; ``counted``: its bytes were counted when they were read.
+        """Write the file of one archive entry.
+
+        Args:
+            name: name of the entry in the archive.
+            read: returns up to the given number of bytes; empty at the end.
+            counted: whether the bytes were counted when they were read.
 
         Raises:
             ArchiveError: if the name leads outside or is taken, or the content is damaged or too much.
@@ -170,9 +181,13 @@ class Outlet:
             ) from error
 
     def place_of(self, name: str) -> PurePosixPath:
-        """Where below the folder an entry goes; "." is the folder itself.
+        """Map the name of an archive entry to a path below the folder.
 
-        Backslashes separate too: Windows tools write them.
+        Args:
+            name: name of the entry; backslashes separate folders too, as Windows tools write them.
+
+        Returns:
+            Path relative to the folder; "." is the folder itself.
 
         Raises:
             ArchiveError: if the name is absolute, leads outside, or is no name a file can have.

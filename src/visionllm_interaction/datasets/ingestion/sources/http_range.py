@@ -12,7 +12,7 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT_S = 120.0
 
 
-class Fault(Exception):
+class TransientHttpError(Exception):
     """A try failed in a way that may pass; ``discard``: what arrived so far cannot be trusted."""
 
     def __init__(self, reason: str, *, retry_after_s: float = 0.0, discard: bool = False) -> None:
@@ -22,12 +22,12 @@ class Fault(Exception):
         self.discard = discard
 
 
-class Refusal(Exception):
+class PermanentHttpError(Exception):
     """The server will not send the file, however often it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RangeResponse:
     """The body starts at byte ``begin`` of a file of ``total`` bytes; ``validator`` names this version of it.
 
     ``nothing_left``: all bytes were here already.
@@ -39,43 +39,51 @@ class Answer:
     nothing_left: bool = False
 
 
-def read_answer(status: int, headers: Mapping[str, str], have: int) -> Answer:
-    """Judge the answer to a request for everything from byte ``have`` on.
+def read_response(status: int, headers: Mapping[str, str], have: int) -> RangeResponse:
+    """Interpret the response to a request for everything from byte ``have`` on.
+
+    Args:
+        status: HTTP status code.
+        headers: response headers, with lower-case names.
+        have: number of bytes that are on the disk already.
+
+    Returns:
+        Where the body starts, and the total size if known.
 
     Raises:
-        Fault: if it is worth trying again.
-        Refusal: if it is not.
+        TransientHttpError: if it is worth trying again.
+        PermanentHttpError: if it is not.
     """
     if status in (200, 206) and headers.get("content-encoding", "identity") != "identity":
-        raise Refusal(f"sends the file in another encoding ({headers['content-encoding']})")
+        raise PermanentHttpError(f"sends the file in another encoding ({headers['content-encoding']})")
     if status == 206:
         return _partial(headers, have)
     if status == 200:
-        return Answer(0, _number(headers.get("content-length")), _validator(headers))
+        return RangeResponse(0, _number(headers.get("content-length")), _validator(headers))
     if status == 416:
         return _beyond(headers, have)
     reason = f"answered {status}"
     if status in _TRY_AGAIN:
-        raise Fault(reason, retry_after_s=_retry_after(headers.get("retry-after")))
-    raise Refusal(reason)
+        raise TransientHttpError(reason, retry_after_s=_retry_after(headers.get("retry-after")))
+    raise PermanentHttpError(reason)
 
 
-def _partial(headers: Mapping[str, str], have: int) -> Answer:
+def _partial(headers: Mapping[str, str], have: int) -> RangeResponse:
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if not match or match[1] is None or int(match[1]) != have:
-        raise Fault(f"sent another part than asked for ({headers.get('content-range')})", discard=True)
+        raise TransientHttpError(f"sent another part than asked for ({headers.get('content-range')})", discard=True)
     total = _number(match[3])
     length = _number(headers.get("content-length"))
     if total is not None and length is not None and have + length != total:
-        raise Fault(f"contradicts itself about the length: {have + length} or {total} bytes")
-    return Answer(have, total, _validator(headers))
+        raise TransientHttpError(f"contradicts itself about the length: {have + length} or {total} bytes")
+    return RangeResponse(have, total, _validator(headers))
 
 
-def _beyond(headers: Mapping[str, str], have: int) -> Answer:
+def _beyond(headers: Mapping[str, str], have: int) -> RangeResponse:
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if match and _number(match[3]) == have:
-        return Answer(have, have, _validator(headers), nothing_left=True)
-    raise Fault("has fewer bytes than arrived before", discard=True)
+        return RangeResponse(have, have, _validator(headers), nothing_left=True)
+    raise TransientHttpError("has fewer bytes than arrived before", discard=True)
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:

@@ -72,9 +72,15 @@ KNOWN: dict[str, tuple[Remote, ...]] = {
 
 
 def remotes_of(sources: Sequence[str]) -> tuple[Remote, ...]:
-    """The files that names of :data:`KNOWN` data sets and addresses stand for.
+    """Resolve data set names and addresses to remote files.
 
-    An address may end in ``#sha256=…`` or ``#md5=…``, and ``${NAME}`` in it is filled in from the environment.
+    An address may end in ``#sha256=…`` or ``#md5=…``. ``${NAME}`` in it is replaced from the environment.
+
+    Args:
+        sources: names of :data:`KNOWN` data sets, or addresses.
+
+    Returns:
+        The remote files, in order.
 
     Raises:
         ConfigError: if one is neither, or two files have one name.

@@ -20,7 +20,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from visionllm_interaction.datasets.ingestion.config import DownloadConfig
 from visionllm_interaction.datasets.ingestion.sources.disk_space import Space, full_disk_reported
-from visionllm_interaction.datasets.ingestion.sources.http_range import Answer, Fault, Refusal, read_answer
+from visionllm_interaction.datasets.ingestion.sources.http_range import (
+    PermanentHttpError,
+    RangeResponse,
+    TransientHttpError,
+    read_response,
+)
 from visionllm_interaction.datasets.ingestion.sources.progress import Report
 from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote, digests_of
 from visionllm_interaction.errors import DownloadFailed, InputDataError, VisionLLMError
@@ -47,7 +52,7 @@ class Downloaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class BatchContext:
     """What the transfers of one batch share."""
 
     client: httpx.Client
@@ -60,7 +65,7 @@ class Surroundings:
 class Transfer:
     """The state of one download; call :meth:`run` once."""
 
-    def __init__(self, remote: Remote, folder: Path, around: Surroundings) -> None:
+    def __init__(self, remote: Remote, folder: Path, around: BatchContext) -> None:
         self.remote = remote
         self.target = folder / remote.name
         self.part = folder / f"{remote.name}.part"
@@ -70,7 +75,10 @@ class Transfer:
         self._validator, self._total = self._read_note()
 
     def run(self) -> Downloaded:
-        """Download what is not here yet.
+        """Download what is missing of the file.
+
+        Returns:
+            The complete file.
 
         Raises:
             DownloadFailed: if the server refuses, or keeps failing.
@@ -82,7 +90,7 @@ class Transfer:
             return kept
         config = self._around.config
         retrying = Retrying(
-            retry=retry_if_exception_type(Fault),
+            retry=retry_if_exception_type(TransientHttpError),
             stop=stop_after_attempt(config.retries + 1),
             wait=_wait(wait_random_exponential(multiplier=config.first_pause_s, max=config.longest_pause_s)),
             sleep=self._sleep,
@@ -93,9 +101,9 @@ class Transfer:
             while not retrying.copy()(self._try):
                 pass
             return self._put_in_place()
-        except Fault as fault:
+        except TransientHttpError as fault:
             raise self._failed(fault.reason) from fault
-        except Refusal as refusal:
+        except PermanentHttpError as refusal:
             raise self._failed(str(refusal)) from refusal
         finally:
             self._around.space.release(self.part)
@@ -105,8 +113,12 @@ class Transfer:
         try:
             self._receive(self._have())
             self._check_length()
-        except (httpx.TransportError, Fault) as error:
-            fault = error if isinstance(error, Fault) else Fault(f"{type(error).__name__}: {error}")
+        except (httpx.TransportError, TransientHttpError) as error:
+            fault = (
+                error
+                if isinstance(error, TransientHttpError)
+                else TransientHttpError(f"{type(error).__name__}: {error}")
+            )
             if fault.discard:
                 self._discard(fault)
             if self._gained():
@@ -127,7 +139,7 @@ class Transfer:
         if have and self._validator:
             headers["If-Range"] = self._validator
         with self._around.client.stream("GET", self.remote.url, headers=headers) as response:
-            answer = read_answer(response.status_code, response.headers, have)
+            answer = read_response(response.status_code, response.headers, have)
             if answer.nothing_left:
                 self._total = answer.total
                 self.part.touch()
@@ -136,13 +148,13 @@ class Transfer:
             with full_disk_reported(self.part.parent):
                 self._write(response, answer.begin)
 
-    def _accept(self, answer: Answer) -> None:
+    def _accept(self, answer: RangeResponse) -> None:
         """Take note of the version that is coming, unless it is not the one that is here."""
         expected = self.remote.bytes or (self._total if answer.begin else None)
         if None not in (expected, answer.total) and expected != answer.total:
-            raise Fault(f"says {answer.total} bytes, expected {expected}", discard=bool(answer.begin))
+            raise TransientHttpError(f"says {answer.total} bytes, expected {expected}", discard=bool(answer.begin))
         if answer.begin and answer.validator != self._validator:
-            raise Fault("has another version of the file now", discard=True)
+            raise TransientHttpError("has another version of the file now", discard=True)
         self._validator, self._total = answer.validator, answer.total
         if self._total is not None:
             self._around.space.claim(self.part, self._total)
@@ -168,14 +180,14 @@ class Transfer:
         if self._around.stop.is_set():
             raise Stopped
         if self._total is not None and done + size > self._total:
-            raise Fault(f"sends more than the {self._total} bytes it told of", discard=True)
+            raise TransientHttpError(f"sends more than the {self._total} bytes it told of", discard=True)
         if self._total is None and done % _UNKNOWN_STEP < size:
             self._around.space.claim(self.part, done + _UNKNOWN_STEP)
 
     def _check_length(self) -> None:
         have = self._have()
         if self._total is not None and have < self._total:
-            raise Fault(f"sent {have} of {self._total} bytes")
+            raise TransientHttpError(f"sent {have} of {self._total} bytes")
         if self.remote.bytes is None and self.remote.checksum is None:
             self._confirm_length(have)
 
@@ -183,21 +195,21 @@ class Transfer:
         """Ask for the last byte alone: a wrong length, told once, must not cut the file."""
         headers = {"Accept-Encoding": "identity", "Range": f"bytes={max(have - 1, 0)}-"}
         with self._around.client.stream("GET", self.remote.url, headers=headers) as response:
-            answer = read_answer(response.status_code, response.headers, max(have - 1, 0))
+            answer = read_response(response.status_code, response.headers, max(have - 1, 0))
         if answer.total is not None and answer.total != have:
-            raise Fault(f"told of {have} bytes first and of {answer.total} later", discard=True)
+            raise TransientHttpError(f"told of {have} bytes first and of {answer.total} later", discard=True)
 
     def _check_content(self) -> None:
         checksum, size = self.remote.checksum, self.remote.bytes
         if size is not None and self._have() != size:
-            raise self._discard(Fault(f"sent {self._have()} bytes, expected {size}"))
+            raise self._discard(TransientHttpError(f"sent {self._have()} bytes, expected {size}"))
         if checksum is None:
             return
         found = digests_of(self.part, [checksum.algorithm])[checksum.algorithm]
         if found != checksum.value:
-            raise self._discard(Fault(f"sent a file of {checksum.algorithm} {found}"))
+            raise self._discard(TransientHttpError(f"sent a file of {checksum.algorithm} {found}"))
 
-    def _discard(self, fault: Fault) -> Fault:
+    def _discard(self, fault: TransientHttpError) -> TransientHttpError:
         self.part.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
         self._validator = self._total = None
@@ -278,7 +290,7 @@ def _wait(growing: Callable[[RetryCallState], float]) -> Callable[[RetryCallStat
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(growing(state), error.retry_after_s if isinstance(error, Fault) else 0.0)
+        return max(growing(state), error.retry_after_s if isinstance(error, TransientHttpError) else 0.0)
 
     return wait
 

@@ -65,6 +65,10 @@ class _Counted:
 def unpack_tar(archive: Path, outlet: Outlet) -> None:
     """Write every file of ``archive`` through ``outlet``.
 
+    Args:
+        archive: the archive file.
+        outlet: writes the entries and enforces the limits.
+
     Raises:
         ArchiveError: if it is damaged, unsafe or over a limit.
     """

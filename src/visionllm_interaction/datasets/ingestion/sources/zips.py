@@ -23,6 +23,10 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 def unpack_zip(archive: Path, outlet: Outlet) -> None:
     """Write every file of ``archive`` through ``outlet``.
 
+    Args:
+        archive: the archive file.
+        outlet: writes the entries and enforces the limits.
+
     Raises:
         ArchiveError: if it is damaged, unsafe or over a limit.
     """

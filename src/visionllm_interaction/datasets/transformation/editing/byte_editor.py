@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from visionllm_interaction.datasets.transformation.editing.byte_index import NO_ID, SECTIONS, CocoBytes, Ints, Section
-from visionllm_interaction.datasets.transformation.editing.change_log import Action, Change
+from visionllm_interaction.datasets.transformation.editing.change_log import Action, RecordChange
 
 ABSENT: Any = object()
 """Stands for the value of a key a record does not have."""
@@ -17,8 +17,8 @@ ABSENT: Any = object()
 _ENTITY: dict[Section, str] = {"images": "image", "annotations": "annotation", "categories": "category"}
 
 
-class Draft:
-    """One split's file with the changes made so far; ``log`` lists them.
+class ByteEditor:
+    """The annotation file of one split, with the changes made so far; ``log`` lists them.
 
     Rows are counted as in the original file. A value that is set to what it is already is no change.
     """
@@ -26,7 +26,7 @@ class Draft:
     def __init__(self, split: str, source: CocoBytes) -> None:
         self.split = split
         self.source = source
-        self.log: list[Change] = []
+        self.log: list[RecordChange] = []
         self._values: dict[tuple[Section, int], dict[str, bytes]] = defaultdict(dict)
         self._gone: dict[Section, set[int]] = {section: set() for section in SECTIONS}
         self._added: dict[Section, list[bytes]] = {section: [] for section in SECTIONS}
@@ -88,7 +88,7 @@ class Draft:
         self._gone[section].add(row)
         return True
 
-    def take(self, section: Section, row: int, record: bytes, *, origin: Draft, code: str) -> None:
+    def take(self, section: Section, row: int, record: bytes, *, origin: ByteEditor, code: str) -> None:
         """Append a record of ``origin``, where it had the place ``row``."""
         self._added[section].append(record)
         change = origin.change("move", code, section, row, field=None, old=None, new=record)
@@ -96,10 +96,10 @@ class Draft:
 
     def change(
         self, action: Action, code: str, section: Section, row: int, *, field: str | None, old: Any, new: Any
-    ) -> Change:
+    ) -> RecordChange:
         """A change of this row, with the ids it has in the original file."""
         ids, image_ids, category_ids = (_id(column, row) for column in self.source.keys(section))
-        return Change(
+        return RecordChange(
             action=action,
             code=code,
             split=self.split,

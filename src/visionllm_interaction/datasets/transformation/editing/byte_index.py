@@ -56,6 +56,10 @@ class CocoBytes:
     a byte order mark, UTF-16), and so do we: positions are then found in a copy in which a number of the same length
     stands for each NaN, while values are still read from ``data``.
 
+    Args:
+        data: the content of a COCO annotation file.
+        where: path of the file, for messages.
+
     Raises:
         AnnotationError: if it is not a JSON object that holds the three lists of a COCO file.
     """

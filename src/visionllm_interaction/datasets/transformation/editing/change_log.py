@@ -30,10 +30,10 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RecordChange:
     """One change.
 
-    ``action``: what was done: ``drop`` and ``repair`` follow the fault ``code``; ``map`` the taxonomy and ``move``
+    ``action``: what was done: ``drop`` and ``repair`` follow the issue ``code``; ``map`` the taxonomy and ``move``
     the splits of section ``transform``, which stands in ``code``. ``field``: the key that changed; ``None`` for a
     whole record. ``old`` and ``new``: JSON texts, byte for byte as in the files; ``None`` where there is nothing.
     """
@@ -50,8 +50,8 @@ class Change:
     category_id: int | None = None
 
 
-def write_changes(changes: Sequence[Change], path: Path) -> None:
+def write_changes(changes: Sequence[RecordChange], path: Path) -> None:
     """Write the changes in the order they were made (also when there are none)."""
-    names = [field.name for field in fields(Change)]
+    names = [field.name for field in fields(RecordChange)]
     columns = {name: [getattr(change, name) for change in changes] for name in names}
     pq.write_table(pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA), path)

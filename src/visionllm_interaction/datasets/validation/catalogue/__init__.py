@@ -1,13 +1,13 @@
-"""The catalogue of faults: one stable code each, with what it means, an example, the harm it does and what to do."""
+"""The catalogue of issues: one stable code each, with what it means, an example, the harm it does and what to do."""
 
 from __future__ import annotations
 
 from visionllm_interaction.datasets.validation.catalogue.boxes import BOXES, MASKS
 from visionllm_interaction.datasets.validation.catalogue.files import FILES, IMAGES, LEAKS
 from visionllm_interaction.datasets.validation.catalogue.structure import CATEGORIES, STRUCTURE
-from visionllm_interaction.datasets.validation.catalogue.types import Action, Entity, FaultType
+from visionllm_interaction.datasets.validation.catalogue.types import Action, Entity, IssueType
 
-GROUPS: dict[str, tuple[FaultType, ...]] = {
+GROUPS: dict[str, tuple[IssueType, ...]] = {
     "Structure and ids": STRUCTURE,
     "Categories": CATEGORIES,
     "Boxes": BOXES,
@@ -18,10 +18,10 @@ GROUPS: dict[str, tuple[FaultType, ...]] = {
 }
 """The catalogue in chapters."""
 
-CATALOGUE: dict[str, FaultType] = {fault.code: fault for group in GROUPS.values() for fault in group}
-"""Code → fault type, in the order of reports."""
+CATALOGUE: dict[str, IssueType] = {issue.code: issue for group in GROUPS.values() for issue in group}
+"""Code → issue type, in the order of reports."""
 
-INVALID_BOX_CODES: frozenset[str] = frozenset(code for code, fault in CATALOGUE.items() if fault.action is None)
+INVALID_BOX_CODES: frozenset[str] = frozenset(code for code, issue in CATALOGUE.items() if issue.action is None)
 """The codes counted as *invalid boxes* by ``max_invalid_bbox_allowed``."""
 
-__all__ = ["CATALOGUE", "GROUPS", "INVALID_BOX_CODES", "Action", "Entity", "FaultType"]
+__all__ = ["CATALOGUE", "GROUPS", "INVALID_BOX_CODES", "Action", "Entity", "IssueType"]

@@ -1,15 +1,15 @@
-"""Faults of boxes and of masks."""
+"""Issues of boxes and of masks."""
 
 from __future__ import annotations
 
-from visionllm_interaction.datasets.validation.catalogue.types import FaultType
+from visionllm_interaction.datasets.validation.catalogue.types import IssueType
 
 _AT_SOURCE = "correct the box at its source, or let stage 3 drop it"
 _CLIP = "the box is clipped to the image"
 _AREA = "area is computed anew from the mask, or from the box where there is none"
 
 BOXES = (
-    FaultType(
+    IssueType(
         "BOX-MALFORMED",
         "a bbox is not four finite numbers x, y, width, height",
         '"bbox": [10, 20, NaN, 40]',
@@ -18,7 +18,7 @@ BOXES = (
         "annotation",
         action=None,
     ),
-    FaultType(
+    IssueType(
         "BOX-NON-POSITIVE",
         "a bbox has a width or height of zero or less",
         '"bbox": [10, 20, 0, 40]',
@@ -27,7 +27,7 @@ BOXES = (
         "annotation",
         action=None,
     ),
-    FaultType(
+    IssueType(
         "BOX-NEGATIVE-ORIGIN",
         "a bbox starts left of or above the image",
         '"bbox": [-5, 20, 30, 40]',
@@ -37,7 +37,7 @@ BOXES = (
         action=None,
         repair=_CLIP,
     ),
-    FaultType(
+    IssueType(
         "BOX-OUT-OF-BOUNDS",
         "a bbox ends right of or below the image",
         "x + width = 660 in an image 640 wide",
@@ -47,7 +47,7 @@ BOXES = (
         action=None,
         repair=_CLIP,
     ),
-    FaultType(
+    IssueType(
         "BOX-LOOKS-XYXY",
         "the boxes of a split look like x1, y1, x2, y2 instead of x, y, width, height",
         "[600, 400, 630, 420] in images of 640 × 480, and most others alike",
@@ -55,7 +55,7 @@ BOXES = (
         "convert the boxes at their source",
         "dataset",
     ),
-    FaultType(
+    IssueType(
         "BOX-LOOKS-OTHER",
         "the boxes of a split look like another kind than x, y, width, height",
         "centre x, centre y, width, height in pixels; y before x; y counted from below; boxes far from their masks",
@@ -63,7 +63,7 @@ BOXES = (
         "convert the boxes at their source; where they are right as they are, set BOX-LOOKS-OTHER to warn",
         "dataset",
     ),
-    FaultType(
+    IssueType(
         "BOX-LOOKS-NORMALISED",
         "the boxes of a split look like shares of the image instead of pixels",
         "[0.41, 0.22, 0.10, 0.08], as YOLO files have them",
@@ -71,7 +71,7 @@ BOXES = (
         "multiply by width and height at the source",
         "dataset",
     ),
-    FaultType(
+    IssueType(
         "BOX-TINY",
         "a box is less than a pixel wide or high",
         '"bbox": [10, 20, 0.4, 31]',
@@ -80,7 +80,7 @@ BOXES = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "BOX-ABSURD-ASPECT",
         "a box is many times longer than wide",
         "600 × 2 pixels, a slip of the mouse",
@@ -89,7 +89,7 @@ BOXES = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "BOX-DUPLICATE",
         "an annotation repeats box and category of an earlier one of the same image",
         "an annotation pasted twice",
@@ -99,7 +99,7 @@ BOXES = (
         action="warn",
         repair="exact copies are merged into the first",
     ),
-    FaultType(
+    IssueType(
         "BOX-NEAR-DUPLICATE",
         "two boxes of one category in one image cover almost the same pixels",
         "two annotators marked one child: IoU 0.97",
@@ -108,7 +108,7 @@ BOXES = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "BOX-TWO-CATEGORIES",
         "two boxes of different categories cover the same pixels",
         "one toy marked as ball and as cup",
@@ -117,7 +117,7 @@ BOXES = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "BOX-MASK-MISMATCH",
         "the box is not the mask's bounding box",
         "the box was moved in the editor, the polygon was not",
@@ -129,7 +129,7 @@ BOXES = (
 )
 
 MASKS = (
-    FaultType(
+    IssueType(
         "AREA-NON-POSITIVE",
         "area is zero or negative",
         '"area": 0, written by an exporter that does not compute it',
@@ -139,7 +139,7 @@ MASKS = (
         action="warn",
         repair=_AREA,
     ),
-    FaultType(
+    IssueType(
         "AREA-MISMATCH",
         "area is not the mask's area",
         "area 9000 for a polygon of 4500 px²",
@@ -149,7 +149,7 @@ MASKS = (
         action="warn",
         repair=_AREA,
     ),
-    FaultType(
+    IssueType(
         "AREA-EXCEEDS-BOX",
         "area is larger than the box",
         "area 400 for a box of 10 × 20",
@@ -159,7 +159,7 @@ MASKS = (
         action="warn",
         repair=_AREA,
     ),
-    FaultType(
+    IssueType(
         "CROWD-FLAG",
         "the crowd flag does not fit the kind of segmentation",
         "iscrowd 1 with a polygon; COCO's crowds are run lengths",
@@ -168,7 +168,7 @@ MASKS = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "POLY-FEW-POINTS",
         "a polygon has fewer than three points",
         '"segmentation": [[10, 10, 30, 30]]',
@@ -177,7 +177,7 @@ MASKS = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "POLY-ODD-LENGTH",
         "a polygon has an odd number of coordinates",
         '"segmentation": [[10, 10, 30, 10, 30, 30, 12]]',
@@ -186,7 +186,7 @@ MASKS = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "POLY-NO-AREA",
         "a mask covers nothing",
         "a polygon whose points lie on one line",
@@ -195,7 +195,7 @@ MASKS = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "POLY-OUTSIDE",
         "a polygon reaches out of the image",
         "a point at x = 700 in an image 640 wide",
@@ -204,7 +204,7 @@ MASKS = (
         "annotation",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "RLE-SIZE",
         "a run-length mask has another size than its image",
         '"size": [480, 640] for an image 480 wide and 640 high',
@@ -212,7 +212,7 @@ MASKS = (
         "export it again; size is [height, width]",
         "annotation",
     ),
-    FaultType(
+    IssueType(
         "RLE-COUNTS",
         "the runs of a mask do not add up to its size, or cannot be read",
         '"counts": [100, 20] for a size of 480 × 640',

@@ -1,13 +1,13 @@
-"""Faults of image files and of images."""
+"""Issues of image files and of images."""
 
 from __future__ import annotations
 
-from visionllm_interaction.datasets.validation.catalogue.types import FaultType
+from visionllm_interaction.datasets.validation.catalogue.types import IssueType
 
 _AGAIN = "copy the file from its source again, or drop the image"
 
 FILES = (
-    FaultType(
+    IssueType(
         "FILE-MISSING",
         "an image is not on disk",
         "000000000009.jpg is listed and not there",
@@ -15,7 +15,7 @@ FILES = (
         "copy the file to the image folder, or delete its record",
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-OUTSIDE",
         "a file_name leads out of the image folder",
         "../../private/child.jpg",
@@ -23,7 +23,7 @@ FILES = (
         "use names relative to the image folder, without ..",
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-CASE",
         "a file has its name in other case on disk",
         "frame1.jpg is listed, Frame1.JPG is there",
@@ -31,7 +31,7 @@ FILES = (
         "rename the file, or correct file_name",
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-UNICODE",
         "a file has its name in another Unicode form on disk",
         "ä as one character in the JSON and as a + ¨ on a disk written by macOS",
@@ -39,7 +39,7 @@ FILES = (
         "rename the file to the composed form (NFC), or correct file_name",
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-UNLISTED",
         "an image on disk is not in the annotation file",
         "train2017/extra.jpg without a record",
@@ -48,7 +48,7 @@ FILES = (
         "file",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "FILE-EMPTY",
         "an image file has no bytes",
         "0 bytes after a copy to a full disk",
@@ -56,7 +56,7 @@ FILES = (
         _AGAIN,
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-TRUNCATED",
         "an image file is cut short or damaged",
         "the lower half of a JPEG is missing",
@@ -64,7 +64,7 @@ FILES = (
         _AGAIN,
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-NOT-IMAGE",
         "a file is no image in a known format",
         "an HTML error page saved as 17.jpg",
@@ -72,7 +72,7 @@ FILES = (
         _AGAIN,
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-TOO-LARGE",
         "an image has more pixels than allowed",
         "a PNG of 40 kB that says 50,000 × 50,000 (a decompression bomb)",
@@ -80,7 +80,7 @@ FILES = (
         "scale it down, drop it, or raise images.max_megapixels",
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-KILLS-DECODER",
         "decoding the file took too long, too much memory, or ended the process",
         "a crafted file that makes a decoder loop",
@@ -88,7 +88,7 @@ FILES = (
         _AGAIN,
         "image",
     ),
-    FaultType(
+    IssueType(
         "FILE-CHANGED",
         "a file is not the one stage 1 took in",
         "an image edited after ingest",
@@ -96,7 +96,7 @@ FILES = (
         "restore the file, or run stage 1 again",
         "file",
     ),
-    FaultType(
+    IssueType(
         "FILE-FORMAT",
         "the name's ending says another format than the content",
         "scan.jpg is a PNG",
@@ -105,7 +105,7 @@ FILES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "FILE-SEVERAL-FRAMES",
         "an image file holds several frames",
         "an animated GIF, a TIFF with pages",
@@ -117,7 +117,7 @@ FILES = (
 )
 
 IMAGES = (
-    FaultType(
+    IssueType(
         "IMG-SIZE",
         "an image has another size than its record says",
         "the record says 640 × 480, the file has 320 × 240",
@@ -125,7 +125,7 @@ IMAGES = (
         "restore the image, or correct width, height and boxes together",
         "image",
     ),
-    FaultType(
+    IssueType(
         "IMG-EXIF-FRAME",
         "it cannot be told whether boxes are for the turned or for the unturned image",
         "EXIF orientation 3 (upside down): width and height are the same either way",
@@ -135,7 +135,7 @@ IMAGES = (
         "image",
         repair="the image is written upright, without the tag",
     ),
-    FaultType(
+    IssueType(
         "IMG-EXIF-ROTATED",
         "an image carries an EXIF rotation; its record has the upright size",
         "a phone image stored 640 × 480 and shown 480 × 640",
@@ -145,7 +145,7 @@ IMAGES = (
         action="warn",
         repair="the image is written upright, without the tag",
     ),
-    FaultType(
+    IssueType(
         "IMG-MODE",
         "an image has an unusual pixel format",
         "CMYK, 16 bit, or with transparency",
@@ -154,7 +154,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-SMALL",
         "an image is only a few pixels wide or high",
         "a thumbnail of 12 × 12",
@@ -163,7 +163,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-BLURRED",
         "an image is blurred all over",
         "a head camera in fast motion",
@@ -172,7 +172,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-DARK",
         "an image is almost black",
         "a lens cap, a room with the light off",
@@ -181,7 +181,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-BRIGHT",
         "an image is almost white",
         "a camera pointed at the window",
@@ -190,7 +190,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-UNIFORM",
         "an image has one colour all over",
         "a grey frame written by a broken decoder",
@@ -199,7 +199,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-DUPLICATE",
         "two files of a split are the same, byte for byte",
         "one frame exported twice under two names",
@@ -208,7 +208,7 @@ IMAGES = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "IMG-NEAR-DUPLICATE",
         "two images of a split show the same, encoded, scaled or cropped anew",
         "an image and its thumbnail",
@@ -220,7 +220,7 @@ IMAGES = (
 )
 
 LEAKS = (
-    FaultType(
+    IssueType(
         "LEAK-SAME-FILE",
         "the same file is in both splits",
         "train2017/17.jpg and val2017/90.jpg are equal byte for byte",
@@ -228,7 +228,7 @@ LEAKS = (
         "remove it from one of the splits",
         "image",
     ),
-    FaultType(
+    IssueType(
         "LEAK-NEAR-DUPLICATE",
         "the same image is in both splits, encoded, scaled or cropped anew",
         "the original in train, its thumbnail in val",
@@ -237,7 +237,7 @@ LEAKS = (
         "image",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "LEAK-GROUP",
         "images of one child, household or session are in both splits",
         "household 12 has images in train and in val",
@@ -246,7 +246,7 @@ LEAKS = (
         "dataset",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "LEAK-ADJACENT-FRAME",
         "frames of one video, close in time, are in both splits",
         "session3_000100.jpg in train, session3_000101.jpg in val",

@@ -1,11 +1,11 @@
-"""Faults of the files as a whole, of ids and of references."""
+"""Issues of the files as a whole, of ids and of references."""
 
 from __future__ import annotations
 
-from visionllm_interaction.datasets.validation.catalogue.types import FaultType
+from visionllm_interaction.datasets.validation.catalogue.types import IssueType
 
 STRUCTURE = (
-    FaultType(
+    IssueType(
         "MANIFEST-KEY-MISSING",
         "the data manifest lacks a key",
         "no paths.val_images in data_manifest.yaml",
@@ -14,7 +14,7 @@ STRUCTURE = (
         "dataset",
         fatal=True,
     ),
-    FaultType(
+    IssueType(
         "SPLIT-MISSING",
         "a split has no image folder or no annotation file",
         "annotations/instances_val2017.json is not there",
@@ -23,7 +23,7 @@ STRUCTURE = (
         "file",
         fatal=True,
     ),
-    FaultType(
+    IssueType(
         "SPLIT-EMPTY",
         "a split has no images or no annotations",
         '"annotations": []',
@@ -32,7 +32,7 @@ STRUCTURE = (
         "dataset",
         fatal=True,
     ),
-    FaultType(
+    IssueType(
         "SPLIT-MOSTLY-UNLABELLED",
         "most images of a split have no annotation",
         "900 of 1,000 images without a box, from a job exported half way",
@@ -41,7 +41,7 @@ STRUCTURE = (
         "dataset",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "JSON-SYNTAX",
         "an annotation file is not JSON",
         'a file that ends after {"images": [',
@@ -50,7 +50,7 @@ STRUCTURE = (
         "file",
         fatal=True,
     ),
-    FaultType(
+    IssueType(
         "JSON-BYTE-ORDER-MARK",
         "an annotation file starts with a byte order mark",
         "a file saved by a Windows editor as 'UTF-8 with BOM'",
@@ -58,7 +58,7 @@ STRUCTURE = (
         "save it as UTF-8 without byte order mark",
         "file",
     ),
-    FaultType(
+    IssueType(
         "JSON-SCHEMA",
         "a record lacks a key or holds a value of the wrong type",
         '"image_id": "17" (a text), or no width',
@@ -66,7 +66,7 @@ STRUCTURE = (
         "correct the record at its source",
         "file",
     ),
-    FaultType(
+    IssueType(
         "IMG-DUPLICATE-ID",
         "two images have the same id",
         "two projects merged, each numbered from 1",
@@ -74,7 +74,7 @@ STRUCTURE = (
         "renumber the images and their annotations at the source",
         "image",
     ),
-    FaultType(
+    IssueType(
         "IMG-DUPLICATE-FILE",
         "two image records name the same file",
         "ids 17 and 18 are both frame_000017.jpg",
@@ -82,7 +82,7 @@ STRUCTURE = (
         "merge the records' annotations under one image",
         "image",
     ),
-    FaultType(
+    IssueType(
         "ANN-DUPLICATE-ID",
         "two annotations have the same id",
         "id 1000 twice in annotations",
@@ -91,7 +91,7 @@ STRUCTURE = (
         "annotation",
         repair="the later ones get new ids",
     ),
-    FaultType(
+    IssueType(
         "ANN-DANGLING-IMAGE",
         "an annotation names an image that is not listed",
         "image_id 12345, and no image has that id",
@@ -99,7 +99,7 @@ STRUCTURE = (
         "add the image or delete the annotation",
         "annotation",
     ),
-    FaultType(
+    IssueType(
         "ANN-DANGLING-CATEGORY",
         "an annotation names a category that is not listed",
         "category_id 4, and categories has 1, 2 and 3",
@@ -110,7 +110,7 @@ STRUCTURE = (
 )
 
 CATEGORIES = (
-    FaultType(
+    IssueType(
         "CAT-DUPLICATE-ID",
         "two categories have the same id",
         "1 is child, and 1 is ball",
@@ -118,7 +118,7 @@ CATEGORIES = (
         "renumber the categories",
         "category",
     ),
-    FaultType(
+    IssueType(
         "CAT-DUPLICATE-NAME",
         "two categories have the same name",
         "1 is cup, and 7 is cup",
@@ -126,7 +126,7 @@ CATEGORIES = (
         "merge or rename the categories",
         "category",
     ),
-    FaultType(
+    IssueType(
         "CAT-NAME-COLLISION",
         "two names differ only by case, spaces, hyphens or Unicode form",
         "'Teddy bear' and 'teddy_bear'",
@@ -135,7 +135,7 @@ CATEGORIES = (
         "category",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "CAT-DIFFERENT",
         "a category is not the same in both splits",
         "3 is ball in train and cup in val",
@@ -143,7 +143,7 @@ CATEGORIES = (
         "use one list of categories for both files",
         "category",
     ),
-    FaultType(
+    IssueType(
         "CAT-REORDERED",
         "both splits list the same categories in another order",
         "train: ball, cup; val: cup, ball",
@@ -152,7 +152,7 @@ CATEGORIES = (
         "dataset",
         action="warn",
     ),
-    FaultType(
+    IssueType(
         "CAT-ABSENT",
         "a category has no annotation in a split",
         "no val image shows a cup",
@@ -160,7 +160,7 @@ CATEGORIES = (
         "move some of its images to the split, or remove the category from both",
         "category",
     ),
-    FaultType(
+    IssueType(
         "CAT-IMBALANCE",
         "a category is far rarer than the most frequent one",
         "260,000 boxes of person, 200 of hair drier",

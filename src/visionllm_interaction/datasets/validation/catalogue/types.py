@@ -1,4 +1,4 @@
-"""What the catalogue says about one kind of fault."""
+"""What the catalogue says about one kind of issue."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ Entity = Literal["image", "annotation", "category", "file", "dataset"]
 
 
 @dataclass(frozen=True, slots=True)
-class FaultType:
-    """One kind of fault.
+class IssueType:
+    """One kind of issue.
 
     ``action`` is what the shipped policy does; ``None`` for invalid boxes, which follow ``drop_invalid_bbox``.
     ``entity``: what kind of record is at fault; only annotations and images can be dropped.

@@ -149,12 +149,12 @@ def _best_crops(cropped: Array, others: Array, p: Ints, q: Ints) -> Array:
     All crops of an image are made once, however many partners it has.
     """
     order = np.argsort(p, kind="stable")
-    pictures, starts = np.unique(p[order], return_index=True)
+    images, starts = np.unique(p[order], return_index=True)
     ends = np.r_[starts[1:], len(p)]
     whole = _centred(others.reshape(len(others), -1))
     best = np.zeros(len(p), np.float32)
-    for low in range(0, len(pictures), _AT_ONCE):
-        crops = _crops(cropped[pictures[low : low + _AT_ONCE]])
+    for low in range(0, len(images), _AT_ONCE):
+        crops = _crops(cropped[images[low : low + _AT_ONCE]])
         for place, made in enumerate(crops, start=low):
             pairs = order[starts[place] : ends[place]]
             best[pairs] = (whole[q[pairs]] @ made.T).max(axis=1)

@@ -1,7 +1,7 @@
 """One image: decode it and note what the rules need. Runs in child processes, on files nobody has checked.
 
 JPEGs are decoded to luminance only. That reads every byte of them, as damage is found in the entropy code, and
-leaves time for the rest: a full look takes no longer than decoding to RGB.
+leaves time for the rest: a full probe takes no longer than decoding to RGB.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Thumb = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodeLimits:
     """What an image may cost."""
 
     max_pixels: int
@@ -35,15 +35,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What was seen of one file.
+class ImageProbe:
+    """What decoding one image file showed.
 
-    ``fault`` is a code if the file cannot be used, with the reason in ``reason``; all else is then empty.
+    ``issue`` is a code if the file cannot be used, with the reason in ``reason``; all else is then empty.
     ``low`` and ``high`` are the 1st and 99th percentile of luminance (0-255), ``sharpness`` the fine detail as a share
     of the coarse detail, ``thumb`` (32, 32) luminance, stretched to a square.
     """
 
-    fault: str | None = None
+    issue: str | None = None
     reason: str = ""
     width: int = 0
     height: int = 0
@@ -57,7 +57,7 @@ class Look:
     thumb: Thumb | None = None
 
 
-def limit_process(limits: Limits) -> None:
+def limit_process(limits: DecodeLimits) -> None:
     """Called once in each child: memory is capped, and a timer that runs out ends the process."""
     memory = (limits.memory_mb + _OVERHEAD_MB) << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -67,32 +67,32 @@ def limit_process(limits: Limits) -> None:
     Image.MAX_IMAGE_PIXELS = None  # the size is checked before decoding, with our own limit
 
 
-def look_at_all(paths: Sequence[str], limits: Limits) -> list[Look]:
-    """:func:`look_at` for each path."""
-    return [look_at(path, limits) for path in paths]
+def probe_all(paths: Sequence[str], limits: DecodeLimits) -> list[ImageProbe]:
+    """:func:`probe_image` for each path."""
+    return [probe_image(path, limits) for path in paths]
 
 
-def look_at(path: str, limits: Limits) -> Look:
+def probe_image(path: str, limits: DecodeLimits) -> ImageProbe:
     """Decode the file at ``path``; every damage of the file is an answer and not an error."""
     signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
     try:
         with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
             warnings.simplefilter("ignore")  # oddities of metadata, about which no rule has anything to say
-            return _look(image, limits)
+            return _probe(image, limits)
     except UnidentifiedImageError:
-        return Look("FILE-NOT-IMAGE", f"not {', '.join(FORMATS)}")
+        return ImageProbe("FILE-NOT-IMAGE", f"not {', '.join(FORMATS)}")
     except MemoryError:
-        return Look("FILE-KILLS-DECODER", f"needs more than {limits.memory_mb} MB")
+        return ImageProbe("FILE-KILLS-DECODER", f"needs more than {limits.memory_mb} MB")
     except DAMAGED as error:
-        return Look("FILE-TRUNCATED", str(error) or type(error).__name__)
+        return ImageProbe("FILE-TRUNCATED", str(error) or type(error).__name__)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _look(image: Image.Image, limits: Limits) -> Look:
+def _probe(image: Image.Image, limits: DecodeLimits) -> ImageProbe:
     width, height = image.size
     if width * height > limits.max_pixels:
-        return Look("FILE-TOO-LARGE", f"{width} × {height} pixels")
+        return ImageProbe("FILE-TOO-LARGE", f"{width} × {height} pixels")
     kind, mode, frames = image.format or "", image.mode, getattr(image, "n_frames", 1)
     orientation = orientation_of(image)
     if kind in ("JPEG", "MPO"):
@@ -100,7 +100,7 @@ def _look(image: Image.Image, limits: Limits) -> Look:
     image.load()
     grey = _grey(image)
     low, high = _percentiles(grey)
-    return Look(
+    return ImageProbe(
         width=width,
         height=height,
         orientation=orientation,

@@ -1,4 +1,4 @@
-"""Many images: look at them in child processes, a few files at a time, and survive what kills a child."""
+"""Many images: probe them in child processes, a few files at a time, and survive what kills a child."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 
-from visionllm_interaction.datasets.validation.images.probe import Limits, Look, limit_process, look_at, look_at_all
+from visionllm_interaction.datasets.validation.images.probe import (
+    DecodeLimits,
+    ImageProbe,
+    limit_process,
+    probe_all,
+    probe_image,
+)
 
 BATCH = 16
 _MODULE = "visionllm_interaction.datasets.validation.images.probe"
 
 
-def look_through(paths: Sequence[str], limits: Limits, *, workers: int) -> Iterator[Look]:
-    """A :class:`Look` for each of ``paths``, in order.
+def probe_images(paths: Sequence[str], limits: DecodeLimits, *, workers: int) -> Iterator[ImageProbe]:
+    """A :class:`ImageProbe` for each of ``paths``, in order.
 
-    When a child dies (out of memory, out of time, a fault in a decoder), the files that were being looked at are
+    When a child dies (out of memory, out of time, a fault in a decoder), the files that were being probed are
     taken one by one until the culprit is found; it gets FILE-KILLS-DECODER, and the work goes on.
     """
     batches = [paths[first : first + BATCH] for first in range(0, len(paths), BATCH)]
@@ -29,28 +35,28 @@ def look_through(paths: Sequence[str], limits: Limits, *, workers: int) -> Itera
         try:
             with _pool(limits, workers=min(workers, len(batches) - done)) as pool:
                 with no_main_module():
-                    answers = pool.map(partial(look_at_all, limits=limits), batches[done:])
-                for looks in answers:
+                    answers = pool.map(partial(probe_all, limits=limits), batches[done:])
+                for probes in answers:
                     done += 1
-                    yield from looks
+                    yield from probes
         except BrokenProcessPool:
             done += 1
             yield from _one_by_one(batches[done - 1], limits)
 
 
-def _one_by_one(paths: Sequence[str], limits: Limits) -> Iterator[Look]:
+def _one_by_one(paths: Sequence[str], limits: DecodeLimits) -> Iterator[ImageProbe]:
     left = list(paths)
     while left:
         try:
             with _pool(limits, workers=1) as pool:
                 while left:
                     with no_main_module():
-                        answer = pool.submit(look_at, left[0], limits)
+                        answer = pool.submit(probe_image, left[0], limits)
                     yield answer.result()
                     left.pop(0)
         except BrokenProcessPool:
             left.pop(0)
-            yield Look(
+            yield ImageProbe(
                 "FILE-KILLS-DECODER",
                 f"the decoding process died (limits: {limits.timeout_s:g} s, {limits.memory_mb} MB)",
             )
@@ -67,7 +73,7 @@ def no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _pool(limits: Limits, *, workers: int) -> ProcessPoolExecutor:
+def _pool(limits: DecodeLimits, *, workers: int) -> ProcessPoolExecutor:
     # A fork server starts a child in some milliseconds, and the child has none of this process's threads or memory.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_MODULE])

@@ -26,7 +26,7 @@ _NAN_BOX = (float("nan"),) * 4
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class FieldMismatch:
     """A record that does not fit its type: its place in the list, its id if that is usable, key and words."""
 
     position: int
@@ -41,7 +41,7 @@ class Chunk:
 
     count: int
     columns: AnnotationColumns
-    complaints: tuple[Complaint, ...] = ()
+    mismatches: tuple[FieldMismatch, ...] = ()
 
 
 def read_chunk(place: tuple[str, int, int], database: duckdb.DuckDBPyConnection) -> Chunk | None:
@@ -66,7 +66,7 @@ def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | No
         return _typed(_TYPED.decode(data), database)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         rows, strict = parse(data)
-    return judge_rows(rows, strict=strict) if isinstance(rows, list) else None
+    return decode_rows(rows, strict=strict) if isinstance(rows, list) else None
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -104,13 +104,13 @@ def _typed(rows: list[AnnotationRecord], database: duckdb.DuckDBPyConnection) ->
         positions=np.arange(count),
         masks=masks,
     )
-    complaints = tuple(Complaint(row, rows[row].id, "segmentation", text) for row, text in bad.items())
-    return Chunk(count, columns, complaints)
+    mismatches = tuple(FieldMismatch(row, rows[row].id, "segmentation", text) for row, text in bad.items())
+    return Chunk(count, columns, mismatches)
 
 
-def judge_rows(rows: Sequence[Any], *, strict: bool) -> Chunk:
+def decode_rows(rows: Sequence[Any], *, strict: bool) -> Chunk:
     """Records one by one: one bad record costs that record and not the file. ``strict``: there is no NaN in them."""
-    keep, complaints = usable_rows(rows, records.ANNOTATION_FIELDS, strict=strict)
+    keep, mismatches = usable_rows(rows, records.ANNOTATION_FIELDS, strict=strict)
     usable = [row for _, row in keep]
     boxes = [records.box_or_none(row["bbox"]) for row in usable]
     count = len(usable)
@@ -125,24 +125,26 @@ def judge_rows(rows: Sequence[Any], *, strict: bool) -> Chunk:
         masks=summarise([row.get("segmentation") for row in usable]),
         malformed={n: brief(usable[n]["bbox"]) for n, box in enumerate(boxes) if box is None},
     )
-    return Chunk(len(rows), columns, complaints)
+    return Chunk(len(rows), columns, mismatches)
 
 
 def usable_rows(
     rows: Sequence[Any], fields: tuple[records.Field, ...], *, strict: bool
-) -> tuple[list[tuple[int, dict[str, Any]]], tuple[Complaint, ...]]:
+) -> tuple[list[tuple[int, dict[str, Any]]], tuple[FieldMismatch, ...]]:
     """The records whose ids can be used, with their position; and what is wrong with these and all others."""
     keep: list[tuple[int, dict[str, Any]]] = []
-    complaints: list[Complaint] = []
+    mismatches: list[FieldMismatch] = []
     for position, row in enumerate(rows):
-        good, bad = _judge(row, fields, strict=strict)
-        complaints += [Complaint(position, good.get("id"), key or None, text) for key, text in bad.items()]
+        good, bad = _check_fields(row, fields, strict=strict)
+        mismatches += [FieldMismatch(position, good.get("id"), key or None, text) for key, text in bad.items()]
         if all(key in good for key, _, required in fields if required and key.endswith("id")):
             keep.append((position, good))
-    return keep, tuple(complaints)
+    return keep, tuple(mismatches)
 
 
-def _judge(row: Any, fields: tuple[records.Field, ...], *, strict: bool) -> tuple[dict[str, Any], dict[str, str]]:
+def _check_fields(
+    row: Any, fields: tuple[records.Field, ...], *, strict: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(row, dict):
         return {}, {"": f"{brief(row)} is not an object"}
     good, bad = records.usable_fields(row, fields)

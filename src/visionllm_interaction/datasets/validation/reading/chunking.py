@@ -46,9 +46,15 @@ class Slices:
 
 
 def cut(path: Path, *, piece_bytes: int, before: int | None = None) -> Slices | None:
-    """Pieces of about ``piece_bytes``; ``None`` if the file does not look like one that can be cut.
+    """Cut an annotation file into chunks for parallel decoding.
 
-    ``before``: where the list of annotations must have ended, if an earlier guess was too far behind.
+    Args:
+        path: the annotation file.
+        piece_bytes: approximate size of a chunk in bytes.
+        before: byte offset before which the list of annotations must end, if an earlier guess was too late.
+
+    Returns:
+        The byte ranges of the chunks; ``None`` if the file cannot be cut.
 
     Raises:
         OSError: if the file cannot be read.

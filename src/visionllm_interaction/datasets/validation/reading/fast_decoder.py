@@ -50,7 +50,7 @@ def read_plain(data: bytes, database: duckdb.DuckDBPyConnection) -> AnnotationCo
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _RecordShape:
     """What the records of a piece have in common: optional keys, and how many are of which kind."""
 
     keys: frozenset[str]
@@ -58,7 +58,7 @@ class _Form:
     crowds: int
 
 
-def _form(data: bytes) -> _Form | None:
+def _form(data: bytes) -> _RecordShape | None:
     """Compare all records with the first, numbers and brackets left out; ``None`` if they are not alike."""
     bare = data.translate(None, _NUMBERS)
     key, crowds = _bare_key("segmentation"), 0
@@ -76,7 +76,7 @@ def _form(data: bytes) -> _Form | None:
     if _has_trailing_comma(data):
         return None
     polygons = len(bare) // len(first) - crowds
-    return _Form(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds)
+    return _RecordShape(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds)
 
 
 def _repeated(bare: bytes) -> bytes | None:
@@ -101,7 +101,7 @@ def _bare_key(name: str) -> bytes:
     return b'"' + name.encode().translate(None, _NUMBERS) + b'":'
 
 
-def _columns(records: pa.StructArray, form: _Form, data: bytes) -> AnnotationColumns | None:
+def _columns(records: pa.StructArray, form: _RecordShape, data: bytes) -> AnnotationColumns | None:
     count = len(records)
     ids, images, categories = (_integers(records, name) for name in _IDS)
     crowd = _integers(records, "iscrowd") if "iscrowd" in form.keys else np.zeros(count, np.int64)
@@ -148,7 +148,7 @@ def _boxes(boxes: pa.ListArray, count: int) -> Floats | None:
     return values if np.isfinite(values).all() else None
 
 
-def _masks(rings: pa.ListArray, form: _Form, data: bytes) -> MaskColumns | None:
+def _masks(rings: pa.ListArray, form: _RecordShape, data: bytes) -> MaskColumns | None:
     """Polygons as DuckDB read them; run lengths, which it leaves out, are read here."""
     count = len(rings)
     columns = MaskColumns.empty(count)

@@ -100,27 +100,27 @@ def numbers_in(array: pa.Array, kind: np.dtype[Any]) -> NDArray[Any]:
 
 def _fill_others(columns: MaskColumns, texts: Sequence[msgspec.Raw], rows: Ints) -> dict[int, str]:
     """Run lengths, and whatever is neither they nor a list."""
-    complaints: dict[int, str] = {}
+    mismatches: dict[int, str] = {}
     masks: dict[int, Rle] = {}
     for row in rows.tolist():
         try:
             masks[row] = _RUNS.decode(texts[row])
         except msgspec.ValidationError as error:
-            complaints[row] = _complaint(texts[row], error)
+            mismatches[row] = _complaint(texts[row], error)
     fill_runs(columns, masks)
-    return complaints
+    return mismatches
 
 
 def _one_by_one(texts: Sequence[msgspec.Raw]) -> tuple[MaskColumns, dict[int, str]]:
     masks: list[Segmentation] = []
-    complaints: dict[int, str] = {}
+    mismatches: dict[int, str] = {}
     for row, text in enumerate(texts):
         try:
             masks.append(_ANY.decode(text) if len(text) else None)
         except msgspec.ValidationError as error:
             masks.append(None)
-            complaints[row] = _complaint(text, error)
-    return summarise(masks), complaints
+            mismatches[row] = _complaint(text, error)
+    return summarise(masks), mismatches
 
 
 def _complaint(text: msgspec.Raw, error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""An annotation file → columns and faults.
+"""An annotation file → columns and issues.
 
-Large files are cut into pieces that threads decode. Records without structural faults are decoded in one
+Large files are cut into pieces that threads decode. Records without structural issues are decoded in one
 typed pass; a piece with others is read record by record, so that one bad record costs that record and not the file.
 """
 
@@ -18,12 +18,12 @@ import msgspec
 import numpy as np
 
 from visionllm_interaction.datasets.validation.catalogue import Entity
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading import schema as records
 from visionllm_interaction.datasets.validation.reading.chunk_decoder import (
     Chunk,
-    Complaint,
-    judge_rows,
+    FieldMismatch,
+    decode_rows,
     parse,
     read_chunk,
     usable_rows,
@@ -40,8 +40,16 @@ _IMAGES = msgspec.json.Decoder(list[records.ImageRecord])
 _CATEGORIES = msgspec.json.Decoder(list[records.CategoryRecord])
 
 
-def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable | None, list[Fault]]:
-    """Decode an annotation file; the table is ``None`` if the file is no JSON object.
+def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable | None, list[Issue]]:
+    """Decode an annotation file.
+
+    Args:
+        path: the annotation file.
+        split: name of the split.
+        workers: number of decoding processes.
+
+    Returns:
+        The columns of the file, ``None`` if it is no JSON object; and the issues found while reading.
 
     Raises:
         OSError: if the file cannot be read.
@@ -56,8 +64,8 @@ def read_split(path: Path, split: str, *, workers: int = 1) -> tuple[SplitTable 
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             break  # what stands beside the annotations is no JSON
         if len(chunks) == len(slices.places):
-            table, faults = _assemble(split, rest, chunks, strict=True, workers=workers)
-            return table, [*_marked(path, split), *faults]
+            table, issues = _assemble(split, rest, chunks, strict=True, workers=workers)
+            return table, [*_marked(path, split), *issues]
         before = slices.places[len(chunks)][2]  # the piece that is no list: the list ends in it, or the file is broken
     return _read_whole(path, split)
 
@@ -90,33 +98,33 @@ def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk]:
     return good
 
 
-def _marked(path: Path, split: str) -> list[Fault]:
+def _marked(path: Path, split: str) -> list[Issue]:
     """JSON-BYTE-ORDER-MARK, if the file starts with one."""
     with path.open("rb") as stream:
         if stream.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
             return []
     expected = "a JSON file in UTF-8"
-    return [Fault("JSON-BYTE-ORDER-MARK", split, "file", "bytes EF BB BF", expected, file_name=path.name)]
+    return [Issue("JSON-BYTE-ORDER-MARK", split, "file", "bytes EF BB BF", expected, file_name=path.name)]
 
 
-def _read_whole(path: Path, split: str) -> tuple[SplitTable | None, list[Fault]]:
+def _read_whole(path: Path, split: str) -> tuple[SplitTable | None, list[Issue]]:
     data = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
-    faults = _marked(path, split)
+    issues = _marked(path, split)
     content, strict = parse(data)
     if content is None:
-        complaint = _complaint(data)
-        fault = Fault("JSON-SYNTAX", split, "file", complaint, "a JSON file in UTF-8", file_name=path.name)
-        return None, [*faults, fault]
+        mismatch = _complaint(data)
+        issue = Issue("JSON-SYNTAX", split, "file", mismatch, "a JSON file in UTF-8", file_name=path.name)
+        return None, [*issues, issue]
     if not isinstance(content, dict):
         expected = "an object with images, annotations and categories"
-        return None, [*faults, _shape_fault(split, path.name, content, expected)]
+        return None, [*issues, _shape_issue(split, path.name, content, expected)]
     rows = content.get("annotations")
     table, more = _assemble(
-        split, content, [judge_rows(rows if isinstance(rows, list) else [], strict=strict)], strict=strict
+        split, content, [decode_rows(rows if isinstance(rows, list) else [], strict=strict)], strict=strict
     )
     if not isinstance(rows, list):
-        more.append(_shape_fault(split, "annotations", rows, "a list"))
-    return table, faults + more
+        more.append(_shape_issue(split, "annotations", rows, "a list"))
+    return table, issues + more
 
 
 def _complaint(data: bytes) -> str:
@@ -127,40 +135,40 @@ def _complaint(data: bytes) -> str:
     return "null"
 
 
-def _shape_fault(split: str, name: str, found: Any, expected: str) -> Fault:
+def _shape_issue(split: str, name: str, found: Any, expected: str) -> Issue:
     what = "nothing" if found is None else type(found).__name__
-    return Fault("JSON-SCHEMA", split, "file", what, expected, field=name)
+    return Issue("JSON-SCHEMA", split, "file", what, expected, field=name)
 
 
 def _assemble(
     split: str, rest: dict[str, Any], chunks: Sequence[Chunk], *, strict: bool, workers: int = 1
-) -> tuple[SplitTable, list[Fault]]:
-    images, image_faults = _image_columns(rest.get("images"), split=split, strict=strict)
-    categories, category_faults = _categories(rest.get("categories"), split=split, strict=strict)
-    faults = image_faults + category_faults
+) -> tuple[SplitTable, list[Issue]]:
+    images, image_issues = _image_columns(rest.get("images"), split=split, strict=strict)
+    categories, category_issues = _categories(rest.get("categories"), split=split, strict=strict)
+    issues = image_issues + category_issues
     first = 0
     for chunk in chunks:
-        faults += _schema_faults(split, "annotation", chunk.complaints, first=first)
+        issues += _schema_issues(split, "annotation", chunk.mismatches, first=first)
         first += chunk.count
     annotations = join_annotations(
         [chunk.columns for chunk in chunks], [chunk.count for chunk in chunks], workers=workers
     )
-    return SplitTable(split, images, annotations, categories), faults
+    return SplitTable(split, images, annotations, categories), issues
 
 
-def _categories(rows: Any, *, split: str, strict: bool) -> tuple[tuple[tuple[int, str], ...], list[Fault]]:
+def _categories(rows: Any, *, split: str, strict: bool) -> tuple[tuple[tuple[int, str], ...], list[Issue]]:
     if not isinstance(rows, list):
-        return (), [_shape_fault(split, "categories", rows, "a list")]
+        return (), [_shape_issue(split, "categories", rows, "a list")]
     if all(isinstance(row, records.CategoryRecord) for row in rows):
         return tuple((row.id, row.name) for row in rows), []
-    keep, complaints = usable_rows(rows, records.CATEGORY_FIELDS, strict=strict)
+    keep, mismatches = usable_rows(rows, records.CATEGORY_FIELDS, strict=strict)
     pairs = tuple((row["id"], row["name"]) for _, row in keep if "name" in row)
-    return pairs, _schema_faults(split, "category", complaints)
+    return pairs, _schema_issues(split, "category", mismatches)
 
 
-def _schema_faults(split: str, entity: Entity, complaints: Iterable[Complaint], *, first: int = 0) -> list[Fault]:
+def _schema_issues(split: str, entity: Entity, mismatches: Iterable[FieldMismatch], *, first: int = 0) -> list[Issue]:
     return [
-        Fault(
+        Issue(
             "JSON-SCHEMA",
             split,
             entity,
@@ -172,17 +180,17 @@ def _schema_faults(split: str, entity: Entity, complaints: Iterable[Complaint], 
             field=c.field,
             position=first + c.position,
         )
-        for c in complaints
+        for c in mismatches
     ]
 
 
-def _image_columns(rows: Any, *, split: str, strict: bool) -> tuple[ImageColumns, list[Fault]]:
+def _image_columns(rows: Any, *, split: str, strict: bool) -> tuple[ImageColumns, list[Issue]]:
     if not isinstance(rows, list):
-        return _images_of([]), [_shape_fault(split, "images", rows, "a list")]
+        return _images_of([]), [_shape_issue(split, "images", rows, "a list")]
     if all(isinstance(row, records.ImageRecord) for row in rows):
         return _typed_images(rows), []
-    keep, complaints = usable_rows(rows, records.IMAGE_FIELDS, strict=strict)
-    return _images_of(keep), _schema_faults(split, "image", complaints)
+    keep, mismatches = usable_rows(rows, records.IMAGE_FIELDS, strict=strict)
+    return _images_of(keep), _schema_issues(split, "image", mismatches)
 
 
 def _typed_images(rows: Sequence[records.ImageRecord]) -> ImageColumns:

@@ -13,7 +13,7 @@ from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
 from visionllm_interaction.core.images import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.result import Examination
 from visionllm_interaction.reports.html import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import draw_box
@@ -47,7 +47,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class IssueExample:
     """An image as a data URI, with its caption."""
 
     uri: str
@@ -106,39 +106,39 @@ def _plot(title: str, rows: Sequence[tuple[str, Sequence[int]]], splits: Iterabl
     return Plot(title, bars, note)
 
 
-def _examples(examination: Examination) -> dict[tuple[str, str], list[Example]]:
+def _examples(examination: Examination) -> dict[tuple[str, str], list[IssueExample]]:
     """(code, split) → images. Only files that a child process has decoded are opened here."""
-    chosen: dict[tuple[str, str], list[Fault]] = defaultdict(list)
-    for fault in examination.faults:
-        if fault.split and fault.image_id is not None and len(chosen[fault.code, fault.split]) < EXAMPLES:
-            chosen[fault.code, fault.split].append(fault)
-    shown: dict[tuple[str, str], list[Example]] = {}
-    for key, faults in list(chosen.items())[:_PICTURED]:
-        pictures = [picture for fault in faults if (picture := _picture(examination, fault))]
-        if pictures:
-            shown[key] = pictures
+    chosen: dict[tuple[str, str], list[Issue]] = defaultdict(list)
+    for issue in examination.issues:
+        if issue.split and issue.image_id is not None and len(chosen[issue.code, issue.split]) < EXAMPLES:
+            chosen[issue.code, issue.split].append(issue)
+    shown: dict[tuple[str, str], list[IssueExample]] = {}
+    for key, issues in list(chosen.items())[:_PICTURED]:
+        images = [example for issue in issues if (example := _image(examination, issue))]
+        if images:
+            shown[key] = images
     return shown
 
 
-def _picture(examination: Examination, fault: Fault) -> Example | None:
-    table, pictures = examination.tables.get(fault.split or ""), examination.pictures.get(fault.split or "")
-    if table is None or pictures is None:
+def _image(examination: Examination, issue: Issue) -> IssueExample | None:
+    table, images = examination.tables.get(issue.split or ""), examination.images.get(issue.split or "")
+    if table is None or images is None:
         return None
-    places = np.flatnonzero(table.images.ids[pictures.rows] == fault.image_id)
+    places = np.flatnonzero(table.images.ids[images.rows] == issue.image_id)
     if not len(places):
         return None
     try:
-        with Image.open(pictures.paths[int(places[0])]) as image:
+        with Image.open(images.paths[int(places[0])]) as image:
             image.draft("RGB", (2 * _SIDE_PX, 2 * _SIDE_PX))
             shown = to_rgb(image)
     except DAMAGED:  # it could be decoded to grey, but not to colours
         return None
-    size = table.images.sizes_px[pictures.rows[places[0]]]
+    size = table.images.sizes_px[images.rows[places[0]]]
     shown = ImageOps.contain(shown, (_SIDE_PX, _SIDE_PX))
-    if fault.annotation_id is not None and fault.position is not None and np.isfinite(size).all():
-        row = np.flatnonzero(table.annotations.positions == fault.position)
+    if issue.annotation_id is not None and issue.position is not None and np.isfinite(size).all():
+        row = np.flatnonzero(table.annotations.positions == issue.position)
         _draw(shown, table.annotations.boxes_xywh[row], size)
-    return Example(image_data_uri(shown, quality=80), f"image {fault.image_id}: {fault.found}")
+    return IssueExample(image_data_uri(shown, quality=80), f"image {issue.image_id}: {issue.found}")
 
 
 def _draw(

@@ -1,4 +1,4 @@
-"""From masks over columns to faults: what every rule about annotations or images needs."""
+"""From masks over columns to issues: what every rule about annotations or images needs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, SplitTable, first_rows
 
 Words = str | Callable[[int], str]
 
 
-def annotation_faults(
+def annotation_issues(
     table: SplitTable, bad: Bools, code: str, *, field: str, found: Words, expected: Words
-) -> Iterator[Fault]:
-    """A fault for each annotation where ``bad`` (m,) holds; the words may depend on the row."""
+) -> Iterator[Issue]:
+    """An issue for each annotation where ``bad`` (m,) holds; the words may depend on the row."""
     columns = table.annotations
     for row in np.flatnonzero(bad).tolist():
-        yield Fault(
+        yield Issue(
             code,
             table.split,
             "annotation",
@@ -32,10 +32,10 @@ def annotation_faults(
         )
 
 
-def image_fault(table: SplitTable, row: int, code: str, *, found: str, expected: str, field: str) -> Fault:
-    """A fault of the image in ``row``."""
+def image_issue(table: SplitTable, row: int, code: str, *, found: str, expected: str, field: str) -> Issue:
+    """An issue of the image in ``row``."""
     images = table.images
-    return Fault(
+    return Issue(
         code,
         table.split,
         "image",

@@ -7,29 +7,29 @@ from collections.abc import Iterator
 import numpy as np
 
 from visionllm_interaction.datasets.validation.box_kinds import check_kind
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, SplitTable, every, some
-from visionllm_interaction.datasets.validation.rules._issue_builders import Words, annotation_faults
+from visionllm_interaction.datasets.validation.rules._issue_builders import Words, annotation_issues
 
 TINY_PX = 1.0
 """A box narrower than this has no pixel of its own."""
 
 
-def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max_aspect: float) -> list[Fault]:
+def check_boxes(table: SplitTable, sizes_px: Floats, *, tolerance_px: float, max_aspect: float) -> list[Issue]:
     """The invalid boxes (BOX-MALFORMED … BOX-OUT-OF-BOUNDS), the odd ones, and boxes that are all of another kind.
 
     ``sizes_px`` (m, 2): size of each annotation's image, NaN where unknown; bounds are not checked there.
     """
     boxes = table.annotations.boxes_xywh
-    masks = box_faults(boxes, sizes_px, tolerance_px=tolerance_px)
+    masks = box_issues(boxes, sizes_px, tolerance_px=tolerance_px)
     whole = check_kind(table, sizes_px)
     odd = {} if whole and whole[0].code == "BOX-LOOKS-NORMALISED" else odd_boxes(boxes, max_aspect=max_aspect)
-    faults = [fault for code, bad in (masks | odd).items() for fault in _faults(table, code, bad, sizes_px, max_aspect)]
-    return faults + whole
+    issues = [issue for code, bad in (masks | odd).items() for issue in _issues(table, code, bad, sizes_px, max_aspect)]
+    return issues + whole
 
 
-def box_faults(boxes_xywh: Floats, sizes_px: Floats, *, tolerance_px: float) -> dict[str, Bools]:
-    """Fault code → (m,) mask, for boxes (m, 4) in images of ``sizes_px`` (m, 2), NaN where unknown."""
+def box_issues(boxes_xywh: Floats, sizes_px: Floats, *, tolerance_px: float) -> dict[str, Bools]:
+    """Issue code → (m,) mask, for boxes (m, 4) in images of ``sizes_px`` (m, 2), NaN where unknown."""
     formed = every(np.isfinite(boxes_xywh))
     origin, extent = boxes_xywh[:, :2], boxes_xywh[:, 2:]
     with np.errstate(invalid="ignore"):  # NaN compares as False, which is what is meant
@@ -52,7 +52,7 @@ def odd_boxes(boxes_xywh: Floats, *, max_aspect: float) -> dict[str, Bools]:
     return {"BOX-TINY": tiny, "BOX-ABSURD-ASPECT": absurd}
 
 
-def _faults(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspect: float) -> Iterator[Fault]:
+def _issues(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspect: float) -> Iterator[Issue]:
     columns = table.annotations
 
     def found(row: int) -> str:
@@ -69,4 +69,4 @@ def _faults(table: SplitTable, code: str, bad: Bools, sizes_px: Floats, max_aspe
         "BOX-TINY": f"at least {TINY_PX:g} pixel each way",
         "BOX-ABSURD-ASPECT": f"at most {max_aspect:g} times longer than wide",
     }
-    return annotation_faults(table, bad, code, field="bbox", found=found, expected=expected[code])
+    return annotation_issues(table, bad, code, field="bbox", found=found, expected=expected[code])

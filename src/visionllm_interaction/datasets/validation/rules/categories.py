@@ -8,27 +8,27 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, SplitTable, count_values
 
 _SIGNIFICANCE = 0.01
 
 
-def check_names(table: SplitTable) -> list[Fault]:
+def check_names(table: SplitTable) -> list[Issue]:
     """CAT-DUPLICATE-NAME and CAT-NAME-COLLISION."""
     exact: dict[str, int] = {}
     folded: dict[str, tuple[int, str]] = {}
-    faults = []
+    issues = []
     for position, (category_id, name) in enumerate(table.categories):
         owner = exact.setdefault(name, category_id)
         other, other_name = folded.setdefault(fold(name), (category_id, name))
         if owner != category_id:
             found = f"{name!r}, also the name of category {owner}"
-            faults.append(_fault("CAT-DUPLICATE-NAME", table, category_id, found, "one name each", position))
+            issues.append(_issue("CAT-DUPLICATE-NAME", table, category_id, found, "one name each", position))
         elif other != category_id and other_name != name:
             found = f"{name!r}, and category {other} is {other_name!r}"
-            faults.append(_fault("CAT-NAME-COLLISION", table, category_id, found, "names that differ", position))
-    return faults
+            issues.append(_issue("CAT-NAME-COLLISION", table, category_id, found, "names that differ", position))
+    return issues
 
 
 def fold(name: str) -> str:
@@ -36,8 +36,8 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
-def _fault(code: str, table: SplitTable, category_id: int, found: str, expected: str, position: int | None) -> Fault:
-    return Fault(
+def _issue(code: str, table: SplitTable, category_id: int, found: str, expected: str, position: int | None) -> Issue:
+    return Issue(
         code,
         table.split,
         "category",
@@ -49,11 +49,11 @@ def _fault(code: str, table: SplitTable, category_id: int, found: str, expected:
     )
 
 
-def check_same_categories(train: SplitTable, val: SplitTable) -> list[Fault]:
-    """CAT-DIFFERENT: one fault per category id whose name is not the same in both splits; else CAT-REORDERED."""
+def check_same_categories(train: SplitTable, val: SplitTable) -> list[Issue]:
+    """CAT-DIFFERENT: one issue per category id whose name is not the same in both splits; else CAT-REORDERED."""
     a, b = dict(train.categories), dict(val.categories)
     different = [
-        Fault(
+        Issue(
             "CAT-DIFFERENT",
             None,
             "category",
@@ -69,12 +69,12 @@ def check_same_categories(train: SplitTable, val: SplitTable) -> list[Fault]:
         return different
     place = next(n for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     found = f"place {place}: train {a[list(a)[place]]!r}, val {b[list(b)[place]]!r}"
-    return [Fault("CAT-REORDERED", None, "dataset", found, "one order", field="categories")]
+    return [Issue("CAT-REORDERED", None, "dataset", found, "one order", field="categories")]
 
 
 def check_presence(
     table: SplitTable, kept: Bools, *, min_images: int, other_share: Mapping[int, float]
-) -> Iterator[Fault]:
+) -> Iterator[Issue]:
     """CAT-ABSENT: a category the split lists has no annotation among those ``kept`` (m,) in it.
 
     In a split of fewer than ``min_images`` images a category is often absent by chance. There it is reported only
@@ -89,7 +89,7 @@ def check_presence(
         by_chance = (1 - other_share.get(category_id, 0.0)) ** images
         if images >= min_images or by_chance < _SIGNIFICANCE / len(table.categories):
             found = f"{name!r} has no annotation in {table.split}"
-            yield _fault("CAT-ABSENT", table, category_id, found, "at least one annotation", None)
+            yield _issue("CAT-ABSENT", table, category_id, found, "at least one annotation", None)
 
 
 def image_shares(table: SplitTable) -> dict[int, float]:
@@ -103,7 +103,7 @@ def image_shares(table: SplitTable) -> dict[int, float]:
     return {int(i): min(int(c) / images, 1.0) for i, c in zip(ids, counts, strict=True)}
 
 
-def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> Iterator[Fault]:
+def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> Iterator[Issue]:
     """CAT-IMBALANCE: a category that is there, but ``max_imbalance`` times rarer than the most frequent one."""
     ids, counts = count_values(table.annotations.category_ids[kept])
     names = dict(table.categories)
@@ -111,4 +111,4 @@ def check_balance(table: SplitTable, kept: Bools, *, max_imbalance: float) -> It
         if category_id in names and counts.max() > max_imbalance * count:
             found = f"{names[category_id]!r} has {count} annotations, the most frequent category {counts.max()}"
             expected = f"at least one for {max_imbalance:g} of the most frequent"
-            yield _fault("CAT-IMBALANCE", table, category_id, found, expected, None)
+            yield _issue("CAT-IMBALANCE", table, category_id, found, expected, None)

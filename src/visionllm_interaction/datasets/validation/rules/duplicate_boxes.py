@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, Ints, SplitTable, every
-from visionllm_interaction.datasets.validation.rules._issue_builders import annotation_faults
+from visionllm_interaction.datasets.validation.rules._issue_builders import annotation_issues
 
 _STEP_PX = 2.0**-8
 _FARTHEST_PX = 2.0**22
@@ -24,7 +24,7 @@ class Pairs:
     iou: Floats
 
 
-def check_twins(table: SplitTable, *, min_iou: float) -> list[Fault]:
+def check_duplicates(table: SplitTable, *, min_iou: float) -> list[Issue]:
     """BOX-DUPLICATE, BOX-NEAR-DUPLICATE and BOX-TWO-CATEGORIES; the later annotation is the one at fault.
 
     Crowd regions are left alone: they overlap what is inside them by design.
@@ -38,7 +38,7 @@ def check_twins(table: SplitTable, *, min_iou: float) -> list[Fault]:
         "BOX-NEAR-DUPLICATE": same & ~equal,
         "BOX-TWO-CATEGORIES": ~same,
     }
-    return [fault for code, chosen in kinds.items() for fault in _faults(table, code, pairs, chosen)]
+    return [issue for code, chosen in kinds.items() for issue in _issues(table, code, pairs, chosen)]
 
 
 def overlapping_pairs(boxes_xywh: Floats, image_ids: Ints, *, usable: Bools, min_iou: float) -> Pairs:
@@ -90,7 +90,7 @@ def iou_xywh(a: Floats, b: Floats) -> Floats:
         return np.asarray(shared / (a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - shared))
 
 
-def _faults(table: SplitTable, code: str, pairs: Pairs, chosen: Bools) -> Iterator[Fault]:
+def _issues(table: SplitTable, code: str, pairs: Pairs, chosen: Bools) -> Iterator[Issue]:
     columns = table.annotations
     partner: dict[int, tuple[int, float]] = {}
     for first, second, iou in zip(pairs.first[chosen], pairs.second[chosen], pairs.iou[chosen], strict=True):
@@ -103,4 +103,4 @@ def _faults(table: SplitTable, code: str, pairs: Pairs, chosen: Bools) -> Iterat
         what = "the box and category" if code == "BOX-DUPLICATE" else f"IoU {iou:.3f} with the box"
         return f"{what} of annotation {columns.ids[other]} (category {columns.category_ids[other]})"
 
-    return annotation_faults(table, bad, code, field="bbox", found=found, expected="one annotation per object")
+    return annotation_issues(table, bad, code, field="bbox", found=found, expected="one annotation per object")

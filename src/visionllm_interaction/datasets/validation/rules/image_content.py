@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.datasets.validation.config import ImageChecks
-from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, Limits, Look
-from visionllm_interaction.datasets.validation.images.worker_pool import look_through
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, DecodeLimits, ImageProbe
+from visionllm_interaction.datasets.validation.images.worker_pool import probe_images
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
-from visionllm_interaction.datasets.validation.rules._issue_builders import image_fault
+from visionllm_interaction.datasets.validation.rules._issue_builders import image_issue
 
 _ENDINGS = {
     ".jpg": "JPEG",
@@ -38,7 +38,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class DecodedImages:
     """The images of a split that could be decoded, to be compared with others.
 
     Attributes:
@@ -54,85 +54,85 @@ class Pictures:
     paths: tuple[Path, ...]
 
 
-def check_pictures(
+def check_images(
     table: SplitTable, paths: Mapping[int, Path], checks: ImageChecks, *, workers: int
-) -> tuple[list[Fault], Pictures]:
+) -> tuple[list[Issue], DecodedImages]:
     """Decode the files ``paths`` (row → path) and judge each; memory grows by a thumbnail (1 kB) per image only."""
-    limits = Limits(round(checks.max_megapixels * 1e6), checks.timeout_s, checks.memory_mb)
+    limits = DecodeLimits(round(checks.max_megapixels * 1e6), checks.timeout_s, checks.memory_mb)
     rows = list(paths)
     thumbs = np.zeros((len(rows), THUMB_PX, THUMB_PX), np.uint8)
     usable = np.zeros(len(rows), np.bool_)
     flat = np.zeros(len(rows), np.bool_)
-    faults: list[Fault] = []
-    looks = look_through([str(paths[row]) for row in rows], limits, workers=workers)
-    for place, (row, look) in enumerate(zip(rows, looks, strict=True)):
-        faults += judge_picture(table, row, look, checks)
-        if look.thumb is not None:
-            thumbs[place], usable[place], flat[place] = look.thumb, True, look.high - look.low <= _FLAT
+    issues: list[Issue] = []
+    probes = probe_images([str(paths[row]) for row in rows], limits, workers=workers)
+    for place, (row, probe) in enumerate(zip(rows, probes, strict=True)):
+        issues += check_image(table, row, probe, checks)
+        if probe.thumb is not None:
+            thumbs[place], usable[place], flat[place] = probe.thumb, True, probe.high - probe.low <= _FLAT
     kept = np.flatnonzero(usable)
-    seen = Pictures(
+    seen = DecodedImages(
         np.array(rows, np.int64)[kept], thumbs[kept], flat[kept], tuple(paths[rows[place]] for place in kept.tolist())
     )
-    return faults, seen
+    return issues, seen
 
 
-def judge_picture(table: SplitTable, row: int, look: Look, checks: ImageChecks) -> Iterator[Fault]:
-    """All faults of one image."""
-    if look.fault:
-        yield image_fault(table, row, look.fault, found=look.reason, expected=_ADVICE[look.fault], field="file_name")
+def check_image(table: SplitTable, row: int, probe: ImageProbe, checks: ImageChecks) -> Iterator[Issue]:
+    """All issues of one image."""
+    if probe.issue:
+        yield image_issue(table, row, probe.issue, found=probe.reason, expected=_ADVICE[probe.issue], field="file_name")
         return
-    yield from _form(table, row, look)
-    yield from _size(table, row, look)
-    yield from _look(table, row, look, checks)
+    yield from _form(table, row, probe)
+    yield from _size(table, row, probe)
+    yield from _check_content(table, row, probe, checks)
 
 
-def _form(table: SplitTable, row: int, look: Look) -> Iterator[Fault]:
+def _form(table: SplitTable, row: int, probe: ImageProbe) -> Iterator[Issue]:
     name = table.images.file_names[row] or ""
     said = _ENDINGS.get(Path(name).suffix.lower())
-    kind = "JPEG" if look.kind == "MPO" else look.kind
+    kind = "JPEG" if probe.kind == "MPO" else probe.kind
     if said and said != kind:
-        yield image_fault(table, row, "FILE-FORMAT", found=f"{kind} named {name}", expected=said, field="file_name")
-    if look.frames > 1:
-        found = f"{look.frames} frames"
-        yield image_fault(table, row, "FILE-SEVERAL-FRAMES", found=found, expected="one", field="file_name")
-    if look.mode not in _USUAL_MODES:
-        found = f"mode {look.mode}"
-        yield image_fault(table, row, "IMG-MODE", found=found, expected="8-bit RGB or grey", field="file_name")
+        yield image_issue(table, row, "FILE-FORMAT", found=f"{kind} named {name}", expected=said, field="file_name")
+    if probe.frames > 1:
+        found = f"{probe.frames} frames"
+        yield image_issue(table, row, "FILE-SEVERAL-FRAMES", found=found, expected="one", field="file_name")
+    if probe.mode not in _USUAL_MODES:
+        found = f"mode {probe.mode}"
+        yield image_issue(table, row, "IMG-MODE", found=found, expected="8-bit RGB or grey", field="file_name")
 
 
-def _size(table: SplitTable, row: int, look: Look) -> Iterator[Fault]:
+def _size(table: SplitTable, row: int, probe: ImageProbe) -> Iterator[Issue]:
     said_width, said_height = table.images.sizes_px[row].tolist()
-    said, stored = (said_width, said_height), (look.width, look.height)
+    said, stored = (said_width, said_height), (probe.width, probe.height)
     if not np.isfinite(said).all():
         return
-    turned = 2 <= look.orientation <= 8
-    swapped = look.orientation in _SWAPPING and look.width != look.height
+    turned = 2 <= probe.orientation <= 8
+    swapped = probe.orientation in _SWAPPING and probe.width != probe.height
     upright = stored[::-1] if swapped else stored
-    what = f"EXIF orientation {look.orientation}, stored {stored[0]} × {stored[1]}"
+    what = f"EXIF orientation {probe.orientation}, stored {stored[0]} × {stored[1]}"
     record = f"{said[0]:g} × {said[1]:g}, as the record says"
     if turned and swapped and said == upright:
-        yield image_fault(table, row, "IMG-EXIF-ROTATED", found=what, expected="pixels as shown", field="width")
+        yield image_issue(table, row, "IMG-EXIF-ROTATED", found=what, expected="pixels as shown", field="width")
     elif turned and said == stored:
-        yield image_fault(table, row, "IMG-EXIF-FRAME", found=what, expected="pixels as shown", field="width")
+        yield image_issue(table, row, "IMG-EXIF-FRAME", found=what, expected="pixels as shown", field="width")
     elif said != stored:
         found = f"{stored[0]} × {stored[1]} pixels"
-        yield image_fault(table, row, "IMG-SIZE", found=found, expected=record, field="width")
+        yield image_issue(table, row, "IMG-SIZE", found=found, expected=record, field="width")
 
 
-def _look(table: SplitTable, row: int, look: Look, checks: ImageChecks) -> Iterator[Fault]:
-    def fault(code: str, found: str, expected: str) -> Fault:
-        return image_fault(table, row, code, found=found, expected=expected, field="file_name")
+def _check_content(table: SplitTable, row: int, probe: ImageProbe, checks: ImageChecks) -> Iterator[Issue]:
+    def issue(code: str, found: str, expected: str) -> Issue:
+        return image_issue(table, row, code, found=found, expected=expected, field="file_name")
 
-    if min(look.width, look.height) < checks.min_side_px:
-        found = f"{look.width} × {look.height} pixels"
-        yield fault("IMG-SMALL", found, f"{checks.min_side_px} pixels or more each way")
-    if look.high - look.low <= _FLAT:
-        yield fault("IMG-UNIFORM", f"luminance {look.low} to {look.high}", "an image of something")
-    elif look.high < checks.max_dark_luminance:
-        found = f"99 % of the pixels below luminance {look.high}"
-        yield fault("IMG-DARK", found, f"{checks.max_dark_luminance:g} or more")
-    elif look.low > checks.min_bright_luminance:
-        found = f"99 % of the pixels above luminance {look.low}"
-        yield fault("IMG-BRIGHT", found, f"{checks.min_bright_luminance:g} or less")
-    elif look.sharpness < checks.min_sharpness:
-        yield fault("IMG-BLURRED", f"sharpness {look.sharpness:.3f}", f"{checks.min_sharpness:g} or more")
+    if min(probe.width, probe.height) < checks.min_side_px:
+        found = f"{probe.width} × {probe.height} pixels"
+        yield issue("IMG-SMALL", found, f"{checks.min_side_px} pixels or more each way")
+    if probe.high - probe.low <= _FLAT:
+        yield issue("IMG-UNIFORM", f"luminance {probe.low} to {probe.high}", "an image of something")
+    elif probe.high < checks.max_dark_luminance:
+        found = f"99 % of the pixels below luminance {probe.high}"
+        yield issue("IMG-DARK", found, f"{checks.max_dark_luminance:g} or more")
+    elif probe.low > checks.min_bright_luminance:
+        found = f"99 % of the pixels above luminance {probe.low}"
+        yield issue("IMG-BRIGHT", found, f"{checks.min_bright_luminance:g} or less")
+    elif probe.sharpness < checks.min_sharpness:
+        yield issue("IMG-BLURRED", f"sharpness {probe.sharpness:.3f}", f"{checks.min_sharpness:g} or more")

@@ -1,4 +1,4 @@
-"""The rules about files on disk that need no look inside: each folder is listed once."""
+"""The rules about files on disk that need no decoding: each folder is listed once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from visionllm_interaction.datasets.validation.issues import Fault
+from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
-from visionllm_interaction.datasets.validation.rules._issue_builders import image_fault
+from visionllm_interaction.datasets.validation.rules._issue_builders import image_issue
 
 PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"})
 _REASONS = {
@@ -45,29 +45,29 @@ class Folder:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found on disk: faults, and the path of each image row that can be opened."""
+    """What was found on disk: issues, and the path of each image row that can be opened."""
 
-    faults: list[Fault]
+    issues: list[Issue]
     paths: dict[int, Path]
 
 
 def check_files(table: SplitTable, folder: Path) -> Listing:
     """FILE-MISSING, FILE-OUTSIDE, FILE-CASE, FILE-UNICODE, FILE-EMPTY and FILE-UNLISTED."""
     folders: dict[Path, Folder] = {}
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     paths: dict[int, Path] = {}
     for row, name in enumerate(table.images.file_names):
         if name is None:
             continue
-        code, found = _judge(folder, name, folders)
+        code, found = _file_issue(folder, name, folders)
         if code is None:
             paths[row] = folder / name
         else:
-            faults.append(image_fault(table, row, code, found=found, expected=_REASONS[code], field="file_name"))
-    return Listing(faults + list(_unlisted(table, folder, folders)), paths)
+            issues.append(image_issue(table, row, code, found=found, expected=_REASONS[code], field="file_name"))
+    return Listing(issues + list(_unlisted(table, folder, folders)), paths)
 
 
-def _judge(folder: Path, name: str, folders: dict[Path, Folder]) -> tuple[str | None, str]:
+def _file_issue(folder: Path, name: str, folders: dict[Path, Folder]) -> tuple[str | None, str]:
     relative = PurePosixPath(name)
     if relative.is_absolute() or ".." in relative.parts or not relative.parts or "\0" in name:
         return "FILE-OUTSIDE", name
@@ -90,10 +90,10 @@ def _listed(folder: Path, folders: dict[Path, Folder]) -> Folder:
     return folders[folder]
 
 
-def _unlisted(table: SplitTable, folder: Path, folders: dict[Path, Folder]) -> Iterator[Fault]:
+def _unlisted(table: SplitTable, folder: Path, folders: dict[Path, Folder]) -> Iterator[Issue]:
     """Images in the image folder, not below it, that no record names in any way of writing."""
     known = {unicodedata.normalize("NFC", name).casefold() for name in table.images.file_names if name}
     for name in sorted(_listed(folder, folders).sizes):
         written = unicodedata.normalize("NFC", name).casefold()
         if Path(name).suffix.lower() in PICTURE_ENDINGS and written not in known and not name.startswith("."):
-            yield Fault("FILE-UNLISTED", table.split, "file", name, "a record in images", file_name=name)
+            yield Issue("FILE-UNLISTED", table.split, "file", name, "a record in images", file_name=name)

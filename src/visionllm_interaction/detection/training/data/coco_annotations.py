@@ -18,7 +18,7 @@ from visionllm_interaction.utils.paths import StrPath
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class TrainingImage:
     """One image and what it shows; crowd regions are left out (evaluation reads them from the file).
 
     Attributes:
@@ -34,11 +34,11 @@ class Picture:
     labels: NDArray[np.int64]
 
 
-class _Image(msgspec.Struct):
+class _ImageKeys(msgspec.Struct):
     id: int | float | str
 
 
-class _Annotation(msgspec.Struct, gc=False):
+class _AnnotationKeys(msgspec.Struct, gc=False):
     image_id: int | float | str
     category_id: int | float | str
     bbox: tuple[float, float, float, float]
@@ -46,13 +46,13 @@ class _Annotation(msgspec.Struct, gc=False):
     iscrowd: Literal[0, 1] | bool = 0
 
 
-class _Category(msgspec.Struct):
+class _CategoryKeys(msgspec.Struct):
     id: int | float | str
     name: str = ""
 
 
-class _Sized(msgspec.Struct):
-    """What is needed of an image to look at it."""
+class _SizedImage(msgspec.Struct):
+    """What is needed of an image to decode it."""
 
     id: int | str
     width: Annotated[int, msgspec.Meta(ge=1)]
@@ -62,14 +62,20 @@ class _Sized(msgspec.Struct):
 
 
 _SECTIONS: dict[str, Any] = {
-    "images": list[_Image],
-    "annotations": list[_Annotation],
-    "categories": list[_Category],
+    "images": list[_ImageKeys],
+    "annotations": list[_AnnotationKeys],
+    "categories": list[_CategoryKeys],
 }
 
 
 def read_coco(path: StrPath) -> dict[str, Any]:
-    """The annotation file as plain values, each record with what evaluation needs of it.
+    """Read and check an annotation file.
+
+    Args:
+        path: COCO annotation file.
+
+    Returns:
+        Images, annotations (``bbox`` in xywh pixels) and categories, each record with the keys that evaluation needs.
 
     Raises:
         AnnotationError: if it is missing, is not JSON, lacks images, annotations or categories, or a record has no
@@ -104,7 +110,13 @@ def _unusable(path: Path, found: str) -> AnnotationError:
 
 
 def categories_of(coco: dict[str, Any]) -> Categories:
-    """The file's categories, labelled in order of their ids.
+    """Label the categories in order of their ids.
+
+    Args:
+        coco: content of the annotation file.
+
+    Returns:
+        The categories; labels are contiguous from 1, 0 is background.
 
     Raises:
         AnnotationError: if ids are no whole numbers, or ids or names repeat.
@@ -130,10 +142,18 @@ def image_name(record: Mapping[str, Any]) -> str | None:
     return PurePosixPath(urlsplit(url).path).name or None if isinstance(url, str) else None
 
 
-def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[Picture]:
-    """All images of the file in its order, empty ones included.
+def list_images(coco: dict[str, Any], folder: Path, *, categories: Categories) -> list[TrainingImage]:
+    """List all images in file order, also those without objects.
 
-    Annotations of images or categories that are not listed are left out, as in evaluation.
+    Annotations of unlisted images or categories are left out, as in evaluation.
+
+    Args:
+        coco: content of the annotation file.
+        folder: folder that ``file_name`` is relative to.
+        categories: the categories to keep.
+
+    Returns:
+        The images with their objects, boxes in xyxy pixels.
 
     Raises:
         AnnotationError: if an image has no usable name or size.
@@ -143,14 +163,14 @@ def list_pictures(coco: dict[str, Any], folder: Path, *, categories: Categories)
         listed = annotation["image_id"] in by_image and annotation["category_id"] in categories.by_id
         if listed and not annotation.get("iscrowd", 0):
             by_image[annotation["image_id"]].append(annotation)
-    return [_picture(image, by_image[image["id"]], folder, categories) for image in coco["images"]]
+    return [_training_image(image, by_image[image["id"]], folder, categories) for image in coco["images"]]
 
 
-def _picture(
+def _training_image(
     image: dict[str, Any], annotations: Sequence[dict[str, Any]], folder: Path, categories: Categories
-) -> Picture:
+) -> TrainingImage:
     try:
-        sized = msgspec.convert(image, _Sized)
+        sized = msgspec.convert(image, _SizedImage)
     except msgspec.ValidationError as error:
         raise _unusable_image(image, str(error)) from error
     name = image_name(image)
@@ -162,7 +182,7 @@ def _picture(
     boxes = np.clip(boxes, 0, np.array([sized.width, sized.height] * 2, dtype=np.float32))
     labels = np.array([categories.by_id[a["category_id"]].label for a in annotations], dtype=np.int64)
     keep = (boxes[:, 2:] - boxes[:, :2] > 0).all(axis=1)
-    return Picture(sized.id, folder / name, sized.width, sized.height, boxes[keep], labels[keep])
+    return TrainingImage(sized.id, folder / name, sized.width, sized.height, boxes[keep], labels[keep])
 
 
 def _unusable_image(image: Mapping[str, Any], found: str) -> AnnotationError:

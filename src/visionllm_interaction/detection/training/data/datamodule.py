@@ -14,9 +14,9 @@ from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.training.checkpoint_resume import Position
 from visionllm_interaction.detection.training.config import TrainConfig
-from visionllm_interaction.detection.training.data.coco_annotations import Picture, list_pictures, read_coco
-from visionllm_interaction.detection.training.data.dataset import PictureDataset, collate
-from visionllm_interaction.detection.training.data.samplers import EpochSampler, Plan
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage, list_images, read_coco
+from visionllm_interaction.detection.training.data.dataset import ImageDataset, collate
+from visionllm_interaction.detection.training.data.samplers import EpochPlan, EpochSampler
 from visionllm_interaction.detection.training.data.transforms import Augmentation
 from visionllm_interaction.detection.training.distributed import per_process_batch_size, process_count, rank
 from visionllm_interaction.errors import AnnotationError
@@ -27,14 +27,21 @@ from visionllm_interaction.utils.paths import StrPath
 class TrainingData:
     """What is trained and evaluated on; ``truth`` is the validation annotations, cut to the same images."""
 
-    train: list[Picture]
-    val: list[Picture]
+    train: list[TrainingImage]
+    val: list[TrainingImage]
     truth: dict[str, Any]
     categories: Categories
 
 
 def read_training_data(manifest_path: StrPath, config: TrainConfig) -> TrainingData:
-    """Follow the training manifest to annotations and images, within the debug limits of ``config``.
+    """Read the annotations and list the images of a training manifest.
+
+    Args:
+        manifest_path: the manifest of stage 3.
+        config: the settings of training, with their debug limits.
+
+    Returns:
+        The images and categories of both splits.
 
     Raises:
         ManifestError, AnnotationError: if the manifest or an annotation file is unusable, or a split is empty.
@@ -46,8 +53,8 @@ def read_training_data(manifest_path: StrPath, config: TrainConfig) -> TrainingD
     truth = _cut(read_coco(run / manifest.annotations["val"]), config.max_val_images)
     train = _cut(read_coco(run / manifest.annotations["train"]), config.max_train_images)
     data = TrainingData(
-        train=list_pictures(train, run / manifest.images["train"], categories=categories),
-        val=list_pictures(truth, run / manifest.images["val"], categories=categories),
+        train=list_images(train, run / manifest.images["train"], categories=categories),
+        val=list_images(truth, run / manifest.images["val"], categories=categories),
         truth=truth,
         categories=categories,
     )
@@ -81,11 +88,9 @@ class DetectionDataModule(lightning.LightningDataModule):
         """Batches of ``(images, targets)``; the last incomplete one is left out if there is another."""
         config = self._config
         augmentation = Augmentation(hflip=config.hflip, zoom=config.zoom, photometric=config.photometric)
-        dataset = PictureDataset(
-            self._data.train, augmentation=augmentation, seed=config.seed, cache=config.cache_images
-        )
+        dataset = ImageDataset(self._data.train, augmentation=augmentation, seed=config.seed, cache=config.cache_images)
         done = (self._start.epoch, self._start.batches * config.batch_size)
-        plan = Plan.of(self._data.train, config)
+        plan = EpochPlan.of(self._data.train, config)
         sampler = EpochSampler(plan, seed=config.seed, done=done, share=(rank(), process_count()))
         # a last batch of one or two images gives batch normalisation a bad estimate
         drop_last = plan.length >= 2 * config.batch_size
@@ -94,7 +99,7 @@ class DetectionDataModule(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         """All validation images, or this process's share of them."""
         mine = self._data.val[rank() :: process_count()]
-        return self._loader(PictureDataset(mine, augmentation=None, cache=self._config.cache_images))
+        return self._loader(ImageDataset(mine, augmentation=None, cache=self._config.cache_images))
 
     def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
         return DataLoader(

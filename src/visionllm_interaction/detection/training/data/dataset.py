@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from visionllm_interaction.core.images import read_rgb
-from visionllm_interaction.detection.training.data.coco_annotations import Picture
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage
 from visionllm_interaction.detection.training.data.transforms import Augmentation, Sample
 from visionllm_interaction.errors import ImageError
 
@@ -17,7 +17,7 @@ Target = dict[str, Tensor]
 Batch = tuple[list[Tensor], list[Target]]
 
 
-class PictureDataset(Dataset[tuple[Tensor, Target]]):
+class ImageDataset(Dataset[tuple[Tensor, Target]]):
     """Items: (3, H, W) uint8 image and its target (``boxes`` xyxy, ``labels``, ``image_id``).
 
     With an augmentation the index is ``(epoch, number)``, and the pair alone decides the random changes: however
@@ -25,49 +25,60 @@ class PictureDataset(Dataset[tuple[Tensor, Target]]):
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], *, augmentation: Augmentation | None, seed: int = 0, cache: bool = False
+        self,
+        images: Sequence[TrainingImage],
+        *,
+        augmentation: Augmentation | None,
+        seed: int = 0,
+        cache: bool = False,
     ) -> None:
-        self._pictures = pictures
+        self._images = images
         self._augmentation = augmentation
         self._seed = seed
         self._cache: dict[int, Tensor] | None = {} if cache else None
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: int | tuple[int, int]) -> tuple[Tensor, Target]:
         epoch, number = index if isinstance(index, tuple) else (0, index)
-        picture = self._pictures[number]
-        boxes, labels = torch.from_numpy(picture.boxes_xyxy), torch.from_numpy(picture.labels)
+        image = self._images[number]
+        boxes, labels = torch.from_numpy(image.boxes_xyxy), torch.from_numpy(image.labels)
         sample = Sample(self._decoded(number), boxes, labels)
         if self._augmentation is not None:
-            generator = torch.Generator().manual_seed(hash((self._seed, epoch, picture.image_id)) % 2**63)
+            generator = torch.Generator().manual_seed(hash((self._seed, epoch, image.image_id)) % 2**63)
             sample = self._augmentation(sample, generator)
-        target = {"boxes": sample.boxes_xyxy, "labels": sample.labels, "image_id": torch.tensor(picture.image_id)}
+        target = {"boxes": sample.boxes_xyxy, "labels": sample.labels, "image_id": torch.tensor(image.image_id)}
         return sample.image, target
 
     def _decoded(self, number: int) -> Tensor:
         if self._cache is None:
-            return decode_picture(self._pictures[number])
+            return decode_image(self._images[number])
         if number not in self._cache:
-            self._cache[number] = decode_picture(self._pictures[number])
+            self._cache[number] = decode_image(self._images[number])
         return self._cache[number]
 
 
-def decode_picture(picture: Picture) -> Tensor:
-    """The image as (3, H, W) uint8 RGB, upright as its EXIF orientation says if that fits the annotation's size.
+def decode_image(image: TrainingImage) -> Tensor:
+    """Decode an image, upright as its EXIF orientation says if that fits the annotated size.
+
+    Args:
+        image: the image, with its annotated size.
+
+    Returns:
+        (3, H, W) uint8 RGB.
 
     Raises:
         ImageError: if it cannot be decoded or has another size than annotated.
     """
-    expected = (picture.width, picture.height)
-    pixels = read_rgb(picture.path, size=expected)
+    expected = (image.width, image.height)
+    pixels = read_rgb(image.path, size=expected)
     if pixels.shape[1::-1] != expected:
         raise ImageError(
             "An image has another size than its annotation says.",
             expected=f"{expected[0]}×{expected[1]} pixels",
             found=f"{pixels.shape[1]}×{pixels.shape[0]}",
-            where=str(picture.path),
+            where=str(image.path),
             fix="correct width and height in the annotation file, or restore the image",
         )
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()

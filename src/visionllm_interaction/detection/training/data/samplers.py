@@ -11,11 +11,11 @@ from torch import Generator, Tensor
 from torch.utils.data import Sampler
 
 from visionllm_interaction.detection.training.config import TrainConfig
-from visionllm_interaction.detection.training.data.coco_annotations import Picture
+from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class EpochPlan:
     """What an epoch is made of.
 
     Attributes:
@@ -26,21 +26,21 @@ class Plan:
         batch_size: images of a batch, over all processes.
     """
 
-    pictures: int
+    images: int
     length: int
     repeats: Tensor | None = None
     groups: Sequence[int] | None = None
     batch_size: int = 1
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture], config: TrainConfig) -> Plan:
+    def of(cls, images: Sequence[TrainingImage], config: TrainConfig) -> EpochPlan:
         """The plan that ``config`` asks for."""
-        repeats = repeat_factors(pictures, config.repeat_threshold) if config.repeat_threshold else None
+        repeats = repeat_factors(images, config.repeat_threshold) if config.repeat_threshold else None
         return cls(
-            pictures=len(pictures),
-            length=len(pictures) if repeats is None else round(repeats.sum().item()),
+            images=len(images),
+            length=len(images) if repeats is None else round(repeats.sum().item()),
             repeats=repeats,
-            groups=[int(p.width >= p.height) for p in pictures] if config.aspect_grouping else None,
+            groups=[int(p.width >= p.height) for p in images] if config.aspect_grouping else None,
             batch_size=config.batch_size,
         )
 
@@ -50,26 +50,26 @@ class Plan:
         return order if self.groups is None else _by_group(order, self.groups, self.batch_size)
 
     def _shuffled(self, generator: Generator) -> list[int]:
-        once = torch.randperm(self.pictures, generator=generator)
+        once = torch.randperm(self.images, generator=generator)
         if self.repeats is None:
             return once.tolist()
         # the fraction of a factor is drawn anew each epoch; what is too many or too few for the length is made even
-        counts = (self.repeats + torch.rand(self.pictures, generator=generator)).floor().long()
-        numbers = torch.arange(self.pictures).repeat_interleave(counts)
+        counts = (self.repeats + torch.rand(self.images, generator=generator)).floor().long()
+        numbers = torch.arange(self.images).repeat_interleave(counts)
         numbers = numbers[torch.randperm(len(numbers), generator=generator)]
         return torch.cat([numbers, once])[: self.length].tolist()
 
 
-def repeat_factors(pictures: Sequence[Picture], threshold: float) -> Tensor:
+def repeat_factors(images: Sequence[TrainingImage], threshold: float) -> Tensor:
     """(images,) √(threshold / share of images with the category) of an image's rarest category, at least 1.
 
     Source: Gupta et al., LVIS, 2019, appendix.
     """
-    labels = [set(picture.labels.tolist()) for picture in pictures]
+    labels = [set(image.labels.tolist()) for image in images]
     seen: dict[int, int] = {}
     for label in (label for mine in labels for label in mine):
         seen[label] = seen.get(label, 0) + 1
-    factor = {label: max(1.0, math.sqrt(threshold * len(pictures) / count)) for label, count in seen.items()}
+    factor = {label: max(1.0, math.sqrt(threshold * len(images) / count)) for label, count in seen.items()}
     return torch.tensor([max((factor[label] for label in mine), default=1.0) for mine in labels])
 
 
@@ -95,7 +95,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(
-        self, plan: Plan, *, seed: int, done: tuple[int, int] = (0, 0), share: tuple[int, int] = (0, 1)
+        self, plan: EpochPlan, *, seed: int, done: tuple[int, int] = (0, 0), share: tuple[int, int] = (0, 1)
     ) -> None:
         self._plan = plan
         self._seed = seed

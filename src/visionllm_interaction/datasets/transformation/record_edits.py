@@ -1,4 +1,4 @@
-"""What stage 2 told stage 3 to do: the rows of ``faults.parquet`` whose action is ``drop`` or ``repair``."""
+"""What stage 2 asks of stage 3: the rows of ``faults.parquet`` whose action is ``drop`` or ``repair``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SECTION: Mapping[str, Section] = {"image": "images", "annotation": "annotations
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One record to drop or repair: its fault code, and its place in the list of the raw file."""
+class RecordEdit:
+    """One record to drop or repair: its issue code, and its place in the list of the raw file."""
 
     code: str
     action: Literal["drop", "repair"]
@@ -29,11 +29,17 @@ class Order:
     row: int
 
 
-def read_orders(path: Path) -> list[dict[str, Any]]:
-    """The rows of ``faults.parquet`` that ask for something, in its order.
+def read_edits(path: Path) -> list[dict[str, Any]]:
+    """Read the issues that ask for an action.
+
+    Args:
+        path: the file ``faults.parquet`` of a validation report.
+
+    Returns:
+        One mapping per row that asks for an action, in file order.
 
     Raises:
-        ManifestError: if it is missing or is no table of faults.
+        ManifestError: if it is missing or is no table of issues.
     """
     try:
         with pq.ParquetFile(path) as stream:
@@ -51,8 +57,16 @@ def read_orders(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def orders_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) -> tuple[Order, ...]:
-    """The orders about one split.
+def edits_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) -> tuple[RecordEdit, ...]:
+    """Select the actions for one split and locate their records.
+
+    Args:
+        split: name of the split.
+        rows: rows of :func:`read_edits`.
+        source: the annotation file of the split.
+
+    Returns:
+        The edits, in the order of ``rows``.
 
     Raises:
         AnnotationError: if one is about something that can neither be dropped nor repaired, or the record it names is
@@ -61,7 +75,7 @@ def orders_for(split: str, rows: Iterable[dict[str, Any]], source: CocoBytes) ->
     return tuple(_order(row, source) for row in rows if row["split"] == split)
 
 
-def _order(row: dict[str, Any], source: CocoBytes) -> Order:
+def _order(row: dict[str, Any], source: CocoBytes) -> RecordEdit:
     section = _SECTION.get(row["entity"])
     if section is None:
         raise AnnotationError(
@@ -70,7 +84,7 @@ def _order(row: dict[str, Any], source: CocoBytes) -> Order:
             found=f"{row['code']} of a {row['entity']}",
             fix=f"set another action for {row['code']} in config/schema.yaml",
         )
-    return Order(row["code"], row["action"], section, _row_of(row, section, source))
+    return RecordEdit(row["code"], row["action"], section, _row_of(row, section, source))
 
 
 def _row_of(row: dict[str, Any], section: Section, source: CocoBytes) -> int:

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from visionllm_interaction.datasets.validation.images.near_duplicates import matches
-from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, Limits
-from visionllm_interaction.datasets.validation.images.worker_pool import look_through
+from visionllm_interaction.datasets.validation.images.probe import THUMB_PX, DecodeLimits
+from visionllm_interaction.datasets.validation.images.worker_pool import probe_images
 
-LIMITS = Limits(max_pixels=4_000_000, timeout_s=20, memory_mb=4096)
+LIMITS = DecodeLimits(max_pixels=4_000_000, timeout_s=20, memory_mb=4096)
 
 
 def noise(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> str:
@@ -25,17 +25,17 @@ def noise(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> str:
 def test_a_picture_that_takes_too_long_ends_its_child_and_not_the_run(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{n}.png", n) for n in range(3)]
     paths.insert(1, noise(tmp_path / "slow.png", 9, (1900, 1900)))
-    looks = list(look_through(paths, Limits(4_000_000, 0.02, 4096), workers=2))
-    assert looks[1].fault == "FILE-KILLS-DECODER"
-    assert len(looks) == 4
+    probes = list(probe_images(paths, DecodeLimits(4_000_000, 0.02, 4096), workers=2))
+    assert probes[1].issue == "FILE-KILLS-DECODER"
+    assert len(probes) == 4
 
 
 def test_order_is_kept_and_bombs_are_not_decoded(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{n}.png", n, (40 + n, 48)) for n in range(40)]
     Image.new("1", (30_000, 30_000)).save(tmp_path / "bomb.png")
-    looks = list(look_through([*paths, str(tmp_path / "bomb.png")], LIMITS, workers=2))
-    assert [look.width for look in looks[:40]] == [40 + n for n in range(40)]
-    assert looks[40].fault == "FILE-TOO-LARGE"
+    probes = list(probe_images([*paths, str(tmp_path / "bomb.png")], LIMITS, workers=2))
+    assert [probe.width for probe in probes[:40]] == [40 + n for n in range(40)]
+    assert probes[40].issue == "FILE-TOO-LARGE"
 
 
 def _thumb(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -66,9 +66,9 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_planted_near_duplicates_are_found(name: str, shared_data: Path) -> None:
     files = sorted((shared_data / "coco-mini/train2017").glob("*.jpg"))[:150]
-    pictures = [Image.open(path).convert("RGB") for path in files]
-    train = np.stack([_thumb(picture) for picture in pictures])
-    val = np.stack([_thumb(CHANGES[name](picture)) for picture in pictures])
+    images = [Image.open(path).convert("RGB") for path in files]
+    train = np.stack([_thumb(picture) for picture in images])
+    val = np.stack([_thumb(CHANGES[name](picture)) for picture in images])
     found = list(matches(train, val, min_correlation=0.93))
     right = {match.b for match in found if match.a == match.b}
     wrong = [match for match in found if match.a != match.b]
