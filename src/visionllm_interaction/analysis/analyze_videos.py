@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from visionllm_interaction.analysis.analyze_video import (
-    Job,
-    Outcome,
+    AnalysisJob,
     Progress,
+    VideoOutcome,
     VideoResult,
     View,
     reason_of,
@@ -121,7 +121,7 @@ def analyze(
     _check_arguments(paths, detector, given, video_ids)
     _check_heads(heads, paths)
     prepare_store(store)
-    job = Job(
+    job = AnalysisJob(
         run=uuid.uuid4().hex,
         store=store,
         detections=given,
@@ -144,20 +144,20 @@ def analyze(
 
 
 def _one_by_one(
-    tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Detector | None, progress: Progress
-) -> Iterator[Outcome]:
+    tasks: Sequence[tuple[Path, str | None]], job: AnalysisJob, detector: Detector | None, progress: Progress
+) -> Iterator[VideoOutcome]:
     for path, video_id in tasks:
         yield try_one(path, video_id, job, load=lambda: detector, progress=progress)
 
 
 def _side_by_side(
-    tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Path | None, pool: Pool, progress: Progress
-) -> list[Outcome]:
+    tasks: Sequence[tuple[Path, str | None]], job: AnalysisJob, detector: Path | None, pool: Pool, progress: Progress
+) -> list[VideoOutcome]:
     """Outcomes in the order of ``tasks``."""
     # Imported here because Ray is large, optional, and needed on clusters only.
     from visionllm_interaction.analysis.ray_backend import analyze_on_ray
 
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, VideoOutcome] = {}
     progress("videos", 0, len(tasks))
     running = analyze_on_ray(tasks, job, detector=detector, workers=pool.workers, cpus=pool.cpus, gpus=pool.gpus)
     try:

@@ -13,15 +13,15 @@ class DecodeConfig(Section):
     stream: int | None = Field(default=None, ge=0, le=1023)
     """Which stream of the file, as ffprobe counts; null = the default one, covers and thumbnails left out."""
     sample_fps: float | None = Field(default=None, gt=0.0, le=240.0)
-    """Frames looked at per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
+    """Frames processed per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
     adaptive: bool = False
-    """Pass over frames that look like the last one looked at; what moves is looked at in every (sampled) frame."""
+    """Skip frames that are similar to the last processed one; movement is processed in every (sampled) frame."""
     adaptive_change: float = Field(default=5.0, gt=0.0, le=255.0)
     """A frame is different if the grey level (0-255) of any cell, 1/96 of the width across, differs by so much."""
     adaptive_gap_s: float = Field(default=0.7, gt=0.0, le=60.0)
-    """A frame is looked at after this time even if nothing has changed; keep it below `track.lost_s`."""
+    """A frame is processed after this time even if nothing has changed; keep it below `track.lost_s`."""
     adaptive_margin_s: float = Field(default=0.12, ge=0.0, le=2.0)
-    """Frames are looked at for so long before and after a change too: movements begin and end with smaller ones."""
+    """Frames are also processed for this time before and after a change: movements begin and end slowly."""
     max_megapixels: float = Field(default=40.0, gt=0.0, le=400.0)
     """An image larger than this is refused before its pixels are decoded."""
     max_duration_s: float = Field(default=6 * 3600.0, gt=0.0)
@@ -63,11 +63,11 @@ class TrackConfig(Section):
     min_iou: float = Field(default=0.1, ge=0.0, le=1.0)
     """Least overlap of a predicted and a detected box (both enlarged by `box_buffer`) that can be the same object."""
     box_buffer: float = Field(default=0.3, ge=0.0, le=2.0)
-    """Boxes are enlarged by this share on each side for matching, so that small and fast things still overlap."""
+    """Boxes are enlarged by this share on each side for matching, so that small and fast objects still overlap."""
     min_hits: int = Field(default=2, ge=1, le=30)
     """Detections in a row that make a track."""
     same_place_iou: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Tracklets of two categories are one thing if their boxes overlap so far …"""
+    """Tracklets of two categories belong to one object if their boxes overlap by this IoU …"""
     same_place_share: float = Field(default=0.6, gt=0.0, le=1.0)
     """… in this share of the shorter one's frames; 1 all but switches this off."""
     lost_s: float = Field(default=1.0, ge=0.0, le=60.0)
@@ -77,25 +77,25 @@ class TrackConfig(Section):
     rejoin_reach: float = Field(default=1.0, ge=0.0, le=10.0)
     """How far it may have got: this many heights (its box's, or 0.4 of a person's), `rejoin_speed` more a second."""
     moving_rejoin_s: float = Field(default=20.0, ge=0.0, le=600.0)
-    """`rejoin_s` where the camera moves: things are out of sight because it looks away, and lie where they lay."""
+    """`rejoin_s` where the camera moves: objects leave its view but stay where they are."""
     moving_rejoin_reach: float = Field(default=1.5, ge=0.0, le=10.0)
     """`rejoin_reach` where the camera moves."""
     rejoin_speed: float = Field(default=0.5, ge=0.0, le=10.0)
     """Box heights per second."""
     fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)
-    """Shorter gaps inside a track are filled by straight lines; the rows are marked `interpolated`."""
+    """Shorter gaps inside a track are interpolated linearly; the rows are marked `interpolated`."""
     hidden_s: float = Field(default=2.0, ge=0.0, le=60.0)
-    """So are longer ones, up to this, of a person whom another one's box covers meanwhile."""
+    """So are longer ones, up to this, in which another person occludes the person."""
     appearance: bool = True
-    """Whether colours tell alike things apart: tracks exchanged in a huddle, and what may continue what."""
+    """Whether colour histograms are used to correct identity switches and to stitch tracks."""
     appearance_step_s: float = Field(default=0.2, gt=0.0, le=10.0)
-    """Looks are taken of one frame in this time."""
+    """Colour histograms are computed once in this time."""
     appearance_window_s: float = Field(default=6.0, gt=0.0, le=600.0)
-    """Looks from so long before a meeting, or an end, are compared with those from so long after it."""
+    """Histograms from this time before an encounter, or an end, are compared with those from this time after it."""
     appearance_margin: float = Field(default=0.05, ge=0.0, le=1.0)
-    """Tracks are exchanged if they fit so much better crosswise; one thing's own looks differ by 0.04, mostly."""
+    """Tracks are exchanged if that fits better by this; histograms of one object usually differ by 0.04."""
     appearance_limit: float = Field(default=0.25, ge=0.0, le=1.0)
-    """A track that looks this different from another does not continue it; two children differ by 0.2, mostly."""
+    """Tracks whose histograms differ by more are not stitched; those of two children usually differ by 0.2."""
     min_duration_s: float = Field(default=0.4, ge=0.0, le=60.0)
     """Shorter tracks are noise: their detections stay, on no track."""
     min_detections: int = Field(default=4, ge=1)
@@ -120,7 +120,7 @@ class RolesConfig(Section):
 
 
 class BlurConfig(Section):
-    """What `visionllm blur` hides, and how long it goes on where nothing is seen."""
+    """What `visionllm blur` hides, and for how long without detections."""
 
     min_confidence: float = Field(default=0.25, ge=0.0, le=1.0)
     """Detections from here on are blurred; low, because a blurred shadow costs nothing."""
