@@ -66,7 +66,7 @@ def _ingest(settings: PipelineSettings) -> Stage:
             digests.trust({file.path: file.sha256 for file in index})
         return reason
 
-    # How the data got here does not change it; where copies go does, for they are what is used.
+    # How the data was obtained does not matter; the folder of the copies does, because they are used.
     indifferent = {"download", "limits"} | ({"work_dir"} if config.mode == "register" else set())
     recipe = replace(
         _recipe("ingest", ingest, config, ingest.LIBRARIES, indifferent=indifferent), sources_changed=sources_changed
@@ -149,7 +149,7 @@ def _folder(run: Path, stage: str) -> Path:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What became of one stage.
+    """The result of one stage.
 
     Attributes:
         name: ``"ingest"``, ``"validate"``, ``"transform"`` or ``"train"``.
@@ -164,7 +164,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What stages 1 to 4 made.
+    """The results of stages 1 to 4.
 
     Attributes:
         run: the run's folder.
@@ -209,7 +209,7 @@ def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> Pip
         until: the last stage to build; by default ``"train"``.
 
     Returns:
-        The run, what became of each stage, and the metrics of the checkpoint.
+        The run, the result of each stage, and the metrics of the checkpoint.
 
     Raises:
         UsageError: if ``until`` is no stage.

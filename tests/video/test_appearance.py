@@ -1,4 +1,4 @@
-"""Alike things told apart by their colours: looks by themselves, and two children in a huddle, in images."""
+"""Appearance features distinguish similar objects: histograms alone, and two children in a huddle in images."""
 
 from __future__ import annotations
 

@@ -139,9 +139,9 @@ Load = Callable[[], "Detector | None"]
 def try_one(
     path: Path, video_id: str | None, job: AnalysisJob, *, load: Load, progress: Progress = silent
 ) -> VideoOutcome:
-    """Analyse one video and note it in the ledger; whatever is raised becomes part of the outcome.
+    """Analyse one video and record it in the ledger; errors become part of the outcome.
 
-    Only what is to stop the process (``KeyboardInterrupt``, ``SystemExit``) is raised on, after the ledger says so.
+    Only ``KeyboardInterrupt``, ``SystemExit`` and the like are raised again, after a note in the ledger.
     """
     begin = time.perf_counter()
     ledger = Ledger(job.store, run=job.run)
@@ -219,7 +219,7 @@ def _result_of(path: Path, analysed: _Analysed, *, seconds: float) -> VideoResul
 
 @dataclass(frozen=True)
 class _Analysed:
-    """An analysed video; ``changed`` says what is not as it was when the store's former record was made."""
+    """An analysed video; ``changed`` lists what changed since the store's former record was made."""
 
     record: VideoRecord
     status: Literal["done", "up_to_date"]
@@ -228,7 +228,7 @@ class _Analysed:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What the analysis of one video reads, and what it follows from."""
+    """The inputs of the analysis of one video, and their provenance."""
 
     source: SourceFile
     origin: DetectorRecord

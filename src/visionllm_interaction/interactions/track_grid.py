@@ -97,7 +97,7 @@ class SceneGrid:
         return max(int(np.searchsorted(self.begins_s, end_s)), first + 1)
 
     def parts(self, first: int, after: int, *, longest_s: float) -> list[tuple[int, int]]:
-        """Frames ``[first, after)`` in runs with no gap over ``longest_s`` for which no frame stands."""
+        """Frames ``[first, after)`` split at gaps in the time stamps longer than ``longest_s``."""
         gaps = self.begins_s[first + 1 : after] - self.ends_s[first : after - 1]
         cuts = (first + 1 + np.flatnonzero(gaps > longest_s + 1e-6)).tolist()
         return list(pairwise([first, *cuts, after]))
@@ -196,9 +196,9 @@ def _lay_out(
 
 
 def windows_of(grid: SceneGrid, first: int, n: int, *, width_s: float) -> tuple[Ints, Ints]:
-    """How many frames before and after each of ``n`` frames from ``first`` on lie within ``width_s`` around it.
+    """(n,) numbers of frames before and after each of ``n`` frames from ``first`` on, within a window around it.
 
-    The number is what is nearest to half of ``width_s`` at the rate there; none beyond a change of rate or a gap.
+    The window is ``width_s`` long, rounded to frames at the local rate; it ends at a change of rate or a gap.
     """
     here = slice(first, first + n)
     times, steps = grid.begins_s[here], grid.steps_s[here]
@@ -211,14 +211,14 @@ def windows_of(grid: SceneGrid, first: int, n: int, *, width_s: float) -> tuple[
 
 
 def frames_spanning(grid: SceneGrid, first: int, n: int, *, seconds: float) -> Ints:
-    """How many frames from each of ``n`` frames from ``first`` on take ``seconds``, 2 at least; may go beyond them."""
+    """(n,) number of frames, at least 2, that last ``seconds`` from each of ``n`` frames from ``first`` on."""
     here = slice(first, first + n)
     ends_s = grid.begins_s[here] + seconds - grid.steps_s[here] / 2
     return np.asarray(np.maximum(np.searchsorted(grid.ends_s[here], ends_s - 1e-6) + 1 - np.arange(n), 2))
 
 
 def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floats:
-    """Median of each row (n, k) with the rows ``before`` and ``after`` it (n,), NaN left out; NaN rows stay so."""
+    """Median of each row (n, k) and the ``before`` and ``after`` (n,) rows around it; NaN is ignored but stays NaN."""
     n = len(values)
     sides = np.stack([np.broadcast_to(before, n), np.broadcast_to(after, n)], axis=1)
     widest = int(sides.max(initial=0))
@@ -228,7 +228,7 @@ def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floa
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * widest + 1, axis=0)
     smooth = np.full_like(values, np.nan)
     with warnings.catch_warnings():
-        # Windows without any sighting are not used.
+        # Windows without any value are not used.
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         for down, up in np.unique(sides, axis=0).tolist():
             rows = (sides == (down, up)).all(axis=1)
@@ -237,10 +237,17 @@ def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floa
 
 
 def stabilise_rest(values: Floats, *, tolerance: float, steps: int | Ints) -> Floats:
-    """``values`` (n, k), each column with its median where it keeps within ``tolerance`` for at least ``steps`` rows.
+    """Replace values at rest by their median, column by column.
 
-    ``steps`` may be of each row (n,). Intervals are taken from the first row on, each as long as all of it fits; NaN
-    ends one and stays.
+    Intervals are taken from the first row on, each as long as possible. NaN ends an interval and stays NaN.
+
+    Args:
+        values: (n, k).
+        tolerance: a column is at rest while all its values are within this range.
+        steps: minimum length of rest in rows, for all rows or for each (n,).
+
+    Returns:
+        (n, k) values.
     """
     if tolerance <= 0.0:
         return values
@@ -252,9 +259,9 @@ def stabilise_rest(values: Floats, *, tolerance: float, steps: int | Ints) -> Fl
 
 
 def spread_over(column: Floats, steps: Ints) -> Floats:
-    """(n,) largest less smallest of the ``steps`` values (n,) from each on; NaN with a NaN or over the end.
+    """Range (maximum minus minimum) of the ``steps`` (n,) values from each row on; NaN if incomplete.
 
-    By maxima over powers of two, of which two cover any window: as quick for windows of all lengths as for one.
+    Computed from maxima over windows of powers of two, two of which cover any window.
     """
     n, spread = len(column), np.full(len(column), np.nan)
     high, low, width = column, column, 1
@@ -269,7 +276,7 @@ def spread_over(column: Floats, steps: Ints) -> Floats:
 
 
 def _rest_intervals(column: Floats, *, tolerance: float, steps: Ints) -> Iterator[tuple[int, int]]:
-    """Intervals ``[first, after)`` of at least ``steps`` finite values of which no two differ by more."""
+    """Intervals ``[first, after)`` of at least ``steps`` finite values within a range of ``tolerance``."""
     begins = np.flatnonzero(spread_over(column, steps) <= tolerance)
     at = 0
     while at < len(begins):

@@ -18,7 +18,7 @@ from visionllm_interaction.video.decoding.stream_selection import audio_stream
 
 TIME_UNIT = 1_000_000  # FFmpeg's AV_TIME_BASE
 JOINABLE = frozenset({"mpegts", "mpeg", "ogg"})
-"""Formats whose files may be joined byte by byte, so that their clock may begin again (``AVFMT_TS_DISCONT``)."""
+"""Formats whose files may be concatenated, so that their clock may restart (``AVFMT_TS_DISCONT``)."""
 NO_TIME = "skipped: no time stamp"
 NOT_RISING = "skipped: the time stamp does not rise"
 _NUDGE_S = 1e-6
