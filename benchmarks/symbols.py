@@ -33,7 +33,7 @@ from visionllm_interaction.config import load  # noqa: E402
 from visionllm_interaction.core.detection_table import DetectionTable  # noqa: E402
 from visionllm_interaction.core.frames import FrameTable  # noqa: E402
 from visionllm_interaction.video.config import VideoConfig  # noqa: E402
-from visionllm_interaction.video.tracking.pipeline import follow_with_detector  # noqa: E402
+from visionllm_interaction.video.tracking.pipeline import track_with_detector  # noqa: E402
 from visionllm_interaction.video.tracking.postprocess import track  # noqa: E402
 
 RESULTS = HERE / "results" / "symbols.json"
@@ -61,7 +61,7 @@ def detected(checkpoint: Path, config: VideoConfig) -> Callable[[Path], Boxes]:
     detector = load_detector(checkpoint)
 
     def find(path: Path) -> Boxes:
-        followed = follow_with_detector(path, detector, config=config)
+        followed = track_with_detector(path, detector, config=config)
         return followed.frames, followed.detections
 
     return find

@@ -33,7 +33,7 @@ import psutil
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.analysis.analyze_video import Job, try_one
+from visionllm_interaction.analysis.analyze_video import AnalysisJob, try_one
 from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
@@ -47,7 +47,7 @@ from visionllm_interaction.measures.table import measures_table
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.video.decoding.reader import VideoReader
-from visionllm_interaction.video.tracking.pipeline import follow_with_detector
+from visionllm_interaction.video.tracking.pipeline import track_with_detector
 
 RESULTS = Path(__file__).parent / "results" / "video.json"
 NAMES = ("child", "caregiver", "ball", "block", "book", "car", "cup", "teddy bear")
@@ -95,7 +95,7 @@ def overlap(folder: Path) -> dict[str, Any]:
     def whole(clip: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as store:
             prepare_store(Path(store) / "s")
-            job = Job("run", Path(store) / "s", None, "room", {}, AnalysisConfig())
+            job = AnalysisJob("run", Path(store) / "s", None, "room", {}, AnalysisConfig())
             outcome = try_one(clip, None, job, detector=TrueBoxes(detector, truth["frames"]))
             assert outcome.entry["status"] == "done", outcome.entry
 
@@ -267,7 +267,7 @@ def memory(folder: Path) -> dict[str, Any]:
     thread = threading.Thread(target=watch)
     thread.start()
     begin = time.perf_counter()
-    followed = follow_with_detector(video, FiveThings(), config=config)
+    followed = track_with_detector(video, FiveThings(), config=config)
     seconds = time.perf_counter() - begin
     done.set()
     thread.join()

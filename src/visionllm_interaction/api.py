@@ -1,4 +1,4 @@
-"""Front-door functions that read the configuration."""
+"""High-level functions that read the configuration files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_pipeline(
         until: the last stage, for example ``"transform"``; by default ``"train"``.
 
     Returns:
-        The run, what became of each stage, AP and AP50, and the best checkpoint.
+        The run, the result of each stage, AP and AP50, and the best checkpoint.
 
     Raises:
         ConfigError: listing every problem of the configuration at once.

@@ -66,7 +66,7 @@ def _ingest(settings: PipelineSettings) -> Stage:
             digests.trust({file.path: file.sha256 for file in index})
         return reason
 
-    # How the data got here does not change it; where copies go does, for they are what is used.
+    # How the data was obtained does not matter; the folder of the copies does, because they are used.
     indifferent = {"download", "limits"} | ({"work_dir"} if config.mode == "register" else set())
     recipe = replace(
         _recipe("ingest", ingest, config, ingest.LIBRARIES, indifferent=indifferent), sources_changed=sources_changed
@@ -79,7 +79,7 @@ def _validate(settings: PipelineSettings) -> Stage:
         data_manifest = run / STAGE_MANIFESTS["ingest"]
         return validate_stage.run(settings.validation, data_manifest=data_manifest, out=_folder(run, "validate"))
 
-    # How many processes look at the data does not change what they find; who opens no image needs no Pillow.
+    # The number of processes does not change the result; a validation that opens no image needs no Pillow.
     libraries = validate.LIBRARIES if settings.validation.images.enabled else ()
     return Stage(_recipe("validate", validate, settings.validation, libraries, indifferent={"workers"}), build)
 
@@ -118,20 +118,25 @@ def _train(settings: PipelineSettings) -> Stage:
 
 
 class _TrainingConfig(Section):
-    """The sections that decide what training comes to."""
+    """The sections that determine the result of training."""
 
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
 
 def _recipe(
-    stage: str, room: Any, config: Section, libraries: tuple[str, ...], *, indifferent: AbstractSet[str] = frozenset()
+    stage: str,
+    package: Any,
+    config: Section,
+    libraries: tuple[str, ...],
+    *,
+    indifferent: AbstractSet[str] = frozenset(),
 ) -> Recipe:
-    """The recipe of ``stage``, whose ``room`` names the version of its algorithm."""
+    """The recipe of ``stage``, whose ``package`` names the version of its algorithm."""
     return Recipe(
         stage,
         config.model_dump(mode="json"),
-        room.ALGORITHM_VERSION,
+        package.ALGORITHM_VERSION,
         library_versions(libraries),
         defaults=type(config)().model_dump(mode="json"),
         indifferent=frozenset(indifferent),
@@ -144,7 +149,7 @@ def _folder(run: Path, stage: str) -> Path:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What became of one stage.
+    """The result of one stage.
 
     Attributes:
         name: ``"ingest"``, ``"validate"``, ``"transform"`` or ``"train"``.
@@ -159,7 +164,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What stages 1 to 4 made.
+    """The results of stages 1 to 4.
 
     Attributes:
         run: the run's folder.
@@ -176,10 +181,16 @@ class PipelineResult:
     checkpoint: Path | None = None
 
     def stage(self, name: str) -> StageResult:
-        """The stage of this name.
+        """Look up the result of one stage.
+
+        Args:
+            name: ``"ingest"``, ``"validate"``, ``"transform"`` or ``"train"``.
+
+        Returns:
+            The result of that stage.
 
         Raises:
-            KeyError: if it was not asked for.
+            KeyError: if the stage was not requested.
         """
         return {stage.name: stage for stage in self.stages}[name]
 
@@ -198,7 +209,7 @@ def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> Pip
         until: the last stage to build; by default ``"train"``.
 
     Returns:
-        The run, what became of each stage, and the metrics of the checkpoint.
+        The run, the result of each stage, and the metrics of the checkpoint.
 
     Raises:
         UsageError: if ``until`` is no stage.
@@ -211,10 +222,17 @@ def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> Pip
 
 
 def run_validation(settings: PipelineSettings) -> dict[str, Any]:
-    """Stages 1 and 2; the JSON result of ``visionllm validate``, whether the data passes or not.
+    """Ingest and validate the data (stages 1 and 2).
+
+    Args:
+        settings: the sections that stages 1 and 2 read.
+
+    Returns:
+        The JSON result of ``visionllm validate``, whether the data passes or fails.
 
     Raises:
-        As :func:`run_pipeline`, except that a FAIL is returned and not raised.
+        ConfigError: if no data is named.
+        InputDataError: if the data cannot be read. A FAIL is returned, not raised.
     """
     stages = _wanted(settings, "validate")
     run, _ = _bring_up_to_date(settings.artifacts_dir, stages, stop_on_fail=False)
@@ -236,12 +254,12 @@ def _wanted(settings: PipelineSettings, until: str | None) -> tuple[Stage, ...]:
 
 
 def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_fail: bool = True) -> tuple[Path, int]:
-    """Build what is missing; returns the run and how many stages were up to date already."""
+    """Build the missing stages; return the run and the number of stages that were already up to date."""
     recipes = [stage.recipe for stage in stages]
     while True:
         best = choose_run(artifacts_dir, recipes)
         if best:
-            _tell_skipped(best, stages)
+            _log_skipped(best, stages)
             if stop_on_fail:
                 _stop_if_failed(best.run, stages[: best.fresh])
         if best and best.fresh == len(stages):
@@ -250,7 +268,7 @@ def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_f
         with locked.lock:
             now = assess(locked.path, recipes, DigestCache())
             if best and locked.path == best.run and now != best:
-                continue  # another process built more of it between our look and our lock
+                continue  # another process built more of it before we held the lock
             try:
                 _build(locked.path, stages, now.fresh, stop_on_fail=stop_on_fail)
             finally:
@@ -283,7 +301,7 @@ def _build(run: Path, stages: Sequence[Stage], start: int, *, stop_on_fail: bool
             _stop_if_failed(run, [stage])
 
 
-def _tell_skipped(best: ResumableRun, stages: Sequence[Stage]) -> None:
+def _log_skipped(best: ResumableRun, stages: Sequence[Stage]) -> None:
     for stage in stages[: best.fresh]:
         log.info("stage up to date, skipped", stage=stage.name, run=str(best.run))
 

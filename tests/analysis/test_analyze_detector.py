@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.video.config import VideoConfig
-from visionllm_interaction.video.tracking.pipeline import follow_with_detector
+from visionllm_interaction.video.tracking.pipeline import track_with_detector
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 
@@ -39,7 +39,7 @@ class ByBrightness:
 
 def test_frames_go_to_the_detector_in_batches_and_boxes_to_their_frames(clip: Path) -> None:
     detector, calls = ByBrightness(), []
-    followed = follow_with_detector(clip, detector, progress=lambda done, total: calls.append((done, total)))
+    followed = track_with_detector(clip, detector, progress=lambda done, total: calls.append((done, total)))
     assert detector.batches == [4] * 12 + [2]
     assert calls[-1] == (50, 50)
     assert followed.categories == ("ball", "cup")
@@ -53,6 +53,6 @@ def test_frames_go_to_the_detector_in_batches_and_boxes_to_their_frames(clip: Pa
 def test_only_sampled_frames_are_detected_in(clip: Path) -> None:
     detector = ByBrightness()
     config = VideoConfig.model_validate({"decode": {"sample_fps": 5}, "track": {"box_buffer": 1.0}})
-    followed = follow_with_detector(clip, detector, config=config)
+    followed = track_with_detector(clip, detector, config=config)
     assert sum(detector.batches) == 10 == followed.frames.processed.sum()
     assert set(followed.detections.frame_index.tolist()) == set(range(0, 50, 5))

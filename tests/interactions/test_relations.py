@@ -14,7 +14,7 @@ from visionllm_interaction.interactions.dyadic_events import find_joint_handling
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.intervals import Span, bridge, clean_spans, hysteresis
 from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.interactions.track_grid import at_rest, median_filter
+from visionllm_interaction.interactions.track_grid import median_filter, stabilise_rest
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 SIZE = (640, 480)
@@ -323,19 +323,19 @@ def test_what_keeps_still_is_at_its_median_and_what_moves_is_left_alone() -> Non
     path = np.concatenate([np.zeros(50), np.linspace(0, 60, 30), np.full(60, 60.0)])
     seen = np.stack([path + rng.normal(0, 0.3, len(path)), path], axis=1)
     seen[20, 0] = np.nan
-    rest = at_rest(seen, tolerance=2.0, steps=10)
+    rest = stabilise_rest(seen, tolerance=2.0, steps=10)
     for stretch, value in ((slice(0, 20), 0.0), (slice(21, 50), 0.0), (slice(80, 140), 60.0)):
         assert np.ptp(rest[stretch, 0]) == 0.0
         assert rest[stretch.start, 0] == pytest.approx(value, abs=0.2)
     assert np.array_equal(rest[55:75], seen[55:75])
     assert np.isnan(rest[20, 0])
-    assert np.array_equal(at_rest(seen, tolerance=0.0, steps=10), seen, equal_nan=True)
+    assert np.array_equal(stabilise_rest(seen, tolerance=0.0, steps=10), seen, equal_nan=True)
 
 
 @pytest.mark.parametrize("speed", [0.001, 0.01, 0.1])
 def test_what_creeps_is_never_further_off_than_the_tolerance(speed: float) -> None:
     path = speed * np.arange(4000.0)[:, None]
-    rest = at_rest(path, tolerance=2.0, steps=25)
+    rest = stabilise_rest(path, tolerance=2.0, steps=25)
     assert np.abs(rest - path).max() <= 2.0
     assert (np.diff(rest[:, 0]) >= 0).all()
 

@@ -12,8 +12,8 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.interactions.holding import displacement_px
 from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.interactions.spatial_relations import APPROACH_PER_S, closing
-from visionllm_interaction.interactions.track_grid import at_rest, median_filter, spread_over
+from visionllm_interaction.interactions.spatial_relations import APPROACH_PER_S, approach_deficit
+from visionllm_interaction.interactions.track_grid import median_filter, spread_over, stabilise_rest
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ def test_no_bout_goes_on_over_a_gap_in_the_time_stamps() -> None:
 def test_closing_is_blind_at_a_gap_and_at_both_ends() -> None:
     times = np.concatenate([np.arange(0, 2, 0.1), np.arange(5, 7, 0.1)])
     gap = 3.0 - 0.4 * times
-    found = closing(gap, times, window_s=0.5)
+    found = approach_deficit(gap, times, window_s=0.5)
     known = np.isfinite(found)
     assert not known[[0, 1, 19, 20, 38, 39]].any()
     assert known[3:17].all() and known[23:37].all()
@@ -115,5 +115,5 @@ def test_spreads_are_those_of_windows_of_any_length() -> None:
     column[33] = np.nan
     expected = [np.ptp(column[n : n + s]) if n + s <= 60 else np.nan for n, s in enumerate(steps.tolist())]
     np.testing.assert_allclose(spread_over(column, steps), expected)
-    rest = at_rest(np.zeros((10, 1)) + 0.001 * np.arange(10)[:, None], tolerance=1.0, steps=np.full(10, 4))
+    rest = stabilise_rest(np.zeros((10, 1)) + 0.001 * np.arange(10)[:, None], tolerance=1.0, steps=np.full(10, 4))
     assert len(np.unique(rest)) == 1

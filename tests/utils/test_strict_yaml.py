@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from visionllm_interaction.artifacts.manifest import Manifest
-from visionllm_interaction.datasets.ingestion.formats.common import PictureFiles
+from visionllm_interaction.datasets.ingestion.formats.common import ImageFiles
 from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import read_dataset
 from visionllm_interaction.datasets.validation.manifest_input import read_source
 from visionllm_interaction.errors import AnnotationError, ManifestError, VisionLLMError
@@ -72,7 +72,7 @@ def test_lines_of_keys() -> None:
     ("read", "text", "kind"),
     [
         (
-            lambda path: read_dataset(path, PictureFiles(path.parent)),
+            lambda path: read_dataset(path, ImageFiles(path.parent)),
             "names: [cup]\nnames: [ball]\n",
             AnnotationError,
         ),  # YOLO's data.yaml

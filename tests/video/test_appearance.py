@@ -1,4 +1,4 @@
-"""Alike things told apart by their colours: looks by themselves, and two children in a huddle, in images."""
+"""Appearance features distinguish similar objects: histograms alone, and two children in a huddle in images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
-from visionllm_interaction.video.tracking.appearance import LOOK_BYTES, LookLog, describe, unlikeness
+from visionllm_interaction.video.tracking.appearance import (
+    FEATURE_SIZE,
+    FeatureBuffer,
+    appearance_distance,
+    extract_features,
+)
 from visionllm_interaction.video.tracking.detections_file import read_detections
-from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_with_detector
+from visionllm_interaction.video.tracking.pipeline import track_from_file, track_with_detector
 
 FPS = 25
 SIZE = WIDTH, HEIGHT = 320, 160
@@ -41,17 +46,17 @@ def draw(image: NDArray[np.uint8], middle: float, colours: tuple[tuple[int, int,
 def look(colours: tuple[tuple[int, int, int], ...], *, middle: float = 100, light: float = 1.0) -> NDArray[np.float64]:
     image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     draw(image, middle, colours)
-    [found] = describe((image * light).astype(np.uint8), np.array([box_at(middle)], np.float32))
-    log = LookLog()
+    [found] = extract_features((image * light).astype(np.uint8), np.array([box_at(middle)], np.float32))
+    log = FeatureBuffer()
     log.add(0, found[None])
-    return log.looks(1).each(np.array([0]))[0]
+    return log.features(1).each(np.array([0]))[0]
 
 
 def test_who_wears_the_same_looks_alike_in_other_light_and_in_another_place() -> None:
     own = look(LEFT_CHILD)
-    assert unlikeness(own, own) == pytest.approx(0.0, abs=1e-9)
-    again = float(unlikeness(own, look(LEFT_CHILD, middle=200, light=0.95)))
-    other = float(unlikeness(own, look(RIGHT_CHILD)))
+    assert appearance_distance(own, own) == pytest.approx(0.0, abs=1e-9)
+    again = float(appearance_distance(own, look(LEFT_CHILD, middle=200, light=0.95)))
+    other = float(appearance_distance(own, look(RIGHT_CHILD)))
     assert again < 0.15 and other > 0.4 and other > 3 * again, (again, other)
 
 
@@ -60,10 +65,10 @@ def test_boxes_at_the_edge_and_tiny_ones_have_looks() -> None:
     boxes = np.array(
         [[-50, -50, 10, 10], [WIDTH + 5, 3, WIDTH + 9, 9], [5, 5, 5, 5], [0, 0, WIDTH, HEIGHT]], np.float32
     )
-    looks = describe(image, boxes)
-    assert looks.shape == (4, LOOK_BYTES) and (looks == looks[0]).all()
-    assert looks[0].reshape(12, -1).sum(axis=1).tolist() == [255] * 12
-    assert describe(image, boxes[:0]).shape == (0, LOOK_BYTES)
+    features = extract_features(image, boxes)
+    assert features.shape == (4, FEATURE_SIZE) and (features == features[0]).all()
+    assert features[0].reshape(12, -1).sum(axis=1).tolist() == [255] * 12
+    assert extract_features(image, boxes[:0]).shape == (0, FEATURE_SIZE)
 
 
 def huddle(folder: Path, *, handed_on: bool) -> tuple[Path, Path]:
@@ -120,15 +125,15 @@ BLIND = VideoConfig(track=TrackConfig(appearance=False))
 
 def test_two_children_who_swapped_tracks_in_a_huddle_get_them_back(tmp_path: Path) -> None:
     video, given = huddle(tmp_path, handed_on=True)
-    assert sorted(first_and_last(follow_from_file(video, given).detections).values()) == [(40, 40), (280, 280)]
-    unmended = first_and_last(follow_from_file(video, given, config=BLIND).detections)
+    assert sorted(first_and_last(track_from_file(video, given).detections).values()) == [(40, 40), (280, 280)]
+    unmended = first_and_last(track_from_file(video, given, config=BLIND).detections)
     assert sorted(unmended.values()) == [(40, 280), (280, 40)]
 
 
 def test_a_detector_and_its_file_of_detections_give_the_same_tracks(tmp_path: Path) -> None:
     video, given = huddle(tmp_path, handed_on=True)
-    live = follow_with_detector(video, Replay(given)).detections
-    filed = follow_from_file(video, given).detections
+    live = track_with_detector(video, Replay(given)).detections
+    filed = track_from_file(video, given).detections
     assert sorted(first_and_last(live).values()) == [(40, 40), (280, 280)]
     assert live.track_id.tolist() == filed.track_id.tolist()
     assert live.boxes_xyxy.tolist() == filed.boxes_xyxy.tolist()
@@ -136,9 +141,9 @@ def test_a_detector_and_its_file_of_detections_give_the_same_tracks(tmp_path: Pa
 
 def test_two_children_who_keep_their_tracks_in_a_huddle_are_left_alone(tmp_path: Path) -> None:
     video, given = huddle(tmp_path, handed_on=False)
-    found = follow_from_file(video, given).detections
+    found = track_from_file(video, given).detections
     assert sorted(first_and_last(found).values()) == [(40, 40), (280, 280)]
-    assert found.track_id.tolist() == follow_from_file(video, given, config=BLIND).detections.track_id.tolist()
+    assert found.track_id.tolist() == track_from_file(video, given, config=BLIND).detections.track_id.tolist()
 
 
 def taking_turns(folder: Path, second: tuple[tuple[int, int, int], ...]) -> tuple[Path, Path]:
@@ -158,7 +163,7 @@ def taking_turns(folder: Path, second: tuple[tuple[int, int, int], ...]) -> tupl
 
 
 def test_who_looks_different_does_not_continue_a_track(tmp_path: Path) -> None:
-    same = follow_from_file(*taking_turns(tmp_path, LEFT_CHILD)).detections
+    same = track_from_file(*taking_turns(tmp_path, LEFT_CHILD)).detections
     assert set(same.track_id.tolist()) == {1}
-    other = follow_from_file(*taking_turns(tmp_path, RIGHT_CHILD)).detections
+    other = track_from_file(*taking_turns(tmp_path, RIGHT_CHILD)).detections
     assert set(other.track_id.tolist()) == {1, 2}

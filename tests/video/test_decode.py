@@ -18,7 +18,7 @@ from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.containers import sniff_format
-from visionllm_interaction.video.decoding.frame_sampling import ChangeSampler, Met
+from visionllm_interaction.video.decoding.frame_sampling import CandidateFrame, ChangeSampler
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import VideoReader, read_frame_at
 from visionllm_interaction.video.tracking.pipeline import TrackedVideo
@@ -278,7 +278,7 @@ def test_few_frames_are_kept_until_it_is_known_whether_something_changes() -> No
     frames = [av.VideoFrame.from_ndarray(np.full((48, 64), min(n, 8) * 10, np.uint8), format="gray") for n in range(20)]
     few = 2 * 48 * 64 * 3 // 2
     sampler = ChangeSampler(change=75.0, gap_s=9.0, margin_s=0.2, held_bytes=few)
-    decided = [m for n, frame in enumerate(frames) for m in sampler.add(Met(n * 0.04, OK, frame))]
+    decided = [m for n, frame in enumerate(frames) for m in sampler.add(CandidateFrame(n * 0.04, OK, frame))]
     decided += sampler.end()
     assert [m.time_s for m in decided] == pytest.approx([n * 0.04 for n in range(20)])
     # five frames lie within 0.2 s before the change in frame 8; two were still there

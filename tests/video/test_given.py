@@ -13,7 +13,7 @@ from video_files import write_video
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.video.tracking.detections_file import load_detections, load_truth
-from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_truth
+from visionllm_interaction.video.tracking.pipeline import load_true_tracks, track_from_file
 from visionllm_interaction.video.tracking.roles import load_roles, resolve_roles
 
 FRAMES = FrameTable.from_times(np.arange(4), np.arange(4) / 10, processed=np.array([True, True, False, True]))
@@ -76,7 +76,7 @@ def test_truth_keeps_true_ids_and_leaves_out_the_hidden(tmp_path: Path) -> None:
     frames = [{"index": n, "timestamp_s": n * 0.04, "objects": things} for n in range(3)]
     path = tmp_path / "truth.json"
     path.write_text(json.dumps({"frames": frames}))
-    followed = follow_truth(video, path)
+    followed = load_true_tracks(video, path)
     assert followed.detections.track_id.tolist() == [4, 9] * 3
     assert followed.categories == ("ball", "child")
     assert len(load_truth(path, followed.frames, min_visible=0.2)) == 3
@@ -87,7 +87,7 @@ def test_given_detections_are_tracked(tmp_path: Path) -> None:
     rows = [{**content()["detections"][0], "frame_index": n, "score": 0.9} for n in range(25)]
     path = tmp_path / "d.json"
     path.write_text(json.dumps({**content(), "detections": rows}))
-    followed = follow_from_file(video, path)
+    followed = track_from_file(video, path)
     assert set(followed.detections.track_id.tolist()) == {1} and len(followed.detections) == 25
 
 

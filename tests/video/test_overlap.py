@@ -14,7 +14,7 @@ from video_files import write_video
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.video.config import VideoConfig
-from visionllm_interaction.video.tracking.pipeline import follow_with_detector
+from visionllm_interaction.video.tracking.pipeline import track_with_detector
 
 FRAMES, SECONDS = 100, 0.04
 
@@ -39,7 +39,7 @@ def seconds_for(frames: int, folder: Path) -> float:
     video = write_video(folder / f"{frames}.mp4", times_ms=[40 * n for n in range(frames)])
     detector = Slow()
     begin = time.perf_counter()
-    followed = follow_with_detector(video, detector)
+    followed = track_with_detector(video, detector)
     assert int(followed.frames.processed.sum()) == frames
     assert detector.largest_batch == VideoConfig().detect.batch_size
     return time.perf_counter() - begin

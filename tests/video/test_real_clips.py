@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from visionllm_interaction.detection.models import load_detector
-from visionllm_interaction.video.tracking.pipeline import TrackedVideo, follow_with_detector
+from visionllm_interaction.video.tracking.pipeline import TrackedVideo, track_with_detector
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -25,7 +25,7 @@ TOLERANCE_S = 0.8
 
 def follow(shared_data: Path, name: str) -> TrackedVideo:
     detector = load_detector(shared_data.parent / "models" / "yolox_nano.onnx")
-    return follow_with_detector(shared_data / "videos" / name, detector)
+    return track_with_detector(shared_data / "videos" / name, detector)
 
 
 def test_six_people_one_by_one(shared_data: Path) -> None:

@@ -17,9 +17,9 @@ from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.anonymization.blur import blur_video
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decoding.demuxer import NO_TIME, Joint, Seams, Stamps, timed
+from visionllm_interaction.video.decoding.demuxer import NO_TIME, ClockJump, ContinuousClock, TimestampEstimator, timed
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
-from visionllm_interaction.video.decoding.reader import VideoReader, read_sound_of
+from visionllm_interaction.video.decoding.reader import VideoReader, read_audio
 from visionllm_interaction.video.tracking.detections_file import load_detections, truth_categories
 from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
@@ -206,14 +206,14 @@ def test_times_are_spread_where_they_are_missing() -> None:
 def test_the_more_reliable_of_two_clocks_is_taken(
     stamps: Sequence[tuple[int | None, int | None]], expected: list[int | None]
 ) -> None:
-    clock = Stamps()
+    clock = TimestampEstimator()
     assert [clock.guess(*pair) for pair in stamps] == expected
 
 
 def test_the_sound_of_a_joined_file_is_put_back_as_far_as_its_images() -> None:
-    seams = Seams(joinable=True, known=[Joint(2.0, -2.0)])
+    seams = ContinuousClock(joinable=True, known=[ClockJump(2.0, -2.0)])
     assert [seams.shift(time) for time in (0.0, 1.0, 2.04, 0.04)] == pytest.approx([0.0, 1.0, 2.04, 2.04])
-    still = Seams(joinable=False)
+    still = ContinuousClock(joinable=False)
     assert [still.shift(time) for time in (0.0, 5.0, 0.0)] == [0.0, 5.0, 0.0]
 
 
@@ -281,15 +281,15 @@ def test_the_sound_of_a_copy_is_in_step(tmp_path: Path, ending: str, sound: str,
 
 def test_a_video_without_sound_has_none_to_keep(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", times_ms=[0, 40, 80])
-    assert list(read_sound_of(path)) == []
+    assert list(read_audio(path)) == []
 
 
 def test_sound_is_decoded_within_the_limits(tmp_path: Path) -> None:
     path = make(Spec("mkv", "libx264", "10", "upright", "1", "video first", "pcm_s16le", "together"), tmp_path)
-    pieces = list(read_sound_of(path))
+    pieces = list(read_audio(path))
     assert sum(len(piece.samples) for piece in pieces) / 2 / pieces[0].rate == pytest.approx(1.4, abs=0.05)
     with pytest.raises(VideoError, match="over a limit"):
-        list(read_sound_of(path, config=DecodeConfig(max_duration_s=0.5)))
+        list(read_audio(path, config=DecodeConfig(max_duration_s=0.5)))
 
 
 def test_categories_of_the_truth_that_are_never_seen_are_known(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
-from visionllm_interaction.video.tracking.camera_motion import CameraFollower, CameraPath
+from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath
 from visionllm_interaction.video.tracking.detections_file import load_truth
 from visionllm_interaction.video.tracking.postprocess import track
 
@@ -61,8 +61,8 @@ def score(found: DetectionTable, true: DetectionTable, frames: FrameTable) -> tu
 
 def camera_and_frames(path: Path, fps: float | None) -> tuple[CameraPath, FrameTable]:
     reader = VideoReader(path, config=DecodeConfig(sample_fps=fps))
-    follower = CameraFollower(reader.info.width)
-    seen = [(frame.frame_index, follower.watch(frame.image_rgb)) for frame in reader.frames("grey")]
+    follower = CameraMotionTracker(reader.info.width)
+    seen = [(frame.frame_index, follower.update(frame.image_rgb)) for frame in reader.frames("grey")]
     return CameraPath(np.array([n for n, _ in seen]), np.stack([m for _, m in seen])), reader.frame_table()
 
 

@@ -11,7 +11,7 @@ from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.bytetrack import link
 from visionllm_interaction.video.tracking.interpolation import merge_tables
-from visionllm_interaction.video.tracking.postprocess import settle, summarise_tracks, track
+from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, summarise_tracks, track
 
 Path_ = dict[int, tuple[float, float]]
 
@@ -188,7 +188,7 @@ def double(frames: FrameTable, *, apart_px: float) -> tuple[DetectionTable, NDAr
 def test_one_child_seen_twice_in_a_huddle_is_one_track_of_the_surer_boxes() -> None:
     frames = frames_at(25, 8)
     rows, ids = double(frames, apart_px=25)
-    found = settle(rows, ids, frames, config=TrackConfig())
+    found = postprocess_tracklets(rows, ids, frames, config=TrackConfig())
     kept = found.select(found.track_id == 1)
     assert set(found.track_id.tolist()) == {1, UNTRACKED}
     assert kept.frame_index.tolist() == list(range(len(frames)))  # one box a frame, in every frame
@@ -198,7 +198,7 @@ def test_one_child_seen_twice_in_a_huddle_is_one_track_of_the_surer_boxes() -> N
 def test_a_child_that_comes_while_another_goes_is_another() -> None:
     frames = frames_at(25, 8)
     rows, ids = double(frames, apart_px=150)
-    assert set(settle(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}
+    assert set(postprocess_tracklets(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}
 
 
 def test_a_thing_that_two_tracklets_take_turns_with_is_one_track() -> None:
@@ -210,6 +210,6 @@ def test_a_thing_that_two_tracklets_take_turns_with_is_one_track() -> None:
     rows = table(frames, [("ball", x, 100)])
     s = rows.timestamp_s
     ids = np.where((s < 3.9) | ((s > 4.5) & (s < 4.65)), 1, 2)
-    assert set(settle(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1}
+    assert set(postprocess_tracklets(rows, ids, frames, config=TrackConfig()).track_id.tolist()) == {1}
     apart = np.where(s < 3.9, 1, 2)  # nothing says that these are the same
-    assert set(settle(rows, apart, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}
+    assert set(postprocess_tracklets(rows, apart, frames, config=TrackConfig()).track_id.tolist()) == {1, 2}

@@ -65,13 +65,13 @@ def silent(_name: str, _done: int, _total: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is to be done with every video of one run; it can be sent to another machine.
+class AnalysisJob:
+    """The settings shared by all videos of one run; can be sent to another machine.
 
     Attributes:
         run: names the run in the store's ledger.
         detections: ``"truth"``, a file, or ``None`` if there is a detector.
-        heads: a file of heads, or a folder with one for each video; ``None`` if nobody looked for them.
+        heads: a file of heads, or a folder with one for each video; ``None`` without heads.
     """
 
     run: str
@@ -85,7 +85,7 @@ class Job:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What became of one video.
+    """The result of one video.
 
     Attributes:
         video_id: its id in the store; ``None`` if it failed and none was given.
@@ -98,7 +98,7 @@ class VideoResult:
         seconds: how long it took.
         reason: why it failed.
         changed: why a video that was in the store was analysed again.
-        notes: what was odd about the file, or out of the ordinary in its analysis.
+        notes: irregularities of the file or of its analysis.
     """
 
     video_id: str | None
@@ -114,19 +114,19 @@ class VideoResult:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The video's part of the JSON of ``visionllm analyze``; what there is nothing to say about is left out."""
+        """The video's part of the JSON of ``visionllm analyze``; empty optional fields are omitted."""
         content = {**asdict(self), "path": str(self.path), "notes": list(self.notes)}
         optional = ("reason", "changed", "notes")
         return {name: value for name, value in content.items() if value or name not in optional}
 
     def __str__(self) -> str:
-        told = self.reason or f"{self.processed} frames, {self.tracks} tracks in {self.seconds:.1f} s"
-        return f"{self.status:<10} {self.path}: {told}"
+        content = self.reason or f"{self.processed} frames, {self.tracks} tracks in {self.seconds:.1f} s"
+        return f"{self.status:<10} {self.path}: {content}"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one video, and the ``error`` if it failed."""
+class VideoOutcome:
+    """The result of one video, and the ``error`` if it failed."""
 
     result: VideoResult
     error: VisionLLMError | None = None
@@ -136,10 +136,12 @@ Load = Callable[[], "Detector | None"]
 """Gives the detector, loading it if that is not done yet; ``None`` if there is none."""
 
 
-def try_one(path: Path, video_id: str | None, job: Job, *, load: Load, progress: Progress = silent) -> Outcome:
-    """Analyse one video and note it in the ledger; whatever is raised becomes part of the outcome.
+def try_one(
+    path: Path, video_id: str | None, job: AnalysisJob, *, load: Load, progress: Progress = silent
+) -> VideoOutcome:
+    """Analyse one video and record it in the ledger; errors become part of the outcome.
 
-    Only what is to stop the process (``KeyboardInterrupt``, ``SystemExit``) is raised on, after the ledger says so.
+    Only ``KeyboardInterrupt``, ``SystemExit`` and the like are raised again, after a note in the ledger.
     """
     begin = time.perf_counter()
     ledger = Ledger(job.store, run=job.run)
@@ -150,7 +152,7 @@ def try_one(path: Path, video_id: str | None, job: Job, *, load: Load, progress:
 
     try:
         if attempt > _ATTEMPTS:
-            raise _deadly(path)
+            raise _crashed_repeatedly(path)
         analysed = _analyze_one(path, video_id, job, detector=load(), progress=progress)
     except Exception as error:  # noqa: BLE001  (one bad video never stops the others)
         return _fail(error, path, video_id, ledger, attempt=attempt, seconds=seconds())
@@ -159,17 +161,17 @@ def try_one(path: Path, video_id: str | None, job: Job, *, load: Load, progress:
         ledger.interrupted(path, video_id, attempt=attempt, seconds=seconds(), reason=reason)
         raise
     ledger.done(path, analysed.record.video_id, asked_id=video_id, attempt=attempt, seconds=seconds())
-    return Outcome(_result_of(path, analysed, seconds=seconds()))
+    return VideoOutcome(_result_of(path, analysed, seconds=seconds()))
 
 
-def fail_one(error: BaseException, path: Path, video_id: str | None, job: Job) -> Outcome:
+def fail_one(error: BaseException, path: Path, video_id: str | None, job: AnalysisJob) -> VideoOutcome:
     """The outcome of a video over which something was raised that :func:`try_one` lets through; noted as failed."""
     return _fail(error, path, video_id, Ledger(job.store, run=job.run), attempt=1, seconds=0.0)
 
 
 def _fail(
     error: BaseException, path: Path, video_id: str | None, ledger: Ledger, *, attempt: int, seconds: float
-) -> Outcome:
+) -> VideoOutcome:
     expected = isinstance(error, (VisionLLMError, OSError))
     # The traceback is formatted before as_known takes the frames away.
     trace = {} if expected else {"exception": "".join(traceback.format_exception(error))}
@@ -180,10 +182,10 @@ def _fail(
         release_memory()
     reason = reason_of(known)
     ledger.failed(path, video_id, attempt=attempt, seconds=seconds, reason=reason)
-    return Outcome(VideoResult(video_id, path, "failed", seconds=seconds, reason=reason), known)
+    return VideoOutcome(VideoResult(video_id, path, "failed", seconds=seconds, reason=reason), known)
 
 
-def _deadly(path: Path) -> InputDataError:
+def _crashed_repeatedly(path: Path) -> InputDataError:
     return InputDataError(
         "The process that analysed the video died, again and again.",
         expected=f"at most {_ATTEMPTS - 1} deaths, which machines and people cause",
@@ -217,7 +219,7 @@ def _result_of(path: Path, analysed: _Analysed, *, seconds: float) -> VideoResul
 
 @dataclass(frozen=True)
 class _Analysed:
-    """An analysed video; ``changed`` says what is not as it was when the store's former record was made."""
+    """An analysed video; ``changed`` lists what changed since the store's former record was made."""
 
     record: VideoRecord
     status: Literal["done", "up_to_date"]
@@ -226,7 +228,7 @@ class _Analysed:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What the analysis of one video reads, and what it follows from."""
+    """The inputs of the analysis of one video, and their provenance."""
 
     source: SourceFile
     origin: DetectorRecord
@@ -234,7 +236,7 @@ class _Inputs:
     provenance: Provenance
 
 
-def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: Job) -> list[str]:
+def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: AnalysisJob) -> list[str]:
     def same() -> bool:
         # Imported here: only stores of an older version ask.
         import pyarrow.parquet as pq
@@ -249,7 +251,7 @@ def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: Job) 
 
 
 def _analyze_one(
-    path: Path, video_id: str | None, job: Job, *, detector: Detector | None, progress: Progress
+    path: Path, video_id: str | None, job: AnalysisJob, *, detector: Detector | None, progress: Progress
 ) -> _Analysed:
     with open_video(path):
         source = _source_of(path)
@@ -263,15 +265,15 @@ def _analyze_one(
         return _Analysed(move_source(job.store, former, source), "up_to_date")
     if changed:
         log.info("analysed again", video_id=chosen_id, changed="; ".join(changed))
-    followed, notes = _follow(path, origin_path, job, detector=detector, progress=progress)
-    return _Analysed(_publish(followed, chosen_id, inputs, notes=notes, job=job), "done", changed)
+    tracked, notes = _track(path, origin_path, job, detector=detector, progress=progress)
+    return _Analysed(_publish(tracked, chosen_id, inputs, notes=notes, job=job), "done", changed)
 
 
 def _source_of(path: Path) -> SourceFile:
     return SourceFile(path=str(path.absolute()), name=path.name, sha256=sha256_file(path), bytes=path.stat().st_size)
 
 
-def _origin(path: Path, job: Job, detector: Detector | None) -> tuple[DetectorRecord, Path | None]:
+def _origin(path: Path, job: AnalysisJob, detector: Detector | None) -> tuple[DetectorRecord, Path | None]:
     """Where the detections come from, and the file that holds them."""
     if detector is not None:
         name, digest = detector.name, detector.digest
@@ -281,7 +283,7 @@ def _origin(path: Path, job: Job, detector: Detector | None) -> tuple[DetectorRe
     return DetectorRecord(kind=kind, name=given.name, digest=sha256_file(given), categories=()), given
 
 
-def _heads_of(path: Path, job: Job) -> SourceFile | None:
+def _heads_of(path: Path, job: AnalysisJob) -> SourceFile | None:
     """The file of heads of a video, if there is one."""
     if job.heads is None:
         return None
@@ -294,7 +296,7 @@ def _heads_of(path: Path, job: Job) -> SourceFile | None:
 
 
 def _provenance(
-    source: SourceFile, origin: DetectorRecord, heads: SourceFile | None, job: Job, detector: Detector | None
+    source: SourceFile, origin: DetectorRecord, heads: SourceFile | None, job: AnalysisJob, detector: Detector | None
 ) -> Provenance:
     runtime = detector.runtime if detector else None
     return Provenance(
@@ -312,21 +314,21 @@ def _provenance(
     )
 
 
-def _libraries(job: Job) -> tuple[str, ...]:
-    """Libraries that decide what the analysis itself makes of detections; true tracks are neither linked nor seen."""
+def _libraries(job: AnalysisJob) -> tuple[str, ...]:
+    """Libraries that decide what the analysis itself makes of detections; true tracks need no tracker and no images."""
     if job.detections == "truth":
         return ("av",)
     sees = job.view == "ego" or job.config.video.track.appearance
     return ("av", "trackers", "opencv") if sees else ("av", "trackers")
 
 
-def _follow(
-    path: Path, given: Path | None, job: Job, *, detector: Detector | None, progress: Progress
+def _track(
+    path: Path, given: Path | None, job: AnalysisJob, *, detector: Detector | None, progress: Progress
 ) -> tuple[TrackedVideo, tuple[str, ...]]:
     """The tracked video, and notes; when memory runs out the detector gets a second chance with half the batch."""
     batch_size = job.config.video.detect.batch_size
     try:
-        return _follow_once(path, given, job, detector=detector, progress=progress), ()
+        return _track_once(path, given, job, detector=detector, progress=progress), ()
     except Exception as error:
         if detector is None or batch_size == 1 or not is_out_of_memory(error):
             raise
@@ -335,11 +337,11 @@ def _follow(
     release_memory()
     half = batch_size // 2
     log.warning("out of memory, trying again", path=str(path), batch_size=half, found=found)
-    followed = _follow_once(path, given, with_batch_size(job, half), detector=detector, progress=progress)
-    return followed, (f"memory ran out with {batch_size} images at a time ({found}); analysed with {half}",)
+    tracked = _track_once(path, given, with_batch_size(job, half), detector=detector, progress=progress)
+    return tracked, (f"memory ran out with {batch_size} images at a time ({found}); analysed with {half}",)
 
 
-def with_batch_size(job: Job, batch_size: int) -> Job:
+def with_batch_size(job: AnalysisJob, batch_size: int) -> AnalysisJob:
     """``job`` with so many images given to the detector at a time."""
     video = job.config.video
     detect = video.detect.model_copy(update={"batch_size": batch_size})
@@ -347,11 +349,11 @@ def with_batch_size(job: Job, batch_size: int) -> Job:
     return replace(job, config=config)
 
 
-def _follow_once(
-    path: Path, given: Path | None, job: Job, *, detector: Detector | None, progress: Progress
+def _track_once(
+    path: Path, given: Path | None, job: AnalysisJob, *, detector: Detector | None, progress: Progress
 ) -> TrackedVideo:
     # Imported here: reading settings must not pay for video and tracking libraries.
-    from visionllm_interaction.video.tracking.pipeline import follow_from_file, follow_truth, follow_with_detector
+    from visionllm_interaction.video.tracking.pipeline import load_true_tracks, track_from_file, track_with_detector
 
     config = job.config.video
 
@@ -359,46 +361,46 @@ def _follow_once(
         progress(path.name, done, total)
 
     if detector is not None:
-        return follow_with_detector(path, detector, config=config, moving=job.view == "ego", progress=show)
+        return track_with_detector(path, detector, config=config, moving=job.view == "ego", progress=show)
     if given is None:
         raise UsageError("There are no detections.", expected="a detector or a file", found="neither")
     if job.detections == "truth":
-        return follow_truth(path, given, config=config, progress=show)
-    return follow_from_file(path, given, config=config, moving=job.view == "ego", progress=show)
+        return load_true_tracks(path, given, config=config, progress=show)
+    return track_from_file(path, given, config=config, moving=job.view == "ego", progress=show)
 
 
 def _publish(
-    followed: TrackedVideo, video_id: str, inputs: _Inputs, *, notes: tuple[str, ...], job: Job
+    tracked: TrackedVideo, video_id: str, inputs: _Inputs, *, notes: tuple[str, ...], job: AnalysisJob
 ) -> VideoRecord:
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
 
-    known = summarise_tracks(followed.detections, followed.frames, roles=job.roles)
-    size_px = (followed.info.width, followed.info.height)
-    proxies = guess_roles(followed.detections, known, size_px=size_px, config=job.config.video.roles)
+    known = summarise_tracks(tracked.detections, tracked.frames, roles=job.roles)
+    size_px = (tracked.info.width, tracked.info.height)
+    proxies = guess_roles(tracked.detections, known, size_px=size_px, config=job.config.video.roles)
     tracks = with_proxies(known, proxies)
     scenes = job.config.scenes
-    relations = find_relations(followed.detections, followed.frames, tracks, config=scenes)
+    relations = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
     relations = sorted(
-        [*relations, *_facing(followed, tracks, inputs.heads, job)], key=lambda relation: relation.begin_s
+        [*relations, *_facing(tracked, tracks, inputs.heads, job)], key=lambda relation: relation.begin_s
     )
     events = find_events(
-        followed.detections,
-        followed.frames,
+        tracked.detections,
+        tracked.frames,
         tracks,
         relations=relations,
         size_px=size_px,
         config=scenes.events,
     )
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
-    record = _record(followed, video_id, tracks, inputs, job=job)
+    record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
     record = record.model_copy(update={"role_proxies": guesses, "heads": inputs.heads, "notes": notes})
     publish_video(
         job.store,
         record,
-        frames=followed.frames,
-        detections=followed.detections,
+        frames=tracked.frames,
+        detections=tracked.detections,
         tracks=tracks,
         relations=relations,
         events=events,
@@ -409,34 +411,36 @@ def _publish(
     return record
 
 
-def _facing(followed: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: Job) -> Sequence[Relation]:
+def _facing(
+    tracked: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: AnalysisJob
+) -> Sequence[Relation]:
     if heads is None:
         return ()
     from visionllm_interaction.video.head_pose import load_heads
 
-    seen = load_heads(Path(heads.path), followed.frames, scale=followed.info.stored_to_square)
-    return find_facing(seen, followed.detections, followed.frames, tracks, config=job.config.scenes)
+    seen = load_heads(Path(heads.path), tracked.frames, scale=tracked.info.stored_to_square)
+    return find_facing(seen, tracked.detections, tracked.frames, tracks, config=job.config.scenes)
 
 
 def _record(
-    followed: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: Job
+    tracked: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: AnalysisJob
 ) -> VideoRecord:
-    header = asdict(followed.info)
+    header = asdict(tracked.info)
     shared = {name: header[name] for name in _HEADER_FIELDS}
     return VideoRecord(
         video_id=video_id,
         source=inputs.source,
         **shared,
-        fps=followed.frames.mean_fps,
-        duration_s=followed.frames.length_s,
-        n_frames=len(followed.frames),
-        n_processed=int(followed.frames.processed.sum()),
-        n_detections=int((~followed.detections.interpolated).sum()),
+        fps=tracked.frames.mean_fps,
+        duration_s=tracked.frames.length_s,
+        n_frames=len(tracked.frames),
+        n_processed=int(tracked.frames.processed.sum()),
+        n_detections=int((~tracked.detections.interpolated).sum()),
         n_tracks=len(tracks),
         view=job.view,
-        detector=inputs.origin.model_copy(update={"categories": followed.categories}),
+        detector=inputs.origin.model_copy(update={"categories": tracked.categories}),
         roles=dict(job.roles),
-        notes=followed.notes(),
+        notes=tracked.notes(),
         config=job.config.model_dump(mode="json"),
         algorithms=dict(inputs.provenance.algorithms),
         versions={

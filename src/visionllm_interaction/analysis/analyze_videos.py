@@ -1,4 +1,4 @@
-"""Many videos into one store: one after the other here, or side by side on a cluster."""
+"""Analyse many videos into one store, one after the other or in parallel on a cluster."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from visionllm_interaction.analysis.analyze_video import (
-    Job,
-    Outcome,
+    AnalysisJob,
     Progress,
+    VideoOutcome,
     VideoResult,
     View,
     reason_of,
@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pool:
-    """Processes that analyse side by side on a Ray cluster, and what each of them gets."""
+    """Worker processes on a Ray cluster, and the resources of each.
+
+    Attributes:
+        workers: number of processes.
+        cpus: CPU cores for each.
+        gpus: GPUs for each; may be a fraction.
+    """
 
     workers: int = 2
     cpus: float = 1
@@ -44,7 +50,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class AnalysisResult:
-    """What became of the videos of one analysis.
+    """The results of one analysis.
 
     Attributes:
         store: the store's folder.
@@ -86,8 +92,8 @@ def analyze(
     """Analyse videos into an interaction store, which is made if need be.
 
     A video that is in the store with the same source, detections, settings, versions of the algorithms and of the
-    libraries that decide the result is up to date and skipped. A bad video is reported and passed over, whatever was
-    raised over it. The store's ledger says of each video whether it is done, or why not.
+    libraries that decide the result is up to date and skipped. A failed video is reported and skipped, whatever
+    error was raised. The store's ledger says of each video whether it is done, or why not.
 
     Args:
         videos: one video file or several.
@@ -121,7 +127,7 @@ def analyze(
     _check_arguments(paths, detector, given, video_ids)
     _check_heads(heads, paths)
     prepare_store(store)
-    job = Job(
+    job = AnalysisJob(
         run=uuid.uuid4().hex,
         store=store,
         detections=given,
@@ -144,20 +150,20 @@ def analyze(
 
 
 def _one_by_one(
-    tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Detector | None, progress: Progress
-) -> Iterator[Outcome]:
+    tasks: Sequence[tuple[Path, str | None]], job: AnalysisJob, detector: Detector | None, progress: Progress
+) -> Iterator[VideoOutcome]:
     for path, video_id in tasks:
         yield try_one(path, video_id, job, load=lambda: detector, progress=progress)
 
 
 def _side_by_side(
-    tasks: Sequence[tuple[Path, str | None]], job: Job, detector: Path | None, pool: Pool, progress: Progress
-) -> list[Outcome]:
+    tasks: Sequence[tuple[Path, str | None]], job: AnalysisJob, detector: Path | None, pool: Pool, progress: Progress
+) -> list[VideoOutcome]:
     """Outcomes in the order of ``tasks``."""
     # Imported here because Ray is large, optional, and needed on clusters only.
     from visionllm_interaction.analysis.ray_backend import analyze_on_ray
 
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, VideoOutcome] = {}
     progress("videos", 0, len(tasks))
     running = analyze_on_ray(tasks, job, detector=detector, workers=pool.workers, cpus=pool.cpus, gpus=pool.gpus)
     try:

@@ -1,4 +1,4 @@
-"""What becomes of an exception while a video is analysed: one bad video never stops the others, whatever is raised."""
+"""Handling of exceptions during an analysis: a failed video never stops the others, whatever is raised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 500
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, of the machine or of an accelerator.
 
-    torch has an exception of its own for CUDA and tells the rest by message, as other libraries do.
+    torch has its own exception for CUDA; other cases, and other libraries, are recognised by the message.
     """
     if isinstance(error, VisionLLMError):
         return False
@@ -37,7 +37,7 @@ def release_memory() -> None:
 
 
 def as_known(error: BaseException, path: Path) -> VisionLLMError:
-    """``error`` as one of ours, without the frames it came through: these hold images and tensors of the video."""
+    """Convert ``error`` to a :class:`VisionLLMError` without its traceback, whose frames hold images and tensors."""
     known = error if isinstance(error, VisionLLMError) else _translated(error, path)
     known.__traceback__ = known.__cause__ = known.__context__ = None
     return known

@@ -1,4 +1,4 @@
-"""What an analysis follows from, part by part, so that one can say whether and why a video is to be analysed again.
+"""The inputs an analysis depends on, to decide whether and explain why a video has to be analysed again.
 
 A record in the store (``video.json``) names all of it: the digests of the video, the detections and the heads, the
 view, the roles, the settings, the versions of the algorithms and of the libraries. A record from before algorithms had
@@ -48,15 +48,15 @@ INDIFFERENT = frozenset(
         "video.detect.batch_size",
     }
 )
-"""Settings, or sections of them, that decide how fast an analysis is or whether it gets by, but not what it finds."""
+"""Settings and sections that affect the speed or resources of an analysis, but not its results."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Everything an analysis follows from.
+    """Everything an analysis depends on.
 
     Attributes:
-        parts: name for people → digest or value.
+        parts: display name → digest or value.
         config: all settings, as JSON.
         algorithms: ``"analysis"`` and the runtime of the detector, if there is one → version.
         libraries: those that decide the result → version.
@@ -72,7 +72,7 @@ class Provenance:
         return sha256_value(asdict(self))
 
     def changes_since(self, record: VideoRecord, *, same_in_version_2: Callable[[], bool]) -> list[str]:
-        """What is not as it was when a record was made, such as ``torch 2.14.0 → 2.15.0``.
+        """What changed since a record was made, such as ``torch 2.14.0 → 2.15.0``.
 
         Args:
             record: of the video in the store.
@@ -119,7 +119,7 @@ def same_in_version_2(info: VideoInfo, timestamps_s: NDArray[np.float64], *, siz
 def parts_of(
     *, video: str, detections: str, kind: str, heads: str | None, view: str, roles: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The parts by the names people are told; ``video``, ``detections`` and ``heads`` are digests."""
+    """The inputs under the names shown to users; ``video``, ``detections`` and ``heads`` are digests."""
     return {
         "video": video,
         "source of detections": kind,

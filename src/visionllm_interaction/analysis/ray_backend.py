@@ -1,7 +1,7 @@
-"""Many videos on a Ray cluster: each worker takes the next video, and what a dead worker had begun is begun again.
+"""Analysis of many videos on a Ray cluster; a video whose worker died is analysed again by another worker.
 
-The cluster is the one that ``RAY_ADDRESS`` names, else one on this machine, on its loopback address, for this run only.
-Every node needs this package and sees the videos, the detector and the store under the same paths.
+``RAY_ADDRESS`` names the cluster. Without it, a cluster is started on this machine's loopback address for this run.
+Every node needs this package and the same paths to the videos, the detector and the store.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import Job, Outcome, VideoResult, fail_one, try_one
+from visionllm_interaction.analysis.analyze_video import AnalysisJob, VideoOutcome, VideoResult, fail_one, try_one
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
@@ -34,14 +34,25 @@ _OBJECT_STORE_BYTES = 100 << 20
 
 def analyze_on_ray(
     tasks: Sequence[tuple[Path, str | None]],
-    job: Job,
+    job: AnalysisJob,
     *,
     detector: Path | None,
     workers: int,
     cpus: float,
     gpus: float,
-) -> Generator[tuple[int, Outcome]]:
-    """Yield (number of the task, outcome) as videos are finished, in any order.
+) -> Generator[tuple[int, VideoOutcome]]:
+    """Analyse videos on a Ray cluster.
+
+    Args:
+        tasks: (video file, requested id or ``None``) for each video.
+        job: the settings shared by all videos.
+        detector: the checkpoint or export that each worker loads; ``None`` if the detections come from a file.
+        workers: number of worker processes; at most one per video is started.
+        cpus: CPU cores for each worker.
+        gpus: GPUs for each worker; may be a fraction.
+
+    Yields:
+        (position in ``tasks``, outcome) of each video, in order of completion.
 
     Raises:
         UsageError: if Ray is not installed.
@@ -65,9 +76,9 @@ def analyze_on_ray(
 
 
 class _Worker:
-    """Lives in a process of its own for many videos; Ray starts another one if it dies."""
+    """A process that analyses one video after another; Ray replaces it if it dies."""
 
-    def __init__(self, job: Job, detector: Path | None) -> None:
+    def __init__(self, job: AnalysisJob, detector: Path | None) -> None:
         self._job, self._path = job, detector
         self._detector: Detector | None = None
 
@@ -91,22 +102,22 @@ def _absolute(detections: Any) -> Any:
     return detections.absolute() if isinstance(detections, Path) else detections
 
 
-def _write_outcome(outcome: Outcome) -> str:
+def _write_outcome(outcome: VideoOutcome) -> str:
     return json.dumps({"result": outcome.result.to_dict(), "error": outcome.error.to_dict() if outcome.error else None})
 
 
-def _read_outcome(text: str, *, path: Path) -> Outcome:
+def _read_outcome(text: str, *, path: Path) -> VideoOutcome:
     """The outcome, with the path as the user gave it."""
-    told = json.loads(text)
-    error = told["error"]
-    content = {**told["result"], "path": path, "notes": tuple(told["result"].get("notes", ()))}
-    return Outcome(VideoResult(**content), _rebuild(error) if error else None)
+    message = json.loads(text)
+    error = message["error"]
+    result = {**message["result"], "path": path, "notes": tuple(message["result"].get("notes", ()))}
+    return VideoOutcome(VideoResult(**result), _rebuild(error) if error else None)
 
 
-def _rebuild(told: Mapping[str, Any]) -> VisionLLMError:
+def _rebuild(content: Mapping[str, Any]) -> VisionLLMError:
     kinds = {kind.code: kind for kind in _kinds(VisionLLMError)}
-    context = {name: told[name] for name in ("expected", "found", "where", "fix")}
-    return kinds[told["code"]](told["message"], **context)
+    context = {name: content[name] for name in ("expected", "found", "where", "fix")}
+    return kinds[content["code"]](content["message"], **context)
 
 
 def _kinds(base: type[VisionLLMError]) -> Iterator[type[VisionLLMError]]:

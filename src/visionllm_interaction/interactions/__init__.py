@@ -1,1 +1,1 @@
-"""Symbols: relations, events, measures and the interaction store (Parquet files read through DuckDB)."""
+"""Relations and events between people and objects, from their tracks."""

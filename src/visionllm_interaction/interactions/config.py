@@ -1,4 +1,4 @@
-"""Settings of the symbols above tracks: smoothing, minimum durations, bouts and events. All times in seconds."""
+"""Settings of relations and events: smoothing, minimum durations, bouts. All times in seconds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class RelationsConfig(Section):
     """When a predicate of ``core.predicates`` begins and ends."""
 
     smooth_s: float = Field(default=0.3, ge=0.0, le=5.0)
-    """Boxes are median-filtered over this time before distances are taken; takes out single-frame jitter."""
+    """Boxes are median-filtered over this time before distances are computed; removes single-frame jitter."""
     rest_tolerance: float = Field(default=0.01, ge=0.0, le=0.2)
-    """An edge of a box that keeps within this share of a person's height is at rest: only the detector wavers …"""
+    """An edge of a box that stays within this share of a person's height is at rest, despite jitter …"""
     rest_s: float = Field(default=1.0, gt=0.0, le=60.0)
-    """… if it does so for at least this time; it is then taken to be at its median. 0 above switches this off."""
+    """… if it does so for at least this time; it is then placed at its median. 0 above switches this off."""
     hysteresis: float = Field(default=0.01, ge=0.0, le=2.0)
     """A running bout ends only when the gap exceeds the limit by this share of it."""
     contact_slack: float = Field(default=0.005, ge=0.0, le=0.2)
@@ -25,10 +25,10 @@ class RelationsConfig(Section):
     min_duration_s: float = Field(default=0.2, ge=0.0, le=10.0)
     """Shorter bouts are dropped."""
     unseen_s: float = Field(default=0.5, ge=0.0, le=10.0)
-    """A bout goes on while one of the pair is hidden for no longer than this, if it holds before and after."""
+    """A bout continues while one of the pair is not visible for up to this time, if it holds before and after."""
 
     placement: bool = True
-    """Whether left_of, right_of, above, below, inside, overlaps and approaching are worked out as well."""
+    """Whether left_of, right_of, above, below, inside, overlaps and approaching are computed as well."""
     placement_slack: float = Field(default=0.02, ge=0.0, le=1.0)
     """How far a predicate of placement may be exceeded (shares of height or area, heights a second) before it ends."""
     approach_window_s: float = Field(default=0.5, gt=0.0, le=5.0)
@@ -56,7 +56,7 @@ class EventsConfig(Section):
     handover_s: float = Field(default=1.0, ge=0.0, le=10.0)
     """Longest time between one person's holding and the next's for a hand-over."""
     min_absence_s: float = Field(default=3.0, ge=0.0, le=60.0)
-    """A person out of sight for less than this, away from the image's edge, neither left nor entered."""
+    """A person who is not visible for less than this neither left nor entered."""
     approach_s: float = Field(default=1.0, gt=0.0, le=30.0)
     """Two people must have been apart, both seen, for this long before one approaches (after one withdraws)."""
     joint_s: float = Field(default=0.4, ge=0.0, le=10.0)
@@ -66,7 +66,7 @@ class EventsConfig(Section):
 
 
 class ScenesConfig(Section):
-    """Symbols computed from tracks."""
+    """Relations and events computed from tracks."""
 
     relations: RelationsConfig = RelationsConfig()
     """near and in_contact."""

@@ -11,16 +11,25 @@ from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.interactions.config import EventsConfig
 from visionllm_interaction.interactions.track_grid import SceneGrid, TrackGrid
 
-Move = tuple[float, str, tuple[int, ...], float]
-"""time_s, kind, track ids (who moves, towards or away from whom), confidence."""
-Lasting = tuple[float, str, tuple[int, ...], float, float]
+MomentaryEvent = tuple[float, str, tuple[int, ...], float]
+"""time_s, kind, track ids (the person who moves, then the other), confidence."""
+DurativeEvent = tuple[float, str, tuple[int, ...], float, float]
 """begin_s, kind, track ids, end_s, confidence."""
 
 
-def find_moves(relations: Sequence[Relation], grid: SceneGrid, config: EventsConfig) -> Iterator[Move]:
-    """Bouts of *near* between two people that begin after (end before) they were apart for ``approach_s``, both seen.
+def find_approaches(relations: Sequence[Relation], grid: SceneGrid, config: EventsConfig) -> Iterator[MomentaryEvent]:
+    """Find events *approaches* and *withdraws* at the begin and end of bouts of *near* between two people.
 
-    Who approaches (withdraws) is the one whose centre moves further in that time.
+    Both must be visible and apart for ``approach_s`` before (after) the bout. The actor is the person whose centre
+    moves farther in that time.
+
+    Args:
+        relations: bouts of all predicates.
+        grid: the tracks over the processed frames.
+        config: lengths of time.
+
+    Yields:
+        (time in seconds, kind, track ids with the actor first, confidence).
     """
     people = {track.track.track_id: track for track in grid.tracks if track.is_person}
     near = [r for r in relations if r.predicate == "near" and r.object_track_id in people]
@@ -36,8 +45,8 @@ def find_moves(relations: Sequence[Relation], grid: SceneGrid, config: EventsCon
             yield bout.end_s, "withdraws", _mover_first(pair, after, grid), bout.confidence
 
 
-def find_joint_handling(relations: Sequence[Relation], config: EventsConfig) -> list[Lasting]:
-    """Intervals in which one person holds a thing that another is in contact with."""
+def find_joint_handling(relations: Sequence[Relation], config: EventsConfig) -> list[DurativeEvent]:
+    """Intervals in which one person holds an object that another is in contact with."""
     touching: dict[int, list[Relation]] = {}
     for relation in relations:
         if relation.predicate == "in_contact":
@@ -45,7 +54,7 @@ def find_joint_handling(relations: Sequence[Relation], config: EventsConfig) -> 
     return [item for r in relations if r.predicate == "holding" for item in _joint(r, touching, config)]
 
 
-def _joint(hold: Relation, touching: Mapping[int, Sequence[Relation]], config: EventsConfig) -> Iterator[Lasting]:
+def _joint(hold: Relation, touching: Mapping[int, Sequence[Relation]], config: EventsConfig) -> Iterator[DurativeEvent]:
     for touch in touching.get(hold.object_track_id, ()):
         begin_s, end_s = max(hold.begin_s, touch.begin_s), min(hold.end_s, touch.end_s)
         if touch.subject_track_id != hold.subject_track_id and end_s - begin_s >= config.joint_s - 1e-6:
@@ -61,7 +70,7 @@ def _positions(window: tuple[float, float], grid: SceneGrid) -> tuple[int, int]:
 def _apart(
     pair: tuple[TrackGrid, TrackGrid], near: Sequence[Relation], window: tuple[float, float], grid: SceneGrid
 ) -> bool:
-    """Whether the two are seen throughout ``window`` and not near in it; a window over the video's edge is not."""
+    """Whether both are visible and never near in ``window`` (s); False if it extends beyond the video."""
     first, after = _positions(window, grid)
     if window[0] < grid.begins_s[0] - 1e-9 or window[1] > grid.ends_s[-1] + 1e-9 or first >= after:
         return False

@@ -12,7 +12,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Event, Relation, Track
 from visionllm_interaction.interactions.config import EventsConfig
-from visionllm_interaction.interactions.dyadic_events import find_joint_handling, find_moves
+from visionllm_interaction.interactions.dyadic_events import find_approaches, find_joint_handling
 from visionllm_interaction.interactions.intervals import runs
 from visionllm_interaction.interactions.track_grid import SceneGrid, Smoothing, TrackGrid, build_grid
 
@@ -33,9 +33,19 @@ def find_events(
     size_px: tuple[int, int],
     config: EventsConfig = EventsConfig(),
 ) -> list[Event]:
-    """All events by time; each is one moment, but joint_handling lasts. ``size_px`` is width, height.
+    """Find all events; each is momentary, except joint_handling, which lasts.
 
-    Track ids are the actor's first; for hands_over giver, receiver, object; for joint_handling holder, other, object.
+    Args:
+        detections: tracked detections, boxes xyxy in pixels.
+        frames: all frames of the video.
+        tracks: the tracks of ``detections``.
+        relations: bouts of all predicates.
+        size_px: width and height of the images.
+        config: times and distances.
+
+    Returns:
+        Events by begin. The actor's track id comes first: giver, receiver, object for hands_over; holder, other person,
+        object for joint_handling.
     """
     grid = build_grid(detections, frames, tracks, smoothing=Smoothing(0.0))
     if not len(grid.begins_s):
@@ -43,7 +53,9 @@ def find_events(
     found = [f for t in grid.tracks if t.is_person for f in _comings_and_goings(t, grid, size_px, config)]
     found += _handling([r for r in relations if r.predicate == "holding"], grid, config)
     moments = [(time_s, kind, ids, time_s, confidence) for time_s, kind, ids, confidence in found]
-    moments += [(time_s, kind, ids, time_s, sure) for time_s, kind, ids, sure in find_moves(relations, grid, config)]
+    moments += [
+        (time_s, kind, ids, time_s, sure) for time_s, kind, ids, sure in find_approaches(relations, grid, config)
+    ]
     moments += find_joint_handling(relations, config)
     return [
         Event(f"e{number}", kind, ids, begin_s, end_s, confidence)
@@ -66,7 +78,7 @@ def _comings_and_goings(
 
 
 def _presences(person: TrackGrid, grid: SceneGrid, config: EventsConfig) -> list[tuple[int, int]]:
-    """Runs of sightings, ``[first, after)`` within the track; absences shorter than ``min_absence_s`` do not count."""
+    """Runs of visible frames ``[first, after)`` within the track, across absences shorter than ``min_absence_s``."""
     joined: list[tuple[int, int]] = []
     for first, after in runs(person.seen):
         if joined:
@@ -96,15 +108,15 @@ def _handling(holding: Sequence[Relation], grid: SceneGrid, config: EventsConfig
 def _ends_of(
     bout: Relation, former: Relation | None, later: Relation | None, grid: SceneGrid, config: EventsConfig
 ) -> Iterator[Found]:
-    person, thing = bout.subject_track_id, bout.object_track_id
+    person, item = bout.subject_track_id, bout.object_track_id
     taken = former is not None and _is_handover(former, bout, config)
     if former is not None and taken:
-        yield bout.begin_s, "hands_over", (former.subject_track_id, person, thing), bout.confidence
+        yield bout.begin_s, "hands_over", (former.subject_track_id, person, item), bout.confidence
     elif bout.begin_s - grid.begins_s[0] > _CUT_S:
-        yield bout.begin_s, "picks_up", (person, thing), bout.confidence
+        yield bout.begin_s, "picks_up", (person, item), bout.confidence
     given = later is not None and _is_handover(bout, later, config)
     if not given and grid.ends_s[-1] - bout.end_s > _CUT_S and _stays(bout, grid):
-        yield bout.end_s, "puts_down", (person, thing), bout.confidence
+        yield bout.end_s, "puts_down", (person, item), bout.confidence
 
 
 def _is_handover(giver: Relation, receiver: Relation, config: EventsConfig) -> bool:
@@ -113,10 +125,10 @@ def _is_handover(giver: Relation, receiver: Relation, config: EventsConfig) -> b
 
 
 def _stays(bout: Relation, grid: SceneGrid) -> bool:
-    """Whether the object is still seen just after the bout: carried out of sight is not put down."""
-    thing = next(t for t in grid.tracks if t.track.track_id == bout.object_track_id)
+    """Whether the object is still visible just after the bout; an object carried out of sight is not put down."""
+    item = next(t for t in grid.tracks if t.track.track_id == bout.object_track_id)
     later = int(np.searchsorted(grid.begins_s, bout.end_s - 1e-9))
     if later >= len(grid.begins_s):
         return False
     until = grid.until(later, _STAYS_S)
-    return bool(thing.seen[max(later - thing.first, 0) : max(until - thing.first, 0)].any())
+    return bool(item.seen[max(later - item.first, 0) : max(until - item.first, 0)].any())

@@ -1,4 +1,4 @@
-"""facing: who turns the head to what, from heads that were seen; a stand-in for gaze, see docs/measures.md."""
+"""The relation *facing* from detected heads, a proxy for gaze; see docs/measures.md."""
 
 from __future__ import annotations
 
@@ -38,10 +38,20 @@ def find_facing(
     *,
     config: ScenesConfig = ScenesConfig(),
 ) -> list[Relation]:
-    """Bouts of facing, by begin; the subject is a person whose head was seen.
+    """Find bouts of *facing*: a person's head is turned towards another person or an object.
 
-    A head belongs to the person in whose box it lies. It is turned to a thing if it is turned by at least
-    :data:`FACING_DEG` to the side at which the middle of the thing lies. Frames without a head are not known.
+    A head belongs to the person in whose box it lies. It faces an object if it is turned by at least
+    :data:`FACING_DEG` towards the side of the object's centre. In frames without a head the relation is unknown.
+
+    Args:
+        heads: head positions in pixels and yaw angles in degrees.
+        detections: tracked detections, boxes xyxy in pixels.
+        frames: all frames of the video.
+        tracks: the tracks of ``detections``.
+        config: smoothing, hysteresis and durations.
+
+    Returns:
+        Bouts by begin; the subject is the person whose head it is.
     """
     grid = build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations))
     firsts = {track.track.track_id: track.first for track in grid.tracks}
@@ -69,13 +79,13 @@ def _directed(grid: SceneGrid) -> Iterator[Pair]:
 
 
 def _shortfall(head: Floats, object_xyxy: Floats) -> Floats:
-    """(n,) shares of a right angle by which ``head`` (n, 2: x, yaw) fails to be turned to a thing; NaN if not known."""
+    """(n,) missing angle, in right angles, of ``head`` (n, 2: x, yaw) to face an object; NaN if unknown."""
     side = np.sign(box_centres(object_xyxy)[:, 0] - head[:, 0])
     return np.asarray((FACING_DEG - side * head[:, 1]) / _RIGHT_ANGLE_DEG)
 
 
 def _heads_of_tracks(heads: HeadTable, grid: SceneGrid) -> dict[int, Floats]:
-    """Track id → (n, 2) x in pixels and yaw in degrees over the frames of the track; NaN where no head was seen."""
+    """Track id → (n, 2) x in pixels and yaw in degrees over the frames of the track; NaN without a head."""
     people = [track for track in grid.tracks if track.is_person]
     found = {person.track.track_id: np.full((len(person.confidence), 2), np.nan) for person in people}
     begins = np.searchsorted(grid.frame_index, heads.frame_index, side="left")

@@ -1,8 +1,8 @@
-"""In whose hands an object is while several people touch it: each of its movements is put down to one of them.
+"""Assign each movement of an object to one of the people who touch it.
 
-The object changes hands as rarely as can be: who alone touches it afterwards has taken it, who alone touched it before
-has put it down, and who merely stands beside it has done nothing. It changes hands while it rests on the floor rather
-than while it moves, and while it moves rather than while it is held still in the air.
+The assignment with the lowest cost of changes between people is chosen. A person who alone touches the object
+afterwards has taken it, and one who alone touched it before has put it down. A bystander has done neither. A change is
+cheapest while the object rests on the floor, dearer while it moves, and dearest while it is held still in the air.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from visionllm_interaction.interactions.intervals import Span
 from visionllm_interaction.interactions.track_grid import TrackGrid
 
 _ON_FLOOR, _IN_MOVEMENT, _IN_AIR = 0.5, 1.0, 1.5
-"""What a change of hands costs: put down and picked up, handed over in one movement, or while it is held still."""
-LAST = 3
-"""Frames at the end of a contact in which it is seen where the object is."""
+"""Cost of a change of holder: put down and picked up, handed over in one movement, or while held still."""
+FINAL_FRAMES = 3
+"""Number of frames at the end of a contact that show where the object is."""
 _OFF_FLOOR = 0.2
 """An object is off the floor if its lower edge is this share of the person's height above the person's."""
 
@@ -36,8 +36,8 @@ class Contact:
 
 
 @dataclass(frozen=True, eq=False)
-class Touch:
-    """A contact in frames ``[first, after)``, and the movements in it; frames are positions in the grid."""
+class ContactMovements:
+    """A contact in frames ``[first, after)`` and the object's movements in it; frames are positions in the grid."""
 
     contact: Contact
     first: int
@@ -47,9 +47,15 @@ class Touch:
 
 @dataclass(frozen=True)
 class Movement:
-    """Frames ``[first, after)`` in which somebody has the object, and the touches (positions in a list) it may be.
+    """Frames ``[first, after)`` in which somebody holds the object, and the contacts it may belong to.
 
-    It moves in them, or one frame is left to those who touch it when another lets go of it in the air.
+    The object moves in these frames. A single frame without movement marks who keeps an object in the air when another
+    person releases it.
+
+    Attributes:
+        first: position of the first frame in the grid.
+        after: position after the last frame.
+        touches: positions of the possible contacts in their list.
     """
 
     first: int
@@ -57,8 +63,8 @@ class Movement:
     touches: tuple[int, ...]
 
 
-def find_movements(touches: list[Touch]) -> list[Movement]:
-    """All movements in order, cut where the touches they may be in change, and who is left with it in the air."""
+def find_movements(touches: list[ContactMovements]) -> list[Movement]:
+    """All movements in order, split where the possible contacts change, and frames in which an object is kept."""
     bounds = np.array([(touch.first, touch.after) for touch in touches]).reshape(-1, 2)
     begins, ends = (sorted(m[side] for touch in touches for m in touch.movements) for side in (0, 1))
     found = []
@@ -68,27 +74,37 @@ def find_movements(touches: list[Touch]) -> list[Movement]:
     return sorted([*found, *_left_in_hand(touches, bounds, found)], key=lambda m: (m.first, m.after))
 
 
-def _left_in_hand(touches: list[Touch], bounds: NDArray[np.int64], movements: list[Movement]) -> Iterator[Movement]:
-    """Moments at rest at which somebody lets go of an object off the floor, which others still touch: they have it."""
+def _left_in_hand(
+    touches: list[ContactMovements], bounds: NDArray[np.int64], movements: list[Movement]
+) -> Iterator[Movement]:
+    """Frames at rest in which somebody releases an object off the floor that others still touch and so hold."""
     begins = [movement.first for movement in movements]
     for after in sorted({touch.after for touch in touches}):
         others = _inside(bounds, after, after + 1)
         last = bisect_right(begins, after) - 1
         rests = last < 0 or movements[last].after <= after
-        if others and rests and all(is_off_floor(touches[n], after - LAST, after) for n in others):
+        if others and rests and all(is_off_floor(touches[n], after - FINAL_FRAMES, after) for n in others):
             yield Movement(after, after + 1, others)
 
 
 def _inside(bounds: NDArray[np.int64], first: int, after: int) -> tuple[int, ...]:
-    """Which of the touches with ``bounds`` (n, 2) span frames ``[first, after)``."""
+    """Positions of the contacts with ``bounds`` (n, 2) that span frames ``[first, after)``."""
     return tuple(np.flatnonzero((bounds[:, 0] <= first) & (bounds[:, 1] >= after)).tolist())
 
 
-def fewest_hands(touches: list[Touch], movements: list[Movement], is_rest: Callable[[int, int], bool]) -> list[int]:
-    """For each movement the touch it is put down to, so that changes of hands cost least (shortest path).
+def assign_holders(
+    touches: list[ContactMovements], movements: list[Movement], is_rest: Callable[[int, int], bool]
+) -> list[int]:
+    """Assign each movement to a contact so that the changes of holder cost least (shortest path).
 
-    ``is_rest`` says whether there is a rest between a movement that ends before one frame and one that begins at the
-    other.
+    Args:
+        touches: all contacts of one object.
+        movements: its movements in order.
+        is_rest: whether the object rests between the end of one movement and the begin of another, both given as
+            frames.
+
+    Returns:
+        For each movement the position of its contact in ``touches``.
     """
     if not movements:
         return []
@@ -96,7 +112,7 @@ def fewest_hands(touches: list[Touch], movements: list[Movement], is_rest: Calla
     came_from: list[dict[int, int]] = []
     for former, movement in pairwise(movements):
         rests = is_rest(former.after, movement.first)
-        price = _price(touches, former, movement) if rests else _IN_MOVEMENT
+        price = _handover_cost(touches, former, movement) if rests else _IN_MOVEMENT
         ways = {touch: _cheapest(touches, touch, costs, price) for touch in movement.touches}
         costs = {touch: cost for touch, (cost, _) in ways.items()}
         came_from.append({touch: origin for touch, (_, origin) in ways.items()})
@@ -106,8 +122,8 @@ def fewest_hands(touches: list[Touch], movements: list[Movement], is_rest: Calla
     return chosen[::-1]
 
 
-def _cheapest(touches: list[Touch], touch: int, costs: dict[int, float], price: float) -> tuple[float, int]:
-    """The least cost of coming to ``touch``, and where from; if that is all the same, from itself."""
+def _cheapest(touches: list[ContactMovements], touch: int, costs: dict[int, float], price: float) -> tuple[float, int]:
+    """The least cost of reaching ``touch``, and its predecessor; itself in case of a tie."""
     person = touches[touch].contact.person
     ways = [
         (cost + (0.0 if touches[origin].contact.person is person else price), origin != touch, origin)
@@ -117,22 +133,22 @@ def _cheapest(touches: list[Touch], touch: int, costs: dict[int, float], price: 
     return cost, origin
 
 
-def _price(touches: list[Touch], former: Movement, later: Movement) -> float:
-    """Of a change of hands while the object rests between two movements."""
+def _handover_cost(touches: list[ContactMovements], former: Movement, later: Movement) -> float:
+    """Cost of a change of holder while the object rests between two movements."""
     there = [touches[n] for n in {*former.touches, *later.touches}]
     off = [is_off_floor(touch, former.after, later.first) for touch in there]
     return _IN_AIR if any(off) else _ON_FLOOR
 
 
-def is_off_floor(touch: Touch, first: int, after: int) -> bool:
+def is_off_floor(touch: ContactMovements, first: int, after: int) -> bool:
     """Whether the object is off the floor in frames ``[first, after)``, as far as both are seen."""
     both = (touch.contact.person, touch.contact.object)
     rows = [t.boxes_xyxy[max(first - t.first, 0) : max(after - t.first, 0)] for t in both]
-    person, thing = (np.nanmedian(r[:, 3]) if np.isfinite(r).any() else np.nan for r in rows)
-    return bool(person - thing >= _OFF_FLOOR * person_height(touch.contact.person, touch.first, touch.after))
+    person, item = (np.nanmedian(r[:, 3]) if np.isfinite(r).any() else np.nan for r in rows)
+    return bool(person - item >= _OFF_FLOOR * person_height(touch.contact.person, touch.first, touch.after))
 
 
 def person_height(person: TrackGrid, first: int, after: int) -> float:
-    """The largest in frames ``[first, after)``, in pixels: for a while somebody is half hidden, or bent down."""
+    """Largest height in frames ``[first, after)`` in pixels; a person may be partly occluded or bent down at times."""
     boxes = person.boxes_xyxy[first - person.first : after - person.first]
     return float(np.nanmax(boxes[:, 3] - boxes[:, 1]))

@@ -10,9 +10,9 @@ Boxes cannot show a grip; what they show is an object that is touched and moves.
 Where contact ends because one of the two is no longer seen or the video ends, an object that is off the floor is
 still held.
 
-One object has one holder at a time. A movement while several people touch it is put down to one of them, so that the
-object changes hands as rarely as can be (see :mod:`.holder_assignment`). Where it does so within a movement, it is at
-the pause between being brought and being taken.
+One object has one holder at a time. A movement while several people touch it is assigned to one of them, with as few
+changes of holder as possible (see :mod:`.holder_assignment`). A change within a movement is placed at the pause between
+bringing and taking.
 
 An object *moves* when both its left and right edges, or both its upper and lower edges, are displaced to the same side:
 something passing in front of it changes one edge only.
@@ -29,11 +29,11 @@ import numpy as np
 from visionllm_interaction.core.interactions import Relation
 from visionllm_interaction.interactions.config import HoldingConfig
 from visionllm_interaction.interactions.holder_assignment import (
-    LAST,
+    FINAL_FRAMES,
     Contact,
+    ContactMovements,
     Movement,
-    Touch,
-    fewest_hands,
+    assign_holders,
     find_movements,
     is_off_floor,
     person_height,
@@ -67,10 +67,18 @@ def find_holding(contacts: Sequence[Contact], grid: SceneGrid, *, config: Holdin
 
 
 def displacement_px(boxes_xyxy: Floats, times_s: Floats, *, window_s: float) -> Floats:
-    """(n, 2) by how much a box is displaced in x and y within ``window_s`` around each frame; 0 where not known.
+    """Displacement of a box in x and y within a window around each frame.
 
-    Per axis it is the lesser displacement of the two opposite edges if both go to the same side, else none. Between
-    frames, at ``times_s`` (n,), boxes are taken to move evenly, so that all frame rates give the same.
+    For each axis it is the smaller displacement of both edges if they move to the same side, else 0. Boxes are
+    interpolated between frames, so that the result does not depend on the frame rate.
+
+    Args:
+        boxes_xyxy: (n, 4) in pixels; NaN where not visible.
+        times_s: (n,) times of the frames.
+        window_s: length of the window.
+
+    Returns:
+        (n, 2) in pixels; 0 where unknown.
     """
     shift = _boxes_at(boxes_xyxy, times_s, times_s + window_s / 2) - _boxes_at(
         boxes_xyxy, times_s, times_s - window_s / 2
@@ -82,7 +90,7 @@ def displacement_px(boxes_xyxy: Floats, times_s: Floats, *, window_s: float) -> 
 
 
 def _boxes_at(boxes_xyxy: Floats, times_s: Floats, when_s: Floats) -> Floats:
-    """Where the box is at ``when_s``; before the begin and past the end it is where it was there."""
+    """(n, 4) interpolated boxes at ``when_s``; constant before the first and after the last frame."""
     if len(times_s) < 2:
         return boxes_xyxy
     after = np.clip(np.searchsorted(times_s, when_s, side="right"), 1, len(times_s) - 1)
@@ -95,18 +103,18 @@ def _boxes_at(boxes_xyxy: Floats, times_s: Floats, when_s: Floats) -> Floats:
     return np.asarray(np.where(share == 1.0, boxes_xyxy[after], there))
 
 
-def _touch(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> Touch:
+def _touch(contact: Contact, grid: SceneGrid, config: HoldingConfig) -> ContactMovements:
     first, after = _positions(contact.span, grid)
     height = person_height(contact.person, first, after)
     moved = np.hypot(*_displacement(contact.object, first, after, grid=grid, config=config).T)
     episodes = _episodes(moved, config.min_move * height)
-    return Touch(contact, first, after, [(first + begin, first + end) for begin, end in episodes])
+    return ContactMovements(contact, first, after, [(first + begin, first + end) for begin, end in episodes])
 
 
-def _holds(touches: list[Touch], grid: SceneGrid) -> list[_Hold]:
-    """Who holds the object from when to when; where it changes hands within a movement, both have that movement."""
+def _holds(touches: list[ContactMovements], grid: SceneGrid) -> list[_Hold]:
+    """Holders of the object with their intervals; both have a movement within which the holder changes."""
     movements = find_movements(touches)
-    chosen = fewest_hands(touches, movements, lambda after, first: grid.rest_s(after, first) > _PAUSE_S + 1e-6)
+    chosen = assign_holders(touches, movements, lambda after, first: grid.rest_s(after, first) > _PAUSE_S + 1e-6)
     holds = []
     for touch, run in groupby(range(len(movements)), key=lambda n: chosen[n]):
         own = list(run)
@@ -122,14 +130,18 @@ def _holds(touches: list[Touch], grid: SceneGrid) -> list[_Hold]:
     return holds
 
 
-def _held(touch: Touch, begin: int, end: int, next_first: int | None, grid: SceneGrid) -> Span | None:
+def _held(touch: ContactMovements, begin: int, end: int, next_first: int | None, grid: SceneGrid) -> Span | None:
     """From the first of the touch's own movements in frames ``[begin, end)`` to the last, or until it is cut off."""
     moving = [m for m in touch.movements if m[0] < end and begin < m[1]]
     if not moving:
         return None
     begin, end = max(begin, moving[0][0]), min(end, moving[-1][1])
     is_last = next_first is None or next_first >= touch.after
-    if is_last and _cut_off(touch.contact, touch.after, grid) and is_off_floor(touch, touch.after - LAST, touch.after):
+    if (
+        is_last
+        and _cut_off(touch.contact, touch.after, grid)
+        and is_off_floor(touch, touch.after - FINAL_FRAMES, touch.after)
+    ):
         end = touch.after
     return Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1]))
 
@@ -156,7 +168,7 @@ def _positions(span: Span, grid: SceneGrid) -> tuple[int, int]:
 
 
 def _cut_off(contact: Contact, after: int, grid: SceneGrid) -> bool:
-    """Whether contact ended because one of the two was no longer seen."""
+    """Whether contact ended because one of the two was no longer visible."""
     if after >= len(grid.begins_s):
         return True
     return not all(_seen_at(track, after) for track in (contact.person, contact.object))
@@ -180,15 +192,15 @@ def _one_holder(holds: Iterable[_Hold], grid: SceneGrid, config: HoldingConfig) 
 
 
 def _change_of_hands(one: _Hold, other: _Hold, grid: SceneGrid, config: HoldingConfig) -> float:
-    """When the object goes from one to the other, within the overlap of their intervals.
+    """Time (s) at which the object passes from one person to the other, within the overlap of their intervals.
 
-    It leaves the first person's frame of reference: it is brought to a meeting point, slows down there, and is taken
-    on: the last of these movements, or the pause within it, is the moment. Walking up with it does not count, for then
-    it moves *with* the first person.
+    It is the last movement relative to the first person, or the pause within it: the object is brought to a meeting
+    point, slows down there, and is taken away. While the first person walks with it, it does not move relative to that
+    person.
     """
-    thing, giver, span = one.contact.object, one.contact.person, Span(other.span.begin_s, one.span.end_s)
+    item, giver, span = one.contact.object, one.contact.person, Span(other.span.begin_s, one.span.end_s)
     first, after = _positions(span, grid)
-    shifts = [_displacement(track, first, after, grid=grid, config=config) for track in (thing, giver)]
+    shifts = [_displacement(track, first, after, grid=grid, config=config) for track in (item, giver)]
     moved = np.hypot(*(shifts[0] - shifts[1]).T)
     episodes = _episodes(moved, config.min_move * person_height(giver, first, after))
     if not episodes:
@@ -224,6 +236,6 @@ def _merged(holds: list[_Hold], config: HoldingConfig) -> list[_Hold]:
 
 
 def _relation(hold: _Hold) -> Relation:
-    person, thing = hold.contact.person.track, hold.contact.object.track
-    confidence = min(person.mean_confidence, thing.mean_confidence)
-    return Relation(person.track_id, "holding", thing.track_id, hold.span.begin_s, hold.span.end_s, confidence)
+    person, item = hold.contact.person.track, hold.contact.object.track
+    confidence = min(person.mean_confidence, item.mean_confidence)
+    return Relation(person.track_id, "holding", item.track_id, hold.span.begin_s, hold.span.end_s, confidence)

@@ -1,4 +1,4 @@
-"""Intervals of time: from a truth value per frame to half-open ``[begin_s, end_s)``, and back to clean bouts."""
+"""Intervals of time: from a value per frame to half-open intervals ``[begin_s, end_s)``, merged into bouts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Span:
 
 
 def hysteresis(values: NDArray[np.float64], *, enter: float, leave: float) -> Mask:
-    """True from where ``values`` ≤ ``enter`` until they exceed ``leave`` or are not known (NaN); same length."""
+    """(n,) True from where ``values`` ≤ ``enter`` until they exceed ``leave`` or are unknown (NaN)."""
     with np.errstate(invalid="ignore"):
         signal = np.where(values <= enter, 1, np.where(values <= leave, 0, -1))
     known = np.where(signal != 0, np.arange(len(signal)), -1)
@@ -42,10 +42,16 @@ def bridge(
     *,
     longest_s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """``values`` with the larger of both neighbours in intervals of NaN of at most ``longest_s``; same length.
+    """Replace short intervals of NaN by the larger one of both neighbours.
 
-    ``begins_s`` and ``ends_s`` are the times of each frame, ``longest_s`` (n,) goes by the frame before the interval.
-    Intervals at the begin or the end stay NaN.
+    Args:
+        values: (n,) values per frame.
+        begins_s: (n,) begins of the frames.
+        ends_s: (n,) ends of the frames.
+        longest_s: (n,) longest interval to replace, taken at the frame before it.
+
+    Returns:
+        (n,) values; longer intervals, and those at the begin or end, stay NaN.
     """
     bridged = values.copy()
     for first, after in runs(np.isnan(values)):

@@ -17,7 +17,7 @@ from visionllm_interaction.interactions.config import RelationsConfig, ScenesCon
 from visionllm_interaction.interactions.holder_assignment import Contact
 from visionllm_interaction.interactions.holding import find_holding
 from visionllm_interaction.interactions.intervals import Span, bridge, clean_spans, hysteresis, mask_to_spans
-from visionllm_interaction.interactions.spatial_relations import closing, containment, directions
+from visionllm_interaction.interactions.spatial_relations import approach_deficit, containment, directions
 from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, Smoothing, TrackGrid, build_grid
 
 
@@ -31,12 +31,12 @@ class Pair:
     after: int
 
     def boxes(self) -> tuple[Floats, Floats]:
-        """(after - first, 4) boxes of the two; NaN where not seen."""
+        """(after - first, 4) boxes of both, xyxy in pixels; NaN where not visible."""
         one, other = (t.boxes_xyxy[self.first - t.first : self.after - t.first] for t in (self.subject, self.other))
         return one, other
 
     def gap(self) -> Floats:
-        """(after - first,) gap over reference height; NaN where one of them is not seen."""
+        """(after - first,) gap in reference heights; NaN where one of them is not visible."""
         a, b = self.boxes()
         gap = np.full(len(a), np.nan)
         both = np.isfinite(a[:, 0]) & np.isfinite(b[:, 0])
@@ -44,7 +44,7 @@ class Pair:
         return gap
 
     def confidence(self, mask: NDArray[np.bool_]) -> float:
-        """Mean over the masked frames of the less sure detection of the two."""
+        """Mean over the masked frames of the lower confidence of both."""
         both = [t.confidence[self.first - t.first : self.after - t.first] for t in (self.subject, self.other)]
         sure = np.fmin(*both)[mask]
         return float(np.nanmean(sure)) if len(sure) else 0.0
@@ -57,11 +57,18 @@ def find_relations(
     *,
     config: ScenesConfig = ScenesConfig(),
 ) -> list[Relation]:
-    """All bouts of near, in_contact and holding, and with ``config.relations.placement`` of the predicates of
-    ``interactions.spatial_relations``, by begin.
+    """Find the bouts of near, in_contact, holding, and of the spatial relations if ``config`` asks for them.
 
-    The subject is a person; of two people the one with the lower track id. Only of *inside* it is the one that is
-    inside. Times are those of frames, half-open.
+    The subject is a person; of two people, the one with the lower track id. For *inside* it is the inner one.
+
+    Args:
+        detections: tracked detections, boxes xyxy in pixels.
+        frames: all frames of the video.
+        tracks: the tracks of ``detections``.
+        config: smoothing, hysteresis and durations.
+
+    Returns:
+        Bouts by begin, with half-open times ``[begin_s, end_s)`` of frames.
     """
     grid = build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations))
     found: list[Relation] = []
@@ -88,7 +95,7 @@ def smoothing_of(config: RelationsConfig) -> Smoothing:
 
 
 def pairs_of(grid: SceneGrid) -> Iterator[Pair]:
-    """People with each of the others, over the frames in which both exist."""
+    """Pairs of a person and another track, over the frames in which both exist."""
     ordered = sorted(grid.tracks, key=lambda t: (not t.is_person, t.track.track_id))
     for subject, other in combinations(ordered, 2):
         first, after = max(subject.first, other.first), min(subject.after, other.after)
@@ -105,7 +112,7 @@ def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfi
         *directions(one, other, heights_px=heights),
         ("inside", inside),
         ("overlaps", overlap),
-        ("approaching", closing(gap, times_s, window_s=config.approach_window_s)),
+        ("approaching", approach_deficit(gap, times_s, window_s=config.approach_window_s)),
     ]
     for predicate, value in values:
         for span in bouts_of(value, grid, pair, limit=0.0, slack=config.placement_slack, config=config):
@@ -118,14 +125,25 @@ def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfi
 def bouts_of(
     gap: Floats, grid: SceneGrid, pair: Pair, *, limit: float, slack: float, config: RelationsConfig
 ) -> list[Span]:
-    """Bouts in which ``gap`` (n,) over the frames of ``pair`` is within ``limit``, joined and cleaned.
+    """Bouts in which a value is within a limit, with hysteresis; short gaps are merged and short bouts dropped.
 
-    None goes on over time for which no frame stands, unless that is as short as somebody may be hidden.
+    A bout ends at a gap in the time stamps longer than ``unseen_s``.
+
+    Args:
+        gap: (n,) values over the frames of ``pair``; NaN where unknown.
+        grid: the tracks over the processed frames.
+        pair: the two tracks.
+        limit: a bout begins where ``gap`` is at most this.
+        slack: absolute slack on the end of a bout, beside the relative ``hysteresis``.
+        config: hysteresis and durations.
+
+    Returns:
+        Half-open intervals in seconds.
     """
     found: list[Span] = []
     for first, after in grid.parts(pair.first, pair.after, longest_s=config.unseen_s):
         begins_s, ends_s = grid.begins_s[first:after], grid.ends_s[first:after]
-        # Half a frame more: what is hidden for a time is hidden in the frames nearest to it.
+        # Half a frame more, because times are rounded to frames.
         longest_s = config.unseen_s + grid.steps_s[first:after] / 2
         known = bridge(gap[first - pair.first : after - pair.first], begins_s, ends_s, longest_s=longest_s)
         mask = hysteresis(known, enter=limit, leave=limit * (1 + config.hysteresis) + slack)

@@ -1,8 +1,10 @@
-"""Where two things are to each other, and whether they come closer: predicates on boxes, see docs/measures.md.
+"""Spatial relations between two boxes, and whether they approach each other; see docs/measures.md.
 
-Each predicate is a number per frame, at most 0 where it holds, in shares of a size of the pair, so that one rule of
-hysteresis serves all. Sources: cardinal directions between boxes after Goyal & Egenhofer (2001), inside and overlaps
-after the region connection calculus of Randell, Cui & Cohn (1992).
+Each predicate is a number per frame, relative to a size of the pair, and at most 0 where it holds. One hysteresis
+rule therefore serves all.
+
+Sources: cardinal directions between boxes after Goyal & Egenhofer (2001); inside and overlaps after the region
+connection calculus of Randell, Cui & Cohn (1992).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ INSIDE_SHARE = 0.9
 OVERLAP_SHARE = 0.1
 """Share of the smaller box that is common to boxes that *overlap*."""
 APPROACH_PER_S = 0.25
-"""By how many reference heights a second a gap shrinks between things of which one is *approaching* the other."""
+"""Reference heights per second by which the gap shrinks while one object is *approaching* the other."""
 _SLACK_S, _SHAKE = 1e-6, 0.1
 """How far time stamps may be off: in seconds, and as a share of a step."""
 
@@ -54,11 +56,18 @@ def containment(subject_xyxy: Floats, object_xyxy: Floats) -> tuple[Floats, Floa
     return inside, holds, np.maximum(overlap, np.maximum(-inside, -holds))
 
 
-def closing(gap: Floats, times_s: Floats, *, window_s: float) -> Floats:
-    """How far (n,) gaps, in reference heights, fall short of shrinking by :data:`APPROACH_PER_S`; none at no gap.
+def approach_deficit(gap: Floats, times_s: Floats, *, window_s: float) -> Floats:
+    """How far the speed at which a gap shrinks falls short of :data:`APPROACH_PER_S`.
 
-    The speed at a frame is taken between the outermost frames within ``window_s`` around it, of ``times_s`` (n,), but
-    between its neighbours at least; NaN at both ends, and next to a gap in the time stamps.
+    The speed at a frame is measured between the outermost frames within the window, at least between its neighbours.
+
+    Args:
+        gap: (n,) gaps in reference heights.
+        times_s: (n,) times of the frames.
+        window_s: length of the window around a frame.
+
+    Returns:
+        (n,) reference heights per second; infinite without a gap, NaN at both ends and next to gaps in the time stamps.
     """
     place, speed, steps = np.arange(len(gap)), np.full(len(gap), np.nan), usual_steps(times_s)
     low = np.minimum(np.searchsorted(times_s, times_s - window_s / 2 - _SLACK_S), place - 1)

@@ -1,4 +1,4 @@
-"""Tracks laid out over the processed frames of a video, so that pairs can be compared frame by frame."""
+"""Tracks on the common grid of a video's processed frames, so that pairs can be compared frame by frame."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ Ints = NDArray[np.int64]
 _QUARTER = 0.25
 """How far, in steps, time stamps may be off."""
 _LONGEST = 1500
-"""Rows of an interval at rest: a bound for the work on things that creep."""
+"""Maximum length in rows of an interval at rest; bounds the work for objects that move very slowly."""
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How boxes are smoothed: a median over ``median_s``, and what keeps within ``rest_tolerance`` (share of a person's
-    height) for ``rest_s`` is held still.
+    """How boxes are smoothed.
+
+    Attributes:
+        median_s: window of the median filter in seconds.
+        rest_tolerance: an edge that stays within this share of a person's height is at rest.
+        rest_s: minimum duration of rest in seconds.
     """
 
     median_s: float
@@ -69,8 +73,8 @@ class TrackGrid:
 class SceneGrid:
     """All tracks of a video over its frames; ``begins_s``/``ends_s`` are the frames' times, (n,).
 
-    Frames are those that were looked at, and those passed over because nothing had changed; ``frame_index`` (n,) is of
-    the frame looked at that each one shows or repeats.
+    Frames are the processed ones and the unchanged ones that were skipped. ``frame_index`` (n,) is that of the
+    processed frame that each one shows or repeats.
     """
 
     begins_s: Floats
@@ -80,7 +84,7 @@ class SceneGrid:
 
     @cached_property
     def steps_s(self) -> Floats:
-        """(n,) time between frames that is usual around each: rates change within videos."""
+        """(n,) typical time between frames around each; rates change within videos."""
         return usual_steps(self.begins_s) if len(self.begins_s) > 1 else np.ones(len(self.begins_s))
 
     def rest_s(self, after: int, first: int) -> float:
@@ -93,7 +97,7 @@ class SceneGrid:
         return max(int(np.searchsorted(self.begins_s, end_s)), first + 1)
 
     def parts(self, first: int, after: int, *, longest_s: float) -> list[tuple[int, int]]:
-        """Frames ``[first, after)`` in runs with no gap over ``longest_s`` for which no frame stands."""
+        """Frames ``[first, after)`` split at gaps in the time stamps longer than ``longest_s``."""
         gaps = self.begins_s[first + 1 : after] - self.ends_s[first : after - 1]
         cuts = (first + 1 + np.flatnonzero(gaps > longest_s + 1e-6)).tolist()
         return list(pairwise([first, *cuts, after]))
@@ -102,10 +106,19 @@ class SceneGrid:
 def build_grid(
     detections: DetectionTable, frames: FrameTable, tracks: Sequence[Track], *, smoothing: Smoothing
 ) -> SceneGrid:
-    """Lay out ``tracks``, their boxes smoothed where they are seen.
+    """Place tracks on the grid of processed frames and smooth their boxes.
 
-    In frames that were passed over because nothing had changed, things are where they were in the frame before:
-    adaptive sampling leaves gaps of all lengths, and windows of time need frames in them. All windows are of seconds.
+    In unchanged frames objects stay where they were in the frame before. Adaptive sampling leaves gaps of all lengths,
+    and time windows need frames in them.
+
+    Args:
+        detections: tracked detections, boxes xyxy in pixels.
+        frames: all frames of the video.
+        tracks: the tracks to place.
+        smoothing: windows in seconds.
+
+    Returns:
+        The grid.
     """
     clock = _Clock.of(frames)
     positions = np.searchsorted(clock.frame_index, detections.frame_index)
@@ -115,8 +128,8 @@ def build_grid(
 
     def smooth(boxes: Floats, first: int) -> Floats:
         median = median_filter(boxes, *windows_of(empty, first, len(boxes), width_s=smoothing.median_s))
-        steps = lasting(empty, first, len(boxes), seconds=smoothing.rest_s)
-        return at_rest(median, tolerance=tolerance, steps=steps)
+        steps = frames_spanning(empty, first, len(boxes), seconds=smoothing.rest_s)
+        return stabilise_rest(median, tolerance=tolerance, steps=steps)
 
     order = np.argsort(detections.track_id, kind="stable")
     ids = detections.track_id[order]
@@ -139,7 +152,7 @@ def _height_px(detections: DetectionTable) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Clock:
-    """The frames of a grid, (n,) each; ``source`` is the position of the frame looked at that each one repeats."""
+    """The frames of a grid, (n,) each; ``source`` is the position of the processed frame that each one repeats."""
 
     frame_index: NDArray[np.int64]
     begins_s: Floats
@@ -148,15 +161,15 @@ class _Clock:
 
     @classmethod
     def of(cls, frames: FrameTable) -> _Clock:
-        """Frames looked at, and the unchanged ones after each of them."""
+        """Processed frames, and the unchanged ones after each of them."""
         unchanged = np.array([note == UNCHANGED for note in frames.quality], dtype=np.bool_)
         chosen = frames.processed | unchanged
-        begins_s, looked = np.asarray(frames.timestamp_s[chosen]), frames.processed[chosen]
-        source = np.maximum.accumulate(np.where(looked, np.arange(len(looked)), 0))
-        # a frame looked at stands for the time up to the next one, which those that repeat it share
+        begins_s, processed = np.asarray(frames.timestamp_s[chosen]), frames.processed[chosen]
+        source = np.maximum.accumulate(np.where(processed, np.arange(len(processed)), 0))
+        # a processed frame covers the time up to the next one, shared with the frames that repeat it
         until_s = (begins_s + frames.duration_s[chosen])[source]
         ends_s = np.minimum(until_s, np.append(begins_s[1:], np.inf))
-        ends_s = np.where(np.append(looked[1:], True), until_s, ends_s)
+        ends_s = np.where(np.append(processed[1:], True), until_s, ends_s)
         return cls(frames.frame_index[chosen], begins_s, ends_s, source)
 
     def until(self, position: int) -> int:
@@ -183,9 +196,9 @@ def _lay_out(
 
 
 def windows_of(grid: SceneGrid, first: int, n: int, *, width_s: float) -> tuple[Ints, Ints]:
-    """How many frames before and after each of ``n`` frames from ``first`` on lie within ``width_s`` around it.
+    """(n,) numbers of frames before and after each of ``n`` frames from ``first`` on, within a window around it.
 
-    The number is what is nearest to half of ``width_s`` at the rate there; none beyond a change of rate or a gap.
+    The window is ``width_s`` long, rounded to frames at the local rate; it ends at a change of rate or a gap.
     """
     here = slice(first, first + n)
     times, steps = grid.begins_s[here], grid.steps_s[here]
@@ -197,15 +210,15 @@ def windows_of(grid: SceneGrid, first: int, n: int, *, width_s: float) -> tuple[
     return before, after
 
 
-def lasting(grid: SceneGrid, first: int, n: int, *, seconds: float) -> Ints:
-    """How many frames from each of ``n`` frames from ``first`` on take ``seconds``, 2 at least; may go beyond them."""
+def frames_spanning(grid: SceneGrid, first: int, n: int, *, seconds: float) -> Ints:
+    """(n,) number of frames, at least 2, that last ``seconds`` from each of ``n`` frames from ``first`` on."""
     here = slice(first, first + n)
     ends_s = grid.begins_s[here] + seconds - grid.steps_s[here] / 2
     return np.asarray(np.maximum(np.searchsorted(grid.ends_s[here], ends_s - 1e-6) + 1 - np.arange(n), 2))
 
 
 def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floats:
-    """Median of each row (n, k) with the rows ``before`` and ``after`` it (n,), NaN left out; NaN rows stay so."""
+    """Median of each row (n, k) and the ``before`` and ``after`` (n,) rows around it; NaN is ignored but stays NaN."""
     n = len(values)
     sides = np.stack([np.broadcast_to(before, n), np.broadcast_to(after, n)], axis=1)
     widest = int(sides.max(initial=0))
@@ -215,7 +228,7 @@ def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floa
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * widest + 1, axis=0)
     smooth = np.full_like(values, np.nan)
     with warnings.catch_warnings():
-        # Windows without any sighting are not used.
+        # Windows without any value are not used.
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         for down, up in np.unique(sides, axis=0).tolist():
             rows = (sides == (down, up)).all(axis=1)
@@ -223,25 +236,32 @@ def median_filter(values: Floats, before: int | Ints, after: int | Ints) -> Floa
     return np.asarray(np.where(np.isnan(values), np.nan, smooth))
 
 
-def at_rest(values: Floats, *, tolerance: float, steps: int | Ints) -> Floats:
-    """``values`` (n, k), each column with its median where it keeps within ``tolerance`` for at least ``steps`` rows.
+def stabilise_rest(values: Floats, *, tolerance: float, steps: int | Ints) -> Floats:
+    """Replace values at rest by their median, column by column.
 
-    ``steps`` may be of each row (n,). Intervals are taken from the first row on, each as long as all of it fits; NaN
-    ends one and stays.
+    Intervals are taken from the first row on, each as long as possible. NaN ends an interval and stays NaN.
+
+    Args:
+        values: (n, k).
+        tolerance: a column is at rest while all its values are within this range.
+        steps: minimum length of rest in rows, for all rows or for each (n,).
+
+    Returns:
+        (n, k) values.
     """
     if tolerance <= 0.0:
         return values
-    settled = values.copy()
-    for column in settled.T:
-        for first, after in _quiet(column, tolerance=tolerance, steps=np.broadcast_to(steps, len(column))):
+    stabilised = values.copy()
+    for column in stabilised.T:
+        for first, after in _rest_intervals(column, tolerance=tolerance, steps=np.broadcast_to(steps, len(column))):
             column[first:after] = np.median(column[first:after])
-    return settled
+    return stabilised
 
 
 def spread_over(column: Floats, steps: Ints) -> Floats:
-    """(n,) largest less smallest of the ``steps`` values (n,) from each on; NaN with a NaN or over the end.
+    """Range (maximum minus minimum) of the ``steps`` (n,) values from each row on; NaN if incomplete.
 
-    By maxima over powers of two, of which two cover any window: as quick for windows of all lengths as for one.
+    Computed from maxima over windows of powers of two, two of which cover any window.
     """
     n, spread = len(column), np.full(len(column), np.nan)
     high, low, width = column, column, 1
@@ -255,8 +275,8 @@ def spread_over(column: Floats, steps: Ints) -> Floats:
     return spread
 
 
-def _quiet(column: Floats, *, tolerance: float, steps: Ints) -> Iterator[tuple[int, int]]:
-    """Intervals ``[first, after)`` of at least ``steps`` finite values of which no two differ by more."""
+def _rest_intervals(column: Floats, *, tolerance: float, steps: Ints) -> Iterator[tuple[int, int]]:
+    """Intervals ``[first, after)`` of at least ``steps`` finite values within a range of ``tolerance``."""
     begins = np.flatnonzero(spread_over(column, steps) <= tolerance)
     at = 0
     while at < len(begins):

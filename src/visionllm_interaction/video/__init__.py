@@ -1,1 +1,1 @@
-"""Video in, tracks out: decoding with real time stamps, detection, tracking, roles."""
+"""Video to tracks: decoding with presentation time stamps, detection, tracking, roles, anonymisation."""

@@ -11,17 +11,17 @@ class DecodeConfig(Section):
     """What is read from a video file, and how much at most."""
 
     stream: int | None = Field(default=None, ge=0, le=1023)
-    """Which stream of the file, as ffprobe counts; null = the default one, covers and thumbnails left out."""
+    """Which stream of the file, as ffprobe counts; null = the default one; cover images are ignored."""
     sample_fps: float | None = Field(default=None, gt=0.0, le=240.0)
-    """Frames looked at per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
+    """Frames processed per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
     adaptive: bool = False
-    """Pass over frames that look like the last one looked at; what moves is looked at in every (sampled) frame."""
+    """Skip frames that are similar to the last processed one; movement is processed in every (sampled) frame."""
     adaptive_change: float = Field(default=5.0, gt=0.0, le=255.0)
     """A frame is different if the grey level (0-255) of any cell, 1/96 of the width across, differs by so much."""
     adaptive_gap_s: float = Field(default=0.7, gt=0.0, le=60.0)
-    """A frame is looked at after this time even if nothing has changed; keep it below `track.lost_s`."""
+    """A frame is processed after this time even if nothing has changed; keep it below `track.lost_s`."""
     adaptive_margin_s: float = Field(default=0.12, ge=0.0, le=2.0)
-    """Frames are looked at for so long before and after a change too: movements begin and end with smaller ones."""
+    """Frames are also processed for this time before and after a change: movements begin and end slowly."""
     max_megapixels: float = Field(default=40.0, gt=0.0, le=400.0)
     """An image larger than this is refused before its pixels are decoded."""
     max_duration_s: float = Field(default=6 * 3600.0, gt=0.0)
@@ -31,9 +31,9 @@ class DecodeConfig(Section):
     max_memory_mb: int = Field(default=448, ge=192, le=65536)
     """Memory of the process that decodes, besides three images; very large images need more."""
     stall_cpu_s: int = Field(default=6, ge=1, le=3600)
-    """Processor time for one frame, and for a beginning of a video, after which the file is given up …"""
+    """Processor time for one frame, and for the beginning of a video, after which decoding stops …"""
     cpu_s_per_s: float = Field(default=10.0, gt=0.0)
-    """… and for each second of video (of a GIF: 3 s and a quarter). What takes longer was made to do so."""
+    """… and for each second of video (of a GIF: 3 s and 0.25 s). Only malicious files take longer."""
     ahead: int = Field(default=8, ge=1, le=256)
     """Frames decoded ahead of the detector; bounds the memory."""
     threads: int = Field(default=2, ge=1, le=64)
@@ -41,20 +41,20 @@ class DecodeConfig(Section):
 
 
 class DetectConfig(Section):
-    """How frames are given to a detector."""
+    """How frames are passed to a detector."""
 
     batch_size: int = Field(default=4, ge=1, le=256)
     """Frames per call."""
     compile: bool = False
     """Whether `torch.compile` makes kernels of a checkpoint's layers; exports (OpenVINO, ONNX) always are compiled."""
     min_confidence: float = Field(default=0.2, ge=0.0, le=1.0)
-    """Detections below this are not kept; the tracker holds on with those below `track.high_confidence`."""
+    """Detections below this are dropped; those below `track.high_confidence` only continue tracks."""
     truth_min_visible: float = Field(default=0.0, ge=0.0, le=1.0)
-    """With `--detections truth`: objects of which less than this share is visible are not seen; 0 = all listed."""
+    """With `--detections truth`: objects with a smaller visible share are omitted; 0 = keep all."""
 
 
 class TrackConfig(Section):
-    """ByteTrack (Zhang et al., 2022), one per category, and what is done with its tracks."""
+    """ByteTrack (Zhang et al., 2022), one tracker per category, and the postprocessing of its tracks."""
 
     high_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
     """Detections from here on are matched first."""
@@ -63,79 +63,79 @@ class TrackConfig(Section):
     min_iou: float = Field(default=0.1, ge=0.0, le=1.0)
     """Least overlap of a predicted and a detected box (both enlarged by `box_buffer`) that can be the same object."""
     box_buffer: float = Field(default=0.3, ge=0.0, le=2.0)
-    """Boxes are enlarged by this share on each side for matching, so that small and fast things still overlap."""
+    """Boxes are enlarged by this share on each side for matching, so that small and fast objects still overlap."""
     min_hits: int = Field(default=2, ge=1, le=30)
     """Detections in a row that make a track."""
     same_place_iou: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Tracklets of two categories are one thing if their boxes overlap so far …"""
+    """Tracklets of two categories belong to one object if their boxes overlap by this IoU …"""
     same_place_share: float = Field(default=0.6, gt=0.0, le=1.0)
     """… in this share of the shorter one's frames; 1 all but switches this off."""
     lost_s: float = Field(default=1.0, ge=0.0, le=60.0)
-    """A track that has not been seen for longer is closed."""
+    """A track without detections for longer is closed."""
     rejoin_s: float = Field(default=6.0, ge=0.0, le=600.0)
-    """A track that begins within this time of another's end continues it, if it begins where that one may have got."""
+    """A track that begins within this time of another's end continues it, if it begins within reach."""
     rejoin_reach: float = Field(default=1.0, ge=0.0, le=10.0)
-    """How far it may have got: this many heights (its box's, or 0.4 of a person's), `rejoin_speed` more a second."""
+    """Maximum distance in heights (of its box, or 0.4 of a person's), plus `rejoin_speed` for each second."""
     moving_rejoin_s: float = Field(default=20.0, ge=0.0, le=600.0)
-    """`rejoin_s` where the camera moves: things are out of sight because it looks away, and lie where they lay."""
+    """`rejoin_s` where the camera moves: objects leave its view but stay where they are."""
     moving_rejoin_reach: float = Field(default=1.5, ge=0.0, le=10.0)
     """`rejoin_reach` where the camera moves."""
     rejoin_speed: float = Field(default=0.5, ge=0.0, le=10.0)
     """Box heights per second."""
     fill_gap_s: float = Field(default=0.5, ge=0.0, le=5.0)
-    """Shorter gaps inside a track are filled by straight lines; the rows are marked `interpolated`."""
+    """Shorter gaps inside a track are interpolated linearly; the rows are marked `interpolated`."""
     hidden_s: float = Field(default=2.0, ge=0.0, le=60.0)
-    """So are longer ones, up to this, of a person whom another one's box covers meanwhile."""
+    """So are longer ones, up to this, in which another person occludes the person."""
     appearance: bool = True
-    """Whether colours tell alike things apart: tracks exchanged in a huddle, and what may continue what."""
+    """Whether colour histograms are used to correct identity switches and to stitch tracks."""
     appearance_step_s: float = Field(default=0.2, gt=0.0, le=10.0)
-    """Looks are taken of one frame in this time."""
+    """Colour histograms are computed once in this time."""
     appearance_window_s: float = Field(default=6.0, gt=0.0, le=600.0)
-    """Looks from so long before a meeting, or an end, are compared with those from so long after it."""
+    """Histograms from this time before an encounter, or an end, are compared with those from this time after it."""
     appearance_margin: float = Field(default=0.05, ge=0.0, le=1.0)
-    """Tracks are exchanged if they fit so much better crosswise; one thing's own looks differ by 0.04, mostly."""
+    """Tracks are exchanged if that fits better by this; histograms of one object usually differ by 0.04."""
     appearance_limit: float = Field(default=0.25, ge=0.0, le=1.0)
-    """A track that looks this different from another does not continue it; two children differ by 0.2, mostly."""
+    """Tracks whose histograms differ by more are not stitched; those of two children usually differ by 0.2."""
     min_duration_s: float = Field(default=0.4, ge=0.0, le=60.0)
     """Shorter tracks are noise: their detections stay, on no track."""
     min_detections: int = Field(default=4, ge=1)
     """Tracks with fewer detections are noise."""
     min_mean_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Tracks less sure than this on average are noise."""
+    """Tracks with a lower mean confidence are noise."""
     min_density: float = Field(default=0.4, ge=0.0, le=1.0)
     """Tracks seen in a smaller share of the frames they span (gaps over `lost_s` left out) are noise."""
 
 
 class RolesConfig(Section):
-    """Roles of people whose category says nothing (``person``), guessed from their sizes and marked as guessed."""
+    """Roles of people of the category ``person``, inferred from their sizes and marked as proxies."""
 
     proxy: bool = True
-    """Whether to guess; the roles are then called `child-proxy` and `caregiver-proxy`."""
+    """Whether to infer roles; they are then called `child-proxy` and `caregiver-proxy`."""
     size_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
     """Of two people in a frame one is smaller if its height is at most this share of the other's …"""
     min_share: float = Field(default=0.6, gt=0.5, le=1.0)
-    """… and has the role if this is so in such a share of the time both are seen whole …"""
+    """… and has the role if this holds in this share of the time both are fully visible …"""
     min_together_s: float = Field(default=1.0, gt=0.0)
-    """… of at least so many seconds."""
+    """… which has to be at least this many seconds."""
 
 
 class BlurConfig(Section):
-    """What `visionllm blur` hides, and how long it goes on where nothing is seen."""
+    """What `visionllm blur` hides, and for how long without detections."""
 
     min_confidence: float = Field(default=0.25, ge=0.0, le=1.0)
-    """Detections from here on are blurred; low, because a blurred shadow costs nothing."""
+    """Detections from here on are blurred; low, because a false detection does no harm."""
     carry_s: float = Field(default=1.5, ge=0.0, le=5.0)
-    """Gaps in a track up to this are blurred along a straight line."""
+    """Gaps in a track up to this are blurred at interpolated positions."""
     whole_s: float = Field(default=4.0, ge=0.0, le=600.0)
-    """In longer gaps, up to this, the whole image is blurred; they are listed."""
+    """In longer gaps up to this, the whole image is blurred; these gaps are listed."""
     linger_s: float = Field(default=0.6, ge=0.0, le=10.0)
-    """The blur begins so long before a first and ends so long after a last sighting."""
+    """The blur begins this long before the first detection of a track and ends this long after the last."""
     margin: float = Field(default=0.25, ge=0.0, le=2.0)
     """Boxes are enlarged by this share on each side …"""
     margin_per_s: float = Field(default=0.5, ge=0.0, le=10.0)
-    """… and by this share more for each second since the last sighting."""
+    """… and by this share more for each second to the nearest detection."""
     cells: int = Field(default=5, ge=1, le=16)
-    """What remains of a face: so many mean colours along its longer side."""
+    """Number of mean colours along the longer side of a blurred region."""
 
 
 class VideoConfig(Section):
@@ -144,10 +144,10 @@ class VideoConfig(Section):
     decode: DecodeConfig = DecodeConfig()
     """Reading the file."""
     detect: DetectConfig = DetectConfig()
-    """Finding objects."""
+    """Detecting objects."""
     track: TrackConfig = TrackConfig()
-    """Following them."""
+    """Tracking them."""
     roles: RolesConfig = RolesConfig()
-    """Guessing who is who."""
+    """Inferring roles."""
     blur: BlurConfig = BlurConfig()
-    """Hiding them: `visionllm blur`."""
+    """Anonymisation: `visionllm blur`."""

@@ -1,4 +1,4 @@
-"""Heads and where they are turned: found by a face detector, or read from a file of any program that tells of them."""
+"""Head positions and yaw angles, from a face detector or from a file of another program."""
 
 from __future__ import annotations
 
@@ -21,30 +21,36 @@ from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 COLUMNS = ("frame_index", "x", "y", "yaw_deg")
-"""Others may follow; they are not read."""
+"""Required columns; further columns are ignored."""
 SUFFIX = ".heads.csv"
 NOSE_DEPTH = 0.55
-"""How far the tip of the nose is before the line through the eyes, in distances between the eyes: 35 of 63 mm."""
+"""Distance from the tip of the nose to the line through the eyes, in interocular distances (35 of 63 mm)."""
 _MOST_DEG = 90.0
 
 Progress = Callable[[int, int | None], None]
 
 
 class FaceFinder(Protocol):
-    """Finds faces with five points: eye, eye, nose, mouth, mouth."""
+    """A detector of faces with five landmarks: both eyes, nose, both corners of the mouth."""
 
     def find_faces(
         self, image_rgb: NDArray[np.uint8], *, min_confidence: float
     ) -> tuple[Detections, NDArray[np.float32]]:
-        """Faces (n) and their points (n, 5, 2) in pixels."""
+        """Faces (n) and their landmarks (n, 5, 2) in pixels."""
         ...
 
 
 def yaw_deg(points_xy: NDArray[Any]) -> NDArray[np.float64]:
-    """(n,) degrees by which heads are turned to the image's right, from points (n, 5, 2): eyes first, then the nose.
+    """Yaw angles of heads from facial landmarks.
 
-    The nose's tip lies before the eyes, so that turning moves it along the line through them: by its depth times the
-    tangent of the angle, in distances between the eyes. A head that leans to one side makes no difference.
+    The tip of the nose is in front of the eyes, so a turn of the head moves it along the line through them. It moves
+    by its depth times the tangent of the angle, in interocular distances. Roll does not affect the result.
+
+    Args:
+        points_xy: (n, 5, 2) landmarks in pixels: both eyes, then the nose; the rest is not used.
+
+    Returns:
+        (n,) degrees, positive towards the image's right.
 
     Source: after Gee & Cipolla, Determining the gaze of faces in images, Image and Vision Computing 12, 1994.
     """
@@ -64,10 +70,18 @@ def write_heads(
     decode: DecodeConfig = DecodeConfig(),
     progress: Progress = lambda _done, _total: None,
 ) -> dict[str, Any]:
-    """Find the heads in ``video`` and write them to ``out``, CSV: :data:`COLUMNS`, then ``confidence``.
+    """Detect the heads in a video and write them to a CSV file: :data:`COLUMNS`, then ``confidence``.
+
+    Args:
+        video: the video file.
+        out: the new CSV file.
+        finder: detects faces and their landmarks.
+        min_confidence: faces below this confidence are not written.
+        decode: sampling and limits.
+        progress: called with the frames done and the frames expected (``None`` if unknown).
 
     Returns:
-        ``{"out", "frames", "heads"}``: frames looked at and heads found.
+        ``{"out", "frames", "heads"}``: the file, the number of processed frames, and the number of heads.
 
     Raises:
         UsageError: if ``out`` exists.
@@ -95,24 +109,29 @@ def write_heads(
 
 
 def load_heads(path: StrPath, frames: FrameTable, *, scale: tuple[float, float] = (1.0, 1.0)) -> HeadTable:
-    """Heads from CSV with the columns :data:`COLUMNS`, whichever program wrote it; those in frames that were not looked
-    at are left out.
+    """Load heads from a CSV file with the columns :data:`COLUMNS`; heads in frames that were not processed are omitted.
 
-    Positions are in pixels of the upright image as it is stored; ``scale`` brings x and y into square pixels.
+    Args:
+        path: the CSV file; x and y are in pixels of the upright image as stored.
+        frames: all frames of the video.
+        scale: factors (x, y) from stored pixels to square pixels.
+
+    Returns:
+        Positions in square pixels and yaw angles in degrees, ordered by frame.
 
     Raises:
-        InputDataError: if the file cannot be read, a column is missing, or a row makes no sense or is of no frame.
+        InputDataError: if the file cannot be read, lacks a column, or has an invalid row or an unknown frame.
     """
     path = Path(path)
-    looked, all_frames = set(frames.frame_index[frames.processed].tolist()), set(frames.frame_index.tolist())
-    rows = sorted((row for row in _rows(path, all_frames) if row[0] in looked), key=lambda row: row[0])
+    processed, all_frames = set(frames.frame_index[frames.processed].tolist()), set(frames.frame_index.tolist())
+    rows = sorted((row for row in _rows(path, all_frames) if row[0] in processed), key=lambda row: row[0])
     values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 3)
     indices = np.array([row[0] for row in rows], dtype=np.int64)
     return HeadTable(indices, values[:, :2] * np.array(scale), values[:, 2])
 
 
 def heads_file(given: Path, video: Path) -> Path | None:
-    """The file of heads of ``video``: ``given``, or if that is a folder its ``STEM.heads.csv``, if there is one."""
+    """The head file of ``video``: ``given`` itself or, in a folder ``given``, ``STEM.heads.csv`` if it exists."""
     if not given.is_dir():
         return given
     own = given / f"{video.stem}{SUFFIX}"

@@ -25,13 +25,13 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import publish_file
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
-from visionllm_interaction.video.anonymization.soundtrack import SoundTrack
+from visionllm_interaction.video.anonymization.soundtrack import AudioTrackWriter
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.prefetch import read_ahead
-from visionllm_interaction.video.decoding.protocol import Sound
-from visionllm_interaction.video.decoding.reader import VideoReader, read_sound_of
-from visionllm_interaction.video.tracking.buffers import FrameDetections, RowLog
+from visionllm_interaction.video.decoding.protocol import AudioChunk
+from visionllm_interaction.video.decoding.reader import VideoReader, read_audio
+from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
 from visionllm_interaction.video.tracking.detections_file import load_detections
 
 if TYPE_CHECKING:
@@ -56,14 +56,26 @@ def blur_video(
     decode: DecodeConfig = DecodeConfig(),
     progress: Progress = lambda _done, _total: None,
 ) -> dict[str, Any]:
-    """Write the blurred copy ``out`` (MP4), ``out``.regions.csv and ``out``.json; returns the content of the latter.
+    """Write an anonymised copy of a video, with the blurred regions (``.regions.csv``) and a report (``.json``).
 
-    Every frame is looked at, whatever ``decode`` says about sampling. Frames that cannot be decoded are left out.
-    With ``keep_audio`` the sound is decoded beside the images and written as AAC, each sample at its time; the report
-    says whether there was any.
+    Every frame is processed, whatever sampling ``decode`` asks for. Frames that cannot be decoded are omitted.
+
+    Args:
+        source: the video file.
+        out: the new MP4 file; the CSV and JSON files are written next to it.
+        detector: finds faces or people; either this or ``detections`` is required.
+        detections: a JSON file of detections (format: :func:`.read_detections`).
+        what: blur ``"faces"`` or whole ``"people"``.
+        keep_audio: decode the sound and encode it again as AAC, each sample at its original time.
+        config: margins, gap lengths and thresholds of the blurred regions.
+        decode: limits on the input file.
+        progress: called with the frames done and the frames expected (``None`` if unknown).
+
+    Returns:
+        The content of the JSON report: sizes in pixels, counts, and the intervals (s) that are blurred entirely.
 
     Raises:
-        UsageError: if ``out`` exists or there is not exactly one source of detections that knows of ``what``.
+        UsageError: if ``out`` exists, or not exactly one source of detections with the category ``what`` is given.
         VideoError: if the video cannot be read.
         InputDataError: if the detections cannot be used.
     """
@@ -118,7 +130,7 @@ def _detections(
         frames = reader.frame_table()
         rows, names = load_detections(detections or Path(), frames, scale=reader.info.stored_to_square)
         return rows.select(rows.confidence >= config.min_confidence), frames, names
-    log = RowLog(detector.categories)
+    log = DetectionBuffer(detector.categories)
     for frame in read_ahead(reader, depth=4):
         [found] = detector.detect([frame.image_rgb], min_confidence=config.min_confidence)
         row = FrameDetections(frame.frame_index, frame.timestamp_s, found)
@@ -128,10 +140,10 @@ def _detections(
     return log.table(frames)[0], frames, detector.categories.names
 
 
-def _sound(source: Path, decode: DecodeConfig, reader: VideoReader) -> Iterator[Sound] | None:
-    """The sound of the video, ``None`` if it has none: what cannot be read is refused before anything is written."""
-    joints = reader.ending.joints if reader.ending else ()
-    sound = read_sound_of(source, config=decode, joints=joints)
+def _sound(source: Path, decode: DecodeConfig, reader: VideoReader) -> Iterator[AudioChunk] | None:
+    """The sound of the video, or ``None``; unreadable sound is refused before anything is written."""
+    clock_jumps = reader.ending.clock_jumps if reader.ending else ()
+    sound = read_audio(source, config=decode, clock_jumps=clock_jumps)
     first = next(sound, None)
     return None if first is None else chain([first], sound)
 
@@ -142,7 +154,7 @@ def _write(
     regions: Regions,
     *,
     config: BlurConfig,
-    sound: Iterator[Sound] | None,
+    sound: Iterator[AudioChunk] | None,
     progress: Progress,
 ) -> None:
     info = reader.info
@@ -153,15 +165,15 @@ def _write(
         stream.options = dict(_CODEC)
         stream.time_base = stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
         # Before the first packet is written: a container takes no further stream then.
-        track = None if sound is None else SoundTrack(container, sound)
+        track = None if sound is None else AudioTrackWriter(container, sound)
         for frame in read_ahead(reader, depth=4):
             whole = regions.is_whole(frame.timestamp_s)
             hide(frame.image_rgb, regions.at(frame.frame_index), cells=config.cells, whole=whole)
-            picture = av.VideoFrame.from_ndarray(frame.image_rgb, format="rgb24")
-            picture.pts, picture.time_base = round(frame.timestamp_s * _TICKS_PER_S), Fraction(1, _TICKS_PER_S)
+            video_frame = av.VideoFrame.from_ndarray(frame.image_rgb, format="rgb24")
+            video_frame.pts, video_frame.time_base = round(frame.timestamp_s * _TICKS_PER_S), Fraction(1, _TICKS_PER_S)
             if track is not None:
                 track.write(until_s=frame.timestamp_s)
-            container.mux(stream.encode(picture))
+            container.mux(stream.encode(video_frame))
             progress(frame.frame_index + 1, info.declared_frames or None)
         container.mux(stream.encode(None))
         if track is not None:
@@ -169,9 +181,15 @@ def _write(
 
 
 def hide(image_rgb: NDArray[np.uint8], boxes_xyxy: NDArray[np.floating], *, cells: int, whole: bool = False) -> None:
-    """Replace each rectangle (or all) of ``image_rgb`` (H, W, 3) by ``cells`` mean colours across, in place.
+    """Pixelate regions of an image in place: each region is replaced by ``cells`` mean colours along its longer side.
 
-    The means of a face's few cells do not tell whose it is, and nothing else of it is left to be sharpened again.
+    So few mean colours do not identify a face, and no other information remains that could be restored.
+
+    Args:
+        image_rgb: (H, W, 3) uint8; modified.
+        boxes_xyxy: (n, 4) regions in pixels.
+        cells: mean colours along the longer side of a region.
+        whole: pixelate the whole image.
     """
     height, width = image_rgb.shape[:2]
     boxes = [[0, 0, width, height]] if whole else boxes_xyxy.tolist()

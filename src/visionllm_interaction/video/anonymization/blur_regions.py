@@ -1,8 +1,8 @@
-"""What is to be blurred, frame by frame, from detections: nothing may show because a detector blinked.
+"""Regions to blur in each frame, from detections; a missed detection must not reveal a face.
 
-Detections are tracked, and the blur is carried along each track: through frames in which it was missed, and for a while
-before its first and after its last sighting. Where a face was lost for longer than can be filled by a straight line
-and came back, it was somewhere in the image: there whole frames are blurred, and listed.
+Detections are tracked and the blur follows each track. It covers frames with missed detections, and a short time
+before the first and after the last detection. A face may be lost for longer than can be interpolated and then return.
+It was somewhere in the image meanwhile, so whole frames are blurred for that interval, and listed.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Rectangles to blur and intervals to blur whole.
+    """Regions to blur, and intervals in which the whole image is blurred.
 
     Attributes:
-        boxes: rows of ``DetectionTable``; ``interpolated`` marks those that nobody saw; boxes are enlarged already.
-        whole: intervals ``[begin_s, end_s)`` in which all of the image is blurred.
+        boxes: enlarged boxes (xyxy, pixels); ``interpolated`` marks those without a detection.
+        whole: intervals ``[begin_s, end_s)`` in which the whole image is blurred.
     """
 
     boxes: DetectionTable
     whole: tuple[tuple[float, float], ...]
 
     def at(self, frame_index: int) -> NDArray[np.float32]:
-        """(n, 4) rectangles of one frame, xyxy pixels."""
+        """(n, 4) regions of one frame, xyxy in pixels."""
         begin, end = np.searchsorted(self.boxes.frame_index, [frame_index, frame_index + 1])
         return self.boxes.boxes_xyxy[begin:end]
 
@@ -79,7 +79,7 @@ def _tracks(rows: DetectionTable) -> list[NDArray[np.int64]]:
 
 
 def _unsure(rows: DetectionTable, config: BlurConfig) -> list[tuple[float, float]]:
-    """Gaps in tracks that are too long to be filled, joined where they overlap."""
+    """Gaps in tracks that are too long to interpolate, merged where they overlap."""
     gaps = []
     for own in _tracks(rows):
         times = rows.timestamp_s[own]
@@ -114,7 +114,7 @@ def _copies(rows: DetectionTable, row: int, index: NDArray[np.int64], times_s: F
 
 
 def _enlarged(rows: DetectionTable, seen: DetectionTable, config: BlurConfig) -> DetectionTable:
-    """Boxes with a margin, which grows with the time since the thing was last seen."""
+    """Boxes with a margin that grows with the time to the nearest detection."""
     away_s = np.zeros(len(rows))
     for track_id in np.unique(rows.track_id[rows.interpolated]).tolist():
         own = np.flatnonzero((rows.track_id == track_id) & rows.interpolated)

@@ -10,20 +10,20 @@ from typing import Any
 import av
 import numpy as np
 
-from visionllm_interaction.video.decoding.protocol import Sound
+from visionllm_interaction.video.decoding.protocol import AudioChunk
 
 _BITS_PER_S = 128_000
 _LATE_S = 0.005
 """Sound that begins later than what went before it ends by more follows after silence, earlier sound is cut."""
 
 
-class SoundTrack:
+class AudioTrackWriter:
     """Writes ``sound`` into ``container`` as AAC; to be made before the container's first packet is written.
 
     The track begins at 0 s, with silence if the sound begins later: not every player heeds a late beginning.
     """
 
-    def __init__(self, container: Any, sound: Iterator[Sound]) -> None:
+    def __init__(self, container: Any, sound: Iterator[AudioChunk]) -> None:
         first = next(sound)
         self._container, self._sound = container, chain([first], sound)
         self._rate, self._channels = first.rate, first.channels
@@ -31,7 +31,7 @@ class SoundTrack:
         self._stream = container.add_stream("aac", rate=first.rate, layout=self._layout)
         self._stream.bit_rate = _BITS_PER_S
         self._written = 0
-        self._next: Sound | None = next(self._sound, None)
+        self._next: AudioChunk | None = next(self._sound, None)
 
     def write(self, *, until_s: float) -> None:
         """Write what begins up to ``until_s``."""
@@ -44,7 +44,7 @@ class SoundTrack:
         self.write(until_s=float("inf"))
         self._container.mux(self._stream.encode(None))
 
-    def _place(self, sound: Sound) -> None:
+    def _place(self, sound: AudioChunk) -> None:
         samples = np.frombuffer(sound.samples, np.int16).reshape(-1, self._channels)
         late = round(sound.begin_s * self._rate) - self._written
         if late > _LATE_S * self._rate:

@@ -1,4 +1,4 @@
-"""The sound of a video as plain samples, each with its time; read in the process that can open nothing."""
+"""Decode the sound of a video into 16-bit samples with time stamps, inside the sandboxed process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import av
 from av.audio.resampler import AudioResampler
 
-from visionllm_interaction.video.decoding.containers import SOUND_RATES, strange_sound
-from visionllm_interaction.video.decoding.demuxer import JOINABLE, Joint, Seams, peek_start
-from visionllm_interaction.video.decoding.protocol import Sound
+from visionllm_interaction.video.decoding.containers import AUDIO_SAMPLE_RATES, require_supported_audio_codec
+from visionllm_interaction.video.decoding.demuxer import JOINABLE, ClockJump, ContinuousClock, peek_start
+from visionllm_interaction.video.decoding.protocol import AudioChunk
 
 _USUAL_RATE = 48_000
 _OFF_S = 0.005
@@ -18,25 +18,30 @@ _OFF_S = 0.005
 _SAMPLES_AT_ONCE = 1 << 15
 
 
-def read_sound(container: Any, stream: Any, *, joints: list[Joint]) -> Iterator[Sound]:
-    """All of the sound, resampled to 16 bits and at most two channels; damaged packets are left out.
+def decode_audio(container: Any, stream: Any, *, clock_jumps: list[ClockJump]) -> Iterator[AudioChunk]:
+    """Decode an audio stream, resampled to 16 bits and at most two channels; damaged packets are skipped.
 
-    Times are seconds since the container's start. Where the file's clock begins again it is put back by as much as the
-    images' clock was (``joints``), so that both stay together.
+    Args:
+        container: the open PyAV container.
+        stream: its audio stream.
+        clock_jumps: jumps of the video stream's clock. The same corrections are applied here, to keep both in sync.
+
+    Yields:
+        Chunks of samples; times are seconds since the container's start.
 
     Raises:
-        VideoError: if the sound is of a kind that is not read.
+        VideoError: if the audio codec is not supported.
     """
-    strange_sound(stream.codec_context.name)
-    seams = Seams(joinable=container.format.name in JOINABLE, known=joints)
+    require_supported_audio_codec(stream.codec_context.name)
+    clock = ContinuousClock(joinable=container.format.name in JOINABLE, known=clock_jumps)
     rate = stream.codec_context.sample_rate
-    rate = rate if rate in SOUND_RATES else _USUAL_RATE
+    rate = rate if rate in AUDIO_SAMPLE_RATES else _USUAL_RATE
     channels = 1 if stream.codec_context.channels == 1 else 2
     resampler = AudioResampler(format="s16", layout="mono" if channels == 1 else "stereo", rate=rate)
     next_s: float | None = None
     start_s, packets = peek_start(container, container.demux(stream))
     for frame in _frames(packets):
-        time_s = next_s if frame.time is None else seams.shift(frame.time - start_s)
+        time_s = next_s if frame.time is None else clock.shift(frame.time - start_s)
         if next_s is None or (time_s is not None and abs(time_s - next_s) > _OFF_S):
             next_s = time_s or 0.0
         frame.pts = None
@@ -47,10 +52,10 @@ def read_sound(container: Any, stream: Any, *, joints: list[Joint]) -> Iterator[
             next_s += part.samples / rate
 
 
-def _pieces(data: bytes, begin_s: float, rate: int, channels: int) -> Iterator[Sound]:
+def _pieces(data: bytes, begin_s: float, rate: int, channels: int) -> Iterator[AudioChunk]:
     size = 2 * channels * _SAMPLES_AT_ONCE
     for at in range(0, len(data), size):
-        yield Sound(begin_s + at / (2 * channels * rate), rate, channels, data[at : at + size])
+        yield AudioChunk(begin_s + at / (2 * channels * rate), rate, channels, data[at : at + size])
 
 
 def _frames(packets: Iterator[Any]) -> Iterator[Any]:

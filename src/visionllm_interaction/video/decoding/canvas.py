@@ -1,4 +1,4 @@
-"""The image that is handed on: upright, in square pixels, and of one size throughout the video."""
+"""Output images: upright, with square pixels, and of one size throughout the video."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ _MATRIX = struct.Struct("=9i")
 _WIDEST = 4
 """Pixels more than so many times as wide as high, or as high as wide, are a mistake of the file."""
 _SAME_SHAPE = 0.01
-"""Images whose proportions differ by less are scaled, others are fitted in between dark bars."""
+"""Images whose aspect ratios differ by less are scaled; others are letterboxed."""
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """How a stored image is turned to stand upright: mirrored left to right first, then by quarters of a turn.
+    """How to make a stored image upright: mirror it left to right first, then rotate it.
 
-    ``rotation_deg`` is counter-clockwise: 0, 90, 180 or 270.
+    Attributes:
+        rotation_deg: counter-clockwise rotation: 0, 90, 180 or 270.
+        mirrored: whether the image is mirrored before the rotation.
     """
 
     rotation_deg: int = 0
@@ -39,9 +41,9 @@ class Orientation:
 
 
 def orientation_of(frame: Any) -> Orientation:
-    """What a frame's display matrix asks for, to the nearest quarter of a turn.
+    """The orientation that a frame's display matrix asks for, to the nearest quarter turn.
 
-    The matrix sends (x, y), y downwards, to (a x + c y, b x + d y). One whose determinant is negative mirrors.
+    The matrix maps (x, y), y pointing down, to (a x + c y, b x + d y). A negative determinant mirrors the image.
     """
     try:
         # By number: looking a kind up by its name fails for kinds that PyAV does not know.
@@ -68,7 +70,7 @@ def _is_matrix(data: Any) -> bool:
 
 
 def pixel_aspect(stream: Any) -> Fraction:
-    """Width over height of a stored pixel; 1 where the file does not say, or says what cannot be."""
+    """Width over height of a stored pixel; 1 if the file does not state it or states an implausible value."""
     ratio = stream.sample_aspect_ratio
     if not ratio or not Fraction(1, _WIDEST) <= ratio <= _WIDEST:
         return Fraction(1)

@@ -1,4 +1,4 @@
-"""What a video file may be: containers and codecs that cameras and editors write, told by the first bytes.
+"""Supported video containers and codecs, recognised by the first bytes of a file.
 
 The container format is recognised by its first bytes and forced; playlists (HLS, concat, DASH, image sequences) are
 not among the formats. Decoding happens in a process that can open nothing (see :mod:`.sandbox`), so no file, whatever
@@ -36,9 +36,9 @@ CODECS = frozenset(
         *("rawvideo", "v210", "png", "qtrle", "svq3", "cinepak"),
     }
 )
-"""Decoders that may be used; the other hundreds of FFmpeg's are for old games and programs, and little tested."""
+"""Video decoders that may be used; FFmpeg's many others serve old games and programs and are little tested."""
 
-SOUND_CODECS = frozenset(
+AUDIO_CODECS = frozenset(
     {
         *("aac", "aac_latm", "mp3", "mp3float", "mp2", "mp2float", "ac3", "ac3_fixed", "eac3", "opus", "libopus"),
         *("vorbis", "libvorbis", "flac", "alac", "amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb"),
@@ -47,27 +47,32 @@ SOUND_CODECS = frozenset(
         *("pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_dvd", "pcm_bluray"),
     }
 )
-"""Decoders of sound that may be used."""
-SOUND_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-"""Samples per second that AAC knows; others are changed to 48,000."""
+"""Audio decoders that may be used."""
+AUDIO_SAMPLE_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+"""Sample rates (Hz) that AAC supports; others are resampled to 48,000 Hz."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the header of a video says; sizes in pixels of the upright image, times in seconds.
+    """The header of a video; sizes in pixels of the upright image, times in seconds.
 
     Attributes:
-        width: of the images that are analysed, in square pixels.
-        height: the same.
-        stored_width: of the upright image as it is stored; differs from ``width`` where pixels are not square.
-        stored_height: the same.
-        pixel_aspect: width of a stored pixel over its height, as a fraction such as ``64/45``.
-        rotation_deg: how far stored images were turned counter-clockwise to stand upright,
-        mirrored: after they were mirrored left to right.
-        header_fps: the mean rate that the header states; time stamps never come from it.
-        declared_frames: 0 where the header does not say.
-        stream: which stream of the file it is, as FFmpeg counts.
-        streams: all video streams in words, covers left out.
+        path: the video file.
+        container: FFmpeg's name of the container format.
+        codec: FFmpeg's name of the codec.
+        width: width of the analysed images, in square pixels.
+        height: height of the analysed images, in square pixels.
+        rotation_deg: counter-clockwise rotation that makes stored images upright (0, 90, 180, 270).
+        header_fps: mean frame rate stated by the header; time stamps are never derived from it.
+        time_base: unit of the time stamps in seconds, as a fraction.
+        declared_duration_s: duration stated by the header.
+        declared_frames: number of frames stated by the header; 0 if it states none.
+        stored_width: width of the upright image as stored; differs from ``width`` if pixels are not square.
+        stored_height: height of the upright image as stored.
+        pixel_aspect: width over height of a stored pixel, as a fraction such as ``64/45``.
+        mirrored: whether stored images are mirrored left to right before the rotation.
+        stream: index of the analysed stream, as FFmpeg counts.
+        streams: descriptions of all video streams except cover images.
     """
 
     path: Path
@@ -89,7 +94,7 @@ class VideoInfo:
 
     @property
     def stored_to_square(self) -> tuple[float, float]:
-        """What x and y in pixels of the upright stored image are multiplied by."""
+        """Factors (x, y) from pixels of the upright stored image to square pixels."""
         return self.width / (self.stored_width or self.width), self.height / (self.stored_height or self.height)
 
 
@@ -110,7 +115,13 @@ def sniff_format(head: bytes) -> str | None:
 
 @contextmanager
 def open_video(path: StrPath) -> Iterator[tuple[int, str]]:
-    """Yield a descriptor of the file, at its beginning, and the name of its container format.
+    """Open a video file for reading and recognise its container format.
+
+    Args:
+        path: the video file.
+
+    Yields:
+        (file descriptor at the beginning of the file, FFmpeg's name of the container format).
 
     Raises:
         VideoError: if the file is missing, empty, no plain file, or of another format.
@@ -120,7 +131,7 @@ def open_video(path: StrPath) -> Iterator[tuple[int, str]]:
         # Without waiting: opening a pipe that nobody writes to would otherwise never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise refused(found=error.strerror or str(error), where=path) from error
+        raise unreadable_video(found=error.strerror or str(error), where=path) from error
     try:
         yield descriptor, _recognise(path, descriptor)
     finally:
@@ -129,18 +140,18 @@ def open_video(path: StrPath) -> Iterator[tuple[int, str]]:
 
 def _recognise(path: Path, descriptor: int) -> str:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise refused(found="a folder, device or pipe", where=path)
+        raise unreadable_video(found="a folder, device or pipe", where=path)
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     if not head:
-        raise refused(found="an empty file", where=path)
+        raise unreadable_video(found="an empty file", where=path)
     name = sniff_format(head)
     if name is None:
-        raise refused(found=f"a file that begins with {head[:16]!r}", where=path)
+        raise unreadable_video(found=f"a file that begins with {head[:16]!r}", where=path)
     return name
 
 
-def refused(*, found: str, where: Path | None = None) -> VideoError:
-    """The file is not one of the kinds that are read."""
+def unreadable_video(*, found: str, where: Path | None = None) -> VideoError:
+    """Error: the file is not in a supported format."""
     return VideoError(
         "The video cannot be read.",
         expected=f"a video file: {FORMAT_NAMES}",
@@ -150,18 +161,18 @@ def refused(*, found: str, where: Path | None = None) -> VideoError:
     )
 
 
-def broken(container: str, reason: str) -> VideoError:
-    """The file begins like one of the kinds and goes on otherwise."""
-    return refused(found=f"a file that begins like {container} and is broken or cut off ({reason})")
+def corrupt_video(container: str, reason: str) -> VideoError:
+    """Error: the file starts like a supported format but is damaged."""
+    return unreadable_video(found=f"a file that begins like {container} and is broken or cut off ({reason})")
 
 
 def no_stream() -> VideoError:
-    """The file holds no images."""
-    return refused(found="no video stream (sound only?)")
+    """Error: the file has no video stream."""
+    return unreadable_video(found="no video stream (sound only?)")
 
 
 def no_such_stream(index: int, streams: list[str]) -> VideoError:
-    """The stream that was asked for is not in the file, or no video."""
+    """Error: the requested stream does not exist or is not a video stream."""
     return VideoError(
         "The video has no such stream.",
         expected=f"one of its video streams: {', '.join(streams) or 'there is none'}",
@@ -170,33 +181,39 @@ def no_such_stream(index: int, streams: list[str]) -> VideoError:
     )
 
 
-def no_times(met: int) -> VideoError:
-    """Frames without any time stamp: when they were taken is not known."""
+def no_times(n_frames: int) -> VideoError:
+    """Error: no frame has a time stamp."""
     return VideoError(
         "The video has no time stamps.",
         expected="frames with a time stamp",
-        found=f"{met} frames, none of which has one",
+        found=f"{n_frames} frames, none of which has one",
         fix="if you know the rate: ffmpeg -fflags +genpts -r RATE -i IN -c copy OUT.mkv",
     )
 
 
-def strange_codec(name: str) -> None:
-    """Refuse codecs outside :data:`CODECS`.
+def require_supported_codec(name: str) -> None:
+    """Refuse video codecs outside :data:`CODECS`.
+
+    Args:
+        name: FFmpeg's name of the decoder.
 
     Raises:
-        VideoError: naming the codec.
+        VideoError: if the codec is not supported; the error names it.
     """
     if name not in CODECS:
-        raise refused(found=f"images coded as {name}, which no camera writes")
+        raise unreadable_video(found=f"images coded as {name}, which no camera writes")
 
 
-def strange_sound(name: str) -> None:
-    """Refuse sound codecs outside :data:`SOUND_CODECS`.
+def require_supported_audio_codec(name: str) -> None:
+    """Refuse audio codecs outside :data:`AUDIO_CODECS`.
+
+    Args:
+        name: FFmpeg's name of the decoder.
 
     Raises:
-        VideoError: naming the codec.
+        VideoError: if the codec is not supported; the error names it.
     """
-    if name not in SOUND_CODECS:
+    if name not in AUDIO_CODECS:
         raise VideoError(
             "The sound of the video cannot be read.",
             expected="sound as cameras record it: AAC, MP3, Opus, Vorbis, FLAC, AC-3, PCM, …",
@@ -205,18 +222,18 @@ def strange_sound(name: str) -> None:
         )
 
 
-def no_frames(met: int) -> VideoError:
-    """Nothing in the file can be decoded."""
+def no_frames(n_frames: int) -> VideoError:
+    """Error: no frame can be decoded."""
     return VideoError(
         "The video holds no frame that can be decoded.",
         expected="at least one whole frame",
-        found=f"{met} frames, all damaged" if met else "none",
+        found=f"{n_frames} frames, all damaged" if n_frames else "none",
         fix="copy the file again from the camera; a cut-off MP4 can sometimes be repaired by untrunc",
     )
 
 
 def over_limit(*, expected: str, found: str) -> VideoError:
-    """The file asks for more than it is given."""
+    """Error: the file exceeds a limit."""
     return VideoError(
         "The video is over a limit.",
         expected=expected,

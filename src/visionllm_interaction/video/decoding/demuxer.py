@@ -1,4 +1,4 @@
-"""The frames of an open container with their times, faults and reasons, in order of presentation."""
+"""Read the frames of an open container in presentation order, with time stamps and notes on damaged frames."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ from typing import Any
 import av
 
 from visionllm_interaction.core.frames import OK
-from visionllm_interaction.video.decoding.stream_selection import sound_stream
+from visionllm_interaction.video.decoding.stream_selection import audio_stream
 
 TIME_UNIT = 1_000_000  # FFmpeg's AV_TIME_BASE
 JOINABLE = frozenset({"mpegts", "mpeg", "ogg"})
-"""Formats whose files may be joined byte by byte, so that their clock may begin again (``AVFMT_TS_DISCONT``)."""
+"""Formats whose files may be concatenated, so that their clock may restart (``AVFMT_TS_DISCONT``)."""
 NO_TIME = "skipped: no time stamp"
 NOT_RISING = "skipped: the time stamp does not rise"
 _NUDGE_S = 1e-6
 _RECENT = 9
 _HEAD = 64
-"""Packets among which the first one of sound is looked for."""
+"""The first audio packet is searched among so many packets."""
 _BACK_S, _AHEAD_S = 0.1, 10.0
-"""A clock that goes back by more, or ahead by more, began again: the limits of FFmpeg's own program."""
+"""A larger jump back or ahead is a discontinuity of the clock; FFmpeg's command-line program uses the same limits."""
 
 
 @dataclass(frozen=True)
-class Joint:
-    """Where the clock of a file began again: at ``at_s`` it showed ``by_s`` more (less if negative) than expected."""
+class ClockJump:
+    """A discontinuity of a file's clock: at ``at_s`` seconds it was ``by_s`` seconds ahead of the expected time."""
 
     at_s: float
     by_s: float
 
 
-class Stamps:
-    """The time stamp of a decoded frame: its presentation time, or the decoding time where those are more reliable.
+class TimestampEstimator:
+    """Estimate the time stamp of a frame: its presentation time, or its decoding time where that is more reliable.
 
-    Source: ``guess_correct_pts`` of FFmpeg's ``libavcodec/decode.c`` (the *best effort time stamp*), step for step. AVI
-    keeps decoding times only; some recorders write presentation times that do not rise.
+    AVI stores decoding times only, and some recorders write presentation times that do not increase.
+
+    Source: ``guess_correct_pts`` in FFmpeg's ``libavcodec/decode.c`` (the *best effort time stamp*).
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class Stamps:
         self._faulty_pts = self._faulty_dts = 0
 
     def guess(self, pts: int | None, dts: int | None) -> int | None:
-        """The better of the two stamps of the next frame, in the stream's ticks."""
+        """The more reliable time stamp of the next frame, in units of the stream's time base."""
         if dts is not None:
             self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
             self._last_dts = dts
@@ -64,27 +65,29 @@ class Stamps:
         return pts if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts) else dts
 
 
-class Seams:
-    """Seconds since the container's start on one clock, also where parts with clocks of their own were joined.
+class ContinuousClock:
+    """Map time stamps to one continuous clock, across discontinuities where files were concatenated.
 
-    ``known`` are joints found in another stream of the file: the clock is put back by as much as there.
+    Args:
+        joinable: whether the container format allows discontinuities.
+        known: discontinuities found in another stream of the file; the same corrections are applied.
     """
 
-    def __init__(self, *, joinable: bool, known: Sequence[Joint] = ()) -> None:
+    def __init__(self, *, joinable: bool, known: Sequence[ClockJump] = ()) -> None:
         self._joinable, self._known = joinable, known
         self._offset_s = 0.0
         self._recent: deque[float] = deque(maxlen=_RECENT)
-        self.joints: list[Joint] = []
+        self.clock_jumps: list[ClockJump] = []
 
     def shift(self, time_s: float) -> float:
-        """The same moment on the clock that goes on."""
+        """Map ``time_s`` (seconds since the container's start) to the continuous clock."""
         shifted = time_s + self._offset_s
         if self._joinable and self._recent:
             expected_s = self._recent[-1] + typical_step_s(self._recent)
             if shifted < self._recent[-1] - _BACK_S or shifted > expected_s + _AHEAD_S:
-                n = len(self.joints)
+                n = len(self.clock_jumps)
                 by_s = self._known[n].by_s if n < len(self._known) else shifted - expected_s
-                self.joints.append(Joint(expected_s, by_s))
+                self.clock_jumps.append(ClockJump(expected_s, by_s))
                 self._offset_s -= by_s
                 shifted -= by_s
         self._recent.append(shifted)
@@ -100,14 +103,14 @@ def typical_step_s(times_s: deque[float]) -> float:
 
 
 def peek_start(container: Any, packets: Iterator[Any]) -> tuple[float, Iterator[Any]]:
-    """When a container starts, in seconds of its own clock, and ``packets`` (all of them again).
+    """The start time of a container in seconds of its own clock, and an iterator over all ``packets``.
 
-    It is the first time stamp of any stream, as players show it. Of Matroska FFmpeg's newer versions count from after
-    the delay of the sound's encoder (7 ms of Opus), older ones, and players built on them, from the first packet: so it
-    is taken here.
+    It is the first time stamp of any stream, as players show it. For Matroska, newer versions of FFmpeg count from
+    after the encoder delay of the sound (7 ms for Opus). Older versions, and players based on them, count from the
+    first packet, which is also done here.
     """
     start_s = (container.start_time or 0) / TIME_UNIT
-    sound = sound_stream(container) if "matroska" in container.format.name else None
+    sound = audio_stream(container) if "matroska" in container.format.name else None
     if sound is None:
         return start_s, packets
     head: list[Any] = []
@@ -120,34 +123,34 @@ def peek_start(container: Any, packets: Iterator[Any]) -> tuple[float, Iterator[
     return start_s, chain(head, packets)
 
 
-class Walk:
-    """One pass over the frames of ``stream`` in ``container``; afterwards it tells what it met."""
+class FrameDemuxer:
+    """One pass over the frames of ``stream`` in ``container``, with statistics about the file afterwards."""
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._container, self._stream = container, stream
         self._start_s, self._source = peek_start(container, container.demux())
-        self._seams = Seams(joinable=container.format.name in JOINABLE)
-        self._stamps, self._losses = Stamps(), _Losses()
+        self._clock = ContinuousClock(joinable=container.format.name in JOINABLE)
+        self._stamps, self._lost_frames = TimestampEstimator(), _LostFrames()
         # AVI counts frames as they are stored; presentation times in it are FFmpeg's guesses.
         self._counts = container.format.name == "avi"
         self.reached_s = 0.0
 
     @property
-    def joints(self) -> list[Joint]:
-        """Where the clock began again, so far."""
-        return self._seams.joints
+    def clock_jumps(self) -> list[ClockJump]:
+        """Discontinuities of the clock found so far."""
+        return self._clock.clock_jumps
 
     def frames(self) -> Iterator[tuple[Any, float | None, str]]:
         """(frame or ``None``, time in seconds or ``None``, note) for each frame, damaged ones included."""
         time_s: float | None = None
         for packet in self._packets():
-            self._losses.expect(packet.pts)
+            self._lost_frames.expect(packet.pts)
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError) as error:
                 if isinstance(error, av.FFmpegError) and error.errno == errno.ENOMEM:
                     raise MemoryError from error
-                self._losses.blame(error)
+                self._lost_frames.report_error(error)
                 continue
             for frame in frames:
                 yield from self._lost(frame.pts)
@@ -158,7 +161,7 @@ class Walk:
     def _time_of(self, frame: Any, *, before_s: float | None) -> float | None:
         ticks = self._stamps.guess(None if self._counts else frame.pts, frame.dts)
         if ticks is not None:
-            return self._seams.shift(self._seconds(ticks))
+            return self._clock.shift(self._seconds(ticks))
         # Frames that the decoder held back until the end come out without their count.
         return before_s + self._step_s if self._counts and before_s is not None and self._step_s else None
 
@@ -168,14 +171,14 @@ class Walk:
         return float(1 / rate) if rate else 0.0
 
     def _lost(self, pts: int | None) -> Iterator[tuple[None, float, str]]:
-        for ticks, reason in self._losses.before(pts):
-            yield None, self._seams.shift(self._seconds(ticks)), reason
+        for ticks, reason in self._lost_frames.before(pts):
+            yield None, self._clock.shift(self._seconds(ticks)), reason
 
     def _seconds(self, ticks: int) -> float:
         return float(ticks * self._stream.time_base) - self._start_s
 
     def _packets(self) -> Iterator[Any]:
-        """Packets of the stream; those of the others only tell how far the file goes."""
+        """Packets of the stream; packets of other streams only extend ``reached_s``."""
         try:
             for packet in self._source:
                 self._reach(packet)
@@ -195,10 +198,10 @@ class Walk:
 
 
 def timed(frames: Iterator[tuple[Any, float | None, str]]) -> Iterator[tuple[Any, float, str]]:
-    """Rising times in seconds: one per frame, made up (and said so) where the file's are missing or do not rise.
+    """Assign strictly increasing times in seconds to all frames.
 
-    Frames without a time are spread between those before and after them; they are not given on themselves. If no
-    frame at all has a time nothing is yielded.
+    Frames without a usable time stamp are replaced by ``None`` and a note. Their times are spaced evenly between the
+    neighbouring frames. If no frame has a time stamp, nothing is yielded.
     """
     recent: deque[float] = deque(maxlen=_RECENT)
     waiting: list[str] = []
@@ -227,10 +230,10 @@ def _spread(notes: list[str], begin_s: float, end_s: float) -> Iterator[tuple[No
         yield None, begin_s + n * (end_s - begin_s) / (len(notes) + 1), note
 
 
-class _Losses:
-    """Which frames are missing: a decoder works ahead, so its error does not say to which frame it belongs.
+class _LostFrames:
+    """Find the frames that a decoder failed to decode: it works ahead, so its error does not name the frame.
 
-    A packet without a frame is a loss only after an error: some codecs have packets that show nothing.
+    A packet without a frame counts as lost only after an error, because some codecs have packets without an image.
     """
 
     def __init__(self) -> None:
@@ -242,7 +245,7 @@ class _Losses:
         if pts is not None:
             heappush(self._expected, pts)
 
-    def blame(self, error: Exception) -> None:
+    def report_error(self, error: Exception) -> None:
         """The decoder reported ``error``."""
         text = error.strerror if isinstance(error, av.FFmpegError) and error.strerror else str(error)
         self._reasons.append(f"damaged: {text}")

@@ -1,4 +1,4 @@
-"""Which frames are looked at: all, one per interval, or those in which something has changed."""
+"""Frame sampling: all frames, one per interval, or those that differ from earlier ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visionllm_interaction.core.frames import OK, UNCHANGED
 _SLACK_S = 1e-6
 _CLOCK_S, _EARLY_SHARE = 0.00101, 0.25
 _CELLS_ACROSS = 96
-"""Width of the small image in which changes are looked for."""
+"""Width in pixels of the downscaled image in which changes are detected."""
 
 
 class IntervalSampler:
@@ -29,20 +29,20 @@ class IntervalSampler:
         self._last = -1
 
     def wants(self, time_s: float) -> bool:
-        """Whether the frame at ``time_s`` is to be looked at."""
+        """Whether the frame at ``time_s`` is to be processed."""
         if self._fps is None:
             return True
         interval = int(np.floor((time_s + self._early_s) * self._fps))
         if interval <= self._last:
             return False
-        # A frame on the border of two takes the first one if that is still without: borders drift over the frames.
+        # A frame between two intervals counts for the first if that has none yet: interval limits drift against frames.
         before = int(np.floor((time_s - self._early_s) * self._fps))
         self._last = before if before == self._last + 1 else interval
         return True
 
 
-class Met(NamedTuple):
-    """One frame met: its time, what was said of it, and itself (of PyAV; ``None`` if it could not be decoded)."""
+class CandidateFrame(NamedTuple):
+    """A frame to sample: its time, its quality note, and the PyAV frame (``None`` if it could not be decoded)."""
 
     time_s: float
     note: str
@@ -50,64 +50,68 @@ class Met(NamedTuple):
 
 
 class ChangeSampler:
-    """Passes over frames that look like one chosen before.
+    """Adaptive sampling: skips frames that are similar to a frame selected before.
 
-    Images are compared as means over cells (about 1/96 of the width), which sensor noise hardly moves: a frame is
-    chosen if any cell's grey level differs by ``change`` or more (0-255), or ``gap_s`` after the last one chosen. Slow
-    changes add up: the comparison is with the last frame chosen for such a reason, not with the last one seen.
-    Movements begin and end with less than that, so the frames up to ``margin_s`` before and after a change are chosen
-    too. Those before are kept until then, as far as they take no more than ``held_bytes``.
+    Images are compared by their mean grey levels in cells about 1/96 of the width, which are robust to sensor noise.
+    The reference is the last frame selected because of a change or a gap, so that slow changes accumulate.
+    Movements begin and end with smaller changes, so frames close to a change are selected too.
+
+    Args:
+        change: a frame is selected if the grey level (0-255) of any cell differs by at least this.
+        gap_s: a frame is selected after this time in any case.
+        margin_s: frames up to this time before and after a change are selected too.
+        held_bytes: memory for frames that wait for a possible change after them.
     """
 
     def __init__(self, *, change: float, gap_s: float, margin_s: float = 0.0, held_bytes: int = 1 << 25) -> None:
         self._change = change
         self._gap_s, self._margin_s = gap_s, margin_s
         self._held_bytes = held_bytes
-        self._held: deque[Met] = deque()
+        self._held: deque[CandidateFrame] = deque()
         self._reference: NDArray[np.int16] | None = None
         self._changed_s = self._chosen_s = -np.inf
 
-    def add(self, met: Met) -> Iterator[Met]:
-        """Frames that are decided upon now, in order: good ones to be looked at, or with the note ``UNCHANGED``."""
-        chosen = met.note == OK and self._choose(met)
-        if met.note == OK and not chosen:
-            met = met._replace(note=UNCHANGED)
-        self._held.append(met)
+    def add(self, candidate: CandidateFrame) -> Iterator[CandidateFrame]:
+        """Frames decided by now, in order: to be processed (``OK``), or with the note ``UNCHANGED`` or another one."""
+        chosen = candidate.note == OK and self._choose(candidate)
+        if candidate.note == OK and not chosen:
+            candidate = candidate._replace(note=UNCHANGED)
+        self._held.append(candidate)
         if chosen:
             yield from self.end()
-        while self._held and self._is_over(self._held[0], met):
+        while self._held and self._is_over(self._held[0], candidate):
             yield self._held.popleft()
 
-    def end(self) -> Iterator[Met]:
-        """Those that are left."""
+    def end(self) -> Iterator[CandidateFrame]:
+        """The remaining frames."""
         while self._held:
             yield self._held.popleft()
 
-    def _is_over(self, first: Met, now: Met) -> bool:
-        """Whether no change can come that still concerns ``first``, or too much is kept."""
+    def _is_over(self, first: CandidateFrame, now: CandidateFrame) -> bool:
+        """Whether no later change can affect ``first``, or the held frames take too much memory."""
         size = first.frame.width * first.frame.height * 3 // 2 if first.frame is not None else 0
         return now.time_s - first.time_s > self._margin_s - _SLACK_S or len(self._held) * size > self._held_bytes
 
-    def _choose(self, met: Met) -> bool:
-        cells = _cells(met.frame)
+    def _choose(self, candidate: CandidateFrame) -> bool:
+        cells = _cells(candidate.frame)
         if self._reference is None:
             self._reference = cells
-        elif not self._alike(cells, self._reference):
-            self._look_back(met.time_s)
-            self._reference, self._changed_s = cells, met.time_s
-        elif met.time_s - self._chosen_s >= self._gap_s - _SLACK_S:
+        elif not self._is_similar(cells, self._reference):
+            self._include_margin(candidate.time_s)
+            self._reference, self._changed_s = cells, candidate.time_s
+        elif candidate.time_s - self._chosen_s >= self._gap_s - _SLACK_S:
             self._reference = cells
-        elif met.time_s - self._changed_s > self._margin_s + _SLACK_S:
+        elif candidate.time_s - self._changed_s > self._margin_s + _SLACK_S:
             return False
-        self._chosen_s = met.time_s
+        self._chosen_s = candidate.time_s
         return True
 
-    def _look_back(self, time_s: float) -> None:
-        for n, met in enumerate(self._held):
-            if met.note == UNCHANGED and met.time_s >= time_s - self._margin_s - _SLACK_S:
-                self._held[n] = met._replace(note=OK)
+    def _include_margin(self, time_s: float) -> None:
+        for n, candidate in enumerate(self._held):
+            if candidate.note == UNCHANGED and candidate.time_s >= time_s - self._margin_s - _SLACK_S:
+                self._held[n] = candidate._replace(note=OK)
 
-    def _alike(self, one: NDArray[np.int16], two: NDArray[np.int16]) -> bool:
+    def _is_similar(self, one: NDArray[np.int16], two: NDArray[np.int16]) -> bool:
         return one.shape == two.shape and int(np.abs(one - two).max(initial=0)) < self._change
 
 

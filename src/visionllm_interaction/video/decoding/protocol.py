@@ -1,7 +1,7 @@
-"""What the process that decodes and the process that asked for it say to each other.
+"""Messages between the decoding process and its parent.
 
-Messages are msgpack of typed, frozen structures, each after its length: nothing that arrives from a decoder, which may
-have been taken over by a hostile file, is ever run or unpickled. Pixels go through shared memory, by slot number.
+Messages are typed, frozen structures encoded with msgpack, each preceded by its length. A malicious file may have
+taken over the decoder, so nothing received from it is executed or unpickled. Pixels are passed in shared memory.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import msgspec
 MAX_MESSAGE_BYTES = 1 << 20
 _LENGTH = struct.Struct("<I")
 
-Picture = Literal["rgb", "grey", "none"]
-"""RGB at full size; a grey one of at most :data:`GREY_WIDTH` pixels' width; times alone."""
+PixelFormat = Literal["rgb", "grey", "none"]
+"""RGB at full size; grey, at most :data:`GREY_WIDTH` pixels wide; no images, only times."""
 GREY_WIDTH = 240
 
 
-class Order(msgspec.Struct, frozen=True):
-    """What to open and how far it may go. Descriptors are numbers in the child; times in seconds.
+class DecodeRequest(msgspec.Struct, frozen=True):
+    """The file to decode and its limits. File descriptors are those of the child process; times in seconds.
 
-    With ``sound`` the sound is sent and no image; ``joints`` are then those of :class:`Finished`.
+    With ``sound`` the audio is sent and no images; ``clock_jumps`` are then those of :class:`Finished`.
     """
 
     video_fd: int
@@ -32,7 +32,7 @@ class Order(msgspec.Struct, frozen=True):
     container: str
     stream: int | None
     sound: bool
-    joints: list[tuple[float, float]]
+    clock_jumps: list[tuple[float, float]]
     sample_fps: float | None
     adaptive: bool
     adaptive_change: float
@@ -47,13 +47,13 @@ class Order(msgspec.Struct, frozen=True):
     cpu_s_per_s: float
 
 
-class Begin(msgspec.Struct, frozen=True):
-    """Start reading: which images, and how many slots there are for them.
+class ReadRequest(msgspec.Struct, frozen=True):
+    """Start reading: which images to send, and the number of slots for them in shared memory.
 
-    Images are of one frame only, of ``per_s`` of the frames to look at a second, or of all of them.
+    Images are sent of the frame ``only_index``, of ``per_s`` sampled frames per second, or of all sampled frames.
     """
 
-    picture: Picture
+    pixel_format: PixelFormat
     slots: int
     only_index: int | None = None
     per_s: float | None = None
@@ -68,11 +68,12 @@ class StreamEntry(msgspec.Struct, frozen=True):
     height: int
 
 
-class Opened(msgspec.Struct, frozen=True, tag=True):
-    """The header; sizes in pixels of the upright image, mirrored and turned counter-clockwise by ``rotation_deg``.
+class StreamHeader(msgspec.Struct, frozen=True, tag=True):
+    """The header of the video; sizes in pixels of the upright image.
 
-    ``width`` and ``height`` are in square pixels, the ``stored`` ones not; ``aspect`` is the width of a stored pixel
-    over its height, as a fraction. ``streams`` are all video streams, covers left out.
+    ``width`` and ``height`` are in square pixels, ``stored_width`` and ``stored_height`` in stored ones. ``aspect`` is
+    the width of a stored pixel over its height, as a fraction. ``rotation_deg`` is counter-clockwise, after mirroring.
+    ``streams`` are all video streams except cover images.
     """
 
     stream: int
@@ -91,16 +92,16 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
     frames: int
 
 
-class Walked(msgspec.Struct, frozen=True, tag=True):
-    """Times and notes of the next frames; ``slot`` holds the image of the last of them, if it is one to look at."""
+class FrameBatch(msgspec.Struct, frozen=True, tag=True):
+    """Times (s) and quality notes of the next frames; ``slot`` holds the image of the last one if it is sampled."""
 
     times_s: list[float]
     notes: list[str]
     slot: int | None = None
 
 
-class Sound(msgspec.Struct, frozen=True, tag=True):
-    """Sound from ``begin_s`` on: 16-bit samples, channels interleaved."""
+class AudioChunk(msgspec.Struct, frozen=True, tag=True):
+    """Audio samples from ``begin_s`` on: 16-bit integers, channels interleaved."""
 
     begin_s: float
     rate: int
@@ -111,17 +112,17 @@ class Sound(msgspec.Struct, frozen=True, tag=True):
 class Finished(msgspec.Struct, frozen=True, tag=True):
     """The file has been read to its end.
 
-    ``reached_s`` is the end of the last packet of any stream; ``joints`` are (time, jump in seconds) where the clock
-    began again; ``resized`` is the number of images of another size than the first.
+    ``reached_s`` is the end of the last packet of any stream. ``clock_jumps`` are (time, jump), both in seconds, of the
+    discontinuities of the clock. ``resized`` is the number of images whose size differs from the first.
     """
 
     reached_s: float = 0.0
-    joints: list[tuple[float, float]] = []
+    clock_jumps: list[tuple[float, float]] = []
     resized: int = 0
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
-    """Why the file cannot be read; the words of a :class:`~visionllm_interaction.errors.VideoError`."""
+class DecodeFailure(msgspec.Struct, frozen=True, tag=True):
+    """Why the file cannot be read; the fields of a :class:`~visionllm_interaction.errors.VideoError`."""
 
     message: str
     expected: str | None
@@ -129,20 +130,26 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     fix: str | None
 
 
-Report = Opened | Walked | Sound | Finished | Refused
+WorkerMessage = StreamHeader | FrameBatch | AudioChunk | Finished | DecodeFailure
 
 
 def pack(message: msgspec.Struct) -> bytes:
-    """Length and content."""
+    """Encode a message, preceded by its length."""
     content = msgspec.msgpack.encode(message)
     return _LENGTH.pack(len(content)) + content
 
 
 def read_packed(fd: int) -> bytes | None:
-    """The content of the next message, or ``None`` at the end.
+    """Read the next message.
+
+    Args:
+        fd: file descriptor of a pipe.
+
+    Returns:
+        The encoded message without its length, or ``None`` at the end of the pipe.
 
     Raises:
-        ValueError: if a message is longer than any we send.
+        ValueError: if the message is longer than :data:`MAX_MESSAGE_BYTES`.
     """
     head = read_exactly(fd, _LENGTH.size)
     if head is None:
@@ -154,7 +161,7 @@ def read_packed(fd: int) -> bytes | None:
 
 
 def read_exactly(fd: int, count: int) -> bytes | None:
-    """``count`` bytes, or ``None`` if the other side is gone."""
+    """Read ``count`` bytes; ``None`` if the pipe is closed."""
     parts = []
     while count:
         part = os.read(fd, count)
@@ -172,11 +179,11 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def picture_shape(picture: Picture, width: int, height: int) -> tuple[int, ...]:
-    """Shape of the images of an upright video of ``width`` x ``height`` pixels; empty for times alone."""
-    if picture == "rgb":
+def image_shape(pixel_format: PixelFormat, width: int, height: int) -> tuple[int, ...]:
+    """Array shape of the images of an upright video of ``width`` x ``height`` pixels; ``(0,)`` without images."""
+    if pixel_format == "rgb":
         return (height, width, 3)
-    if picture == "grey":
+    if pixel_format == "grey":
         small = min(GREY_WIDTH, width)
         return (max(1, round(height * small / width)), small)
     return (0,)

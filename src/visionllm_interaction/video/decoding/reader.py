@@ -1,4 +1,4 @@
-"""Frames of a video with their real presentation times, decoded in a process of its own."""
+"""Read the frames of a video with their presentation times; decoding runs in a separate process."""
 
 from __future__ import annotations
 
@@ -22,56 +22,65 @@ from visionllm_interaction.core.frames import OK, UNCHANGED, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decoding.containers import SOUND_RATES, VideoInfo, open_video, over_limit
+from visionllm_interaction.video.decoding.containers import AUDIO_SAMPLE_RATES, VideoInfo, open_video, over_limit
 from visionllm_interaction.video.decoding.protocol import (
-    Begin,
+    AudioChunk,
+    DecodeFailure,
+    DecodeRequest,
     Finished,
-    Opened,
-    Order,
-    Picture,
-    Refused,
-    Report,
-    Sound,
-    Walked,
+    FrameBatch,
+    PixelFormat,
+    ReadRequest,
+    StreamHeader,
+    WorkerMessage,
+    image_shape,
     pack,
-    picture_shape,
     read_packed,
     write_all,
 )
-from visionllm_interaction.video.decoding.stream_selection import describe
+from visionllm_interaction.video.decoding.stream_selection import describe_stream
 
 _SLOTS = 3
-"""Images the child may be ahead, besides what a reader queues."""
+"""Slots for decoded images in shared memory."""
 _SILENCE_S = 120.0
-"""A child that neither works nor speaks for so long waits for a disk that does not answer."""
+"""Timeout for a decoder that neither works nor answers, for example because a disk does not respond."""
 _COMMAND = ("-P", "-m", "visionllm_interaction.video.decoding.worker")
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 @dataclass(frozen=True)
-class Ending:
-    """What is known of a video when it has been read to its end.
+class EndOfStream:
+    """Facts about a video that are known after reading it to its end.
 
     Attributes:
         reached_s: end of the last packet of any stream, sound included.
-        joints: (time, jump) in seconds where the clock began again, because parts were joined.
-        resized: images of another size than the first one, which were scaled or fitted in.
+        clock_jumps: (time, jump) in seconds of discontinuities of the clock, where files were concatenated.
+        resized: number of images whose size differs from the first; they were scaled or letterboxed.
     """
 
     reached_s: float
-    joints: tuple[tuple[float, float], ...] = ()
+    clock_jumps: tuple[tuple[float, float], ...] = ()
     resized: int = 0
 
 
 class VideoReader:
-    """Iterate over the frames to look at; afterwards :meth:`frame_table` tells of every frame, looked at or not.
+    """Iterate over the sampled frames of a video; :meth:`frame_table` then describes all frames.
 
-    Times are seconds since the container's start, from the presentation time stamps: never counted from a frame rate.
-    Iterating again reads the file again. The file is decoded by a child process that can open no other file and no
-    socket, with limits on memory and processor time; a file that breaks the decoder breaks only that process.
+    Times are seconds since the container's start, from the presentation time stamps, never derived from a frame rate.
+    Iterating again reads the file again. A child process without access to other files or sockets decodes the file,
+    with limits on memory and processor time. A file that crashes the decoder crashes only that process.
+
+    Args:
+        path: the video file.
+        config: stream, sampling and limits.
 
     Raises:
-        VideoError: when the file is opened or read, if it is no video, over a limit, or holds no readable frame.
+        VideoError: on opening or reading, if the file is no video, exceeds a limit, or has no readable frame.
+
+    Example:
+        >>> reader = VideoReader("visit1.mp4")  # doctest: +SKIP
+        >>> for frame in reader:  # doctest: +SKIP
+        ...     frame.timestamp_s, frame.image_rgb.shape
     """
 
     def __init__(self, path: StrPath, *, config: DecodeConfig = DecodeConfig()) -> None:
@@ -80,23 +89,29 @@ class VideoReader:
         self._config = config
         self._times: list[float] = []
         self._notes: list[str] = []
-        self._fresh: _Child | None = _Child(path, config)
-        self.info = self._fresh.info
-        self.ending: Ending | None = None
+        self._decoder: _DecoderProcess | None = _DecoderProcess(path, config)
+        self.info = self._decoder.info
+        self.ending: EndOfStream | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         return self.frames("rgb")
 
     def frames(
-        self, picture: Picture = "rgb", *, only_index: int | None = None, per_s: float | None = None
+        self, pixel_format: PixelFormat = "rgb", *, only_index: int | None = None, per_s: float | None = None
     ) -> Iterator[Frame]:
-        """The frames to look at (or only the one with ``only_index``), in RGB or in grey and small.
+        """Iterate over the sampled frames.
 
-        Of ``per_s`` of them a second if that is given; the others are met all the same.
+        Args:
+            pixel_format: ``"rgb"`` for (H, W, 3) images, or ``"grey"`` for small (H, W) ones.
+            only_index: the ``frame_index`` of the only frame to yield.
+            per_s: yield at most this many frames per second; the others are still recorded in the frame table.
+
+        Yields:
+            Frames with uint8 images, in order of presentation.
         """
         after = 0
         slots = _SLOTS if per_s is None else 1  # with few images there is nothing to wait for, and they may be large
-        for image in self._walk(Begin(picture, slots, only_index, per_s)):
+        for image in self._read(ReadRequest(pixel_format, slots, only_index, per_s)):
             if image is not None:
                 index = len(self._notes) - 1
                 unchanged = tuple(self._times[n] for n in range(after, index) if self._notes[n] == UNCHANGED)
@@ -104,60 +119,74 @@ class VideoReader:
                 after = index + 1
 
     def scan(self) -> Iterator[int]:
-        """Go through the file for its times alone; yields the index of each frame that would be looked at."""
-        told = 0
-        for _ in self._walk(Begin("none", _SLOTS)):
-            for index in range(told, len(self._notes)):
+        """Read only the times of the file; yields the index of each frame that would be sampled."""
+        reported = 0
+        for _ in self._read(ReadRequest("none", _SLOTS)):
+            for index in range(reported, len(self._notes)):
                 if self._notes[index] == OK:
                     yield index
-            told = len(self._notes)
+            reported = len(self._notes)
 
-    def _walk(self, begin: Begin) -> Iterator[NDArray[np.uint8] | None]:
-        """Log what the child says; yields the image of the last frame logged, or ``None``."""
-        child, self._fresh = self._fresh or _Child(self._path, self._config), None
+    def _read(self, read_request: ReadRequest) -> Iterator[NDArray[np.uint8] | None]:
+        """Record the messages of the decoder; yields the image of the last frame recorded, or ``None``."""
+        decoder, self._decoder = self._decoder or _DecoderProcess(self._path, self._config), None
         self._times, self._notes, self.ending = [], [], None
         try:
-            for report, image in child.read(begin):
+            for report, image in decoder.read(read_request):
                 if isinstance(report, Finished):
-                    self.ending = Ending(report.reached_s, tuple(report.joints), report.resized)
+                    self.ending = EndOfStream(report.reached_s, tuple(report.clock_jumps), report.resized)
                     return
                 self._times += report.times_s
                 self._notes += report.notes
                 yield image
         finally:
-            child.close()
+            decoder.close()
 
     def frame_table(self) -> FrameTable:
-        """All frames met so far, in order of presentation."""
+        """All frames read so far, in order of presentation."""
         processed = np.array([note == OK for note in self._notes], dtype=np.bool_)
         times = np.array(self._times, dtype=np.float64)
-        # The images of a GIF stand as long as it says; a camera that sends none for a while has lost them.
+        # A GIF states how long each image is shown; a camera that sends no image for a while has lost some.
         gaps = self.info.container != "gif"
         notes = tuple(self._notes)
         return FrameTable.from_times(np.arange(len(times)), times, processed=processed, quality=notes, gaps=gaps)
 
 
-def read_sound_of(
-    path: Path, *, config: DecodeConfig = DecodeConfig(), joints: Sequence[tuple[float, float]] = ()
-) -> Iterator[Sound]:
-    """The sound of a video as samples, decoded like its images in a process of its own; nothing if it has none.
+def read_audio(
+    path: Path, *, config: DecodeConfig = DecodeConfig(), clock_jumps: Sequence[tuple[float, float]] = ()
+) -> Iterator[AudioChunk]:
+    """Read the sound of a video, decoded in a separate process like its images.
 
-    ``joints`` are those of the images' :class:`Ending`.
+    Args:
+        path: the video file.
+        config: limits on the file.
+        clock_jumps: ``EndOfStream.clock_jumps`` of the video stream.
+
+    Yields:
+        Chunks of 16-bit samples; none if the video has no sound.
 
     Raises:
         VideoError: if the file or its sound cannot be read.
     """
-    child = _Child(path, config, sound=True, joints=list(joints))
+    decoder = _DecoderProcess(path, config, sound=True, clock_jumps=list(clock_jumps))
     try:
-        yield from child.listen()
+        yield from decoder.audio_chunks()
     finally:
-        child.close()
+        decoder.close()
 
 
 def read_frame_at(path: StrPath, index: int, *, stream: int | None = None) -> Frame:
-    """The frame with ``frame_index`` ``index``, by the same count as in a frame table.
+    """Read one frame.
 
-    It decodes from the start, because variable frame rates leave no other way to count.
+    The file is decoded from its start, because with variable frame rates frames can only be counted.
+
+    Args:
+        path: the video file.
+        index: the ``frame_index``, as in a frame table.
+        stream: index of the video stream as FFmpeg counts; ``None`` for the default one.
+
+    Returns:
+        The frame, with its (H, W, 3) RGB image.
 
     Raises:
         VideoError: if the video is unreadable or has no such frame.
@@ -168,8 +197,8 @@ def read_frame_at(path: StrPath, index: int, *, stream: int | None = None) -> Fr
     raise VideoError("The video has no such frame.", expected=f"frame {index}", found="none", where=str(path))
 
 
-class _Child:
-    """The process that decodes one video; its words are checked, its images copied."""
+class _DecoderProcess:
+    """The process that decodes one video; its messages are validated and its images copied."""
 
     def __init__(
         self,
@@ -177,7 +206,7 @@ class _Child:
         config: DecodeConfig,
         *,
         sound: bool = False,
-        joints: Sequence[tuple[float, float]] = (),
+        clock_jumps: Sequence[tuple[float, float]] = (),
     ) -> None:
         self._path, self._config = path, config
         self._shared_bytes = _SLOTS * 3 * int(config.max_megapixels * 1e6)
@@ -186,92 +215,94 @@ class _Child:
             with open_video(path) as (video_fd, container):
                 self._process = _start((video_fd, self._shared_fd))
                 self.close = weakref.finalize(self, _end, self._process, self._shared_fd)
-                order = _order(config, container, video_fd, shared=(self._shared_fd, self._shared_bytes))
-                self._say(msgspec.structs.replace(order, sound=sound, joints=list(joints)))
+                request = _request(config, container, video_fd, shared=(self._shared_fd, self._shared_bytes))
+                self._send(msgspec.structs.replace(request, sound=sound, clock_jumps=list(clock_jumps)))
                 if not sound:
-                    self.info = _info(path, container, self._opened())
+                    self.info = _info(path, container, self._header())
         except BaseException:
             self.close() if hasattr(self, "close") else os.close(self._shared_fd)
             raise
 
-    def listen(self) -> Iterator[Sound]:
-        """The sound, piece by piece."""
-        while not isinstance(report := self._hear(), Finished):
-            if not isinstance(report, Sound) or not self._is_sane(report):
+    def audio_chunks(self) -> Iterator[AudioChunk]:
+        """The sound in chunks."""
+        while not isinstance(report := self._receive(), Finished):
+            if not isinstance(report, AudioChunk) or not self._is_sane(report):
                 raise self._crashed("it spoke out of turn")
             yield report
 
-    def _is_sane(self, sound: Sound) -> bool:
+    def _is_sane(self, sound: AudioChunk) -> bool:
         return (
             0.0 <= abs(sound.begin_s) <= self._config.max_duration_s
             and sound.channels in (1, 2)
-            and sound.rate in SOUND_RATES
+            and sound.rate in AUDIO_SAMPLE_RATES
             and len(sound.samples) % (2 * sound.channels) == 0
         )
 
-    def read(self, begin: Begin) -> Iterator[tuple[Walked | Finished, NDArray[np.uint8] | None]]:
-        """What the child says about the next frames, with the image of the last of them; its last word comes last."""
-        shape = picture_shape(begin.picture, self.info.width, self.info.height)
-        size = begin.slots * int(np.prod(shape))
+    def read(self, read_request: ReadRequest) -> Iterator[tuple[FrameBatch | Finished, NDArray[np.uint8] | None]]:
+        """Messages about the next frames, each with the image of the last frame in it; :class:`Finished` comes last."""
+        shape = image_shape(read_request.pixel_format, self.info.width, self.info.height)
+        size = read_request.slots * int(np.prod(shape))
         if not size:
-            self._say(begin)
-            for report in self._walked():
+            self._send(read_request)
+            for report in self._frame_batches():
                 yield report, None
             return
         with mmap.mmap(self._shared_fd, size) as shared:
-            self._say(begin)
-            self._write(bytes(range(begin.slots)))
-            for report in self._walked():
-                slot = report.slot if isinstance(report, Walked) else None
-                yield report, self._picture(shared, slot, shape)
+            self._send(read_request)
+            self._write(bytes(range(read_request.slots)))
+            for report in self._frame_batches():
+                slot = report.slot if isinstance(report, FrameBatch) else None
+                yield report, self._image(shared, slot, shape)
 
-    def _picture(self, shared: mmap.mmap, slot: int | None, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    def _image(self, shared: mmap.mmap, slot: int | None, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         if slot is None:
             return None
         count = int(np.prod(shape))
-        # A copy, because the slot is given back; and its own memory, so that who gets it may draw on it.
+        # A copy, because the slot is reused, and so that the caller may draw on the image.
         image = np.frombuffer(shared, np.uint8, count, slot * count).reshape(shape).copy()
         self._write(bytes([slot]))
         return image
 
-    def _walked(self) -> Iterator[Walked | Finished]:
+    def _frame_batches(self) -> Iterator[FrameBatch | Finished]:
         while True:
-            report = self._hear()
+            report = self._receive()
             if isinstance(report, Finished):
                 yield report
                 return
-            if not isinstance(report, Walked) or len(report.times_s) != len(report.notes):
+            if not isinstance(report, FrameBatch) or len(report.times_s) != len(report.notes):
                 raise self._crashed("it spoke out of turn")
             yield report
 
-    def _opened(self) -> Opened:
-        report = self._hear()
-        if not isinstance(report, Opened) or report.width * report.height > self._config.max_megapixels * 1e6:
+    def _header(self) -> StreamHeader:
+        report = self._receive()
+        if not isinstance(report, StreamHeader) or report.width * report.height > self._config.max_megapixels * 1e6:
             raise self._crashed("it spoke out of turn")
         return report
 
-    def _say(self, message: msgspec.Struct) -> None:
+    def _send(self, message: msgspec.Struct) -> None:
         self._write(pack(message))
 
     def _write(self, data: bytes) -> None:
-        # A child that is gone has said why, or its exit code does: that is found when it is listened to.
+        # A process that has ended sent the reason or left an exit code; both are evaluated on reading.
         with suppress(BrokenPipeError):
             assert self._process.stdin is not None
             write_all(self._process.stdin.fileno(), data)
 
-    def _hear(self) -> Report:
+    def _receive(self) -> WorkerMessage:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         if not select.select([descriptor], [], [], _SILENCE_S)[0]:
             raise self._crashed(f"no answer for {_SILENCE_S:g} s")
         try:
             content = read_packed(descriptor)
-            report: Report | None = None if content is None else msgspec.msgpack.decode(content, type=Report)
+            report: WorkerMessage | None = (
+                None if content is None else msgspec.msgpack.decode(content, type=WorkerMessage)
+            )
         except (ValueError, msgspec.MsgspecError) as error:
             raise self._crashed("it spoke nonsense") from error
         if report is None:
             raise self._ended()
-        if isinstance(report, Refused):
+        if isinstance(report, DecodeFailure):
             where = str(self._path)
             raise VideoError(report.message, expected=report.expected, found=report.found, where=where, fix=report.fix)
         return report
@@ -296,8 +327,8 @@ class _Child:
 
 
 def _shared_memory(size: int) -> int:
-    """A nameless file in memory; it takes space only where something is written."""
-    descriptor = os.memfd_create("visionllm-pictures", os.MFD_CLOEXEC)
+    """An anonymous file in memory; it takes space only where something is written."""
+    descriptor = os.memfd_create("visionllm-images", os.MFD_CLOEXEC)
     os.ftruncate(descriptor, size)
     return descriptor
 
@@ -324,15 +355,15 @@ def _end(process: subprocess.Popen[bytes], shared_fd: int) -> None:
     os.close(shared_fd)
 
 
-def _order(config: DecodeConfig, container: str, video_fd: int, *, shared: tuple[int, int]) -> Order:
-    return Order(
+def _request(config: DecodeConfig, container: str, video_fd: int, *, shared: tuple[int, int]) -> DecodeRequest:
+    return DecodeRequest(
         video_fd=video_fd,
         shared_fd=shared[0],
         shared_bytes=shared[1],
         container=container,
         stream=config.stream,
         sound=False,
-        joints=[],
+        clock_jumps=[],
         sample_fps=config.sample_fps,
         adaptive=config.adaptive,
         adaptive_change=config.adaptive_change,
@@ -348,22 +379,22 @@ def _order(config: DecodeConfig, container: str, video_fd: int, *, shared: tuple
     )
 
 
-def _info(path: Path, container: str, opened: Opened) -> VideoInfo:
+def _info(path: Path, container: str, header: StreamHeader) -> VideoInfo:
     return VideoInfo(
         path=path,
         container=container,
-        codec=opened.codec,
-        width=opened.width,
-        height=opened.height,
-        rotation_deg=opened.rotation_deg,
-        header_fps=opened.fps,
-        time_base=opened.time_base,
-        declared_duration_s=opened.duration_s,
-        declared_frames=opened.frames,
-        stored_width=opened.stored_width,
-        stored_height=opened.stored_height,
-        pixel_aspect=opened.aspect,
-        mirrored=opened.mirrored,
-        stream=opened.stream,
-        streams=tuple(describe(entry) for entry in opened.streams),
+        codec=header.codec,
+        width=header.width,
+        height=header.height,
+        rotation_deg=header.rotation_deg,
+        header_fps=header.fps,
+        time_base=header.time_base,
+        declared_duration_s=header.duration_s,
+        declared_frames=header.frames,
+        stored_width=header.stored_width,
+        stored_height=header.stored_height,
+        pixel_aspect=header.aspect,
+        mirrored=header.mirrored,
+        stream=header.stream,
+        streams=tuple(describe_stream(entry) for entry in header.streams),
     )

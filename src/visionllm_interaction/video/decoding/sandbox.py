@@ -1,4 +1,4 @@
-"""A process that gives up what decoding does not need, before the first byte of a file is looked at.
+"""Restrict the decoding process to what it needs, before the first byte of a file is parsed.
 
 After :func:`lock_down` it can open no file and no socket (no descriptor is free), write no file, start no program that
 does more, and use no more memory and processor time than it was given. It does not hide from the process what was open

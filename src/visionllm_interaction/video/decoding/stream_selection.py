@@ -1,4 +1,4 @@
-"""Which of a file's streams is the video: not the cover, not the preview, and the one that a player shows."""
+"""Select the video stream of a file: the one a player shows, never cover images or thumbnails."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ _STILLS = ("attached_pic", "timed_thumbnails", "still_image")
 
 
 def video_streams(container: Any) -> list[Any]:
-    """Video streams that move: covers, thumbnails and stills are none."""
+    """The video streams except cover images, thumbnails and stills."""
     return [stream for stream in container.streams.video if not _is_still(stream)]
 
 
 def choose_stream(container: Any, index: int | None) -> Any:
-    """The stream with ``index`` (as FFmpeg counts), else the default one, of several the one with most pixels.
+    """Select the video stream to analyse.
+
+    Args:
+        container: the open PyAV container.
+        index: the requested stream, as FFmpeg counts. ``None`` selects the default stream; of several, the one with
+            the most pixels.
 
     Returns:
-        The stream, or ``None`` if there is none at all.
+        The PyAV stream, or ``None`` if the file has no video stream.
 
     Raises:
         VideoError: if the file has no video stream with ``index``.
@@ -28,13 +33,13 @@ def choose_stream(container: Any, index: int | None) -> Any:
     if index is not None:
         chosen = next((stream for stream in container.streams.video if stream.index == index), None)
         if chosen is None:
-            raise no_such_stream(index, [describe(entry_of(stream)) for stream in streams])
+            raise no_such_stream(index, [describe_stream(entry_of(stream)) for stream in streams])
         return chosen
     # max takes the first of equals
     return max(streams, key=lambda stream: (_has(stream, "default"), _pixels(stream)), default=None)
 
 
-def sound_stream(container: Any) -> Any:
+def audio_stream(container: Any) -> Any:
     """The default sound stream, else the first one; ``None`` if there is none."""
     streams = list(container.streams.audio)
     return next((stream for stream in streams if _has(stream, "default")), streams[0] if streams else None)
@@ -46,8 +51,8 @@ def entry_of(stream: Any) -> StreamEntry:
     return StreamEntry(stream.index, codec.name, codec.width, codec.height)
 
 
-def describe(entry: StreamEntry) -> str:
-    """``0 (h264, 1920 x 1080)``."""
+def describe_stream(entry: StreamEntry) -> str:
+    """Describe a stream, for example ``0 (h264, 1920 x 1080)``."""
     return f"{entry.index} ({entry.codec}, {entry.width} x {entry.height})"
 
 

@@ -1,6 +1,6 @@
 """The process that decodes one video; started by :mod:`visionllm_interaction.video.decoding.reader`.
 
-Everything it needs is imported before it locks itself in; afterwards it can open nothing.
+All imports happen before the process restricts itself; afterwards it cannot open any file.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.frames import NOT_SAMPLED, OK
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.video.decoding.audio import read_sound
+from visionllm_interaction.video.decoding.audio import decode_audio
 from visionllm_interaction.video.decoding.canvas import Canvas, pixel_aspect
 from visionllm_interaction.video.decoding.containers import (
-    broken,
+    corrupt_video,
     no_frames,
     no_stream,
     no_times,
     over_limit,
-    strange_codec,
+    require_supported_codec,
 )
-from visionllm_interaction.video.decoding.demuxer import JOINABLE, TIME_UNIT, Joint, Walk, timed
-from visionllm_interaction.video.decoding.frame_sampling import ChangeSampler, IntervalSampler, Met
+from visionllm_interaction.video.decoding.demuxer import JOINABLE, TIME_UNIT, ClockJump, FrameDemuxer, timed
+from visionllm_interaction.video.decoding.frame_sampling import CandidateFrame, ChangeSampler, IntervalSampler
 from visionllm_interaction.video.decoding.protocol import (
-    Begin,
+    DecodeFailure,
+    DecodeRequest,
     Finished,
-    Opened,
-    Order,
-    Refused,
-    Walked,
+    FrameBatch,
+    ReadRequest,
+    StreamHeader,
+    image_shape,
     pack,
-    picture_shape,
     read_exactly,
     read_packed,
     write_all,
 )
 from visionllm_interaction.video.decoding.sandbox import allow_cpu, lock_down
-from visionllm_interaction.video.decoding.stream_selection import choose_stream, entry_of, sound_stream, video_streams
+from visionllm_interaction.video.decoding.stream_selection import audio_stream, choose_stream, entry_of, video_streams
 
 _IN, _OUT = 0, 1
 _NOTES_AT_ONCE = 256
@@ -59,70 +59,70 @@ _GIF_CPU_S, _GIF_CPU_S_PER_S = 3.0, 0.25
 
 
 def main() -> int:
-    """Obey one order; the exit code is 0 unless the parent is gone."""
-    order = _receive(Order)
-    if order is None:
+    """Handle one :class:`DecodeRequest`; the exit code is 0 unless the parent has ended."""
+    request = _receive(DecodeRequest)
+    if request is None:
         return 1
-    shared = mmap.mmap(order.shared_fd, order.shared_bytes)
-    with os.fdopen(order.video_fd, "rb", buffering=0, closefd=False) as video:
-        lock_down(max_memory_bytes=order.max_memory_bytes + order.shared_bytes)
-        allow_cpu(order.stall_cpu_s)
+    shared = mmap.mmap(request.shared_fd, request.shared_bytes)
+    with os.fdopen(request.video_fd, "rb", buffering=0, closefd=False) as video:
+        lock_down(max_memory_bytes=request.max_memory_bytes + request.shared_bytes)
+        allow_cpu(request.stall_cpu_s)
         try:
-            _decode(video, shared, order)
+            _decode(video, shared, request)
         except VideoError as error:
-            _send(Refused(error.message, error.expected, error.found, error.fix))
+            _send(DecodeFailure(error.message, error.expected, error.found, error.fix))
         except MemoryError:
-            memory = f"at most {order.max_memory_bytes >> 20} MB of memory for decoding (max_memory_mb)"
+            memory = f"at most {request.max_memory_bytes >> 20} MB of memory for decoding (max_memory_mb)"
             limit = over_limit(expected=memory, found="a file that needs more")
-            _send(Refused(limit.message, limit.expected, limit.found, limit.fix))
+            _send(DecodeFailure(limit.message, limit.expected, limit.found, limit.fix))
         except BrokenPipeError:
             return 1
     return 0
 
 
-def _decode(video: BinaryIO, shared: mmap.mmap, order: Order) -> None:
+def _decode(video: BinaryIO, shared: mmap.mmap, request: DecodeRequest) -> None:
     try:
         # The file is read through its descriptor, so the name of no protocol or file can matter; none is allowed.
-        container = av.open(video, format=order.container, options={"protocol_whitelist": "none"})
+        container = av.open(video, format=request.container, options={"protocol_whitelist": "none"})
     except (av.FFmpegError, OSError) as error:
         if isinstance(error, MemoryError):
             raise
-        raise broken(order.container, str(error)) from error
+        raise corrupt_video(request.container, str(error)) from error
     with container:
-        if order.sound:
-            _listen(container, order)
+        if request.sound:
+            _send_audio(container, request)
             return
-        stream = choose_stream(container, order.stream)
+        stream = choose_stream(container, request.stream)
         if stream is None:
             raise no_stream()
-        _Decoding(order, shared, container, stream).run()
+        _VideoDecoder(request, shared, container, stream).run()
 
 
-def _listen(container: Any, order: Order) -> None:
+def _send_audio(container: Any, request: DecodeRequest) -> None:
     """Send the sound, if there is any."""
-    stream, joints = sound_stream(container), [Joint(*joint) for joint in order.joints]
-    for sound in read_sound(container, stream, joints=joints) if stream is not None else ():
-        check_limits(order, sound.begin_s, 0)
+    stream, clock_jumps = audio_stream(container), [ClockJump(*jump) for jump in request.clock_jumps]
+    for sound in decode_audio(container, stream, clock_jumps=clock_jumps) if stream is not None else ():
+        check_limits(request, sound.begin_s, 0)
         _send(sound)
     _send(Finished())
 
 
-class _Decoding:
+class _VideoDecoder:
     """One pass through an open container."""
 
-    def __init__(self, order: Order, shared: mmap.mmap, container: Any, stream: Any) -> None:
-        self._order, self._shared = order, shared
+    def __init__(self, request: DecodeRequest, shared: mmap.mmap, container: Any, stream: Any) -> None:
+        self._request, self._shared = request, shared
         self._container, self._stream = container, stream
-        self._interval = IntervalSampler(order.sample_fps)
+        self._interval = IntervalSampler(request.sample_fps)
         self._change = ChangeSampler(
-            change=order.adaptive_change, gap_s=order.adaptive_gap_s, margin_s=order.adaptive_margin_s
+            change=request.adaptive_change, gap_s=request.adaptive_gap_s, margin_s=request.adaptive_margin_s
         )
-        self._walk = Walk(container, stream)
-        self._walked = Walked([], [])
-        self._met = self._good = self._raw = self._resized = 0
+        self._demuxer = FrameDemuxer(container, stream)
+        self._batch = FrameBatch([], [])
+        self._n_frames = self._n_processed = self._n_decoded = self._n_resized = 0
 
     def run(self) -> None:
-        """Say what the file is, wait for the word to begin, and send its frames."""
+        """Send the header, wait for the :class:`ReadRequest`, and send the frames."""
         self._check_header()
         frames = timed(self._within_limits())
         held = []
@@ -131,61 +131,61 @@ class _Decoding:
             if item[0] is not None:
                 break
         else:
-            raise no_times(self._raw) if self._raw and not held else no_frames(len(held))
+            raise no_times(self._n_decoded) if self._n_decoded and not held else no_frames(len(held))
         self._aspect = pixel_aspect(self._stream)
         self._canvas = Canvas.of(held[-1][0], self._aspect)
         self._check_canvas()
-        _send(self._opened())
-        begin = _receive(Begin)
-        if begin is None:
+        _send(self._header())
+        read_request = _receive(ReadRequest)
+        if read_request is None:
             return
-        self._prepare(begin)
+        self._prepare(read_request)
         for item in _chain(held, frames):
-            if self._take(*item, begin=begin):
+            if self._add_frame(*item, read_request=read_request):
                 break
         else:
-            for met in self._change.end():
-                self._tell(met)
-            if not self._good and begin.only_index is None:
-                raise no_frames(self._met)
-        _send(self._walked)
-        joints = [(joint.at_s, joint.by_s) for joint in self._walk.joints]
-        _send(Finished(self._walk.reached_s, joints, self._resized))
+            for candidate in self._change.end():
+                self._record(candidate)
+            if not self._n_processed and read_request.only_index is None:
+                raise no_frames(self._n_frames)
+        _send(self._batch)
+        clock_jumps = [(jump.at_s, jump.by_s) for jump in self._demuxer.clock_jumps]
+        _send(Finished(self._demuxer.reached_s, clock_jumps, self._n_resized))
 
     def _within_limits(self) -> Iterator[tuple[Any, float | None, str]]:
         last_s = 0.0
-        for frame, time_s, note in self._walk.frames():
+        for frame, time_s, note in self._demuxer.frames():
             last_s = last_s if time_s is None else time_s
-            self._raw += 1
-            check_limits(self._order, last_s, self._raw)
+            self._n_decoded += 1
+            check_limits(self._request, last_s, self._n_decoded)
             yield frame, time_s, note
 
     def _check_header(self) -> None:
-        codec, order = self._stream.codec_context, self._order
-        strange_codec(codec.name)
-        if codec.width * codec.height > order.max_pixels:
+        codec, request = self._stream.codec_context, self._request
+        require_supported_codec(codec.name)
+        if codec.width * codec.height > request.max_pixels:
             found = f"{codec.width} x {codec.height}"
-            raise over_limit(expected=f"at most {order.max_pixels / 1e6:g} megapixels", found=found)
+            raise over_limit(expected=f"at most {request.max_pixels / 1e6:g} megapixels", found=found)
         # Of files that can be joined from parts the length is only estimated, and wrong if they were.
-        duration_s = None if order.container in JOINABLE else self._duration_s()
-        if duration_s is not None and duration_s > order.max_duration_s:
-            raise over_limit(expected=f"at most {order.max_duration_s:g} s", found=f"{duration_s:.0f} s")
-        self._stream.thread_type, codec.thread_count = "AUTO", order.threads
+        duration_s = None if request.container in JOINABLE else self._duration_s()
+        if duration_s is not None and duration_s > request.max_duration_s:
+            raise over_limit(expected=f"at most {request.max_duration_s:g} s", found=f"{duration_s:.0f} s")
+        self._stream.thread_type, codec.thread_count = "AUTO", request.threads
         # The decoder itself refuses larger images, also those that come in the middle of a stream.
-        codec.options = {"max_pixels": str(order.max_pixels)}
+        codec.options = {"max_pixels": str(request.max_pixels)}
 
     def _duration_s(self) -> float | None:
         return self._container.duration / TIME_UNIT if self._container.duration else None
 
     def _check_canvas(self) -> None:
         width, height = self._canvas.upright_px
-        if width * height > self._order.max_pixels:
+        if width * height > self._request.max_pixels:
             found = f"{width} x {height} in square pixels"
-            raise over_limit(expected=f"at most {self._order.max_pixels / 1e6:g} megapixels", found=found)
+            raise over_limit(expected=f"at most {self._request.max_pixels / 1e6:g} megapixels", found=found)
 
-    def _opened(self) -> Opened:
+    def _header(self) -> StreamHeader:
         stream, canvas = self._stream, self._canvas
-        return Opened(
+        return StreamHeader(
             stream=stream.index,
             streams=[entry_of(each) for each in video_streams(self._container)],
             codec=stream.codec_context.name,
@@ -202,43 +202,43 @@ class _Decoding:
             frames=stream.frames,
         )
 
-    def _prepare(self, begin: Begin) -> None:
+    def _prepare(self, read_request: ReadRequest) -> None:
         self._slots: NDArray[np.uint8] | None = None
-        self._shown = IntervalSampler(begin.per_s)
-        opened = self._opened()
-        shape = picture_shape(begin.picture, opened.width, opened.height)
-        size = begin.slots * int(np.prod(shape))
+        self._image_sampler = IntervalSampler(read_request.per_s)
+        header = self._header()
+        shape = image_shape(read_request.pixel_format, header.width, header.height)
+        size = read_request.slots * int(np.prod(shape))
         if size:
-            self._slots = np.frombuffer(self._shared, np.uint8, size).reshape(begin.slots, *shape)
+            self._slots = np.frombuffer(self._shared, np.uint8, size).reshape(read_request.slots, *shape)
 
-    def _take(self, frame: Any, at_s: float, note: str, *, begin: Begin) -> bool:
-        """Take one frame and tell of those that are decided upon; True when nothing more is wanted."""
-        index = self._met
-        self._met += 1
-        self._resized += frame is not None and not self._canvas.fits(frame)
-        if begin.only_index is not None:
-            note = note if index == begin.only_index else NOT_SAMPLED
+    def _add_frame(self, frame: Any, at_s: float, note: str, *, read_request: ReadRequest) -> bool:
+        """Sample one frame and record the decided ones; True when no further frame is needed."""
+        index = self._n_frames
+        self._n_frames += 1
+        self._n_resized += frame is not None and not self._canvas.fits(frame)
+        if read_request.only_index is not None:
+            note = note if index == read_request.only_index else NOT_SAMPLED
         elif note == OK and not self._interval.wants(at_s):
             note = NOT_SAMPLED
-        met = Met(at_s, note, frame if note == OK else None)
-        adaptive = self._order.adaptive and begin.only_index is None
-        for decided in self._change.add(met) if adaptive else (met,):
-            self._tell(decided)
-        return index == begin.only_index
+        candidate = CandidateFrame(at_s, note, frame if note == OK else None)
+        adaptive = self._request.adaptive and read_request.only_index is None
+        for decided in self._change.add(candidate) if adaptive else (candidate,):
+            self._record(decided)
+        return index == read_request.only_index
 
-    def _tell(self, met: Met) -> None:
-        """Log what has become of a frame, and send its image if it is one to look at."""
-        self._walked.times_s.append(met.time_s)
-        self._walked.notes.append(met.note)
-        if met.note == OK:
-            self._good += 1
-            if self._shown.wants(met.time_s):
-                self._flush(self._show(met.frame))
-        if len(self._walked.notes) >= _NOTES_AT_ONCE:
+    def _record(self, candidate: CandidateFrame) -> None:
+        """Record a frame, and send its image if it is sampled."""
+        self._batch.times_s.append(candidate.time_s)
+        self._batch.notes.append(candidate.note)
+        if candidate.note == OK:
+            self._n_processed += 1
+            if self._image_sampler.wants(candidate.time_s):
+                self._flush(self._write_image(candidate.frame))
+        if len(self._batch.notes) >= _NOTES_AT_ONCE:
             self._flush(None)
 
-    def _show(self, frame: Any) -> int | None:
-        """Put the image into a free slot; returns its number."""
+    def _write_image(self, frame: Any) -> int | None:
+        """Write the image to a free slot and return the slot's number."""
         if self._slots is None:
             return None
         answer = read_exactly(_IN, 1)
@@ -249,26 +249,31 @@ class _Decoding:
         return answer[0]
 
     def _flush(self, slot: int | None) -> None:
-        if self._walked.notes and (slot is not None or len(self._walked.notes) >= _NOTES_AT_ONCE):
-            _send(msgspec.structs.replace(self._walked, slot=slot))
-            self._walked = Walked([], [])
+        if self._batch.notes and (slot is not None or len(self._batch.notes) >= _NOTES_AT_ONCE):
+            _send(msgspec.structs.replace(self._batch, slot=slot))
+            self._batch = FrameBatch([], [])
 
 
-def check_limits(order: Order, time_s: float, met: int) -> None:
-    """Stop at what takes too long, of the file's time or the processor's.
+def check_limits(request: DecodeRequest, time_s: float, n_frames: int) -> None:
+    """Stop if the video is too long or takes too much processor time.
+
+    Args:
+        request: holds the limits.
+        time_s: time of the current frame in seconds.
+        n_frames: number of frames read so far.
 
     Raises:
-        VideoError: if a limit of ``order`` is passed.
+        VideoError: if a limit is exceeded.
     """
-    allow_cpu(order.stall_cpu_s)
-    if time_s > order.max_duration_s or met > order.max_frames:
+    allow_cpu(request.stall_cpu_s)
+    if time_s > request.max_duration_s or n_frames > request.max_frames:
         raise over_limit(
-            expected=f"at most {order.max_duration_s:g} s and {order.max_frames} frames",
-            found=f"frame {met} at {time_s:.1f} s and no end",
+            expected=f"at most {request.max_duration_s:g} s and {request.max_frames} frames",
+            found=f"frame {n_frames} at {time_s:.1f} s and no end",
         )
     used_s = time.process_time()
-    least_s, per_s = float(order.stall_cpu_s), order.cpu_s_per_s
-    if order.container == "gif":
+    least_s, per_s = float(request.stall_cpu_s), request.cpu_s_per_s
+    if request.container == "gif":
         least_s, per_s = min(least_s, _GIF_CPU_S), min(per_s, _GIF_CPU_S_PER_S)
     if used_s > least_s + per_s * time_s:
         raise over_limit(
@@ -278,7 +283,7 @@ def check_limits(order: Order, time_s: float, met: int) -> None:
 
 
 def _chain(held: list[Any], rest: Any) -> Any:
-    """The frames already met, then the others; those met are let go at once."""
+    """The held frames, then the rest; held frames are released as soon as they are yielded."""
     while held:
         yield held.pop(0)
     yield from rest

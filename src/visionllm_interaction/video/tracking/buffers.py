@@ -1,4 +1,4 @@
-"""Detections as they come, in columns: hours of video stay within some hundred megabytes."""
+"""Collect detections frame by frame in columns; hours of video take a few hundred megabytes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.video.tracking.appearance import LookLog, Looks
+from visionllm_interaction.video.tracking.appearance import AppearanceFeatures, FeatureBuffer
 
 
 @dataclass(frozen=True, eq=False)
 class FrameDetections:
-    """What was found in one frame; ``to_first`` (2, 3) is there if the camera moves. ``unchanged_s``: as of a frame.
-    ``looks`` are there if this frame's things were described.
+    """Detections of one frame.
+
+    Attributes:
+        frame_index: counted from 0 over all frames of the file.
+        timestamp_s: presentation time in seconds.
+        detections: the detected boxes, in pixels of the upright image.
+        unchanged_s: times of the unchanged frames that were skipped before this one.
+        to_first: (2, 3) transform to the first frame's coordinates; ``None`` for a camera at rest.
+        features: (n, ``FEATURE_SIZE``) appearance features; ``None`` if not computed for this frame.
     """
 
     frame_index: int
@@ -26,23 +33,23 @@ class FrameDetections:
     detections: Detections
     unchanged_s: tuple[float, ...] = ()
     to_first: NDArray[np.float64] | None = None
-    looks: NDArray[np.uint8] | None = None
+    features: NDArray[np.uint8] | None = None
 
 
-class RowLog:
-    """Grows by frames; :meth:`table` is called once, at the end."""
+class DetectionBuffer:
+    """Collects the detections of a video; :meth:`table` is called once, at the end."""
 
     def __init__(self, categories: Categories) -> None:
         self._names = np.array(["", *categories.names], dtype=object)
         self._frames, self._ids, self._labels = array("q"), array("q"), array("i")
         self._confidences, self._boxes = array("f"), array("f")
-        self._looks = LookLog()
+        self._features = FeatureBuffer()
 
     def add(self, found: FrameDetections, ids: NDArray[np.int64]) -> None:
         """Append the detections of the next frame with their tracklet ids (n,)."""
         detections = found.detections
-        if found.looks is not None:
-            self._looks.add(len(self._frames), found.looks)
+        if found.features is not None:
+            self._features.add(len(self._frames), found.features)
         self._frames.extend([found.frame_index] * len(detections))
         self._ids.frombytes(np.ascontiguousarray(ids, np.int64).tobytes())
         self._labels.frombytes(detections.labels.astype(np.int32).tobytes())
@@ -53,12 +60,12 @@ class RowLog:
         """(n,) category names."""
         return self._names[detections.labels]
 
-    def looks(self) -> Looks:
-        """What the rows look like, those that were described."""
-        return self._looks.looks(len(self._frames))
+    def features(self) -> AppearanceFeatures:
+        """Appearance features of the rows for which they were computed."""
+        return self._features.features(len(self._frames))
 
     def table(self, frames: FrameTable) -> tuple[DetectionTable, NDArray[np.int64]]:
-        """All rows, on no track yet, and their tracklet ids."""
+        """All rows, not yet assigned to tracks, and their tracklet ids (n,)."""
         if not self._frames:
             return DetectionTable.empty(), np.zeros(0, np.int64)
         index = np.array(self._frames, dtype=np.int64)

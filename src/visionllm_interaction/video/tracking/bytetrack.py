@@ -1,7 +1,7 @@
-"""Link detections frame by frame with ByteTrack; the only place that speaks to the ``trackers`` package.
+"""Link detections frame by frame with ByteTrack; the only module that uses the ``trackers`` package.
 
-One tracker per category, so that a ball never takes over the track of the cup it rolls past. The price is that a thing
-whose category the detector changes its mind about is in two tracks for that time; ``post`` mends short cases.
+There is one tracker per category, so that a ball never takes over the track of a cup it rolls past. An object whose
+category alternates is therefore split into two tracks; :mod:`.category_voting` merges them afterwards.
 
 Source: Zhang et al. (2022), ByteTrack, ECCV; implementation: roboflow ``trackers``, with the buffered IoU of
 Yang et al. (2023), C-BIoU, WACV.
@@ -27,9 +27,11 @@ _BUFFER_FPS = 30.0  # the package counts its lost buffer in frames of a 30 fps v
 
 
 class Linker:
-    """Links detections as they come, frame by frame.
+    """Links detections online, frame by frame.
 
-    ``fps`` is the usual rate of the frames looked at; real times are told with each frame.
+    Args:
+        config: thresholds and times.
+        fps: usual rate of the processed frames; each frame is linked at its real time.
     """
 
     def __init__(self, config: TrackConfig, *, fps: float | None) -> None:
@@ -40,7 +42,7 @@ class Linker:
         self._last: tuple[NDArray[np.object_], NDArray[np.float32], NDArray[Any]] | None = None
 
     def repeat(self, times_s: Iterable[float]) -> None:
-        """Frames that look like the last one: things are where they were, also those that moved before."""
+        """Add unchanged frames at ``times_s``: all objects stay where they were in the last frame."""
         if self._last is not None:
             for time_s in times_s:
                 self.add(time_s, *self._last)
@@ -48,7 +50,17 @@ class Linker:
     def add(
         self, time_s: float, categories: NDArray[np.object_], confidences: NDArray[np.float32], boxes: NDArray[Any]
     ) -> NDArray[np.int64]:
-        """A tracklet id for each detection of the next frame, (n,); :data:`UNTRACKED` where it was not linked."""
+        """Link the detections of the next frame.
+
+        Args:
+            time_s: time of the frame in seconds.
+            categories: (n,) category names.
+            confidences: (n,) confidences.
+            boxes: (n, 4) xyxy in pixels.
+
+        Returns:
+            (n,) tracklet ids; :data:`UNTRACKED` where a detection was not linked.
+        """
         self._last = categories, confidences, boxes
         ids = np.full(len(categories), UNTRACKED, dtype=np.int64)
         for category in sorted({*self._trackers, *categories.tolist()}):
@@ -88,7 +100,7 @@ def link(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig)
 
 
 def usual_fps(times_s: NDArray[np.float64]) -> float | None:
-    """The rate of most frames, or ``None`` of a single one."""
+    """Median frame rate, or ``None`` for a single frame."""
     steps = np.diff(times_s)
     return 1.0 / float(np.median(steps)) if len(steps) else None
 

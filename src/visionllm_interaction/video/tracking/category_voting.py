@@ -1,8 +1,8 @@
-"""One thing, one category: tracklets of different categories in the same place are one thing seen in two ways.
+"""Merge tracklets of different categories that belong to the same object, and vote on its category.
 
-A detector that is unsure calls a ball a ball in one frame and a cup in the next. Each category is linked by itself, so
-the thing ends up in two tracklets that take turns, or run side by side. Here they become one, and the category is the
-one with the larger sum of confidences. Things that merely pass each other share their place too briefly to be merged.
+An unsure detector labels an object as a ball in one frame and as a cup in the next. Each category is linked
+separately, so the object has two tracklets that alternate or overlap. They are merged here, and the category with
+the larger sum of confidences is used. Objects that merely pass each other overlap too briefly to be merged.
 """
 
 from __future__ import annotations
@@ -18,11 +18,20 @@ from visionllm_interaction.video.config import TrackConfig
 Ids = NDArray[np.int64]
 
 
-def settle_categories(rows: DetectionTable, ids: Ids, *, config: TrackConfig) -> tuple[DetectionTable, Ids]:
-    """``rows`` with settled categories and their tracklet ids; a second sighting of a thing in a frame is untracked.
+def vote_categories(rows: DetectionTable, ids: Ids, *, config: TrackConfig) -> tuple[DetectionTable, Ids]:
+    """Merge tracklets of the same object and assign one category to each object.
 
-    Two tracklets are one thing if both are people or both are objects, and ``same_place_share`` of the shorter one's
-    boxes overlap (IoU ≥ ``same_place_iou``) the other's box nearest in time, at most ``lost_s`` away.
+    Two tracklets belong to the same object if both are people or both are not, and if enough of their boxes overlap.
+    That is the share ``same_place_share`` of the shorter tracklet's boxes. Each is compared (IoU ≥ ``same_place_iou``)
+    with the other tracklet's box nearest in time, at most ``lost_s`` away.
+
+    Args:
+        rows: detections, boxes xyxy in pixels.
+        ids: (n,) tracklet ids.
+        config: thresholds.
+
+    Returns:
+        The rows with voted categories, and (n,) tracklet ids; duplicate detections of an object are untracked.
     """
     groups = _groups(rows, ids, config)
     category, ids = rows.category.copy(), ids.copy()
@@ -30,20 +39,20 @@ def settle_categories(rows: DetectionTable, ids: Ids, *, config: TrackConfig) ->
         own = np.flatnonzero(np.isin(ids, members))
         category[own] = _vote(rows, own)
         ids[own] = members[0]
-        ids[second_sightings(rows, own)] = UNTRACKED
-    settled = DetectionTable(
+        ids[duplicate_detections(rows, own)] = UNTRACKED
+    voted = DetectionTable(
         rows.frame_index, rows.timestamp_s, category, rows.confidence, rows.boxes_xyxy, rows.track_id, rows.interpolated
     )
-    return settled, ids
+    return voted, ids
 
 
 def _groups(rows: DetectionTable, ids: Ids, config: TrackConfig) -> list[list[int]]:
-    """Ids of tracklets that are one thing, for each thing that has several."""
+    """Ids of the tracklets of each object that has several."""
     members = {int(i): np.flatnonzero(ids == i) for i in np.unique(ids[ids != UNTRACKED])}
     by_length = sorted(members, key=lambda i: -len(members[i]))
     groups: list[list[int]] = []
     for tracklet in by_length:
-        home = next((g for g in groups if _is_one_thing(rows, members[g[0]], members[tracklet], config)), None)
+        home = next((g for g in groups if _is_same_object(rows, members[g[0]], members[tracklet], config)), None)
         if home is None:
             groups.append([tracklet])
         else:
@@ -51,7 +60,7 @@ def _groups(rows: DetectionTable, ids: Ids, config: TrackConfig) -> list[list[in
     return [group for group in groups if len(group) > 1]
 
 
-def _is_one_thing(rows: DetectionTable, longer: Ids, shorter: Ids, config: TrackConfig) -> bool:
+def _is_same_object(rows: DetectionTable, longer: Ids, shorter: Ids, config: TrackConfig) -> bool:
     first, second = str(rows.category[longer[0]]), str(rows.category[shorter[0]])
     if first == second or (first in PERSON_CATEGORIES) != (second in PERSON_CATEGORIES):
         return False
@@ -63,7 +72,7 @@ def _is_one_thing(rows: DetectionTable, longer: Ids, shorter: Ids, config: Track
 
 
 def nearest_in_time(times_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(n,) position of the one of ``times_s`` (rising) that is nearest to each of ``wanted_s``."""
+    """(n,) position in ``times_s`` (increasing) of the time nearest to each of ``wanted_s`` (n,)."""
     after = np.clip(np.searchsorted(times_s, wanted_s), 1, max(len(times_s) - 1, 1))
     before = after - 1
     after = np.minimum(after, len(times_s) - 1)
@@ -76,8 +85,8 @@ def _vote(rows: DetectionTable, own: Ids) -> str:
     return str(names[np.argmax(np.bincount(which, weights=rows.confidence[own]))])
 
 
-def second_sightings(rows: DetectionTable, own: Ids) -> Ids:
-    """Of several rows in one frame all but the surest."""
+def duplicate_detections(rows: DetectionTable, own: Ids) -> Ids:
+    """Rows that share a frame with a more confident row of ``own``."""
     order = own[np.lexsort((-rows.confidence[own], rows.frame_index[own]))]
     repeated = np.flatnonzero(np.diff(rows.frame_index[order], prepend=-1) == 0)
     return order[repeated]

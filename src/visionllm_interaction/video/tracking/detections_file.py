@@ -1,4 +1,4 @@
-"""Detections that are there already: ToyRoom's truth, or a file of another program's detections."""
+"""Load detections from files: ToyRoom's ground truth, or the detections of another program."""
 
 from __future__ import annotations
 
@@ -25,11 +25,20 @@ Row = tuple[int, str, float, tuple[float, float, float, float], int]
 
 
 Scale = tuple[float, float]
-"""What x and y of the boxes in a file are multiplied by: from stored pixels to square ones."""
+"""Factors (x, y) from stored pixels to square pixels."""
 
 
 def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float, scale: Scale = (1.0, 1.0)) -> DetectionTable:
-    """Objects of a ``truth.json`` of which at least ``min_visible`` is visible, with their true track ids.
+    """Load the objects of a ``truth.json`` with their true track ids.
+
+    Args:
+        path: the ``truth.json`` of a ToyRoom video.
+        frames: all frames of the video.
+        min_visible: objects with a smaller visible share (0 to 1) are omitted.
+        scale: factors (x, y) from stored pixels to square pixels.
+
+    Returns:
+        Boxes (xyxy, square pixels) in the processed frames, with confidence 1.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.
@@ -49,7 +58,13 @@ def load_truth(path: StrPath, frames: FrameTable, *, min_visible: float, scale: 
 
 
 def truth_categories(path: Path) -> tuple[str, ...]:
-    """All categories that a ``truth.json`` knows of, seen or not.
+    """All categories of a ``truth.json``, including those that never appear.
+
+    Args:
+        path: the ``truth.json`` of a ToyRoom video.
+
+    Returns:
+        Category names, sorted.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.
@@ -62,23 +77,29 @@ def truth_categories(path: Path) -> tuple[str, ...]:
         raise _refused(path, expected="frames[].objects[] with category", found=error) from error
 
 
-class GivenDetections:
-    """Untracked detections of a file, before the video's times are known; ``names`` are those of its categories."""
+class DetectionFile:
+    """Untracked detections of a file, before the video's times are known; ``names`` are its category names."""
 
     def __init__(self, path: Path, rows: Iterable[Row], names: tuple[str, ...]) -> None:
         self._path, self._rows, self.names = path, sorted(rows, key=lambda row: row[0]), names
         self._frames = [row[0] for row in self._rows]
 
     def boxes(self, frame_index: int) -> NDArray[np.float32]:
-        """(n, 4) boxes xyxy pixels of one frame, in the table's order."""
+        """(n, 4) boxes of one frame, xyxy in pixels, in the order of :meth:`table`."""
         own = slice(bisect_left(self._frames, frame_index), bisect_right(self._frames, frame_index))
         return np.array([row[3] for row in self._rows[own]], np.float32).reshape(-1, 4)
 
     def table(self, frames: FrameTable) -> DetectionTable:
-        """Rows of the frames that were processed.
+        """The detections in processed frames.
+
+        Args:
+            frames: all frames of the video.
+
+        Returns:
+            Untracked detections (xyxy, square pixels), ordered by frame.
 
         Raises:
-            InputDataError: if a frame does not exist, or numbers are none.
+            InputDataError: if a frame does not exist, or a number is invalid.
         """
         try:
             return _table(self._rows, frames)
@@ -94,12 +115,18 @@ def load_detections(
     return given.table(frames), given.names
 
 
-def read_detections(path: StrPath, *, scale: Scale = (1.0, 1.0)) -> GivenDetections:
-    """Detections from JSON.
+def read_detections(path: StrPath, *, scale: Scale = (1.0, 1.0)) -> DetectionFile:
+    """Read detections from a JSON file.
 
     The file is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id", "bbox", "score"}]}``:
-    COCO results with ``frame_index`` for ``image_id``; ``bbox`` is x, y, width, height in pixels of the upright image
-    as it is stored. Where its pixels are not square ``scale`` brings the boxes into square ones.
+    COCO results with ``frame_index`` in place of ``image_id``.
+
+    Args:
+        path: the JSON file; ``bbox`` is x, y, width, height in pixels of the upright image as stored.
+        scale: factors (x, y) from stored pixels to square pixels.
+
+    Returns:
+        The detections and the category names of the file.
 
     Raises:
         InputDataError: if the file is unreadable or of another form.
@@ -120,7 +147,7 @@ def read_detections(path: StrPath, *, scale: Scale = (1.0, 1.0)) -> GivenDetecti
         ]
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _refused(path, expected=_EXPECTED, found=error) from error
-    return GivenDetections(path, rows, tuple(names.values()))
+    return DetectionFile(path, rows, tuple(names.values()))
 
 
 def _xyxy(bbox: Any) -> tuple[float, float, float, float]:
@@ -137,10 +164,17 @@ def _scaled(box_xyxy: Iterable[Any], scale: Scale) -> tuple[float, float, float,
 
 
 def rows_to_table(rows: Iterable[Row], frames: FrameTable) -> DetectionTable:
-    """A table of the rows whose frame was processed, in order of frames.
+    """Build a table of the rows in processed frames, ordered by frame.
+
+    Args:
+        rows: (frame index, category, confidence, box xyxy in pixels, track id) each.
+        frames: all frames of the video.
+
+    Returns:
+        The detections, with the times of their frames.
 
     Raises:
-        ValueError: for boxes or confidences that are no numbers, inverted boxes, or frames that do not exist.
+        ValueError: if a box or confidence is not numeric, a box is inverted, or a frame does not exist.
     """
     return _table(list(rows), frames)
 

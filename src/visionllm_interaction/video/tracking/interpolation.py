@@ -1,4 +1,4 @@
-"""Gaps in tracks, filled by straight lines: short ones, and longer ones of somebody who is behind somebody else."""
+"""Linear interpolation of gaps in tracks: short ones, and longer ones of a person occluded by another person."""
 
 from __future__ import annotations
 
@@ -14,20 +14,29 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.stitching import Tracklet, tracklets_of
 
-_COVERED = 0.5
-"""Share of a box that somebody else's box covers if he may be what hides it …"""
-_MOSTLY = 0.8
+_OCCLUDED_AREA = 0.5
+"""A box is occluded if another person's box covers this share of it …"""
+_OCCLUDED_FRAMES = 0.8
 """… in this share of the frames of a gap."""
 
 
-def fill_gaps(rows: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> DetectionTable:
-    """Add straight-line boxes in gaps of tracks, marked ``interpolated``, as sure as the less sure neighbour.
+def interpolate_gaps(rows: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> DetectionTable:
+    """Interpolate boxes in gaps of tracks.
 
-    Gaps up to ``fill_gap_s`` are filled, and those up to ``hidden_s`` of people whom another person hides meanwhile.
+    Gaps up to ``fill_gap_s`` are interpolated, and gaps up to ``hidden_s`` in which another person occludes the person.
+    The confidence of an interpolated box is the smaller one of the two boxes at the gap.
+
+    Args:
+        rows: tracked detections, boxes xyxy in pixels.
+        frames: all frames of the video.
+        config: lengths of gaps.
+
+    Returns:
+        The rows and the interpolated ones (marked ``interpolated``), ordered by frame.
     """
     index = frames.frame_index[frames.processed]
     times = frames.timestamp_s[frames.processed]
-    pieces = [p for t in tracklets_of(rows, rows.track_id) for p in _fillings(rows, t, index, times, config)]
+    pieces = [p for t in tracklets_of(rows, rows.track_id) for p in _interpolated_rows(rows, t, index, times, config)]
     if not pieces:
         return rows
     return merge_tables([rows, *pieces])
@@ -47,7 +56,7 @@ def merge_tables(tables: list[DetectionTable]) -> DetectionTable:
     )
 
 
-def _fillings(
+def _interpolated_rows(
     rows: DetectionTable,
     tracklet: Tracklet,
     index: NDArray[np.int64],
@@ -65,21 +74,21 @@ def _fillings(
             continue
         missing = np.arange(positions[n] + 1, positions[n + 1])
         piece = _between(rows, before, after, frame_index=index[missing], timestamp_s=times[missing])
-        if gap_s <= config.fill_gap_s + 1e-9 or _is_behind_somebody(rows, piece):
+        if gap_s <= config.fill_gap_s + 1e-9 or _is_occluded(rows, piece):
             yield piece
 
 
-def _is_behind_somebody(rows: DetectionTable, piece: DetectionTable) -> bool:
-    """Whether somebody who is followed covers the boxes of ``piece`` (one in each frame)."""
+def _is_occluded(rows: DetectionTable, piece: DetectionTable) -> bool:
+    """Whether a tracked person occludes the boxes of ``piece`` (one in each frame)."""
     begin, end = np.searchsorted(rows.frame_index, [piece.frame_index[0], piece.frame_index[-1] + 1])
     there = np.arange(begin, end)
     followed = rows.track_id[there] != UNTRACKED
     there = there[followed & np.isin(rows.category[there].astype(str), sorted(PERSON_CATEGORIES))]
     at = np.searchsorted(piece.frame_index, rows.frame_index[there])
     shared = box_intersection_px(piece.boxes_xyxy[at], rows.boxes_xyxy[there])
-    covered = np.zeros(len(piece), np.bool_)
-    np.logical_or.at(covered, at, shared >= _COVERED * np.maximum(box_area_px(piece.boxes_xyxy[at]), 1.0))
-    return bool(covered.mean() >= _MOSTLY)
+    occluded = np.zeros(len(piece), np.bool_)
+    np.logical_or.at(occluded, at, shared >= _OCCLUDED_AREA * np.maximum(box_area_px(piece.boxes_xyxy[at]), 1.0))
+    return bool(occluded.mean() >= _OCCLUDED_FRAMES)
 
 
 def _between(

@@ -1,7 +1,7 @@
-"""One video: decode → detect → link → settle.
+"""Track one video: decode → detect → link → postprocess.
 
-The first three run at once, each a bounded number of frames ahead of the next, so that the slowest of them, the
-detector, sets the pace.
+The first three steps run concurrently, each a bounded number of frames ahead of the next. The slowest step, usually
+the detector, sets the pace.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, NO_TIME
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
 from visionllm_interaction.video.decoding.prefetch import read_ahead
-from visionllm_interaction.video.decoding.protocol import Picture
-from visionllm_interaction.video.decoding.reader import Ending, VideoReader
-from visionllm_interaction.video.tracking.appearance import LookLog, describe
-from visionllm_interaction.video.tracking.buffers import FrameDetections, RowLog
-from visionllm_interaction.video.tracking.camera_motion import CameraFollower, CameraPath, move_boxes
+from visionllm_interaction.video.decoding.protocol import PixelFormat
+from visionllm_interaction.video.decoding.reader import EndOfStream, VideoReader
+from visionllm_interaction.video.tracking.appearance import FeatureBuffer, extract_features
+from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
+from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath, move_boxes
 from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections, truth_categories
-from visionllm_interaction.video.tracking.postprocess import settle, track
+from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.base import Detector
@@ -45,20 +45,28 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, eq=False)
 class TrackedVideo:
-    """A video's header, all its frames, its detections with track ids, and the names that were looked for."""
+    """A tracked video.
+
+    Attributes:
+        info: the header.
+        frames: all frames of the file.
+        detections: boxes (xyxy, pixels) with track ids.
+        categories: category names of the detector or file.
+        ending: facts known after reading the file to its end.
+    """
 
     info: VideoInfo
     frames: FrameTable
     detections: DetectionTable
     categories: tuple[str, ...]
-    ending: Ending | None = None
+    ending: EndOfStream | None = None
 
     def notes(self) -> tuple[str, ...]:
-        """What is odd about the file, in words: frames that were not read, gaps, a missing tail; mostly empty."""
+        """Notes on irregularities of the file: unreadable frames, gaps, an early end; usually empty."""
         return tuple(_notes(self.info, self.frames, self.ending))
 
 
-def _notes(info: VideoInfo, frames: FrameTable, ending: Ending | None) -> Iterator[str]:
+def _notes(info: VideoInfo, frames: FrameTable, ending: EndOfStream | None) -> Iterator[str]:
     if len(info.streams) > 1:
         yield f"the file holds {len(info.streams)} video streams: {', '.join(info.streams)}; {info.stream} was analysed"
     bad = [n for n, note in enumerate(frames.quality) if note != OK and note not in SKIPPED_QUALITIES]
@@ -68,8 +76,8 @@ def _notes(info: VideoInfo, frames: FrameTable, ending: Ending | None) -> Iterat
     if untimed:
         yield f"{_count(len(untimed), 'frame')} without a time stamp: {_listed(untimed)}"
     yield from _gap_notes(frames)
-    ending = ending or Ending(reached_s=0.0)
-    for at_s, by_s in ending.joints[:_LISTED]:
+    ending = ending or EndOfStream(reached_s=0.0)
+    for at_s, by_s in ending.clock_jumps[:_LISTED]:
         yield f"the clock jumps by {by_s:+.1f} s at {at_s:.1f} s (parts joined?); times go on from there"
     if ending.resized:
         size = f"{info.width} x {info.height}"
@@ -103,7 +111,7 @@ def _ignore(_done: int, _total: int | None) -> None:
     return
 
 
-def follow_with_detector(
+def track_with_detector(
     path: StrPath,
     detector: Detector,
     *,
@@ -111,7 +119,17 @@ def follow_with_detector(
     moving: bool = False,
     progress: Progress = _ignore,
 ) -> TrackedVideo:
-    """Detect in every frame to look at, and track; with a ``moving`` camera its motion is taken out first.
+    """Detect objects in every sampled frame and track them.
+
+    Args:
+        path: the video file.
+        detector: detects people and objects.
+        config: decoding, detection and tracking.
+        moving: whether the camera moves; its motion is then compensated before linking.
+        progress: called with the frames read and the frames expected (``None`` if unknown).
+
+    Returns:
+        The tracked video.
 
     Raises:
         VideoError: if the video cannot be read.
@@ -122,16 +140,16 @@ def follow_with_detector(
 
     reader = VideoReader(path, config=config.decode)
     total = reader.info.declared_frames or None
-    log = RowLog(detector.categories)
+    log = DetectionBuffer(detector.categories)
     linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.header_fps)
-    path_log = _PathLog()
+    camera_path = _CameraPathBuffer()
     # Closed in any case, the detector first: when it raises, the decoder and its thread end now, not some time later.
     with (
-        closing(read_ahead(_watch(reader, moving=moving), depth=config.decode.ahead)) as watched,
-        closing(read_ahead(_detect(watched, detector, config), depth=2 * config.detect.batch_size)) as detected,
+        closing(read_ahead(_with_camera_motion(reader, moving=moving), depth=config.decode.ahead)) as with_motion,
+        closing(read_ahead(_detect(with_motion, detector, config), depth=2 * config.detect.batch_size)) as detected,
     ):
         for found in detected:
-            boxes = path_log.add(found)
+            boxes = camera_path.add(found)
             names, confidences = log.names(found.detections), found.detections.confidences
             linker.repeat(found.unchanged_s)
             log.add(found, linker.add(found.timestamp_s, names, confidences, boxes))
@@ -140,54 +158,58 @@ def follow_with_detector(
     progress(len(frames), len(frames))
     rows, ids = log.table(frames)
     size_px = (reader.info.width, reader.info.height)
-    looks = log.looks() if config.track.appearance else None
-    tracked = settle(rows, ids, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=looks)
+    features = log.features() if config.track.appearance else None
+    tracked = postprocess_tracklets(
+        rows, ids, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=features
+    )
     return TrackedVideo(reader.info, frames, tracked, detector.categories.names, reader.ending)
 
 
-def _watch(
-    reader: VideoReader, *, moving: bool, picture: Picture = "rgb"
+def _with_camera_motion(
+    reader: VideoReader, *, moving: bool, pixel_format: PixelFormat = "rgb"
 ) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
     """Frames, each with the camera's motion since the first one if it moves."""
-    follower = CameraFollower(reader.info.width) if moving else None
-    for frame in reader.frames(picture):
-        yield frame, follower.watch(frame.image_rgb) if follower else None
+    motion_tracker = CameraMotionTracker(reader.info.width) if moving else None
+    for frame in reader.frames(pixel_format):
+        yield frame, motion_tracker.update(frame.image_rgb) if motion_tracker else None
 
 
 def _detect(
-    watched: Iterable[tuple[Frame, NDArray[np.float64] | None]], detector: Detector, config: VideoConfig
+    with_motion: Iterable[tuple[Frame, NDArray[np.float64] | None]], detector: Detector, config: VideoConfig
 ) -> Iterator[FrameDetections]:
-    source, describer = iter(watched), _Describer(config.track)
+    source, extractor = iter(with_motion), _FeatureExtractor(config.track)
     while batch := list(islice(source, config.detect.batch_size)):
         images = [frame.image_rgb for frame, _ in batch]
         found = detector.detect(images, min_confidence=config.detect.min_confidence)
         for (frame, to_first), detections in zip(batch, found, strict=True):
-            looks = describer.looks(frame, detections.boxes_xyxy)
-            yield FrameDetections(frame.frame_index, frame.timestamp_s, detections, frame.unchanged_s, to_first, looks)
+            features = extractor.features(frame, detections.boxes_xyxy)
+            yield FrameDetections(
+                frame.frame_index, frame.timestamp_s, detections, frame.unchanged_s, to_first, features
+            )
 
 
-class _Describer:
-    """Looks of the things in some of the frames, as the settings ask for."""
+class _FeatureExtractor:
+    """Computes appearance features in the frames that the settings ask for."""
 
     def __init__(self, config: TrackConfig) -> None:
         self._sampler = IntervalSampler(1.0 / config.appearance_step_s) if config.appearance else None
 
-    def looks(self, frame: Frame, boxes_xyxy: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-        """(n, LOOK_BYTES), or ``None`` for a frame that is not described."""
+    def features(self, frame: Frame, boxes_xyxy: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+        """(n, FEATURE_SIZE) features, or ``None`` for a frame that is skipped."""
         if self._sampler is None or not self._sampler.wants(frame.timestamp_s):
             return None
-        return describe(frame.image_rgb, boxes_xyxy)
+        return extract_features(frame.image_rgb, boxes_xyxy)
 
 
-class _PathLog:
-    """Gathers the camera's path, if there is one."""
+class _CameraPathBuffer:
+    """Collects the motion of a moving camera."""
 
     def __init__(self) -> None:
         self._index: list[int] = []
         self._to_first: list[NDArray[np.float64]] = []
 
     def add(self, found: FrameDetections) -> NDArray[np.float32]:
-        """Note the camera's place in this frame; its boxes as a camera at rest would have seen them."""
+        """Record the camera's motion; returns the (n, 4) boxes compensated for it."""
         boxes = found.detections.boxes_xyxy
         if found.to_first is None:
             return boxes
@@ -195,17 +217,17 @@ class _PathLog:
         return move_boxes(boxes, np.repeat(found.to_first[None], len(boxes), axis=0))
 
     def note(self, frame_index: int, to_first: NDArray[np.float64] | None) -> None:
-        """Note the camera's place in a frame, if it moves."""
+        """Record the (2, 3) transform of a frame, if the camera moves."""
         if to_first is not None:
             self._index.append(frame_index)
             self._to_first.append(to_first)
 
     def path(self) -> CameraPath | None:
-        """The path, or ``None`` of a camera at rest."""
+        """The camera's path; ``None`` for a camera at rest."""
         return CameraPath(np.array(self._index), np.stack(self._to_first)) if self._index else None
 
 
-def follow_from_file(
+def track_from_file(
     path: StrPath,
     detections: StrPath,
     *,
@@ -213,9 +235,19 @@ def follow_from_file(
     moving: bool = False,
     progress: Progress = _ignore,
 ) -> TrackedVideo:
-    """Track detections from a file (see :func:`given.read_detections`).
+    """Track the detections of a file.
 
-    The video is read for its times, for what things look like, and for the camera's motion if it is ``moving``.
+    The video is read for its times, for appearance features, and for the camera's motion if the camera moves.
+
+    Args:
+        path: the video file.
+        detections: the JSON file (see :func:`~visionllm_interaction.video.tracking.detections_file.read_detections`).
+        config: decoding and tracking.
+        moving: whether the camera moves; its motion is then compensated before linking.
+        progress: called with the frames read and the frames expected (``None`` if unknown).
+
+    Returns:
+        The tracked video.
 
     Raises:
         VideoError: if the video cannot be read.
@@ -224,40 +256,49 @@ def follow_from_file(
     path = Path(path)
     reader = VideoReader(path, config=config.decode)
     given = read_detections(detections, scale=reader.info.stored_to_square)
-    path_log, described = _PathLog(), list[tuple[int, NDArray[np.uint8]]]()
-    describer, total = _Describer(config.track), reader.info.declared_frames or None
+    camera_path, frame_features = _CameraPathBuffer(), list[tuple[int, NDArray[np.uint8]]]()
+    extractor, total = _FeatureExtractor(config.track), reader.info.declared_frames or None
     if moving or config.track.appearance:
-        for frame, to_first in _glances(reader, config.track, moving=moving):
-            path_log.note(frame.frame_index, to_first)
-            looks = describer.looks(frame, given.boxes(frame.frame_index))
-            if looks is not None:
-                described.append((frame.frame_index, looks))
+        for frame, to_first in _feature_frames(reader, config.track, moving=moving):
+            camera_path.note(frame.frame_index, to_first)
+            features = extractor.features(frame, given.boxes(frame.frame_index))
+            if features is not None:
+                frame_features.append((frame.frame_index, features))
             progress(frame.frame_index + 1, total)
     else:
         _read_times(reader, progress)
     frames = reader.frame_table()
     progress(len(frames), len(frames))
-    table, size_px, log = given.table(frames), (reader.info.width, reader.info.height), LookLog()
-    for index, looks in described:
-        log.add(int(np.searchsorted(table.frame_index, index)), looks)
-    known = log.looks(len(table)) if config.track.appearance else None
-    tracked = track(table, frames, config=config.track, camera=path_log.path(), size_px=size_px, looks=known)
+    table, size_px, log = given.table(frames), (reader.info.width, reader.info.height), FeatureBuffer()
+    for index, features in frame_features:
+        log.add(int(np.searchsorted(table.frame_index, index)), features)
+    known = log.features(len(table)) if config.track.appearance else None
+    tracked = track(table, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=known)
     return TrackedVideo(reader.info, frames, tracked, given.names, reader.ending)
 
 
-def _glances(
+def _feature_frames(
     reader: VideoReader, config: TrackConfig, *, moving: bool
 ) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
-    """What is looked at where no detector is to see it: all frames of a moving camera, else those to describe."""
+    """Frames to process without a detector: all for a moving camera, else those for appearance features."""
     if moving:
-        return _watch(reader, moving=True, picture="rgb" if config.appearance else "grey")
+        return _with_camera_motion(reader, moving=True, pixel_format="rgb" if config.appearance else "grey")
     return ((frame, None) for frame in reader.frames("rgb", per_s=1.0 / config.appearance_step_s))
 
 
-def follow_truth(
+def load_true_tracks(
     path: StrPath, truth: StrPath, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
 ) -> TrackedVideo:
-    """Tracks from ToyRoom's ``truth.json``; the video is read for its times.
+    """Load the true tracks of a ToyRoom video; the video is read for its times.
+
+    Args:
+        path: the video file.
+        truth: its ``truth.json``.
+        config: decoding, and the minimum visible share of objects.
+        progress: called with the frames read and the frames expected (``None`` if unknown).
+
+    Returns:
+        The video with its true tracks.
 
     Raises:
         VideoError: if the video cannot be read.
@@ -273,7 +314,15 @@ def follow_truth(
 def read_times(
     path: StrPath, *, config: VideoConfig = VideoConfig(), progress: Progress = _ignore
 ) -> tuple[VideoInfo, FrameTable]:
-    """Header and frame table of a video; every frame is decoded, none turned into an image.
+    """Read the header and the times of a video, without its images.
+
+    Args:
+        path: the video file.
+        config: decoding.
+        progress: called with the frames read and the frames expected (``None`` if unknown).
+
+    Returns:
+        The header and the table of all frames.
 
     Raises:
         VideoError: if the video cannot be read.

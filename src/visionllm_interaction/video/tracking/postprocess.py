@@ -1,4 +1,4 @@
-"""Detections of a video → tracks."""
+"""Build the tracks of a video from its detections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.tracking.appearance import Looks
+from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
 from visionllm_interaction.video.tracking.camera_motion import CameraPath, with_boxes
-from visionllm_interaction.video.tracking.category_voting import settle_categories
-from visionllm_interaction.video.tracking.identity_switches import Known, tell_apart
-from visionllm_interaction.video.tracking.interpolation import fill_gaps
-from visionllm_interaction.video.tracking.stitching import drop_noise, rejoin, take_first_sightings
+from visionllm_interaction.video.tracking.category_voting import vote_categories
+from visionllm_interaction.video.tracking.identity_switches import TrackAppearance, correct_identity_switches
+from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
+from visionllm_interaction.video.tracking.stitching import extend_to_first_detection, remove_noise, stitch_tracklets
 
 
 def track(
@@ -26,30 +26,39 @@ def track(
     config: TrackConfig = TrackConfig(),
     camera: CameraPath | None = None,
     size_px: tuple[int, int] | None = None,
-    looks: Looks | None = None,
+    features: AppearanceFeatures | None = None,
 ) -> DetectionTable:
-    """The same detections with ``track_id`` set, one category per track, short gaps filled (marked ``interpolated``).
+    """Track detections: link, stitch, and interpolate short gaps.
 
-    Detections that belong to no track keep :data:`UNTRACKED`. Ids are 1, 2, … by first sighting. Every detection's
-    frame must be a processed one of ``frames``. With the path of a moving ``camera`` all this happens in the first
-    frame's coordinates. ``size_px`` (width, height) tells who has left the image,
-    ``looks`` tell alike things apart.
+    Args:
+        detections: untracked detections in processed frames, boxes xyxy in pixels.
+        frames: all frames of the video.
+        config: settings of the tracker.
+        camera: path of a moving camera; tracking is then done in the coordinates of the first frame.
+        size_px: width and height of the images, to recognise objects that leave the image.
+        features: appearance features, to distinguish similar objects.
+
+    Returns:
+        The detections with track ids 1, 2, … in order of appearance and one category per track. Interpolated rows are
+        added; detections without a track keep :data:`UNTRACKED`.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
     from visionllm_interaction.video.tracking.bytetrack import link
 
-    ids = link(steadied(detections, camera), frames, config=config)
-    return settle(detections, ids, frames, config=config, camera=camera, size_px=size_px, looks=looks)
+    ids = link(stabilised(detections, camera), frames, config=config)
+    return postprocess_tracklets(
+        detections, ids, frames, config=config, camera=camera, size_px=size_px, features=features
+    )
 
 
-def steadied(detections: DetectionTable, camera: CameraPath | None) -> DetectionTable:
-    """``detections`` as a camera at rest would have seen them."""
+def stabilised(detections: DetectionTable, camera: CameraPath | None) -> DetectionTable:
+    """``detections`` with boxes compensated for the camera's motion."""
     if camera is None:
         return detections
-    return with_boxes(detections, camera.steady(detections.boxes_xyxy, detections.frame_index))
+    return with_boxes(detections, camera.stabilise(detections.boxes_xyxy, detections.frame_index))
 
 
-def settle(
+def postprocess_tracklets(
     detections: DetectionTable,
     ids: NDArray[np.int64],
     frames: FrameTable,
@@ -57,30 +66,47 @@ def settle(
     config: TrackConfig,
     camera: CameraPath | None = None,
     size_px: tuple[int, int] | None = None,
-    looks: Looks | None = None,
+    features: AppearanceFeatures | None = None,
 ) -> DetectionTable:
-    """Tracks from tracklet ids: what can only be told once the whole video is known."""
-    rows, ids = settle_categories(steadied(detections, camera), ids, config=config)
-    ids = take_first_sightings(rows, ids, frames, config=config)
-    known = None if looks is None else Known.of(rows, ids, looks, window_s=config.appearance_window_s)
+    """Build tracks from tracklets, with the steps that need the whole video; arguments as for :func:`track`.
 
-    def joined(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        return rejoin(rows, ids, config=config, moving=camera is not None, size_px=size_px, known=known)
+    Args:
+        detections: detections in processed frames, boxes xyxy in pixels.
+        ids: (n,) tracklet ids.
+        frames: all frames of the video.
+        config: settings of the tracker.
+        camera: path of a moving camera.
+        size_px: width and height of the images.
+        features: appearance features.
 
-    ids = joined(ids)
-    if known is not None:
-        # Who has his own track back may turn out to be continued by one that did not look like him before.
-        ids = joined(tell_apart(rows, ids, known, margin=config.appearance_margin))
-    ids = drop_noise(rows, ids, frames, config=config)
-    filled = fill_gaps(with_ids(rows, ids), frames, config=config)
-    return filled if camera is None else _as_seen(filled, detections, camera)
+    Returns:
+        The tracked and interpolated detections.
+    """
+    rows, ids = vote_categories(stabilised(detections, camera), ids, config=config)
+    ids = extend_to_first_detection(rows, ids, frames, config=config)
+    appearance = (
+        None if features is None else TrackAppearance.of(rows, ids, features, window_s=config.appearance_window_s)
+    )
+
+    def stitched(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return stitch_tracklets(
+            rows, ids, config=config, moving=camera is not None, size_px=size_px, appearance=appearance
+        )
+
+    ids = stitched(ids)
+    if appearance is not None:
+        # After a correction, a track may continue one that did not match its appearance before.
+        ids = stitched(correct_identity_switches(rows, ids, appearance, margin=config.appearance_margin))
+    ids = remove_noise(rows, ids, frames, config=config)
+    tracked = interpolate_gaps(with_ids(rows, ids), frames, config=config)
+    return tracked if camera is None else _restore_boxes(tracked, detections, camera)
 
 
-def _as_seen(filled: DetectionTable, detections: DetectionTable, camera: CameraPath) -> DetectionTable:
-    """Boxes back in their own frames: those that were seen exactly as they were."""
-    boxes = camera.as_seen(filled.boxes_xyxy, filled.frame_index)
-    boxes[~filled.interpolated] = detections.boxes_xyxy
-    return with_boxes(filled, boxes)
+def _restore_boxes(tracked: DetectionTable, detections: DetectionTable, camera: CameraPath) -> DetectionTable:
+    """Map boxes back to their own frames; detected boxes are restored exactly."""
+    boxes = camera.restore(tracked.boxes_xyxy, tracked.frame_index)
+    boxes[~tracked.interpolated] = detections.boxes_xyxy
+    return with_boxes(tracked, boxes)
 
 
 def with_ids(detections: DetectionTable, ids: NDArray[np.int64]) -> DetectionTable:

@@ -1,8 +1,8 @@
-"""Who is the child and who the caregiver among tracks that are only known to be people: a guess, and marked as one.
+"""Infer the roles child and caregiver of tracks of the category ``person`` from relative size.
 
-Of two people seen in the same frames one is clearly smaller and stands no farther away (its feet are no higher in the
-image). Over all such frames the smaller one is taken for the child. Children who stand beside sitting adults are
-taken for adults: it is a *proxy*, never mixed with roles that somebody gave.
+Two people in the same frames are compared. One is smaller if its box is clearly smaller and it is no farther away
+(its feet are no higher in the image). The person who is smaller in most frames is labelled as the child. A child who
+stands beside a sitting adult is labelled wrongly, so the result is a *proxy*, kept separate from given roles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Booleans = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RoleProxy:
-    """A guessed role; ``confidence`` is the share of the frames seen together that speak for it."""
+    """An inferred role; ``confidence`` is the share of the shared time that supports it."""
 
     role: str
     confidence: float
@@ -38,7 +38,7 @@ class RoleProxy:
 def guess_roles(
     detections: DetectionTable, tracks: Sequence[Track], *, size_px: tuple[int, int], config: RolesConfig
 ) -> dict[int, RoleProxy]:
-    """Proxies by track id, for tracks of the category ``person`` that have no role; ``size_px`` is (width, height)."""
+    """Infer proxy roles, by track id, for people without a role; ``size_px`` is (width, height) of the images."""
     unknown = [track.track_id for track in tracks if track.category == _PERSON and track.role is None]
     if not config.proxy or len(unknown) < 2:
         return {}
@@ -52,12 +52,12 @@ def guess_roles(
 
 
 def with_proxies(tracks: Sequence[Track], proxies: dict[int, RoleProxy]) -> list[Track]:
-    """``tracks`` with guessed roles where there was none."""
+    """``tracks`` with inferred roles where none was given."""
     return [replace(t, role=proxies[t.track_id].role) if t.track_id in proxies else t for t in tracks]
 
 
 class _Votes:
-    """Frames, in seconds, in which a person was the smaller one, the larger one, or neither."""
+    """Time in seconds in which a person was smaller, larger, or neither."""
 
     def __init__(self) -> None:
         self.smaller = self.larger = self.neither = 0.0

@@ -1,4 +1,4 @@
-"""Who is the child and who the caregiver: from the category's name, or from a mapping file."""
+"""Roles (child, caregiver) from category names or from a mapping file."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ _COLUMNS = ("name", "role")
 
 
 def load_roles(path: StrPath) -> dict[str, str]:
-    """Read a mapping file: CSV with the columns ``name,role``; a name is a category or a track id.
+    """Read a mapping of names to roles.
+
+    Args:
+        path: CSV file with the columns ``name,role``; a name is a category or a track id.
+
+    Returns:
+        Role by name.
 
     Raises:
-        InputDataError: if it cannot be read, lacks a column, repeats a name or holds an unknown role.
+        InputDataError: if the file cannot be read, lacks a column, repeats a name or has an unknown role.
     """
     path = Path(path)
     try:
@@ -44,7 +50,7 @@ def load_roles(path: StrPath) -> dict[str, str]:
 
 
 def resolve_roles(overrides: Mapping[str, str]) -> dict[str, str]:
-    """Roles by category name, with the mapping file's entries on top."""
+    """The default roles by category name, overridden by ``overrides``."""
     return {**CATEGORY_ROLES, **overrides}
 
 

@@ -1,4 +1,4 @@
-"""What is done with tracklets once the whole video is known: first sightings, rejoining, noise."""
+"""Stitch tracklets once the whole video is known, extend them to their first detection, and remove noise."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable, usual_steps
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.tracking.category_voting import nearest_in_time, second_sightings
-from visionllm_interaction.video.tracking.identity_switches import Known
+from visionllm_interaction.video.tracking.category_voting import duplicate_detections, nearest_in_time
+from visionllm_interaction.video.tracking.identity_switches import TrackAppearance
 
 _SAME_BOX_IOU = 0.3
-_THING_SIZE = 0.4
-"""How far a thing may have got is counted in shares of a person's height if it is small: people carry things."""
+_MIN_OBJECT_SIZE = 0.4
+"""Least size, in heights of a person, to measure distances of small objects with: people carry them."""
 _EDGE = 0.02
-"""Share of the image's width or height from its edge at which a box is taken to be cut by it."""
+"""A box is truncated if it is within this share of the image's width or height from an edge."""
 _BLINK_S = 0.5
-"""In a shorter gap nobody goes out at one side and in at another."""
+"""In a shorter gap nobody leaves at one edge and enters at another."""
 _TAIL_S = 0.25
-"""A tracklet may go on for so long beside the one that continues it …"""
+"""A tracklet may overlap in time with its continuation for this long …"""
 _DOUBLE_S = 1.5
-"""… and for so long if the later one begins on top of it and it ends on top of the later one: in a huddle a detector
-sees one thing twice, as itself and as itself with what is before it, and the tracker changes from one to the other.
-Or if they take turns: a thing that was lost for a moment gets a new tracklet, and then the old one back."""
+"""… and for this long if each overlaps the other in space. In a huddle an object may be detected twice, once alone and
+once together with what occludes it, and the tracker changes from one to the other. They may also alternate: an object
+that was lost for a moment gets a new tracklet, and then the old one again."""
 _UNKNOWN = 0.5
-"""What not knowing whether two look alike costs; looking as different as may be costs 1."""
+"""Cost of an unknown appearance distance; the largest allowed distance costs 1."""
 _EDGE_ROWS = 3
-"""Rows of a begin or an end that are compared."""
+"""Number of rows at an end of a tracklet that are compared."""
 Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Tracklet:
-    """Rows of one tracklet, and when it begins and ends."""
+    """The rows of a tracklet (n,), its category, and its begin and end in seconds."""
 
     id: int
     rows: Ids
@@ -47,8 +47,8 @@ class Tracklet:
 
 
 @dataclass(frozen=True)
-class _Reach:
-    """How long something may be out of sight, and how far it may get meanwhile in heights of its box."""
+class _GapLimits:
+    """Longest gap in seconds, and longest distance across it in box heights."""
 
     gap_s: float
     heights: float
@@ -56,24 +56,24 @@ class _Reach:
     size_px: tuple[int, int] | None
 
     @classmethod
-    def of(cls, config: TrackConfig, *, moving: bool, size_px: tuple[int, int] | None) -> _Reach:
+    def of(cls, config: TrackConfig, *, moving: bool, size_px: tuple[int, int] | None) -> _GapLimits:
         """The limits for a camera at rest, or for one that moves."""
         if moving:
             return cls(config.moving_rejoin_s, config.moving_rejoin_reach, config.rejoin_speed, None)
         return cls(config.rejoin_s, config.rejoin_reach, config.rejoin_speed, size_px)
 
-    def left_elsewhere(self, last_xyxy: NDArray[np.float32], first_xyxy: NDArray[np.float32], gap_s: float) -> bool:
-        """Whether the one went out at a side of the image at which the other did not come in."""
+    def exited_elsewhere(self, last_xyxy: NDArray[np.float32], first_xyxy: NDArray[np.float32], gap_s: float) -> bool:
+        """Whether one tracklet leaves the image at an edge at which the other does not enter."""
         if self.size_px is None or gap_s <= _BLINK_S:
             return False
         out = _sides(last_xyxy, self.size_px)
-        # People stand at the lower edge all the time; it is the left or right one they go out at.
+        # People often touch the lower edge; they leave at the left or right one.
         out = out & {"left", "right"} or out
         return bool(out) and not out & _sides(first_xyxy, self.size_px)
 
 
-def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
-    """Give each tracklet the unlinked detections just before its first: a tracker names a track only when confirmed."""
+def extend_to_first_detection(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
+    """Extend tracklets (ids, (n,)) to the unlinked detections from before the tracker confirmed them."""
     ids = ids.copy()
     position = {int(index): n for n, index in enumerate(frames.frame_index[frames.processed])}
     free: dict[tuple[str, int], list[int]] = {}
@@ -92,49 +92,58 @@ def take_first_sightings(rows: DetectionTable, ids: Ids, frames: FrameTable, *, 
     return ids
 
 
-def rejoin(
+def stitch_tracklets(
     rows: DetectionTable,
     ids: Ids,
     *,
     config: TrackConfig,
     moving: bool = False,
     size_px: tuple[int, int] | None = None,
-    known: Known | None = None,
+    appearance: TrackAppearance | None = None,
 ) -> Ids:
-    """Make one of tracklets of a category when the later begins where the earlier may have got to meanwhile.
+    """Stitch tracklets of a category if the later one begins within reach of the earlier one.
 
-    For things that were hidden for longer than the tracker waits (someone behind a sofa). If looks are ``known``, what
-    looks different does not continue it; two alike things that take turns at one place still become one track, which
-    is why counts are of things seen *at once*.
-    Who has left the image (of ``size_px``, width and height) comes back where he left it, or is someone else. With a
-    ``moving`` camera things are out of sight because it looks away, so more is allowed.
+    This reconnects objects that are occluded for longer than the tracker waits. Similar objects that alternate at one
+    place still become one track, which is why counts refer to objects seen *at once*. Someone who left the image
+    returns at the same edge, or is someone else.
+
+    Args:
+        rows: detections, boxes xyxy in pixels.
+        ids: (n,) tracklet ids.
+        config: longest gaps and distances.
+        moving: whether the camera moves; objects then leave its view more often, so larger gaps are allowed.
+        size_px: width and height of the images.
+        appearance: appearance of the objects; tracklets that differ too much are not stitched.
+
+    Returns:
+        (n,) tracklet ids after stitching.
     """
     ids = ids.copy()
-    limits = _Reach.of(config, moving=moving, size_px=size_px)
+    limits = _GapLimits.of(config, moving=moving, size_px=size_px)
     if not limits.gap_s:
         return ids
     tracklets = sorted(tracklets_of(rows, ids), key=lambda t: t.begin_s)
-    least_size = _THING_SIZE * _person_height(rows)
+    least_size = _MIN_OBJECT_SIZE * _person_height(rows)
     ends: dict[int, Tracklet] = {}
     for tracklet in tracklets:
         costs = {
-            key: _rejoin_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
+            key: _stitching_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
         }
-        costs = {key: _with_looks(cost, known, ends[key], tracklet, config) for key, cost in costs.items()}
+        costs = {key: _with_appearance(cost, appearance, ends[key], tracklet, config) for key, cost in costs.items()}
         possible = {key: cost for key, cost in costs.items() if cost is not None}
         key = min(possible, key=lambda k: possible[k]) if possible else tracklet.id
         ids[tracklet.rows] = key
         if key in ends:
-            ids[_doubles(rows, ends[key], tracklet)] = UNTRACKED
+            ids[_duplicates(rows, ends[key], tracklet)] = UNTRACKED
         ends[key] = tracklet
     return ids
 
 
-def drop_noise(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
-    """Take the id from tracks too short, too unsure or too patchy, and number the rest 1, 2, … by first sighting."""
+def remove_noise(rows: DetectionTable, ids: Ids, frames: FrameTable, *, config: TrackConfig) -> Ids:
+    """Drop tracks that are too short, uncertain or sparse; number the rest 1, 2, … in order of appearance."""
     out = np.full(len(ids), UNTRACKED, dtype=np.int64)
     times = frames.timestamp_s[frames.processed]
-    kept = [t for t in tracklets_of(rows, ids) if _is_real(rows, t, times, config)]
+    kept = [t for t in tracklets_of(rows, ids) if _is_valid(rows, t, times, config)]
     for number, tracklet in enumerate(sorted(kept, key=lambda t: (t.begin_s, t.id)), start=1):
         out[tracklet.rows] = number
     return out
@@ -173,19 +182,19 @@ def _person_height(rows: DetectionTable) -> float:
     return float(np.median(boxes[:, 3] - boxes[:, 1])) if len(boxes) else 0.0
 
 
-def _rejoin_cost(
-    rows: DetectionTable, former: Tracklet, later: Tracklet, limits: _Reach, *, least_size: float
+def _stitching_cost(
+    rows: DetectionTable, former: Tracklet, later: Tracklet, limits: _GapLimits, *, least_size: float
 ) -> float | None:
     gap_s = later.begin_s - former.end_s
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
     if former.category != later.category or contained or not -_DOUBLE_S <= gap_s <= limits.gap_s:
         return None
     if gap_s < -_TAIL_S:
-        return 0.0 if _is_double(rows, former, later) else None
-    if limits.left_elsewhere(rows.boxes_xyxy[former.rows[-1]], rows.boxes_xyxy[later.rows[0]], gap_s):
+        return 0.0 if _is_duplicate(rows, former, later) else None
+    if limits.exited_elsewhere(rows.boxes_xyxy[former.rows[-1]], rows.boxes_xyxy[later.rows[0]], gap_s):
         return None
     gap_s = max(gap_s, 0.0)
-    # Median boxes: the first and last ones are often cut by whatever hides the thing.
+    # Median boxes, because the first and last ones are often partly occluded.
     old = np.median(rows.boxes_xyxy[former.rows[-5:]], axis=0)
     new = np.median(rows.boxes_xyxy[later.rows[:5]], axis=0)
     size = max(float((old[3] - old[1] + new[3] - new[1]) / 2.0), least_size, 1.0)
@@ -194,20 +203,20 @@ def _rejoin_cost(
     return distance / reach + gap_s / max(limits.gap_s, 1e-6) if distance <= reach else None
 
 
-def _with_looks(
-    cost: float | None, known: Known | None, former: Tracklet, later: Tracklet, config: TrackConfig
+def _with_appearance(
+    cost: float | None, appearance: TrackAppearance | None, former: Tracklet, later: Tracklet, config: TrackConfig
 ) -> float | None:
-    """``cost`` with that of looking different, at most 1, or ``None`` if they look too different."""
-    if cost is None or known is None:
+    """``cost`` plus the cost of the appearance distance (at most 1); ``None`` if the distance is too large."""
+    if cost is None or appearance is None:
         return cost
-    unlike, limit = known.change(former.rows, later.rows, former.end_s, later.begin_s), config.appearance_limit
-    if unlike is None:
+    distance, limit = appearance.distance(former.rows, later.rows, former.end_s, later.begin_s), config.appearance_limit
+    if distance is None:
         return cost + _UNKNOWN
-    return cost + unlike / limit if unlike <= limit else None
+    return cost + distance / limit if distance <= limit else None
 
 
-def _is_double(rows: DetectionTable, former: Tracklet, later: Tracklet) -> bool:
-    """Whether ``former`` ends on top of ``later``, and ``later`` begins on top of ``former`` or takes turns with it."""
+def _is_duplicate(rows: DetectionTable, former: Tracklet, later: Tracklet) -> bool:
+    """Whether the end of ``former`` overlaps ``later``, and ``later`` overlaps ``former`` or alternates with it."""
     tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
     if not _is_on_top(rows, tail[-_EDGE_ROWS:], later.rows):
         return False
@@ -221,14 +230,15 @@ def _is_on_top(rows: DetectionTable, own: Ids, other: Ids) -> bool:
     return bool(np.median(box_iou(rows.boxes_xyxy[own], rows.boxes_xyxy[beside])) >= _SAME_BOX_IOU)
 
 
-def _doubles(rows: DetectionTable, former: Tracklet, later: Tracklet) -> Ids:
-    """Rows of the time both share that would put one thing in two places at once: in each frame the less sure one, and
-    of a short tail, which something else kept alive, all that the earlier one has.
+def _duplicates(rows: DetectionTable, former: Tracklet, later: Tracklet) -> Ids:
+    """Rows to drop where both tracklets have a box in the same frame.
+
+    These are the less confident row of each frame, or all rows of ``former`` if the overlap in time is short.
     """
     tail = former.rows[rows.timestamp_s[former.rows] >= later.begin_s]
     if former.end_s - later.begin_s <= _TAIL_S:
         return tail
-    return second_sightings(rows, np.concatenate([tail, later.rows]))
+    return duplicate_detections(rows, np.concatenate([tail, later.rows]))
 
 
 def _sides(box_xyxy: NDArray[np.float32], size_px: tuple[int, int]) -> set[str]:
@@ -245,9 +255,9 @@ def _sides(box_xyxy: NDArray[np.float32], size_px: tuple[int, int]) -> set[str]:
 
 
 def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(x, y) from one box to another: that of the side or middle which moved least.
+    """(x, y) displacement in pixels between two boxes: the smallest one of both sides and the centre.
 
-    What is half hidden, by a sofa or by the edge of the image, is in its place with one side only.
+    A partly occluded or truncated object keeps its position on one side only.
     """
     sides = new_xyxy - old_xyxy
     middle = (sides[:2] + sides[2:]) / 2
@@ -255,15 +265,15 @@ def _shift(old_xyxy: NDArray[np.float32], new_xyxy: NDArray[np.float32]) -> NDAr
     return least
 
 
-def _is_real(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
+def _is_valid(rows: DetectionTable, tracklet: Tracklet, times_s: NDArray[np.float64], config: TrackConfig) -> bool:
     own_s = rows.timestamp_s[tracklet.rows]
     at = np.searchsorted(times_s, own_s)
     followed = np.diff(own_s) <= np.maximum(config.lost_s, 1.5 * usual_steps(times_s)[at[:-1]])
     followed_s = float(np.diff(own_s)[followed].sum() + usual_steps(times_s)[at[-1]])
-    chances = int(np.diff(at)[followed].sum()) + 1  # frames looked at while it was followed
+    n_processed = int(np.diff(at)[followed].sum()) + 1  # processed frames while it was tracked
     return (
         len(own_s) >= config.min_detections
         and followed_s >= config.min_duration_s - 1e-9
         and float(rows.confidence[tracklet.rows].mean()) >= config.min_mean_confidence
-        and len(own_s) >= config.min_density * chances
+        and len(own_s) >= config.min_density * n_processed
     )
