@@ -43,6 +43,10 @@ def move_source(store: str | os.PathLike[str], record: VideoRecord, source: Sour
 def resolve_video(store: str | os.PathLike[str], video: str) -> str:
     """The id of a video named by its id, by the path it was analysed from, or by its file wherever that is now.
 
+    Args:
+        store: the store's folder.
+        video: an id, or a path.
+
     Returns:
         The id; ``video`` itself if nothing in the store fits it and it may be an id.
 
