@@ -134,7 +134,7 @@ _NOT_THERE = [
         {"config": ValidateConfig(), "data_manifest": "PATH", "out": "PATH"},
     ),
     (
-        "transform.stage:run",
+        "visionllm_interaction.datasets.transformation.stage:run",
         0,
         {"config": TransformConfig(), "data_manifest": "PATH", "validation_report": "PATH", "out": "PATH"},
     ),
