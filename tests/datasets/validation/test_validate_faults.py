@@ -38,7 +38,7 @@ def ids_of(report: ValidationReport) -> dict[str, tuple[int | str, ...]]:
 
 def test_clean_data_passes(tmp_path: Path) -> None:
     report = validate(make_coco(tmp_path / "data"), tmp_path / "run")
-    assert (report.status, report.issues, report.findings, report.reasons) == ("PASS", {}, (), ())
+    assert (report.status, report.faults, report.findings, report.reasons) == ("PASS", {}, (), ())
     assert report.counts["train"].annotations == 18 and report.counts["val"].images == 4
 
 
@@ -124,7 +124,7 @@ def test_same_name_twice(tmp_path: Path) -> None:
         change(root, split, put("categories", 1, name="ball"))
     report = validate(root, tmp_path / "run")
     assert ids_of(report) == {"CAT-DUPLICATE-NAME": (7,)} and report.status == "FAIL"
-    assert report.issues == {"CAT-DUPLICATE-NAME": 2}
+    assert report.faults == {"CAT-DUPLICATE-NAME": 2}
 
 
 def without_category(category_id: int) -> Edit:
@@ -169,7 +169,7 @@ def test_broken_file_is_a_fault_and_no_crash(tmp_path: Path, name: str) -> None:
     root = make_coco(tmp_path / "data")
     annotation_file(root, "val").write_bytes(data)
     report = validate(root, tmp_path / "run")
-    assert list(report.issues) == [code] and report.status == "FAIL"
+    assert list(report.faults) == [code] and report.status == "FAIL"
 
 
 def test_missing_split_and_missing_keys_are_reported(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_policy(tmp_path: Path, config: dict[str, Any], status: str, dropped: in
     change(root, "train", put("annotations", 4, bbox=[]))
     report = validate(root, tmp_path / "run", ValidateConfig(**config))
     assert (report.status, len(report.drop["train"])) == (status, dropped)
-    found = {code: report.issues.get(code) for code in ("BOX-MALFORMED", "BOX-NON-POSITIVE")}
+    found = {code: report.faults.get(code) for code in ("BOX-MALFORMED", "BOX-NON-POSITIVE")}
     assert found == {"BOX-MALFORMED": 1, "BOX-NON-POSITIVE": 1}, "the policy never hides a fault"
 
 

@@ -13,7 +13,7 @@ GROUPS: dict[str, tuple[IssueType, ...]] = {
     "Boxes": BOXES,
     "Areas and masks": MASKS,
     "Files": FILES,
-    "Pictures": IMAGES,
+    "Images": IMAGES,
     "Leakage between splits": LEAKS,
 }
 """The catalogue in chapters."""
