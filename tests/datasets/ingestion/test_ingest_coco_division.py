@@ -71,8 +71,12 @@ def test_lvis_images_are_found_by_their_address(tmp_path: Path, name: str) -> No
         content = coco(files, first=first, addresses=True)
         write(tmp_path / "d/annotations" / name.format(split), json.dumps(content))
     manifest = take_in(tmp_path / "d")
-    assert names(manifest) == {"train": list(TRAIN), "val": list(VAL)}
-    assert set(linked(manifest)) == {"train/t0.jpg", "train/t1.jpg", "val/v0.jpg"}
+    # LVIS's val has images of COCO's train2017: the folder belongs to the name.
+    assert names(manifest) == {
+        "train": [f"train2017/{file}" for file in TRAIN],
+        "val": [f"train2017/{file}" for file in VAL],
+    }
+    assert set(linked(manifest)) == {"train/train2017/t0.jpg", "train/train2017/t1.jpg", "val/train2017/v0.jpg"}
     found = splits(manifest)["val"]
     assert found["info"] == {"note": "kept"} and found["categories"][0]["synonyms"] == ["mug"]
     assert list(found) == ["info", "annotations", "images", "categories"], "nothing moves"

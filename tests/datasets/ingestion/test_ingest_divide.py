@@ -121,7 +121,7 @@ def test_init_writes_files_that_stages_1_to_3_take(tmp_path: Path) -> None:
     assert all("# init: " in path.read_text(encoding="utf-8") for path in paths) and len(paths) == 2
     places = [f"artifacts_dir={tmp_path / 'a'}", f"data.work_dir={tmp_path / 'work'}", "validation.workers=1"]
     result = run_pipeline(load(paths, places), until="transform")
-    assert result["stages"]["transform"]["status"] == "done"
+    assert result.stage("transform").status == "done"
     with pytest.raises(UsageError, match="already exists"):
         write_config_files(tmp_path / "w", data=root)
 
