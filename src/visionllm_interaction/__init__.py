@@ -65,7 +65,7 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "AnalysisResult": "analysis.analyze_videos",
+        "AnalysisResult": "analysis.results",
         "Answer": "reasoning.models",
         "Claim": "reasoning.models",
         "Detections": "core.detections",
@@ -76,7 +76,7 @@ __getattr__ = lazy_attributes(
         "MeasuresTable": "measures.table",
         "PipelineResult": "pipeline",
         "Store": "store.reader",
-        "VideoResult": "analysis.analyze_video",
+        "VideoResult": "analysis.results",
         "VideoTable": "store.tables",
         "VideoView": "store.tables",
         "VisionLLMError": "errors",

@@ -9,7 +9,7 @@ import yaml
 
 from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.datasets.ingestion.formats.common import ImageFiles
-from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import read_dataset
+from visionllm_interaction.datasets.ingestion.formats.yolo.dataset import read_dataset
 from visionllm_interaction.datasets.validation.manifest_input import read_source
 from visionllm_interaction.errors import AnnotationError, ManifestError, VisionLLMError
 from visionllm_interaction.reasoning.coding_sheets import load_template

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
-    from visionllm_interaction.analysis.analyze_video import Progress, VideoResult, View
-    from visionllm_interaction.analysis.analyze_videos import AnalysisResult, Pool, analyze
+    from visionllm_interaction.analysis.analyze_video import Progress, View
+    from visionllm_interaction.analysis.analyze_videos import Pool, analyze
     from visionllm_interaction.analysis.config import AnalysisConfig
+    from visionllm_interaction.analysis.results import AnalysisResult, VideoResult
 
 __all__ = [
     "AnalysisConfig",
@@ -28,10 +29,10 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "AnalysisConfig": "config",
-        "AnalysisResult": "analyze_videos",
+        "AnalysisResult": "results",
         "Pool": "analyze_videos",
         "Progress": "analyze_video",
-        "VideoResult": "analyze_video",
+        "VideoResult": "results",
         "View": "analyze_video",
         "analyze": "analyze_videos",
     },

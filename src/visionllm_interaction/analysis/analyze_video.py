@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
@@ -19,6 +19,7 @@ from visionllm_interaction.analysis.provenance import (
     parts_of,
     same_in_version_2,
 )
+from visionllm_interaction.analysis.results import VideoResult
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.interactions import Relation, Track
@@ -81,47 +82,6 @@ class AnalysisJob:
     roles: Mapping[str, str]
     config: AnalysisConfig
     heads: Path | None = None
-
-
-@dataclass(frozen=True)
-class VideoResult:
-    """The result of one video.
-
-    Attributes:
-        video_id: its id in the store; ``None`` if it failed and none was given.
-        path: the video file.
-        status: ``"done"``, ``"up_to_date"`` or ``"failed"``.
-        frames: how many the file has.
-        processed: how many of them were processed.
-        detections: how many boxes were found.
-        tracks: how many people and objects they belong to.
-        seconds: how long it took.
-        reason: why it failed.
-        changed: why a video that was in the store was analysed again.
-        notes: irregularities of the file or of its analysis.
-    """
-
-    video_id: str | None
-    path: Path
-    status: Literal["done", "up_to_date", "failed"]
-    frames: int = 0
-    processed: int = 0
-    detections: int = 0
-    tracks: int = 0
-    seconds: float = 0.0
-    reason: str | None = None
-    changed: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The video's part of the JSON of ``visionllm analyze``; empty optional fields are omitted."""
-        content = {**asdict(self), "path": str(self.path), "notes": list(self.notes)}
-        optional = ("reason", "changed", "notes")
-        return {name: value for name, value in content.items() if value or name not in optional}
-
-    def __str__(self) -> str:
-        content = self.reason or f"{self.processed} frames, {self.tracks} tracks in {self.seconds:.1f} s"
-        return f"{self.status:<10} {self.path}: {content}"
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from visionllm_interaction.analysis.analyze_video import (
     AnalysisJob,
     Progress,
     VideoOutcome,
-    VideoResult,
     View,
     reason_of,
     silent,
     try_one,
 )
 from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.analysis.results import AnalysisResult
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.store.job_log import Ledger
 from visionllm_interaction.store.video_record import check_video_id
@@ -28,8 +28,6 @@ from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from visionllm_interaction.detection.runtimes.base import Detector
 
 
@@ -46,33 +44,6 @@ class Pool:
     workers: int = 2
     cpus: float = 1
     gpus: float = 0
-
-
-@dataclass(frozen=True)
-class AnalysisResult:
-    """The results of one analysis.
-
-    Attributes:
-        store: the store's folder.
-        videos: one for each video, in the order they were named.
-    """
-
-    store: Path
-    videos: tuple[VideoResult, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON of ``visionllm analyze``."""
-        return {"store": str(self.store), "videos": [video.to_dict() for video in self.videos]}
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row for each video; needs pandas."""
-        import pandas as pd
-
-        return pd.DataFrame([video.to_dict() for video in self.videos])
-
-    def __repr__(self) -> str:
-        lines = "".join(f"\n  {video}" for video in self.videos)
-        return f"<{len(self.videos)} video{'' if len(self.videos) == 1 else 's'} in {self.store}>{lines}"
 
 
 def analyze(

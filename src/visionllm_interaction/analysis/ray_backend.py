@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import AnalysisJob, VideoOutcome, VideoResult, fail_one, try_one
+from visionllm_interaction.analysis.analyze_video import AnalysisJob, VideoOutcome, fail_one, try_one
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:

@@ -158,7 +158,7 @@ class Store:
             UsageError: if the store has several videos and none is named, or xarray is not installed.
             StoreError: if the video is not in the store or a file is damaged.
         """
-        from visionllm_interaction.store.xarray_layout import tracks_to_xarray
+        from visionllm_interaction.store.tables import tracks_to_xarray
 
         chosen = video_id or self._single_video()
         tables = self.frames(chosen), self.detections(chosen)

@@ -21,13 +21,13 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     broken,
     read_text,
 )
-from visionllm_interaction.datasets.ingestion.formats.yolo_dataset import (
+from visionllm_interaction.datasets.ingestion.formats.yolo.dataset import (
     LabelFiles,
     YoloDataset,
     read_dataset,
     split_word,
 )
-from visionllm_interaction.datasets.ingestion.formats.yolo_rows import (
+from visionllm_interaction.datasets.ingestion.formats.yolo.rows import (
     RowFormat,
     YoloRow,
     looks_like_rows,
