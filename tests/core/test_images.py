@@ -58,7 +58,7 @@ def test_validation_judges_the_image_that_training_sees(tmp_path: Path, name: st
     make, kind = MAKERS[name]
     make().save(tmp_path / "image", kind)
     probe = probe_image(str(tmp_path / "image"), LIMITS)
-    assert probe.fault is None
+    assert probe.issue is None
     ordered = np.sort(read_rgb(tmp_path / "image")[..., 0].ravel())
     seen = [ordered[int(share * ordered.size)] for share in (0.01, 0.99)]
     assert [probe.low, probe.high] == pytest.approx(seen, abs=3)

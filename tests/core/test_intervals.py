@@ -112,7 +112,7 @@ def test_the_store_joins_bouts_by_the_same_rule(intervals: Intervals, gap: int) 
         base.execute("CREATE TABLE given_rows (video_id TEXT, b DOUBLE, e DOUBLE, ids BIGINT[])")
         if rows:
             base.executemany("INSERT INTO given_rows VALUES (?, ?, ?, ?)", rows)
-        sql = f"WITH stretches AS (SELECT * FROM given_rows){MERGED} SELECT b, e, len(ids) FROM bouts ORDER BY b"
+        sql = f"WITH intervals AS (SELECT * FROM given_rows){MERGED} SELECT b, e, len(ids) FROM bouts ORDER BY b"
         found = base.execute(sql, {"gap_s": gap}).fetchall()
     joined = union(intervals, max_gap_s=gap)
     assert [row[:2] for row in found] == [tuple(pair) for pair in joined.tolist()]

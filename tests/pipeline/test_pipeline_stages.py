@@ -110,8 +110,8 @@ def test_damage_in_a_run_is_noticed_and_built_anew_elsewhere(data: Path, name: s
 
 def test_a_raised_algorithm_version_makes_a_stage_stale(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = go(data)
-    for module in ("transform", "transform.stage"):
-        monkeypatch.setattr(f"visionllm_interaction.{module}.ALGORITHM_VERSION", 2)
+    for module in ("transformation", "transformation.stage"):
+        monkeypatch.setattr(f"visionllm_interaction.datasets.{module}.ALGORITHM_VERSION", 2)
     assert statuses(go(data)) == [SKIPPED, SKIPPED, DONE]
     monkeypatch.undo()
     assert go(data)["run"] == first["run"]
@@ -119,8 +119,8 @@ def test_a_raised_algorithm_version_makes_a_stage_stale(data: Path, monkeypatch:
 
 def test_other_source_text_makes_nothing_stale(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(data)
-    for stage in ("ingest", "validate", "transform"):
-        monkeypatch.setattr(f"visionllm_interaction.{stage}.stage.code_version", lambda: "a corrected comment")
+    for stage in ("ingestion", "validation", "transformation"):
+        monkeypatch.setattr(f"visionllm_interaction.datasets.{stage}.stage.code_version", lambda: "a corrected comment")
     assert statuses(go(data)) == [SKIPPED] * 3
 
 
