@@ -59,8 +59,10 @@ def test_a_truncated_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_checkpoint_of_other_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_checkpoint(tmp_path / "other.pt", "green", "yellow")
-    error = refusal(capsys, path, write_manifest(tmp_path))
-    assert "no category in common" in error["message"]
+    command = ["evaluate", "--checkpoint", str(path), "--data", str(write_manifest(tmp_path)), "--json"]
+    assert run_app(app, command) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "no category in common" in error["message"] and "--map" in error["fix"]
 
 
 @pytest.mark.parametrize(("given", "refused"), [(None, False), (3, False), (2, True), (91, True)])
