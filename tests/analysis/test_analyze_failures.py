@@ -12,7 +12,7 @@ import torch
 from faulty_detectors import BallDetector, Images
 
 from visionllm_interaction.analysis import AnalysisConfig, analyze
-from visionllm_interaction.analysis.analyze_video import AnalysisJob
+from visionllm_interaction.analysis.analyze_video import AnalysisTask
 from visionllm_interaction.analysis.failures import is_out_of_memory
 from visionllm_interaction.analysis.ray_backend import _Worker
 from visionllm_interaction.detection.runtimes.factory import load_detector
@@ -233,7 +233,7 @@ def test_a_worker_of_a_cluster_survives_what_is_raised(
     monkeypatch.setattr("visionllm_interaction.detection.models.load_detector", load, raising=False)
     store = tmp_path / "store"
     prepare_store(store)
-    job = AnalysisJob("run", store, detections=None, view="room", roles={}, config=AnalysisConfig())
+    job = AnalysisTask("run", store, detections=None, view="room", roles={}, config=AnalysisConfig())
     worker = _Worker(job, Path("ball.pt"))
     answers = [worker({"number": n, "path": str(clip), "id": f"v{n}"})["outcome"] for n in range(2)]
     assert [('"failed"' in text, '"done"' in text) for text in answers] == [(True, False), (False, True)]

@@ -15,8 +15,8 @@ from visionllm_interaction.reports.data import (
     LabelledBoxes,
     QuestionView,
     ReportData,
+    ReportedVideo,
     StageRow,
-    VideoTimeline,
 )
 from visionllm_interaction.reports.run_report import write_report
 
@@ -61,7 +61,7 @@ def _data() -> ReportData:
         stages=(StageRow("ingest", "done", 1.25, (("data_ingestion/data_manifest.yaml", 1234, "ab" * 32),)),),
         images=(ImagePair("000001.jpg", image, boxes, LabelledBoxes.empty()),),
         epochs=({"epoch": 0, "train_loss": 2.0, "AP": 0.1, "AP50": 0.3}, {"epoch": 1, "train_loss": 1.0, "AP": 0.4}),
-        videos=(VideoTimeline("v", TIMELINE),),
+        videos=(ReportedVideo("v", TIMELINE),),
         questions=(
             QuestionView("How long?", ANSWER, (EvidenceFrame("frame 25", image, boxes),), "4.02", True),
             QuestionView("A dog?", {"status": "abstained", "reason": "no dog in the store"}),

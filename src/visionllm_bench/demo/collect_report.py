@@ -25,8 +25,8 @@ from visionllm_interaction.reports.data import (
     LabelledBoxes,
     QuestionView,
     ReportData,
+    ReportedVideo,
     StageRow,
-    VideoTimeline,
 )
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.video.decoding.reader import read_frame_at
@@ -58,7 +58,7 @@ def gather_report(
     training = TrainingReport.load(run / STAGE_MANIFESTS["train"])
     detector = load_detector(checkpoint)
     with open_store(out / "store") as store:
-        videos = tuple(VideoTimeline(v["video_id"], store.timeline(v["video_id"])) for v in analysis["videos"])
+        videos = tuple(ReportedVideo(v["video_id"], store.timeline(v["video_id"])) for v in analysis["videos"])
         paths = {v["video_id"]: Path(v["path"]) for v in analysis["videos"]}
         questions = tuple(_question_view(item, store, paths) for item in asked)
     report = ReportData(

@@ -66,7 +66,7 @@ def silent(_name: str, _done: int, _total: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class AnalysisJob:
+class AnalysisTask:
     """The settings shared by all videos of one run; can be sent to another machine.
 
     Attributes:
@@ -97,7 +97,7 @@ Load = Callable[[], "Detector | None"]
 
 
 def try_one(
-    path: Path, video_id: str | None, job: AnalysisJob, *, load: Load, progress: Progress = silent
+    path: Path, video_id: str | None, job: AnalysisTask, *, load: Load, progress: Progress = silent
 ) -> VideoOutcome:
     """Analyse one video and record it in the ledger; errors become part of the outcome.
 
@@ -124,7 +124,7 @@ def try_one(
     return VideoOutcome(_result_of(path, analysed, seconds=seconds()))
 
 
-def fail_one(error: BaseException, path: Path, video_id: str | None, job: AnalysisJob) -> VideoOutcome:
+def fail_one(error: BaseException, path: Path, video_id: str | None, job: AnalysisTask) -> VideoOutcome:
     """The outcome of a video over which something was raised that :func:`try_one` lets through; noted as failed."""
     return _fail(error, path, video_id, Ledger(job.store, run=job.run), attempt=1, seconds=0.0)
 
@@ -196,7 +196,7 @@ class _Inputs:
     provenance: Provenance
 
 
-def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: AnalysisJob) -> list[str]:
+def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: AnalysisTask) -> list[str]:
     def same() -> bool:
         # Imported here: only stores of an older version ask.
         import pyarrow.parquet as pq
@@ -211,7 +211,7 @@ def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: Analy
 
 
 def _analyze_one(
-    path: Path, video_id: str | None, job: AnalysisJob, *, detector: Detector | None, progress: Progress
+    path: Path, video_id: str | None, job: AnalysisTask, *, detector: Detector | None, progress: Progress
 ) -> _Analysed:
     with open_video(path):
         source = _source_of(path)
@@ -233,7 +233,7 @@ def _source_of(path: Path) -> SourceFile:
     return SourceFile(path=str(path.absolute()), name=path.name, sha256=sha256_file(path), bytes=path.stat().st_size)
 
 
-def _origin(path: Path, job: AnalysisJob, detector: Detector | None) -> tuple[DetectorRecord, Path | None]:
+def _origin(path: Path, job: AnalysisTask, detector: Detector | None) -> tuple[DetectorRecord, Path | None]:
     """Where the detections come from, and the file that holds them."""
     if detector is not None:
         name, digest = detector.name, detector.digest
@@ -243,7 +243,7 @@ def _origin(path: Path, job: AnalysisJob, detector: Detector | None) -> tuple[De
     return DetectorRecord(kind=kind, name=given.name, digest=sha256_file(given), categories=()), given
 
 
-def _heads_of(path: Path, job: AnalysisJob) -> SourceFile | None:
+def _heads_of(path: Path, job: AnalysisTask) -> SourceFile | None:
     """The file of heads of a video, if there is one."""
     if job.heads is None:
         return None
@@ -256,7 +256,7 @@ def _heads_of(path: Path, job: AnalysisJob) -> SourceFile | None:
 
 
 def _provenance(
-    source: SourceFile, origin: DetectorRecord, heads: SourceFile | None, job: AnalysisJob, detector: Detector | None
+    source: SourceFile, origin: DetectorRecord, heads: SourceFile | None, job: AnalysisTask, detector: Detector | None
 ) -> Provenance:
     runtime = detector.runtime if detector else None
     return Provenance(
@@ -274,7 +274,7 @@ def _provenance(
     )
 
 
-def _libraries(job: AnalysisJob) -> tuple[str, ...]:
+def _libraries(job: AnalysisTask) -> tuple[str, ...]:
     """Libraries that decide what the analysis itself makes of detections; true tracks need no tracker and no images."""
     if job.detections == "truth":
         return ("av",)
@@ -283,7 +283,7 @@ def _libraries(job: AnalysisJob) -> tuple[str, ...]:
 
 
 def _track(
-    path: Path, given: Path | None, job: AnalysisJob, *, detector: Detector | None, progress: Progress
+    path: Path, given: Path | None, job: AnalysisTask, *, detector: Detector | None, progress: Progress
 ) -> tuple[TrackedVideo, tuple[str, ...]]:
     """The tracked video, and notes; when memory runs out the detector gets a second chance with half the batch."""
     batch_size = job.config.video.detect.batch_size
@@ -301,7 +301,7 @@ def _track(
     return tracked, (f"memory ran out with {batch_size} images at a time ({found}); analysed with {half}",)
 
 
-def with_batch_size(job: AnalysisJob, batch_size: int) -> AnalysisJob:
+def with_batch_size(job: AnalysisTask, batch_size: int) -> AnalysisTask:
     """``job`` with so many images given to the detector at a time."""
     video = job.config.video
     detect = video.detect.model_copy(update={"batch_size": batch_size})
@@ -310,7 +310,7 @@ def with_batch_size(job: AnalysisJob, batch_size: int) -> AnalysisJob:
 
 
 def _track_once(
-    path: Path, given: Path | None, job: AnalysisJob, *, detector: Detector | None, progress: Progress
+    path: Path, given: Path | None, job: AnalysisTask, *, detector: Detector | None, progress: Progress
 ) -> TrackedVideo:
     # Imported here: reading settings must not pay for video and tracking libraries.
     from visionllm_interaction.video.tracking.pipeline import load_true_tracks, track_from_file, track_with_detector
@@ -330,7 +330,7 @@ def _track_once(
 
 
 def _publish(
-    tracked: TrackedVideo, video_id: str, inputs: _Inputs, *, notes: tuple[str, ...], job: AnalysisJob
+    tracked: TrackedVideo, video_id: str, inputs: _Inputs, *, notes: tuple[str, ...], job: AnalysisTask
 ) -> VideoRecord:
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
@@ -372,7 +372,7 @@ def _publish(
 
 
 def _facing(
-    tracked: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: AnalysisJob
+    tracked: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: AnalysisTask
 ) -> Sequence[Relation]:
     if heads is None:
         return ()
@@ -383,7 +383,7 @@ def _facing(
 
 
 def _record(
-    tracked: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: AnalysisJob
+    tracked: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: AnalysisTask
 ) -> VideoRecord:
     header = asdict(tracked.info)
     shared = {name: header[name] for name in _HEADER_FIELDS}

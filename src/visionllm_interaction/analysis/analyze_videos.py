@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from visionllm_interaction.analysis.analyze_video import (
-    AnalysisJob,
+    AnalysisTask,
     Progress,
     VideoOutcome,
     View,
@@ -98,7 +98,7 @@ def analyze(
     _check_arguments(paths, detector, given, video_ids)
     _check_heads(heads, paths)
     prepare_store(store)
-    job = AnalysisJob(
+    job = AnalysisTask(
         run=uuid.uuid4().hex,
         store=store,
         detections=given,
@@ -121,14 +121,14 @@ def analyze(
 
 
 def _one_by_one(
-    tasks: Sequence[tuple[Path, str | None]], job: AnalysisJob, detector: Detector | None, progress: Progress
+    tasks: Sequence[tuple[Path, str | None]], job: AnalysisTask, detector: Detector | None, progress: Progress
 ) -> Iterator[VideoOutcome]:
     for path, video_id in tasks:
         yield try_one(path, video_id, job, load=lambda: detector, progress=progress)
 
 
 def _side_by_side(
-    tasks: Sequence[tuple[Path, str | None]], job: AnalysisJob, detector: Path | None, pool: Pool, progress: Progress
+    tasks: Sequence[tuple[Path, str | None]], job: AnalysisTask, detector: Path | None, pool: Pool, progress: Progress
 ) -> list[VideoOutcome]:
     """Outcomes in the order of ``tasks``."""
     # Imported here because Ray is large, optional, and needed on clusters only.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.analysis.analyze_video import AnalysisJob, VideoOutcome, fail_one, try_one
+from visionllm_interaction.analysis.analyze_video import AnalysisTask, VideoOutcome, fail_one, try_one
 from visionllm_interaction.analysis.results import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
@@ -35,7 +35,7 @@ _OBJECT_STORE_BYTES = 100 << 20
 
 def analyze_on_ray(
     tasks: Sequence[tuple[Path, str | None]],
-    job: AnalysisJob,
+    job: AnalysisTask,
     *,
     detector: Path | None,
     workers: int,
@@ -79,7 +79,7 @@ def analyze_on_ray(
 class _Worker:
     """A process that analyses one video after another; Ray replaces it if it dies."""
 
-    def __init__(self, job: AnalysisJob, detector: Path | None) -> None:
+    def __init__(self, job: AnalysisTask, detector: Path | None) -> None:
         self._job, self._path = job, detector
         self._detector: Detector | None = None
 

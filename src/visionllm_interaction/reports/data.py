@@ -66,7 +66,7 @@ class QuestionView:
 
 
 @dataclass(frozen=True)
-class VideoTimeline:
+class ReportedVideo:
     """A video's timeline as the store gives it."""
 
     video_id: str
@@ -84,7 +84,7 @@ class ReportData:
     stages: tuple[StageRow, ...]
     images: tuple[ImagePair, ...]
     epochs: tuple[Mapping[str, float], ...]
-    videos: tuple[VideoTimeline, ...]
+    videos: tuple[ReportedVideo, ...]
     questions: tuple[QuestionView, ...]
     next_steps: tuple[tuple[str, str], ...] = field(default=())
     """(command, what it does)."""
