@@ -28,4 +28,4 @@ def test_a_tutorial_runs(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", [p for p in TUTORIALS if p.name in TRAINS], ids=lambda page: page.stem)
 def test_the_tutorial_that_trains_runs(page: Path, tmp_path: Path) -> None:
     names = run_page(page, tmp_path)
-    assert names["result"].checkpoint.is_file()
+    assert (tmp_path / names["result"].checkpoint).is_file()

@@ -108,7 +108,7 @@ def test_accumulated_batches_make_fewer_steps(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_loudly_and_harms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = write_manifest(tmp_path)
     go(tmp_path / "whole", manifest, 0)
-    real = resume._replace
+    real = resume.replace_file
 
     def full(partial: Path, final: Path) -> None:
         if final.exists():
@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_loudly_and_harms_nothing(tmp_path: Path, monkeypatc
         real(partial, final)
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume, "_replace", full)
+        patch.setattr(resume, "replace_file", full)
         with pytest.raises(OutputError, match="disk is full") as caught:
             go(tmp_path / "cut", manifest, 0)
     assert caught.value.exit_code == 1

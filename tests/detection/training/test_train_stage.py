@@ -17,7 +17,7 @@ from visionllm_interaction.detection.models import load_checkpoint, save_checkpo
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo
 from visionllm_interaction.detection.training import stage
 from visionllm_interaction.detection.training.config import TrackingConfig
-from visionllm_interaction.errors import CheckpointError
+from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_tree
 
 
@@ -92,10 +92,11 @@ def test_a_checkpoint_for_other_categories_is_refused(tmp_path: Path) -> None:
     checkpoint = manifest.parents[1] / "model_trainer" / "fasterrcnn_best.pt"
     model, info = load_checkpoint(checkpoint)
     content = json.loads(json.dumps(info.to_dict()))["categories"]
-    content[0]["name"] = "green"
+    for category, name in zip(content, ("green", "yellow"), strict=True):
+        category["name"] = name
     other = type(info.categories).from_pairs((c["category_id"], c["name"]) for c in content)
     save_checkpoint(tmp_path / "other.pt", model.state_dict(), info=CheckpointInfo(info.model, other))
-    with pytest.raises(CheckpointError, match="1 others: green"):
+    with pytest.raises(InputDataError, match="green"):
         evaluate_checkpoint(tmp_path / "other.pt", manifest)
 
 

@@ -104,10 +104,10 @@ def map_categories(
             found[label] = key
     if not found:
         raise _nothing_in_common(list(own.values()), list(data.values()), detector)
-    evaluated = set(found.values())
+    evaluated = dict.fromkeys(found.values())  # in the detector's order, whatever ids the data gives
     return CategoryMap(
         ids=found,
-        evaluated=tuple(name for key, name in data.items() if key in evaluated),
+        evaluated=tuple(data[key] for key in evaluated),
         detector_only=tuple(name for label, name in own.items() if label not in found),
         data_only=tuple(name for key, name in data.items() if key not in evaluated),
     )
