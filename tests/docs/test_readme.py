@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,25 @@ def test_the_commands_for_own_data_run_as_written(
         assert run_app(app, [*words, *tiny]) == 0, (words, capsys.readouterr())
         done.append(command[0])
     assert done == ["init", "run", "analyze", "ask", "lineage"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_the_two_commands_run_as_written_in_a_clean_clone(tmp_path: Path) -> None:
+    """`make demo` in full; `make test` up to the tests' start, since this one is among them."""
+    section = (REPO / "README.md").read_text(encoding="utf-8").split("## Two commands")[1]
+    [block] = re.findall(r"```\n(.*?)```", section, re.DOTALL)[:1]
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(REPO), str(clone)], check=True)
+    environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "MAKEFLAGS", "PYTEST_CURRENT_TEST")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=clone,
+        env=environment | {"PYTEST_ADDOPTS": "--collect-only"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert (clone / "demo" / "report.html").is_file()
+    assert re.search(r"\d{4,} .*tests? collected|\d{4,}/\d+ tests collected", done.stdout), done.stdout[-2000:]

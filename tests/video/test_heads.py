@@ -11,7 +11,8 @@ from video_files import write_video
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.detection.runtimes.centerface import load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.video.head_pose import NOSE_DEPTH, heads_file, load_heads, write_heads, yaw_deg
+from visionllm_interaction.video.head_yaw.csv_file import heads_file, load_heads
+from visionllm_interaction.video.head_yaw.estimation import NOSE_DEPTH, WrittenHeads, write_heads, yaw_deg
 
 FRAMES = FrameTable.from_times(
     np.arange(3), np.arange(3) / 25, processed=np.array([True, False, True]), quality=(OK, UNCHANGED, OK)
@@ -91,7 +92,7 @@ def test_real_heads_are_turned_as_one_sees(shared_data: Path, tmp_path: Path) ->
     finder = load_centerface(shared_data.parent / "models" / "centerface.onnx")
     video = shared_data / "videos" / "head-pose-face-detection-female-and-male.gif"
     result = write_heads(video, tmp_path / "h.csv", finder=finder)
-    assert result == {"out": str(tmp_path / "h.csv"), "frames": 56, "heads": 112}
+    assert result == WrittenHeads(tmp_path / "h.csv", frames=56, heads=112)
     every = FrameTable.from_times(np.arange(56), np.arange(56) / 12, processed=np.ones(56, bool))
     heads = load_heads(tmp_path / "h.csv", every)
     left = heads.points_xy[:, 0] < 240

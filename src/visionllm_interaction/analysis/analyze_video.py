@@ -247,7 +247,7 @@ def _heads_of(path: Path, job: AnalysisTask) -> SourceFile | None:
     """The file of heads of a video, if there is one."""
     if job.heads is None:
         return None
-    from visionllm_interaction.video.head_pose import heads_file
+    from visionllm_interaction.video.head_yaw.csv_file import heads_file
 
     found = heads_file(job.heads, path)
     if found is None:
@@ -376,7 +376,7 @@ def _facing(
 ) -> Sequence[Relation]:
     if heads is None:
         return ()
-    from visionllm_interaction.video.head_pose import load_heads
+    from visionllm_interaction.video.head_yaw.csv_file import load_heads
 
     seen = load_heads(Path(heads.path), tracked.frames, scale=tracked.info.stored_to_square)
     return find_facing(seen, tracked.detections, tracked.frames, tracks, config=job.config.scenes)

@@ -74,7 +74,7 @@ def analyze(
             video.
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
         roles: a CSV (``name,role``) that maps categories or track ids to roles.
-        heads: a CSV of heads (see :mod:`~visionllm_interaction.video.head_pose`) or a folder of such: who faces what.
+        heads: a CSV of heads (:mod:`.video.head_yaw.csv_file`), or a folder of them: who faces what.
         config: settings of decoding, tracking, relations and events.
         video_ids: ids for the videos; by default the file's name and eight digits of its digest.
         progress: called with the video's name, frames read, and frames in all if known.

@@ -185,7 +185,7 @@ def heads(
     """Write heads and their directions, for `visionllm analyze --heads`."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.runtimes.centerface import load_centerface
-    from visionllm_interaction.video.head_pose import write_heads
+    from visionllm_interaction.video.head_yaw.estimation import write_heads
 
     with VideoProgress() as progress:
         result = write_heads(
@@ -196,7 +196,8 @@ def heads(
             decode=load(config, _with_stream(override, stream)).analysis.video.decode,
             progress=lambda done, total: progress(video.name, done, total),
         )
-    return CommandResult(result, f"{result['out']}: {result['heads']} heads in {result['frames']} frames", json_output)
+    text = f"{result.out}: {result.heads} heads in {result.frames} frames"
+    return CommandResult(result.to_dict(), text, json_output)
 
 
 def _with_stream(override: list[str] | None, stream: int | None) -> list[str] | None:

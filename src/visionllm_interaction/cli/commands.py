@@ -115,9 +115,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "serve": CommandEntry("service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C."),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
-    "doctor": CommandEntry(
-        "service", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."
-    ),
+    "doctor": CommandEntry("doctor", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."),
     "ask": CommandEntry(
         "questions",
         "ask",

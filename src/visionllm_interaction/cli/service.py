@@ -1,4 +1,4 @@
-"""Commands of the service and the machine: serve, keys, doctor."""
+"""Commands of the service: serve, keys."""
 
 # Packages are imported inside the commands, so that the other commands start without the service's libraries.
 
@@ -72,16 +72,3 @@ def revoke(
 
     revoke_key(load(config, override).serve.keys_path, name=name)
     return CommandResult({"revoked": name}, f"revoked {name}", json_output)
-
-
-def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
-    """Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."""
-    from visionllm_interaction.config import load
-    from visionllm_interaction.diagnostics import run_diagnostics
-
-    checks = run_diagnostics(load(config, override))
-    lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}" for check in checks]
-    fixes = [f"     {check.name}: {check.fix}" for check in checks if not check.ok]
-    passed = all(check.ok for check in checks)
-    result = {"ok": passed, "checks": [check.to_dict() for check in checks]}
-    return CommandResult(result, as_lines([*lines, *fixes]), json_output, 0 if passed else 1)

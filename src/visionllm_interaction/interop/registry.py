@@ -175,7 +175,7 @@ def export(
 def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_s: float) -> None:
     if images:
         # Imported here: only images need the video libraries.
-        from visionllm_interaction.interop.annotated_video import write_frame_images
+        from visionllm_interaction.interop.rendering.frame_images import write_frame_images
 
         write_frame_images(store, video_id, path.parent / video_id, every_s=every_s)
     write_file(path, coco_bytes(store, video_id, every_s=every_s))
@@ -196,7 +196,7 @@ def _how_to_write(format_: str) -> tuple[str, WriteFile]:
 def _write(format_: str, store: Store, video_id: str, path: Path) -> None:
     if format_ == "mp4":
         # Imported here: only these two need the video libraries.
-        from visionllm_interaction.interop.annotated_video import write_annotated_video
+        from visionllm_interaction.interop.rendering.annotated_video import write_annotated_video
 
         write_annotated_video(store, video_id, path)
     elif format_ == "rrd":

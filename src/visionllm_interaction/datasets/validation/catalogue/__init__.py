@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from visionllm_interaction.datasets.validation.catalogue.boxes import BOXES, MASKS
-from visionllm_interaction.datasets.validation.catalogue.files import FILES, IMAGES, LEAKS
+from visionllm_interaction.datasets.validation.catalogue.files import FILES
+from visionllm_interaction.datasets.validation.catalogue.images import IMAGES
+from visionllm_interaction.datasets.validation.catalogue.leakage import LEAKAGE
 from visionllm_interaction.datasets.validation.catalogue.structure import CATEGORIES, STRUCTURE
 from visionllm_interaction.datasets.validation.catalogue.types import Action, Entity, IssueType
 
@@ -14,7 +16,7 @@ GROUPS: dict[str, tuple[IssueType, ...]] = {
     "Areas and masks": MASKS,
     "Files": FILES,
     "Images": IMAGES,
-    "Leakage between splits": LEAKS,
+    "Leakage between splits": LEAKAGE,
 }
 """The catalogue in chapters."""
 

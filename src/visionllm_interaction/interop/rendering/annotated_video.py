@@ -1,8 +1,7 @@
-"""The video with boxes and track ids drawn in, as MP4, and its frames as JPEG."""
+"""The video with boxes and track ids drawn in, as MP4."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -14,15 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.errors import VideoError
-from visionllm_interaction.interop.coco import frame_image_name, sampled_frames
+from visionllm_interaction.interop.rendering.source_video import open_source_video
 from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.tables import DetectionRow
-from visionllm_interaction.utils.atomic_files import publish_file, write_file
-from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.atomic_files import publish_file
 from visionllm_interaction.utils.paths import StrPath
-from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 _COLOURS = (
@@ -57,61 +53,7 @@ def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
     path = Path(path)
     boxes = detections_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn_frames(_reader(store, video_id), boxes))
-
-
-def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
-    """Write the frames that the COCO export names, as JPEG.
-
-    Args:
-        store: the open store.
-        video_id: the video.
-        folder: where to write them; it is created if it does not exist.
-        every_s: least time between two frames in seconds.
-
-    Returns:
-        Number of images written.
-
-    Raises:
-        VideoError: as :func:`write_annotated_video`.
-    """
-    folder = Path(folder)
-    wanted = sampled_frames(store, video_id, every_s=every_s)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = 0
-    for frame in _reader(store, video_id):
-        if frame.frame_index in wanted:
-            buffer = io.BytesIO()
-            Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
-            write_file(folder / frame_image_name(frame.frame_index), buffer.getvalue())
-            written += 1
-    return written
-
-
-def source_video(store: Store, video_id: str) -> Path:
-    """The file that a video was analysed from.
-
-    Args:
-        store: the open store.
-        video_id: the video.
-
-    Returns:
-        Its path; the content is checked against the record.
-
-    Raises:
-        VideoError: if the file is gone or its content has changed.
-    """
-    source = store.video(video_id)["source"]
-    path = Path(source["path"])
-    if not path.is_file() or sha256_file(path) != source["sha256"]:
-        raise VideoError(
-            "The annotated video cannot be made: the source video is not what was analysed.",
-            expected=f"a file with sha256 {source['sha256']}",
-            found="another file" if path.is_file() else "nothing",
-            where=str(path),
-            fix="put the video back where it was, or analyse it again",
-        )
-    return path
+        _encode(container, _drawn_frames(open_source_video(store, video_id), boxes))
 
 
 def detections_by_frame(store: Store, video_id: str) -> dict[int, list[DetectionRow]]:
@@ -121,12 +63,6 @@ def detections_by_frame(store: Store, video_id: str) -> dict[int, list[Detection
         if row.track_id != UNTRACKED:
             found.setdefault(row.frame_index, []).append(row)
     return found
-
-
-def _reader(store: Store, video_id: str) -> VideoReader:
-    """All frames of the stream that was analysed, whatever was sampled of them."""
-    stream = store.video(video_id).get("stream")
-    return VideoReader(source_video(store, video_id), config=DecodeConfig(stream=stream))
 
 
 def _drawn_frames(

@@ -1,0 +1,108 @@
+"""Issues of the content of images."""
+
+from __future__ import annotations
+
+from visionllm_interaction.datasets.validation.catalogue.types import IssueType
+
+IMAGES = (
+    IssueType(
+        "IMG-SIZE",
+        "an image has another size than its record says",
+        "the record says 640 × 480, the file has 320 × 240",
+        "all its boxes are off; training stops",
+        "restore the image, or correct width, height and boxes together",
+        "image",
+    ),
+    IssueType(
+        "IMG-EXIF-FRAME",
+        "it cannot be told whether boxes are for the turned or for the unturned image",
+        "EXIF orientation 3 (upside down): width and height are the same either way",
+        "boxes are mirrored or turned against the image",
+        "turn the pixels and remove the tag (repair does; boxes that sizes, limits or masks show to be drawn on the "
+        "stored image are turned along, and where nothing tells stage 3 asks for transform.exif_boxes)",
+        "image",
+        repair="the image is written upright, without the tag",
+    ),
+    IssueType(
+        "IMG-EXIF-ROTATED",
+        "an image carries an EXIF rotation; its record has the upright size",
+        "a phone image stored 640 × 480 and shown 480 × 640",
+        "tools that ignore EXIF see it lying on its side",
+        "turn the pixels and remove the tag (repair does)",
+        "image",
+        action="warn",
+        repair="the image is written upright, without the tag",
+    ),
+    IssueType(
+        "IMG-MODE",
+        "an image has an unusual pixel format",
+        "CMYK, 16 bit, or with transparency",
+        "converting it to RGB changes its look",
+        "convert it to 8-bit RGB once, and look at the result",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-SMALL",
+        "an image is only a few pixels wide or high",
+        "a thumbnail of 12 × 12",
+        "there is nothing to detect in it",
+        "use the original image",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-BLURRED",
+        "an image is blurred all over",
+        "a head camera in fast motion",
+        "boxes on it are guesses",
+        "look at it; drop it if a person cannot tell the objects",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-DARK",
+        "an image is almost black",
+        "a lens cap, a room with the light off",
+        "boxes on it are guesses",
+        "look at it; drop it if a person cannot tell the objects",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-BRIGHT",
+        "an image is almost white",
+        "a camera pointed at the window",
+        "boxes on it are guesses",
+        "look at it; drop it if a person cannot tell the objects",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-UNIFORM",
+        "an image has one colour all over",
+        "a grey frame written by a broken decoder",
+        "there is nothing in it",
+        "drop it",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-DUPLICATE",
+        "two files of a split are the same, byte for byte",
+        "one frame exported twice under two names",
+        "it counts twice; objects marked in one of the two only are taught as background",
+        "keep one of them",
+        "image",
+        action="warn",
+    ),
+    IssueType(
+        "IMG-NEAR-DUPLICATE",
+        "two images of a split show the same, encoded, scaled or cropped anew",
+        "an image and its thumbnail",
+        "it counts twice; objects marked in one of the two only are taught as background",
+        "keep one of them",
+        "image",
+        action="warn",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Yaw of heads: estimated from faces, or read from a file."""
