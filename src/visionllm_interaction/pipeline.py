@@ -28,6 +28,7 @@ from visionllm_interaction.datasets import validation as validate
 from visionllm_interaction.datasets.ingestion import stage as ingest_stage
 from visionllm_interaction.datasets.transformation import stage as transform_stage
 from visionllm_interaction.datasets.validation import stage as validate_stage
+from visionllm_interaction.datasets.validation.stage import ValidationSummary
 from visionllm_interaction.detection import training as train
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training.config import TrainConfig
@@ -221,14 +222,14 @@ def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> Pip
     return _result(run, stages, fresh)
 
 
-def run_validation(settings: PipelineSettings) -> dict[str, Any]:
+def run_validation(settings: PipelineSettings) -> ValidationSummary:
     """Ingest and validate the data (stages 1 and 2).
 
     Args:
         settings: the sections that stages 1 and 2 read.
 
     Returns:
-        The JSON result of ``visionllm validate``, whether the data passes or fails.
+        The verdict, whether the data passes or fails.
 
     Raises:
         ConfigError: if no data is named.
@@ -237,7 +238,7 @@ def run_validation(settings: PipelineSettings) -> dict[str, Any]:
     stages = _wanted(settings, "validate")
     run, _ = _bring_up_to_date(settings.artifacts_dir, stages, stop_on_fail=False)
     path = run / STAGE_MANIFESTS["validate"]
-    return validate_stage.summary(ValidationReport.load(path), path)
+    return validate_stage.summarise(ValidationReport.load(path), path)
 
 
 def _wanted(settings: PipelineSettings, until: str | None) -> tuple[Stage, ...]:

@@ -159,11 +159,11 @@ def test_failed_validation_is_published_and_raised_each_time(data: Path) -> None
 
 
 def test_run_validation_returns_the_verdict(data: Path) -> None:
-    assert run_validation(settings(data))["status"] == "PASS"
+    assert run_validation(settings(data)).passed
     change(data, "train", lambda c: c["annotations"][0].update(image_id=1, bbox=[1]))
     result = run_validation(settings(data))
-    assert result["status"] == "FAIL" and result["faults"] == {"ANN-DANGLING-IMAGE": 1, "BOX-MALFORMED": 1}
-    assert (result["images"], result["annotations"]) == (10, 30) and Path(result["report"]).is_file()
+    assert result.status == "FAIL" and result.issues == {"ANN-DANGLING-IMAGE": 1, "BOX-MALFORMED": 1}
+    assert (result.images, result.annotations) == (10, 30) and result.report.is_file()
     assert run_validation(settings(data)) == result
 
 

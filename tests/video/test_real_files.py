@@ -273,7 +273,7 @@ def test_the_sound_of_a_copy_is_in_step(tmp_path: Path, ending: str, sound: str,
     faces.write_text(json.dumps({"categories": [{"id": 1, "name": "face"}], "detections": [face]}))
     out = tmp_path / "copy" / "blurred.mp4"
     report = blur_video(path, out, detections=faces, keep_audio=True)
-    assert report["audio"] is True
+    assert report.audio is True
     before, after = sound_lag_s(path, 0), sound_lag_s(out, 0)
     assert before is not None and after == pytest.approx(before, abs=0.02)
     assert not list(out.parent.glob(".partial*"))

@@ -10,7 +10,6 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.bytetrack import link
-from visionllm_interaction.video.tracking.interpolation import merge_tables
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, summarise_tracks, track
 
 Path_ = dict[int, tuple[float, float]]
@@ -109,7 +108,7 @@ def test_people_behind_somebody_are_there_meanwhile(
     x[(t > 3) & (t < 3 + gap_s)] = np.nan
     there = table(frames, [(hidden, x, 100)])
     if hider is not None:
-        there = merge_tables([there, table(frames, [(hider, np.full(len(frames), 140.0), 110)], size=90)])
+        there = DetectionTable.concat([there, table(frames, [(hider, np.full(len(frames), 140.0), 110)], size=90)])
     found = track(there, frames)
     own = found.select(found.category == hidden)
     assert set(own.track_id.tolist()) == {own.track_id[0]} != {UNTRACKED}

@@ -163,13 +163,13 @@ def blur(
             decode=settings.decode,
             progress=lambda done, total: progress(video.name, done, total),
         )
-    whole = "; ".join(f"{w['begin_s']:.2f}-{w['end_s']:.2f} s" for w in result["whole"]) or "none"
+    whole = "; ".join(f"{begin:.2f}-{end:.2f} s" for begin, end in result.whole) or "none"
     lines = [
-        f"{result['out']}: {result['frames']} frames, {result['frames_blurred']} with blur, {result['tracks']} tracks",
+        f"{result.out}: {result.frames} frames, {result.frames_blurred} with blur, {result.tracks} tracks",
         f"blurred whole: {whole}",
         "Watch the copy before you share it: a detector can miss a face in every frame.",
     ]
-    return CommandResult(result, as_lines(lines), json_output)
+    return CommandResult(result.to_dict(), as_lines(lines), json_output)
 
 
 def heads(

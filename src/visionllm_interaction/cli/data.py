@@ -81,11 +81,10 @@ def validate(config: ConfigFiles = None, override: Overrides = None, json_output
     from visionllm_interaction.pipeline import run_validation
 
     result = run_validation(load(config, override))
-    faults = [f"  {code}: {count}" for code, count in result["faults"].items()] or ["  no issues"]
-    text = as_lines([f"{result['status']}  {result['images']} images, {result['annotations']} annotations", *faults])
-    return CommandResult(
-        result, as_lines([text, f"report: {result['report']}"]), json_output, 0 if result["status"] == "PASS" else 3
-    )
+    issues = [f"  {code}: {count}" for code, count in result.issues.items()] or ["  no issues"]
+    size = f"{result.images} images, {result.annotations} annotations"
+    text = as_lines([f"{result.status}  {size}", *issues, f"report: {result.report}"])
+    return CommandResult(result.to_dict(), text, json_output, 0 if result.passed else 3)
 
 
 def transform(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -165,16 +166,54 @@ def _counts(table: SplitTable) -> SplitCounts:
     )
 
 
-def summary(report: ValidationReport, path: Path) -> dict[str, Any]:
-    """The JSON result of ``visionllm validate``: status, report path, issues by code, sizes of the data."""
-    return {
-        "status": report.status,
-        "report": str(path),
-        "faults": report.faults,
-        "images": sum(count.images for count in report.counts.values()),
-        "annotations": sum(count.annotations for count in report.counts.values()),
-        "reasons": list(report.reasons),
-    }
+@dataclass(frozen=True)
+class ValidationSummary:
+    """The verdict of a validation, in numbers.
+
+    Attributes:
+        status: ``"PASS"`` or ``"FAIL"``.
+        report: the report's file.
+        issues: number of issues by code.
+        images: images in all splits.
+        annotations: annotations in all splits.
+        reasons: why the data failed; empty if it passed.
+    """
+
+    status: str
+    report: Path
+    issues: Mapping[str, int]
+    images: int
+    annotations: int
+    reasons: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the data may be trained on."""
+        return self.status == "PASS"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm validate``."""
+        return {
+            "status": self.status,
+            "report": str(self.report),
+            "faults": dict(self.issues),
+            "images": self.images,
+            "annotations": self.annotations,
+            "reasons": list(self.reasons),
+        }
+
+
+def summarise(report: ValidationReport, path: Path) -> ValidationSummary:
+    """The verdict of the report in the file ``path``."""
+    counts = report.counts.values()
+    return ValidationSummary(
+        status=report.status,
+        report=path,
+        issues=report.faults,
+        images=sum(count.images for count in counts),
+        annotations=sum(count.annotations for count in counts),
+        reasons=tuple(report.reasons),
+    )
 
 
 def require_pass(report: ValidationReport, path: Path) -> None:

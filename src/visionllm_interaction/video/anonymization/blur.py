@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -44,6 +45,62 @@ _CATEGORIES: dict[What, frozenset[str]] = {"faces": frozenset({"face"}), "people
 _CODEC: dict[str, object] = {"preset": "fast", "crf": "20"}
 
 
+@dataclass(frozen=True)
+class BlurReport:
+    """What :func:`blur_video` wrote, in numbers.
+
+    Attributes:
+        out: the copy.
+        source: the video it was made from.
+        what: ``"faces"`` or ``"people"``.
+        width: width of the copy in pixels.
+        height: height of the copy in pixels.
+        frames: frames written.
+        frames_left_out: frames that could not be decoded.
+        frames_blurred: frames with at least one blurred region.
+        tracks: faces or people followed.
+        regions: blurred regions, one for each track and frame.
+        regions_carried: those of them in which nothing was detected.
+        whole: intervals (begin, end) in seconds in which the whole frame is blurred.
+        audio: whether the copy has sound.
+        config: the settings.
+    """
+
+    out: Path
+    source: Path
+    what: What
+    width: int
+    height: int
+    frames: int
+    frames_left_out: int
+    frames_blurred: int
+    tracks: int
+    regions: int
+    regions_carried: int
+    whole: tuple[tuple[float, float], ...]
+    audio: bool
+    config: BlurConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm blur``."""
+        return {
+            "out": str(self.out),
+            "source": str(self.source),
+            "what": self.what,
+            "width": self.width,
+            "height": self.height,
+            "frames": self.frames,
+            "frames_left_out": self.frames_left_out,
+            "frames_blurred": self.frames_blurred,
+            "tracks": self.tracks,
+            "regions": self.regions,
+            "regions_carried": self.regions_carried,
+            "whole": [{"begin_s": begin, "end_s": end} for begin, end in self.whole],
+            "audio": self.audio,
+            "config": self.config.model_dump(mode="json"),
+        }
+
+
 def blur_video(
     source: StrPath,
     out: StrPath,
@@ -55,7 +112,7 @@ def blur_video(
     config: BlurConfig = BlurConfig(),
     decode: DecodeConfig = DecodeConfig(),
     progress: Progress = lambda _done, _total: None,
-) -> dict[str, Any]:
+) -> BlurReport:
     """Write an anonymised copy of a video, with the blurred regions (``.regions.csv``) and a report (``.json``).
 
     Every frame is processed, whatever sampling ``decode`` asks for. Frames that cannot be decoded are omitted.
@@ -72,7 +129,7 @@ def blur_video(
         progress: called with the frames done and the frames expected (``None`` if unknown).
 
     Returns:
-        The content of the JSON report: sizes in pixels, counts, and the intervals (s) that are blurred entirely.
+        The content of the JSON report.
 
     Raises:
         UsageError: if ``out`` exists, or not exactly one source of detections with the category ``what`` is given.
@@ -94,7 +151,7 @@ def blur_video(
         _write(partial, reader, regions, config=config, sound=sound, progress=progress)
     _write_regions(out, regions)
     report = _report(source, out, reader.info, frames, regions, what=what, audio=sound is not None, config=config)
-    out.with_name(out.name + ".json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    out.with_name(out.name + ".json").write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
     return report
 
 
@@ -233,21 +290,21 @@ def _report(
     what: What,
     audio: bool,
     config: BlurConfig,
-) -> dict[str, Any]:
+) -> BlurReport:
     rows = regions.boxes
-    return {
-        "out": str(out),
-        "source": str(source),
-        "what": what,
-        "width": info.width,
-        "height": info.height,
-        "frames": int(frames.processed.sum()),
-        "frames_left_out": sum(note != OK for note in frames.quality),
-        "frames_blurred": len(np.unique(rows.frame_index)),
-        "tracks": len(np.unique(rows.track_id)),
-        "regions": len(rows),
-        "regions_carried": int(rows.interpolated.sum()),
-        "whole": [{"begin_s": round(begin, 3), "end_s": round(end, 3)} for begin, end in regions.whole],
-        "audio": audio,
-        "config": config.model_dump(mode="json"),
-    }
+    return BlurReport(
+        out=out,
+        source=source,
+        what=what,
+        width=info.width,
+        height=info.height,
+        frames=int(frames.processed.sum()),
+        frames_left_out=sum(note != OK for note in frames.quality),
+        frames_blurred=len(np.unique(rows.frame_index)),
+        tracks=len(np.unique(rows.track_id)),
+        regions=len(rows),
+        regions_carried=int(rows.interpolated.sum()),
+        whole=tuple((round(begin, 3), round(end, 3)) for begin, end in regions.whole),
+        audio=audio,
+        config=config,
+    )

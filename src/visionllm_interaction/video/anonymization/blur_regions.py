@@ -16,7 +16,6 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.intervals import as_intervals, union
 from visionllm_interaction.video.config import BlurConfig, TrackConfig
-from visionllm_interaction.video.tracking.interpolation import merge_tables
 from visionllm_interaction.video.tracking.postprocess import track
 
 _REACH = 4.0
@@ -50,7 +49,7 @@ def find_regions(detections: DetectionTable, frames: FrameTable, *, config: Blur
     """Regions for the faces (or people) in ``detections``, which are on no track yet."""
     tracked = track(detections, frames, config=_follow_all(config))
     return Regions(
-        _enlarged(merge_tables([tracked, *_lingering(tracked, frames, config)]), tracked, config),
+        _enlarged(DetectionTable.concat([tracked, *_lingering(tracked, frames, config)]), tracked, config),
         tuple(_unsure(tracked, config)),
     )
 
@@ -128,12 +127,4 @@ def _enlarged(rows: DetectionTable, seen: DetectionTable, config: BlurConfig) ->
     size = rows.boxes_xyxy[:, 2:] - rows.boxes_xyxy[:, :2]
     extra = size * (config.margin + config.margin_per_s * away_s)[:, None]
     boxes = np.concatenate([rows.boxes_xyxy[:, :2] - extra, rows.boxes_xyxy[:, 2:] + extra], axis=1)
-    return DetectionTable(
-        rows.frame_index,
-        rows.timestamp_s,
-        rows.category,
-        rows.confidence,
-        boxes.astype(np.float32),
-        rows.track_id,
-        rows.interpolated,
-    )
+    return rows.replace(boxes_xyxy=boxes.astype(np.float32))

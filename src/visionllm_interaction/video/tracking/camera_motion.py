@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core._validation import frozen_array
-from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.video.decoding.protocol import image_shape
 
 _IDENTITY = np.eye(2, 3)
@@ -153,16 +152,3 @@ def move_boxes(boxes_xyxy: NDArray[np.floating], matrices: Matrix) -> NDArray[np
     zoom = np.sqrt(np.abs(np.linalg.det(matrices[:, :, :2])))[:, None]
     half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2 * zoom
     return np.concatenate([moved - half, moved + half], axis=1).astype(np.float32)
-
-
-def with_boxes(rows: DetectionTable, boxes_xyxy: NDArray[np.float32]) -> DetectionTable:
-    """``rows`` with other boxes."""
-    return DetectionTable(
-        rows.frame_index,
-        rows.timestamp_s,
-        rows.category,
-        rows.confidence,
-        boxes_xyxy,
-        rows.track_id,
-        rows.interpolated,
-    )

@@ -40,10 +40,7 @@ def vote_categories(rows: DetectionTable, ids: Ids, *, config: TrackConfig) -> t
         category[own] = _vote(rows, own)
         ids[own] = members[0]
         ids[duplicate_detections(rows, own)] = UNTRACKED
-    voted = DetectionTable(
-        rows.frame_index, rows.timestamp_s, category, rows.confidence, rows.boxes_xyxy, rows.track_id, rows.interpolated
-    )
-    return voted, ids
+    return rows.replace(category=category), ids
 
 
 def _groups(rows: DetectionTable, ids: Ids, config: TrackConfig) -> list[list[int]]:

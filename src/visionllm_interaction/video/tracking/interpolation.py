@@ -39,21 +39,7 @@ def interpolate_gaps(rows: DetectionTable, frames: FrameTable, *, config: TrackC
     pieces = [p for t in tracklets_of(rows, rows.track_id) for p in _interpolated_rows(rows, t, index, times, config)]
     if not pieces:
         return rows
-    return merge_tables([rows, *pieces])
-
-
-def merge_tables(tables: list[DetectionTable]) -> DetectionTable:
-    """All rows of ``tables``, in order of frames."""
-    order = np.argsort(np.concatenate([t.frame_index for t in tables]), kind="stable")
-    return DetectionTable(
-        np.concatenate([t.frame_index for t in tables])[order],
-        np.concatenate([t.timestamp_s for t in tables])[order],
-        np.concatenate([t.category for t in tables])[order],
-        np.concatenate([t.confidence for t in tables])[order],
-        np.concatenate([t.boxes_xyxy for t in tables])[order],
-        np.concatenate([t.track_id for t in tables])[order],
-        np.concatenate([t.interpolated for t in tables])[order],
-    )
+    return DetectionTable.concat([rows, *pieces])
 
 
 def _interpolated_rows(

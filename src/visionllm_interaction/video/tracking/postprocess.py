@@ -12,7 +12,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
-from visionllm_interaction.video.tracking.camera_motion import CameraPath, with_boxes
+from visionllm_interaction.video.tracking.camera_motion import CameraPath
 from visionllm_interaction.video.tracking.category_voting import vote_categories
 from visionllm_interaction.video.tracking.identity_switches import TrackAppearance, correct_identity_switches
 from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
@@ -55,7 +55,7 @@ def stabilised(detections: DetectionTable, camera: CameraPath | None) -> Detecti
     """``detections`` with boxes compensated for the camera's motion."""
     if camera is None:
         return detections
-    return with_boxes(detections, camera.stabilise(detections.boxes_xyxy, detections.frame_index))
+    return detections.replace(boxes_xyxy=camera.stabilise(detections.boxes_xyxy, detections.frame_index))
 
 
 def postprocess_tracklets(
@@ -98,7 +98,7 @@ def postprocess_tracklets(
         # After a correction, a track may continue one that did not match its appearance before.
         ids = stitched(correct_identity_switches(rows, ids, appearance, margin=config.appearance_margin))
     ids = remove_noise(rows, ids, frames, config=config)
-    tracked = interpolate_gaps(with_ids(rows, ids), frames, config=config)
+    tracked = interpolate_gaps(rows.replace(track_id=ids), frames, config=config)
     return tracked if camera is None else _restore_boxes(tracked, detections, camera)
 
 
@@ -106,20 +106,7 @@ def _restore_boxes(tracked: DetectionTable, detections: DetectionTable, camera: 
     """Map boxes back to their own frames; detected boxes are restored exactly."""
     boxes = camera.restore(tracked.boxes_xyxy, tracked.frame_index)
     boxes[~tracked.interpolated] = detections.boxes_xyxy
-    return with_boxes(tracked, boxes)
-
-
-def with_ids(detections: DetectionTable, ids: NDArray[np.int64]) -> DetectionTable:
-    """``detections`` with other track ids."""
-    return DetectionTable(
-        detections.frame_index,
-        detections.timestamp_s,
-        detections.category,
-        detections.confidence,
-        detections.boxes_xyxy,
-        ids,
-        detections.interpolated,
-    )
+    return tracked.replace(boxes_xyxy=boxes)
 
 
 def summarise_tracks(detections: DetectionTable, frames: FrameTable, *, roles: Mapping[str, str]) -> list[Track]:
