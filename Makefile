@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 DEMO_DIR ?= demo
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
 
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
@@ -17,8 +18,8 @@ export DO_NOT_TRACK := true
 demo: $(VENV)/.ready-all ## The main job on simulated pictures and videos, to a report one can look at (about 12 minutes)
 	@$(BIN)/visionllm demo --out $(DEMO_DIR) --json
 
-test: $(VENV)/.ready-dev ## The fast tests
-	$(BIN)/pytest
+test: $(VENV)/.ready-dev ## The fast tests, on up to four cores
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 coverage: $(VENV)/.ready-dev ## The fast tests, and how many of the product's lines they run (at least 85 %)
 	$(BIN)/coverage erase
