@@ -23,7 +23,7 @@ test: $(VENV)/.ready-dev ## The fast tests, on up to four cores
 
 coverage: $(VENV)/.ready-dev ## The fast tests, and how many of the product's lines they run (at least 85 %)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile
 	$(BIN)/coverage combine
 	$(BIN)/coverage report
 
