@@ -16,7 +16,7 @@ from visionllm_interaction.artifacts.stage_manifests import ValidationReport
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest
 from visionllm_interaction.datasets.validation.config import ValidateConfig
-from visionllm_interaction.datasets.validation.stage import run, summary
+from visionllm_interaction.datasets.validation.stage import run, summarise
 
 MANIFEST = "data_ingestion/data_manifest.yaml"
 REPORT = "data_validation/data_validation_report.yaml"
@@ -261,8 +261,8 @@ def test_coco_mini_passes(tmp_path: Path, shared_data: Path) -> None:
     root = shared_data / "coco-mini"
     report = validate(root, tmp_path / "run")
     contents = [json.loads(annotation_file(root, split).read_text()) for split in ("train", "val")]
-    result = summary(report, tmp_path / "run" / REPORT)
-    assert result["status"] == "PASS" and result["faults"] == {"BOX-TWO-CATEGORIES": 1, "AREA-MISMATCH": 10}
+    result = summarise(report, tmp_path / "run" / REPORT)
+    assert result.passed and result.issues == {"BOX-TWO-CATEGORIES": 1, "AREA-MISMATCH": 10}
     assert all(finding.action == "warn" for finding in report.findings)
-    assert result["images"] == sum(len(c["images"]) for c in contents) == 543
-    assert result["annotations"] == sum(len(c["annotations"]) for c in contents) == 4624
+    assert result.images == sum(len(c["images"]) for c in contents) == 543
+    assert result.annotations == sum(len(c["annotations"]) for c in contents) == 4624
