@@ -57,7 +57,7 @@ def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
     path = Path(path)
     boxes = detections_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn_frames(_reader(store, video_id), boxes))
+        _encode(container, _drawn_frames(_reader(store, video_id, made="annotated video"), boxes))
 
 
 def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s: float) -> int:
@@ -73,13 +73,14 @@ def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s:
         Number of images written.
 
     Raises:
-        VideoError: as :func:`write_annotated_video`.
+        VideoError: if the source video is gone or has changed; nothing is written then.
     """
     folder = Path(folder)
     wanted = sampled_frames(store, video_id, every_s=every_s)
+    reader = _reader(store, video_id, made="images of frames")
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
-    for frame in _reader(store, video_id):
+    for frame in reader:
         if frame.frame_index in wanted:
             buffer = io.BytesIO()
             Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)
@@ -88,12 +89,13 @@ def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s:
     return written
 
 
-def source_video(store: Store, video_id: str) -> Path:
+def source_video(store: Store, video_id: str, *, made: str) -> Path:
     """The file that a video was analysed from.
 
     Args:
         store: the open store.
         video_id: the video.
+        made: what is made from it, for the message.
 
     Returns:
         Its path; the content is checked against the record.
@@ -105,11 +107,11 @@ def source_video(store: Store, video_id: str) -> Path:
     path = Path(source["path"])
     if not path.is_file() or sha256_file(path) != source["sha256"]:
         raise VideoError(
-            "The annotated video cannot be made: the source video is not what was analysed.",
-            expected=f"a file with sha256 {source['sha256']}",
-            found="another file" if path.is_file() else "nothing",
+            f"The {made} cannot be made: the source video is not there as it was analysed.",
+            expected=f"the file with sha256 {source['sha256']}",
+            found="a file with other content" if path.is_file() else "no file",
             where=str(path),
-            fix="put the video back where it was, or analyse it again",
+            fix="put the video back there; or analyse it from its new place, which updates the path in the store",
         )
     return path
 
@@ -123,10 +125,10 @@ def detections_by_frame(store: Store, video_id: str) -> dict[int, list[Detection
     return found
 
 
-def _reader(store: Store, video_id: str) -> VideoReader:
+def _reader(store: Store, video_id: str, *, made: str) -> VideoReader:
     """All frames of the stream that was analysed, whatever was sampled of them."""
     stream = store.video(video_id).get("stream")
-    return VideoReader(source_video(store, video_id), config=DecodeConfig(stream=stream))
+    return VideoReader(source_video(store, video_id, made=made), config=DecodeConfig(stream=stream))
 
 
 def _drawn_frames(
