@@ -169,14 +169,14 @@ def _stand_in(match: re.Match[bytes]) -> bytes:
 def _keys_of(rows: list[msgspec.Raw]) -> list[_Keys]:
     try:
         return _KEYS_OF_ALL.decode(b"[" + b",".join(rows) + b"]")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return [_keys_or_none(row) for row in rows]
 
 
 def _keys_or_none(row: msgspec.Raw) -> _Keys:
     try:
         return _KEYS.decode(row)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return _Keys(NO_ID)
 
 
