@@ -264,12 +264,8 @@ def test_coco_mini_passes(tmp_path: Path, shared_data: Path) -> None:
     result = summarise(report, tmp_path / "run" / REPORT)
     assert result.passed and result.issues == {"BOX-TWO-CATEGORIES": 1, "AREA-MISMATCH": 10}
     assert all(finding.action == "warn" for finding in report.findings)
-<<<<<<< HEAD
     assert result.images == sum(len(c["images"]) for c in contents) == 543
     assert result.annotations == sum(len(c["annotations"]) for c in contents) == 4624
-=======
-    assert result["images"] == sum(len(c["images"]) for c in contents) == 543
-    assert result["annotations"] == sum(len(c["annotations"]) for c in contents) == 4624
 
 
 @pytest.mark.parametrize(("broken", "share", "status"), [(2, 0.0, "PASS"), (3, 0.1, "FAIL"), (3, 0.2, "PASS")])
@@ -283,4 +279,3 @@ def test_a_split_may_lose_a_share_of_its_boxes_and_two_in_any_case(
     assert report.status == status, report.reasons
     said = [reason for reason in report.reasons if reason.startswith("max_invalid_bbox_share: 3 of 18")]
     assert bool(said) == (status == "FAIL")
->>>>>>> wt/realfiles
