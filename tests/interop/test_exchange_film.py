@@ -88,5 +88,14 @@ def test_pictures_for_correcting_labels_are_those_that_the_annotations_name(stor
 def test_no_film_of_another_video(store: Path, tmp_path: Path) -> None:
     with (tmp_path / "grey.mp4").open("ab") as stream:
         stream.write(b"\0")
-    with pytest.raises(VideoError, match="not what was analysed"):
+    with pytest.raises(VideoError, match="The annotated video cannot be made"):
         export(store, tmp_path / "out", format="mp4")
+
+
+def test_no_images_of_a_video_that_is_gone(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "grey.mp4").rename(tmp_path / "moved.mp4")
+    with pytest.raises(VideoError, match="The images of frames cannot be made") as refused:
+        export(store, tmp_path / "out", format="coco", images=True)
+    assert refused.value.found == "no file"
+    assert "new place" in (refused.value.fix or "")
+    assert list((tmp_path / "out").iterdir()) == []

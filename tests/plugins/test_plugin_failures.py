@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from PIL import Image
 from plugin_site import Site
 from small_coco import make_coco
 
 import visionllm_interaction as v
 from visionllm_interaction.cli import app
+from visionllm_interaction.cli.application import LazyGroup
+from visionllm_interaction.cli.commands import ENTRY_POINTS
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate
@@ -335,3 +338,42 @@ def test_the_doctor_lists_plug_ins_with_version_and_state(
     bad = checks["plug-in visionllm.detectors: broken"]
     assert code == 1 and not bad["ok"] and bad["found"].startswith("broken-two 1.0: A plug-in cannot be imported.")
     assert "upgrade or uninstall broken-two" in bad["fix"]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("raise RuntimeError('made for another version')", "made for another version"),
+        ("PLUGIN = ['no', 'table']", "not list"),
+        ("PLUGIN = {'stats': ('module', 'function', 'summary')}", "not a CommandEntry"),
+        ("PLUGIN = 1 / 0", "ZeroDivisionError"),
+        ("import sys; sys.exit(5)", "SystemExit"),
+    ],
+)
+def test_commands_that_cannot_be_listed_are_left_out_by_name(
+    site: Site, capsys: pytest.CaptureFixture[str], source: str, problem: str
+) -> None:
+    site.add("lab-stats", group=ENTRY_POINTS, name="stats", source=source)
+    assert run_app(_fresh_app(), ["--help"]) == 0
+    said = capsys.readouterr()
+    assert "analyze" in said.out and "toyroom" in said.out, "the commands of the others are there"
+    assert "lab-stats" in said.err and problem in said.err and "uninstall" in said.err
+
+
+def test_an_added_command_without_its_module_is_refused_by_name(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    source = """
+from visionllm_interaction.cli.commands import CommandEntry
+PLUGIN = {"lab-stats": CommandEntry("lab_stats_gone.commands", "stats", "Statistics of the lab.")}
+"""
+    site.add("lab-stats", group=ENTRY_POINTS, name="stats", source=source)
+    assert run_app(_fresh_app(), ["lab-stats", "--help"]) == PluginError.exit_code
+    assert "lab_stats_gone.commands" in capsys.readouterr().err
+    assert run_app(_fresh_app(), ["--help"]) == 0
+    assert "Statistics of the lab." in capsys.readouterr().out
+
+
+def _fresh_app() -> typer.Typer:
+    """The application as a new process has it: it has listed no commands yet."""
+    fresh = typer.Typer(cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
+    fresh.callback()(lambda: None)
+    return fresh

@@ -13,6 +13,7 @@ import typer.main
 
 from visionllm_interaction import __version__
 from visionllm_interaction.cli.commands import COMMANDS, CommandEntry, added_commands
+from visionllm_interaction.errors import PluginError
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -35,8 +36,21 @@ class LazyCommands(Mapping[str, "Command"]):
 
     def __getitem__(self, name: str) -> Command:
         if name not in self._loaded:
-            self._loaded[name] = _load(name, self._own[name] if name in self._own else self.entries[name])
+            self._loaded[name] = _load(name, self._own[name]) if name in self._own else self._load_added(name)
         return self._loaded[name]
+
+    def _load_added(self, name: str) -> Command:
+        entry = self.entries[name]
+        try:
+            return _load(name, entry)
+        except (ImportError, AttributeError, TypeError, RuntimeError) as error:
+            raise PluginError(
+                "A command of another distribution cannot be loaded.",
+                expected=f"the function {entry.attribute} in the module {entry.module}",
+                found=f"{type(error).__name__}: {error}",
+                where=f"visionllm {name}",
+                fix="upgrade or uninstall that distribution, or tell its authors; all other commands work",
+            ) from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class CommandEntry(NamedTuple):
@@ -21,14 +25,39 @@ ENTRY_POINTS = "visionllm.commands"
 
 
 def added_commands() -> dict[str, CommandEntry]:
-    """The commands of other packages, without those whose names this package uses."""
+    """The commands of other packages, without those whose names this package uses.
+
+    A package whose table cannot be used is left out with a warning that names it: the other commands must not suffer.
+    """
     # Imported here: it takes longer than the rest of `visionllm --version`.
     from importlib.metadata import entry_points
 
     added: dict[str, CommandEntry] = {}
     for point in entry_points(group=ENTRY_POINTS):
-        added |= point.load()
+        try:
+            added |= _table(point.load())
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (code of somebody else)
+            _warn(point, error)
     return {name: entry for name, entry in added.items() if name not in COMMANDS}
+
+
+def _table(offered: object) -> dict[str, CommandEntry]:
+    """What an entry point refers to, if it is a table of commands."""
+    if not isinstance(offered, Mapping):
+        raise TypeError(f"a table of commands is a mapping, not {type(offered).__name__}")
+    for name, entry in offered.items():
+        if not isinstance(name, str) or not isinstance(entry, CommandEntry):
+            raise TypeError(f"the command {name!r} is not a CommandEntry")
+    return dict(offered)
+
+
+def _warn(point: EntryPoint, error: BaseException) -> None:
+    from visionllm_interaction.utils.logs import log
+
+    owner = point.dist.name if point.dist else point.value
+    problem = f"{type(error).__name__}: {error}".removesuffix(": ")
+    fix = f"upgrade or uninstall {owner}, or tell its authors"
+    log.warning("the commands of a distribution are left out", distribution=owner, problem=problem, fix=fix)
 
 
 COMMANDS: dict[str, CommandEntry] = {

@@ -53,7 +53,7 @@ def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
     path = Path(path)
     boxes = detections_by_frame(store, video_id)
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn_frames(open_source_video(store, video_id), boxes))
+        _encode(container, _drawn_frames(open_source_video(store, video_id, made="annotated video"), boxes))
 
 
 def detections_by_frame(store: Store, video_id: str) -> dict[int, list[DetectionRow]]:

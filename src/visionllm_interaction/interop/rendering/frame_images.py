@@ -27,13 +27,14 @@ def write_frame_images(store: Store, video_id: str, folder: StrPath, *, every_s:
         Number of images written.
 
     Raises:
-        VideoError: as :func:`write_annotated_video`.
+        VideoError: if the source video is gone or has changed; nothing is written then.
     """
     folder = Path(folder)
     wanted = sampled_frames(store, video_id, every_s=every_s)
+    reader = open_source_video(store, video_id, made="images of frames")
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
-    for frame in open_source_video(store, video_id):
+    for frame in reader:
         if frame.frame_index in wanted:
             buffer = io.BytesIO()
             Image.fromarray(frame.image_rgb).save(buffer, "JPEG", quality=92)

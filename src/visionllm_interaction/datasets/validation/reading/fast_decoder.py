@@ -45,17 +45,21 @@ def read_plain(data: bytes, database: duckdb.DuckDBPyConnection) -> AnnotationCo
             table = connection.from_arrow(pa.table({"text": text})).project(_AS_COLUMNS).to_arrow_table()
     except duckdb.Error:
         return None
-    records = table.column("records").combine_chunks().values
-    return _columns(records, form, data) if len(records) == form.polygons + form.crowds else None
+    records = table.column("records").chunk(0).values  # one row is one chunk
+    run_lengths = tuple(_inner_objects(data)) if form.crowds else ()
+    if len(records) != form.polygons + form.crowds or _has_trailing_comma(data, records, form, run_lengths):
+        return None
+    return _columns(records, form, run_lengths)
 
 
 @dataclass(frozen=True, slots=True)
 class _RecordShape:
-    """What the records of a piece have in common: optional keys, and how many are of which kind."""
+    """What the records of a piece have in common: optional keys, number of each kind, and number of other keys."""
 
     keys: frozenset[str]
     polygons: int
     crowds: int
+    others: int
 
 
 def _form(data: bytes) -> _RecordShape | None:
@@ -73,10 +77,8 @@ def _form(data: bytes) -> _RecordShape | None:
     counts = {name: first.count(_bare_key(name)) for name in (*_IDS, "bbox", *_OPTIONAL)}
     if any(counts[name] != 1 for name in (*_IDS, "bbox")) or any(counts[name] > 1 for name in _OPTIONAL):
         return None
-    if _has_trailing_comma(data):
-        return None
-    polygons = len(bare) // len(first) - crowds
-    return _RecordShape(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds)
+    polygons, others = len(bare) // len(first) - crowds, first.count(b":") - sum(counts.values())
+    return _RecordShape(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds, others)
 
 
 def _repeated(bare: bytes) -> bytes | None:
@@ -85,9 +87,14 @@ def _repeated(bare: bytes) -> bytes | None:
     return first if first and bare == first * (len(bare) // len(first)) else None
 
 
-def _has_trailing_comma(data: bytes) -> bool:
+def _has_trailing_comma(
+    data: bytes, records: pa.StructArray, form: _RecordShape, run_lengths: tuple[bytes, ...]
+) -> bool:
     """Whether a closing bracket follows a comma, which DuckDB takes for JSON."""
     text = np.frombuffer(data, np.uint8)
+    if not form.others:
+        within = sum(runs.count(b",") for runs in run_lengths)
+        return int(np.count_nonzero(text == ord(","))) != _commas(records, form) + within
     before = np.flatnonzero((text == ord("]")) | (text == ord("}"))) - 1
     while len(before):
         marks = text[before]
@@ -97,11 +104,25 @@ def _has_trailing_comma(data: bytes) -> bool:
     return False
 
 
+def _commas(records: pa.StructArray, form: _RecordShape) -> int:
+    """How many commas JSON has in a list of such records without other keys; those in run lengths are not counted."""
+    count, keys = len(records), len(_IDS) + 1 + len(form.keys)
+    commas = count - 1 + count * (keys - 1)
+    lists = [records.field("bbox")]
+    if "segmentation" in form.keys:
+        polygons = records.field("segmentation")
+        lists += [polygons, polygons.values]
+    for column in lists:
+        edges = numbers_in(column.offsets, np.dtype(np.int32))
+        commas += int(edges[-1] - edges[0]) - int(np.count_nonzero(np.diff(edges)))
+    return commas
+
+
 def _bare_key(name: str) -> bytes:
     return b'"' + name.encode().translate(None, _NUMBERS) + b'":'
 
 
-def _columns(records: pa.StructArray, form: _RecordShape, data: bytes) -> AnnotationColumns | None:
+def _columns(records: pa.StructArray, form: _RecordShape, run_lengths: tuple[bytes, ...]) -> AnnotationColumns | None:
     count = len(records)
     ids, images, categories = (_integers(records, name) for name in _IDS)
     crowd = _integers(records, "iscrowd") if "iscrowd" in form.keys else np.zeros(count, np.int64)
@@ -109,7 +130,7 @@ def _columns(records: pa.StructArray, form: _RecordShape, data: bytes) -> Annota
     boxes = _boxes(records.field("bbox"), count)
     if ids is None or images is None or categories is None or crowd is None or area is None or boxes is None:
         return None
-    masks = _masks(records.field("segmentation"), form, data)
+    masks = _masks(records.field("segmentation"), form, run_lengths)
     if masks is None or not ((crowd == 0) | (crowd == 1)).all():
         return None
     return AnnotationColumns(
@@ -148,7 +169,7 @@ def _boxes(boxes: pa.ListArray, count: int) -> Floats | None:
     return values if np.isfinite(values).all() else None
 
 
-def _masks(rings: pa.ListArray, form: _RecordShape, data: bytes) -> MaskColumns | None:
+def _masks(rings: pa.ListArray, form: _RecordShape, run_lengths: tuple[bytes, ...]) -> MaskColumns | None:
     """Polygons as DuckDB read them; run lengths, which it leaves out, are read here."""
     count = len(rings)
     columns = MaskColumns.empty(count)
@@ -160,7 +181,7 @@ def _masks(rings: pa.ListArray, form: _RecordShape, data: bytes) -> MaskColumns 
     if form.crowds:
         present = np.unpackbits(np.frombuffer(rings.buffers()[0], np.uint8), bitorder="little", count=count)
         try:
-            masks = _RUNS.decode(b"[" + b",".join(_inner_objects(data)) + b"]")
+            masks = _RUNS.decode(b"[" + b",".join(run_lengths) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         if len(masks) != form.crowds:
@@ -170,9 +191,9 @@ def _masks(rings: pa.ListArray, form: _RecordShape, data: bytes) -> MaskColumns 
 
 
 def _inner_objects(data: bytes) -> Iterator[bytes]:
-    """The objects within the records; the texts of ``data`` hold no brace."""
-    text = np.frombuffer(data, np.uint8)
-    opening, closing = (np.flatnonzero(text == ord(brace)) for brace in "{}")
-    inner = opening[np.arange(len(opening)) > np.searchsorted(closing, opening)]
-    for begin, end in zip(inner.tolist(), closing[np.searchsorted(closing, inner)].tolist(), strict=True):
-        yield data[begin : end + 1]
+    """The objects that hold run lengths, within the records; the texts of ``data`` hold no brace."""
+    at = data.find(b'"counts"')
+    while at >= 0:
+        begin, end = data.rfind(b"{", 0, at), data.find(b"}", at) + 1
+        yield data[begin:end]
+        at = data.find(b'"counts"', end)

@@ -65,7 +65,8 @@ def _fill_rings(columns: MaskColumns, rows: Ints, xy: Floats, *, points: Ints, o
     x, y = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
     last = first + points - 1
     cross = np.empty(len(x))
-    cross[:-1] = x[:-1] * y[1:] - x[1:] * y[:-1]
+    np.multiply(x[:-1], y[1:], out=cross[:-1])
+    cross[:-1] -= x[1:] * y[:-1]
     cross[last] = x[last] * y[first] - x[first] * y[last]
     areas = np.abs(np.add.reduceat(cross, first)) / 2
     columns.areas_px[rows] = np.bincount(owner, weights=areas, minlength=len(rows))
