@@ -79,9 +79,9 @@ def test_without_a_bout_there_is_a_reason_for_every_missing_number() -> None:
     found = joint_attention({"ball": looks((1, 2))}, {"ball": NEVER}, observed=MINUTE)
 
     assert (found.bouts.count.value, found.bouts.rate.value, found.bouts.total.value) == (0, 0.0, 0.0)
-    for quantity in (found.bouts.mean, found.bouts.longest, found.share_led_by_first, found.lead_of_first):
-        assert quantity.value is None
-        assert quantity.reason
+    for statistic in (found.bouts.mean, found.bouts.longest, found.share_led_by_first, found.lead_of_first):
+        assert statistic.value is None
+        assert statistic.reason
 
 
 def test_without_observed_time_nothing_is_known() -> None:

@@ -14,7 +14,7 @@ from visionllm_interaction.measures.sequential.proximity import (
     objects_handled,
     time_alone,
 )
-from visionllm_interaction.measures.sequential.quantities import Quantity
+from visionllm_interaction.measures.sequential.statistic import Statistic
 
 MINUTE = np.array([[0.0, 60.0]])
 
@@ -86,4 +86,4 @@ def test_time_stands_still_while_nothing_is_observed() -> None:
 )
 def test_a_quantity_is_a_number_or_a_reason(value: float | None, reason: str | None) -> None:
     with pytest.raises(ValueError, match=r"value"):
-        Quantity(value, "s", reason)
+        Statistic(value, "s", reason)

@@ -16,7 +16,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_parts,
     summarise,
 )
-from visionllm_interaction.measures.sequential.quantities import Quantity, mean_of, ratio
+from visionllm_interaction.measures.sequential.statistic import Statistic, mean_of, ratio
 
 JOINT_MIN_S = 0.5
 JOINT_GAP_S = 1.0
@@ -45,9 +45,9 @@ class JointAttention:
     led_by_first: int
     led_by_second: int
     led_by_neither: int
-    share_led_by_first: Quantity
-    lead_of_first: Quantity
-    lead_of_second: Quantity
+    share_led_by_first: Statistic
+    lead_of_first: Statistic
+    lead_of_second: Statistic
 
 
 def joint_attention(
@@ -142,7 +142,7 @@ class SustainedAttention:
 
     bouts: BoutSummary
     targets: tuple[str, ...]
-    share_of_looking: Quantity
+    share_of_looking: Statistic
 
 
 def sustained_attention(

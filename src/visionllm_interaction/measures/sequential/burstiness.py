@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, union
 from visionllm_interaction.measures.sequential.observation import Times, observation_of, observed_times
-from visionllm_interaction.measures.sequential.quantities import Quantity, mean_of, undefined
+from visionllm_interaction.measures.sequential.statistic import Statistic, mean_of, undefined
 
 MIN_EVENTS = 3
 MIN_PAIRS = 3
@@ -31,11 +31,11 @@ class Burstiness:
     """
 
     events: int
-    mean_interval: Quantity
-    interval_deviation: Quantity
-    burstiness: Quantity
-    finite_size_burstiness: Quantity
-    memory: Quantity
+    mean_interval: Statistic
+    interval_deviation: Statistic
+    burstiness: Statistic
+    finite_size_burstiness: Statistic
+    memory: Statistic
 
 
 def burstiness(times_s: Times, *, observed: Intervals) -> Burstiness:
@@ -64,7 +64,7 @@ def burstiness(times_s: Times, *, observed: Intervals) -> Burstiness:
         spread, b, a = undefined("s", reason), undefined("1", reason), undefined("1", reason)
     else:
         deviation, mean = float(intervals.std(ddof=1)), float(intervals.mean())
-        spread = Quantity(deviation, "s")
+        spread = Statistic(deviation, "s")
         b, a = _coefficients(deviation, mean, len(intervals) + 1)
     return Burstiness(
         events=len(times),
@@ -76,15 +76,15 @@ def burstiness(times_s: Times, *, observed: Intervals) -> Burstiness:
     )
 
 
-def _coefficients(deviation: float, mean: float, events: int) -> tuple[Quantity, Quantity]:
+def _coefficients(deviation: float, mean: float, events: int) -> tuple[Statistic, Statistic]:
     if mean <= TOLERANCE_S:
         return undefined("1", "all events are at the same time"), undefined("1", "all events are at the same time")
     r, more, less = deviation / mean, np.sqrt(events + 1), np.sqrt(events - 1)
     finite = float((more * r - less) / ((more - 2) * r + less))
-    return Quantity((r - 1) / (r + 1), "1"), Quantity(finite, "1")
+    return Statistic((r - 1) / (r + 1), "1"), Statistic(finite, "1")
 
 
-def _memory(intervals: NDArray[np.float64], same: NDArray[np.bool_]) -> Quantity:
+def _memory(intervals: NDArray[np.float64], same: NDArray[np.bool_]) -> Statistic:
     """Correlation of successive intervals; ``same`` says which steps between events are intervals."""
     steps = np.full(len(same), np.nan)
     steps[same] = intervals
@@ -94,7 +94,7 @@ def _memory(intervals: NDArray[np.float64], same: NDArray[np.bool_]) -> Quantity
         return undefined("1", f"fewer than {MIN_PAIRS} pairs of successive intervals")
     if (np.ptp(pairs, axis=1) <= TOLERANCE_S).any():
         return undefined("1", "the intervals do not vary")
-    return Quantity(float(np.clip(np.corrcoef(pairs)[0, 1], -1.0, 1.0)), "1")
+    return Statistic(float(np.clip(np.corrcoef(pairs)[0, 1], -1.0, 1.0)), "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class AllanFactor:
 
     window_s: float
     windows: int
-    factor: Quantity
+    factor: Statistic
 
 
 def allan_factor(times_s: Times, *, observed: Intervals, window_s: float) -> AllanFactor:
@@ -140,7 +140,7 @@ def allan_factor(times_s: Times, *, observed: Intervals, window_s: float) -> All
     elif not per_window.any():
         factor = undefined("1", "there is no event")
     else:
-        factor = Quantity(float((steps**2).mean() / (2 * per_window.mean())), "1")
+        factor = Statistic(float((steps**2).mean() / (2 * per_window.mean())), "1")
     return AllanFactor(window_s, len(per_window), factor)
 
 

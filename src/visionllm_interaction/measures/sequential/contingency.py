@@ -15,7 +15,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_times,
     running_time,
 )
-from visionllm_interaction.measures.sequential.quantities import Quantity, ratio, undefined
+from visionllm_interaction.measures.sequential.statistic import Statistic, ratio, undefined
 
 WINDOWS_S = (1.0, 2.0, 5.0)
 SURROGATES = 1000
@@ -39,11 +39,11 @@ class Contingency:
     window_s: float
     events: int
     followed: int
-    probability: Quantity
-    expected: Quantity
-    difference: Quantity
-    ratio: Quantity
-    p_value: Quantity
+    probability: Statistic
+    expected: Statistic
+    difference: Statistic
+    ratio: Statistic
+    p_value: Statistic
 
 
 def contingency(
@@ -98,11 +98,11 @@ def contingency(
         window_s=window_s,
         events=len(events),
         followed=followed,
-        probability=Quantity(probability, "share"),
-        expected=Quantity(expected, "share"),
-        difference=Quantity(probability - expected, "share"),
+        probability=Statistic(probability, "share"),
+        expected=Statistic(expected, "share"),
+        difference=Statistic(probability - expected, "share"),
         ratio=ratio(probability, expected, unit="1", reason="there is no response"),
-        p_value=Quantity(float((1 + (shifted >= followed).sum()) / (1 + surrogates)), "1"),
+        p_value=Statistic(float((1 + (shifted >= followed).sum()) / (1 + surrogates)), "1"),
     )
 
 

@@ -16,7 +16,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_parts,
     summarise,
 )
-from visionllm_interaction.measures.sequential.quantities import Quantity, median_of, ratio
+from visionllm_interaction.measures.sequential.statistic import Statistic, median_of, ratio
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +35,10 @@ class HandEyeCoordination:
 
     bouts: BoutSummary
     targets: tuple[str, ...]
-    share_of_looking: Quantity
-    share_of_handling: Quantity
+    share_of_looking: Statistic
+    share_of_handling: Statistic
     eye_leads_s: NDArray[np.float64]
-    median_eye_lead: Quantity
+    median_eye_lead: Statistic
 
 
 def hand_eye_coordination(

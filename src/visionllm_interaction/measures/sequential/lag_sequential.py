@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, union
 from visionllm_interaction.measures.sequential.observation import Times, observed_times
-from visionllm_interaction.measures.sequential.quantities import Quantity, undefined
+from visionllm_interaction.measures.sequential.statistic import Statistic, undefined
 
 _ITERATIONS = 1000
 _CLOSE = 1e-12
@@ -35,9 +35,9 @@ class Association:
     given_only: int
     target_only: int
     neither: int
-    odds_ratio: Quantity
-    yules_q: Quantity
-    adjusted_residual: Quantity
+    odds_ratio: Statistic
+    yules_q: Statistic
+    adjusted_residual: Statistic
 
 
 def association(both: int, given_only: int, target_only: int, neither: int) -> Association:
@@ -60,7 +60,7 @@ def association(both: int, given_only: int, target_only: int, neither: int) -> A
     return _statistics(table, _residual(table, expected, leverages, 0, 0))
 
 
-def _statistics(table: NDArray[np.int64], residual: Quantity) -> Association:
+def _statistics(table: NDArray[np.int64], residual: Statistic) -> Association:
     (a, b), (c, d) = table.tolist()
     products = a * d + b * c
     return Association(
@@ -68,8 +68,8 @@ def _statistics(table: NDArray[np.int64], residual: Quantity) -> Association:
         given_only=b,
         target_only=c,
         neither=d,
-        odds_ratio=Quantity(a * d / (b * c), "1") if b * c else undefined("1", "a cell beside the diagonal is 0"),
-        yules_q=Quantity((a * d - b * c) / products, "1") if products else undefined("1", "a row or column is empty"),
+        odds_ratio=Statistic(a * d / (b * c), "1") if b * c else undefined("1", "a cell beside the diagonal is 0"),
+        yules_q=Statistic((a * d - b * c) / products, "1") if products else undefined("1", "a row or column is empty"),
         adjusted_residual=residual,
     )
 
@@ -163,11 +163,11 @@ def _cell(
 
 def _residual(
     counts: NDArray[np.int64], expected: NDArray[np.float64], leverages: NDArray[np.float64], row: int, column: int
-) -> Quantity:
+) -> Statistic:
     variance = expected[row, column] * (1.0 - leverages[row, column])
     if variance <= 1e-9:
         return undefined("1", "a row or column is empty, or holds all tallies")
-    return Quantity(float((counts[row, column] - expected[row, column]) / np.sqrt(variance)), "1")
+    return Statistic(float((counts[row, column] - expected[row, column]) / np.sqrt(variance)), "1")
 
 
 def _quasi_independence(

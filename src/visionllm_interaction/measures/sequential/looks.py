@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import Intervals, total_s
 from visionllm_interaction.measures.sequential.observation import in_order, observation_of, observed_parts
-from visionllm_interaction.measures.sequential.quantities import (
-    Quantity,
+from visionllm_interaction.measures.sequential.statistic import (
+    Statistic,
     mean_of,
     median_of,
     per_minute,
@@ -72,12 +72,12 @@ class LookRates:
         shift_rate: shifts per observed minute.
     """
 
-    mean_dwell: Quantity
-    median_dwell: Quantity
-    dwell_by_target: Mapping[str, Quantity]
-    look_rate: Quantity
-    shift_count: Quantity
-    shift_rate: Quantity
+    mean_dwell: Statistic
+    median_dwell: Statistic
+    dwell_by_target: Mapping[str, Statistic]
+    look_rate: Statistic
+    shift_count: Statistic
+    shift_rate: Statistic
 
 
 def look_rates(looks: Mapping[str, Intervals], *, observed: Intervals, max_gap_s: float = 0.0) -> LookRates:
@@ -107,7 +107,7 @@ def look_rates(looks: Mapping[str, Intervals], *, observed: Intervals, max_gap_s
             {target: mean_of(dwells[names == target], "s", reason="no look at it") for target in sorted(looks)}
         ),
         look_rate=per_minute(len(dwells), observed_s),
-        shift_count=Quantity(shifts, "count") if observed_s else undefined("count", "nothing was observed"),
+        shift_count=Statistic(shifts, "count") if observed_s else undefined("count", "nothing was observed"),
         shift_rate=per_minute(shifts, observed_s),
     )
 
@@ -127,8 +127,8 @@ class TransitionTable:
     targets: tuple[str, ...]
     counts: NDArray[np.int64]
     probabilities: tuple[tuple[float | None, ...], ...]
-    transition_entropy: Quantity
-    stationary_entropy: Quantity
+    transition_entropy: Statistic
+    stationary_entropy: Statistic
 
 
 def transition_table(pairs: Sequence[tuple[str, str]], *, targets: Sequence[str] | None = None) -> TransitionTable:
@@ -180,8 +180,8 @@ def _with_entropies(names: tuple[str, ...], counts: NDArray[np.int64]) -> Transi
         names,
         counts,
         probabilities,
-        transition_entropy=Quantity(float(weights @ following), "bits"),
-        stationary_entropy=Quantity(_entropy_bits(weights), "bits"),
+        transition_entropy=Statistic(float(weights @ following), "bits"),
+        stationary_entropy=Statistic(_entropy_bits(weights), "bits"),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, as_intervals, contains, total_s, union
-from visionllm_interaction.measures.sequential.quantities import Quantity, mean_of, ratio, undefined
+from visionllm_interaction.measures.sequential.statistic import Statistic, mean_of, ratio, undefined
 
 _NO_KNOWN = "no naming of an object whose presence in view is known"
 
@@ -89,12 +89,12 @@ class NamingSummary:
     """
 
     moments: tuple[NamingMoment, ...]
-    count: Quantity
-    share_in_view: Quantity
-    mean_size_rank: Quantity
-    share_largest: Quantity
-    share_handled: Quantity
-    share_looked_at: Quantity
+    count: Statistic
+    share_in_view: Statistic
+    mean_size_rank: Statistic
+    share_largest: Statistic
+    share_handled: Statistic
+    share_looked_at: Statistic
 
 
 def naming_moments(
@@ -126,7 +126,7 @@ def naming_moments(
     moments = tuple(_moment(windows[row], referents[row], scene, union(observed)) for row in order)
     return NamingSummary(
         moments=moments,
-        count=Quantity(len(moments), "count"),
+        count=Statistic(len(moments), "count"),
         share_in_view=_share([moment.in_view for moment in moments if moment.in_view is not None], _NO_KNOWN),
         mean_size_rank=mean_of(_ranks(moments), "1", reason="no referent has a rank of size"),
         share_largest=_share((_ranks(moments) == 1).tolist(), "no referent has a rank of size"),
@@ -139,7 +139,7 @@ def naming_moments(
     )
 
 
-def _share(judged: Sequence[bool], reason: str) -> Quantity:
+def _share(judged: Sequence[bool], reason: str) -> Statistic:
     return ratio(sum(judged), len(judged), reason=reason)
 
 

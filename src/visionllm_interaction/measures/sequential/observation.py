@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, total_s, union
-from visionllm_interaction.measures.sequential.quantities import (
+from visionllm_interaction.measures.sequential.statistic import (
     NOTHING_OBSERVED,
-    Quantity,
+    Statistic,
     count_of,
     mean_of,
     per_minute,
@@ -38,12 +38,12 @@ class BoutSummary:
     """
 
     intervals: Intervals
-    count: Quantity
-    rate: Quantity
-    total: Quantity
-    share: Quantity
-    mean: Quantity
-    longest: Quantity
+    count: Statistic
+    rate: Statistic
+    total: Statistic
+    share: Statistic
+    mean: Statistic
+    longest: Statistic
 
 
 def observed_parts(intervals: Intervals, observed: Intervals, *, max_gap_s: float = 0.0) -> Intervals:
@@ -95,10 +95,10 @@ def summarise(bouts: Intervals, observed: Intervals) -> BoutSummary:
         intervals=bouts[np.lexsort((bouts[:, 1], bouts[:, 0]))],
         count=count_of(bouts) if observed_s else undefined("count", NOTHING_OBSERVED),
         rate=per_minute(len(bouts), observed_s),
-        total=Quantity(total_s(bouts), "s") if observed_s else undefined("s", NOTHING_OBSERVED),
+        total=Statistic(total_s(bouts), "s") if observed_s else undefined("s", NOTHING_OBSERVED),
         share=ratio(total_s(bouts), observed_s, reason=NOTHING_OBSERVED),
         mean=mean_of(lengths, "s", reason=no_bout),
-        longest=Quantity(float(lengths.max()), "s") if len(bouts) else undefined("s", no_bout),
+        longest=Statistic(float(lengths.max()), "s") if len(bouts) else undefined("s", no_bout),
     )
 
 
@@ -108,7 +108,7 @@ def observed_times(times_s: Times, observed: Intervals) -> Times:
     return np.asarray(times[observation_of(times, observed) >= 0])
 
 
-def event_rate(times_s: Times, observed: Intervals) -> Quantity:
+def event_rate(times_s: Times, observed: Intervals) -> Statistic:
     """Events per minute of observed time.
 
     Args:

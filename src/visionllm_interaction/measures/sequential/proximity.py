@@ -16,7 +16,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_times,
     summarise,
 )
-from visionllm_interaction.measures.sequential.quantities import NOTHING_OBSERVED, Quantity, ratio, undefined
+from visionllm_interaction.measures.sequential.statistic import NOTHING_OBSERVED, Statistic, ratio, undefined
 
 WITHOUT_CONTACT_MIN_S = 0.5
 
@@ -31,7 +31,7 @@ class TimeAlone:
     """
 
     bouts: BoutSummary
-    share_of_visible: Quantity
+    share_of_visible: Statistic
 
 
 def time_alone(visible: Intervals, others_visible: Intervals, *, observed: Intervals, min_s: float = 0.0) -> TimeAlone:
@@ -67,8 +67,8 @@ class ApproachLatency:
 
     from_s: float | None
     to_s: float | None
-    latency: Quantity
-    at_risk: Quantity
+    latency: Statistic
+    at_risk: Statistic
 
 
 def latency_to_approach(approaches_s: Times, together: Intervals, *, observed: Intervals) -> ApproachLatency:
@@ -92,9 +92,9 @@ def latency_to_approach(approaches_s: Times, together: Intervals, *, observed: I
     after = observed_times(approaches_s, observed)
     after = after[after >= begin - TOLERANCE_S]
     to_s = float(after[0]) if len(after) else None
-    latency = undefined("s", "there is no approach") if to_s is None else Quantity(max(to_s - begin, 0.0), "s")
+    latency = undefined("s", "there is no approach") if to_s is None else Statistic(max(to_s - begin, 0.0), "s")
     until = np.clip(both, begin, to_s) if to_s is not None else both
-    return ApproachLatency(begin, to_s, latency, Quantity(total_s(until), "s"))
+    return ApproachLatency(begin, to_s, latency, Statistic(total_s(until), "s"))
 
 
 def episodes_without_contact(
@@ -126,8 +126,8 @@ class ObjectsHandled:
     """
 
     names: tuple[str, ...]
-    count: Quantity
-    rate: Quantity
+    count: Statistic
+    rate: Statistic
 
 
 def objects_handled(handling: Mapping[str, Intervals], *, observed: Intervals, min_s: float = 0.0) -> ObjectsHandled:
@@ -149,6 +149,6 @@ def objects_handled(handling: Mapping[str, Intervals], *, observed: Intervals, m
     observed_s = total_s(observed)
     return ObjectsHandled(
         names=tuple(names),
-        count=Quantity(len(names), "count") if observed_s else undefined("count", NOTHING_OBSERVED),
+        count=Statistic(len(names), "count") if observed_s else undefined("count", NOTHING_OBSERVED),
         rate=ratio(60.0 * len(names), observed_s, unit="per_min", reason=NOTHING_OBSERVED),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, contains, union
 from visionllm_interaction.core.run_lengths import true_runs
-from visionllm_interaction.measures.sequential.quantities import Quantity, ratio, undefined
+from visionllm_interaction.measures.sequential.statistic import Statistic, ratio, undefined
 
 Codes = NDArray[np.int64]
 """(n,) a code per sample: at least 1 for a state, 0 for none of them, below 0 for not observed."""
@@ -31,10 +31,10 @@ class Lines:
         entropy: Shannon entropy of the distribution of their lengths, natural logarithm.
     """
 
-    share: Quantity
-    mean: Quantity
-    longest: Quantity
-    entropy: Quantity
+    share: Statistic
+    mean: Statistic
+    longest: Statistic
+    entropy: Statistic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +52,12 @@ class CrossRecurrence:
     """
 
     samples: int
-    recurrence_rate: Quantity
+    recurrence_rate: Statistic
     diagonal: Lines
     vertical: Lines
     horizontal: Lines
-    profile: Mapping[int, Quantity]
-    peak_lag: Quantity
+    profile: Mapping[int, Statistic]
+    peak_lag: Statistic
 
 
 def cross_recurrence(
@@ -86,7 +86,7 @@ def cross_recurrence(
         max_lag: largest lag of the profile in samples.
 
     Returns:
-        The quantities; undefined where nothing is recurrent.
+        The statistics; undefined where nothing is recurrent.
 
     Raises:
         ValueError: if the series differ in length, or ``min_line`` is below 2.
@@ -156,9 +156,9 @@ def _lines(lengths: NDArray[np.int64], points: int, min_line: int) -> Lines:
     shares = counted[counted > 0] / lines
     return Lines(
         share=share,
-        mean=Quantity(float(counted @ sizes) / lines, "samples"),
-        longest=Quantity(int(sizes[counted > 0].max()), "samples"),
-        entropy=Quantity(float(max(-(shares * np.log(shares)).sum(), 0.0)), "nats"),
+        mean=Statistic(float(counted @ sizes) / lines, "samples"),
+        longest=Statistic(int(sizes[counted > 0].max()), "samples"),
+        entropy=Statistic(float(max(-(shares * np.log(shares)).sum(), 0.0)), "nats"),
     )
 
 
@@ -169,8 +169,8 @@ def _profile(
     seen_a: NDArray[np.bool_],
     seen_b: NDArray[np.bool_],
     max_lag: int,
-) -> dict[int, Quantity]:
-    def share(lag: int) -> Quantity:
+) -> dict[int, Statistic]:
+    def share(lag: int) -> Statistic:
         early, late = slice(0, max(len(a) - abs(lag), 0)), slice(abs(lag), None)
         left, right = (early, late) if lag >= 0 else (late, early)
         pairs = int((seen_a[left] & seen_b[right]).sum())
@@ -179,11 +179,11 @@ def _profile(
     return {lag: share(lag) for lag in range(-max_lag, max_lag + 1)}
 
 
-def _peak(profile: Mapping[int, Quantity]) -> Quantity:
+def _peak(profile: Mapping[int, Statistic]) -> Statistic:
     known = {lag: share.value for lag, share in profile.items() if share.value is not None}
     if not any(known.values()):
         return undefined("samples", "nothing is recurrent")
-    return Quantity(min(known, key=lambda lag: (-known[lag], abs(lag))), "samples")
+    return Statistic(min(known, key=lambda lag: (-known[lag], abs(lag))), "samples")
 
 
 def sample_states(

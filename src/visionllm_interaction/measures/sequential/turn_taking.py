@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, as_intervals, overlapping, total_s, union
 from visionllm_interaction.measures.sequential.observation import observation_of
-from visionllm_interaction.measures.sequential.quantities import (
+from visionllm_interaction.measures.sequential.statistic import (
     NOTHING_OBSERVED,
-    Quantity,
+    Statistic,
     median_of,
     per_minute,
     ratio,
@@ -40,11 +40,11 @@ class TurnTaking:
     asked: Intervals
     answers: Intervals
     lags_s: NDArray[np.float64]
-    count: Quantity
-    rate: Quantity
-    share_answered: Quantity
-    median_lag: Quantity
-    share_overlapping: Quantity
+    count: Statistic
+    rate: Statistic
+    share_answered: Statistic
+    median_lag: Statistic
+    share_overlapping: Statistic
 
 
 def turn_taking(
@@ -79,7 +79,7 @@ def turn_taking(
         asked=asked,
         answers=answers,
         lags_s=lags,
-        count=Quantity(len(asked), "count") if observed_s else undefined("count", NOTHING_OBSERVED),
+        count=Statistic(len(asked), "count") if observed_s else undefined("count", NOTHING_OBSERVED),
         rate=per_minute(len(asked), observed_s),
         share_answered=ratio(len(asked), len(speaking), reason="there is no utterance to answer"),
         median_lag=median_of(lags, "s", reason="there is no turn"),
@@ -129,11 +129,11 @@ class TurnsByChance:
         shuffles: number of shuffles.
     """
 
-    count: Quantity
-    expected: Quantity
-    deviation: Quantity
-    z: Quantity
-    p_value: Quantity
+    count: Statistic
+    expected: Statistic
+    deviation: Statistic
+    z: Statistic
+    p_value: Statistic
     shuffles: int
 
 
@@ -182,16 +182,16 @@ def turns_by_chance(
     return _against(count, counts, shuffles)
 
 
-def _against(count: Quantity, counts: NDArray[np.int64], shuffles: int) -> TurnsByChance:
+def _against(count: Statistic, counts: NDArray[np.int64], shuffles: int) -> TurnsByChance:
     found, deviation = float(count.value or 0), float(counts.std(ddof=1)) if shuffles > 1 else 0.0
     return TurnsByChance(
         count=count,
-        expected=Quantity(float(counts.mean()), "count"),
-        deviation=Quantity(deviation, "count"),
-        z=Quantity((found - float(counts.mean())) / deviation, "1")
+        expected=Statistic(float(counts.mean()), "count"),
+        deviation=Statistic(deviation, "count"),
+        z=Statistic((found - float(counts.mean())) / deviation, "1")
         if deviation
         else undefined("1", "all shuffles have the same number of turns"),
-        p_value=Quantity(float((1 + (counts >= found).sum()) / (1 + shuffles)), "1"),
+        p_value=Statistic(float((1 + (counts >= found).sum()) / (1 + shuffles)), "1"),
         shuffles=shuffles,
     )
 
