@@ -137,3 +137,27 @@ def test_chance_is_the_same_every_time_and_undefined_without_speech() -> None:
     silent = turns_by_chance(child, said(), observed=MINUTE, shuffles=50)
     assert silent.expected.reason == "one of the two says nothing"
     assert silent.count.value == 0
+
+
+def test_utterances_without_any_link_have_as_many_turns_as_by_chance() -> None:
+    rng = np.random.default_rng(13)
+    # Own utterances overlap often; that is the same in the data and in the shuffles.
+    first, second = (
+        np.stack([begins, begins + rng.uniform(0.3, 3.0, 400)], axis=1) for begins in rng.uniform(0, 2000, (2, 400))
+    )
+
+    found = turns_by_chance(first, second, observed=said((0, 2004)), shuffles=300)
+
+    assert found.z.value is not None
+    assert abs(found.z.value) < 2
+
+
+def test_the_number_of_shuffles_at_once_changes_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = said((1, 2), (5, 6), (20, 21)), said((2.5, 4), (5.5, 7), (23, 24))
+    monkeypatch.setattr("visionllm_interaction.measures.sequential.turn_taking._ROWS_AT_ONCE", 60)
+
+    found = turns_by_chance(first, second, observed=MINUTE, shuffles=95)
+
+    assert found.shuffles == 95
+    assert found.expected.value is not None
+    assert 0 < found.expected.value < 1

@@ -19,6 +19,7 @@ from visionllm_interaction.measures.sequential.statistic import Statistic, ratio
 
 WINDOWS_S = (1.0, 2.0, 5.0)
 SURROGATES = 1000
+_CELLS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,10 @@ def contingency(
     followed = int(_followed(at[None, :], after, window_s, np.inf).sum())
     probability, expected = followed / len(events), _covered(after, window_s, span) / span
     shifts = np.random.default_rng(seed).uniform(0.0, span, surrogates)
-    shifted = _followed((at[None, :] - shifts[:, None]) % span, after, window_s, span).sum(axis=1)
+    blocks = np.array_split(shifts, max(len(shifts) * len(at) // _CELLS_AT_ONCE, 1))
+    shifted = np.concatenate(
+        [_followed((at[None, :] - block[:, None]) % span, after, window_s, span).sum(axis=1) for block in blocks]
+    )
     return Contingency(
         window_s=window_s,
         events=len(events),

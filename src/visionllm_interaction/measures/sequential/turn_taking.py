@@ -20,6 +20,7 @@ from visionllm_interaction.measures.sequential.statistic import (
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 
 SHUFFLES = 1000
+_ROWS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +122,7 @@ class TurnsByChance:
     """The turns found beside those of shuffled utterances.
 
     Attributes:
-        count: turns found.
+        count: turns found, utterances of one speaker that meet or overlap taken as one.
         expected: mean number of turns over the shuffles.
         deviation: their standard deviation.
         z: turns found less those expected, in deviations.
@@ -149,7 +150,7 @@ def turns_by_chance(
     """How many turns there would be if the two speakers did not listen to each other.
 
     Within each observed interval the utterances of each speaker are put into a random order with random pauses;
-    their number and lengths stay. Overlapping utterances of one speaker are one.
+    their number and lengths stay. Utterances of one speaker that meet or overlap are one, in the data as well.
 
     Source: the random baseline of Casillas & Scaff (2021), CogSci 43.
 
@@ -166,20 +167,28 @@ def turns_by_chance(
     """
     seen = union(observed)
     said, answered = (_within(utterances, seen) for utterances in (first, second))
-    count = turn_taking(first, second, observed=observed, limits=limits).count
+    count = turn_taking(said, answered, observed=observed, limits=limits).count
     if not len(said) or not len(answered):
         missing = [undefined(unit, "one of the two says nothing") for unit in ("count", "count", "1", "1")]
         return TurnsByChance(count, missing[0], missing[1], missing[2], missing[3], shuffles)
     rng = np.random.default_rng(seed)
-    # All shuffles on one time line, far enough apart that none answers another.
-    apart = float(seen[-1, 1] - seen[0, 0] + limits.max_gap_s + limits.max_overlap_s + 1.0)
-    shifts = apart * np.arange(shuffles)[:, None, None]
-    talk, replies = ((_shuffled(each, seen, shuffles, rng) + shifts).reshape(-1, 2) for each in (said, answered))
-    asking, answering = _not_contained(talk, replies), _not_contained(replies, talk)
-    asking, found = _replies(asking, answering, limits)
-    which = ((asking[found >= 0, 0] - seen[0, 0] + 0.5) // apart).astype(np.int64)
-    counts = np.bincount(which, minlength=shuffles)
+    block = max(_ROWS_AT_ONCE // (len(said) + len(answered)), 1)
+    sizes = [min(block, shuffles - done) for done in range(0, shuffles, block)]
+    counts = np.concatenate([_counts_of_shuffles(said, answered, seen, limits, size, rng) for size in sizes])
     return _against(count, counts, shuffles)
+
+
+def _counts_of_shuffles(
+    first: Intervals, second: Intervals, observed: Intervals, limits: TurnLimits, size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(size,) turns of each shuffle. All lie on one time line, far enough apart that none answers another."""
+    begin = observed[0, 0]
+    apart = float(observed[-1, 1] - begin + limits.max_gap_s + limits.max_overlap_s + 1.0)
+    shifts = apart * np.arange(size)[:, None, None]
+    talk, replies = ((_shuffled(each, observed, size, rng) + shifts).reshape(-1, 2) for each in (first, second))
+    asking, found = _replies(_not_contained(talk, replies), _not_contained(replies, talk), limits)
+    which = ((asking[found >= 0, 0] - begin + 0.5) // apart).astype(np.int64)
+    return np.bincount(which, minlength=size)
 
 
 def _against(count: Statistic, counts: NDArray[np.int64], shuffles: int) -> TurnsByChance:
