@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_intervals import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs
-from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.measures.language.syntax import Node
 from visionllm_interaction.measures.missing_inputs import PREDICATE_OF
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.columns import Batch
@@ -117,7 +115,7 @@ class MeasureEngine:
             The values and where they were found, scope by scope.
         """
         groups = self.groups(scopes, pairs)
-        expression = _parsed(expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings))
+        expression = expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings)
         evaluator = Evaluator(groups, self.boxes, limits=turns)
         found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
         missing = self._missing(measure, predicate, groups, found.found)
@@ -181,8 +179,3 @@ class MeasureEngine:
             uncoded = missing.uncoded("naming", (), video)
             reasons = np.where(uncoded != KNOWN, uncoded, reasons)
         return reasons
-
-
-@cache
-def _parsed(expression: str) -> Node:
-    return parse(expression).value

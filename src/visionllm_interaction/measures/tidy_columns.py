@@ -16,6 +16,7 @@ from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATE
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
+from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
 from visionllm_interaction.measures.streams.columns import Batch
@@ -194,9 +195,11 @@ class TidyColumns:
                     yield from self._bouts(measure, names, pairs, people)
 
     def _own(self) -> dict[str, Measure]:
+        if not self.config.named:
+            return {}
         from visionllm_interaction.measures.own import own_measures
 
-        return own_measures(self.config) if self.config.named else {}
+        return own_measures(self.config)
 
     def _names(self) -> list[str]:
         tracks, words = self.whole.tracks, self.whole.texts.words
@@ -247,7 +250,7 @@ class TidyColumns:
         return self.whole.codes.participants.get(kind, frozenset())
 
 
-_UNFOUND = Measure("", "", "", "", "none", None, "count(processed() & !processed())")
+_UNFOUND = Measure("", "", "", "", "none", None, Call("count", (Prefix("!", Call("processed")),)))
 """What is never found."""
 
 
