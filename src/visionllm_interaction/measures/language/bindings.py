@@ -94,10 +94,10 @@ def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[st
     for call in (part for part in walk(grouped) if isinstance(part, Call) and part.function in functions):
         function = functions[call.function]
         for name, argument in arguments_of(call, function).items():
-            kinds = next(p.kinds for p in function.parameters if p.name == name)
-            if not isinstance(argument, NameTerm) or Kind.TEXT in kinds:
+            parameter = next(p for p in function.parameters if p.name == name)
+            if not isinstance(argument, NameTerm) or Kind.TEXT in parameter.kinds:
                 continue
-            coded = call.function in _CODED_FUNCTIONS
+            coded = call.function in _CODED_FUNCTIONS or parameter.coded is not None
             for word in (argument.base, *argument.excluded):
                 if is_variable(word) or word in (ANYTHING, ANY_PERSON, ANY_THING):
                     continue

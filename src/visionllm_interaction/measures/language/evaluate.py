@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -24,7 +24,7 @@ from visionllm_interaction.measures.language.syntax import (
     Quantity,
     is_variable,
 )
-from visionllm_interaction.measures.language.types import Function, Parameter
+from visionllm_interaction.measures.language.types import Function, Kind, Parameter
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.boxes import Quantity as BoxQuantity
@@ -60,6 +60,7 @@ class Values:
         n: (O,) how many it is of; None: not counted.
         expected: (O,) what chance would give; None: not known.
         p: (O,) share of random shifts with as much or more; None: not known.
+        why: (O,) why there is no value; None: nothing more is known.
     """
 
     value: Floats
@@ -68,6 +69,7 @@ class Values:
     n: Ints | None = None
     expected: Floats | None = None
     p: Floats | None = None
+    why: Sequence[str | None] | None = None
 
 
 Evaluated = Stream | Samples | BoxQuantity
@@ -204,7 +206,10 @@ class Evaluator:
             case Prefix(_, operand) if self._is_scalar(node):
                 self.prepare(operand)
             case Call() if self._is_scalar(node):
-                _implementation(f"{_SUMS}:prepare")(Arguments(self, self.functions[node.function], node))
+                arguments = Arguments(self, self.functions[node.function], node)
+                if arguments.function.prepared_by is not None:
+                    _implementation(arguments.function.prepared_by)(arguments)
+                _implementation(f"{_SUMS}:prepare")(arguments)
             case Quantity():
                 pass
             case _:
@@ -219,7 +224,8 @@ class Evaluator:
             case Prefix(operator, operand):
                 return operator == "-" or self._is_scalar(operand)
             case Call(function):
-                return self.functions[function].computed_by.startswith(_SUMS) and function not in _SAMPLES
+                result = self.functions[function].result
+                return result is not None and result.kind in (Kind.VALUE, Kind.YES_NO)
             case _:
                 return False
 
@@ -246,7 +252,6 @@ class Evaluator:
 
 
 _SUMS = "measures.language.aggregates"
-_SAMPLES = frozenset({"latency", "pauses", "turn_lags"})
 
 
 @dataclass

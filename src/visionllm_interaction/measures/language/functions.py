@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.measures.language.sequential.functions import SEQUENTIAL
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
 
 _ATOMS = "measures.language.stream_functions"
@@ -363,7 +364,7 @@ def _by_name(functions: Iterable[Function]) -> Mapping[str, Function]:
     return MappingProxyType({function.name: function for function in functions})
 
 
-FUNCTIONS: Mapping[str, Function] = _by_name((*_STREAMS, *_OPERATORS, *_BOXES, *_AGGREGATES))
+FUNCTIONS: Mapping[str, Function] = _by_name((*_STREAMS, *_OPERATORS, *_BOXES, *_AGGREGATES, *SEQUENTIAL))
 """The functions by name. Groups (*top*, *which* …) and named measures are called like functions too."""
 
 SELECTIONS: Mapping[str, str] = MappingProxyType(

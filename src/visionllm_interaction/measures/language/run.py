@@ -209,7 +209,7 @@ class _Run:
         separate = self.grouped.by_video or self.grouped.bin_s is not None
         seconds = table.groups.processed.seconds[np.unique(table.groups.scope[groups[~unknown]])].sum()
         if shown is None and missing is None:
-            missing = _nothing(value)
+            missing = (whole.why[place] if whole.why is not None else None) or _nothing(value)
         return QueryRow(
             value=shown,
             missing=missing,

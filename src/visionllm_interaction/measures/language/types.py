@@ -82,6 +82,8 @@ class Function:
         version: version of the definition.
         nothing: its value where nothing was found; None: no value.
         whole: whether its values are whole numbers.
+        prepared_by: like ``computed_by``, what notes the inputs that groups lack before anything is summed up; for
+            functions of names that give a value.
         per_video: whether its values are times or states of one video, which cannot be added up over videos.
     """
 
@@ -95,3 +97,4 @@ class Function:
     nothing: float | None = None
     whole: bool = False
     per_video: bool = False
+    prepared_by: str | None = None

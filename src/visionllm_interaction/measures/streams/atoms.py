@@ -174,6 +174,46 @@ def coded(
     Returns:
         Intervals, with the tracks of the participant that are seen in the meantime. A code without length is kept.
     """
+    group, row = _coded_rows(groups, kind=kind, tier=tier, participant=participant, label=label, text=text, word=word)
+    return _as_coded(groups, group, row, group, participant)
+
+
+def coded_by_label(groups: Groups, *, kind: str, participant: Ints) -> tuple[Stream, int]:
+    """Intervals that people coded, apart by label.
+
+    Args:
+        groups: what to compute it for.
+        kind: of code: ``speech``, ``gaze``, ``naming``.
+        participant: (G,) whose code it is.
+
+    Returns:
+        Intervals of finer groups, and how many of these a group has: a row of group g with label n (its place in
+        :attr:`Batch.texts`, -1: none) is in the finer group g × number + n + 1.
+    """
+    group, row = _coded_rows(groups, kind=kind, participant=participant)
+    width = len(groups.batch.texts.words) + 1
+    return _as_coded(groups, group, row, group * width + groups.batch.codes.label[row] + 1, participant), width
+
+
+def _as_coded(groups: Groups, group: Ints, row: Ints, finer: Ints, participant: Ints | None) -> Stream:
+    """Codes at ``row`` (N,), cut to the windows of ``group`` (N,), as rows of the groups ``finer`` (N,)."""
+    codes = groups.batch.codes
+    begin_s = np.maximum(codes.begin_s[row], groups.begin_s[group])
+    end_s = np.minimum(codes.end_s[row], groups.end_s[group])
+    return Stream.sorted(finer, begin_s, end_s, _seen_meanwhile(groups, group, row, participant))
+
+
+def _coded_rows(
+    groups: Groups,
+    *,
+    kind: str | None = None,
+    tier: str | None = None,
+    participant: Ints | None = None,
+    label: Ints | None = None,
+    text: str | None = None,
+    word: str | None = None,
+) -> tuple[Ints, Ints]:
+    """Pairs of group and row in the table of codes; arguments as in :func:`coded`."""
     codes, texts = groups.batch.codes, groups.batch.texts
     kept = np.ones(len(codes.kind), np.bool_)
     for column, wanted in ((codes.kind, kind), (codes.tier, tier), (codes.label, text)):
@@ -190,9 +230,7 @@ def coded(
             wanted_text = groups.names.texts(names[group])
             hit = (column[row] == wanted_text) | (wanted_text == -1)
             group, row = group[hit], row[hit]
-    begin_s = np.maximum(codes.begin_s[row], groups.begin_s[group])
-    end_s = np.minimum(codes.end_s[row], groups.end_s[group])
-    return Stream.sorted(group, begin_s, end_s, _seen_meanwhile(groups, group, row, participant))
+    return group, row
 
 
 def _has_word(groups: Groups, word: str) -> np.ndarray:
