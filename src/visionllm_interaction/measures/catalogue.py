@@ -346,4 +346,4 @@ def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:
         kind = "coded"
     elif predicate in DIRECTED_PREDICATES:
         kind = "directed"
-    return sql.INTERVALS[kind] + measure.sql
+    return sql.INTERVALS[kind] + (sql.CODED_RATE if kind == "coded" and measure.sql == sql.RATE else measure.sql)

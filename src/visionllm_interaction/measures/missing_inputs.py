@@ -13,6 +13,7 @@ from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
 NOT_PROCESSED = "no frame was processed"
+NOT_CODED = "this time was not coded"
 NO_PERSON = "it is measured only where somebody is on one of the sides"
 NO_HOLDER = "it is measured only between somebody and what can be held"
 NO_ACTOR = "only people are the first actor of an event"

@@ -20,7 +20,7 @@ from visionllm_interaction.measures.catalogue import (
     Measure,
     sql_for,
 )
-from visionllm_interaction.measures.missing_inputs import Inputs
+from visionllm_interaction.measures.missing_inputs import NOT_CODED, Inputs
 from visionllm_interaction.measures.plugins import (
     MEASURE_PLUGINS,
     MeasuredValue,
@@ -28,7 +28,7 @@ from visionllm_interaction.measures.plugins import (
     PluginMeasure,
     find_measure,
 )
-from visionllm_interaction.measures.sql_intervals import PROCESSED_TIME
+from visionllm_interaction.measures.sql_intervals import CODED_TIME, PROCESSED_TIME
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
@@ -92,6 +92,7 @@ class QueryRunner:
         self.store = store
         self._names: dict[str | None, list[str]] = {}
         self._processed: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
+        self._coded: dict[tuple[Any, ...], dict[str, float]] = {}
         self.inputs = Inputs(store)
 
     def run(self, query: Query) -> list[Evidence]:
@@ -114,7 +115,12 @@ class QueryRunner:
             _found(measure, query, id_, row=found[id_], frames=spans.get(id_))
             if id_ in found
             else self._not_found(
-                measure, query, id_, predicate=predicate, processed=processed.get(id_), reason=reasons.get(id_)
+                measure,
+                query,
+                id_,
+                predicate=predicate,
+                processed=processed.get(id_),
+                reason=reasons.get(id_) or self._not_coded(parameters, predicate, id_),
             )
             for id_ in wanted
         ]
@@ -163,6 +169,16 @@ class QueryRunner:
         )
         frames = (processed["first_frame"], processed["last_frame"]) if processed else None
         return replace(_found(measure, query, video_id, row={**row, **span}, frames=frames), missing=missing)
+
+    def _not_coded(self, parameters: Mapping[str, Any], predicate: str, video_id: str) -> str | None:
+        """Why nothing coded is found in a window that nobody coded; None where it was coded or that is not known."""
+        if predicate not in CODED_PREDICATES:
+            return None
+        key = tuple(parameters[name] for name in ("predicate", "subject", "video_id", "begin_s", "end_s"))
+        if key not in self._coded:
+            rows = _rows(self.store, CODED_TIME, parameters)
+            self._coded[key] = {row["video_id"]: row["coded_s"] for row in rows}
+        return NOT_CODED if self._coded[key].get(video_id) == 0.0 else None
 
     def processed_s(self, begin_s: float | None, end_s: float | None) -> dict[str, float]:
         """Video id → processed seconds within the window; videos without processed frames are left out."""
@@ -288,7 +304,7 @@ def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
     """Names that people used in what they coded: known to the measures of coded intervals, and to no other."""
     if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
         return set()
-    sql = """SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes
+    sql = """SELECT DISTINCT unnest([participant, lower(participant), lower(trim(label))]) AS name FROM codes
              WHERE ($video_id IS NULL OR video_id = $video_id)"""
     rows = store.rows(sql, {"video_id": query.video_id})
     return {row["name"] for row in rows if row["name"]}

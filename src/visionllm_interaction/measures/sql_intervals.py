@@ -149,6 +149,40 @@ FROM bouts JOIN seconds USING (video_id) GROUP BY video_id"""
 SHARE = _PER_SECOND.format(value="sum(e - b) / any_value(processed_s)")
 RATE = _PER_SECOND.format(value="60.0 * count(*) / any_value(processed_s)")
 
+# The time in which the files that code $predicate of the subject were coded, where all of them say so.
+_CODED_TIME = """
+coding_files AS (
+    SELECT DISTINCT video_id, source FROM codes
+    WHERE kind = $predicate AND lower(participant) = lower($subject) AND ($video_id IS NULL OR video_id = $video_id)
+),
+coded_spans AS (
+    SELECT c.video_id, c.source, c.begin_s, c.end_s FROM codes c JOIN coding_files USING (video_id, source)
+    WHERE c.kind = 'coded'
+),
+partly_coded AS (
+    SELECT video_id FROM coding_files LEFT JOIN (SELECT DISTINCT video_id, source, true AS is_known FROM coded_spans) k
+    USING (video_id, source) GROUP BY video_id HAVING bool_and(coalesce(is_known, false))
+),
+clipped AS (
+    SELECT video_id, greatest(begin_s, $begin_s) AS b, least(end_s, $end_s) AS e
+    FROM coded_spans WHERE end_s > $begin_s AND begin_s < $end_s
+),
+uncovered AS (
+    SELECT video_id, e, greatest(b, coalesce(max(e) OVER (
+        PARTITION BY video_id ORDER BY b, e ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), b)) AS b FROM clipped
+),
+coded_time AS (
+    SELECT p.video_id, coalesce(sum(greatest(u.e - u.b, 0)), 0.0) AS coded_s
+    FROM partly_coded p LEFT JOIN uncovered u USING (video_id) GROUP BY p.video_id
+)"""
+CODED_TIME = f"WITH {_CODED_TIME}\nSELECT video_id, coded_s FROM coded_time"
+"""Video id and coded seconds within the window, of videos whose files say what was coded."""
+CODED_RATE = f"""{MERGED}, {_SECONDS}, {_CODED_TIME}
+SELECT video_id, 60.0 * count(*) / nullif(any_value(coalesce(coded_s, processed_s)), 0) AS value,
+       min(b) AS begin_s, max(e) AS end_s, {_FLAT_IDS.format(column="ids")}
+FROM bouts LEFT JOIN seconds USING (video_id) LEFT JOIN coded_time USING (video_id)
+WHERE coalesce(coded_s, processed_s) IS NOT NULL GROUP BY video_id"""
+
 MEAN_COUNT = f"""{SUBJECT_SEEN}, {_SECONDS}
 SELECT video_id, sum(e - b) / any_value(processed_s) AS value, min(b) AS begin_s, max(e) AS end_s,
        {_IDS.format(column="track_id")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
@@ -298,7 +298,7 @@ def _pair_queries(
 ) -> Iterator[Query]:
     """Queries of a pair measure: turns in both directions between coded speakers; nobody holds a person."""
     if measure.is_of_turns:
-        speakers = sorted(name for name in people if name in coded.get("speech", ()))
+        speakers = _participants(coded.get("speech", ()), people)
         both_ways = permutations(speakers, 2)
         yield from (Query(measure.name, one, other, turns=turns) for one, other in both_ways)
         return
@@ -316,8 +316,14 @@ def _bout_queries(store: Store, measure: str, pairs: list[tuple[str, str]], peop
         yield from (Query(measure, person, other, predicate=predicate) for person, other in pairs)
     for predicate, kind in CODED_PREDICATES.items():
         sql = "SELECT DISTINCT participant AS who FROM codes WHERE kind = $kind ORDER BY who"
-        speakers = [row["who"] for row in store.rows(sql, {"kind": kind})]
-        yield from (Query(measure, who, predicate=predicate) for who in speakers if who in people)
+        speakers = _participants([row["who"] for row in store.rows(sql, {"kind": kind})], people)
+        yield from (Query(measure, who, predicate=predicate) for who in speakers)
+
+
+def _participants(coded: Iterable[str], people: Sequence[str]) -> list[str]:
+    """Who is coded, in the store's own letters; whoever wears the camera is in no image and needs no track."""
+    own = {name.lower(): name for name in people}
+    return sorted({own.get(name.lower(), name.lower()) for name in coded if name})
 
 
 def _categories(store: Store) -> set[str]:
