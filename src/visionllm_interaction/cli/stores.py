@@ -1,4 +1,4 @@
-"""Commands on stores: export, import, migrate."""
+"""Commands on stores: export, import, sync, migrate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFla
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
+    from visionllm_interaction.interop.gaze.import_gaze import GazeResult
     from visionllm_interaction.interop.import_codes import ImportResult
 
 
@@ -41,8 +42,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A file of ELAN, BORIS, Datavyu or Praat, RTTM, LENA's, CHAT's or Whisper's, subtitles, a table, or "
-            "a plug-in's."
+            help="A file of ELAN, BORIS, Datavyu or Praat, RTTM, LENA's, CHAT's or Whisper's, subtitles, a table, a "
+            "plug-in's, or the folder of an eye tracker."
         ),
     ],
     video: Annotated[str, typer.Option(help="The video_id that was coded, or the video's path.")],
@@ -85,6 +86,7 @@ def import_(
         bool | None,
         typer.Option("--naming/--no-naming", help="Words that name a category become naming; default: of transcripts."),
     ] = None,
+    wearer: Annotated[str, typer.Option(help="Of an eye tracker: who wears it.")] = "child",
     skip_bad: Annotated[bool, typer.Option(help="Import the rest where rows cannot be used, and list those.")] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
@@ -92,9 +94,16 @@ def import_(
 ) -> CommandResult:
     """Import codes from another program, so that measures can use them."""
     from visionllm_interaction.config import load
+    from visionllm_interaction.core.clocks import Clock
+    from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
     from visionllm_interaction.store.moved import resolve_video
 
+    video_id = resolve_video(store, video)
+    if is_gaze(file):
+        clock = Clock(offset_s or 0.0, drift_ppm)
+        gaze = import_gaze(file, store, video_id=video_id, wearer=wearer, clock=clock)
+        return CommandResult(gaze.to_dict(), as_lines(_gaze_lines(gaze)), json_output)
     options = ImportOptions(
         kinds=_pairs(kind, "--kind"),
         participants=_pairs(participant, "--participant"),
@@ -110,8 +119,14 @@ def import_(
         naming=naming,
     )
     settings = load(config, override).interop
-    result = import_codes(file, store, video_id=resolve_video(store, video), options=options, config=settings)
+    result = import_codes(file, store, video_id=video_id, options=options, config=settings)
     return CommandResult(result.to_dict(), as_lines(_import_lines(result)), json_output)
+
+
+def _gaze_lines(result: GazeResult) -> list[str]:
+    lines = [f"{label}: {count} looks" for label, count in sorted(result.looks.items())]
+    lines += [f"note: {note}" for note in result.notes]
+    return [*lines, f"{result.samples} samples of {result.recording.recording}, {result.lost} of them lost"]
 
 
 def _import_lines(result: ImportResult) -> list[str]:
@@ -150,6 +165,45 @@ def _intervals(texts: list[str]) -> list[tuple[float, float]]:
             raise UsageError("--coded cannot be read.", expected="an end after its begin", found=text)
         found.append(span)
     return found
+
+
+def sync(
+    recording: Annotated[
+        str,
+        typer.Argument(
+            help="A WAV file or a video with sound; with --offset-s also the name of one, or of a coded file."
+        ),
+    ],
+    video: Annotated[str, typer.Option(help="The video_id on whose clock it is to lie, or the video's path.")],
+    store: StoreOption = Path("store"),
+    offset_s: Annotated[
+        float | None, typer.Option(help="Say it by hand: second of the video at which the recording's clock shows 0.")
+    ] = None,
+    drift_ppm: Annotated[float, typer.Option(help="By hand: millionths by which its seconds are too long.")] = 0.0,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
+    from visionllm_interaction.core.clocks import Clock
+    from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_by_sound
+    from visionllm_interaction.store.moved import resolve_video
+
+    video_id = resolve_video(store, video)
+    if offset_s is None and drift_ppm:
+        raise UsageError("A drift needs an offset.", expected="--offset-s beside --drift-ppm", found="no offset")
+    if offset_s is not None:
+        clock = Clock(offset_s, drift_ppm)
+        result = sync_by_hand(store, video_id=video_id, recording=recording, clock=clock)
+    else:
+        reference = video if Path(video).is_file() else None
+        result = sync_by_sound(store, video_id=video_id, other=recording, reference=reference)
+    found = result.recording
+    clock_text = f"offset {found.offset_s:+.3f} s, drift {found.drift_ppm:+.1f} ppm"
+    lines = [f"{found.recording}: {clock_text}, by {found.known_by}"]
+    if found.residual_s is not None and result.alignment is not None:
+        agreeing = f"{result.alignment.agreeing} of {result.alignment.windows} parts of the sound agree"
+        lines.append(f"within {found.residual_s:.3f} s; {agreeing}")
+    lines += [f"outside the video now: {item.code.code_id}: {item.reason}" for item in result.outside]
+    return CommandResult(result.to_dict(), as_lines(lines), json_output)
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

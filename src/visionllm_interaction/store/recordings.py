@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.clocks import Clock
@@ -189,6 +190,26 @@ def write_imported(
         _write_recordings(folder, recordings)
         replace_codes(folder, placed, {recording.recording})
         return placed, misplaced
+
+
+def write_gaze(store: StrPath, video_id: str, recording: Recording, samples: pa.Table) -> None:
+    """Keep the gaze samples of a tracker, in place of earlier ones from it.
+
+    Args:
+        store: the store's folder.
+        video_id: the scene camera's video.
+        recording: the tracker with its clock.
+        samples: the columns of ``gaze.parquet``, times as they came.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        former = _read(folder, "gaze")
+        kept = former.filter(pc.not_equal(former["recording"], recording.recording))
+        write_table(folder / "gaze.parquet", pa.concat_tables([kept, samples]))
+        _write_recordings(folder, {**read_recordings(folder), recording.recording: recording})
 
 
 def write_recording(store: StrPath, video_id: str, recording: Recording) -> list[Misplaced]:

@@ -169,7 +169,10 @@ def recognise(header: Sequence[str], rows: Sequence[Sequence[str]]) -> ColumnMap
 
 def suggestion(header: Sequence[str]) -> str:
     """A ``--columns`` for a table whose header is not clear, with the columns it has."""
-    meant = _meant([plain(name) for name in header])
+    names = [plain(name) for name in header]
+    meant = _meant(names)
+    label = _only(names, "label")
+    meant |= {"label": label} if label else {}
     begin = meant.get("begin", "BEGIN_COLUMN")
     parts = [f"begin={begin}:s", *(f"{field}={meant[field]}" for field in FIELDS[1:] if field in meant)]
     if "end" in meant and "duration" in meant:
