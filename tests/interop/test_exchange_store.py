@@ -15,7 +15,7 @@ from exchange_store import make_store
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.interop.boris import read_boris
+from visionllm_interaction.interop.formats.boris import read_boris
 from visionllm_interaction.interop.import_codes import import_codes
 from visionllm_interaction.interop.registry import ENDINGS, export, read_timelines
 from visionllm_interaction.measures.api import Query, run_query

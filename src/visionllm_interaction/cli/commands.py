@@ -144,6 +144,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "Export results for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.",
     ),
     "import": CommandEntry("stores", "import_", "Import codes from another program, so that measures can use them."),
+    "sync": CommandEntry(
+        "stores",
+        "sync",
+        "Find how a recording lies on a video's clock, from their sound; what was imported from it moves along.",
+    ),
     "migrate": CommandEntry(
         "stores", "migrate", "Migrate a store of an older version to the present one; nothing is analysed again."
     ),

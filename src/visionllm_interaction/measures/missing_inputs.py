@@ -8,6 +8,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 
 NOT_PROCESSED = "no frame was processed"
+NOT_CODED = "this time was not coded"
 NO_PERSON = "it is measured only where somebody is on one of the sides"
 NO_HOLDER = "it is measured only between somebody and what can be held"
 NO_ACTOR = "only people are the first actor of an event"

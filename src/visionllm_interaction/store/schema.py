@@ -11,7 +11,7 @@ import pyarrow as pa
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
-from visionllm_interaction.store.columns import COLUMNS
+from visionllm_interaction.store.columns import COLUMNS, OPTIONAL_COLUMNS
 
 
 def _arrow_type(name: str) -> pa.DataType:
@@ -22,7 +22,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     name: pa.schema({column: _arrow_type(type_) for column, type_ in columns.items()})
-    for name, columns in COLUMNS.items()
+    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS}.items()
 }
 """File name without ``.parquet`` → its columns."""
 

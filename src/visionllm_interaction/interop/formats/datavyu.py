@@ -13,8 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from visionllm_interaction.interop.safe_reading import MAX_BYTES, import_error, read_bytes
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, milliseconds, sort_intervals, split_overlaps
+from visionllm_interaction.interop.formats.safe_reading import MAX_BYTES, import_error, read_bytes
+from visionllm_interaction.interop.tiers import (
+    Interval,
+    Medium,
+    Tier,
+    Timeline,
+    milliseconds,
+    sort_intervals,
+    split_overlaps,
+)
 from visionllm_interaction.utils.paths import StrPath
 
 _HEADER = re.compile(r"(?P<name>.*?) ?\((?P<kind>[A-Z]+),(?P<shown>true|false),[^)]*\)(?:-(?P<codes>.*))?\Z", re.DOTALL)
@@ -78,7 +86,8 @@ def read_opf(path: StrPath) -> Timeline:
         InputDataError: if it is no such file, or unpacks to more than ``MAX_BYTES``.
     """
     path = Path(path)
-    text = _read_db(path)
+    text, linked = _read_db(path)
+    unset = 0
     tiers: list[Tier] = []
     names: list[str] = []
     cells: list[Interval] = []
@@ -96,12 +105,36 @@ def read_opf(path: StrPath) -> Timeline:
         if cell is not None:
             begin_s, end_s = (_seconds(cell.groups()[at : at + 4]) for at in (0, 4))
             tiers[-1], label = _described(tiers[-1], names, cell.groups()[8])
-            cells.append(Interval(begin_s, end_s, label))
+            # The offset of a cell is 0 until somebody sets it: what is known is the moment of its onset.
+            unset += end_s == 0.0 < begin_s
+            where = f"cell {len(cells) + 1} of column {tiers[-1].name}"
+            cells.append(Interval(begin_s, end_s if end_s or not begin_s else begin_s, label, where))
             tiers[-1] = replace(tiers[-1], intervals=sort_intervals(cells))
-    return Timeline(tuple(tiers))
+    notes = (f"{unset} cells whose offset was never set are moments at their onset",) if unset else ()
+    return Timeline(tuple(tiers), linked[0].name if linked else None, linked=linked, notes=notes)
 
 
-def _read_db(path: Path) -> str:
+def _media(archive: zipfile.ZipFile) -> tuple[Medium, ...]:
+    """The videos of the project; Datavyu shows each at the project's time minus its offset (ms)."""
+    project = _entry(archive, "project")
+    found = []
+    for part in re.split(r"(?m)^\s*-\s", project.partition("viewerSettings:")[2])[1:]:
+        fields = dict(re.findall(r"(?<![\w])(feed|offset|settingsId): *'?([^'\n,}]*)'?", part))
+        settings = _entry(archive, fields["settingsId"]) if fields.get("settingsId") else ""
+        offset = re.search(r"(?m)^\s*offset\s*[=:]\s*(-?\d+)", settings)
+        text = offset[1] if offset else fields.get("offset") or "0"
+        found.append(Medium(fields.get("feed", "").strip(), -float(text) / 1000))
+    return tuple(found)
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> str:
+    """The text of an entry; empty where there is none or it is unusually large."""
+    if name not in archive.namelist() or archive.getinfo(name).file_size > MAX_BYTES:
+        return ""
+    return archive.read(name).decode("utf-8", errors="replace")
+
+
+def _read_db(path: Path) -> tuple[str, tuple[Medium, ...]]:
     try:
         with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
             entry = archive.getinfo("db")
@@ -109,11 +142,12 @@ def _read_db(path: Path) -> str:
                 raise import_error(path, expected=f"at most {MAX_BYTES} bytes unpacked", found=f"{entry.file_size}")
             with archive.open(entry) as stream:
                 text = stream.read(MAX_BYTES).decode("utf-8", errors="replace")
-    except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+            linked = _media(archive)
+    except (KeyError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise import_error(path, expected="a Datavyu file (.opf)", found=str(error)) from error
     if not text.startswith("#"):
         raise import_error(path, expected="a Datavyu database that begins with its version, #4", found=text[:20])
-    return text
+    return text, linked
 
 
 def _lines(text: str) -> Iterator[str]:

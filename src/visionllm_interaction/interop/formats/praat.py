@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from visionllm_interaction.interop.safe_reading import import_error, read_text
+from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals, split_overlaps
 from visionllm_interaction.utils.paths import StrPath
 
@@ -97,7 +97,9 @@ def read_textgrid(path: StrPath) -> Timeline:
     path = Path(path)
     tokens = _tokens(read_text(path))
     try:
-        if (next(tokens), next(tokens)) != ("ooTextFile", "TextGrid"):
+        # "ooTextFile short" was the short form's header until Praat 4.
+        kind = (next(tokens), next(tokens))
+        if kind not in (("ooTextFile", "TextGrid"), ("ooTextFile short", "TextGrid")):
             raise import_error(path, expected="a TextGrid in text form", found="another kind of file")
         _, end_s = float(next(tokens)), float(next(tokens))
         tiers = []
@@ -121,10 +123,11 @@ def _read_tier(tokens: Iterator[str]) -> Tier:
     next(tokens)
     next(tokens)
     rows = []
-    for _ in range(int(next(tokens))):
+    for number in range(1, int(next(tokens)) + 1):
         begin_s = float(next(tokens))
         end_s = begin_s if kind == "TextTier" else float(next(tokens))
         label = next(tokens)
         if label or kind == "TextTier":
-            rows.append(Interval(begin_s, end_s, "" if label == _UNNAMED else label))
+            where = f"{'point' if kind == 'TextTier' else 'interval'} {number} of tier {name}"
+            rows.append(Interval(begin_s, end_s, "" if label == _UNNAMED else label, where))
     return Tier(name, sort_intervals(rows))

@@ -43,7 +43,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """Read a text file: UTF-8, or UTF-16 with a byte order mark (Praat writes it), else Latin-1.
+    """Read a text file: UTF-8, or UTF-16 (Praat writes it), else Windows-1252 or Latin-1.
 
     Args:
         path: the file.
@@ -54,13 +54,24 @@ def read_text(path: Path) -> str:
     Raises:
         InputDataError: as :func:`read_bytes`.
     """
-    data = read_bytes(path)
+    return decode_text(read_bytes(path))
+
+
+def decode_text(data: bytes) -> str:
+    """The text of a file's bytes; see :func:`read_text`."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    # UTF-16 without a byte order mark: every second byte of plain letters is 0.
+    if data[:64:2].count(0) > 16 or (2 < len(data) < 64 and data[::2].count(0) > len(data) // 3):
+        return data.decode("utf-16-be", errors="replace")
+    if data[1:64:2].count(0) > 16 or (2 < len(data) < 64 and data[1::2].count(0) > len(data) // 3):
+        return data.decode("utf-16-le", errors="replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -75,8 +86,24 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputDataError: if the file holds something else.
     """
+    return parse_json(path, read_bytes(path))
+
+
+def parse_json(path: Path, data: bytes) -> dict[str, Any]:
+    """The JSON object in ``data``.
+
+    Args:
+        path: the file it comes from, for messages.
+        data: the file's bytes.
+
+    Returns:
+        The object, a plain JSON document.
+
+    Raises:
+        InputDataError: if the bytes hold something else.
+    """
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(decode_text(data))
     except (ValueError, RecursionError) as error:
         raise import_error(path, expected="JSON", found=str(error)) from error
     if not isinstance(content, dict):
@@ -114,6 +141,6 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def import_error(path: Path, *, expected: str, found: str) -> InputDataError:
+def import_error(path: Path, *, expected: str, found: str, fix: str | None = None) -> InputDataError:
     """The error for a file that cannot be used."""
-    return InputDataError("The file cannot be imported.", expected=expected, found=found, where=str(path))
+    return InputDataError("The file cannot be imported.", expected=expected, found=found, where=str(path), fix=fix)

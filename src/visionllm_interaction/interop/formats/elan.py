@@ -2,21 +2,32 @@
 
 Tiers are written without parents and aligned to time. Overlaps go to further tiers, because a tier of ELAN has none.
 Alignable annotations are read, and those that refer to others: they have the time of their parent, and several with one
-parent share it evenly. Time slots without a value lie evenly between their neighbours.
+parent share it evenly, in the order of PREVIOUS_ANNOTATION. Time slots without a value lie evenly between those of the
+same tier, as ELAN proposes them.
 """
 
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from visionllm_interaction.interop.safe_reading import import_error, read_xml, xml_text
-from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, milliseconds, sort_intervals, split_overlaps
+from visionllm_interaction.interop.formats.elan_times import AnnotationTimes
+from visionllm_interaction.interop.formats.safe_reading import import_error, read_xml, xml_text
+from visionllm_interaction.interop.tiers import (
+    Interval,
+    Medium,
+    RefusedRow,
+    Tier,
+    Timeline,
+    milliseconds,
+    sort_intervals,
+    split_overlaps,
+)
 from visionllm_interaction.utils.paths import StrPath
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
@@ -121,85 +132,52 @@ def read_eaf(path: StrPath) -> Timeline:
         path: the file.
 
     Returns:
-        Its timeline.
+        Its timeline, on the document's clock; ``linked`` says where each medium lies on it.
 
     Raises:
-        InputDataError: if it is no such document, or refers to times or annotations that it does not have.
+        InputDataError: if it is no such document, its times are not in milliseconds, or it refers to times or
+            annotations that it does not have.
     """
     path = Path(path)
     root = read_xml(path)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise import_error(path, expected="an ELAN document (ANNOTATION_DOCUMENT)", found=f"<{root.tag}>")
+    header = root.find("HEADER")
+    units = (header.get("TIME_UNITS") if header is not None else None) or "milliseconds"
+    if units != "milliseconds":
+        raise import_error(path, expected="times in milliseconds", found=f"TIME_UNITS {units}")
     try:
-        spans = _spans(root)
+        spans = AnnotationTimes(root).spans_s()
         vocabularies = _read_vocabularies(root)
-        tiers = tuple(_read_tier(tier, spans, vocabularies) for tier in root.iter("TIER"))
+        read = [_read_tier(tier, spans, vocabularies) for tier in root.iter("TIER")]
+        linked = tuple(_medium(element) for element in root.iterfind("HEADER/MEDIA_DESCRIPTOR"))
+        duration_s = _duration(root)
     except (KeyError, ValueError) as error:
         raise import_error(
             path, expected="complete times and references", found=f"{type(error).__name__} {error}"
         ) from error
-    return Timeline(tiers, _media(root), _duration(root), root.get("DATE"))
+    return Timeline(
+        tuple(tier for tier, _ in read),
+        linked[0].name if linked else None,
+        duration_s,
+        root.get("DATE"),
+        linked=linked,
+        refused=tuple(row for _, refused in read for row in refused),
+    )
 
 
-def _media(root: Element) -> str | None:
-    found = root.find("HEADER/MEDIA_DESCRIPTOR")
-    if found is None:
-        return None
-    address = unquote(found.get("MEDIA_URL", ""))
+def _medium(element: Element) -> Medium:
+    """A linked medium. ELAN plays it at the document's time plus ``TIME_ORIGIN`` (ms)."""
+    address = unquote(element.get("MEDIA_URL") or element.get("RELATIVE_MEDIA_URL") or "")
     path = address.removeprefix("file://")
     # A name without a folder was written as file:///name.
-    return path[1:] if path.count("/") == 1 else path
+    name = path[1:] if path.startswith("/") and path.count("/") == 1 else path
+    return Medium(name, float(element.get("TIME_ORIGIN") or 0.0) / 1000)
 
 
 def _duration(root: Element) -> float | None:
     found = next((p.text for p in root.iterfind("HEADER/PROPERTY") if p.get("NAME") == "duration_s"), None)
     return float(found) if found else None
-
-
-def _slot_times(root: Element) -> dict[str, float]:
-    """Slot → milliseconds; slots without a time lie evenly between their neighbours."""
-    slots = [(s.attrib["TIME_SLOT_ID"], s.get("TIME_VALUE")) for s in root.iterfind("TIME_ORDER/TIME_SLOT")]
-    known = [(n, float(value)) for n, (_, value) in enumerate(slots) if value is not None]
-    times = {}
-    for n, (name, value) in enumerate(slots):
-        if value is not None:
-            times[name] = float(value)
-            continue
-        before = max((k for k in known if k[0] < n), default=(0, 0.0))
-        after = min((k for k in known if k[0] > n), default=before)
-        share = (n - before[0]) / (after[0] - before[0]) if after[0] > before[0] else 0.0
-        times[name] = before[1] + share * (after[1] - before[1])
-    return times
-
-
-def _spans(root: Element) -> dict[str, tuple[float, float]]:
-    """Annotation id → begin and end in seconds."""
-    times = _slot_times(root)
-    spans, unresolved = {}, []
-    for annotation in root.iter("ALIGNABLE_ANNOTATION"):
-        ends = (times[annotation.attrib[f"TIME_SLOT_REF{n}"]] / 1000 for n in (1, 2))
-        begin_s, end_s = ends
-        spans[annotation.attrib["ANNOTATION_ID"]] = (begin_s, end_s)
-    for tier in root.iter("TIER"):
-        groups: dict[str, list[str]] = {}
-        for annotation in tier.iter("REF_ANNOTATION"):
-            groups.setdefault(annotation.attrib["ANNOTATION_REF"], []).append(annotation.attrib["ANNOTATION_ID"])
-        unresolved += list(groups.items())
-    while unresolved:
-        ready = [item for item in unresolved if item[0] in spans]
-        if not ready:
-            raise KeyError(f"annotation {unresolved[0][0]}, which others refer to")
-        for parent, children in ready:
-            spans.update(_shares(spans[parent], children))
-        unresolved = [item for item in unresolved if item not in ready]
-    return spans
-
-
-def _shares(span: tuple[float, float], names: Sequence[str]) -> Iterator[tuple[str, tuple[float, float]]]:
-    step = (span[1] - span[0]) / len(names)
-    for n, name in enumerate(names):
-        end_s = span[1] if n == len(names) - 1 else span[0] + (n + 1) * step
-        yield name, (span[0] + n * step, end_s)
 
 
 def _read_vocabularies(root: Element) -> dict[str, tuple[str, ...]]:
@@ -216,12 +194,18 @@ def _read_vocabularies(root: Element) -> dict[str, tuple[str, ...]]:
 
 
 def _read_tier(
-    tier: Element, spans: Mapping[str, tuple[float, float]], vocabularies: Mapping[str, tuple[str, ...]]
-) -> Tier:
-    found = []
+    tier: Element, spans: Mapping[str, tuple[float, float] | None], vocabularies: Mapping[str, tuple[str, ...]]
+) -> tuple[Tier, list[RefusedRow]]:
+    found, refused = [], []
+    name = tier.get("TIER_ID", "")
     for annotation in tier.iter():
         if annotation.tag in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION"):
-            begin_s, end_s = spans[annotation.attrib["ANNOTATION_ID"]]
-            found.append(Interval(begin_s, end_s, annotation.findtext("ANNOTATION_VALUE") or ""))
+            where = f"annotation {annotation.attrib['ANNOTATION_ID']} of tier {name}"
+            span = spans[annotation.attrib["ANNOTATION_ID"]]
+            label = annotation.findtext("ANNOTATION_VALUE") or ""
+            if span is None:
+                refused.append(RefusedRow(where, "no time is known for one of its ends", label[:80]))
+            else:
+                found.append(Interval(*span, label, where))
     words = vocabularies.get(tier.get("LINGUISTIC_TYPE_REF", ""), ())
-    return Tier(tier.get("TIER_ID", ""), sort_intervals(found), tier.get("PARTICIPANT", ""), words)
+    return Tier(name, sort_intervals(found), tier.get("PARTICIPANT", ""), words), refused

@@ -1,0 +1,296 @@
+"""Recordings beside the video (sound, trackers, coded files): their clocks, and what was imported from them.
+
+Imported times are kept as they came (``imported.parquet``, ``gaze.parquet``); ``recordings.parquet`` says how each
+clock maps to the video's, and ``codes.parquet`` is the result. A better clock needs no new import.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from visionllm_interaction.core.clocks import Clock
+from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.errors import StoreError, UsageError
+from visionllm_interaction.store.layout import check_store, unknown_video
+from visionllm_interaction.store.schema import SCHEMAS, arrow_to_codes, symbols_to_arrow
+from visionllm_interaction.store.video_record import check_video_id, read_record
+from visionllm_interaction.store.writer import replace_codes, write_table
+from visionllm_interaction.utils.file_locks import wait_for_lock
+from visionllm_interaction.utils.paths import StrPath
+
+RecordingKind = Literal["video", "audio", "tracker", "codes"]
+KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "hand"]
+"""How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, stamps in
+UTC, the sound, a flash or clap, or said by hand."""
+EDGE_S = 0.5
+"""A code may reach this far over the ends of the video, for sound that is longer than its images; it is cut there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording or coded file beside a video.
+
+    Attributes:
+        recording: its name.
+        kind: what it is.
+        offset_s: time of the video (or of ``follows``) at which its own clock shows 0.
+        drift_ppm: by how many millionths its own seconds are too long.
+        known_by: how its clock is known.
+        residual_s: how far a time may be off; None: not known.
+        follows: the recording whose clock it counts on, which has a clock of its own; None: the video's.
+    """
+
+    recording: str
+    kind: RecordingKind
+    offset_s: float = 0.0
+    drift_ppm: float = 0.0
+    known_by: KnownBy = "own"
+    residual_s: float | None = None
+    follows: str | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """Its clock, on that of ``follows`` if there is one."""
+        return Clock(self.offset_s, self.drift_ppm)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A code that cannot be placed on the video, and the reason."""
+
+    code: Code
+    reason: str
+
+
+def read_recordings(folder: Path) -> dict[str, Recording]:
+    """The recordings of a video by name.
+
+    Args:
+        folder: the video's folder.
+
+    Returns:
+        Name → recording; empty where nothing was imported.
+    """
+    return {row["recording"]: Recording(**row) for row in _read(folder, "recordings").to_pylist()}
+
+
+def read_imported(folder: Path) -> list[Code]:
+    """Imported codes with their times as they came."""
+    return arrow_to_codes(_read(folder, "imported"))
+
+
+def clock_of(name: str, recordings: Mapping[str, Recording]) -> Clock:
+    """The whole clock of a recording, from its own times to the video's.
+
+    Args:
+        name: the recording.
+        recordings: all of the video's.
+
+    Returns:
+        The clock; of an unknown recording the video's own.
+
+    Raises:
+        UsageError: if recordings follow each other in a ring.
+    """
+    clock, seen = Clock(), set[str]()
+    following: str | None = name
+    while following is not None and following in recordings:
+        if following in seen:
+            raise UsageError("Recordings follow each other's clocks in a ring.", found=" → ".join([*seen, following]))
+        seen.add(following)
+        clock = clock.then(recordings[following].clock)
+        following = recordings[following].follows
+    return clock
+
+
+def place_codes(codes: Sequence[Code], clock: Clock, *, duration_s: float) -> tuple[list[Code], list[Misplaced]]:
+    """Put codes on the video's clock.
+
+    Args:
+        codes: the codes, on their own clock.
+        clock: the clock.
+        duration_s: length of the video in seconds; 0: not known.
+
+    Returns:
+        The codes that lie in the video, cut at its ends, and those that do not.
+    """
+    placed: list[Code] = []
+    misplaced: list[Misplaced] = []
+    for code in codes:
+        begin_s, end_s = clock.map(code.begin_s), clock.map(code.end_s)
+        reason = _problem(code, begin_s, end_s, duration_s)
+        if reason is None:
+            last_s = duration_s or math.inf
+            cut = (min(max(begin_s, 0.0), last_s), min(max(end_s, 0.0), last_s))
+            placed.append(replace(code, begin_s=cut[0], end_s=cut[1]))
+        elif reason:
+            misplaced.append(Misplaced(code, reason))
+    return placed, misplaced
+
+
+def _problem(code: Code, begin_s: float, end_s: float, duration_s: float) -> str | None:
+    """Why a code cannot be placed; None if it can, empty if there is just nothing of it in the video."""
+    last_s = duration_s or math.inf
+    if not (math.isfinite(begin_s) and math.isfinite(end_s)):
+        return "its times are no numbers"
+    if end_s < begin_s:
+        return f"it ends at {end_s:.3f} s, before it begins at {begin_s:.3f} s"
+    if code.kind == "coded":
+        return None if begin_s < last_s and end_s > 0 else ""
+    if begin_s < -EDGE_S:
+        return f"it begins at {begin_s:.3f} s, before the video"
+    if end_s > last_s + EDGE_S:
+        return f"it ends at {end_s:.3f} s, the video at {duration_s:.3f} s"
+    if code.end_s > code.begin_s and (end_s <= 0 or begin_s >= last_s):
+        return f"it lies at {begin_s:.3f} s, outside the video"
+    return None
+
+
+def write_imported(
+    store: StrPath, video_id: str, recording: Recording, codes: Sequence[Code], *, skip_misplaced: bool = False
+) -> tuple[list[Code], list[Misplaced]]:
+    """Import the codes of one file, in place of earlier ones from it.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        recording: the file, whose ``recording`` is the codes' ``source``, and its clock.
+        codes: its codes, times as they came.
+        skip_misplaced: whether codes outside the video are left out; otherwise nothing is written if there is one.
+
+    Returns:
+        The codes on the video's clock, and those outside it.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        UsageError: if the recording follows one that is not known.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        recordings = {**read_recordings(folder), recording.recording: recording}
+        _check_follows(recording, recordings)
+        clock = clock_of(recording.recording, recordings)
+        placed, misplaced = place_codes(codes, clock, duration_s=_duration_s(folder))
+        if misplaced and not skip_misplaced:
+            return placed, misplaced
+        former = [code for code in read_imported(folder) if code.source != recording.recording]
+        write_table(folder / "imported.parquet", symbols_to_arrow("imported", [*former, *codes]))
+        _write_recordings(folder, recordings)
+        replace_codes(folder, placed, {recording.recording})
+        return placed, misplaced
+
+
+def write_gaze(store: StrPath, video_id: str, recording: Recording, samples: pa.Table) -> None:
+    """Keep the gaze samples of a tracker, in place of earlier ones from it.
+
+    Args:
+        store: the store's folder.
+        video_id: the scene camera's video.
+        recording: the tracker with its clock.
+        samples: the columns of ``gaze.parquet``, times as they came.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        former = _read(folder, "gaze")
+        kept = former.filter(pc.not_equal(former["recording"], recording.recording))
+        write_table(folder / "gaze.parquet", pa.concat_tables([kept, samples]))
+        _write_recordings(folder, {**read_recordings(folder), recording.recording: recording})
+
+
+def write_recording(store: StrPath, video_id: str, recording: Recording) -> list[Misplaced]:
+    """Add a recording or correct its clock; what was imported from it, and from those that follow it, moves along.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        recording: the recording with its clock.
+
+    Returns:
+        Imported codes that now lie outside the video; they come back with a clock that places them in it.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        UsageError: if the recording follows one that is not known.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        recordings = {**read_recordings(folder), recording.recording: recording}
+        _check_follows(recording, recordings)
+        imported = read_imported(folder)
+        moved = {name for name in recordings if recording.recording in _chain(name, recordings)}
+        sources = moved & {code.source for code in imported}
+        all_placed: list[Code] = []
+        all_misplaced: list[Misplaced] = []
+        for source in sorted(sources):
+            codes = [code for code in imported if code.source == source]
+            placed, misplaced = place_codes(codes, clock_of(source, recordings), duration_s=_duration_s(folder))
+            all_placed += placed
+            all_misplaced += misplaced
+        _write_recordings(folder, recordings)
+        if sources:
+            replace_codes(folder, all_placed, sources)
+        return all_misplaced
+
+
+def _chain(name: str, recordings: Mapping[str, Recording]) -> list[str]:
+    names: list[str] = []
+    following: str | None = name
+    while following is not None and following in recordings and following not in names:
+        names.append(following)
+        following = recordings[following].follows
+    return names
+
+
+def _check_follows(recording: Recording, recordings: Mapping[str, Recording]) -> None:
+    if recording.follows is not None and recording.follows not in recordings:
+        known = [name for name in recordings if name != recording.recording]
+        raise UsageError(
+            "The recording to follow is not known.",
+            expected=f"one of: {', '.join(known)}" if known else "a recording of this video",
+            found=recording.follows,
+            fix="say where it lies first: visionllm sync VIDEO RECORDING --store DIR",
+        )
+    clock_of(recording.recording, recordings)
+
+
+def _write_recordings(folder: Path, recordings: Mapping[str, Recording]) -> None:
+    rows = [asdict(recording) for recording in recordings.values()]
+    write_table(folder / "recordings.parquet", pa.Table.from_pylist(rows, schema=SCHEMAS["recordings"]))
+
+
+def _folder(store: StrPath, video_id: str) -> Path:
+    check_store(store)
+    folder = Path(store) / "videos" / check_video_id(video_id)
+    if not folder.is_dir():
+        raise unknown_video(Path(store), video_id)
+    return folder
+
+
+def _duration_s(folder: Path) -> float:
+    record = read_record(folder)
+    return record.duration_s if record else 0.0
+
+
+def _read(folder: Path, name: str) -> pa.Table:
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        return SCHEMAS[name].empty_table()
+    try:
+        return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
