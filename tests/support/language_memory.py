@@ -57,7 +57,7 @@ class MemoryStore:
         found: dict[str, Any] = {}
         for column in columns:
             values = [row[column] for row in rows]
-            if column in ("category", "role", "predicate", "kind", "tier", "participant", "label"):
+            if column in ("category", "role", "predicate", "kind", "tier", "participant", "label", "source"):
                 assert encode is not None
                 found[column] = encode(values)
             elif column == "track_ids":
@@ -114,6 +114,7 @@ class MemoryStore:
                 "label": "da",
                 "begin_s": b / 1000,
                 "end_s": e / 1000,
+                "source": "words.eaf",
             }
             for who, b, e in video.speech
         ]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_intervals import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs
+from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.syntax import Node
-from visionllm_interaction.measures.missing_inputs import PREDICATE_OF
+from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Groups, Name, NameTable, Scopes, frame_spans
@@ -39,6 +40,7 @@ class Measured:
         end_s: (R,) its end.
         first_frame: (R,) first processed frame of it; −1: none.
         last_frame: (R,) last processed frame of it.
+        known_s: (R,) seconds of known time: processed ones, or coded ones where the files say what was coded.
         missing: (R,) number of the reason why there is no value; −1: none.
         proof: what was found, by row.
     """
@@ -51,6 +53,7 @@ class Measured:
     end_s: Floats
     first_frame: Ints
     last_frame: Ints
+    known_s: Floats
     missing: Ints
     proof: Stream
 
@@ -120,11 +123,13 @@ class MeasureEngine:
         evaluator = Evaluator(groups, self.boxes, limits=turns)
         found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
         missing = self._missing(measure, predicate, groups, found.found)
+        missing = np.where((missing == KNOWN) & ~found.found, self._uncoded(evaluator, expression), missing)
         nothing = np.nan if measure.nothing is None else float(measure.nothing)
         value = np.where(found.found, found.value, np.where(missing == KNOWN, nothing, np.nan))
         spans = self._spans(groups, found.proof, found.found)
         pair = np.tile(np.arange(len(pairs)), len(scopes))
-        return Measured(groups.scope, pair, value, found.found, *spans, missing, found.proof)
+        known_s = known_seconds(evaluator, evaluator.known_time(expression))
+        return Measured(groups.scope, pair, value, found.found, *spans, known_s, missing, found.proof)
 
     def intervals(
         self, expression: Node, begin_s: float | None, end_s: float | None
@@ -165,6 +170,15 @@ class MeasureEngine:
             begin_s[at], end_s[at] = begins[kept], ends[kept]
             first[at], last[at] = frame_spans(self.batch, groups.video[at], begins[kept], ends[kept])
         return begin_s, end_s, first, last
+
+    def _uncoded(self, evaluator: Evaluator, expression: Node) -> Ints:
+        """(G,) the reason where nobody coded the window."""
+        uncoded = evaluator.uncoded(expression)
+        return (
+            np.where(uncoded, self.missing.reasons.code(NOT_CODED), KNOWN)
+            if uncoded.any()
+            else np.full(len(uncoded), KNOWN)
+        )
 
     def _missing(self, measure: Measure, predicate: str, groups: Groups, found: NDArray[np.bool_]) -> Ints:
         """(G,) why there is no value where nothing was found."""

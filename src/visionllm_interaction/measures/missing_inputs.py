@@ -9,6 +9,7 @@ from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 
 NOT_PROCESSED = "no frame was processed"
 NOT_CODED = "this time was not coded"
+NOT_ALIKE = "not all of these names were coded in the same time"
 NO_PERSON = "it is measured only where somebody is on one of the sides"
 NO_HOLDER = "it is measured only between somebody and what can be held"
 NO_ACTOR = "only people are the first actor of an event"

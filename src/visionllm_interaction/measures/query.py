@@ -239,7 +239,7 @@ def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[
     if query.video_id is not None and query.video_id not in store.video_ids():
         raise _unknown_name("video", query.video_id, store.video_ids())
     for name in (query.subject, query.object):
-        if name is None or name in known(query.video_id) or name in _coded_names(store, query, measure):
+        if name is None or name in known(query.video_id) or name.lower() in _coded_names(store, query, measure):
             continue
         # Not in this video, but perhaps in another one, or searched for and not found.
         if name not in known(None):

@@ -112,7 +112,6 @@ class TidyColumns:
         reasons = np.append(self.texts.codes(engine.missing.reasons.words), -1)
         limits = self.config.turns.limits if measure.is_of_turns else None
         text = settings_of(measure, Query(measure.name, "", turns=limits))
-        done = processed_time(engine.batch, scopes)
         windows = (
             np.stack([scopes.begin_s, scopes.end_s]) if self.bin_s is not None else np.full((2, len(scopes)), np.nan)
         )
@@ -124,7 +123,7 @@ class TidyColumns:
             "predicate": np.full(rows, -1 if task.predicate is None else self.texts.code(task.predicate)),
             "value": np.where(np.isfinite(found.value), found.value, np.nan),
             "unit": np.full(rows, self.texts.code(measure.unit)),
-            "processed_s": done.seconds[found.scope],
+            "processed_s": found.known_s,
             "begin_s": found.begin_s,
             "end_s": found.end_s,
             "first_frame": found.first_frame,
@@ -183,8 +182,9 @@ class TidyColumns:
                     yield Task(measure, None, [("", None)])
                 case "one":
                     several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
-                    kept = self._coded("naming") if measure.name == "size_at_naming" else None
-                    yield Task(measure, None, [(n, None) for n in [*names, *several] if kept is None or n in kept])
+                    kept = self._named if measure.name == "size_at_naming" else None
+                    about = [n for n in [*names, *several] if kept is None or n.lower() in kept]
+                    yield Task(measure, None, [(name, None) for name in about])
                 case "pair":
                     yield Task(measure, None, self._pairs(measure, pairs, people))
                 case "event":
@@ -207,12 +207,11 @@ class TidyColumns:
         roles = {words[code] for code in set(tracks.role.tolist()) if code >= 0 and words[code]}
         return sorted((categories | roles) - (set() if ANY_PERSON in categories else {ANY_PERSON}))
 
-    def _coded(self, kind: str) -> frozenset[str]:
-        """Who is coded in a kind of code, and for naming what is named."""
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """What is named, in lower case."""
         codes, words = self.whole.codes, self.whole.texts.words
-        if kind != "naming":
-            return codes.participants.get(kind, frozenset())
-        rows = codes.kind == self.whole.texts.known(kind)
+        rows = codes.kind == self.whole.texts.known("naming")
         return frozenset(words[code] for code in set(codes.label[rows].tolist()) if code >= 0)
 
     def _present(self, name: str, column: str) -> list[str]:
@@ -225,8 +224,7 @@ class TidyColumns:
     def _pairs(self, measure: Measure, pairs: Sequence[Pair], people: Sequence[str]) -> Sequence[Pair]:
         """Turns are of coded speakers in both directions; nobody holds a person."""
         if measure.is_of_turns:
-            speakers = self._coded("speech")
-            return list(permutations(sorted(name for name in people if name in speakers), 2))
+            return list(permutations(self._participants("speech", people), 2))
         handled = measure.name in ("holding_duration", "joint_handling_duration")
         return [pair for pair in pairs if not handled or pair[1] not in people]
 
@@ -239,15 +237,16 @@ class TidyColumns:
             yield Task(measure, predicate, [p for p in pairs if predicate != "holding" or p[1] not in people])
         yield from (Task(measure, predicate, pairs) for predicate in DIRECTED_PREDICATES if predicate in present)
         for predicate, kind in CODED_PREDICATES.items():
-            coded = sorted(who for who in self._coded_by(kind) if who in people)
-            yield Task(measure, predicate, [(who, None) for who in coded])
+            yield Task(measure, predicate, [(who, None) for who in self._participants(kind, people)])
 
     @cached_property
     def _related(self) -> frozenset[str]:
         return frozenset(self._present("relations", "predicate"))
 
-    def _coded_by(self, kind: str) -> frozenset[str]:
-        return self.whole.codes.participants.get(kind, frozenset())
+    def _participants(self, kind: str, people: Sequence[str]) -> list[str]:
+        """Who is coded, in the letters of the tracks; whoever wears the camera is in no image and needs no track."""
+        own = {name.lower(): name for name in people}
+        return sorted(own.get(who, who) for who in self.coded_people.get(kind, ()) if who)
 
 
 _UNFOUND = Measure("", "", "", "", "none", None, Call("count", (Prefix("!", Call("processed")),)))

@@ -247,9 +247,8 @@ class Store:
         return sorted(present | people)
 
     def coded_names(self, video_id: str) -> set[str]:
-        """The participants of the codes of a video, and their labels in lower case."""
-        labels = {label.strip(" ").lower() for label in self.words(video_id, "codes", ("label",))}
-        return self.words(video_id, "codes", ("participant",)) | (labels - {""})
+        """The participants of the codes of a video, and their labels, in lower case."""
+        return {word.strip(" ").lower() for word in self.words(video_id, "codes", ("participant", "label"))} - {""}
 
     def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
         """The texts that occur in columns of one Parquet file of a video, without empty ones."""

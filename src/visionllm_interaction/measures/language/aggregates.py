@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
+from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
 from visionllm_interaction.measures.language.types import STREAM, Kind
+from visionllm_interaction.measures.missing_inputs import NOT_ALIKE, NOT_CODED
 from visionllm_interaction.measures.streams import atoms
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import turns as spoken
 from visionllm_interaction.measures.streams.boxes import Quantity
+from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.groups import frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
 
@@ -35,7 +38,7 @@ def prepare(arguments: Arguments) -> None:
     if arguments.function.name in _PREPARED:
         _PREPARED[arguments.function.name](arguments)
     if evaluator.missing is not None and _needs_processed_time(arguments):
-        evaluator.lacks(evaluator.missing.not_processed(arguments.groups))
+        evaluator.lacks_frames(arguments.node)
 
 
 def _needs_processed_time(arguments: Arguments) -> bool:
@@ -52,15 +55,24 @@ def total(arguments: Arguments) -> Values:
 
 def share(arguments: Arguments) -> Values:
     """``share``."""
+    time = arguments.known_time()
     if "of" in arguments.given:
         within = _known(arguments, merged(arguments.stream("of")))
-        rows = algebra.both(_known(arguments, arguments.stream("a")), within)
-        whole = _sums(arguments, within.group, within.length_s)
-    else:
-        rows = _known(arguments, _bouts(arguments.stream("a")))
-        whole = _processed_s(arguments)
+        known = time.cut(within)
+        rows = algebra.both(_known(arguments, arguments.stream("a")), known)
+        whole = _sums(arguments, known.group, known.length_s)
+        return _of_known(arguments, _divided(_sums(arguments, rows.group, rows.length_s), whole), rows, whole, within)
+    rows = time.cut(_known(arguments, _bouts(arguments.stream("a"))))
+    whole, why = _known_s(arguments)
     value = _divided(_sums(arguments, rows.group, rows.length_s), whole)
-    return _values(arguments, value, rows, defined=whole > 0)
+    return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
+
+
+def _of_known(arguments: Arguments, value: Floats, rows: Stream, whole: Floats, within: Stream) -> Values:
+    """Values per time of a stream, of which only the known part counts; that there is none of it is not *nothing found*."""
+    there = _sums(arguments, within.group, within.length_s) > 0
+    why = tuple(NOT_CODED if lost else None for lost in (there & (whole <= 0)).tolist())
+    return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
 
 
 def count(arguments: Arguments) -> Values:
@@ -73,16 +85,17 @@ def count(arguments: Arguments) -> Values:
 
 def rate(arguments: Arguments) -> Values:
     """``rate``."""
-    rows = _known(arguments, _units(arguments.stream("a")))
+    rows, time = _known(arguments, _units(arguments.stream("a"))), arguments.known_time()
     if "of" in arguments.given:
         within = _known(arguments, merged(arguments.stream("of")))
-        begins = replace(rows, end_s=rows.begin_s, moments=True)
-        rows = algebra.both(begins, within)
-        whole = _sums(arguments, within.group, within.length_s)
-    else:
-        whole = _processed_s(arguments)
+        known = time.cut(within)
+        rows = algebra.both(replace(rows, end_s=rows.begin_s, moments=True), known)
+        whole = _sums(arguments, known.group, known.length_s)
+        return _of_known(arguments, _divided(60.0 * _sums(arguments, rows.group, None), whole), rows, whole, within)
+    rows = rows.take(time.meets(rows))
+    whole, why = _known_s(arguments)
     value = _divided(60.0 * _sums(arguments, rows.group, None), whole)
-    return _values(arguments, value, rows, defined=whole > 0)
+    return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
 
 
 def shortest(arguments: Arguments) -> Values:
@@ -181,27 +194,30 @@ def _prepare_holds(arguments: Arguments) -> None:
     at = arguments.moment("at")
     if (quantity := arguments.quantity("at")) is not None and quantity.unit == "%":
         at = np.minimum(at, np.nextafter(groups.processed.end_s[groups.scope], -np.inf) - TOLERANCE_S)
-    done = evaluator.processed()
+    done = evaluator.known_stream(arguments.node)
     inside = (done.begin_s <= at[done.group] + _EDGE_S) & (done.end_s > at[done.group] + _EDGE_S)
     rows = merged(arguments.stream("a"))
     held = (rows.begin_s <= at[rows.group] + _EDGE_S) & (rows.end_s > at[rows.group] + _EDGE_S)
-    reason = np.full(len(groups), evaluator.missing.reasons.code("no frame was processed at that moment"))
+    processed = evaluator.missing.reasons.code("no frame was processed at that moment")
+    uncoded = evaluator.missing.reasons.code(NOT_CODED)
+    reason = np.where(arguments.known_time().limited, uncoded, processed)
     evaluator.lacks(reason, np.concatenate([done.group[inside], rows.group[held]]))
 
 
 def latency(arguments: Arguments) -> Samples:
     """``latency``."""
     first, second = (s if s.moments else merged(s) for s in arguments.arrow("a"))
-    return _lags(first, second, arguments.seconds("within"))
+    return _lags(first, second, arguments.seconds("within"), arguments.known_time())
 
 
-def _lags(first: Stream, second: Stream, within_s: float) -> Samples:
+def _lags(first: Stream, second: Stream, within_s: float, time: KnownTime) -> Samples:
     end_s = algebra.points(first)[1]
     i, j = algebra.next_after(first.group, end_s, second, within_s)
     following = np.full(len(first), np.inf)
     same = first.group[1:] == first.group[:-1]
     following[:-1][same] = first.begin_s[1:][same]
-    kept = second.begin_s[j] < following[i]
+    # In time that was not coded there may have been an earlier answer.
+    kept = (second.begin_s[j] < following[i]) & time.throughout(first.group[i], end_s[i], second.begin_s[j])
     i, j = i[kept], j[kept]
     proof = first.take(i)
     rows = Stream(
@@ -219,6 +235,8 @@ def pauses(arguments: Arguments) -> Samples:
     rows = stream if stream.moments else merged(stream)
     end_s = algebra.points(rows)[1]
     before = np.flatnonzero(rows.group[1:] == rows.group[:-1])
+    time = arguments.known_time()
+    before = before[time.throughout(rows.group[before], end_s[before], rows.begin_s[before + 1])]
     proof = replace(
         rows.take(before), begin_s=end_s[before], end_s=rows.begin_s[before + 1], moments=False, merged=False
     )
@@ -243,12 +261,13 @@ def turns(arguments: Arguments) -> Values:
 
 def mean_number(arguments: Arguments) -> Values:
     """``mean_number``."""
-    rows = arguments.stream("a")
+    rows, time = arguments.stream("a"), arguments.known_time()
     if "of" not in arguments.given:
-        rows, whole = _known(arguments, rows), _processed_s(arguments)
+        rows = time.cut(_known(arguments, rows))
+        whole, why = _known_s(arguments)
         value = _divided(_sums(arguments, rows.group, rows.length_s), whole)
-        return _values(arguments, value, rows, defined=whole > 0)
-    within = _known(arguments, merged(arguments.stream("of")))
+        return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
+    within = time.cut(_known(arguments, merged(arguments.stream("of"))))
     i, j = within.index.overlapping(rows.group, rows.begin_s, rows.end_s)
     common = np.minimum(rows.end_s[i], within.end_s[j]) - np.maximum(rows.begin_s[i], within.begin_s[j])
     whole = _sums(arguments, within.group, within.length_s)
@@ -316,17 +335,26 @@ def _levels(rows: Stream) -> tuple[Ints, Floats, Floats, Ints]:
 
 def prob(arguments: Arguments) -> Values:
     """``prob``."""
-    after = arguments.stream("after")
+    after, time = arguments.stream("after"), arguments.known_time()
     targets = _known(arguments, _units(arguments.stream("b")))
     rows = _known(arguments, _units(after))
-    within_s, outputs = arguments.seconds("within"), arguments.outputs
+    rows = rows.take(time.throughout(rows.group, rows.begin_s, rows.begin_s))
+    judged = _judged(arguments, time, rows.group, rows.begin_s)
+    rows, outputs = rows.take(judged), arguments.outputs
     output = outputs.of_group[rows.group]
     n = np.bincount(output, minlength=outputs.count)
-    hits = _followed(rows.group, rows.begin_s, targets, within_s)
+    hits = _followed(rows.group, rows.begin_s, targets, arguments.seconds("within"))
     value = _divided(np.bincount(output, hits, outputs.count), n)
     expected, p = _by_chance(arguments, rows, targets, value)
     found = _values(arguments, value, rows, defined=n > 0)
     return replace(found, n=n, expected=expected, p=p)
+
+
+def _judged(arguments: Arguments, time: KnownTime, group: Ints, at: Floats) -> NDArray[np.bool_]:
+    """(N,) whether all was coded from each time to the end of what is asked about, or of the processed span."""
+    groups = arguments.groups
+    last_s = np.fmin(groups.processed.end_s[groups.scope], groups.end_s)[group]
+    return time.throughout(group, at, np.maximum(np.minimum(at + arguments.seconds("within"), last_s), at))
 
 
 def _followed(group: Ints, at: Floats, targets: Stream, within_s: float) -> NDArray[np.bool_]:
@@ -347,20 +375,28 @@ def _by_chance(arguments: Arguments, rows: Stream, targets: Stream, value: Float
     done = groups.processed
     begin_s, span_s = done.begin_s[groups.scope], (done.end_s - done.begin_s)[groups.scope]
     output = outputs.of_group[rows.group]
-    n = np.bincount(output, minlength=outputs.count)
     if not len(rows) or shuffles < 1 or not np.isfinite(span_s[rows.group]).all():
         return np.full(outputs.count, np.nan), np.full(outputs.count, np.nan)
-    rng = np.random.default_rng(arguments.number("seed"))
-    total, as_large = np.zeros(outputs.count), np.zeros(outputs.count)
+    rng, time, within_s = (
+        np.random.default_rng(arguments.number("seed")),
+        arguments.known_time(),
+        arguments.seconds("within"),
+    )
+    coded = time.limited[rows.group]
+    total, as_large, valid = np.zeros(outputs.count), np.zeros(outputs.count), np.zeros(outputs.count)
     for _ in range(shuffles):
-        shift = rng.random(len(groups)) * span_s
+        turned = rng.random(len(groups))
+        shift = turned * span_s
         moved = begin_s[rows.group] + (rows.begin_s - begin_s[rows.group] + shift[rows.group]) % span_s[rows.group]
-        found = _divided(
-            np.bincount(output, _followed(rows.group, moved, targets, arguments.seconds("within")), outputs.count), n
-        )
-        total += found
+        moved[coded] = time.shifted(rows.group[coded], rows.begin_s[coded], turned[rows.group[coded]])
+        judged = _judged(arguments, time, rows.group, moved)
+        n = np.bincount(output, judged, outputs.count)
+        hits = _followed(rows.group, moved, targets, within_s) & judged
+        found = _divided(np.bincount(output, hits, outputs.count), n)
+        total += np.nan_to_num(found)
+        valid += n > 0
         as_large += found >= value - TOLERANCE_S
-    return total / shuffles, (1 + as_large) / (1 + shuffles)
+    return _divided(total, valid), (1 + as_large) / (1 + valid)
 
 
 def spread(arguments: Arguments) -> Values:
@@ -469,13 +505,26 @@ def _sums(arguments: Arguments, group: Ints, weight: Floats | None) -> Floats:
     return np.bincount(outputs.of_group[group], weight, outputs.count).astype(np.float64)
 
 
-def _processed_s(arguments: Arguments) -> Floats:
-    """Processed seconds of each output: every scope of which a group has all inputs counts once."""
+def _known_s(arguments: Arguments) -> tuple[Floats, tuple[str | None, ...]]:
+    """Seconds of known time of each output: every scope of which a group has all inputs counts once.
+
+    Names whose codes are pooled in one output have to be coded in the same time; where they are not there are no
+    seconds, and the reason.
+    """
     groups, outputs = arguments.groups, arguments.outputs
+    seconds = known_seconds(arguments.evaluator, arguments.known_time())
     known = np.flatnonzero(arguments.evaluator.known)
-    key = np.unique(outputs.of_group[known] * len(groups.scopes) + groups.scope[known])
-    output, scope = np.divmod(key, max(len(groups.scopes), 1))
-    return np.bincount(output, groups.processed.seconds[scope], outputs.count)
+    scopes = max(len(groups.scopes), 1)
+    key, first, place = np.unique(
+        outputs.of_group[known] * scopes + groups.scope[known], return_index=True, return_inverse=True
+    )
+    output, scope = np.divmod(key, scopes)
+    found = np.bincount(output, seconds[known[first]], outputs.count)
+    differs = np.zeros(outputs.count, np.bool_)
+    for number in (seconds, known_centres(arguments.evaluator, arguments.known_time())):
+        apart = np.abs(number[known] - number[known[first]][place]) > TOLERANCE_S
+        differs[output[place[apart]]] = True
+    return np.where(differs, np.nan, found), tuple(NOT_ALIKE if one else None for one in differs.tolist())
 
 
 def _divided(one: Floats, other: Floats | Ints) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -25,9 +25,11 @@ from visionllm_interaction.measures.language.syntax import (
     is_variable,
 )
 from visionllm_interaction.measures.language.types import Function, Kind, Parameter
+from visionllm_interaction.measures.missing_inputs import NOT_CODED
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.boxes import Quantity as BoxQuantity
+from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.groups import Groups, Name
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream
@@ -105,6 +107,7 @@ class Evaluator:
     limits: TurnLimits = STANDARD
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
     _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
+    _known_times: dict[tuple[Node, str], KnownTime] = field(default_factory=dict)
     reasons: Ints = field(init=False)
 
     def __post_init__(self) -> None:
@@ -163,6 +166,7 @@ class Evaluator:
         key = (node, type(node).__name__)
         if key not in self._found:
             self._found[key] = self._part(node)
+            self.lacks_codes(node)
         return self._found[key]
 
     def stream(self, node: Node) -> Stream:
@@ -176,11 +180,10 @@ class Evaluator:
             case Operation("&", left, right):
                 return algebra.both(self.stream(left), self.stream(right))
             case Operation("|", left, right):
-                return algebra.either(self.stream(left), self.stream(right))
+                return self.known_time(node).cut(algebra.either(self.stream(left), self.stream(right)))
             case Prefix("!", operand):
-                if self.missing is not None:
-                    self.lacks(self.missing.not_processed(self.groups))
-                return algebra.complement(self.stream(operand), self.processed())
+                self.lacks_frames(operand)
+                return algebra.complement(self.stream(operand), self.known_stream(operand))
             case Call():
                 function = self.functions[node.function]
                 found: Evaluated = _implementation(function.computed_by)(Arguments(self, function, node))
@@ -191,6 +194,46 @@ class Evaluator:
     def processed(self) -> Stream:
         """The intervals of processed frames."""
         return self.stream(Call("processed"))
+
+    def known_time(self, node: Node) -> KnownTime:
+        """The time in which it is known whether a part holds; see :mod:`.known_time`."""
+        if not len(self.groups.batch.coded_spans.video):
+            return KnownTime.processed(len(self.groups))
+        key = (node, type(node).__name__)
+        if key not in self._known_times:
+            from visionllm_interaction.measures.language.known_time import known_time
+
+            self._known_times[key] = known_time(self, node)
+        return self._known_times[key]
+
+    def known_stream(self, node: Node) -> Stream:
+        """The same as intervals: coded time where that is told, else processed time."""
+        time, processed = self.known_time(node), self.processed()
+        if not time.limited.any():
+            return processed
+        parts = algebra.all_rows(time.rows(processed), processed.take(~time.limited[processed.group]))
+        return replace(parts, merged=True)
+
+    def lacks_frames(self, node: Node) -> None:
+        """Note where no frame was processed and a part is not known by codes alone."""
+        if self.missing is not None:
+            time = self.known_time(node)
+            by_codes = time.limited & ~time.needs_frames
+            self.lacks(np.where(by_codes, KNOWN, self.missing.not_processed(self.groups)))
+
+    def lacks_codes(self, node: Node) -> None:
+        """Note where a part is in no time known because nobody coded it."""
+        if self.missing is not None and (uncoded := self.uncoded(node)).any():
+            self.lacks(np.where(uncoded, self.missing.reasons.code(NOT_CODED), KNOWN))
+
+    def uncoded(self, node: Node) -> NDArray[np.bool_]:
+        """(G,) whether nothing of the window was coded in which a part is known."""
+        time = self.known_time(node)
+        if not time.limited.any():
+            return time.limited
+        found = time.limited.copy()
+        found[time.rows(self.processed()).group] = False
+        return found
 
     def values(self, node: Node, outputs: Outputs) -> Values:
         """The value of an expression for each output; groups with a missing input count in none."""
@@ -210,6 +253,7 @@ class Evaluator:
                 if arguments.function.prepared_by is not None:
                     _implementation(arguments.function.prepared_by)(arguments)
                 _implementation(f"{_SUMS}:prepare")(arguments)
+                self.lacks_codes(node)
             case Quantity():
                 pass
             case _:
@@ -278,6 +322,10 @@ class Arguments:
     def groups(self) -> Groups:
         """What it is computed for."""
         return self.evaluator.groups
+
+    def known_time(self) -> KnownTime:
+        """The time in which all that the call is about is known."""
+        return self.evaluator.known_time(self.node)
 
     def _node(self, name: str) -> Node | None:
         if name in self.given:

@@ -20,6 +20,8 @@ _X = Parameter("x", (Kind.NAME,))
 _PERSON = Parameter("x", (Kind.NAME,), fits="person")
 _OTHER = Parameter("y", (Kind.NAME,), optional=True)
 _THING = Parameter("y", (Kind.NAME,), optional=True, fits="thing")
+_SPEAKER = Parameter("x", (Kind.NAME,), fits="person", coded="speech")
+_ANSWERER = Parameter("y", (Kind.NAME,), fits="person", coded="speech")
 _OTHER_PERSON = Parameter("y", (Kind.NAME,), optional=True, fits="person")
 _A, _B = Parameter("a", STREAM), Parameter("b", STREAM)
 _INSIDE = Parameter("of", STREAM, optional=True, keyword=True, default="processed()")
@@ -74,16 +76,15 @@ def _events() -> Iterable[Function]:
 
 def _coded() -> Iterable[Function]:
     gazer = Parameter("x", (Kind.NAME,), fits="person", coded="gaze")
-    speaker = Parameter("x", (Kind.NAME,), fits="person", coded="speech")
     namer = Parameter("x", (Kind.NAME,), fits="person", coded="naming")
     seen = Parameter("y", (Kind.NAME,), optional=True, coded="gaze")
     named = Parameter("y", (Kind.NAME,), optional=True, coded="naming")
     coder = f"{_ATOMS}:coded_as"
     yield Function("looks_at", (gazer, seen), _INTERVALS, "Coded gaze of x, at y.", coder)
-    yield Function("speaks", (speaker, _OTHER), _INTERVALS, "Coded speech of x (with the label y).", coder)
+    yield Function("speaks", (_SPEAKER, _OTHER), _INTERVALS, "Coded speech of x (with the label y).", coder)
     yield Function("names", (namer, named), _INTERVALS, "Coded naming by x, of y.", coder)
     word = Parameter("word", (Kind.TEXT,))
-    yield Function("says", (speaker, word), _INTERVALS, "Coded speech of x in which the word is.", f"{_ATOMS}:says")
+    yield Function("says", (_SPEAKER, word), _INTERVALS, "Coded speech of x in which the word is.", f"{_ATOMS}:says")
     tier, label = Parameter("tier", (Kind.TEXT,)), Parameter("label", (Kind.TEXT,), optional=True)
     definition = "Codes of a tier, with a label, of a participant."
     yield Function("coded", (tier, label, _OTHER), _INTERVALS, definition, f"{_ATOMS}:coded_tier")
@@ -342,7 +343,7 @@ _AGGREGATES = (
     ),
     _sum(
         "turns",
-        (_PERSON, Parameter("y", (Kind.NAME,), fits="person")),
+        (_SPEAKER, _ANSWERER),
         "count",
         "Utterances of x that y answers (docs/measures.md#turns).",
         nothing=0,
@@ -351,7 +352,7 @@ _AGGREGATES = (
     ),
     Function(
         "turn_lags",
-        (_PERSON, Parameter("y", (Kind.NAME,), fits="person")),
+        (_SPEAKER, _ANSWERER),
         Type(Kind.SAMPLES, "s"),
         "Times from the end of each utterance of x to the begin of y's answer (docs/measures.md#turns).",
         f"{_SUMS}:turn_lags",

@@ -27,7 +27,7 @@ class QueryRow:
         n: how many times or moments the value is of, where that is counted.
         expected: what chance would give.
         p: share of random shifts that give as much or more.
-        processed_s: processed seconds behind it.
+        processed_s: processed seconds behind it; coded ones of what people coded, where the files say what was coded.
         evidence: one piece per video, and per interval or moment where the expression is a stream.
     """
 

@@ -17,6 +17,7 @@ from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
+from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.named import named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.result import QueryResult, QueryRow
@@ -207,7 +208,7 @@ class _Run:
         shown = _typed(number, type_, value)
         scope = int(table.groups.scope[groups[0]])
         separate = self.grouped.by_video or self.grouped.bin_s is not None
-        seconds = table.groups.processed.seconds[np.unique(table.groups.scope[groups[~unknown]])].sum()
+        seconds = self._seconds(value, table, evaluator, groups[~unknown])
         if shown is None and missing is None:
             missing = (whole.why[place] if whole.why is not None else None) or _nothing(value)
         return QueryRow(
@@ -220,9 +221,14 @@ class _Run:
             n=None if whole.n is None or shown is None else int(whole.n[place]),
             expected=_optional(whole.expected, place) if shown is not None else None,
             p=_optional(whole.p, place) if shown is not None else None,
-            processed_s=float(seconds),
+            processed_s=seconds,
             evidence=self._evidence(place, type_, value, table, evaluator, fine),
         )
+
+    def _seconds(self, value: Node, table: _Table, evaluator: Evaluator, groups: Ints) -> float:
+        """Seconds of known time of some groups; every scope counts once."""
+        _, first = np.unique(table.groups.scope[groups], return_index=True)
+        return float(known_seconds(evaluator, evaluator.known_time(value))[groups[first]].sum())
 
     def _missing(self, groups: Ints, reasons: Ints, table: _Table, *, everywhere: bool) -> str | None:
         """Why there is no value, or which videos count in none."""
@@ -297,6 +303,7 @@ class _Run:
         stream = evaluator.stream(self.grouped.value)
         rows = stream if stream.moments else merged(stream)
         text = self.grouped.value.to_text()
+        seconds = known_seconds(evaluator, evaluator.known_time(self.grouped.value))
         found: list[QueryRow] = []
         for row in range(len(rows)):
             group = int(rows.group[row])
@@ -317,7 +324,7 @@ class _Run:
                     n=None,
                     expected=None,
                     p=None,
-                    processed_s=float(self.processed.seconds[scope]),
+                    processed_s=float(seconds[group]),
                     evidence=(piece,),
                 )
             )

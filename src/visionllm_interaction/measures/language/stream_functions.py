@@ -16,7 +16,7 @@ from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.streams import atoms
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.boxes import Quantity, quantity
-from visionllm_interaction.measures.streams.groups import Groups, Name, Scopes
+from visionllm_interaction.measures.streams.groups import Groups, Name
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
 from visionllm_interaction.store.reader import ANY_PERSON
 
@@ -158,10 +158,7 @@ def between(arguments: Arguments) -> Stream:
 def around_naming(arguments: Arguments) -> Stream:
     """``around_naming``: namings outside the window count for the time within it."""
     groups, label = arguments.groups, arguments.required_name("x")
-    scopes = groups.scopes
-    open_ = Scopes(scopes.video, np.full(len(scopes), -np.inf), np.full(len(scopes), np.inf))
-    whole = Groups(groups.batch, groups.names, open_, groups.scope, groups.bindings)
-    found = atoms.coded(whole, kind="naming", label=label)
+    found = atoms.coded(groups.unwindowed, kind="naming", label=label)
     each_side = arguments.seconds("each_side")
     around = algebra.padded(replace(found, moments=True), each_side, each_side)
     missing = arguments.evaluator.missing

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
+from visionllm_interaction.measures.streams.coded_time import coded_time, cut
 from visionllm_interaction.measures.streams.groups import Groups, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
 
@@ -172,10 +175,12 @@ def coded(
         word: a word that the label has; None: any.
 
     Returns:
-        Intervals, with the tracks of the participant that are seen in the meantime. A code without length is kept.
+        Intervals within coded time, with the tracks of the participant that are seen in the meantime. A code without
+        length is kept.
     """
     group, row = _coded_rows(groups, kind=kind, tier=tier, participant=participant, label=label, text=text, word=word)
-    return _as_coded(groups, group, row, group, participant)
+    time = coded_time(groups, kind=kind, tier=tier, participant=participant)
+    return time.cut(_as_coded(groups, group, row, group, participant))
 
 
 def coded_by_label(groups: Groups, *, kind: str, participant: Ints) -> tuple[Stream, int]:
@@ -187,12 +192,25 @@ def coded_by_label(groups: Groups, *, kind: str, participant: Ints) -> tuple[Str
         participant: (G,) whose code it is.
 
     Returns:
-        Intervals of finer groups, and how many of these a group has: a row of group g with label n (its place in
+        Intervals within coded time of finer groups, and how many of these a group has: a row of group g with label n (its place in
         :attr:`Batch.texts`, -1: none) is in the finer group g × number + n + 1.
     """
     group, row = _coded_rows(groups, kind=kind, participant=participant)
     width = len(groups.batch.texts.words) + 1
-    return _as_coded(groups, group, row, group * width + groups.batch.codes.label[row] + 1, participant), width
+    time = coded_time(groups, kind=kind, tier=None, participant=participant)
+    label = groups.batch.codes.label[row] + 1
+    if not time.limited.any():
+        return _as_coded(groups, group, row, group * width + label, participant), width
+    found = _as_coded(groups, group, row, group * width + label, participant)
+    return cut(found, np.repeat(time.limited, width), _for_each_label(time.coded, np.unique(label), width)), width
+
+
+def _for_each_label(coded: Stream, labels: Ints, width: int) -> Stream:
+    """The same time in the finer group of every label."""
+    parts = [replace(coded, group=coded.group * width + label) for label in labels.tolist()]
+    columns = [np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)]) for name in ("begin_s", "end_s")]
+    group = np.concatenate([np.zeros(0, np.int64), *(part.group for part in parts)])
+    return replace(Stream.sorted(group, *columns, TrackLists.none(len(group))), merged=True)
 
 
 def _as_coded(groups: Groups, group: Ints, row: Ints, finer: Ints, participant: Ints | None) -> Stream:

@@ -15,6 +15,8 @@ from visionllm_interaction.measures.streams.texts import Vocabulary
 from visionllm_interaction.store.reader import Store
 
 Columns = Mapping[str, NDArray[np.generic]]
+CODED_KIND = "coded"
+"""The kind of codes that say which time was coded; they are codes of no tier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,7 @@ class Codes:
         kind: (N,) place in :attr:`Batch.texts`.
         participant: (N,) place in :attr:`Batch.texts`.
         label: (N,) place in :attr:`Batch.texts`.
+        source: (N,) number of the file that they come from.
         video: (N,) place of the video in the batch.
         begin_s: (N,).
         end_s: (N,).
@@ -147,10 +150,17 @@ class Codes:
     kind: Ints
     participant: Ints
     label: Ints
+    source: Ints
     video: Ints
     begin_s: Floats
     end_s: Floats
     participants: Mapping[str, frozenset[str]]
+
+    def take(self, kept: NDArray[np.bool_]) -> Codes:
+        """The rows where a mask is true."""
+        columns = (self.tier, self.kind, self.participant, self.label, self.source)
+        rows = (*columns, self.video, self.begin_s, self.end_s)
+        return Codes(*(column[kept] for column in rows), self.participants)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,13 +272,26 @@ class Batch:
 
     @cached_property
     def codes(self) -> Codes:
-        """See :class:`Codes`."""
+        """See :class:`Codes`; without those that say which time was coded."""
+        rows = self._all_codes
+        return rows.take(rows.kind != self.texts.code(CODED_KIND))
+
+    @cached_property
+    def coded_spans(self) -> Codes:
+        """The codes that say which time was coded."""
+        rows = self._all_codes
+        return rows.take(rows.kind == self.texts.code(CODED_KIND))
+
+    @cached_property
+    def _all_codes(self) -> Codes:
         written: dict[str, set[str]] = {}
         raw = Vocabulary()
-        read = self._read("codes", "begin_s", "end_s", texts=("tier", "kind", "participant", "label"), vocabulary=raw)
+        texts = ("tier", "kind", "participant", "label", "source")
+        read = self._read("codes", "begin_s", "end_s", texts=texts, vocabulary=raw)
         kinds, people = raw.words_of(read["kind"]), raw.words_of(read["participant"])
         for kind, who in set(zip(kinds, people, strict=True)):
-            written.setdefault(kind, set()).add(who)
+            if kind.lower() != CODED_KIND:
+                written.setdefault(kind, set()).add(who)
         lowered = np.array([self.texts.code(word.lower()) for word in raw.words], dtype=np.int64)
         trimmed = np.array([self.texts.code(word.strip(" ").lower()) for word in raw.words], dtype=np.int64)
         columns = {"tier": trimmed, "kind": lowered, "participant": lowered, "label": trimmed}
@@ -282,6 +305,7 @@ class Batch:
             kind[order],
             participant[order],
             label[order],
+            read["source"][order],
             read["video"][order],
             read["begin_s"][order],
             read["end_s"][order],

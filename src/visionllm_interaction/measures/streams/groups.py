@@ -185,6 +185,13 @@ class Groups:
         """(G,) end of the window."""
         return self.scopes.end_s[self.scope]
 
+    @property
+    def unwindowed(self) -> Groups:
+        """The same for whole videos."""
+        n = len(self.scopes)
+        scopes = Scopes(self.scopes.video, np.full(n, -np.inf), np.full(n, np.inf))
+        return Groups(self.batch, self.names, scopes, self.scope, self.bindings)
+
     @cached_property
     def processed(self) -> Processed:
         """The processed time of each *scope*."""

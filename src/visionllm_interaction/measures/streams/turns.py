@@ -6,6 +6,7 @@ import numpy as np
 
 from visionllm_interaction.core.grouped_intervals import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
+from visionllm_interaction.measures.streams.coded_time import KnownTime, coded_time
 from visionllm_interaction.measures.streams.groups import Groups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 from visionllm_interaction.measures.turns import TurnLimits
@@ -18,7 +19,8 @@ def turns(groups: Groups, subject: Ints, object_: Ints, limits: TurnLimits) -> t
 
     From the end of what the subject says to the begin of what the object says next, the subject not having gone on in
     between. What lies wholly inside an utterance of the other one is no turn. A turn belongs to the window in which
-    the subject's utterance begins; its answer may lie outside.
+    the subject's utterance begins; its answer may lie outside. Where the files say what was coded, all has to be coded
+    from the begin of the utterance to its answer.
 
     Args:
         groups: what to compute it for.
@@ -31,6 +33,7 @@ def turns(groups: Groups, subject: Ints, object_: Ints, limits: TurnLimits) -> t
         (N,) its lag in seconds.
     """
     one, two = groups.names.texts(subject), groups.names.texts(object_)
+    known = speech_known(groups.unwindowed, subject, object_)
     found: dict[tuple[int, int, int], tuple[Floats, Floats, Floats]] = {}
     parts: list[tuple[Ints, Floats, Floats, Floats]] = []
     for group, key in enumerate(zip(groups.video.tolist(), one.tolist(), two.tolist(), strict=True)):
@@ -39,12 +42,21 @@ def turns(groups: Groups, subject: Ints, object_: Ints, limits: TurnLimits) -> t
         begin_s, end_s, reply_s = found[key]
         inside = (begin_s >= groups.begin_s[group]) & (begin_s < groups.end_s[group])
         if inside.any():
-            at = np.full(int(inside.sum()), group)
-            parts.append((at, begin_s[inside], np.maximum(reply_s, end_s)[inside], (reply_s - end_s)[inside]))
+            parts.append((np.full(int(inside.sum()), group), begin_s[inside], end_s[inside], reply_s[inside]))
     if not parts:
         return Stream.empty(), np.zeros(0)
-    group_, begin_s, end_s, lag_s = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Stream(group_, begin_s, end_s, TrackLists.none(len(group_))), lag_s
+    group_, begin_s, end_s, reply_s = (np.concatenate(column) for column in zip(*parts, strict=True))
+    # In time that was not coded there may have been an earlier answer, or a next utterance.
+    kept = known.throughout(group_, begin_s, reply_s)
+    group_, begin_s, end_s, reply_s = group_[kept], begin_s[kept], end_s[kept], reply_s[kept]
+    rows = Stream(group_, begin_s, np.maximum(reply_s, end_s), TrackLists.none(len(group_)))
+    return rows, reply_s - end_s
+
+
+def speech_known(groups: Groups, subject: Ints, object_: Ints) -> KnownTime:
+    """The time in which the speech of both is known; names (G,) as in :func:`turns`."""
+    one, two = (coded_time(groups, kind="speech", tier=None, participant=who) for who in (subject, object_))
+    return one.and_(two)
 
 
 def _turns_of(groups: Groups, video: int, one: int, two: int, *, limits: TurnLimits) -> tuple[Floats, Floats, Floats]:

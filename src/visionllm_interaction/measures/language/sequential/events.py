@@ -214,7 +214,7 @@ def _judged(arguments: Arguments) -> tuple[Stream, np.ndarray, np.ndarray]:
     """The namings, whether each can be judged, and whether the stream holds in it."""
     rows, stream = _namings(arguments), merged(arguments.stream("a"))
     held = _meets(rows, stream)
-    return rows, held | _meets(rows, arguments.evaluator.processed()), held
+    return rows, held | _meets(rows, arguments.evaluator.known_stream(arguments.given["a"])), held
 
 
 def _meets(rows: Stream, stream: Stream) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, row_order, running_max
 from visionllm_interaction.core.intervals import TOLERANCE_S
@@ -138,8 +139,15 @@ def dwells(arguments: Arguments) -> Samples:
 def shifts(arguments: Arguments) -> Stream:
     """``shifts``."""
     rows, target = _in_order(arguments)
-    other = np.concatenate([[False], (rows.group[1:] == rows.group[:-1]) & (target[1:] != target[:-1])])
+    other = np.concatenate([[False], _shifted(arguments, rows, target)])
     return replace(rows.take(other[: len(rows)]), moments=True, merged=False)
+
+
+def _shifted(arguments: Arguments, rows: Stream, target: Ints) -> NDArray[np.bool_]:
+    """(N - 1,) whether each look but the first follows one at another target, with no time in between not coded."""
+    last_s, begin_s = np.minimum(rows.end_s[:-1], rows.begin_s[1:]), rows.begin_s[1:]
+    other = (rows.group[1:] == rows.group[:-1]) & (target[1:] != target[:-1])
+    return np.asarray(other & arguments.known_time().throughout(rows.group[1:], last_s, begin_s))
 
 
 def _in_order(arguments: Arguments) -> tuple[Stream, Ints]:
@@ -170,7 +178,7 @@ def prepare_looks(arguments: Arguments) -> None:
 def _tables(arguments: Arguments) -> list[TransitionTable]:
     rows, target = _in_order(arguments)
     outputs, known = arguments.outputs, arguments.evaluator.known
-    follows = (rows.group[1:] == rows.group[:-1]) & (target[1:] != target[:-1]) & known[rows.group[1:]]
+    follows = _shifted(arguments, rows, target) & known[rows.group[1:]]
     output = outputs.of_group[rows.group[1:][follows]]
     steps = np.stack([target[:-1][follows], target[1:][follows]], axis=1)
     order = np.argsort(output, kind="stable")

@@ -17,6 +17,7 @@ from visionllm_interaction.core.intervals import Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments, Values
 from visionllm_interaction.measures.sequential.statistic import Statistic
 from visionllm_interaction.measures.streams import stream as algebra
+from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.stream import Stream, merged
 
 _BETWEEN_S = 10.0
@@ -48,19 +49,25 @@ def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> li
         arguments: of the call.
         streams: what happened; rows of groups that lack an input are left out.
         spans: what was observed is the whole processed span, not only the processed frames: for what people coded.
+            Where the files say what was coded, that was observed.
 
     Returns:
         One for each output; without groups that have all inputs, nothing is observed.
     """
     groups, outputs, known = arguments.groups, arguments.outputs, arguments.evaluator.known
-    begin_s = np.nan_to_num(groups.processed.begin_s[groups.scope])
-    end_s = np.nan_to_num(groups.processed.end_s[groups.scope])
+    time = arguments.known_time()
+    begin_s, end_s = _ends_of_known(arguments, time)
     shift_s = _shifts(outputs.of_group, begin_s, end_s)
     if spans:
-        there = np.flatnonzero(known & groups.processed.any[groups.scope])
-        seen = there, begin_s[there], end_s[there]
+        there = np.flatnonzero(known & groups.processed.any[groups.scope] & ~time.limited)
+        coded = time.rows(arguments.evaluator.processed())
+        coded = coded.take(known[coded.group])
+        seen = tuple(
+            np.concatenate(pair)
+            for pair in ((there, coded.group), (begin_s[there], coded.begin_s), (end_s[there], coded.end_s))
+        )
     else:
-        done = merged(arguments.evaluator.processed())
+        done = merged(arguments.evaluator.known_stream(arguments.node))
         done = done.take(known[done.group])
         seen = done.group, done.begin_s, done.end_s
     columns = [_cut(outputs.of_group, outputs.count, shift_s, *seen)]
@@ -68,6 +75,15 @@ def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> li
         rows = stream.take(known[stream.group])
         columns.append(_cut(outputs.of_group, outputs.count, shift_s, rows.group, *_ends(rows)))
     return [Timeline(observed, tuple(parts)) for observed, *parts in zip(*columns, strict=True)]
+
+
+def _ends_of_known(arguments: Arguments, time: KnownTime) -> tuple[Floats, Floats]:
+    """(G,) begin and end of the processed span and of coded time; 0 where there is neither."""
+    groups = arguments.groups
+    begin_s, end_s = (np.array(at[groups.scope]) for at in (groups.processed.begin_s, groups.processed.end_s))
+    np.fmin.at(begin_s, time.coded.group, time.coded.begin_s)
+    np.fmax.at(end_s, time.coded.group, time.coded.end_s)
+    return np.nan_to_num(begin_s), np.nan_to_num(end_s)
 
 
 def _shifts(output: Ints, begin_s: Floats, end_s: Floats) -> Floats:
