@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
@@ -79,6 +79,7 @@ def count(arguments: Arguments) -> Values:
     """``count``."""
     part = arguments.part("a")
     assert not isinstance(part, Quantity)
+    assert part is not None
     rows = _known(arguments, part.rows if isinstance(part, Samples) else _units(part))
     return _values(arguments, _sums(arguments, rows.group, None), rows)
 
@@ -298,7 +299,7 @@ def most_at_once(arguments: Arguments) -> Values:
     )
     seconds = np.add.reduceat(length_s[order], starts) if len(starts) else np.zeros(0)
     at, number = output[order][starts], level[order][starts]
-    all_s = np.bincount(at, seconds, arguments.outputs.count)
+    all_s = sums(at, seconds, arguments.outputs.count)
     at_least_s = _cumulated(at, seconds)
     enough = at_least_s >= np.minimum(arguments.seconds("together"), all_s[at] / 2) - TOLERANCE_S
     best = np.zeros(arguments.outputs.count)
@@ -344,7 +345,7 @@ def prob(arguments: Arguments) -> Values:
     output = outputs.of_group[rows.group]
     n = np.bincount(output, minlength=outputs.count)
     hits = _followed(rows.group, rows.begin_s, targets, arguments.seconds("within"))
-    value = _divided(np.bincount(output, hits, outputs.count), n)
+    value = _divided(np.bincount(output[hits], minlength=outputs.count), n)
     expected, p = _by_chance(arguments, rows, targets, value)
     found = _values(arguments, value, rows, defined=n > 0)
     return replace(found, n=n, expected=expected, p=p)
@@ -390,9 +391,9 @@ def _by_chance(arguments: Arguments, rows: Stream, targets: Stream, value: Float
         moved = begin_s[rows.group] + (rows.begin_s - begin_s[rows.group] + shift[rows.group]) % span_s[rows.group]
         moved[coded] = time.shifted(rows.group[coded], rows.begin_s[coded], turned[rows.group[coded]])
         judged = _judged(arguments, time, rows.group, moved)
-        n = np.bincount(output, judged, outputs.count)
+        n = np.bincount(output[judged], minlength=outputs.count)
         hits = _followed(rows.group, moved, targets, within_s) & judged
-        found = _divided(np.bincount(output, hits, outputs.count), n)
+        found = _divided(np.bincount(output[hits], minlength=outputs.count), n)
         total += np.nan_to_num(found)
         valid += n > 0
         as_large += found >= value - TOLERANCE_S
@@ -431,8 +432,8 @@ def _intervals(stream: Stream) -> Stream:
 
 
 def _mean(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    sums = np.bincount(output, value if weight is None else value * weight, count)
-    return _divided(sums, np.bincount(output, weight, count))
+    total_ = sums(output, value if weight is None else value * weight, count)
+    return _divided(total_, sums(output, weight, count))
 
 
 def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
@@ -446,7 +447,7 @@ def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> F
         found[some] = (sorted_[middle[0][some]] + sorted_[middle[1][some]]) / 2
         return found
     reached = _cumulated(at, weight[order])
-    half = np.bincount(at, weight[order], count) / 2
+    half = sums(at, weight[order], count) / 2
     place = bisect(reached, low, np.maximum(high - 1, low), half - TOLERANCE_S * 1e-3, "left")
     found[some] = sorted_[place[some]]
     return found
@@ -455,11 +456,12 @@ def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> F
 def _sd(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
     mean = _mean(output, value, weight, count)
     squares = np.bincount(output, (value - mean[output]) ** 2 * (1.0 if weight is None else weight), count)
-    n = np.bincount(output, weight, count)
+    n = sums(output, weight, count)
     return np.sqrt(_divided(squares, n - 1 if weight is None else n))
 
 
 def _least(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
+    del weight  # however long it lasts
     found = np.full(count, np.inf)
     np.minimum.at(found, output, value)
     return np.where(np.isfinite(found), found, np.nan)
@@ -502,7 +504,7 @@ def _known(arguments: Arguments, stream: Stream) -> Stream:
 
 def _sums(arguments: Arguments, group: Ints, weight: Floats | None) -> Floats:
     outputs = arguments.outputs
-    return np.bincount(outputs.of_group[group], weight, outputs.count).astype(np.float64)
+    return sums(outputs.of_group[group], weight, outputs.count)
 
 
 def _known_s(arguments: Arguments) -> tuple[Floats, tuple[str | None, ...]]:
@@ -518,8 +520,8 @@ def _known_s(arguments: Arguments) -> tuple[Floats, tuple[str | None, ...]]:
     key, first, place = np.unique(
         outputs.of_group[known] * scopes + groups.scope[known], return_index=True, return_inverse=True
     )
-    output, scope = np.divmod(key, scopes)
-    found = np.bincount(output, seconds[known[first]], outputs.count)
+    output = key // scopes
+    found = sums(output, seconds[known[first]], outputs.count)
     differs = np.zeros(outputs.count, np.bool_)
     for number in (seconds, known_centres(arguments.evaluator, arguments.known_time())):
         apart = np.abs(number[known] - number[known[first]][place]) > TOLERANCE_S
@@ -527,7 +529,7 @@ def _known_s(arguments: Arguments) -> tuple[Floats, tuple[str | None, ...]]:
     return np.where(differs, np.nan, found), tuple(NOT_ALIKE if one else None for one in differs.tolist())
 
 
-def _divided(one: Floats, other: Floats | Ints) -> Floats:
+def _divided(one: Floats | Ints, other: Floats | Ints) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = one / other
     return np.where(np.isfinite(found), found, np.nan)

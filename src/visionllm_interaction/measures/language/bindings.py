@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.core.grouped_intervals import distinct
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.check import Place, arguments_of
 from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, is_variable, walk
 from visionllm_interaction.measures.language.types import Function, Kind
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import ANYTHING, Name
-from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 _CODED_FUNCTIONS = frozenset({"looks_at", "speaks", "names", "says", "coded", "turns", "turn_lags", "around_naming"})
 
@@ -35,7 +34,7 @@ def coded_names(batch: Batch, kind: str, *, labels: bool) -> set[str]:
     codes, words = batch.codes, batch.texts.words
     rows = codes.kind == batch.texts.known(kind)
     column = codes.label if labels else codes.participant
-    return {words[code] for code in np.unique(column[rows]).tolist() if code >= 0 and words[code]}
+    return {words[code] for code in distinct(column[rows]).tolist() if code >= 0 and words[code]}
 
 
 def domain(batch: Batch, binding: Binding, places: Sequence[Place], grouped: Grouped) -> list[Name]:
@@ -78,11 +77,10 @@ def _spelled(batch: Batch, word: str) -> str:
     return word.replace("_", " ") if "_" in word and batch.texts.known(word) < 0 else word
 
 
-def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[str, Function]) -> None:
+def check_names(batch: Batch, grouped: Grouped, functions: dict[str, Function]) -> None:
     """Refuse names that stand for nothing in the store.
 
     Args:
-        store: the store.
         batch: the videos.
         grouped: the expression, with named measures written out.
         functions: the functions of the language.
@@ -101,7 +99,7 @@ def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[st
             for word in (argument.base, *argument.excluded):
                 if is_variable(word) or word in (ANYTHING, ANY_PERSON, ANY_THING):
                     continue
-                known = _known(store, batch) if known is None else known
+                known = _known(batch) if known is None else known
                 spelled = _spelled(batch, word)
                 if spelled in known or (coded and (spelled.lower() in _coded(batch) or spelled in _ROLES)):
                     continue
@@ -111,7 +109,7 @@ def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[st
 _ROLES = ("child", "caregiver")
 
 
-def _known(store: Store, batch: Batch) -> set[str]:
+def _known(batch: Batch) -> set[str]:
     searched = {str(name) for record in batch.records for name in _categories(record)}
     present = {batch.texts.words[c] for column in (batch.tracks.category, batch.tracks.role) for c in column if c >= 0}
     return searched | present | set(_assigned(batch)) | set(_ROLES)
@@ -129,7 +127,7 @@ def _assigned(batch: Batch) -> set[str]:
 
 def _coded(batch: Batch) -> set[str]:
     codes, words = batch.codes, batch.texts.words
-    return {words[c] for column in (codes.participant, codes.label) for c in np.unique(column).tolist() if c >= 0}
+    return {words[c] for column in (codes.participant, codes.label) for c in distinct(column).tolist() if c >= 0}
 
 
 def _refuse(argument: NameTerm, word: str, known: list[str]) -> None:

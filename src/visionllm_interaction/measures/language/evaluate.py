@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, ranked_rows
 from visionllm_interaction.measures.language.check import arguments_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.syntax import (
@@ -116,7 +116,7 @@ class Evaluator:
     @property
     def known(self) -> NDArray[np.bool_]:
         """(G,) whether all inputs of the parts evaluated so far are there."""
-        return self.reasons == KNOWN
+        return np.asarray(self.reasons == KNOWN)
 
     def lacks(self, reasons: Ints, found: Ints | None = None) -> None:
         """Note why groups are unknown.
@@ -138,12 +138,12 @@ class Evaluator:
         if term.base in bindings and not term.excluded:
             return bindings[term.base]
         parts = [bindings[v] for v in term.variables]
-        distinct, place = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
+        distinct, place = ranked_rows(*parts)
         codes = [
             table.code(self.name(term, dict(zip(term.variables, (table.names[c] for c in row), strict=True))))
             for row in distinct.tolist()
         ]
-        return np.array(codes, dtype=np.int64)[place.ravel()]
+        return np.array(codes, dtype=np.int64)[place]
 
     def name(self, term: NameTerm, bound: Mapping[str, Name] = {}) -> Name:
         """The name of a term, with variables replaced."""
@@ -282,8 +282,8 @@ class Evaluator:
                 return _combined(operator, self._value(left, outputs), self._value(right, outputs))
             case Prefix(operator, operand):
                 inner = self._value(operand, outputs)
-                value = -inner.value if operator == "-" else 1.0 - inner.value
-                return Values(value, inner.proof, inner.found)
+                opposite = -inner.value if operator == "-" else 1.0 - inner.value
+                return Values(opposite, inner.proof, inner.found)
             case Call() if self._is_scalar(node):
                 function = self.functions[node.function]
                 arguments = Arguments(self, function, node, outputs)
@@ -448,6 +448,6 @@ _OPERATORS: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "<=": _truth(lambda one, other: one <= other + ROUNDING),
     "==": _truth(lambda one, other: np.abs(one - other) <= ROUNDING),
     "!=": _truth(lambda one, other: np.abs(one - other) > ROUNDING),
-    "&": lambda one, other: np.minimum(one, other),
-    "|": lambda one, other: np.maximum(one, other),
+    "&": np.minimum,
+    "|": np.maximum,
 }

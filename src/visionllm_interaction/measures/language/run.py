@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, distinct, ranked
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
@@ -32,12 +32,16 @@ from visionllm_interaction.measures.streams.groups import (
     Processed,
     Scopes,
     frame_spans,
-    processed_time,
+    time_bins,
 )
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged
+from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.store.reader import Store, StoreLimits, open_store
 from visionllm_interaction.utils.paths import StrPath
+
+if TYPE_CHECKING:
+    from visionllm_interaction.measures.config import MeasuresConfig
 
 MAX_GROUPS = 2_000_000
 """Most groups (videos × windows × names) that one expression may be computed for."""
@@ -48,7 +52,7 @@ def query(
     store: StrPath | Store,
     *,
     limits: StoreLimits = StoreLimits(),
-    config: MeasuresConfig = MeasuresConfig(),
+    config: MeasuresConfig | None = None,
 ) -> QueryResult:
     """Compute a quantity, written in the language of docs/language.md.
 
@@ -56,7 +60,7 @@ def query(
         expression: for example ``"total(holding(child, ball)) by video"``.
         store: the store's folder, or an open store.
         limits: memory and time; of a folder only.
-        config: limits of turns, and named measures.
+        config: limits of turns, and named measures; None: the defaults.
 
     Returns:
         Its values with evidence: one row without groups, else one per video, bin and name.
@@ -73,13 +77,13 @@ def query(
         return evaluate(parsed, opened, config=config)
 
 
-def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig = MeasuresConfig()) -> QueryResult:
+def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None = None) -> QueryResult:
     """Compute a quantity that is parsed already; see :func:`query`.
 
     Args:
         expression: the parts of the expression.
         store: the open store.
-        config: limits of turns, and named measures.
+        config: limits of turns, and named measures; None: the defaults.
 
     Returns:
         Its values with evidence.
@@ -141,11 +145,11 @@ class _Run:
     """One evaluation of one expression."""
 
     def __init__(
-        self, store: Store, grouped: Grouped, checked: Checked, video_ids: list[str], config: MeasuresConfig
+        self, store: Store, grouped: Grouped, checked: Checked, video_ids: list[str], config: MeasuresConfig | None
     ) -> None:
         self.grouped, self.checked, self.config = grouped, checked, config
         self.batch = Batch(store, video_ids)
-        check_names(store, self.batch, grouped, dict(FUNCTIONS))
+        check_names(self.batch, grouped, dict(FUNCTIONS))
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
         self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(store, self.batch))
@@ -180,7 +184,7 @@ class _Run:
         return np.zeros(len(self.scopes), np.int64)
 
     def _evaluator(self, groups: Groups) -> Evaluator:
-        return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits)
+        return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits if self.config else STANDARD)
 
     def _rows(self, value: Node, type_: Type) -> list[QueryRow]:
         table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
@@ -247,14 +251,25 @@ class _Run:
     ) -> tuple[Evidence, ...]:
         found: list[Evidence] = []
         text = value.to_text()
-        for output in np.unique(table.fine[table.members(place)]).tolist():
+        for output in distinct(table.fine[table.members(place)]).tolist():
             groups = np.flatnonzero(table.fine == output)
             scope = int(table.groups.scope[groups[0]])
             rows = np.flatnonzero(np.isin(fine.proof.group, groups))
             reasons = evaluator.reasons[groups]
             missing = self.missing.text(int(reasons[0])) if (reasons != KNOWN).all() else None
             number = float("nan") if missing else float(fine.value[output])
-            found.append(self._piece(len(found) + 1, text, type_, value, scope, fine.proof.take(rows), number, missing))
+            found.append(
+                self._piece(
+                    len(found) + 1,
+                    text,
+                    type_,
+                    value,
+                    scope=scope,
+                    proof=fine.proof.take(rows),
+                    value=number,
+                    missing=missing,
+                )
+            )
         return tuple(found)
 
     def _piece(
@@ -294,7 +309,7 @@ class _Run:
     @cached_property
     def processed(self) -> Processed:
         """The processed time of the scopes."""
-        return processed_time(self.batch, self.scopes)
+        return self.scopes.processed_in(self.batch)
 
     def _interval_rows(self) -> list[QueryRow]:
         """A row for each interval or moment of a stream."""
@@ -302,8 +317,8 @@ class _Run:
         evaluator = self._evaluator(table.groups)
         stream = evaluator.stream(self.grouped.value)
         rows = stream if stream.moments else merged(stream)
-        text = self.grouped.value.to_text()
-        seconds = known_seconds(evaluator, evaluator.known_time(self.grouped.value))
+        text, in_seconds = self.grouped.value.to_text(), Type(Kind.VALUE, "s")
+        known_s = known_seconds(evaluator, evaluator.known_time(self.grouped.value))
         found: list[QueryRow] = []
         for row in range(len(rows)):
             group = int(rows.group[row])
@@ -312,7 +327,9 @@ class _Run:
             scope = int(table.groups.scope[group])
             proof = rows.take(np.array([row]))
             value = float(rows.begin_s[row] if rows.moments else rows.length_s[row])
-            piece = self._piece(1, text, Type(Kind.VALUE, "s"), self.grouped.value, scope, proof, value, None)
+            piece = self._piece(
+                1, text, in_seconds, self.grouped.value, scope=scope, proof=proof, value=value, missing=None
+            )
             found.append(
                 QueryRow(
                     value=value,
@@ -324,7 +341,7 @@ class _Run:
                     n=None,
                     expected=None,
                     p=None,
-                    processed_s=float(seconds[group]),
+                    processed_s=float(known_s[group]),
                     evidence=(piece,),
                 )
             )
@@ -393,7 +410,7 @@ class _Table:
         n_inner = int(np.prod([max(sizes[n], 1) for n in kept], dtype=np.int64)) if kept else 1
         output = outer[scope] * n_inner + inner
         fine = output * max(len(scopes), 1) + scope
-        _, fine = np.unique(fine, return_inverse=True)
+        _, fine = ranked(fine)
         groups = Groups(batch, names, scopes, scope, bindings)
         return cls(groups, output, n_outer * n_inner, fine, int(fine.max(initial=-1)) + 1, axes, places)
 
@@ -446,16 +463,11 @@ def _counted(node: Call, rows: list[QueryRow], chosen: list[QueryRow]) -> QueryR
 def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
     """Every video, or every bin of every video in which a frame was processed."""
     n = len(batch.video_ids)
-    whole = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
     if bin_s is None:
-        return whole
-    done = processed_time(batch, whole)
-    counts = np.ceil(np.nan_to_num(done.end_s, nan=0.0) / bin_s - 1e-9).astype(np.int64)
-    video = np.repeat(np.arange(n), counts)
-    place = np.concatenate([np.arange(count) for count in counts.tolist()]) if n else np.zeros(0, np.int64)
-    bins = Scopes(video, place * bin_s, (place + 1) * bin_s)
-    some = processed_time(batch, bins).any
-    return Scopes(video[some], bins.begin_s[some], bins.end_s[some])
+        return Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
+    bins = time_bins(batch, bin_s)
+    some = bins.processed_in(batch).any
+    return Scopes(bins.video[some], bins.begin_s[some], bins.end_s[some])
 
 
 def _coded_people(store: Store, batch: Batch) -> Mapping[str, frozenset[str]]:

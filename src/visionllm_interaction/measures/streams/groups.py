@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, expand, sums
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
@@ -46,6 +46,7 @@ class NameTable:
         self._codes: dict[Name, int] = {}
         self._masks: list[NDArray[np.bool_]] = []
         self._index: tuple[Ints, Ints] | None = None
+        self._table: NDArray[np.bool_] | None = None
 
     def code(self, name: Name) -> int:
         """The number of a name, new if it was not asked about before."""
@@ -53,8 +54,12 @@ class NameTable:
             self._codes[name] = len(self.names)
             self.names.append(name)
             self._masks.append(self._mask(name))
-            self._index = None
+            self._index = self._table = None
         return self._codes[name]
+
+    def mask(self, code: int) -> NDArray[np.bool_]:
+        """(T,) which tracks are of a name."""
+        return self._masks[code]
 
     def _mask(self, name: Name) -> NDArray[np.bool_]:
         chosen = self._base_mask(name.base)
@@ -65,7 +70,7 @@ class NameTable:
     def _base_mask(self, name: str) -> NDArray[np.bool_]:
         tracks = self.batch.tracks
         code = self.batch.texts.known(name)
-        chosen = ((tracks.category == code) | (tracks.role == code)) & (code >= 0)
+        chosen: NDArray[np.bool_] = ((tracks.category == code) | (tracks.role == code)) & (code >= 0)
         if name == ANY_PERSON:
             chosen |= tracks.is_person
         elif name == ANY_THING:
@@ -92,10 +97,11 @@ class NameTable:
 
     def stands_for(self, codes: Ints, track: Ints) -> NDArray[np.bool_]:
         """Whether each track (N,), or −1 for none, is one of the name in ``codes`` (N,)."""
-        table = np.array(self._masks, dtype=np.bool_).reshape(len(self._masks), -1)
-        if not table.size:
+        if self._table is None:
+            self._table = np.array(self._masks, dtype=np.bool_).reshape(len(self._masks), -1)
+        if not self._table.size:
             return np.zeros(len(track), np.bool_)
-        return np.asarray(table[codes, track] & (track >= 0))
+        return np.asarray(self._table[codes, track] & (track >= 0))
 
     def texts(self, codes: Ints) -> Ints:
         """The number of each name in lower case in the batch's texts; −1 for *anything*, −2 if no text is like it."""
@@ -120,9 +126,18 @@ class Scopes:
     video: Ints
     begin_s: Floats
     end_s: Floats
+    _processed: list[tuple[Batch, Processed]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.video)
+
+    def processed_in(self, batch: Batch) -> Processed:
+        """The processed time of each scope; computed once."""
+        for known, processed in self._processed:
+            if known is batch:
+                return processed
+        self._processed.append((batch, processed_time(batch, self)))
+        return self._processed[-1][1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +210,7 @@ class Groups:
     @cached_property
     def processed(self) -> Processed:
         """The processed time of each *scope*."""
-        return processed_time(self.batch, self.scopes)
+        return self.scopes.processed_in(self.batch)
 
 
 def frames_in(batch: Batch, scopes: Scopes, scope: Ints) -> tuple[Ints, Ints, Floats, Floats]:
@@ -217,18 +232,16 @@ def frames_in(batch: Batch, scopes: Scopes, scope: Ints) -> tuple[Ints, Ints, Fl
 def processed_time(batch: Batch, scopes: Scopes) -> Processed:
     """The processed time of each scope; see :class:`Processed`."""
     query, row, begin_s, end_s = frames_in(batch, scopes, np.arange(len(scopes)))
-    seconds = np.bincount(query, end_s - begin_s, len(scopes))
+    seconds = sums(query, end_s - begin_s, len(scopes))
     first = np.full(len(scopes), -1)
     last = first.copy()
     begins, ends = np.full(len(scopes), np.nan), np.full(len(scopes), np.nan)
     if len(query):
         starts = np.flatnonzero(np.concatenate([[True], query[1:] != query[:-1]]))
         at = query[starts]
-        stops = np.append(starts[1:], len(query)) - 1
         index = batch.frames.frame_index[row]
         first[at], last[at] = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
         begins[at], ends[at] = begin_s[starts], np.maximum.reduceat(end_s, starts)
-        del stops
     return Processed(seconds, begins, ends, first, last)
 
 
@@ -237,8 +250,6 @@ def frame_spans(batch: Batch, video: Ints, begin_s: Floats, end_s: Floats) -> tu
     frames = batch.frames
     low = np.searchsorted(frames.video, video, side="left")
     high = np.searchsorted(frames.video, video, side="right")
-    from visionllm_interaction.core.grouped_intervals import bisect
-
     first = bisect(frames.index.reached_s, low, high, begin_s + 1e-6, "right")
     after = bisect(frames.begin_s, low, high, end_s - 1e-6, "left")
     some = first < after
@@ -246,3 +257,20 @@ def frame_spans(batch: Batch, video: Ints, begin_s: Floats, end_s: Floats) -> tu
     return np.where(some, index[np.where(some, first, -1)], -1), np.where(
         some, index[np.where(some, after - 1, -1)], -1
     )
+
+
+def time_bins(batch: Batch, bin_s: float) -> Scopes:
+    """The bins of every video, counted from its begin, up to the end of its last processed frame.
+
+    Args:
+        batch: the videos.
+        bin_s: length of a bin in seconds.
+
+    Returns:
+        The bins, video by video.
+    """
+    n = len(batch.video_ids)
+    whole = processed_time(batch, Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf)))
+    counts = np.maximum(np.ceil(np.nan_to_num(whole.end_s, nan=0.0) / bin_s - 1e-9), 0).astype(np.int64)
+    video, place = expand(np.zeros(n, np.int64), counts)
+    return Scopes(video, np.asarray(place * bin_s, np.float64), np.asarray((place + 1) * bin_s, np.float64))
