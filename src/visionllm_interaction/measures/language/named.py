@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from visionllm_interaction.errors import ExpressionError
-from visionllm_interaction.measures.catalogue import MEASURES, Measure
+from visionllm_interaction.measures.catalogue import Measure
+from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.syntax import (
@@ -61,7 +62,7 @@ def named_measures(config: MeasuresConfig) -> dict[str, NamedMeasure]:
         own = parsed_measures(config)
     return {
         name: NamedMeasure(name, measure.expression, _PARAMETERS[measure.inputs])
-        for name, measure in {**MEASURES, **own}.items()
+        for name, measure in {**ALL_MEASURES, **own}.items()
         if name not in FUNCTIONS
     }
 

@@ -57,7 +57,7 @@ def _gaze() -> Iterable[Function]:
         "joint_attention",
         joint,
         _INTERVALS,
-        "Bouts in which x and y look at the same target (z); pauses up to gap do not end one, shorter ones are left out.",
+        "Bouts of at least length in which x and y look at the same target (z); pauses up to gap do not end one.",
         f"{_GAZE}:joint_attention",
         _YU_SMITH,
     )
