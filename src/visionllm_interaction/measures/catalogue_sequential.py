@@ -171,7 +171,7 @@ _ALONE = _measures(
     "people",
     (
         (
-            "time_alone",
+            "alone_duration",
             "s",
             _call("total", _call("alone", SUBJECT)),
             "Seconds in which the subject is visible and no other person is.",
