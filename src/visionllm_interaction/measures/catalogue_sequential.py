@@ -356,7 +356,7 @@ _RHYTHM = _measures(
     (
         (
             "event_burstiness",
-            "1",
+            "number",
             _call("burstiness", EVENTS),
             "Burstiness of the events, in the form for few events: -1 regular, 0 random, towards 1 bursts.",
             None,
@@ -364,7 +364,7 @@ _RHYTHM = _measures(
         ),
         (
             "event_memory",
-            "1",
+            "number",
             _call("memory", EVENTS),
             "Correlation of each interval between events with the next one.",
             None,
