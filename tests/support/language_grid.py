@@ -76,7 +76,7 @@ def span_of_video(video: Timeline) -> Span:
     return min(b for b, _ in video.processed), max(e for _, e in video.processed)
 
 
-def grid(e: tuple, video: Timeline) -> Grid:  # type: ignore[type-arg]  # noqa: PLR0911, PLR0912
+def grid(e: tuple, video: Timeline) -> Grid:  # type: ignore[type-arg]
     """When a stream of intervals holds."""
     begin, end = span_of_video(video)
     match e:
@@ -134,7 +134,7 @@ def window(name: str, spans: list[Span], whole: Span) -> list[Span]:
     }[name]
 
 
-def chosen(e: tuple, video: Timeline) -> list[Span]:  # type: ignore[type-arg]  # noqa: PLR0911
+def chosen(e: tuple, video: Timeline) -> list[Span]:  # type: ignore[type-arg]
     """The rows that an operator chooses."""
     spans = spans_of(e[1], video)
     match e:

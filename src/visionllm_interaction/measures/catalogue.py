@@ -33,8 +33,9 @@ class Measure:
         definition: what it measures, in one sentence.
         unit: unit of its values.
         source: paper or standard.
-        inputs: what it is about. ``none``: the video; ``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, with an
-            object unless it is *visible*; ``event``: a kind of event whose first actor is the subject.
+        inputs: what it is about. ``none``: the video; ``one``: a subject; ``pair``: a subject and an object; ``bout``:
+            a predicate, with an object unless it is *visible*; ``event``: a kind of event whose first actor is the
+            subject.
         nothing: value of a video in which nothing was found.
         expression: what it stands for, with ``$subject`` and ``$object``; of bouts and events with ``$bouts`` or
             ``$events`` in the place of the stream.

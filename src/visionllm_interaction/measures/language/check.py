@@ -203,7 +203,7 @@ class _Checker:
         if left.kind is not right.kind and node.operator == "|":
             raise _error(
                 "Intervals and moments cannot be one stream.", node, expected="two of the same",
-                found=f"{left} and {right}", fix="write starts(…) around the intervals, or padded(…, 1s) around moments",
+                found=f"{left} and {right}", fix="write starts(…) around intervals, or padded(…, 1s) around moments",
             )  # fmt: skip
         return Type(Kind.MOMENTS) if Kind.MOMENTS in (left.kind, right.kind) else left
 
@@ -272,7 +272,7 @@ class _Checker:
             raise _error(
                 "at_least counts the single intervals of a stream that is read from the store.",
                 _argument(node, 1), expected="visible(…), holding(…) or another stream without operators",
-                found=_argument(node, 1).to_text(), fix="write at_least(2, visible(person)) and combine it by & afterwards",
+                found=_argument(node, 1).to_text(), fix="write at_least(2, visible(person)) & … instead",
             )  # fmt: skip
         if function.result is not None:
             return function.result

@@ -196,7 +196,7 @@ class _Builder(Transformer[Token, Any]):
         value = str(token)[1:-1].replace('\\"', '"').replace("\\\\", "\\")
         if not value.strip() or value.startswith("$"):
             raise ExpressionError(
-                "A name is missing.", expected="a word between the quotes", found=str(token), column=token.column,
+                "A name is missing.", expected="a word between the quotes", found=str(token), column=token.column or 1,
                 fix="write the name between the quotes",
             )  # fmt: skip
         return token.update(value=value)
@@ -270,7 +270,7 @@ class _Builder(Transformer[Token, Any]):
                 f"The arguments of {function} are in no order.",
                 expected="arguments without a name first, each name once",
                 found=", ".join(names),
-                column=(late.column if late is not None else function.column) or 0,
+                column=int((late.column if late is not None else function.column) or 1),
                 fix="put arguments with a name (of=, within=) at the end, each once",
             )
         plain = tuple(argument for argument in given if not isinstance(argument, tuple))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # `core.intervals` is imported where it is used: most questions need no arithmetic of intervals, and numpy takes longer
 # to load than they take to answer.
 
+
 @dataclass(frozen=True, slots=True)
 class TrackInterval:
     """An interval ``[begin_s, end_s)`` in seconds, and the tracks it comes from."""
