@@ -118,7 +118,9 @@ class MeasureEngine:
         """
         groups = self.groups(scopes, pairs)
         expression = expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings)
-        evaluator = Evaluator(groups, self.boxes, self.missing if measure.checks_inputs else None, turns)
+        evaluator = Evaluator(
+            groups, self.boxes, self.missing if measure.checks_inputs else None, turns, by_chance=False
+        )
         found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
         if measure.checks_inputs:
             missing = self._undefined(evaluator.reasons, found)
