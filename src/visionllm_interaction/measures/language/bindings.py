@@ -128,7 +128,12 @@ def _assigned(batch: Batch) -> set[str]:
 
 def _coded(batch: Batch) -> set[str]:
     codes, words = batch.codes, batch.texts.words
-    return {words[c] for column in (codes.participant, codes.label) for c in np.unique(column).tolist() if c >= 0}
+    return {
+        words[c]
+        for column in (codes.participant, codes.label)
+        for c in np.unique(column).tolist()
+        if c >= 0 and words[c]
+    }
 
 
 def _refuse(argument: NameTerm, word: str, known: list[str]) -> None:
