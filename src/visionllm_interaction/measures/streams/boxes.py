@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand, ranked_rows
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Groups, NameTable, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
@@ -84,6 +84,7 @@ class BoxTable:
     names: NameTable
     _boxes: dict[int, _Boxes] = field(default_factory=dict)
     _series: dict[tuple[object, ...], _Series] = field(default_factory=dict)
+    _rows: dict[tuple[int, int], Ints] = field(default_factory=dict)
 
     def boxes(self, video: int) -> _Boxes:
         """The boxes of the video at a place."""
@@ -118,8 +119,9 @@ class BoxTable:
 
     def rows_of(self, video: int, code: int) -> Ints:
         """The rows of :meth:`boxes` that show a name."""
-        boxes = self.boxes(video)
-        return np.flatnonzero(self.names.stands_for(np.full(len(boxes.track), code), boxes.track))
+        if (video, code) not in self._rows:
+            self._rows[video, code] = np.flatnonzero(self.names.mask(code)[self.boxes(video).track])
+        return self._rows[video, code]
 
 
 def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...]) -> Quantity:
@@ -134,16 +136,15 @@ def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...
     Returns:
         Its values, one row per frame.
     """
-    keys = np.stack([groups.video, *names], axis=1)
-    distinct, place = np.unique(keys, axis=0, return_inverse=True)
-    series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in distinct]
+    keys, place = ranked_rows(groups.video, *names)
+    series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in keys]
     lengths = np.array([len(one.value) for one in series], dtype=np.int64)
     starts = np.cumsum(lengths) - lengths
     group, row, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
     if not len(group):
         return Quantity(Stream.empty(), np.zeros(0))
     video_start = np.searchsorted(groups.batch.frames.video, groups.video)
-    at = starts[place.ravel()[group]] + row - video_start[group]
+    at = starts[place[group]] + row - video_start[group]
     value = np.concatenate([one.value for one in series])[at]
     kept = np.flatnonzero(~np.isnan(value))
     tracks = np.concatenate([one.tracks for one in series])[at[kept]]
@@ -164,9 +165,15 @@ def _largest(table: BoxTable, video: int, code: int, values: Callable[[_Boxes], 
     found = values(boxes)[rows]
     best = np.repeat(np.maximum.reduceat(found, starts), np.diff(np.append(starts, len(rows))))
     hits = np.flatnonzero(found == best)
-    _, first = np.unique(frame[hits], return_index=True)
-    chosen = rows[hits[first]]
+    chosen = rows[hits[_first_of_each(frame[hits])]]
     return boxes.frame[chosen], chosen
+
+
+def _first_of_each(rising: Ints) -> NDArray[np.bool_]:
+    """Whether each value is the first of its kind; equal values are neighbours."""
+    first = np.ones(len(rising), np.bool_)
+    first[1:] = rising[1:] != rising[:-1]
+    return first
 
 
 def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: float = np.nan) -> _Series:
@@ -238,8 +245,7 @@ def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     starts = np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]]))
     least = np.repeat(np.minimum.reduceat(gap, starts), np.diff(np.append(starts, len(gap))))
     hits = np.flatnonzero(gap == least)
-    _, first = np.unique(frame[hits], return_index=True)
-    best = hits[first]
+    best = hits[_first_of_each(frame[hits])]
     return _dense(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from visionllm_interaction.core.grouped_intervals import distinct
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.gaze import looks_of
@@ -179,7 +180,7 @@ def _recurrent(arguments: Arguments, chosen: Callable[[Codes, Codes], Statistic]
 def _states(arguments: Arguments, looks: Stream, width: int) -> list[dict[str, Intervals]]:
     """For each output: target → the looks at it."""
     found: list[dict[str, Intervals]] = [{} for _ in range(arguments.outputs.count)]
-    for target in np.unique(looks.group % width).tolist():
+    for target in distinct(looks.group % width).tolist():
         rows = looks.take(looks.group % width == target)
         lines = timelines(arguments, replace(rows, group=rows.group // width), spans=True)
         for output, line in enumerate(lines):
@@ -268,8 +269,8 @@ def objects_handled(arguments: Arguments) -> Values:
     track = batch.tracks.places(groups.video[rows.group[owner]], rows.tracks.ids)
     things = (track >= 0) & ~np.append(batch.tracks.is_person | batch.tracks.is_body, True)[track]
     output, category = outputs.of_group[rows.group[owner[things]]], batch.tracks.category[track[things]]
-    distinct = np.unique(np.stack([output, category], axis=1), axis=0)
-    count = np.bincount(distinct[:, 0].astype(np.int64), minlength=outputs.count)
+    width = len(batch.texts.words)
+    count = np.bincount(distinct(output * width + category) // max(width, 1), minlength=outputs.count)
     return values_of(arguments, [Statistic(int(n), "count") for n in count], rows)
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, row_order, running_max
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, row_order, running_max
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.timelines import values_of
@@ -210,7 +210,7 @@ def _eyes_and_hands(arguments: Arguments) -> tuple[Stream, Stream, int]:
     looks, width = looks_of(arguments, "x")
     hands = arguments.required_name("y" if "y" in arguments.given else "x")
     parts = [Stream.empty()]
-    for target in np.unique(looks.group % width).tolist():
+    for target in distinct(looks.group % width).tolist():
         word = groups.batch.texts.words[target - 1] if target else ""
         code = groups.names.code(Name(arguments.evaluator.spelled(word)))
         held = merged(atoms.related(groups, "holding", hands, np.full(len(groups), code)))
