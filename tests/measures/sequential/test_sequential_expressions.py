@@ -215,6 +215,15 @@ def test_bouts_at_different_targets_that_meet_stay_apart(tmp_path: Path) -> None
     assert query("count(sustained_attention(caregiver))", store).value == 2
 
 
+def test_labels_stand_for_categories_however_they_are_written(tmp_path: Path) -> None:
+    gaze = [("child", "BALL", 1, 4), ("child", "Ball", 5, 5.5)]
+
+    store = dyad_store(tmp_path / "s", gaze=gaze)
+
+    assert query("total(hand_eye(child))", store).value == pytest.approx(2.5)
+    assert query("count(shifts(child))", store).value == 0
+
+
 def test_every_function_is_in_the_language_with_a_source() -> None:
     assert {function.name for function in SEQUENTIAL} <= FUNCTIONS.keys()
     assert all(function.source and function.definition.endswith(".") for function in SEQUENTIAL)

@@ -211,10 +211,10 @@ def _eyes_and_hands(arguments: Arguments) -> tuple[Stream, Stream, int]:
     hands = arguments.required_name("y" if "y" in arguments.given else "x")
     parts = [Stream.empty()]
     for target in distinct(looks.group % width).tolist():
-        word = groups.batch.texts.words[target - 1] if target else ""
-        code = groups.names.code(Name(arguments.evaluator.spelled(word)))
-        held = merged(atoms.related(groups, "holding", hands, np.full(len(groups), code)))
-        parts.append(replace(held, group=held.group * width + target))
+        for name in _track_names(arguments, groups.batch.texts.words[target - 1] if target else ""):
+            code = groups.names.code(Name(name))
+            held = atoms.related(groups, "holding", hands, np.full(len(groups), code))
+            parts.append(replace(held, group=held.group * width + target))
     joined = parts[0]
     for part in parts[1:]:
         joined = algebra.all_rows(joined, part)
@@ -224,3 +224,12 @@ def _eyes_and_hands(arguments: Arguments) -> tuple[Stream, Stream, int]:
         reasons = np.where(reasons >= 0, reasons, missing.not_processed(groups))
         arguments.evaluator.lacks(reasons, held.group // width)
     return looks, merged(held), width
+
+
+def _track_names(arguments: Arguments, label: str) -> list[str]:
+    """The categories and roles that a coded label, in lower case, is about; blanks may be coded as underscores."""
+    tracks, words = arguments.groups.batch.tracks, arguments.groups.batch.texts.words
+    present = {
+        words[code] for column in (tracks.category, tracks.role) for code in distinct(column).tolist() if code >= 0
+    }
+    return sorted(name for name in present if name and name.lower() in (label, label.replace("_", " ")))
