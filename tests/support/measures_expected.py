@@ -79,7 +79,9 @@ def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
     """The tidy table of whole videos, and of bins."""
     return {
         str(bin_s): [
-            {k: v for k, v in row.items() if v is not None} for row in measures_table(store, bin_s=bin_s).to_pylist()
+            {k: v for k, v in row.items() if v is not None}
+            for row in measures_table(store, bin_s=bin_s).to_pylist()
+            if row["measure"] in MEASURES  # not those of docs/sequential-measures.md
         ]
         for bin_s in (None, BIN_S)
     }

@@ -11,6 +11,7 @@ from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node,
 from visionllm_interaction.measures.turns import STANDARD
 
 Inputs = Literal["none", "one", "pair", "bout", "event"]
+Names = Literal["any", "people", "gazers", "speakers", "named"]
 
 BOUT_GAP_S = 0.5
 """Intervals at most this far apart, in seconds, are one bout."""
@@ -40,6 +41,10 @@ class Measure:
             ``$events`` in the place of the stream.
         predicate: the predicate of a pair measure that is made from bouts.
         version: version of the definition; it stands beside each value, so that old and new ones are never mixed up.
+        of: whose values the tidy table has: ``any`` names, ``people`` who are told apart, those whose gaze
+            (``gazers``) or speech (``speakers``) is coded, or what is ``named``.
+        both_ways: whether a pair of people has a value in each direction.
+        checks_inputs: whether the functions of the expression tell which inputs are missing.
     """
 
     name: str
@@ -51,11 +56,14 @@ class Measure:
     expression: Node
     predicate: str | None = None
     version: int = 1
+    of: Names = "any"
+    both_ways: bool = False
+    checks_inputs: bool = False
 
     @property
     def is_of_turns(self) -> bool:
         """Whether its value depends on the limits of a turn (:class:`.turns.TurnLimits`)."""
-        return self.name in ("turn_count", "turn_lag")
+        return self.name in ("turn_count", "turn_lag", "turn_share")
 
 
 SUBJECT, OBJECT = NameTerm("$subject"), NameTerm("$object")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_intervals import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
-from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs
+from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
 from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.syntax import Node
 from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
@@ -23,6 +23,7 @@ from visionllm_interaction.measures.streams.stream import Stream, merged
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import Store
 
+NOTHING_FOUND = "nothing was found"
 Pair = tuple[str, str | None]
 """A subject, and an object where there is one."""
 
@@ -120,12 +121,19 @@ class MeasureEngine:
         """
         groups = self.groups(scopes, pairs)
         expression = expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings)
-        evaluator = Evaluator(groups, self.boxes, limits=turns)
+        evaluator = Evaluator(
+            groups, self.boxes, self.missing if measure.checks_inputs else None, turns, by_chance=False
+        )
         found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
-        missing = self._missing(measure, predicate, groups, found.found)
-        missing = np.where((missing == KNOWN) & ~found.found, self._uncoded(evaluator, expression), missing)
-        nothing = np.nan if measure.nothing is None else float(measure.nothing)
-        value = np.where(found.found, found.value, np.where(missing == KNOWN, nothing, np.nan))
+        if measure.checks_inputs:
+            missing = self._undefined(evaluator.reasons, found)
+            value = np.where(missing == KNOWN, found.value, np.nan)
+        else:
+            missing = self._missing(measure, predicate, groups, found.found)
+            uncoded = evaluator.uncoded(expression) & ~found.found & (missing == KNOWN)
+            missing = np.where(uncoded, self.missing.reasons.code(NOT_CODED), missing) if uncoded.any() else missing
+            nothing = np.nan if measure.nothing is None else float(measure.nothing)
+            value = np.where(found.found, found.value, np.where(missing == KNOWN, nothing, np.nan))
         spans = self._spans(groups, found.proof, found.found)
         pair = np.tile(np.arange(len(pairs)), len(scopes))
         known_s = known_seconds(evaluator, evaluator.known_time(expression))
@@ -171,14 +179,13 @@ class MeasureEngine:
             first[at], last[at] = frame_spans(self.batch, groups.video[at], begins[kept], ends[kept])
         return begin_s, end_s, first, last
 
-    def _uncoded(self, evaluator: Evaluator, expression: Node) -> Ints:
-        """(G,) the reason where nobody coded the window."""
-        uncoded = evaluator.uncoded(expression)
-        return (
-            np.where(uncoded, self.missing.reasons.code(NOT_CODED), KNOWN)
-            if uncoded.any()
-            else np.full(len(uncoded), KNOWN)
-        )
+    def _undefined(self, missing: Ints, found: Values) -> Ints:
+        """(G,) the inputs that are missing, and why a value is undefined although all are there."""
+        reasons = missing.copy()
+        for place in np.flatnonzero((reasons == KNOWN) & np.isnan(found.value)).tolist():
+            why = None if found.why is None else found.why[place]
+            reasons[place] = self.missing.reasons.code(why or NOTHING_FOUND)
+        return reasons
 
     def _missing(self, measure: Measure, predicate: str, groups: Groups, found: NDArray[np.bool_]) -> Ints:
         """(G,) why there is no value where nothing was found."""

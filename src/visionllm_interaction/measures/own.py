@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from visionllm_interaction.errors import ConfigError, ExpressionError
-from visionllm_interaction.measures.catalogue import MEASURES, Inputs, Measure
+from visionllm_interaction.measures.catalogue import Inputs, Measure
+from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.config import MeasuresConfig, NamedMeasureConfig
 from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
@@ -52,7 +53,8 @@ def _as_measure(name: str, about: NamedMeasureConfig) -> Measure:
         )
     variables = {v for part in walk(parsed) if isinstance(part, NameTerm) for v in part.variables}
     inputs: Inputs = "pair" if "$object" in variables else "one" if "$subject" in variables else "none"
-    return Measure(name, about.definition, about.unit, about.source, inputs, None, parsed.value, version=about.version)
+    measure = Measure(name, about.definition, about.unit, about.source, inputs, None, parsed.value)
+    return replace(measure, version=about.version, checks_inputs=True)
 
 
 def _refuse(problems: list[str]) -> None:
@@ -84,7 +86,8 @@ def own_measures(config: MeasuresConfig) -> dict[str, Measure]:
 
 
 def _checked(name: str, measure: Measure, config: MeasuresConfig) -> Measure:
-    if name in FUNCTIONS or name in SELECTIONS or name in MEASURES or not name.isidentifier() or name != name.lower():
+    taken = name in FUNCTIONS or name in SELECTIONS or name in ALL_MEASURES
+    if taken or not name.isidentifier() or name != name.lower():
         raise ExpressionError(
             "The name of a measure is taken, or is none.",
             expected="lower-case letters, digits and underscores, and no function or measure of this name",

@@ -13,7 +13,8 @@ from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
+from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.engine import Measured, MeasureEngine
 from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import (
@@ -235,7 +236,7 @@ def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[
     """The measure of ``query``; ``known`` gives the names in one video or in all."""
     measure = find_measure(query.measure)
     if measure is None:
-        raise _unknown_name("measure", query.measure, (*MEASURES, *MEASURE_PLUGINS.names()))
+        raise _unknown_name("measure", query.measure, (*ALL_MEASURES, *MEASURE_PLUGINS.names()))
     if query.video_id is not None and query.video_id not in store.video_ids():
         raise _unknown_name("video", query.video_id, store.video_ids())
     for name in (query.subject, query.object):
@@ -250,7 +251,8 @@ def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[
 
 def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
     """Names that people used in what they coded: known to the measures of coded intervals, and to no other."""
-    if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
+    coded = query.predicate in CODED_PREDICATES or measure.name.startswith("turn_")
+    if not coded and measure.of not in ("gazers", "speakers", "named"):
         return set()
     videos = [query.video_id] if query.video_id else store.video_ids()
     found: set[str] = set()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,6 +189,9 @@ class TidyColumns:
                 case "none":
                     yield Task(measure, None, [("", None)])
                 case "one":
+                    if measure.of != "any":
+                        yield Task(measure, None, [(name, None) for name in self._names_of(measure, names)])
+                        continue
                     several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
                     kept = self._named if measure.name == "size_at_naming" else None
                     about = [n for n in [*names, *several] if kept is None or n.lower() in kept]
@@ -231,10 +234,24 @@ class TidyColumns:
 
     def _pairs(self, measure: Measure, pairs: Sequence[Pair], people: Sequence[str]) -> Sequence[Pair]:
         """Turns are of coded speakers in both directions; nobody holds a person."""
+        if measure.of != "any":
+            found = self._names_of(measure, people)
+            return list(permutations(found, 2) if measure.both_ways else combinations(found, 2))
         if measure.is_of_turns:
             return list(permutations(self._participants("speech", people), 2))
         handled = measure.name in ("holding_duration", "joint_handling_duration")
         return [pair for pair in pairs if not handled or pair[1] not in people]
+
+    def _names_of(self, measure: Measure, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that a measure has values of, sorted."""
+        people = {name for name in names if name in PERSON_CATEGORIES and name != ANY_PERSON}
+        chosen = {
+            "people": people,
+            "gazers": people & self._coded("gaze"),
+            "speakers": people & self._coded("speech"),
+            "named": {name for name in names if name in self._coded("naming")},
+        }
+        return sorted(chosen.get(measure.of, names))
 
     def _bouts(
         self, measure: Measure, names: Sequence[str], pairs: Sequence[Pair], people: Sequence[str]

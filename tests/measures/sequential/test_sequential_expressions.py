@@ -8,9 +8,13 @@ import pytest
 from dyad_builders import GAZE, SPEECH, dyad_store
 
 from visionllm_interaction.errors import ExpressionError
+from visionllm_interaction.measures.api import Query, measures_table, run_query
+from visionllm_interaction.measures.catalogue_sequential import SEQUENTIAL_MEASURES
+from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.measures.language.sequential.functions import SEQUENTIAL
+from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, substituted
 from visionllm_interaction.store.reader import Store, open_store
 
 
@@ -58,12 +62,12 @@ VALUES: dict[str, tuple[float | int, str]] = {
     "max(eye_leads(child))": (1.0, "s"),
     "min(eye_leads(child))": (-1.0, "s"),
     # Intervals of 1, 1 and 4 s: mean 2, deviation sqrt(3).
-    "plain_burstiness(picks_up(child))": ((3**0.5 / 2 - 1) / (3**0.5 / 2 + 1), "1"),
-    "burstiness(picks_up(child))": ((5**0.5 * 3**0.5 / 2 - 3**0.5) / ((5**0.5 - 2) * 3**0.5 / 2 + 3**0.5), "1"),
-    "allan_factor(picks_up(child), 10s)": (16 / 5 / (2 * 4 / 6), "1"),  # counts 4, 0, 0, 0, 0, 0
+    "plain_burstiness(picks_up(child))": ((3**0.5 / 2 - 1) / (3**0.5 / 2 + 1), "number"),
+    "burstiness(picks_up(child))": ((5**0.5 * 3**0.5 / 2 - 3**0.5) / ((5**0.5 - 2) * 3**0.5 / 2 + 3**0.5), "number"),
+    "allan_factor(picks_up(child), 10s)": (16 / 5 / (2 * 4 / 6), "number"),  # counts 4, 0, 0, 0, 0, 0
     # 3 s after 2, 3, 4 and 8 s are 8 of 60 ticks; looks begin in 1, 10, 20 and 30 s: one of them within.
-    "odds_ratio(looks_at(child), within=3s, after=picks_up(child))": (1 * 49 / (7 * 3), "1"),
-    "yules_q(looks_at(child), within=3s, after=picks_up(child))": ((49 - 21) / (49 + 21), "1"),
+    "odds_ratio(looks_at(child), within=3s, after=picks_up(child))": (1 * 49 / (7 * 3), "number"),
+    "yules_q(looks_at(child), within=3s, after=picks_up(child))": ((49 - 21) / (49 + 21), "number"),
     "answered(child, caregiver)": (2 / 3, "share"),
     "turns_against_chance(child, caregiver)": (2, "count"),
     "named_while(ball, visible(ball))": (2 / 3, "share"),
@@ -158,6 +162,16 @@ def test_what_is_undefined_says_why(dyad: Store, expression: str, reason: str) -
     assert rows[0].missing == reason
 
 
+def test_what_is_undefined_says_so_beside_the_videos_that_lack_an_input(tmp_path: Path) -> None:
+    store = dyad_store(tmp_path / "s", videos=("v",), gaze=[("child", "ball", 1, 2), ("caregiver", "cup", 1, 2)])
+    dyad_store(store, videos=("w",), gaze=(), speech=(), naming=())
+
+    [row] = query("led(child, caregiver)", store)
+
+    assert row.missing == "nobody led into a bout; without w: no gaze was imported"
+    assert [piece.missing for piece in row.evidence] == ["nobody led into a bout", "no gaze was imported"]
+
+
 def test_what_proves_a_bout_is_its_time(dyad: Store) -> None:
     rows = list(query("joint_attention(child, caregiver, ball)", dyad))
 
@@ -201,9 +215,65 @@ def test_bouts_at_different_targets_that_meet_stay_apart(tmp_path: Path) -> None
     assert query("count(sustained_attention(caregiver))", store).value == 2
 
 
+def test_labels_stand_for_categories_however_they_are_written(tmp_path: Path) -> None:
+    gaze = [("child", "BALL", 1, 4), ("child", "Ball", 5, 5.5)]
+
+    store = dyad_store(tmp_path / "s", gaze=gaze)
+
+    assert query("total(hand_eye(child))", store).value == pytest.approx(2.5)
+    assert query("count(shifts(child))", store).value == 0
+
+
 def test_every_function_is_in_the_language_with_a_source() -> None:
     assert {function.name for function in SEQUENTIAL} <= FUNCTIONS.keys()
     assert all(function.source and function.definition.endswith(".") for function in SEQUENTIAL)
+
+
+def rows_of(store: Store, **options: float) -> dict[tuple[str, str | None, str, str | None], dict[str, object]]:
+    rows = measures_table(store, **options).to_pylist()
+    return {(row["subject"], row["object"], row["measure"], row["predicate"]): row for row in rows}
+
+
+def test_the_tidy_table_has_every_measure_with_the_values_of_its_expression(dyad: Store) -> None:
+    rows = {key: row for key, row in rows_of(dyad).items() if key[2] in SEQUENTIAL_MEASURES}
+
+    assert {key[2] for key in rows} == SEQUENTIAL_MEASURES.keys()
+    assert rows["child", "caregiver", "joint_attention_led", None]["value"] == 0.5
+    assert rows["caregiver", "child", "joint_attention_count", None]["value"] == 3
+    assert rows["child", None, "alone_duration", None]["value"] == pytest.approx(30.0)
+    assert rows["child", "caregiver", "approach_latency", None]["value"] == pytest.approx(5.0)  # 10 to 15 s
+    assert rows["caregiver", "child", "approach_latency", None]["missing"] == "nothing was found"
+    assert rows["caregiver", "child", "apart_count", None]["value"] == 2  # 10 to 15 s, 20 to 40 s
+    assert rows["caregiver", "child", "longest_apart", None]["value"] == pytest.approx(20.0)
+    assert rows["child", "caregiver", "turn_share", None]["settings"] == "max_gap_s=2 max_overlap_s=1"
+    assert rows["child", None, "event_memory", "picks_up"]["missing"] == "fewer than 3 pairs of successive intervals"
+    for (subject, object_, name, predicate), row in rows.items():
+        names = ", ".join([subject, *([object_] if object_ else [])])
+        expression = f"{name}({predicate}({subject}))" if predicate else f"{name}({names})"
+        assert [row["value"]] == [pytest.approx(found.value) for found in query(expression, dyad)]
+        assert row["value"] is not None or row["missing"]
+        assert row["unit"] == SEQUENTIAL_MEASURES[name].unit
+
+
+def test_measures_that_need_codes_have_no_rows_without_them(uncoded: Store) -> None:
+    found = {name for _, _, name, _ in rows_of(uncoded)} & SEQUENTIAL_MEASURES.keys()
+
+    assert {SEQUENTIAL_MEASURES[name].of for name in found} == {"people", "any"}
+
+
+def test_a_measure_asked_for_by_name_says_what_was_not_imported(uncoded: Store) -> None:
+    [found] = run_query(uncoded, Query("joint_attention_count", "child", "caregiver"))
+
+    assert (found.value, found.missing, found.unit) == (None, "no gaze was imported", "count")
+
+
+def test_units_of_measures_are_those_of_their_expressions() -> None:
+    for measure in SEQUENTIAL_MEASURES.values():
+        variables = {"one": ("$subject",), "pair": ("$subject", "$object")}.get(measure.inputs, ("$subject",))
+        parts = {"$events": Call("picks_up", (NameTerm("$subject"),))}
+        expression = substituted(measure.expression, parts)
+        assert check(Grouped(expression, by=tuple(map(Binding, variables)))).type.unit == measure.unit
+        assert measure.definition.endswith(".")
 
 
 def test_the_store_has_codes_of_both() -> None:

@@ -372,7 +372,8 @@ def _followed(group: Ints, at: Floats, targets: Stream, within_s: float) -> NDAr
 
 def _by_chance(arguments: Arguments, rows: Stream, targets: Stream, value: Floats) -> tuple[Floats, Floats]:
     """The share under random circular shifts within the processed span of each group, and how often it is as large."""
-    shuffles, outputs, groups = arguments.number("shuffles"), arguments.outputs, arguments.groups
+    shuffles = arguments.number("shuffles") if arguments.evaluator.by_chance else 0
+    outputs, groups = arguments.outputs, arguments.groups
     done = groups.processed
     begin_s, span_s = done.begin_s[groups.scope], (done.end_s - done.begin_s)[groups.scope]
     output = outputs.of_group[rows.group]

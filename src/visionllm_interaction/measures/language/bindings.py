@@ -127,7 +127,8 @@ def _assigned(batch: Batch) -> set[str]:
 
 def _coded(batch: Batch) -> set[str]:
     codes, words = batch.codes, batch.texts.words
-    return {words[c] for column in (codes.participant, codes.label) for c in distinct(column).tolist() if c >= 0}
+    used = (distinct(column).tolist() for column in (codes.participant, codes.label))
+    return {words[c] for column in used for c in column if c >= 0 and words[c]}
 
 
 def _refuse(argument: NameTerm, word: str, known: list[str]) -> None:

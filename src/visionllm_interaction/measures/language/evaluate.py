@@ -99,12 +99,14 @@ class Evaluator:
         boxes: quantities of boxes of the same batch.
         missing: the inputs that videos lack; None: unknown inputs are not told apart.
         limits: of a turn.
+        by_chance: whether probabilities are compared with random shifts; tables of values leave that out.
     """
 
     groups: Groups
     boxes: BoxTable
     missing: MissingInputs | None = None
     limits: TurnLimits = STANDARD
+    by_chance: bool = True
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
     _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
     _known_times: dict[tuple[Node, str], KnownTime] = field(default_factory=dict)

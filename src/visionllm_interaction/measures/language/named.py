@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from visionllm_interaction.errors import ExpressionError
-from visionllm_interaction.measures.catalogue import MEASURES, Measure
+from visionllm_interaction.measures.catalogue import Measure
+from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.syntax import (
     Arrow,
@@ -64,7 +65,7 @@ def named_measures(config: MeasuresConfig | None) -> dict[str, NamedMeasure]:
         own = parsed_measures(config)
     return {
         name: NamedMeasure(name, measure.expression, _PARAMETERS[measure.inputs])
-        for name, measure in {**MEASURES, **own}.items()
+        for name, measure in {**ALL_MEASURES, **own}.items()
         if name not in FUNCTIONS
     }
 

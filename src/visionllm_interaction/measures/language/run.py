@@ -213,8 +213,9 @@ class _Run:
         scope = int(table.groups.scope[groups[0]])
         separate = self.grouped.by_video or self.grouped.bin_s is not None
         seconds = self._seconds(value, table, evaluator, groups[~unknown])
-        if shown is None and missing is None:
-            missing = (whole.why[place] if whole.why is not None else None) or _nothing(value)
+        if shown is None and not unknown.all():
+            why = _why(whole, place) or _nothing(value)
+            missing = why if missing is None else f"{why}; {missing}"
         return QueryRow(
             value=shown,
             missing=missing,
@@ -256,7 +257,8 @@ class _Run:
             scope = int(table.groups.scope[groups[0]])
             rows = np.flatnonzero(np.isin(fine.proof.group, groups))
             reasons = evaluator.reasons[groups]
-            missing = self.missing.text(int(reasons[0])) if (reasons != KNOWN).all() else None
+            unknown = (reasons != KNOWN).all()
+            missing = self.missing.text(int(reasons[0])) if unknown else _why(fine, output)
             number = float("nan") if missing else float(fine.value[output])
             found.append(
                 self._piece(
@@ -492,3 +494,8 @@ def _nothing(value: Node) -> str:
 
 def _optional(values: Floats | None, place: int) -> float | None:
     return None if values is None or not np.isfinite(values[place]) else float(values[place])
+
+
+def _why(values: Values, place: int) -> str | None:
+    """Why a value is undefined although all inputs are there."""
+    return None if values.why is None else values.why[place]

@@ -61,7 +61,7 @@ def burstiness(times_s: Times, *, observed: Intervals) -> Burstiness:
     few = f"fewer than {MIN_EVENTS} events"
     if len(times) < MIN_EVENTS or len(intervals) < MIN_EVENTS - 1:
         reason = few if len(times) < MIN_EVENTS else "fewer than 2 intervals without a break in the observation"
-        spread, b, a = undefined("s", reason), undefined("1", reason), undefined("1", reason)
+        spread, b, a = undefined("s", reason), undefined("number", reason), undefined("number", reason)
     else:
         deviation, mean = float(intervals.std(ddof=1)), float(intervals.mean())
         spread = Statistic(deviation, "s")
@@ -78,10 +78,12 @@ def burstiness(times_s: Times, *, observed: Intervals) -> Burstiness:
 
 def _coefficients(deviation: float, mean: float, events: int) -> tuple[Statistic, Statistic]:
     if mean <= TOLERANCE_S:
-        return undefined("1", "all events are at the same time"), undefined("1", "all events are at the same time")
+        return undefined("number", "all events are at the same time"), undefined(
+            "number", "all events are at the same time"
+        )
     r, more, less = deviation / mean, np.sqrt(events + 1), np.sqrt(events - 1)
     finite = float((more * r - less) / ((more - 2) * r + less))
-    return Statistic((r - 1) / (r + 1), "1"), Statistic(finite, "1")
+    return Statistic((r - 1) / (r + 1), "number"), Statistic(finite, "number")
 
 
 def _memory(intervals: NDArray[np.float64], same: NDArray[np.bool_]) -> Statistic:
@@ -91,10 +93,10 @@ def _memory(intervals: NDArray[np.float64], same: NDArray[np.bool_]) -> Statisti
     pairs = np.stack([steps[:-1], steps[1:]]) if len(steps) > 1 else np.zeros((2, 0))
     pairs = pairs[:, ~np.isnan(pairs).any(axis=0)]
     if pairs.shape[1] < MIN_PAIRS:
-        return undefined("1", f"fewer than {MIN_PAIRS} pairs of successive intervals")
+        return undefined("number", f"fewer than {MIN_PAIRS} pairs of successive intervals")
     if (np.ptp(pairs, axis=1) <= TOLERANCE_S).any():
-        return undefined("1", "the intervals do not vary")
-    return Statistic(float(np.clip(np.corrcoef(pairs)[0, 1], -1.0, 1.0)), "1")
+        return undefined("number", "the intervals do not vary")
+    return Statistic(float(np.clip(np.corrcoef(pairs)[0, 1], -1.0, 1.0)), "number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,11 @@ def allan_factor(times_s: Times, *, observed: Intervals, window_s: float) -> All
     per_window = np.concatenate(counts) if counts else np.zeros(0)
     steps = np.concatenate([np.diff(part) for part in counts]) if counts else np.zeros(0)
     if len(per_window) < MIN_WINDOWS or not len(steps):
-        factor = undefined("1", f"fewer than {MIN_WINDOWS} windows of {window_s:g} s")
+        factor = undefined("number", f"fewer than {MIN_WINDOWS} windows of {window_s:g} s")
     elif not per_window.any():
-        factor = undefined("1", "there is no event")
+        factor = undefined("number", "there is no event")
     else:
-        factor = Statistic(float((steps**2).mean() / (2 * per_window.mean())), "1")
+        factor = Statistic(float((steps**2).mean() / (2 * per_window.mean())), "number")
     return AllanFactor(window_s, len(per_window), factor)
 
 

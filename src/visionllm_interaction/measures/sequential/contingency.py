@@ -88,7 +88,7 @@ def contingency(
     if not len(events):
         nothing = undefined("share", f"no event with {window_s:g} s observed after it")
         return Contingency(
-            window_s, 0, 0, nothing, nothing, nothing, undefined("1", "no event"), undefined("1", "no event")
+            window_s, 0, 0, nothing, nothing, nothing, undefined("number", "no event"), undefined("number", "no event")
         )
     at, after = running_time(events, seen), running_time(responses, seen)
     followed = int(_followed(at[None, :], after, window_s, np.inf).sum())
@@ -105,8 +105,8 @@ def contingency(
         probability=Statistic(probability, "share"),
         expected=Statistic(expected, "share"),
         difference=Statistic(probability - expected, "share"),
-        ratio=ratio(probability, expected, unit="1", reason="there is no response"),
-        p_value=Statistic(float((1 + (shifted >= followed).sum()) / (1 + surrogates)), "1"),
+        ratio=ratio(probability, expected, unit="number", reason="there is no response"),
+        p_value=Statistic(float((1 + (shifted >= followed).sum()) / (1 + surrogates)), "number"),
     )
 
 

@@ -68,8 +68,12 @@ def _statistics(table: NDArray[np.int64], residual: Statistic) -> Association:
         given_only=b,
         target_only=c,
         neither=d,
-        odds_ratio=Statistic(a * d / (b * c), "1") if b * c else undefined("1", "a cell beside the diagonal is 0"),
-        yules_q=Statistic((a * d - b * c) / products, "1") if products else undefined("1", "a row or column is empty"),
+        odds_ratio=Statistic(a * d / (b * c), "number")
+        if b * c
+        else undefined("number", "a cell beside the diagonal is 0"),
+        yules_q=Statistic((a * d - b * c) / products, "number")
+        if products
+        else undefined("number", "a row or column is empty"),
         adjusted_residual=residual,
     )
 
@@ -166,8 +170,8 @@ def _residual(
 ) -> Statistic:
     variance = expected[row, column] * (1.0 - leverages[row, column])
     if variance <= 1e-9:
-        return undefined("1", "a row or column is empty, or holds all tallies")
-    return Statistic(float((counts[row, column] - expected[row, column]) / np.sqrt(variance)), "1")
+        return undefined("number", "a row or column is empty, or holds all tallies")
+    return Statistic(float((counts[row, column] - expected[row, column]) / np.sqrt(variance)), "number")
 
 
 def _quasi_independence(

@@ -128,7 +128,7 @@ def naming_moments(
         moments=moments,
         count=Statistic(len(moments), "count"),
         share_in_view=_share([moment.in_view for moment in moments if moment.in_view is not None], _NO_KNOWN),
-        mean_size_rank=mean_of(_ranks(moments), "1", reason="no referent has a rank of size"),
+        mean_size_rank=mean_of(_ranks(moments), "number", reason="no referent has a rank of size"),
         share_largest=_share((_ranks(moments) == 1).tolist(), "no referent has a rank of size"),
         share_handled=_share([bool(moment.handled_by) for moment in moments], "there is no naming")
         if scene.handled_by

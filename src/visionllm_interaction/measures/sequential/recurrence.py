@@ -91,26 +91,81 @@ def cross_recurrence(
     Raises:
         ValueError: if the series differ in length, or ``min_line`` is below 2.
     """
-    a, b = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise ValueError(f"two series of one length, not {a.shape} and {b.shape}")
     if min_line < 2:
         raise ValueError(f"a line has at least 2 samples, not {min_line}")
-    match = _match_table(a, b, matches)
-    a, b = np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1]
-    seen_a, seen_b = np.asarray(first) >= 0, np.asarray(second) >= 0
-    match_counts = np.bincount(a, minlength=match.shape[0]) @ match @ np.bincount(b, minlength=match.shape[1])
-    points = int(match_counts) if a.size else 0
-    profile = _profile(a, b, match, seen_a, seen_b, max_lag)
+    a, b, match = _matching(first, second, matches)
+    found = recurrence_profile(first, second, matches=matches, max_lag=max_lag)
+    points = _points(a, b, match)
     return CrossRecurrence(
         samples=len(a),
-        recurrence_rate=ratio(points, int(seen_a.sum()) * int(seen_b.sum()), reason="no sample was observed"),
+        recurrence_rate=found.recurrence_rate,
         diagonal=_lines(_diagonals(a, b, match), points, min_line),
         vertical=_lines(_crossing(a, b, match), points, min_line),
         horizontal=_lines(_crossing(b, a, match.T), points, min_line),
+        profile=found.profile,
+        peak_lag=found.peak_lag,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecurrenceProfile:
+    """How often two series match, at all and at each lag; see :class:`CrossRecurrence`.
+
+    Attributes:
+        recurrence_rate: share of all pairs of samples, one of each series, that match.
+        profile: lag in samples → share of matches with the second series that much later.
+        peak_lag: the lag of the highest share, in samples.
+    """
+
+    recurrence_rate: Statistic
+    profile: Mapping[int, Statistic]
+    peak_lag: Statistic
+
+
+def recurrence_profile(
+    first: Codes, second: Codes, *, matches: Iterable[tuple[int, int]] | None = None, max_lag: int = MAX_LAG
+) -> RecurrenceProfile:
+    """The part of :func:`cross_recurrence` without lines, which takes time only in proportion to the samples.
+
+    Args:
+        first: (n,) codes of the first person.
+        second: (n,) codes of the second person at the same samples.
+        matches: pairs of codes (first, second) that match; by default equal codes of at least 1.
+        max_lag: largest lag of the profile in samples.
+
+    Returns:
+        Recurrence rate and lag profile.
+
+    Raises:
+        ValueError: if the series differ in length.
+    """
+    a, b, match = _matching(first, second, matches)
+    seen_a, seen_b = np.asarray(first) >= 0, np.asarray(second) >= 0
+    profile = _profile(a, b, match, seen_a, seen_b, max_lag)
+    pairs = int(seen_a.sum()) * int(seen_b.sum())
+    return RecurrenceProfile(
+        recurrence_rate=ratio(_points(a, b, match), pairs, reason="no sample was observed"),
         profile=MappingProxyType(profile),
         peak_lag=_peak(profile),
     )
+
+
+def _matching(
+    first: Codes, second: Codes, matches: Iterable[tuple[int, int]] | None
+) -> tuple[Codes, Codes, NDArray[np.int64]]:
+    """Both series as places of their distinct codes, and (A, B) 1 where these match."""
+    a, b = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"two series of one length, not {a.shape} and {b.shape}")
+    match = _match_table(a, b, matches)
+    return np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1], match
+
+
+def _points(a: Codes, b: Codes, match: NDArray[np.int64]) -> int:
+    """Number of pairs of samples that match."""
+    if not len(a):
+        return 0
+    return int(np.bincount(a, minlength=match.shape[0]) @ match @ np.bincount(b, minlength=match.shape[1]))
 
 
 def _match_table(a: Codes, b: Codes, matches: Iterable[tuple[int, int]] | None) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ class Statistic:
 
     Attributes:
         value: the number; None where it is undefined.
-        unit: ``"s"``, ``"count"``, ``"share"``, ``"per_min"``, ``"bits"``, or ``"1"`` for a plain number.
+        unit: ``"s"``, ``"count"``, ``"share"``, ``"per_min"``, ``"bits"``, or ``"number"`` for a plain number.
         reason: why there is no value; None where there is one.
     """
 

@@ -169,7 +169,7 @@ def turns_by_chance(
     said, answered = (_within(utterances, seen) for utterances in (first, second))
     count = turn_taking(said, answered, observed=observed, limits=limits).count
     if not len(said) or not len(answered):
-        missing = [undefined(unit, "one of the two says nothing") for unit in ("count", "count", "1", "1")]
+        missing = [undefined(unit, "one of the two says nothing") for unit in ("count", "count", "number", "number")]
         return TurnsByChance(count, missing[0], missing[1], missing[2], missing[3], shuffles)
     rng = np.random.default_rng(seed)
     block = max(_ROWS_AT_ONCE // (len(said) + len(answered)), 1)
@@ -197,10 +197,10 @@ def _against(count: Statistic, counts: NDArray[np.int64], shuffles: int) -> Turn
         count=count,
         expected=Statistic(float(counts.mean()), "count"),
         deviation=Statistic(deviation, "count"),
-        z=Statistic((found - float(counts.mean())) / deviation, "1")
+        z=Statistic((found - float(counts.mean())) / deviation, "number")
         if deviation
-        else undefined("1", "all shuffles have the same number of turns"),
-        p_value=Statistic(float((1 + (counts >= found).sum()) / (1 + shuffles)), "1"),
+        else undefined("number", "all shuffles have the same number of turns"),
+        p_value=Statistic(float((1 + (counts >= found).sum()) / (1 + shuffles)), "number"),
         shuffles=shuffles,
     )
 

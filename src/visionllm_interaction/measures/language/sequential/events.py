@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from visionllm_interaction.core.grouped_intervals import distinct
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.gaze import looks_of
@@ -14,7 +15,12 @@ from visionllm_interaction.measures.language.sequential.timelines import Timelin
 from visionllm_interaction.measures.sequential.burstiness import allan_factor as allan_factor_of
 from visionllm_interaction.measures.sequential.burstiness import burstiness as burstiness_of
 from visionllm_interaction.measures.sequential.lag_sequential import Association, window_association
-from visionllm_interaction.measures.sequential.recurrence import CrossRecurrence, cross_recurrence, sample_states
+from visionllm_interaction.measures.sequential.recurrence import (
+    Codes,
+    cross_recurrence,
+    recurrence_profile,
+    sample_states,
+)
 from visionllm_interaction.measures.sequential.statistic import Statistic, ratio
 from visionllm_interaction.measures.sequential.turn_taking import turn_taking, turns_by_chance
 from visionllm_interaction.measures.streams import atoms
@@ -125,34 +131,36 @@ def prepare_speech(arguments: Arguments) -> None:
 
 def recurrence_rate(arguments: Arguments) -> Values:
     """``recurrence_rate``."""
-    return _recurrent(arguments, lambda found: found.recurrence_rate)
+    return _recurrent(arguments, lambda one, two: recurrence_profile(one, two).recurrence_rate)
 
 
 def determinism(arguments: Arguments) -> Values:
     """``determinism``."""
-    return _recurrent(arguments, lambda found: found.diagonal.share)
+    return _recurrent(arguments, lambda one, two: cross_recurrence(one, two).diagonal.share)
 
 
 def laminarity(arguments: Arguments) -> Values:
     """``laminarity``."""
-    return _recurrent(arguments, lambda found: found.vertical.share)
+    return _recurrent(arguments, lambda one, two: cross_recurrence(one, two).vertical.share)
 
 
 def trapping_time(arguments: Arguments) -> Values:
     """``trapping_time``."""
-    return _recurrent(arguments, lambda found: _in_seconds(found.vertical.mean, arguments.seconds("step")))
+    step_s = arguments.seconds("step")
+    return _recurrent(arguments, lambda one, two: _in_seconds(cross_recurrence(one, two).vertical.mean, step_s))
 
 
 def recurrence_lag(arguments: Arguments) -> Values:
     """``recurrence_lag``."""
-    return _recurrent(arguments, lambda found: _in_seconds(found.peak_lag, arguments.seconds("step")))
+    step_s = arguments.seconds("step")
+    return _recurrent(arguments, lambda one, two: _in_seconds(recurrence_profile(one, two).peak_lag, step_s))
 
 
 def _in_seconds(samples: Statistic, step_s: float) -> Statistic:
     return Statistic(None if samples.value is None else samples.value * step_s, "s", samples.reason)
 
 
-def _recurrent(arguments: Arguments, chosen: Callable[[CrossRecurrence], Statistic]) -> Values:
+def _recurrent(arguments: Arguments, chosen: Callable[[Codes, Codes], Statistic]) -> Values:
     """Cross-recurrence of the targets that two people look at."""
     step_s = arguments.seconds("step")
     (one, width), (two, _) = looks_of(arguments, "x"), looks_of(arguments, "y")
@@ -160,8 +168,8 @@ def _recurrent(arguments: Arguments, chosen: Callable[[CrossRecurrence], Statist
 
     def compute(output: int, observed: Intervals) -> Statistic:
         names = sorted({name for column in columns for name in column[output]})
-        codes = [sample_states(column[output], names, observed=observed, step_s=step_s) for column in columns]
-        return chosen(cross_recurrence(*codes))
+        one, two = (sample_states(column[output], names, observed=observed, step_s=step_s) for column in columns)
+        return chosen(one, two)
 
     lines = timelines(arguments, spans=True)
     proof = Stream.sorted(one.group // width, one.begin_s, one.end_s, one.tracks)
@@ -172,7 +180,7 @@ def _recurrent(arguments: Arguments, chosen: Callable[[CrossRecurrence], Statist
 def _states(arguments: Arguments, looks: Stream, width: int) -> list[dict[str, Intervals]]:
     """For each output: target → the looks at it."""
     found: list[dict[str, Intervals]] = [{} for _ in range(arguments.outputs.count)]
-    for target in np.unique(looks.group % width).tolist():
+    for target in distinct(looks.group % width).tolist():
         rows = looks.take(looks.group % width == target)
         lines = timelines(arguments, replace(rows, group=rows.group // width), spans=True)
         for output, line in enumerate(lines):
@@ -261,8 +269,8 @@ def objects_handled(arguments: Arguments) -> Values:
     track = batch.tracks.places(groups.video[rows.group[owner]], rows.tracks.ids)
     things = (track >= 0) & ~np.append(batch.tracks.is_person | batch.tracks.is_body, True)[track]
     output, category = outputs.of_group[rows.group[owner[things]]], batch.tracks.category[track[things]]
-    distinct = np.unique(np.stack([output, category], axis=1), axis=0)
-    count = np.bincount(distinct[:, 0].astype(np.int64), minlength=outputs.count)
+    width = len(batch.texts.words)
+    count = np.bincount(distinct(output * width + category) // max(width, 1), minlength=outputs.count)
     return values_of(arguments, [Statistic(int(n), "count") for n in count], rows)
 
 

@@ -57,7 +57,7 @@ def _gaze() -> Iterable[Function]:
         "joint_attention",
         joint,
         _INTERVALS,
-        "Bouts in which x and y look at the same target (z); pauses up to gap do not end one, shorter ones are left out.",
+        "Bouts of at least length in which x and y look at the same target (z); pauses up to gap do not end one.",
         f"{_GAZE}:joint_attention",
         _YU_SMITH,
     )
@@ -156,7 +156,7 @@ def _rhythm() -> Iterable[Function]:
     yield _value(
         "burstiness",
         (_A,),
-        "1",
+        "number",
         "Burstiness of the begins of a, in the form for few events: -1 regular, 0 random, towards 1 bursts.",
         _EVENTS,
         "Kim & Jo (2016), Physical Review E 94",
@@ -164,7 +164,7 @@ def _rhythm() -> Iterable[Function]:
     yield _value(
         "plain_burstiness",
         (_A,),
-        "1",
+        "number",
         "Burstiness of the begins of a: (r - 1) / (r + 1), r the deviation over the mean of their distances in time.",
         _EVENTS,
         "Goh & Barabási (2008), EPL 81",
@@ -172,7 +172,7 @@ def _rhythm() -> Iterable[Function]:
     yield _value(
         "memory",
         (_A,),
-        "1",
+        "number",
         "Correlation of each distance in time between begins of a with the next one.",
         _EVENTS,
         "Goh & Barabási (2008), EPL 81",
@@ -180,7 +180,7 @@ def _rhythm() -> Iterable[Function]:
     yield _value(
         "allan_factor",
         (_A, Parameter("window", (Kind.SECONDS,))),
-        "1",
+        "number",
         "Allan factor of the begins of a in windows of that length: 1 random, more where they cluster at this scale.",
         _EVENTS,
         "Allan (1966), Proceedings of the IEEE 54; Abney et al. (2018), Cognitive Science 42",
@@ -195,10 +195,10 @@ def _association() -> Iterable[Function]:
         _seconds("tick", "1s"),
     )
     table = "of ticks of time within so long after a begin of a (after=), and of ticks in which b begins"
-    yield _value("odds_ratio", parameters, "1", f"Odds ratio {table}.", _EVENTS, _LAGS)
-    yield _value("yules_q", parameters, "1", f"Yule's Q {table}.", _EVENTS, _LAGS)
+    yield _value("odds_ratio", parameters, "number", f"Odds ratio {table}.", _EVENTS, _LAGS)
+    yield _value("yules_q", parameters, "number", f"Yule's Q {table}.", _EVENTS, _LAGS)
     yield _value(
-        "adjusted_residual", parameters, "1", f"Adjusted residual {table}.", _EVENTS, f"{_LAGS}; Haberman (1973)"
+        "adjusted_residual", parameters, "number", f"Adjusted residual {table}.", _EVENTS, f"{_LAGS}; Haberman (1973)"
     )
 
 

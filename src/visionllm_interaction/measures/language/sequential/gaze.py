@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, row_order, running_max
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, row_order, running_max
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.timelines import values_of
@@ -218,11 +218,11 @@ def _eyes_and_hands(arguments: Arguments) -> tuple[Stream, Stream, int]:
     looks, width = looks_of(arguments, "x")
     hands = arguments.required_name("y" if "y" in arguments.given else "x")
     parts = [Stream.empty()]
-    for target in np.unique(looks.group % width).tolist():
-        word = groups.batch.texts.words[target - 1] if target else ""
-        code = groups.names.code(Name(arguments.evaluator.spelled(word)))
-        held = merged(atoms.related(groups, "holding", hands, np.full(len(groups), code)))
-        parts.append(replace(held, group=held.group * width + target))
+    for target in distinct(looks.group % width).tolist():
+        for name in _track_names(arguments, groups.batch.texts.words[target - 1] if target else ""):
+            code = groups.names.code(Name(name))
+            held = atoms.related(groups, "holding", hands, np.full(len(groups), code))
+            parts.append(replace(held, group=held.group * width + target))
     joined = parts[0]
     for part in parts[1:]:
         joined = algebra.all_rows(joined, part)
@@ -232,3 +232,12 @@ def _eyes_and_hands(arguments: Arguments) -> tuple[Stream, Stream, int]:
         reasons = np.where(reasons >= 0, reasons, missing.not_processed(groups))
         arguments.evaluator.lacks(reasons, held.group // width)
     return looks, merged(held), width
+
+
+def _track_names(arguments: Arguments, label: str) -> list[str]:
+    """The categories and roles that a coded label, in lower case, is about; blanks may be coded as underscores."""
+    tracks, words = arguments.groups.batch.tracks, arguments.groups.batch.texts.words
+    present = {
+        words[code] for column in (tracks.category, tracks.role) for code in distinct(column).tolist() if code >= 0
+    }
+    return sorted(name for name in present if name and name.lower() in (label, label.replace("_", " ")))

@@ -47,7 +47,7 @@ def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> li
 
     Args:
         arguments: of the call.
-        streams: what happened; rows of groups that lack an input are left out.
+        *streams: what happened; rows of groups that lack an input are left out.
         spans: what was observed is the whole processed span, not only the processed frames: for what people coded.
             Where the files say what was coded, that was observed.
 
@@ -125,7 +125,7 @@ def computed(
     Args:
         arguments: of the call.
         compute: gives the statistic.
-        streams: what it is about; its rows prove it.
+        *streams: what it is about; its rows prove it.
         spans: as in :func:`timelines`.
 
     Returns:
