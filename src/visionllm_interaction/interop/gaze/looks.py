@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +21,14 @@ class LookLimits:
     Attributes:
         tolerance: how far outside a box gaze still counts as on it, as a share of the image's width; a box that is hit
             goes before one that is near.
-        max_lost_s: eyes lost for at most this long between looks at one target do not end the bout.
-        max_away_s: the same for gaze beside it.
+        max_lost_s: what comes before and after eyes lost for at most this long (a blink) meets in its middle.
+        max_away_s: gaze beside a target for at most this long does not end the bout.
         min_look_s: shorter bouts are left out.
         window_s: each sample gets the target of most samples in this time around it.
     """
 
     tolerance: float = 0.015
-    max_lost_s: float = 0.25
+    max_lost_s: float = 0.4
     max_away_s: float = 0.1
     min_look_s: float = 0.1
     window_s: float = 0.1
@@ -114,16 +113,16 @@ def looks_of(t: Floats, targets: Ints, limits: LookLimits = LookLimits()) -> lis
     """
     if not len(t):
         return []
-    smooth = _majority(t, targets, limits.window_s)
     step = _step_s(t)
-    runs = _runs(t, smooth, step, max_gap_s=limits.max_lost_s)
+    smooth = _without_short_losses(t, _majority(t, targets, limits.window_s), step, limits.max_lost_s)
     merged: list[Look] = []
-    for run in runs:
+    for run in _runs(t, smooth, step, max_gap_s=limits.max_lost_s):
         if run.track_id in (AWAY, LOST):
             continue
-        last = merged[-1] if merged else None
-        if last is not None and last.track_id == run.track_id and _bridged(runs, last.end_s, run.begin_s, limits):
-            merged[-1] = Look(run.track_id, last.begin_s, run.end_s)
+        # Between two parts of a look there may be gaze beside the target, or a flicker to another one.
+        back = next((n for n in (1, 2) if n <= len(merged) and merged[-n].track_id == run.track_id), 0)
+        if back and run.begin_s - merged[-back].end_s <= limits.max_away_s + 1e-9:
+            merged[-back:] = [Look(run.track_id, merged[-back].begin_s, run.end_s)]
         else:
             merged.append(run)
     return [look for look in merged if look.end_s - look.begin_s >= limits.min_look_s - 1e-9]
@@ -182,10 +181,14 @@ def _runs(t: Floats, targets: Ints, step: float, *, max_gap_s: float) -> list[Lo
     ]
 
 
-def _bridged(runs: Sequence[Look], begin_s: float, end_s: float, limits: LookLimits) -> bool:
-    """Whether what lies between two looks at one target is short enough."""
-    if end_s - begin_s > limits.max_lost_s + limits.max_away_s:
-        return False
-    between = [run for run in runs if run.begin_s < end_s - 1e-9 and run.end_s > begin_s + 1e-9]
-    away_s = sum(run.end_s - run.begin_s for run in between if run.track_id != LOST)
-    return away_s <= limits.max_away_s + 1e-9 and end_s - begin_s - away_s <= limits.max_lost_s + 1e-9
+def _without_short_losses(t: Floats, targets: Ints, step: float, max_lost_s: float) -> Ints:
+    """Short losses go half to what comes before them, half to what comes after."""
+    filled = targets.copy()
+    lost = np.concatenate([[False], targets == LOST, [False]])
+    starts, ends = np.flatnonzero(~lost[:-1] & lost[1:]), np.flatnonzero(lost[:-1] & ~lost[1:])
+    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
+        if a == 0 or b == len(t) or t[b] - t[a - 1] - step > max_lost_s + 1e-9:
+            continue
+        middle = a + int(np.searchsorted(t[a:b], (t[a - 1] + t[b]) / 2))
+        filled[a:middle], filled[middle:b] = targets[a - 1], targets[b]
+    return filled

@@ -30,8 +30,8 @@ _NEAR_S = 0.08
 """Windows agree that lie within this of the line."""
 _MIN_AGREEING = 3
 _MIN_SHARE = 0.25
-_FLOOR_S = 0.008
-"""Sound takes 3 ms for a metre, so that no two microphones are closer than this in time for certain."""
+_FLOOR_S = 0.015
+"""Sound takes 3 ms for a metre and echoes come later still: no two microphones are closer than this for certain."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,6 @@ def _line(centres: Floats, lags: Floats) -> tuple[Clock, float]:
     ends = np.array([[1.0, x.min()], [1.0, x.max()]])
     error = float(np.sqrt(np.einsum("ij,jk,ik->i", ends, covariance, ends)).max())
     # Half of the windows overlap their neighbours, so that errors are not independent.
-    residual_s = _FLOOR_S + 2.0 * np.sqrt(2.0) * error
+    residual_s = float(_FLOOR_S + 2.0 * np.sqrt(2.0) * error)
     clock = Clock(offset - drift * middle, drift * 1e6)
     return clock, residual_s
