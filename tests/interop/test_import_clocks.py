@@ -95,6 +95,20 @@ def test_parts_come_in_the_order_of_previous_annotation(tmp_path: Path) -> None:
     assert found["parts"] == [("a", 0.0), ("b", 1.0), ("c", 2.0)]
 
 
+def test_annotations_that_hang_on_annotations_that_hang_on_others(tmp_path: Path) -> None:
+    # The last tier stands first, so that its parents are known only later.
+    path = eaf(
+        tmp_path / "c.eaf",
+        {"t0": 0, "t1": 3000},
+        tier("d", referring("a4", "a3", "z"), referring("a5", "a3", "y", previous="a4"), parent="c")
+        + tier("b", referring("a2", "a1", "x"), parent="a")
+        + tier("c", referring("a3", "a2", "w"), parent="b")
+        + tier("a", aligned("a1", "t0", "t1")),
+    )
+    found = {one.name: [(i.label, i.begin_s, i.end_s) for i in one.intervals] for one in read_eaf(path).tiers}
+    assert found["d"] == [("z", 0.0, 1.5), ("y", 1.5, 3.0)] and found["c"] == [("w", 0.0, 3.0)]
+
+
 @pytest.mark.parametrize(
     ("times", "more"),
     [

@@ -155,7 +155,7 @@ def test_chat_transcripts(store: Path, tmp_path: Path) -> None:
         ("GRA", "caregiver", "yes the cup .", 3.4, 4.2),
     ]
     assert [row[2:] for row in _rows(timeline, "word")] == [("look", 1.0, 1.2), ("at", 1.2, 1.3), ("cups", 1.5, 2.0)]
-    assert "1 utterances without" in timeline.notes[0] and timeline.refused[0].where == "line 13"
+    assert "1 utterances without" in timeline.notes[0] and timeline.refused[0].where == "line 12"
     import_codes(tmp_path / "x.cha", store, video_id="a", options=ImportOptions(skip_bad=True))
     named = [(c.participant, c.label, c.begin_s, c.end_s) for c in _codes(store) if c.kind == "naming"]
     # The word where it has a time of its own, else the utterance.
