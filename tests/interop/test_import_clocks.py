@@ -262,3 +262,4 @@ def test_an_analysis_again_keeps_clocks_and_first_times(store: Path, tmp_path: P
     assert spans(store) == [(1.0, 2.0)]
     with open_store(store) as opened:
         assert opened.codes("a")[0].participant == "child"
+        assert [one.recording for one in opened["a"].recordings] == ["c.csv"]

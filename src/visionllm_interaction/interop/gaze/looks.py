@@ -12,6 +12,7 @@ from visionllm_interaction.interop.gaze.samples import Flags, Floats
 Ints = npt.NDArray[np.int64]
 AWAY, LOST = -1, -2
 """Targets of a sample that hits no box, and of one in which the eyes were lost."""
+_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +80,42 @@ def targets_of(t: Floats, x_px: Floats, y_px: Floats, valid: Flags, boxes: BoxTa
     if not len(boxes.times_s):
         return targets
     at_frame = np.searchsorted(boxes.times_s, t + 1e-9, side="right") - 1
-    first = np.searchsorted(boxes.frame, np.arange(len(boxes.times_s) + 1))
-    area = np.prod(boxes.boxes_xyxy[:, 2:] - boxes.boxes_xyxy[:, :2], axis=1)
-    for n in np.flatnonzero(valid & (at_frame >= 0)):
-        low, high = first[at_frame[n]], first[at_frame[n] + 1]
-        if low == high:
-            continue
-        box = boxes.boxes_xyxy[low:high]
-        dx = np.maximum(np.maximum(box[:, 0] - x_px[n], x_px[n] - box[:, 2]), 0.0)
-        dy = np.maximum(np.maximum(box[:, 1] - y_px[n], y_px[n] - box[:, 3]), 0.0)
-        distance = np.hypot(dx, dy)
-        hit = distance <= 0.0
-        if hit.any():
-            best = int(np.argmin(np.where(hit, area[low:high], np.inf)))
-        else:
-            best = int(np.argmin(distance))
-            if distance[best] > tolerance_px:
-                continue
-        targets[n] = boxes.track_id[low + best]
+    padded, ids = _by_frame(boxes)
+    if not padded.shape[1]:
+        return targets
+    asked = np.flatnonzero(valid & (at_frame >= 0))
+    for begin in range(0, len(asked), _AT_ONCE):
+        part = asked[begin : begin + _AT_ONCE]
+        frame = at_frame[part]
+        best, is_near = _best_boxes(padded[frame], x_px[part, None], y_px[part, None], tolerance_px)
+        targets[part[is_near]] = ids[frame, best][is_near]
     return targets
+
+
+def _by_frame(boxes: BoxTable) -> tuple[Floats, Ints]:
+    """Boxes (frames, most boxes in a frame, 4) and their track ids; places without a box are NaN."""
+    frames = len(boxes.times_s)
+    first = np.searchsorted(boxes.frame, np.arange(frames + 1))
+    most = int(np.diff(first).max(initial=0))
+    padded = np.full((frames, most, 4), np.nan)
+    ids = np.full((frames, most), AWAY, np.int64)
+    place = np.arange(len(boxes.frame)) - first[boxes.frame]
+    padded[boxes.frame, place] = boxes.boxes_xyxy
+    ids[boxes.frame, place] = boxes.track_id
+    return padded, ids
+
+
+def _best_boxes(box: Floats, x: Floats, y: Floats, tolerance_px: float) -> tuple[Ints, Flags]:
+    """The box that each sample hits or is nearest to, and whether it counts; ``box`` is (samples, boxes, 4)."""
+    dx = np.maximum(np.maximum(box[..., 0] - x, x - box[..., 2]), 0.0)
+    dy = np.maximum(np.maximum(box[..., 1] - y, y - box[..., 3]), 0.0)
+    distance = np.nan_to_num(np.hypot(dx, dy), nan=np.inf)
+    area = (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])
+    hit = distance <= 0.0
+    # Boxes that are hit come first, the smallest first; then those nearby, the nearest first.
+    smallest = np.argmin(np.where(hit, area, np.inf), axis=1)
+    best = np.where(hit.any(axis=1), smallest, np.argmin(distance, axis=1))
+    return best, distance[np.arange(len(best)), best] <= tolerance_px
 
 
 def looks_of(t: Floats, targets: Ints, limits: LookLimits = LookLimits()) -> list[Look]:
