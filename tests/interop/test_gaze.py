@@ -27,7 +27,7 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.core.clocks import Clock
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.interop.gaze.import_gaze import import_gaze, read_gaze
+from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze, read_gaze
 from visionllm_interaction.interop.gaze.looks import AWAY, LOST, BoxTable, looks_of, targets_of
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand
 from visionllm_interaction.measures.api import Query, run_query
@@ -201,6 +201,13 @@ def test_folders_of_no_tracker_and_damaged_ones(tmp_path: Path) -> None:
     (tobii / "gazedata.gz").write_bytes((tobii / "gazedata.gz").read_bytes()[:-40])
     with pytest.raises(InputDataError, match="gzip"):
         read_gaze(tobii, width=WIDTH, height=HEIGHT)
+
+
+def test_a_table_of_coded_looks_may_be_called_gaze(tmp_path: Path) -> None:
+    (tmp_path / "gaze.csv").write_text("tier,begin_s,end_s\n")
+    assert not is_gaze(tmp_path / "gaze.csv")
+    (tmp_path / "world_timestamps.csv").write_text("timestamp [ns]\n1\n")
+    assert is_gaze(tmp_path / "gaze.csv")
 
 
 def test_the_command_imports_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,20 @@ def test_columns_by_name_number_unit_and_head(tmp_path: Path, content: str, colu
     assert _rows(tmp_path / "t.txt", content, columns) == [expected]
 
 
+def test_speakers_speak_and_tokens_are_words(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    (tmp_path / "t.csv").write_text("speaker,start_s,stop_s,text\nMOT,1,2,two cups\n")
+    result = import_codes(tmp_path / "t.csv", store, video_id="a")
+    assert (result.tiers["t"].kind, result.tiers["t"].participant, result.tiers["naming"].codes) == (
+        "speech",
+        "caregiver",
+        1,
+    )
+    (tmp_path / "w.csv").write_text("token,token_start_time,token_end_time\nthe,1,1.5\ncup,1.5,1.9\n")
+    options = ImportOptions(columns="begin=token_start_time,end=token_end_time,label=token")
+    assert import_codes(tmp_path / "w.csv", store, video_id="a", options=options).tiers["w"].kind == "word"
+
+
 @pytest.mark.parametrize("header", ["onset,offset,category", "start,stop,code,type", "token_start_time,token"])
 def test_a_unit_that_is_not_said_is_never_guessed(tmp_path: Path, header: str) -> None:
     with pytest.raises(InputDataError, match=r"--columns begin=\w+:s"):

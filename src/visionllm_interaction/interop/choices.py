@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -74,8 +75,21 @@ def select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Medi
         The medium, with its place on the file's clock; one without name and offset where the file names none.
 
     Raises:
-        UsageError: if there is no such medium, or several that lie differently and none is called like the video.
+        UsageError: if there is no such medium, several that lie differently and none is called like the video, or
+            it is not known where it lies.
     """
+    chosen = _select_medium(timeline, medium, video=video)
+    if math.isnan(chosen.offset_s):
+        raise UsageError(
+            "Where the video lies among the file's recordings is not known.",
+            expected="the lengths of those before it",
+            found=f"none for the one before {_name(chosen.name)}",
+            fix="open the observation in BORIS with its media there, and save the project",
+        )
+    return chosen
+
+
+def _select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Medium:
     linked = timeline.linked
     if medium is not None:
         matching = [one for one in linked if medium in (one.name, _name(one.name))]

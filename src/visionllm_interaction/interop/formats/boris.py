@@ -211,8 +211,9 @@ def _media(observation: Mapping[str, Any]) -> Iterator[Medium]:
     for player, names in files.items():
         begin_s: float | None = shift_s + float(offsets.get(player) or 0.0)
         for name in names:
-            if begin_s is None:
-                break  # The length of the medium before it is not known, so that nothing is known of this one.
+            if begin_s is None:  # The length of the medium before it is not known.
+                yield Medium(str(name), math.nan)
+                continue
             length_s = lengths.get(name)
             end_s = begin_s + float(length_s) if length_s else None
             yield Medium(str(name), -begin_s, begin_s, end_s)
