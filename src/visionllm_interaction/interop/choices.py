@@ -96,10 +96,11 @@ def _select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Med
         if len(matching) != 1:
             check_known("medium", medium, [] if matching else [_name(one.name) for one in linked])
         return matching[0]
-    for same in (lambda name: _name(name) == video.casefold(), lambda name: _stem(name) == _stem(video)):
-        alike = [one for one in linked if same(one.name)]
-        if alike:
-            return alike[0]
+    same_name = [one for one in linked if _name(one.name) == video.casefold()]
+    # Sound that was taken from the video is called like it.
+    alike = same_name or [one for one in linked if _stem(one.name) == _stem(video)]
+    if alike:
+        return alike[0]
     places = {(one.offset_s, one.begin_s, one.end_s) for one in linked}
     if not linked:
         return Medium("")

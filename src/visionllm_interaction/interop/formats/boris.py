@@ -159,8 +159,8 @@ def _timeline(observation: Mapping[str, Any], kinds: Mapping[str, str]) -> Timel
         if not kinds.get(code, _POINT).casefold().startswith("state"):
             intervals.append(Interval(time, time, label, where))
         elif key in running:
-            begin_s, first_label, first = running.pop(key)
-            intervals.append(Interval(begin_s, time, first_label, first))
+            begin_s, begin_label, begin_where = running.pop(key)
+            intervals.append(Interval(begin_s, time, begin_label, begin_where))
         else:
             running[key] = (time, label, where)
     for (subject, code, _), (begin_s, label, where) in running.items():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from visionllm_interaction.interop.formats.safe_reading import import_error
 from visionllm_interaction.interop.gaze.sample_tables import GazeTable
@@ -45,8 +47,8 @@ def read_native(folder: Path) -> GazeRecording:
     all_t, all_xy, all_worn, notes = [], [], [], []
     for path in times:
         stamps = _ints(path)
-        xy = _read_array(path.with_suffix(".raw"), "<f4").reshape(-1)
-        xy = xy[: len(xy) // 2 * 2].reshape(-1, 2)
+        sides = _read_array(path.with_suffix(".raw"), "<f4")
+        xy: Floats = sides[: len(sides) // 2 * 2].reshape(-1, 2).astype(np.float64)
         count = min(len(stamps), len(xy))
         if len(stamps) != len(xy):
             notes.append(f"{abs(len(stamps) - len(xy))} samples without time or position were left out")
@@ -54,13 +56,18 @@ def read_native(folder: Path) -> GazeRecording:
         worn = _read_array(worn_path, "u1")[:count] > 0 if worn_path.is_file() else np.ones(count, np.bool_)
         worn = np.concatenate([worn, np.ones(count - len(worn), np.bool_)])
         all_t.append((stamps[:count] - begin_ns[0]) / _NS)
-        all_xy.append(xy[:count].astype(np.float64))
+        all_xy.append(xy[:count])
         all_worn.append(worn)
     width, height = SCENE_PX[device]
-    xy = np.concatenate(all_xy)
+    positions = np.concatenate(all_xy)
     valid = np.concatenate(all_worn)
     return gaze_recording(
-        device, np.concatenate(all_t), xy[:, 0] / width, xy[:, 1] / height, valid=valid, notes=tuple(notes)
+        device,
+        np.concatenate(all_t),
+        positions[:, 0] / width,
+        positions[:, 1] / height,
+        valid=valid,
+        notes=tuple(notes),
     )
 
 
@@ -71,11 +78,11 @@ def _parts(folder: Path, pattern: str) -> list[Path]:
     return [path for _, path in sorted(numbered)]
 
 
-def _ints(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _ints(path: Path) -> npt.NDArray[np.int64]:
     return _read_array(path, "<i8")
 
 
-def _read_array(path: Path, dtype: str) -> np.ndarray:  # type: ignore[type-arg]
+def _read_array(path: Path, dtype: str) -> npt.NDArray[Any]:
     try:
         if path.stat().st_size > MAX_SAMPLE_BYTES:
             raise import_error(path, expected=f"at most {MAX_SAMPLE_BYTES} bytes", found="more")
