@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import pytest
 from coded_files import HEADER, aligned, boris, eaf, opf, referring, spans, tier
 from exchange_store import make_store
 
+from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.formats.boris import read_boris
+from visionllm_interaction.interop.formats.datavyu import read_opf
 from visionllm_interaction.interop.formats.elan import read_eaf
 from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
-from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.interop.tiers import Interval
+from visionllm_interaction.store.reader import open_store, write_codes
 from visionllm_interaction.store.recordings import Recording, read_recordings, write_recording
 
 
@@ -95,6 +99,20 @@ def test_parts_come_in_the_order_of_previous_annotation(tmp_path: Path) -> None:
     assert found["parts"] == [("a", 0.0), ("b", 1.0), ("c", 2.0)]
 
 
+def test_annotations_that_hang_on_annotations_that_hang_on_others(tmp_path: Path) -> None:
+    # The last tier stands first, so that its parents are known only later.
+    path = eaf(
+        tmp_path / "c.eaf",
+        {"t0": 0, "t1": 3000},
+        tier("d", referring("a4", "a3", "z"), referring("a5", "a3", "y", previous="a4"), parent="c")
+        + tier("b", referring("a2", "a1", "x"), parent="a")
+        + tier("c", referring("a3", "a2", "w"), parent="b")
+        + tier("a", aligned("a1", "t0", "t1")),
+    )
+    found = {one.name: [(i.label, i.begin_s, i.end_s) for i in one.intervals] for one in read_eaf(path).tiers}
+    assert found["d"] == [("z", 0.0, 1.5), ("y", 1.5, 3.0)] and found["c"] == [("w", 0.0, 3.0)]
+
+
 @pytest.mark.parametrize(
     ("times", "more"),
     [
@@ -121,6 +139,19 @@ def test_boris_codes_of_the_medium_before_stay_with_it(store: Path, tmp_path: Pa
     path = boris(tmp_path / "p.boris", events, {"1": ["b.mp4", "a.mp4"]})
     result = import_codes(path, store, video_id="a")
     assert spans(store) == [(0.0, 3.0)] and "1 codes lie in other recordings" in result.notes[0]
+
+
+def test_codes_from_before_the_second_player_began_are_the_first_ones(store: Path, tmp_path: Path) -> None:
+    events = [[1.0, "child", "cry", "", ""], [3.0, "child", "play", "", ""], [9.0, "child", "play", "", ""]]
+    more = {"files": {"1": ["b.mp4"], "2": ["a.mp4"]}, "offset": {"1": 0.0, "2": 5.0}}
+    import_codes(boris(tmp_path / "p.boris", events, **more), store, video_id="a")
+    assert spans(store) == [(0.0, 4.0)]
+
+
+def test_a_medium_after_one_of_unknown_length_is_refused(store: Path, tmp_path: Path) -> None:
+    more = {"files": {"1": ["b.mp4", "a.mp4"]}, "media_info": {"length": {}}}
+    with pytest.raises(UsageError, match=r"before a\.mp4"):
+        import_codes(boris(tmp_path / "p.boris", [[1.0, "child", "cry", "", ""]], **more), store, video_id="a")
 
 
 def test_a_creation_date_that_the_project_lacks_is_refused(tmp_path: Path) -> None:
@@ -175,6 +206,16 @@ def test_datavyu_videos_have_their_own_offset(
     assert spans(store) == [expected]
 
 
+def test_predicates_before_the_columns_of_an_older_datavyu_file(tmp_path: Path) -> None:
+    path = tmp_path / "old.opf"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("project", "viewerSettings: []\n")
+        cells = "00:00:02:000,00:00:04:000,(ball)\n"
+        archive.writestr("db", f"#2\n0:gaze-target|NOMINAL\nlooks (MATRIX,true,)-target|NOMINAL\n{cells}")
+    [looks] = read_opf(path).tiers
+    assert looks.name == "looks" and looks.intervals == (Interval(2.0, 4.0, "ball"),)
+
+
 def test_a_datavyu_cell_whose_offset_was_never_set_is_a_moment(store: Path, tmp_path: Path) -> None:
     path = opf(tmp_path / "p.opf", "00:00:02:000,00:00:00:000,(ball)\n00:00:06:000,00:00:08:000,(cup)\n")
     result = import_codes(path, store, video_id="a")
@@ -227,6 +268,13 @@ def test_a_better_clock_moves_what_was_imported(store: Path, tmp_path: Path) -> 
     assert recordings["c.csv"].follows == "room.wav" and recordings["room.wav"].known_by == "own"
 
 
+def test_codes_from_before_first_times_were_kept_move_too(store: Path) -> None:
+    write_codes(store, "a", [Code("x#1", "speech", "speech", "child", "ba", 1.0, 2.0, "x")])
+    write_recording(store, "a", Recording("x", "codes", 2.5))
+    write_recording(store, "a", Recording("x", "codes", 3.5))
+    assert spans(store) == [(4.5, 5.5)]
+
+
 def test_a_recording_to_follow_must_be_known_and_not_follow_back(store: Path, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text(HEADER + "speech,child,ba,1,2\n")
@@ -248,3 +296,4 @@ def test_an_analysis_again_keeps_clocks_and_first_times(store: Path, tmp_path: P
     assert spans(store) == [(1.0, 2.0)]
     with open_store(store) as opened:
         assert opened.codes("a")[0].participant == "child"
+        assert [one.recording for one in opened["a"].recordings] == ["c.csv"]

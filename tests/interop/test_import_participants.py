@@ -28,8 +28,12 @@ def _import(store: Path, rows: str, options: ImportOptions | None = None, **more
 
 @pytest.mark.parametrize(
     ("name", "role"),
-    [("Child", "child"), ("CHI", "child"), ("Barn", "child"), ("KCHI", "child"), ("Mother", "caregiver")]
-    + [("MOT", "caregiver"), ("Mamma", "caregiver"), ("FEM", "caregiver"), ("OCH", "other child"), ("robot", None)],
+    [
+        *((name, "child") for name in ("Child", "CHI", "Barn", "KCHI", "Target_Child")),
+        *((name, "caregiver") for name in ("Mother", "MOT", "Mamma", "FEM", "MAL")),
+        ("OCH", "other child"),
+        ("robot", None),
+    ],
 )
 def test_names_of_the_field_are_roles(name: str, role: str | None) -> None:
     assert resolve(name, {"child", "cup"}, role_table()) == role

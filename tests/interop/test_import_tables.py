@@ -54,21 +54,47 @@ def test_one_table_in_many_forms(tmp_path: Path, content: str | bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "columns", "expected"),
     [
-        ("id,onset,offset,category\n1,1500,2500,3\n", "begin=onset:ms,end=offset,label=category", ("t", "", "3", 1.5, 2.5)),
+        ("id,on,off,kind\n1,1500,2500,3\n", "begin=on:ms,end=off,label=kind", ("t", "", "3", 1.5, 2.5)),
         ("Onset;Dur;Who\n1,5;2;MOT\n", "begin=onset,duration=Dur,participant=who", ("t", "MOT", "", 1.5, 3.5)),
-        ("code,a,b,kind,side\nreach,0,50,x,2\n", "begin=a:frames@25,end=b,label=kind+side,tier=code", ("reach", "", "kind=x, side=2", 0.0, 2.0)),
+        (
+            "code,a,b,kind,side\nreach,0,50,x,2\n",
+            "begin=a:frames@25,end=b,label=kind+side,tier=code",
+            ("reach", "", "kind=x, side=2", 0.0, 2.0),
+        ),
         ("1.0\t2.0\tx\n", "begin=#1,end=#2,label=#3", ("t", "", "x", 1.0, 2.0)),
         ("begin,x\n1.5,ball\n", "begin=begin:min,label=x", ("t", "", "ball", 90.0, 90.0)),
-        ("Offset: 0, Movie: x\nTracks: left\nTime,Track\n\n500,left\n900,end\n", "begin=Time:ms,end=@next,label=Track", ("t", "", "left", 0.5, 0.9)),
+        (
+            "Offset: 0, Movie: x\nTracks: left\nTime,Track\n\n500,left\n900,end\n",
+            "begin=Time:ms,end=@next,label=Track",
+            ("t", "", "left", 0.5, 0.9),
+        ),
         ("speaker,start.ms,stop.ms\nMOT,1000,2100\n", None, ("t", "MOT", "", 1.0, 2.1)),
         ("name,time\rball,00:00:02.5\r", None, ("t", "", "ball", 2.5, 2.5)),
         ("CHI\tCHI\t2600\t3000\t400\tba\n", None, ("CHI", "CHI", "ba", 2.6, 3.0)),
         ("look\t\t00:00:02.600\t00:00:03.000\t00:00:00.400\tba\n", None, ("look", "", "ba", 2.6, 3.0)),
-        ("Tier\tBegin Time - msec\tEnd Time - msec\tAnnotation\nlook\t2600\t3000\tba\n", None, ("look", "", "ba", 2.6, 3.0)),
+        (
+            "Tier\tBegin Time - msec\tEnd Time - msec\tAnnotation\nlook\t2600\t3000\tba\n",
+            None,
+            ("look", "", "ba", 2.6, 3.0),
+        ),
     ],
-)  # fmt: skip
+)
 def test_columns_by_name_number_unit_and_head(tmp_path: Path, content: str, columns: str | None, expected: Row) -> None:
     assert _rows(tmp_path / "t.txt", content, columns) == [expected]
+
+
+def test_speakers_speak_and_tokens_are_words(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    (tmp_path / "t.csv").write_text("speaker,start_s,stop_s,text\nMOT,1,2,two cups\n")
+    result = import_codes(tmp_path / "t.csv", store, video_id="a")
+    assert (result.tiers["t"].kind, result.tiers["t"].participant, result.tiers["naming"].codes) == (
+        "speech",
+        "caregiver",
+        1,
+    )
+    (tmp_path / "w.csv").write_text("token,token_start_time,token_end_time\nthe,1,1.5\ncup,1.5,1.9\n")
+    options = ImportOptions(columns="begin=token_start_time,end=token_end_time,label=token")
+    assert import_codes(tmp_path / "w.csv", store, video_id="a", options=options).tiers["w"].kind == "word"
 
 
 @pytest.mark.parametrize("header", ["onset,offset,category", "start,stop,code,type", "token_start_time,token"])
@@ -119,7 +145,7 @@ def test_times(text: str, options: dict, seconds: float) -> None:  # type: ignor
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "nan", "inf", "1,000", "1.2.3", "00:61:00", "12:34:56:7", "x", "1;2", "1e999"]
+    "text", ["", " ", "nan", "inf", "1,000", "1.2.3", "0:61:00", "12:34:56:7", "x", "1;2", "1e999"]
 )
 def test_what_is_no_time_or_has_two_readings(text: str) -> None:
     with pytest.raises(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -74,18 +75,32 @@ def select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Medi
         The medium, with its place on the file's clock; one without name and offset where the file names none.
 
     Raises:
-        UsageError: if there is no such medium, or several that lie differently and none is called like the video.
+        UsageError: if there is no such medium, several that lie differently and none is called like the video, or
+            it is not known where it lies.
     """
+    chosen = _select_medium(timeline, medium, video=video)
+    if math.isnan(chosen.offset_s):
+        raise UsageError(
+            "Where the video lies among the file's recordings is not known.",
+            expected="the lengths of those before it",
+            found=f"none for the one before {_name(chosen.name)}",
+            fix="open the observation in BORIS with its media there, and save the project",
+        )
+    return chosen
+
+
+def _select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Medium:
     linked = timeline.linked
     if medium is not None:
         matching = [one for one in linked if medium in (one.name, _name(one.name))]
         if len(matching) != 1:
             check_known("medium", medium, [] if matching else [_name(one.name) for one in linked])
         return matching[0]
-    for same in (lambda name: _name(name) == video.casefold(), lambda name: _stem(name) == _stem(video)):
-        alike = [one for one in linked if same(one.name)]
-        if alike:
-            return alike[0]
+    same_name = [one for one in linked if _name(one.name) == video.casefold()]
+    # Sound that was taken from the video is called like it.
+    alike = same_name or [one for one in linked if _stem(one.name) == _stem(video)]
+    if alike:
+        return alike[0]
     places = {(one.offset_s, one.begin_s, one.end_s) for one in linked}
     if not linked:
         return Medium("")

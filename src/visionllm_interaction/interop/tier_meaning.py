@@ -117,10 +117,12 @@ def codes_of(timeline: Timeline, medium: Medium, meaning: TierMeaning, *, source
 
 
 def _neighbours(medium: Medium, timeline: Timeline) -> tuple[bool, bool]:
-    """Whether another recording of the file ends where this one begins, and one begins where this one ends."""
-    others = [other for other in timeline.linked if other is not medium]
-    before = medium.begin_s is not None and any(other.end_s == medium.begin_s for other in others)
-    after = medium.end_s is not None and any(other.begin_s == medium.end_s for other in others)
+    """Whether another recording of the file was running when this one began, and one when it ended."""
+    begin_s, end_s = medium.begin_s, medium.end_s
+    others = [(o.begin_s, math.inf if o.end_s is None else o.end_s) for o in timeline.linked if o is not medium]
+    known = [(begin, end) for begin, end in others if begin is not None]
+    before = begin_s is not None and any(begin < begin_s <= end for begin, end in known)
+    after = end_s is not None and any(begin <= end_s < end for begin, end in known)
     return before, after
 
 

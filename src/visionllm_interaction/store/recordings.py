@@ -233,7 +233,13 @@ def write_recording(store: StrPath, video_id: str, recording: Recording) -> list
         _check_follows(recording, recordings)
         imported = read_imported(folder)
         moved = {name for name in recordings if recording.recording in _chain(name, recordings)}
+        known = {code.source for code in imported}
+        # Codes from before times were kept as they came: theirs are the video's.
+        older = [code for code in _read_codes(folder) if code.source in moved - known]
+        imported += older
         sources = moved & {code.source for code in imported}
+        if older:
+            write_table(folder / "imported.parquet", symbols_to_arrow("imported", imported))
         all_placed: list[Code] = []
         all_misplaced: list[Misplaced] = []
         for source in sorted(sources):
@@ -245,6 +251,10 @@ def write_recording(store: StrPath, video_id: str, recording: Recording) -> list
         if sources:
             replace_codes(folder, all_placed, sources)
         return all_misplaced
+
+
+def _read_codes(folder: Path) -> list[Code]:
+    return arrow_to_codes(_read(folder, "codes"))
 
 
 def _chain(name: str, recordings: Mapping[str, Recording]) -> list[str]:

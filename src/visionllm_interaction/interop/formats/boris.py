@@ -159,8 +159,8 @@ def _timeline(observation: Mapping[str, Any], kinds: Mapping[str, str]) -> Timel
         if not kinds.get(code, _POINT).casefold().startswith("state"):
             intervals.append(Interval(time, time, label, where))
         elif key in running:
-            begin_s, first_label, first = running.pop(key)
-            intervals.append(Interval(begin_s, time, first_label, first))
+            begin_s, begin_label, begin_where = running.pop(key)
+            intervals.append(Interval(begin_s, time, begin_label, begin_where))
         else:
             running[key] = (time, label, where)
     for (subject, code, _), (begin_s, label, where) in running.items():
@@ -211,8 +211,9 @@ def _media(observation: Mapping[str, Any]) -> Iterator[Medium]:
     for player, names in files.items():
         begin_s: float | None = shift_s + float(offsets.get(player) or 0.0)
         for name in names:
-            if begin_s is None:
-                break  # The length of the medium before it is not known, so that nothing is known of this one.
+            if begin_s is None:  # The length of the medium before it is not known.
+                yield Medium(str(name), math.nan)
+                continue
             length_s = lengths.get(name)
             end_s = begin_s + float(length_s) if length_s else None
             yield Medium(str(name), -begin_s, begin_s, end_s)

@@ -95,6 +95,8 @@ def read_opf(path: StrPath) -> Timeline:
         cell = _CELL.match(line)
         if cell is None:
             header = _HEADER.match(line)
+            if header is None and not tiers and text.startswith(("#2", "#3")):
+                continue  # predicates of older versions
             if header is None:
                 raise import_error(path, expected="a column or a cell in each line", found=line[:80])
             names = [_unescape(part).split("|")[0] for part in _split(header["codes"] or "")]

@@ -95,12 +95,15 @@ class AnnotationTimes:
                 groups.setdefault(annotation.attrib["ANNOTATION_REF"], []).append(annotation)
             unresolved += [(parent, _in_order(children)) for parent, children in groups.items()]
         while unresolved:
-            ready = [item for item in unresolved if item[0] in spans]
-            if not ready:
-                raise KeyError(f"annotation {unresolved[0][0]}, which others refer to")
-            for parent, children in ready:
-                spans.update(_shares(spans[parent], children))
-            unresolved = [item for item in unresolved if item[0] not in spans]
+            waiting: list[tuple[str, list[str]]] = []
+            for parent, children in unresolved:
+                if parent in spans:
+                    spans.update(_shares(spans[parent], children))
+                else:
+                    waiting.append((parent, children))
+            if len(waiting) == len(unresolved):
+                raise KeyError(f"annotation {waiting[0][0]}, which others refer to")
+            unresolved = waiting
 
 
 def _finite(text: str) -> float:

@@ -69,7 +69,15 @@ def read_table_text(path: Path, text: str, columns: ColumnMap | None) -> Timelin
             found=", ".join(table.header)[:200] or "no columns",
             fix=f"say which column is which: {suggestion(table.header)}",
         )
-    return _finished(path, *_read(path, table, names, chosen))
+    return _finished(path, *_read(path, table, names, chosen), kind=_kind(chosen))
+
+
+def _kind(columns: ColumnMap) -> str:
+    """What the names of the columns say: speakers speak, and tokens are words."""
+    if columns.label in (("token",), ("word",)):
+        return "word"
+    spoken = columns.participant is not None and columns.participant.startswith("speaker")
+    return "speech" if spoken and columns.tier is None else ""
 
 
 def _parse(path: Path, text: str, columns: ColumnMap | None) -> _Table:
@@ -202,7 +210,12 @@ def _datavyu(path: Path, table: _Table, names: Sequence[str]) -> Timeline:
 
 
 def _finished(
-    path: Path, found: Mapping[tuple[str, str], Sequence[Interval]], refused: Sequence[RefusedRow], notes: Sequence[str]
+    path: Path,
+    found: Mapping[tuple[str, str], Sequence[Interval]],
+    refused: Sequence[RefusedRow],
+    notes: Sequence[str],
+    *,
+    kind: str = "",
 ) -> Timeline:
     if refused and not found:
         raise import_error(
@@ -210,7 +223,7 @@ def _finished(
             expected="rows with times",
             found=f"{len(refused)} rows without; {refused[0].where}: {refused[0].reason}",
         )
-    tiers = tuple(Tier(name, sort_intervals(intervals), who) for (name, who), intervals in found.items())
+    tiers = tuple(Tier(name, sort_intervals(intervals), who, kind=kind) for (name, who), intervals in found.items())
     return Timeline(tiers, refused=tuple(refused), notes=tuple(notes))
 
 

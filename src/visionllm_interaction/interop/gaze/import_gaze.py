@@ -76,9 +76,9 @@ class GazeResult:
 
 def is_gaze(path: Path) -> bool:
     """Whether a path is the recording of an eye tracker: its folder, or the file with its gaze."""
-    if path.is_file():
-        return path.name in GAZE_FILES
-    return path.is_dir()
+    if path.name == "gaze.csv":  # also a likely name for a table of coded looks
+        return path.is_file() and (path.parent / "world_timestamps.csv").is_file()
+    return path.is_dir() or (path.is_file() and path.name in GAZE_FILES)
 
 
 def read_gaze(path: StrPath, *, width: int, height: int) -> GazeRecording:

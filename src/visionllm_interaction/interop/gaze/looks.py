@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from visionllm_interaction.interop.gaze.samples import Flags, Floats
 Ints = npt.NDArray[np.int64]
 AWAY, LOST = -1, -2
 """Targets of a sample that hits no box, and of one in which the eyes were lost."""
+_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class LookLimits:
     Attributes:
         tolerance: how far outside a box gaze still counts as on it, as a share of the image's width; a box that is hit
             goes before one that is near.
-        max_lost_s: eyes lost for at most this long between looks at one target do not end the bout.
-        max_away_s: the same for gaze beside it.
+        max_lost_s: what comes before and after eyes lost for at most this long (a blink) meets in its middle.
+        max_away_s: gaze beside a target for at most this long does not end the bout.
         min_look_s: shorter bouts are left out.
         window_s: each sample gets the target of most samples in this time around it.
     """
 
     tolerance: float = 0.015
-    max_lost_s: float = 0.25
+    max_lost_s: float = 0.4
     max_away_s: float = 0.1
     min_look_s: float = 0.1
     window_s: float = 0.1
@@ -80,25 +80,42 @@ def targets_of(t: Floats, x_px: Floats, y_px: Floats, valid: Flags, boxes: BoxTa
     if not len(boxes.times_s):
         return targets
     at_frame = np.searchsorted(boxes.times_s, t + 1e-9, side="right") - 1
-    first = np.searchsorted(boxes.frame, np.arange(len(boxes.times_s) + 1))
-    area = np.prod(boxes.boxes_xyxy[:, 2:] - boxes.boxes_xyxy[:, :2], axis=1)
-    for n in np.flatnonzero(valid & (at_frame >= 0)):
-        low, high = first[at_frame[n]], first[at_frame[n] + 1]
-        if low == high:
-            continue
-        box = boxes.boxes_xyxy[low:high]
-        dx = np.maximum(np.maximum(box[:, 0] - x_px[n], x_px[n] - box[:, 2]), 0.0)
-        dy = np.maximum(np.maximum(box[:, 1] - y_px[n], y_px[n] - box[:, 3]), 0.0)
-        distance = np.hypot(dx, dy)
-        hit = distance <= 0.0
-        if hit.any():
-            best = int(np.argmin(np.where(hit, area[low:high], np.inf)))
-        else:
-            best = int(np.argmin(distance))
-            if distance[best] > tolerance_px:
-                continue
-        targets[n] = boxes.track_id[low + best]
+    padded, ids = _by_frame(boxes)
+    if not padded.shape[1]:
+        return targets
+    asked = np.flatnonzero(valid & (at_frame >= 0))
+    for begin in range(0, len(asked), _AT_ONCE):
+        part = asked[begin : begin + _AT_ONCE]
+        frame = at_frame[part]
+        best, is_near = _best_boxes(padded[frame], x_px[part, None], y_px[part, None], tolerance_px)
+        targets[part[is_near]] = ids[frame, best][is_near]
     return targets
+
+
+def _by_frame(boxes: BoxTable) -> tuple[Floats, Ints]:
+    """Boxes (frames, most boxes in a frame, 4) and their track ids; places without a box are NaN."""
+    frames = len(boxes.times_s)
+    first = np.searchsorted(boxes.frame, np.arange(frames + 1))
+    most = int(np.diff(first).max(initial=0))
+    padded = np.full((frames, most, 4), np.nan)
+    ids = np.full((frames, most), AWAY, np.int64)
+    place = np.arange(len(boxes.frame)) - first[boxes.frame]
+    padded[boxes.frame, place] = boxes.boxes_xyxy
+    ids[boxes.frame, place] = boxes.track_id
+    return padded, ids
+
+
+def _best_boxes(box: Floats, x: Floats, y: Floats, tolerance_px: float) -> tuple[Ints, Flags]:
+    """The box that each sample hits or is nearest to, and whether it counts; ``box`` is (samples, boxes, 4)."""
+    dx = np.maximum(np.maximum(box[..., 0] - x, x - box[..., 2]), 0.0)
+    dy = np.maximum(np.maximum(box[..., 1] - y, y - box[..., 3]), 0.0)
+    distance = np.nan_to_num(np.hypot(dx, dy), nan=np.inf)
+    area = (box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1])
+    hit = distance <= 0.0
+    # Boxes that are hit come first, the smallest first; then those nearby, the nearest first.
+    smallest = np.argmin(np.where(hit, area, np.inf), axis=1)
+    best = np.where(hit.any(axis=1), smallest, np.argmin(distance, axis=1))
+    return best, distance[np.arange(len(best)), best] <= tolerance_px
 
 
 def looks_of(t: Floats, targets: Ints, limits: LookLimits = LookLimits()) -> list[Look]:
@@ -114,16 +131,16 @@ def looks_of(t: Floats, targets: Ints, limits: LookLimits = LookLimits()) -> lis
     """
     if not len(t):
         return []
-    smooth = _majority(t, targets, limits.window_s)
     step = _step_s(t)
-    runs = _runs(t, smooth, step, max_gap_s=limits.max_lost_s)
+    smooth = _without_short_losses(t, _majority(t, targets, limits.window_s), step, limits.max_lost_s)
     merged: list[Look] = []
-    for run in runs:
+    for run in _runs(t, smooth, step, max_gap_s=limits.max_lost_s):
         if run.track_id in (AWAY, LOST):
             continue
-        last = merged[-1] if merged else None
-        if last is not None and last.track_id == run.track_id and _bridged(runs, last.end_s, run.begin_s, limits):
-            merged[-1] = Look(run.track_id, last.begin_s, run.end_s)
+        # Between two parts of a look there may be gaze beside the target, or a flicker to another one.
+        back = next((n for n in (1, 2) if n <= len(merged) and merged[-n].track_id == run.track_id), 0)
+        if back and run.begin_s - merged[-back].end_s <= limits.max_away_s + 1e-9:
+            merged[-back:] = [Look(run.track_id, merged[-back].begin_s, run.end_s)]
         else:
             merged.append(run)
     return [look for look in merged if look.end_s - look.begin_s >= limits.min_look_s - 1e-9]
@@ -182,10 +199,14 @@ def _runs(t: Floats, targets: Ints, step: float, *, max_gap_s: float) -> list[Lo
     ]
 
 
-def _bridged(runs: Sequence[Look], begin_s: float, end_s: float, limits: LookLimits) -> bool:
-    """Whether what lies between two looks at one target is short enough."""
-    if end_s - begin_s > limits.max_lost_s + limits.max_away_s:
-        return False
-    between = [run for run in runs if run.begin_s < end_s - 1e-9 and run.end_s > begin_s + 1e-9]
-    away_s = sum(run.end_s - run.begin_s for run in between if run.track_id != LOST)
-    return away_s <= limits.max_away_s + 1e-9 and end_s - begin_s - away_s <= limits.max_lost_s + 1e-9
+def _without_short_losses(t: Floats, targets: Ints, step: float, max_lost_s: float) -> Ints:
+    """Short losses go half to what comes before them, half to what comes after."""
+    filled = targets.copy()
+    lost = np.concatenate([[False], targets == LOST, [False]])
+    starts, ends = np.flatnonzero(~lost[:-1] & lost[1:]), np.flatnonzero(lost[:-1] & ~lost[1:])
+    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
+        if a == 0 or b == len(t) or t[b] - t[a - 1] - step > max_lost_s + 1e-9:
+            continue
+        middle = a + int(np.searchsorted(t[a:b], (t[a - 1] + t[b]) / 2))
+        filled[a:middle], filled[middle:b] = targets[a - 1], targets[b]
+    return filled

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
+from visionllm_interaction.interop.formats.safe_reading import import_error
+from visionllm_interaction.interop.gaze.sample_tables import GazeTable
 from visionllm_interaction.interop.gaze.samples import Floats, GazeRecording, gaze_recording
 
 SCENE_PX = {"Pupil Neon": (1600, 1200), "Pupil Invisible": (1088, 1080)}
@@ -46,8 +47,8 @@ def read_native(folder: Path) -> GazeRecording:
     all_t, all_xy, all_worn, notes = [], [], [], []
     for path in times:
         stamps = _ints(path)
-        xy = _read_array(path.with_suffix(".raw"), "<f4").reshape(-1)
-        xy = xy[: len(xy) // 2 * 2].reshape(-1, 2)
+        sides = _read_array(path.with_suffix(".raw"), "<f4")
+        xy: Floats = sides[: len(sides) // 2 * 2].reshape(-1, 2).astype(np.float64)
         count = min(len(stamps), len(xy))
         if len(stamps) != len(xy):
             notes.append(f"{abs(len(stamps) - len(xy))} samples without time or position were left out")
@@ -55,13 +56,18 @@ def read_native(folder: Path) -> GazeRecording:
         worn = _read_array(worn_path, "u1")[:count] > 0 if worn_path.is_file() else np.ones(count, np.bool_)
         worn = np.concatenate([worn, np.ones(count - len(worn), np.bool_)])
         all_t.append((stamps[:count] - begin_ns[0]) / _NS)
-        all_xy.append(xy[:count].astype(np.float64))
+        all_xy.append(xy[:count])
         all_worn.append(worn)
     width, height = SCENE_PX[device]
-    xy = np.concatenate(all_xy)
+    positions = np.concatenate(all_xy)
     valid = np.concatenate(all_worn)
     return gaze_recording(
-        device, np.concatenate(all_t), xy[:, 0] / width, xy[:, 1] / height, valid=valid, notes=tuple(notes)
+        device,
+        np.concatenate(all_t),
+        positions[:, 0] / width,
+        positions[:, 1] / height,
+        valid=valid,
+        notes=tuple(notes),
     )
 
 
@@ -72,11 +78,11 @@ def _parts(folder: Path, pattern: str) -> list[Path]:
     return [path for _, path in sorted(numbered)]
 
 
-def _ints(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _ints(path: Path) -> npt.NDArray[np.int64]:
     return _read_array(path, "<i8")
 
 
-def _read_array(path: Path, dtype: str) -> np.ndarray:  # type: ignore[type-arg]
+def _read_array(path: Path, dtype: str) -> npt.NDArray[Any]:
     try:
         if path.stat().st_size > MAX_SAMPLE_BYTES:
             raise import_error(path, expected=f"at most {MAX_SAMPLE_BYTES} bytes", found="more")
@@ -101,24 +107,19 @@ def read_cloud(folder: Path, *, width: int, height: int) -> GazeRecording:
     Raises:
         InputDataError: if a file or column is missing.
     """
-    header, rows = _table(folder / "gaze.csv")
-    t_at, x_at, y_at = (
-        _column(folder / "gaze.csv", header, n) for n in ("timestamp [ns]", "gaze x [px]", "gaze y [px]")
-    )
-    world_header, world = _table(folder / "world_timestamps.csv")
-    name = next((one for one in world_header if "timestamp" in one), "timestamp [ns]")
-    at = _column(folder / "world_timestamps.csv", world_header, name)
-    if not world:
+    gaze = GazeTable(folder / "gaze.csv")
+    stamps = gaze.integers("timestamp [ns]")
+    x, y = gaze.numbers("gaze x [px]"), gaze.numbers("gaze y [px]")
+    worn = gaze.numbers("worn") if "worn" in gaze.names else np.ones(len(stamps))
+    world = GazeTable(folder / "world_timestamps.csv")
+    frames = world.integers(next((name for name in world.names if "timestamp" in name), "timestamp [ns]"))
+    if not len(frames):
         raise import_error(folder / "world_timestamps.csv", expected="times of images", found="none")
-    begin_ns = int(world[0][at])
-    stamps = np.array([int(float(row[t_at])) if "." in row[t_at] else int(row[t_at]) for row in rows], np.int64)
-    x, y = _floats(rows, x_at), _floats(rows, y_at)
-    worn = _floats(rows, header.index("worn")) if "worn" in header else np.ones(len(rows))
     finite = np.isfinite(x) & np.isfinite(y)
     device = min(SCENE_PX, key=lambda name: abs(SCENE_PX[name][0] / SCENE_PX[name][1] - width / height))
     scene = SCENE_PX[device]
     valid = finite & (worn > 0)
-    return gaze_recording(device, (stamps - begin_ns) / _NS, x / scene[0], y / scene[1], valid=valid)
+    return gaze_recording(device, (stamps - frames[0]) / _NS, x / scene[0], y / scene[1], valid=valid)
 
 
 def read_core(folder: Path) -> GazeRecording:
@@ -142,12 +143,9 @@ def read_core(folder: Path) -> GazeRecording:
         )
     begin_s = float(_load(world).min())
     if (folder / "gaze_positions.csv").is_file():
-        path = folder / "gaze_positions.csv"
-        header, rows = _table(path)
-        names = ("gaze_timestamp", "norm_pos_x", "norm_pos_y", "confidence")
-        if "gaze_timestamp" not in header and "timestamp" in header:
-            names = ("timestamp", *names[1:])
-        t, x, y, confidence = (_floats(rows, _column(path, header, name)) for name in names)
+        exported = GazeTable(folder / "gaze_positions.csv")
+        stamp = "gaze_timestamp" if "gaze_timestamp" in exported.names else "timestamp"
+        t, x, y, confidence = (exported.numbers(name) for name in (stamp, "norm_pos_x", "norm_pos_y", "confidence"))
     else:
         samples = list(_pldata(folder / "gaze.pldata"))
         t = np.array([s.timestamp for s in samples])
@@ -208,28 +206,3 @@ def _span(data: bytes, at: int) -> tuple[int, int]:
     if end > len(data):
         raise ValueError("an entry that is cut off")
     return begin, end
-
-
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
-    rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
-    if not rows:
-        raise import_error(path, expected="a table", found="an empty file")
-    header = [name.strip().lstrip("# ").strip() for name in rows[0]]
-    return header, [row for row in rows[1:] if len(row) >= len(header)]
-
-
-def _column(path: Path, header: Sequence[str], name: str) -> int:
-    if name not in header:
-        raise import_error(path, expected=f"a column {name!r}", found=", ".join(header)[:200])
-    return header.index(name)
-
-
-def _floats(rows: Sequence[Sequence[str]], at: int) -> Floats:
-    return np.array([_float(row[at]) for row in rows], np.float64)
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return {"true": 1.0, "false": 0.0}.get(text.strip().casefold(), np.nan)

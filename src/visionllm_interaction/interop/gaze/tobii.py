@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
+from visionllm_interaction.interop.formats.safe_reading import import_error
+from visionllm_interaction.interop.gaze.sample_tables import GazeTable
 from visionllm_interaction.interop.gaze.samples import GazeRecording, gaze_recording
 
 MAX_UNPACKED = 1 << 30
@@ -81,25 +80,9 @@ def read_common_table(folder: Path, *, width: int, height: int) -> GazeRecording
     Raises:
         InputDataError: if a file or column is missing.
     """
-    gaze = _rows(folder / "gazeData.tsv", ("timestamp", "gaze_pos_vid_x", "gaze_pos_vid_y"))
-    frames = _rows(folder / "frameTimestamps.tsv", ("timestamp",))
+    gaze = GazeTable(folder / "gazeData.tsv", delimiter="\t")
+    t, x, y = (gaze.numbers(name) for name in ("timestamp", "gaze_pos_vid_x", "gaze_pos_vid_y"))
+    frames = GazeTable(folder / "frameTimestamps.tsv", delimiter="\t").numbers("timestamp")
     if not len(frames):
         raise import_error(folder / "frameTimestamps.tsv", expected="times of images", found="none")
-    t = (gaze[:, 0] - frames[0, 0]) / 1000
-    return gaze_recording("glassesTools", t, gaze[:, 1] / width, gaze[:, 2] / height)
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> np.ndarray:  # type: ignore[type-arg]
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="\t")
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise import_error(path, expected=f"columns {', '.join(columns)}", found=", ".join(reader.fieldnames or ()))
-    rows = [[_number(row[name]) for name in columns] for row in reader]
-    return np.array(rows, np.float64).reshape(len(rows), len(columns))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return float("nan")
+    return gaze_recording("glassesTools", (t - frames[0]) / 1000, x / width, y / height)

@@ -151,6 +151,7 @@ def _clean(text: str) -> str:
     text = re.sub(r"\S+\s*\[::?\s*([^\]]*)\]", r"\1", text)  # replaced by what was meant
     text = re.sub(r"\[[^\]]*\]", " ", text)
     text = re.sub(r"(?<!\S)&\S+|(?<!\S)0\w+|(?<!\S)(xxx|yyy|www)(?!\S)", " ", text)
+    text = re.sub(r"\([\d:]*\.+\d*\)", " ", text)  # pauses
     text = re.sub(r"\(([^)\s]*)\)", r"\1", text)
     text = re.sub(r"@\S+|[<>+^„‡↑↓]|\+\S*", " ", text)
     return " ".join(text.split())

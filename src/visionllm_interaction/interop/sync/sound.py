@@ -30,8 +30,8 @@ _NEAR_S = 0.08
 """Windows agree that lie within this of the line."""
 _MIN_AGREEING = 3
 _MIN_SHARE = 0.25
-_FLOOR_S = 0.008
-"""Sound takes 3 ms for a metre, so that no two microphones are closer than this in time for certain."""
+_FLOOR_S = 0.015
+"""Sound takes 3 ms for a metre and echoes come later still: no two microphones are closer than this for certain."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def align(reference: Floats, other: Floats) -> Alignment:
     flipped = other.shape[1] > reference.shape[1]
     # The shorter one is cut into windows that are searched in the longer one.
     long, short = (other, reference) if flipped else (reference, other)
-    length = int(np.clip(short.shape[1] / 6, *(s * ENVELOPE_HZ for s in _WINDOW_S)))
+    shortest, longest = (int(seconds * ENVELOPE_HZ) for seconds in _WINDOW_S)
+    length = min(max(short.shape[1] // 6, shortest), longest)
     begins = [at for at in range(0, short.shape[1] - length + 1, length // 2) if _has_sound(short[:, at : at + length])]
     if not _has_sound(long) or len(begins) < _MIN_AGREEING:
         raise NoAlignmentError("one of them is silent or too short")
@@ -204,7 +205,7 @@ def _line(centres: Floats, lags: Floats) -> tuple[Clock, float]:
     x = centres - middle
     weights = np.ones(len(x))
     offset, drift, spread = float(np.median(lags)), 0.0, 0.05
-    covariance = np.zeros((2, 2))
+    covariance: Floats = np.zeros((2, 2))
     for _ in range(10):
         left = lags - offset - drift * x
         spread = max(1.4826 * float(np.median(np.abs(left - np.median(left)))), 0.002)
@@ -212,11 +213,11 @@ def _line(centres: Floats, lags: Floats) -> tuple[Clock, float]:
         design = np.stack([np.ones_like(x), x], axis=1)
         precision = (design * weights[:, None]).T @ design / spread**2
         precision[1, 1] += 1.0 / (_PRIOR_DRIFT_PPM * 1e-6) ** 2
-        covariance = np.linalg.inv(precision)
+        covariance = np.asarray(np.linalg.inv(precision), np.float64)
         offset, drift = (covariance @ ((design * weights[:, None]).T @ lags / spread**2)).tolist()
     ends = np.array([[1.0, x.min()], [1.0, x.max()]])
     error = float(np.sqrt(np.einsum("ij,jk,ik->i", ends, covariance, ends)).max())
     # Half of the windows overlap their neighbours, so that errors are not independent.
-    residual_s = _FLOOR_S + 2.0 * np.sqrt(2.0) * error
+    residual_s = float(_FLOOR_S + 2.0 * np.sqrt(2.0) * error)
     clock = Clock(offset - drift * middle, drift * 1e6)
     return clock, residual_s

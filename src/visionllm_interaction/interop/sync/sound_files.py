@@ -30,7 +30,7 @@ def read_loudness(path: StrPath) -> Floats:
         InputDataError: if it has no sound, or cannot be read.
     """
     path = Path(path)
-    parts: list[Floats] = []
+    parts: list[npt.NDArray[np.float32]] = []
     samples: list[npt.NDArray[np.float32]] = []
     count, rate = 0, RATE_HZ
     for rate, piece in _wav(path) if _is_wav(path) else _video(path):
