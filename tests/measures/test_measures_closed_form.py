@@ -152,7 +152,8 @@ def test_every_measure_is_in_the_tidy_table(closed: Path) -> None:
         rows = measures_table(store).to_pylist()
     absent = set(MEASURES) - {row["measure"] for row in rows}
     assert absent <= {"event_count", "event_rate", "turn_count", "turn_lag"}  # one person, no events here
-    assert {row["subject"] for row in rows} == {"ball", "child", "cup", "hand", "thing"}
+    # The caregiver is in no image and names things.
+    assert {row["subject"] for row in rows} == {"ball", "caregiver", "child", "cup", "hand", "thing"}
 
 
 def test_bins_add_up_to_the_whole(closed: Path) -> None:

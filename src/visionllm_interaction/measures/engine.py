@@ -16,6 +16,7 @@ from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.syntax import Node
 from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
 from visionllm_interaction.measures.streams.boxes import BoxTable
+from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Groups, Name, NameTable, Scopes, frame_spans
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
@@ -129,7 +130,7 @@ class MeasureEngine:
             missing = self._undefined(evaluator.reasons, found)
             value = np.where(missing == KNOWN, found.value, np.nan)
         else:
-            missing = self._missing(measure, predicate, groups, found.found)
+            missing = self._missing(measure, predicate, groups, found.found, evaluator.known_time(expression))
             uncoded = evaluator.uncoded(expression) & ~found.found & (missing == KNOWN)
             missing = np.where(uncoded, self.missing.reasons.code(NOT_CODED), missing) if uncoded.any() else missing
             nothing = np.nan if measure.nothing is None else float(measure.nothing)
@@ -187,14 +188,17 @@ class MeasureEngine:
             reasons[place] = self.missing.reasons.code(why or NOTHING_FOUND)
         return reasons
 
-    def _missing(self, measure: Measure, predicate: str, groups: Groups, found: NDArray[np.bool_]) -> Ints:
+    def _missing(
+        self, measure: Measure, predicate: str, groups: Groups, found: NDArray[np.bool_], time: KnownTime
+    ) -> Ints:
         """(G,) why there is no value where nothing was found."""
         places = np.flatnonzero(~found)
         reasons = np.full(len(groups), KNOWN)
         if len(places) and measure.inputs != "none":
             subject = groups.bindings["$subject"][places]
             object_ = groups.bindings["$object"][places] if "$object" in groups.bindings else None
-            unprocessed = self.missing.not_processed(groups)[places]
+            by_codes = time.limited & ~time.needs_frames
+            unprocessed = np.where(by_codes, KNOWN, self.missing.not_processed(groups))[places]
             reasons[places] = self._reasons(
                 measure, predicate, subject, object_, video=groups.video[places], unprocessed=unprocessed
             )

@@ -243,15 +243,19 @@ class TidyColumns:
         return [pair for pair in pairs if not handled or pair[1] not in people]
 
     def _names_of(self, measure: Measure, names: Sequence[str]) -> list[str]:
-        """Those of ``names`` that a measure has values of, sorted."""
-        people = {name for name in names if name in PERSON_CATEGORIES and name != ANY_PERSON}
-        chosen = {
-            "people": people,
-            "gazers": people & self._coded("gaze"),
-            "speakers": people & self._coded("speech"),
-            "named": {name for name in names if name in self._coded("naming")},
-        }
-        return sorted(chosen.get(measure.of, names))
+        """The names that a measure has values of, sorted: of ``names``, or whoever is coded."""
+        people = [name for name in names if name in PERSON_CATEGORIES and name != ANY_PERSON]
+        match measure.of:
+            case "people":
+                return sorted(people)
+            case "gazers":
+                return self._participants("gaze", people)
+            case "speakers":
+                return self._participants("speech", people)
+            case "named":
+                return sorted(name for name in names if name.lower() in self._named)
+            case _:
+                return sorted(names)
 
     def _bouts(
         self, measure: Measure, names: Sequence[str], pairs: Sequence[Pair], people: Sequence[str]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, sums
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
@@ -69,7 +69,7 @@ def share(arguments: Arguments) -> Values:
 
 
 def _of_known(arguments: Arguments, value: Floats, rows: Stream, whole: Floats, within: Stream) -> Values:
-    """Values per time of a stream, of which only the known part counts; that there is none of it is not *nothing found*."""
+    """Values per known time of a stream; that none of its time is known is not the same as *nothing found*."""
     there = _sums(arguments, within.group, within.length_s) > 0
     why = tuple(NOT_CODED if lost else None for lost in (there & (whole <= 0)).tolist())
     return replace(_values(arguments, value, rows, defined=whole > 0), why=why)

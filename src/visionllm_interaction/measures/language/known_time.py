@@ -1,4 +1,4 @@
-"""In which time it is known whether the parts of an expression hold: coded time for codes, processed time for frames."""
+"""When it is known whether the parts of an expression hold: coded time for codes, processed time for frames."""
 
 from __future__ import annotations
 
