@@ -12,6 +12,7 @@ from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, s
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
+from visionllm_interaction.measures.language.spreads import SPREADS, cumulated, divided
 from visionllm_interaction.measures.language.types import STREAM, Kind
 from visionllm_interaction.measures.missing_inputs import NOT_ALIKE, NOT_CODED
 from visionllm_interaction.measures.streams import atoms
@@ -61,10 +62,10 @@ def share(arguments: Arguments) -> Values:
         known = time.cut(within)
         rows = algebra.both(_known(arguments, arguments.stream("a")), known)
         whole = _sums(arguments, known.group, known.length_s)
-        return _of_known(arguments, _divided(_sums(arguments, rows.group, rows.length_s), whole), rows, whole, within)
+        return _of_known(arguments, divided(_sums(arguments, rows.group, rows.length_s), whole), rows, whole, within)
     rows = time.cut(_known(arguments, _bouts(arguments.stream("a"))))
     whole, why = _known_s(arguments)
-    value = _divided(_sums(arguments, rows.group, rows.length_s), whole)
+    value = divided(_sums(arguments, rows.group, rows.length_s), whole)
     return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
 
 
@@ -92,10 +93,10 @@ def rate(arguments: Arguments) -> Values:
         known = time.cut(within)
         rows = algebra.both(replace(rows, end_s=rows.begin_s, moments=True), known)
         whole = _sums(arguments, known.group, known.length_s)
-        return _of_known(arguments, _divided(60.0 * _sums(arguments, rows.group, None), whole), rows, whole, within)
+        return _of_known(arguments, divided(60.0 * _sums(arguments, rows.group, None), whole), rows, whole, within)
     rows = rows.take(time.meets(rows))
     whole, why = _known_s(arguments)
-    value = _divided(60.0 * _sums(arguments, rows.group, None), whole)
+    value = divided(60.0 * _sums(arguments, rows.group, None), whole)
     return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
 
 
@@ -266,13 +267,13 @@ def mean_number(arguments: Arguments) -> Values:
     if "of" not in arguments.given:
         rows = time.cut(_known(arguments, rows))
         whole, why = _known_s(arguments)
-        value = _divided(_sums(arguments, rows.group, rows.length_s), whole)
+        value = divided(_sums(arguments, rows.group, rows.length_s), whole)
         return replace(_values(arguments, value, rows, defined=whole > 0), why=why)
     within = time.cut(_known(arguments, merged(arguments.stream("of"))))
     i, j = within.index.overlapping(rows.group, rows.begin_s, rows.end_s)
     common = np.minimum(rows.end_s[i], within.end_s[j]) - np.maximum(rows.begin_s[i], within.begin_s[j])
     whole = _sums(arguments, within.group, within.length_s)
-    value = _divided(_sums(arguments, within.group[j], common), whole)
+    value = divided(_sums(arguments, within.group[j], common), whole)
     order = np.argsort(j, kind="stable")
     proof = rows.tracks.take(i[order])
     owner = np.repeat(j[order], np.diff(proof.offsets))
@@ -300,22 +301,13 @@ def most_at_once(arguments: Arguments) -> Values:
     seconds = np.add.reduceat(length_s[order], starts) if len(starts) else np.zeros(0)
     at, number = output[order][starts], level[order][starts]
     all_s = sums(at, seconds, arguments.outputs.count)
-    at_least_s = _cumulated(at, seconds)
+    at_least_s = cumulated(at, seconds)
     enough = at_least_s >= np.minimum(arguments.seconds("together"), all_s[at] / 2) - TOLERANCE_S
     best = np.zeros(arguments.outputs.count)
     np.maximum.at(best, at[enough], number[enough])
     chosen = (level == best[output]) & (best[output] > 0)
     moments = Stream(group[chosen], begin_s[chosen], end_s[chosen], TrackLists.none(int(chosen.sum())))
     return _values(arguments, best, moments.with_tracks_of(seen))
-
-
-def _cumulated(group: Ints, values: Floats) -> Floats:
-    """Sums so far within each group; ``group`` rises."""
-    found = values.copy()
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]])) if len(group) else group
-    for first, after in zip(starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
-        found[first:after] = np.cumsum(values[first:after])
-    return found
 
 
 def _levels(rows: Stream) -> tuple[Ints, Floats, Floats, Ints]:
@@ -345,7 +337,7 @@ def prob(arguments: Arguments) -> Values:
     output = outputs.of_group[rows.group]
     n = np.bincount(output, minlength=outputs.count)
     hits = _followed(rows.group, rows.begin_s, targets, arguments.seconds("within"))
-    value = _divided(np.bincount(output[hits], minlength=outputs.count), n)
+    value = divided(np.bincount(output[hits], minlength=outputs.count), n)
     expected, p = _by_chance(arguments, rows, targets, value)
     found = _values(arguments, value, rows, defined=n > 0)
     return replace(found, n=n, expected=expected, p=p)
@@ -394,11 +386,11 @@ def _by_chance(arguments: Arguments, rows: Stream, targets: Stream, value: Float
         judged = _judged(arguments, time, rows.group, moved)
         n = np.bincount(output[judged], minlength=outputs.count)
         hits = _followed(rows.group, moved, targets, within_s) & judged
-        found = _divided(np.bincount(output[hits], minlength=outputs.count), n)
+        found = divided(np.bincount(output[hits], minlength=outputs.count), n)
         total += np.nan_to_num(found)
         valid += n > 0
         as_large += found >= value - TOLERANCE_S
-    return _divided(total, valid), (1 + as_large) / (1 + valid)
+    return divided(total, valid), (1 + as_large) / (1 + valid)
 
 
 def spread(arguments: Arguments) -> Values:
@@ -407,7 +399,7 @@ def spread(arguments: Arguments) -> Values:
     assert part is not None
     rows, value, weight = _sampled(arguments, part)
     output, count = arguments.outputs.of_group[rows.group], arguments.outputs.count
-    found = _SPREADS[arguments.function.name](output, value, weight, count)
+    found = SPREADS[arguments.function.name](output, value, weight, count)
     n = np.bincount(output, minlength=count)
     values = _values(arguments, found, rows, defined=~np.isnan(found))
     return values if weight is not None else replace(values, n=n)
@@ -432,53 +424,6 @@ def _intervals(stream: Stream) -> Stream:
     return merged(stream)
 
 
-def _mean(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    total_ = sums(output, value if weight is None else value * weight, count)
-    return _divided(total_, sums(output, weight, count))
-
-
-def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    order = np.lexsort((value, output))
-    at, sorted_ = output[order], value[order]
-    low, high = (np.searchsorted(at, np.arange(count), side=side) for side in ("left", "right"))
-    found = np.full(count, np.nan)
-    some = high > low
-    if weight is None:
-        middle = (low + high - 1) // 2, (low + high) // 2
-        found[some] = (sorted_[middle[0][some]] + sorted_[middle[1][some]]) / 2
-        return found
-    reached = _cumulated(at, weight[order])
-    half = sums(at, weight[order], count) / 2
-    place = bisect(reached, low, np.maximum(high - 1, low), half - TOLERANCE_S * 1e-3, "left")
-    found[some] = sorted_[place[some]]
-    return found
-
-
-def _sd(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    mean = _mean(output, value, weight, count)
-    squares = np.bincount(output, (value - mean[output]) ** 2 * (1.0 if weight is None else weight), count)
-    n = sums(output, weight, count)
-    return np.sqrt(_divided(squares, n - 1 if weight is None else n))
-
-
-def _least(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    del weight  # however long it lasts
-    found = np.full(count, np.inf)
-    np.minimum.at(found, output, value)
-    return np.where(np.isfinite(found), found, np.nan)
-
-
-def _greatest(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    return -_least(output, -value, weight, count)
-
-
-_SPREADS: dict[str, Callable[[Ints, Floats, Floats | None, int], Floats]] = {
-    "mean": _mean,
-    "median": _median,
-    "sd": _sd,
-    "min": _least,
-    "max": _greatest,
-}
 _PREPARED: dict[str, Callable[[Arguments], object]] = {
     "first_seen": _seen,
     "last_seen": _seen,
@@ -528,12 +473,6 @@ def _known_s(arguments: Arguments) -> tuple[Floats, tuple[str | None, ...]]:
         apart = np.abs(number[known] - number[known[first]][place]) > TOLERANCE_S
         differs[output[place[apart]]] = True
     return np.where(differs, np.nan, found), tuple(NOT_ALIKE if one else None for one in differs.tolist())
-
-
-def _divided(one: Floats | Ints, other: Floats | Ints) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = one / other
-    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _values(arguments: Arguments, value: Floats, proof: Stream, *, defined: NDArray[np.bool_] | None = None) -> Values:
