@@ -28,7 +28,7 @@ from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig
 
-MAX_DETECTIONS = 1_000_000
+MAX_DETECTIONS = 400_000
 MAX_VIDEOS = 50
 """Most detections and videos that are in memory at once (one video always is)."""
 _OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,7 @@ class BoxTable:
     Attributes:
         batch: the videos.
         names: names as numbers.
+        largest: video, name and by what → frames and the rows of the largest boxes.
     """
 
     batch: Batch
@@ -85,6 +87,7 @@ class BoxTable:
     _boxes: dict[int, _Boxes] = field(default_factory=dict)
     _series: dict[tuple[object, ...], _Series] = field(default_factory=dict)
     _rows: dict[tuple[int, int], Ints] = field(default_factory=dict)
+    largest: dict[tuple[int, int, str], tuple[Ints, Ints]] = field(default_factory=dict)
 
     def boxes(self, video: int) -> _Boxes:
         """The boxes of the video at a place."""
@@ -154,15 +157,22 @@ def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...
     return Quantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
 
 
-def _largest(table: BoxTable, video: int, code: int, values: Callable[[_Boxes], Floats]) -> tuple[Ints, Ints]:
-    """For each frame that shows the name: the frame and the row with the largest of ``values``, the first of equals."""
+def _largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"] = "share") -> tuple[Ints, Ints]:
+    """For each frame that shows the name: the frame and the row of the largest box, the first of equals."""
+    key = (video, code, by)
+    if key not in table.largest:
+        table.largest[key] = _find_largest(table, video, code, by=by)
+    return table.largest[key]
+
+
+def _find_largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"]) -> tuple[Ints, Ints]:
     boxes = table.boxes(video)
     rows = table.rows_of(video, code)
     frame = boxes.frame[rows]
     starts = np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]])) if len(rows) else rows
     if not len(rows):
         return rows, rows
-    found = values(boxes)[rows]
+    found = (boxes.share if by == "share" else boxes.area)[rows]
     best = np.repeat(np.maximum.reduceat(found, starts), np.diff(np.append(starts, len(rows))))
     hits = np.flatnonzero(found == best)
     chosen = rows[hits[_first_of_each(frame[hits])]]
@@ -187,7 +197,7 @@ def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: floa
 
 def _size(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
-    frame, row = _largest(table, video, codes[0], lambda b: b.share)
+    frame, row = _largest(table, video, codes[0])
     return _dense(boxes, frame, boxes.share[row], boxes.track[row])
 
 
@@ -198,13 +208,13 @@ def _view_share(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
 
 def _centredness(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
-    frame, row = _largest(table, video, codes[0], lambda b: b.share)
+    frame, row = _largest(table, video, codes[0])
     return _dense(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
 
 
 def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
-    frame, row = _largest(table, video, codes[0], lambda b: b.area)
+    frame, row = _largest(table, video, codes[0], by="area")
     thing = table.names.code(replace(table.names.names[codes[0]], base=ANY_THING, excluded=()))
     is_rival = np.ones(len(boxes.track), np.bool_)
     is_rival[table.rows_of(video, codes[0])] = False
