@@ -76,6 +76,7 @@ VALUES: dict[str, tuple[float | int, str]] = {
     "mean(naming_ranks(ball))": (1.0, "rank"),
     "objects_handled(child)": (2, "count"),
     "objects_handled(caregiver)": (1, "count"),
+    "instance_count(car)": (0, "count"),  # looked for and never seen
 }
 
 

@@ -11,7 +11,7 @@ from visionllm_interaction.core.grouped_intervals import distinct
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.gaze import looks_of
-from visionllm_interaction.measures.language.sequential.timelines import Timeline, computed, timelines, values_of
+from visionllm_interaction.measures.language.sequential.timelines import OutputTimeline, computed, timelines, values_of
 from visionllm_interaction.measures.sequential.burstiness import allan_factor as allan_factor_of
 from visionllm_interaction.measures.sequential.burstiness import burstiness as burstiness_of
 from visionllm_interaction.measures.sequential.lag_sequential import Association, window_association
@@ -56,7 +56,7 @@ def allan_factor(arguments: Arguments) -> Values:
     )
 
 
-def _rhythm(arguments: Arguments, compute: Callable[[Timeline], Statistic]) -> Values:
+def _rhythm(arguments: Arguments, compute: Callable[[OutputTimeline], Statistic]) -> Values:
     return computed(arguments, compute, _events(arguments, "a"))
 
 
@@ -78,7 +78,7 @@ def adjusted_residual(arguments: Arguments) -> Values:
 def _associated(arguments: Arguments, chosen: Callable[[Association], Statistic]) -> Values:
     within_s, tick_s = arguments.seconds("within"), arguments.seconds("tick")
 
-    def compute(line: Timeline) -> Statistic:
+    def compute(line: OutputTimeline) -> Statistic:
         given, target = line.begins
         return chosen(window_association(given, target, observed=line.observed, window_s=within_s, tick_s=tick_s))
 
@@ -99,7 +99,7 @@ def answered(arguments: Arguments) -> Values:
     """``answered``."""
     limits = arguments.evaluator.limits
 
-    def compute(line: Timeline) -> Statistic:
+    def compute(line: OutputTimeline) -> Statistic:
         return turn_taking(*line.parts, observed=line.observed, limits=limits).share_answered
 
     return computed(arguments, compute, *_speech(arguments), spans=True)

@@ -25,7 +25,7 @@ _BETWEEN_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class Timeline:
+class OutputTimeline:
     """What happened in the groups of one output.
 
     Attributes:
@@ -42,7 +42,7 @@ class Timeline:
         return tuple(part[:, 0] for part in self.parts)
 
 
-def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> list[Timeline]:
+def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> list[OutputTimeline]:
     """A time line for each output.
 
     Args:
@@ -74,7 +74,7 @@ def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> li
     for stream in streams:
         rows = stream.take(known[stream.group])
         columns.append(_cut(outputs.of_group, outputs.count, shift_s, rows.group, *_ends(rows)))
-    return [Timeline(observed, tuple(parts)) for observed, *parts in zip(*columns, strict=True)]
+    return [OutputTimeline(observed, tuple(parts)) for observed, *parts in zip(*columns, strict=True)]
 
 
 def _ends_of_known(arguments: Arguments, time: KnownTime) -> tuple[Floats, Floats]:
@@ -118,7 +118,7 @@ def values_of(arguments: Arguments, statistics: Sequence[Statistic], proof: Stre
 
 
 def computed(
-    arguments: Arguments, compute: Callable[[Timeline], Statistic], *streams: Stream, spans: bool = False
+    arguments: Arguments, compute: Callable[[OutputTimeline], Statistic], *streams: Stream, spans: bool = False
 ) -> Values:
     """A statistic of each output's time line.
 
