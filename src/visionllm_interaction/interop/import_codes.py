@@ -20,7 +20,8 @@ from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tier_meaning import KINDS, TierMeaning, coded_intervals, codes_of
 from visionllm_interaction.interop.tiers import RefusedRow
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.recordings import KnownBy, Misplaced, Recording, write_imported
+from visionllm_interaction.store.recordings.clocks import KnownBy, Misplaced, Recording
+from visionllm_interaction.store.recordings.files import write_imported
 from visionllm_interaction.utils.paths import StrPath
 
 _MEASURED_KINDS = ("speech", "gaze")

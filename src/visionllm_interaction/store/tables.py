@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from visionllm_interaction.store.reader import Store
-    from visionllm_interaction.store.recordings import Recording
+    from visionllm_interaction.store.recordings.clocks import Recording
 
 RowT = TypeVar("RowT")
 
@@ -169,7 +169,7 @@ class VideoView:
     @property
     def recordings(self) -> tuple[Recording, ...]:
         """Sound, trackers and coded files beside the video, each with its clock."""
-        from visionllm_interaction.store.recordings import read_recordings
+        from visionllm_interaction.store.recordings.files import read_recordings
 
         return tuple(read_recordings(self._store.path / "videos" / self.video_id).values())
 

@@ -13,7 +13,8 @@ from visionllm_interaction.interop.gaze.import_gaze import derive_looks
 from visionllm_interaction.interop.sync.sound import Alignment, NoAlignmentError, align
 from visionllm_interaction.interop.sync.sound_files import read_loudness
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.recordings import Misplaced, Recording, read_recordings, write_recording
+from visionllm_interaction.store.recordings.clocks import Misplaced, Recording
+from visionllm_interaction.store.recordings.files import read_recordings, write_recording
 from visionllm_interaction.utils.paths import StrPath
 
 _SOUND_ONLY = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg"})
