@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from visionllm_interaction.core.intervals import Intervals, as_intervals, union
+from visionllm_interaction.core.predicates import PREDICATES
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
@@ -133,7 +134,7 @@ def _states(store: Store, video_id: str) -> Iterator[StateOfPair]:
     pairs = {
         (r.predicate, names[r.subject_track_id], names[r.object_track_id])
         for r in store.relations(video_id)
-        if r.subject_track_id in names and r.object_track_id in names
+        if r.predicate in PREDICATES and r.subject_track_id in names and r.object_track_id in names
     }
     yield from (StateOfPair(predicate, subject, other) for predicate, subject, other in sorted(pairs))
 

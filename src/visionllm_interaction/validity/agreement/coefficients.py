@@ -194,16 +194,16 @@ def intraclass(values: Floats) -> IntraclassCorrelation:
 
 
 def _consistency_interval(value: float, rows: float, error: float, n: int, k: int) -> AgreementValue:
-    if error <= 0:
-        return AgreementValue(value, low=value, high=value)
+    if 1 - value < 1e-12:
+        return AgreementValue(1.0, low=1.0, high=1.0)
     f, df = rows / error, ((n - 1), (n - 1) * (k - 1))
     low, high = f / stats.f.ppf(0.975, *df), f * stats.f.ppf(0.975, *df[::-1])
     return AgreementValue(value, low=(low - 1) / (low + k - 1), high=(high - 1) / (high + k - 1))
 
 
 def _absolute_interval(value: float, rows: float, columns: float, error: float, n: int, k: int) -> AgreementValue:
-    if error <= 0 and columns <= 0:
-        return AgreementValue(value, low=value, high=value)
+    if 1 - value < 1e-12:
+        return AgreementValue(1.0, low=1.0, high=1.0)
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     v = (a * columns + b * error) ** 2 / (
         (a * columns) ** 2 / (k - 1) + (b * error) ** 2 / max((n - 1) * (k - 1), 1) or 1e-300

@@ -263,7 +263,7 @@ def _with_interval(value: AgreementValue, left_out: Sequence[float | None]) -> A
         return value
     found = np.array([v for v in left_out if v is not None])
     if len(found) < MIN_CLUSTERS:
-        few = f"an interval needs {MIN_CLUSTERS} children or clips at least, there are {len(found)}"
+        few = f"an interval needs {MIN_CLUSTERS} children or clips at least, there are {len(left_out)}"
         return replace(value, interval_reason=few)
     count = len(found)
     spread = float(np.sqrt((count - 1) / count * ((found - found.mean()) ** 2).sum()))

@@ -228,24 +228,65 @@ def _groups(
 ) -> Iterator[ComparedEstimate]:
     names = [str(name) for name in np.unique(column)]
     for name in names:
-        part = units.where(column == name)
-        check_probability_sample(part)
+        part = domain(units, column == name)
         yield _three(f"{by}={name}", lambda kind, part=part: _mean(_as(part, kind), kind, target, scale))
     for first, second in combinations(names, 2):
         chosen = (column == first) | (column == second)
-        pair, is_second = units.where(chosen), (column == second)[chosen]
+        crossed = replace(units, stratum=np.char.add(np.char.add(units.stratum, " | "), column))
+        pair, is_second = domain(crossed, chosen), (column == second)[chosen]
         yield _three(
             f"{by}: {second} − {first}",
             lambda kind, pair=pair, at=is_second: _difference(_as(pair, kind), kind, target, at),
         )
 
 
+MIN_AUDITED = 10
+"""A group with fewer audited units is refused."""
+
+
+def domain(units: Units, chosen: NDArray[np.bool_]) -> Units:
+    """A part of the recordings, with weights that add up to its own strata.
+
+    Within a stratum, the audited units of a part are a random sample of that part, however many there are. Strata of
+    the part without any are joined with those of the same class.
+
+    Args:
+        units: all units.
+        chosen: (N,) the part.
+
+    Returns:
+        Its units.
+
+    Raises:
+        InputDataError: if it has too few audited units.
+    """
+    part = units.where(chosen)
+    audited = part.audited
+    if int(audited.sum()) < MIN_AUDITED:
+        raise InputDataError(
+            "A group has too few audited units.",
+            expected=f"at least {MIN_AUDITED}",
+            found=str(int(audited.sum())),
+            fix="draw more units: `visionllm audit plan … --extend --labels N`",
+        )
+    cell = part.stratum
+    for coarser in (part.pool, np.full(len(part), "")):
+        empty = ~np.isin(cell, cell[audited])
+        if coarser is None or not empty.any():
+            continue
+        cell = np.where(np.isin(coarser, coarser[empty]), np.char.add("| ", coarser), cell)
+    _, code = np.unique(cell, return_inverse=True)
+    weight = np.where(audited, 1 / np.maximum(part.inclusion_probability, 1e-300), 0.0)
+    factor = np.bincount(code) / np.maximum(np.bincount(code, weights=weight), 1e-300)
+    chance = np.clip(part.inclusion_probability / factor[code], 1e-9, 1.0)
+    return replace(part, stratum=cell, inclusion_probability=chance)
+
+
 def _difference(units: Units, kind: Kind, target: Target, is_second: NDArray[np.bool_]) -> Estimate:
     """The second group less the first one."""
     if target == "recordings":
-        crossed = replace(units, stratum=np.char.add(units.stratum, np.where(is_second, "|1", "|0")))
         design = np.stack([np.ones(len(units)), is_second.astype(np.float64)], axis=1)
-        return _of_recordings(crossed, kind, design, 1, "plain")
+        return _of_recordings(units, kind, design, 1, "plain")
     per_group = []
     for chosen in (~is_second, is_second):
         names, means, _ = child_means(units.where(chosen), powered=kind == "corrected")

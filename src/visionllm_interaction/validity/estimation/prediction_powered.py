@@ -5,8 +5,9 @@ and *no label* as a class of its own), :math:`y` what people say:
 
 .. math:: \hat\theta = OLS_{all}(z\lambda \sim X) + WLS_{audited}(y - z\lambda \sim X)
 
-weighted by amount, and in the audit by amount over inclusion probability. :math:`\lambda = 0` is the audit alone.
-Power tuning chooses the :math:`\lambda` of the smallest estimated variance, for each estimate its own, so that a poor
+weighted by amount, and in the audit by amount over inclusion probability. :math:`\lambda = 0` is the audit alone,
+otherwise :math:`\lambda = s\beta` with the coefficients :math:`\beta` of people's labels on the detector's columns. Power
+tuning chooses the :math:`s` in [0, 1] of the smallest estimated variance, for each estimate its own, so that a poor
 detector does no harm. Sources: Angelopoulos, Duchi & Zrnic (2023), PPI++, arXiv:2311.01453; Särndal, Swensson & Wretman
 (1992), Model Assisted Survey Sampling: the regression estimator, of which it is a case.
 """
@@ -62,18 +63,19 @@ def fit_linear(units: Units, design: Floats, *, powered: bool = True) -> LinearE
     weight = units.amount[audited] / units.inclusion_probability[audited]
     x, y, z = design[audited], units.human[audited], columns[audited]
     bread = np.linalg.pinv(design.T @ (units.amount[:, None] * design))
-    y_rest, z_rest = y - x @ weighted_fit(x, y, weight), z - x @ weighted_fit(x, z, weight)
+    beta = _detector_fit(x, z, y, weight) if powered else np.zeros(z.shape[1])
+    y_rest, z_rest = y - x @ weighted_fit(x, y, weight), (z - x @ weighted_fit(x, z, weight)) @ beta
     strata = _Strata.of(units, audited)
     count = x.shape[1]
     value, se, tuning = np.zeros(count), np.zeros(count), np.zeros((count, z.shape[1]))
     scores = (x @ bread) * weight[:, None]
     used = 0
     for k in range(count):
-        u, v = strata.centre(scores[:, k] * y_rest), strata.centre(scores[:, [k]] * z_rest)
-        if powered:
-            tuning[k] = _tune(u, v, strata.factor)
+        u, v = strata.centre(scores[:, k] * y_rest), strata.centre(scores[:, k] * z_rest)
+        part = _tune(u, v, strata.factor)
+        tuning[k] = part * beta
         used = max(used, int(np.count_nonzero(tuning[k])))
-        rest = u - v @ tuning[k]
+        rest = u - part * v
         se[k] = np.sqrt(max(float((strata.factor * rest**2).sum()), 0.0))
         from_all = weighted_fit(design, columns @ tuning[k], units.amount)[k]
         value[k] = from_all + weighted_fit(x, y - z @ tuning[k], weight)[k]
@@ -81,14 +83,20 @@ def fit_linear(units: Units, design: Floats, *, powered: bool = True) -> LinearE
     return LinearEstimates(value, se * np.sqrt(1 + used / df), float(df), tuning)
 
 
-def _tune(u: Floats, v: Floats, factor: Floats) -> Floats:
-    """The weights for which the variance of ``u − v @ weights`` is smallest; 0 for columns without variance."""
-    root = np.sqrt(factor)[:, None]
-    size = np.sqrt(((root * v) ** 2).sum(axis=0))
-    varies = size > 1e-12 * max(float(size.max(initial=0.0)), 1e-300)
-    found = np.zeros(v.shape[1])
+def _tune(u: Floats, v: Floats, factor: Floats) -> float:
+    """The part of [0, 1] for which the variance of ``u − part * v`` is smallest."""
+    size = float((factor * v**2).sum())
+    return float(np.clip((factor * u * v).sum() / size, 0.0, 1.0)) if size > 0 else 0.0
+
+
+def _detector_fit(x: Floats, z: Floats, y: Floats, weight: Floats) -> Floats:
+    """(P,) coefficients of people's labels on the detector's columns, beside those of the model."""
+    rest, of_y = z - x @ weighted_fit(x, z, weight), y - x @ weighted_fit(x, y, weight)
+    # A column that the model explains (up to rounding) has nothing to add.
+    varies = (rest**2).mean(axis=0) > 1e-9 * np.maximum((z**2).mean(axis=0), 1e-300)
+    found = np.zeros(z.shape[1])
     if varies.any():
-        found[varies] = np.linalg.lstsq(root * v[:, varies], root[:, 0] * u, rcond=1e-10)[0]
+        found[varies] = weighted_fit(rest[:, varies], of_y, weight)
     return found
 
 
@@ -152,10 +160,11 @@ def child_means(units: Units, *, powered: bool = True) -> tuple[list[str], Float
     z_mean, z_all = _means(mine, z, weight, groups), _means(code, columns, units.amount, groups)
     tuning = np.zeros(z.shape[1])
     if powered:
-        strata = _Strata.of(units, audited)
-        share = weight / np.bincount(mine, weights=weight, minlength=groups)[mine]
-        u = strata.centre(share * (y - y_mean[mine, 0]))
-        tuning = _tune(u, strata.centre(share[:, None] * (z - z_mean[mine])), strata.factor)
+        strata, share = _Strata.of(units, audited), weight / np.bincount(mine, weights=weight, minlength=groups)[mine]
+        y_rest, z_rest = y - y_mean[mine, 0], z - z_mean[mine]
+        beta = _detector_fit(np.zeros((len(y), 1)), z_rest, y_rest, share)
+        parts = strata.centre(share * y_rest), strata.centre(share * (z_rest @ beta))
+        tuning = _tune(*parts, strata.factor) * beta
     return [str(name) for name in names], y_mean[:, 0] + (z_all - z_mean) @ tuning, tuning
 
 
