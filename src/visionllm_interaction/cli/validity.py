@@ -45,7 +45,9 @@ def plan(
     labels: Annotated[int | None, typer.Option(min=1, help="Number of tasks instead of --half-width.")] = None,
     twice: Annotated[float, typer.Option(help="Share of the tasks that a second coder labels too.")] = 0.15,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
-    extend: Annotated[bool, typer.Option("--extend", help="Draw more units of an audit, as its labels advise.")] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Draw more units of an audit, as its labels advise.")
+    ] = False,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Draw the frames or clips that people label: a stratified random sample within every child."""
@@ -103,7 +105,9 @@ def import_(
     from visionllm_interaction.validity.audit.answers import import_labels
 
     found = import_labels(folder, *files, coder=coder)
-    text = f"{found.labels} labels of {coder} ({found.cannot_tell} cannot tell); {found.labelled} of {found.tasks} tasks"
+    text = (
+        f"{found.labels} labels of {coder} ({found.cannot_tell} cannot tell); {found.labelled} of {found.tasks} tasks"
+    )
     return CommandResult(found.to_dict(), text, json_output)
 
 
@@ -200,8 +204,8 @@ def agreement_text(found: AgreementReport) -> str:
             for code in tier.codes:
                 parts = code.accuracy
                 lines.append(
-                    f"    {code.code or '(no label)'}: precision {parts.precision}, recall {parts.recall}, F1 {parts.f1}, "
-                    f"overlap {code.overlap}, onset error {code.onset_error.mean_absolute} s"
+                    f"    {code.code or '(no label)'}: precision {parts.precision}, recall {parts.recall}, "
+                    f"F1 {parts.f1}, overlap {code.overlap}, onset error {code.onset_error.mean_absolute} s"
                 )
     lines += [f"alpha of {tier}: {value}" for tier, value in found.alpha.items()]
     return as_lines([*lines, *(f"note: {note}" for note in found.notes)])
@@ -239,7 +243,9 @@ def set_(
     from visionllm_interaction.store.covariates import set_covariates_from_csv, write_covariates
 
     if (video is None) == (table is None):
-        raise UsageError("Name a video or a table.", expected="VIDEO, or --table FILE", found="both" if video else "neither")
+        raise UsageError(
+            "Name a video or a table.", expected="VIDEO, or --table FILE", found="both" if video else "neither"
+        )
     own = {"child": child, "age_months": age_months, "group": group, "camera": camera, "light": light}
     changes = {name: value for name, value in own.items() if value is not None} | _pairs(other, "--other")
     found = {video: write_covariates(store, video, changes)} if video else set_covariates_from_csv(store, table or "")

@@ -1,4 +1,4 @@
-"""Covariates of videos: which child, how old, which group, camera or light. They stay when a video is analysed again."""
+"""Covariates of videos: child, age, group, camera, light. They stay when a video is analysed again."""
 
 from __future__ import annotations
 
@@ -140,9 +140,7 @@ def _changed(former: Covariates, changes: Mapping[str, Any], where: str) -> Cova
 def _checked_name(name: str) -> str:
     if name.isidentifier():
         return name
-    raise UsageError(
-        "A covariate's name cannot be used.", expected="letters, digits and underscores", found=repr(name)
-    )
+    raise UsageError("A covariate's name cannot be used.", expected="letters, digits and underscores", found=repr(name))
 
 
 def _number_or_text(value: Any) -> float | str:

@@ -79,7 +79,7 @@ def agree(
     """How well coders agree: people with people, or a model with people.
 
     Args:
-        codings: two or more files, folders of files or stores, or codings already read; the first is the reference.
+        *codings: two or more files, folders of files or stores, or codings already read; the first is the reference.
         unit: ``"time"`` compares seconds, ``"frame"`` equal steps of time, ``"event"`` events matched one to one.
         tolerance_s: how far codes or onsets may lie apart in seconds; onsets get 1 s if it is 0.
         tiers: tier of the first coder → the tier of the others that means the same.
@@ -138,9 +138,7 @@ def _tier_names(coders: Sequence[Coding]) -> list[str]:
 def _paired(coders: Sequence[Coding]) -> list[tuple[str, list[CodedRecording | None]]]:
     """Recordings by name; where every coder has a single one, they are the same whatever their names."""
     if all(len(coding.recordings) == 1 for coding in coders):
-        return [
-            (next(iter(coders[0].recordings)), [next(iter(coding.recordings.values())) for coding in coders])
-        ]
+        return [(next(iter(coders[0].recordings)), [next(iter(coding.recordings.values())) for coding in coders])]
     names = sorted({name for coding in coders for name in coding.recordings})
     return [(name, [coding.recordings.get(name) for coding in coders]) for name in names]
 

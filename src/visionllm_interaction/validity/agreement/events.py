@@ -31,7 +31,9 @@ class MatchedEvents:
 
 
 def match_events(first: Sequence[Interval], second: Sequence[Interval], *, tolerance_s: float) -> MatchedEvents:
-    """Match events whose onsets lie within a tolerance: as many equal labels as possible, then as many pairs, then near.
+    """Match events whose onsets lie within a tolerance.
+
+    As many events with equal labels as possible are matched, then as many pairs, then those that lie nearest.
 
     Args:
         first: the first coder's events.
@@ -41,7 +43,6 @@ def match_events(first: Sequence[Interval], second: Sequence[Interval], *, toler
     Returns:
         Every event once: in a pair, or alone.
     """
-
     a, b = sorted(first, key=_key), sorted(second, key=_key)
     pairs: list[tuple[Interval, Interval]] = []
     alone: tuple[list[Interval], list[Interval]] = ([], [])

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.intervals import Intervals, as_intervals, complement, contains, intersection, total_s, union
+from visionllm_interaction.core.intervals import (
+    Intervals,
+    as_intervals,
+    complement,
+    contains,
+    intersection,
+    total_s,
+    union,
+)
 from visionllm_interaction.interop.tiers import Interval
 
 ABSENT = "(absent)"
@@ -78,7 +86,6 @@ def _one_way(
 
 
 def _absent(spans: Sequence[Intervals], coded: Intervals) -> Intervals:
-
 
     every = union(np.concatenate([*spans, np.zeros((0, 2))]))
     return union(complement(every, within=coded))

@@ -204,9 +204,7 @@ def _tables(
         return [_event_table(match_events(r.first, r.second, tolerance_s=onset_s), labels) for r in recordings]
     if unit == "frame":
         return [_frame_table(r, labels, step_s) for r in recordings]
-    return [
-        time_table(r.first, r.second, labels=labels, coded=r.coded, tolerance_s=tolerance_s) for r in recordings
-    ]
+    return [time_table(r.first, r.second, labels=labels, coded=r.coded, tolerance_s=tolerance_s) for r in recordings]
 
 
 def _event_table(matched: MatchedEvents, labels: Sequence[str]) -> Floats:
@@ -238,7 +236,7 @@ def _kappas(
 ) -> tuple[Kappa, dict[str, AgreementValue], AgreementValue]:
     if problem is not None:
         none = undefined(problem)
-        return Kappa(none, none, none, {}), {child: none for child in sorted(set(children))}, none
+        return Kappa(none, none, none, {}), dict.fromkeys(sorted(set(children)), none), none
     by_child = {
         child: np.sum([t for t, c in zip(tables, children, strict=True) if c == child], axis=0)
         for child in sorted(set(children))

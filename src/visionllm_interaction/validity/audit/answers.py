@@ -66,7 +66,7 @@ def import_labels(folder: StrPath, *files: StrPath, coder: str) -> ImportedLabel
 
     Args:
         folder: the audit's folder.
-        files: ``.csv`` as exported, ``.eaf``, Label Studio's ``.json``, or CVAT's ``.xml`` (*CVAT for images*).
+        *files: ``.csv`` as exported, ``.eaf``, Label Studio's ``.json``, or CVAT's ``.xml`` (*CVAT for images*).
         coder: who labelled them; a second coder's labels stand beside the first one's.
 
     Returns:
@@ -77,7 +77,9 @@ def import_labels(folder: StrPath, *files: StrPath, coder: str) -> ImportedLabel
         InputDataError: if a file cannot be read, has units that were not drawn, or answers that nobody knows.
     """
     if not files or not coder.strip():
-        raise UsageError("Files and the coder's name are needed.", expected="FILE… --coder NAME", found="neither or one")
+        raise UsageError(
+            "Files and the coder's name are needed.", expected="FILE… --coder NAME", found="neither or one"
+        )
     audit = read_audit(folder)
     drawn = {str(unit) for unit in audit.column("unit_id")[audit.tasks()]}
     found = [label for file in files for label in _read(Path(file), audit, coder.strip())]
@@ -180,7 +182,12 @@ def _video_of(path: Path, audit: AuditFolder) -> str:
 def _clips_from_elan(timeline: Timeline, audit: AuditFolder, coder: str) -> Iterator[Label]:
     state, lengths = str(audit.design.state).casefold(), _lengths(audit)
     spans = as_intervals(
-        [(i.begin_s, i.end_s) for tier in timeline.tiers if tier.name.casefold().startswith(state) for i in tier.intervals]
+        [
+            (i.begin_s, i.end_s)
+            for tier in timeline.tiers
+            if tier.name.casefold().startswith(state)
+            for i in tier.intervals
+        ]
     )
     for tier in timeline.tiers:
         for interval in tier.intervals if tier.name.startswith(CODED_TIER) else ():

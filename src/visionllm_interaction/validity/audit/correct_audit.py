@@ -215,8 +215,8 @@ def _notes(folder: AuditFolder, units: Units, spec: CorrectableMeasure) -> Itera
     share = float(np.average(units.unlabelled, weights=units.amount))
     if share > 0:
         yield (
-            f"{share:.0%} of the time has no label by the detector. It is a class of its own here; as detected it counts "
-            "as absent, and leaving it out would be wrong: what has no label is never missing at random."
+            f"{share:.0%} of the time has no label by the detector. It is a class of its own here; as detected it "
+            "counts as absent, and leaving it out would be wrong: what has no label is never missing at random."
         )
     done, planned = int(units.audited.sum()), len(folder.tasks())
     if done < planned:

@@ -40,8 +40,8 @@ UNITS_SCHEMA = pa.schema(
         pa.field("twice", pa.bool_()),
     ]
 )
-"""The population's columns and the design: ``class_`` is what the detector says, ``order`` the place among the tasks (−1:
-not drawn), ``twice`` whether a second coder labels the unit too."""
+"""The population's columns and the design: ``class_`` is what the detector says, ``order`` the place among the tasks
+(−1: not drawn), ``twice`` whether a second coder labels the unit too."""
 
 
 class AuditDesign(BaseModel):

@@ -109,7 +109,10 @@ def state_of(
     """
     if measure.predicate is None and predicate is None:
         raise UsageError(
-            f"{measure.name} needs a predicate.", expected=f"one of: {', '.join(STATES)}", found="none", where="--predicate"
+            f"{measure.name} needs a predicate.",
+            expected=f"one of: {', '.join(STATES)}",
+            found="none",
+            where="--predicate",
         )
     if measure.predicate is not None and predicate not in (None, measure.predicate):
         raise UsageError(f"{measure.name} is about {measure.predicate}.", expected=measure.predicate, found=predicate)

@@ -234,7 +234,9 @@ def _check_options(clip_s: float | None, half_width: float | None, twice_share: 
     if clip_s is not None and not clip_s >= 1:
         raise UsageError("A clip is too short.", expected="1 s or more", found=f"{clip_s} s", where="--clip-s")
     if half_width is not None and not 0 < half_width < 1:
-        raise UsageError("The half width is impossible.", expected="between 0 and 1, for example 0.03", found=str(half_width))
+        raise UsageError(
+            "The half width is impossible.", expected="between 0 and 1, for example 0.03", found=str(half_width)
+        )
     if not 0 <= twice_share <= 1:
         raise UsageError("The share of double coding is impossible.", expected="0 to 1", found=str(twice_share))
     if (out / DESIGN_FILE).exists():

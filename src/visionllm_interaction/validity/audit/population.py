@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -132,9 +133,9 @@ def _clips(store: Store, video_id: str, state: StateOfPair, child: str, clip_s: 
     count = max(int((last_s - first_s) / clip_s + 0.5), 1)
     edges = np.append(first_s + clip_s * np.arange(count), last_s)
     spans = intervals_of(store, video_id, state)
-    amounts = np.array([_processed_s(begin, length, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    amounts = np.array([_processed_s(begin, length, a, b) for a, b in pairwise(edges.tolist())])
     filled = amounts > 0
-    pairs = list(zip(edges[:-1], edges[1:], strict=True))
+    pairs = list(pairwise(edges.tolist()))
     values = [clip_values(spans, begin_s=a, end_s=b) for a, b in pairs]
     columns = {
         "unit_id": [f"{video_id}:c{n:05d}" for n in range(count)],
@@ -142,7 +143,9 @@ def _clips(store: Store, video_id: str, state: StateOfPair, child: str, clip_s: 
         "begin_s": edges[:-1],
         "end_s": edges[1:],
         "amount_s": amounts,
-        "predicted_share": np.array([min(s / a, 1.0) if a > 0 else 0.0 for (s, _), a in zip(values, amounts, strict=True)]),
+        "predicted_share": np.array(
+            [min(s / a, 1.0) if a > 0 else 0.0 for (s, _), a in zip(values, amounts, strict=True)]
+        ),
         "predicted_count": np.array([float(n) for _, n in values]),
         "unsure": np.zeros(count, np.bool_),
     }

@@ -1,8 +1,9 @@
 """Which units people label: stratified probability samples, larger where the detector is likely to err.
 
 Units are divided by what the detector says and by how sure it is, within every child. A class gets labels in proportion
-to its size times its expected spread (Neyman 1934), spread evenly over the children, at least two in each stratum. Every unit has a random number once and for
-all, and those with the smallest are drawn, so that an audit can grow and stays one random sample.
+to its size times its expected spread (Neyman 1934), spread evenly over the children, at least two in each stratum.
+Every unit has a random number once and for all, and those with the smallest are drawn, so that an audit can grow and
+stays one random sample.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The states that audits and agreement are about, read from a store: intervals, and the time in which they are known."""
+"""The states that audits and agreement are about: their intervals, and the time in which they are known."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.elan import eaf_bytes
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
@@ -228,7 +227,10 @@ def _write_images(tasks: list[AuditTask], folder: Path, store: Store) -> dict[st
                 break
         if wanted:
             raise InputDataError(
-                "Frames of the audit are not in the video.", expected="every frame", found=str(sorted(wanted)[:5]), where=video_id
+                "Frames of the audit are not in the video.",
+                expected="every frame",
+                found=str(sorted(wanted)[:5]),
+                where=video_id,
             )
     return sizes
 

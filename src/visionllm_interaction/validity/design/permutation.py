@@ -117,7 +117,9 @@ def flip_children(
         signs = np.array(list(product((-1.0, 1.0), repeat=len(value))))
     else:
         signs = np.random.default_rng(seed).choice((-1.0, 1.0), (permutations, len(value)))
-    return _result(float(value.mean()), signs @ value / len(value), alternative, exact=exact, scheme="signs of children")
+    return _result(
+        float(value.mean()), signs @ value / len(value), alternative, exact=exact, scheme="signs of children"
+    )
 
 
 def shift_in_time(

@@ -178,7 +178,9 @@ def _check_covariate(name: str, column: NDArray[np.generic]) -> None:
 def _mean(units: Units, kind: Kind, target: Target, scale: Scale) -> Estimate:
     if target == "children":
         _, means, _ = child_means(units, powered=kind == "corrected")
-        return Estimate(kind, float(means.mean()), jackknife_interval(float(means.mean()), _without(means), scale=scale))
+        return Estimate(
+            kind, float(means.mean()), jackknife_interval(float(means.mean()), _without(means), scale=scale)
+        )
     return _of_recordings(units, kind, np.ones((len(units), 1)), 0, scale)
 
 

@@ -1,6 +1,6 @@
-"""The textbook correction with constant error rates (Rogan & Gladen 1978), and the conditions without which it lies.
+r"""The textbook correction with constant error rates (Rogan & Gladen 1978), and the conditions without which it lies.
 
-A share as detected is :math:`q = p\\,se + (1 - p)(1 - sp)`, so that :math:`p = (q + sp - 1) / (se + sp - 1)`. That
+A share as detected is :math:`q = p\,se + (1 - p)(1 - sp)`, so that :math:`p = (q + sp - 1) / (se + sp - 1)`. That
 holds if sensitivity and specificity are the same on both sides of a contrast. They seldom are: children grow, hands
 get nearer, cameras differ. Where they are not shown to be the same, this correction is refused.
 Source: Rogan & Gladen (1978), American Journal of Epidemiology 107.
@@ -41,7 +41,7 @@ class ConstantRates:
 
     @property
     def youden(self) -> float | None:
-        """se + sp − 1."""
+        """Se + sp − 1."""
         if self.sensitivity is None or self.specificity is None:
             return None
         return self.sensitivity + self.specificity - 1
@@ -99,7 +99,9 @@ def _weak(units: Units, found: ConstantRates) -> list[str]:
     if found.youden is None or found.sensitivity is None or found.specificity is None:
         return []
     if found.youden < MIN_YOUDEN:
-        return [f"sensitivity + specificity − 1 is {found.youden:.2f}, below {MIN_YOUDEN}: it would inflate every error"]
+        return [
+            f"sensitivity + specificity − 1 is {found.youden:.2f}, below {MIN_YOUDEN}: it would inflate every error"
+        ]
     detected = float(np.average(np.nan_to_num(units.predicted), weights=units.amount))
     share = (detected + found.specificity - 1) / found.youden
     return [] if 0 <= share <= 1 else [f"the result, {share:.2f}, would lie outside 0 to 1"]

@@ -81,7 +81,7 @@ def design_interval(value: float, se: float, *, df: float, scale: Scale, level: 
         value: the estimate.
         se: its standard error under the sampling design.
         df: degrees of freedom.
-        scale: the scale on which it is symmetric; shares take ``"logit"``. Where the estimate does not fit, it is plain.
+        scale: the scale on which it is symmetric, ``"logit"`` for shares; plain where the estimate does not fit it.
         level: its confidence level.
 
     Returns:

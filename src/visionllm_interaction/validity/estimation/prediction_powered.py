@@ -6,10 +6,10 @@ and *no label* as a class of its own), :math:`y` what people say:
 .. math:: \hat\theta = OLS_{all}(z\lambda \sim X) + WLS_{audited}(y - z\lambda \sim X)
 
 weighted by amount, and in the audit by amount over inclusion probability. :math:`\lambda = 0` is the audit alone,
-otherwise :math:`\lambda = s\beta` with the coefficients :math:`\beta` of people's labels on the detector's columns. Power
-tuning chooses the :math:`s` in [0, 1] of the smallest estimated variance, for each estimate its own, so that a poor
-detector does no harm. Sources: Angelopoulos, Duchi & Zrnic (2023), PPI++, arXiv:2311.01453; Särndal, Swensson & Wretman
-(1992), Model Assisted Survey Sampling: the regression estimator, of which it is a case.
+otherwise :math:`\lambda = s\beta` with the coefficients :math:`\beta` of people's labels on the detector's columns.
+Power tuning chooses the :math:`s` in [0, 1] of the smallest estimated variance, for each estimate its own, so that a
+poor detector does no harm. Sources: Angelopoulos, Duchi & Zrnic (2023), PPI++, arXiv:2311.01453; Särndal, Swensson &
+Wretman (1992), Model Assisted Survey Sampling: the regression estimator, of which it is a case.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionllm_interaction.validity.estimation.units import Bools, Floats, Ints, Units
-
 
 _OWN_VARIANCE = 10
 """A stratum with fewer labels shares its variance with others."""
@@ -43,7 +42,7 @@ class LinearEstimates:
 
 
 def detector_columns(units: Units) -> Floats:
-    """(N, P) what the detector says of each unit: its value, and 1 where it gave no label; constant columns left out."""
+    """(N, P) what the detector says of each unit: its value, and 1 where it gave no label; without constant columns."""
     columns = [np.nan_to_num(units.predicted), units.unlabelled.astype(np.float64)]
     return np.stack([c for c in columns if np.ptp(c) > 0] or [np.zeros(len(units))], axis=1)
 
@@ -175,9 +174,7 @@ def _means(code: Ints, value: Floats, weight: Floats, groups: int) -> Floats:
         return np.asarray(np.stack(sums, axis=1) / total[:, None])
 
 
-def slopes_without_each_child(
-    units: Units, design: Floats, *, powered: bool = True
-) -> tuple[Floats, Floats]:
+def slopes_without_each_child(units: Units, design: Floats, *, powered: bool = True) -> tuple[Floats, Floats]:
     """Coefficients for children in general: every child has the same weight, whatever the length of its recordings.
 
     Args:
@@ -191,7 +188,15 @@ def slopes_without_each_child(
     names, code = np.unique(units.child, return_inverse=True)
     even = units.amount / np.bincount(code, weights=units.amount)[code]
     evened = Units(
-        units.child, units.predicted, units.human, units.inclusion_probability, even, units.stratum, {}, units.kind, units.pool
+        units.child,
+        units.predicted,
+        units.human,
+        units.inclusion_probability,
+        even,
+        units.stratum,
+        {},
+        units.kind,
+        units.pool,
     )
     tuning = fit_linear(evened, design, powered=powered).tuning
     columns, audited = detector_columns(evened), evened.audited
