@@ -46,16 +46,15 @@ def measure(truth_store: str, detector_store: str) -> None:
     )
     found: dict[str, list[dict[str, list[int]]]] = {str(state): [] for state in states}
     with open_store(truth_store) as truth, open_store(detector_store) as seen:
-        records = zip(truth.video_ids(), seen.video_ids(), strict=True)
-        for true_id, seen_id in records:
-            frames = seen.frames(seen_id)
+        for video_id in sorted(set(truth.video_ids()) & set(seen.video_ids())):
+            frames = seen.frames(video_id)
             used = frames["processed"].to_numpy(zero_copy_only=False) & (frames["duration_s"].to_numpy() > 0)
             times = frames["timestamp_s"].to_numpy()[used] + 1e-6
             for state in states:
-                known = known_of(seen, seen_id, state)
+                known = known_of(seen, video_id, state)
                 columns = {
-                    "truth": contains(intervals_of(truth, true_id, state), times),
-                    "detected": contains(intervals_of(seen, seen_id, state), times),
+                    "truth": contains(intervals_of(truth, video_id, state), times),
+                    "detected": contains(intervals_of(seen, video_id, state), times),
                     "known": np.ones(len(times), np.bool_) if known is None else contains(known, times),
                 }
                 found[str(state)].append({name: _runs(column) for name, column in columns.items()})

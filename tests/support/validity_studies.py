@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def is_near(video_id: str, time_s: float) -> bool:
 
 def answer_csv(tasks: Path, done: Path) -> Path:
     """Fill exported tasks of frames with the truth."""
-    rows = list(csv.DictReader(tasks.open(encoding="utf-8")))
+    rows = list(csv.DictReader(io.StringIO(tasks.read_text(encoding="utf-8"))))
     for row in rows:
         row["answer"] = "yes" if is_near(row["unit_id"].split(":")[0], float(row["begin_s"])) else "no"
     with done.open("w", encoding="utf-8", newline="") as file:

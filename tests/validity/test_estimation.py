@@ -212,7 +212,7 @@ def test_the_jackknife_is_t_over_children_on_the_plain_scale() -> None:
 def test_frames_that_the_detector_chose_are_refused() -> None:
     seen = np.tile([1.0, 0.0], 500)
     human = np.where((seen > 0) & (np.arange(1000) < 400), 1.0, np.nan)
-    with pytest.raises(InputDataError, match="strata|random sample|no chance"):
+    with pytest.raises(InputDataError, match=r"strata|random sample|no chance"):
         check_probability_sample(simple_units(["c"] * 1000, seen, human))
     chance = np.where(seen > 0, 0.4, 0.0)
     with pytest.raises(InputDataError, match="no chance") as caught:

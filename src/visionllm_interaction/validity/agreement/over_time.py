@@ -138,7 +138,7 @@ def codes_at_steps(
     Returns:
         (T,) codes.
     """
-    middle = (np.arange(max(round(end_s / step_s), 0)) + 0.5) * step_s
+    middle = np.asarray((np.arange(max(round(end_s / step_s), 0)) + 0.5) * step_s, np.float64)
     code = _code_at([spans_of(events, label) for label in labels], middle)
     if not len(coded):
         return np.full(len(middle), -1, np.int64)

@@ -27,6 +27,8 @@ from visionllm_interaction.validity.audit.folder import (
 from visionllm_interaction.validity.audit.measures import check_units, correctable, state_of
 from visionllm_interaction.validity.audit.population import population
 from visionllm_interaction.validity.audit.sampling import (
+    MIN_CLIPS_PER_CLASS,
+    MIN_PER_CLASS,
     DrawnSample,
     detector_classes,
     draw,
@@ -222,7 +224,16 @@ def _draw(
         names, counts = np.unique(stratum[drawn], return_counts=True)
         before = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
     spread = expected_spread(stratum, classes, human, deviation=deviation)
-    return draw(stratum, classes, random=random, half_width=half_width, labels=labels, spread=spread, at_least=before)
+    return draw(
+        stratum,
+        classes,
+        random=random,
+        half_width=half_width,
+        labels=labels,
+        spread=spread,
+        at_least=before,
+        min_per_class=MIN_PER_CLASS if design.unit == "frame" else MIN_CLIPS_PER_CLASS,
+    )
 
 
 def _second_random(random: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,7 +21,9 @@ from visionllm_interaction.validity.estimation.units import Bools, Floats, Ints
 
 MIN_PER_STRATUM = 2
 MIN_PER_CLASS = 30
-"""Fewer labels of a class, over all children, tell little of its rare errors."""
+"""Fewer frames of a class, over all children, tell little of its rare errors."""
+MIN_CLIPS_PER_CLASS = 6
+"""The same of clips, which tell more each."""
 AIM = 0.9
 """The planned half width is this share of the wanted one: what is planned with is itself estimated."""
 EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
@@ -72,6 +74,7 @@ def draw(
     labels: int | None = None,
     spread: Mapping[str, float],
     at_least: Mapping[str, int] | None = None,
+    min_per_class: int = MIN_PER_CLASS,
 ) -> DrawnSample:
     """Draw a sample for a wanted half width, or of a wanted size.
 
@@ -83,6 +86,7 @@ def draw(
         labels: wanted number of labels instead.
         spread: stratum → expected standard deviation of the labels.
         at_least: stratum → units drawn before, which stay drawn.
+        min_per_class: least number of units of a class; with ``labels`` at most half of its even share.
 
     Returns:
         The sample.
@@ -92,7 +96,7 @@ def draw(
     share = size / size.sum()
     wanted = labels if labels is not None else _labels_for(half_width or 0.05, share, deviation, int(size.sum()))
     before = np.array([(at_least or {}).get(str(name), 0) for name in names])
-    least = np.maximum(np.maximum(before, MIN_PER_STRATUM), _class_floor(classes, code, size))
+    least = np.maximum(np.maximum(before, MIN_PER_STRATUM), _class_floor(classes, code, size, min_per_class, labels))
     counts = _allocate(wanted, share * np.maximum(deviation, 1e-6), size, least)
     rank = np.empty(len(stratum), np.int64)
     by_stratum = np.lexsort((random, code))
@@ -109,13 +113,14 @@ def draw(
     return DrawnSample(drawn, np.asarray((counts / size)[code]), order, sizes, half)
 
 
-def _class_floor(classes: NDArray[np.str_], code: Ints, size: Ints) -> Ints:
-    """Each stratum's part of :data:`MIN_PER_CLASS`, by size."""
+def _class_floor(classes: NDArray[np.str_], code: Ints, size: Ints, min_per_class: int, labels: int | None) -> Ints:
+    """Each stratum's part of the least number of units of its class, by size."""
     _, class_code = np.unique(classes, return_inverse=True)
     of_stratum = np.zeros(len(size), np.int64)
     of_stratum[code] = class_code
     total = np.bincount(of_stratum, weights=size.astype(np.float64))
-    return np.ceil(MIN_PER_CLASS * size / total[of_stratum]).astype(np.int64)
+    floor = min_per_class if labels is None else min(min_per_class, labels // (2 * len(total)))
+    return np.ceil(floor * size / total[of_stratum]).astype(np.int64)
 
 
 def _labels_for(half_width: float, share: Floats, deviation: Floats, total: int) -> int:

@@ -52,7 +52,7 @@ def write_html(path: Path, document: ReportDocument) -> None:
 def write_markdown(path: Path, document: ReportDocument) -> None:
     """Write Markdown; charts lie in ``NAME_charts/`` beside it."""
     charts = path.parent / f"{path.stem}_charts"
-    lines = [f"# {document.title}", "", document.intro, ""]
+    lines = [f"# {_escaped(document.title)}", "", _escaped(document.intro), ""]
     for number, section in enumerate(document.sections, start=1):
         lines += list(_markdown_section(section, number, charts))
     lines.append(f"Written by visionllm-interaction {__version__}.")
@@ -60,7 +60,7 @@ def write_markdown(path: Path, document: ReportDocument) -> None:
 
 
 def _markdown_section(section: ReportSection, number: int, charts: Path) -> Iterator[str]:
-    yield from (f"## {section.title}", "")
+    yield from (f"## {_escaped(section.title)}", "")
     for paragraph in section.paragraphs:
         yield from (_escaped(paragraph), "")
     for table in section.tables:
