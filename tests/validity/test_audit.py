@@ -170,7 +170,8 @@ def test_bouts_are_corrected_by_clips(store: Path, tmp_path: Path) -> None:
         object="caregiver",
         predicate="near",
         clip_s=2,
-        labels=16, seed=3,
+        labels=16,
+        seed=3,
     )
     assert plan.unit == "clip"
     import_labels(tmp_path / "clips", _clip_answers(tmp_path / "clips", tmp_path / "done.csv"), coder="ann")

@@ -220,7 +220,7 @@ def _draw(
             half_width = design.half_width * max(float(values.mean()), 0.1)
     before = None
     if former is not None:
-        drawn = former.column("order") >= 0
+        drawn = former.column("order").astype(np.int64) >= 0
         names, counts = np.unique(stratum[drawn], return_counts=True)
         before = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
     spread = expected_spread(stratum, classes, human, deviation=deviation)

@@ -145,7 +145,7 @@ def _write_elan(audit: AuditFolder, tasks: list[AuditTask], out: Path, store: St
         record = store.record(video_id)
         spans = tuple(Interval(t.begin_s, t.end_s, t.unit_id if audit.design.unit == "clip" else "") for t in mine)
         if audit.design.unit == "clip":
-            tiers = (Tier(CODED_TIER, spans), Tier(str(audit.design.state), (), audit.design.subject))
+            tiers: tuple[Tier, ...] = (Tier(CODED_TIER, spans), Tier(str(audit.design.state), (), audit.design.subject))
         else:
             tiers = (Tier(ANSWER_TIER, spans, audit.design.subject, ANSWERS),)
         path = out / f"{video_id}.eaf"

@@ -59,13 +59,14 @@ def _parts(column: NDArray[np.generic]) -> Iterator[tuple[str, NDArray[np.bool_]
     if column.dtype.kind not in "fiu":
         yield from ((str(name) or "(not set)", column == name) for name in np.unique(column))
         return
-    values = np.unique(column[~np.isnan(column.astype(np.float64))].astype(np.float64))
+    number = column.astype(np.float64)
+    values = np.unique(number[~np.isnan(number)])
     if len(values) <= 4:
-        yield from ((f"{value:g}", column == value) for value in values)
+        yield from ((f"{value:g}", number == value) for value in values)
         return
     middle = float(np.median(values))
-    yield f"below {middle:g}", np.asarray(column < middle)
-    yield f"{middle:g} and above", np.asarray(column >= middle)
+    yield f"below {middle:g}", np.asarray(number < middle)
+    yield f"{middle:g} and above", np.asarray(number >= middle)
 
 
 def _slice(units: Units, name: str, value: str, chosen: NDArray[np.bool_], scale: Scale, smallest: float) -> ErrorSlice:

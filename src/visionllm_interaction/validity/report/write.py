@@ -20,6 +20,7 @@ from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
 from visionllm_interaction.validity.audit.measures import correctable
 from visionllm_interaction.validity.audit.status import between_people
 from visionllm_interaction.validity.estimation.compare import ComparedEstimate, Estimate
+from visionllm_interaction.validity.estimation.intervals import Scale
 from visionllm_interaction.validity.report.charts import estimates_chart
 from visionllm_interaction.validity.report.document import (
     ReportDocument,
@@ -132,7 +133,7 @@ def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: 
         if part
     ]
     units = audit_units(folder, spec, store=study.store)
-    scale = "logit" if spec.quantity == "share" else "log"
+    scale: Scale = "logit" if spec.quantity == "share" else "log"
     smallest = study.smallest_difference if spec.quantity == "share" else study.smallest_difference / 60
     parts = list(error_slices(units, study.slices, scale=scale, smallest=smallest))
     factor, unit = (100.0, "%") if spec.quantity == "share" else (60.0, "per min")
