@@ -20,7 +20,7 @@ from scipy import stats
 from visionllm_interaction.validity.estimation.units import Bools, Floats, Ints
 
 MIN_PER_STRATUM = 2
-MIN_PER_CLASS = 30
+MIN_PER_CLASS = 40
 """Fewer frames of a class, over all children, tell little of its rare errors."""
 MIN_CLIPS_PER_CLASS = 6
 """The same of clips, which tell more each."""
@@ -30,8 +30,9 @@ EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
     {"yes": 0.1, "yes, unsure": 0.3, "no": 0.05, "no, unsure": 0.2, "no label": 0.3}
 )
 """Expected share of *yes* where the detector says no, and the reverse, before anybody has labelled anything."""
-_PRIOR_WEIGHT = 4.0
-"""So many imagined labels with the expected error stand beside the real ones of a stratum."""
+_PRIOR_WEIGHT = 25.0
+"""So many imagined labels with the expected error stand beside the real ones of a class. A second round that follows the
+labels of the first too closely is biased: a class in which errors were missed by chance would get few labels again."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, Kappa
+from visionllm_interaction.validity.agreement.pairs import TierAgreement
 from visionllm_interaction.validity.audit.correct_audit import Correction, audit_units, correct
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
 from visionllm_interaction.validity.audit.measures import correctable
@@ -117,7 +118,7 @@ def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: 
     first = found[0]
     definition = all_measures()[measure.measure].definition if measure.measure in all_measures() else ""
     whom = "these recordings" if first.target == "recordings" else "children in general"
-    refusals = list(dict.fromkeys(reason for c in found for reason in c.constant_rates.refusals))
+    refusals = [f"{f'by {c.by}: ' if c.by else ''}{reason}" for c in found for reason in c.constant_rates.refusals]
     paragraphs = [
         f"Definition: {definition}",
         f"About: {first.state}. Intervals are for {whom}.",
@@ -178,7 +179,8 @@ def _audit_words(folder: AuditFolder, correction: Correction) -> Iterator[str]:
 
 def _estimates_table(correction: Correction) -> ReportTable:
     rows = tuple((e.name, _cell(e.naive), _cell(e.audit_only), _cell(e.corrected)) for e in correction.estimates)
-    return ReportTable((correction.unit, "as detected", "audit only", "corrected"), rows)
+    columns = (correction.unit, "as detected, as if without errors", "audit only", "corrected")
+    return ReportTable(columns, rows)
 
 
 def _cell(estimate: Estimate) -> str:
@@ -201,9 +203,7 @@ def _agreement_section(found: AgreementReport) -> ReportSection:
         (
             f"{pair.first} / {pair.second}",
             tier.tier,
-            str(tier.mean_over_children),
-            str(tier.pooled.kappa),
-            str(tier.pooled.kappa_max),
+            *_kappa_cells(tier),
             str(found.alpha.get(tier.tier, AgreementValue(None, "not computed"))),
             "; ".join(f"{c.code}: precision {c.accuracy.precision}, recall {c.accuracy.recall}" for c in tier.codes),
         )
@@ -213,6 +213,13 @@ def _agreement_section(found: AgreementReport) -> ReportSection:
     columns = ("coders", "tier", "kappa, mean over children", "kappa, pooled", "largest kappa", "alpha", "by code")
     tolerance = f", tolerance {found.tolerance_s:g} s" if found.tolerance_s else ""
     return ReportSection(f"Agreement by {found.unit}{tolerance}", found.notes, (ReportTable(columns, tuple(rows)),))
+
+
+def _kappa_cells(tier: TierAgreement) -> tuple[str, str, str]:
+    """Mean over children, pooled and largest kappa; a reason why there is none is told once."""
+    if tier.pooled.kappa.value is None:
+        return str(tier.pooled.kappa), "–", "–"
+    return str(tier.mean_over_children), str(tier.pooled.kappa), str(tier.pooled.kappa_max)
 
 
 def _limitations(every: Sequence[Correction], pairs: Sequence[tuple[StudyMeasure, list[Correction]]]) -> ReportSection:
