@@ -218,7 +218,11 @@ def _notes(folder: AuditFolder, units: Units, spec: CorrectableMeasure) -> Itera
             f"{share:.0%} of the time has no label by the detector. It is a class of its own here; as detected it "
             "counts as absent, and leaving it out would be wrong: what has no label is never missing at random."
         )
-    done, planned = int(units.audited.sum()), len(folder.tasks())
+    coder, planned = folder.main_coder(), len(folder.tasks())
+    mine = [label for label in folder.labels if label.coder == coder]
+    unsure, done = sum(label.share is None for label in mine), len(mine)
+    if unsure:
+        yield f"{unsure} answers are `cannot tell`; they are taken to be like the other units of their stratum."
     if done < planned:
         yield f"{done} of {planned} tasks are labelled; the first ones are a random sample, but a smaller one."
     if folder.design.unit == "clip" and spec.quantity == "share":

@@ -31,8 +31,8 @@ EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
 )
 """Expected share of *yes* where the detector says no, and the reverse, before anybody has labelled anything."""
 _PRIOR_WEIGHT = 25.0
-"""So many imagined labels with the expected error stand beside the real ones of a class. A second round that follows the
-labels of the first too closely is biased: a class in which errors were missed by chance would get few labels again."""
+"""So many imagined labels with the expected error stand beside the real ones of a class. A second round that follows
+the labels of the first too closely is biased: a class in which errors were missed by chance would get few again."""
 
 
 @dataclass(frozen=True, eq=False)
