@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from visionllm_interaction.reasoning import Answer, Claim, ask, ask_async
     from visionllm_interaction.store.reader import Store, open_store
     from visionllm_interaction.store.tables import VideoTable, VideoView
+    from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
+    from visionllm_interaction.validity.audit.correct_audit import Correction, correct
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AgreementReport",
     "AnalysisResult",
     "Answer",
     "Claim",
+    "Correction",
     "Detections",
     "Detector",
     "Evaluation",
@@ -55,9 +59,11 @@ __all__ = [
     "VideoView",
     "VisionLLMError",
     "__version__",
+    "agree",
     "analyze",
     "ask",
     "ask_async",
+    "correct",
     "evaluate",
     "export",
     "import_codes",
@@ -71,9 +77,11 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "AgreementReport": "validity.agreement.agree",
         "AnalysisResult": "analysis.results",
         "Answer": "reasoning.models",
         "Claim": "reasoning.models",
+        "Correction": "validity.audit.correct_audit",
         "Detections": "core.detections",
         "Detector": "detection.runtimes.base",
         "Evaluation": "detection.evaluation.evaluate",
@@ -88,9 +96,11 @@ __getattr__ = lazy_attributes(
         "VideoTable": "store.tables",
         "VideoView": "store.tables",
         "VisionLLMError": "errors",
+        "agree": "validity.agreement.agree",
         "analyze": "analysis.analyze_videos",
         "ask": "reasoning.pipeline",
         "ask_async": "reasoning.pipeline",
+        "correct": "validity.audit.correct_audit",
         "evaluate": "detection.evaluation.evaluate",
         "export": "interop.registry",
         "import_codes": "interop.import_codes",

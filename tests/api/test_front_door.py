@@ -15,9 +15,11 @@ from api_store import VIDEO, make_api_store
 import visionllm_interaction as v
 
 NAMES = [
+    "AgreementReport",
     "AnalysisResult",
     "Answer",
     "Claim",
+    "Correction",
     "Detections",
     "Detector",
     "Evaluation",
@@ -33,9 +35,11 @@ NAMES = [
     "VideoView",
     "VisionLLMError",
     "__version__",
+    "agree",
     "analyze",
     "ask",
     "ask_async",
+    "correct",
     "evaluate",
     "export",
     "import_codes",

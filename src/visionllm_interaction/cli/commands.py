@@ -171,4 +171,23 @@ COMMANDS: dict[str, CommandEntry] = {
         "look",
         "Ask a vision model a closed question about marked objects; needs `reason.look.enabled`.",
     ),
+    "audit": CommandEntry(
+        "validity", "audit", "Which frames or clips people label, their tasks, and the labels that come back."
+    ),
+    "correct": CommandEntry(
+        "validity",
+        "correct",
+        "Correct a measure by an audit: as detected, from people alone and corrected, always side by side.",
+    ),
+    "agree": CommandEntry(
+        "validity",
+        "agree",
+        "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
+    ),
+    "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
+    "report": CommandEntry(
+        "validity",
+        "report",
+        "Write what one can publish, as HTML and Markdown: sample, agreement, corrected results, limitations, methods.",
+    ),
 }

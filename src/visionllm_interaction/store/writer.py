@@ -15,6 +15,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
+from visionllm_interaction.store.covariates import COVARIATES_FILE
 from visionllm_interaction.store.job_log import forget_video
 from visionllm_interaction.store.layout import (
     RECORD_FILE,
@@ -62,7 +63,7 @@ def publish_video(
     """Write one analysed video into a store.
 
     A video with the same id is replaced; a reader sees either the old or the new one. Codes imported for it
-    (``codes.parquet``) stay. A store of an older version is upgraded first.
+    (``codes.parquet``) and its covariates stay. A store of an older version is upgraded first.
 
     Args:
         store: the store's folder; it is created if it does not exist.
@@ -95,7 +96,7 @@ def publish_video(
     try:
         _write_folder(partial, record, tables)
         with wait_for_lock(store):
-            _keep_codes(final, partial)
+            _keep_what_people_added(final, partial)
             replace_folder(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -211,8 +212,8 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
     sync_tree(folder)
 
 
-def _keep_codes(former: Path, folder: Path) -> None:
-    for name in (CODES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
+def _keep_what_people_added(former: Path, folder: Path) -> None:
+    for name in (CODES_FILE, COVARIATES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
         if (former / name).is_file():
             shutil.copyfile(former / name, folder / name)
             sync_file(folder / name)
