@@ -12,9 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError
-from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
+from visionllm_interaction.store.layout import check_store, check_video_id, list_videos, unknown_video
 from visionllm_interaction.store.moved import resolve_video
-from visionllm_interaction.store.video_record import check_video_id
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell
 from visionllm_interaction.utils.file_locks import wait_for_lock

@@ -207,10 +207,9 @@ def coded_by_label(groups: Groups, *, kind: str, participant: Ints) -> tuple[Str
 
 def _for_each_label(coded: Stream, labels: Ints, width: int) -> Stream:
     """The same time in the finer group of every label."""
-    parts = [replace(coded, group=coded.group * width + label) for label in labels.tolist()]
-    columns = [np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)]) for name in ("begin_s", "end_s")]
-    group = np.concatenate([np.zeros(0, np.int64), *(part.group for part in parts)])
-    return replace(Stream.sorted(group, *columns, TrackLists.none(len(group))), merged=True)
+    group = (coded.group[:, None] * width + labels).ravel()
+    begin_s, end_s = np.repeat(coded.begin_s, len(labels)), np.repeat(coded.end_s, len(labels))
+    return replace(Stream.sorted(group, begin_s, end_s, TrackLists.none(len(group))), merged=True)
 
 
 def _as_coded(groups: Groups, group: Ints, row: Ints, finer: Ints, participant: Ints | None) -> Stream:

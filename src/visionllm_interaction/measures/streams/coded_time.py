@@ -116,8 +116,9 @@ class KnownTime:
 
 def _joined(*parts: Stream) -> Stream:
     """Rows without tracks of streams whose groups differ."""
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("group", "begin_s", "end_s")]
-    return replace(Stream.sorted(*columns, TrackLists.none(len(columns[0]))), merged=True)
+    group = np.concatenate([part.group for part in parts])
+    begin_s, end_s = (np.concatenate([getattr(part, name) for part in parts]) for name in ("begin_s", "end_s"))
+    return replace(Stream.sorted(group, begin_s, end_s, TrackLists.none(len(group))), merged=True)
 
 
 def cut(stream: Stream, limited: Flags, within: Stream) -> Stream:
@@ -183,8 +184,8 @@ def coded_time(groups: Groups, *, kind: str | None, tier: str | None, participan
         parts.append((np.full(int(inside.sum()), group), begin_s[inside], end_s[inside]))
     if not parts:
         return KnownTime(limited, needs_frames, merged(Stream.empty()))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    coded = Stream(*columns, TrackLists.none(len(columns[0])), merged=True)
+    group_, begin_s, end_s = (np.concatenate(column) for column in zip(*parts, strict=True))
+    coded = Stream(group_, begin_s, end_s, TrackLists.none(len(group_)), merged=True)
     return KnownTime(limited, needs_frames, coded)
 
 

@@ -159,9 +159,17 @@ class Codes:
 
     def take(self, kept: NDArray[np.bool_]) -> Codes:
         """The rows where a mask is true."""
-        columns = (self.tier, self.kind, self.participant, self.label, self.source)
-        rows = (*columns, self.video, self.begin_s, self.end_s)
-        return Codes(*(column[kept] for column in rows), self.participants)
+        return Codes(
+            self.tier[kept],
+            self.kind[kept],
+            self.participant[kept],
+            self.label[kept],
+            self.source[kept],
+            self.video[kept],
+            self.begin_s[kept],
+            self.end_s[kept],
+            self.participants,
+        )
 
 
 @dataclass(frozen=True, eq=False)

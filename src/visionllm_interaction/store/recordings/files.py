@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.store.layout import check_store, unknown_video
+from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video
 from visionllm_interaction.store.recordings.clocks import Misplaced, Recording, clock_of, place_codes
 from visionllm_interaction.store.schema import SCHEMAS, arrow_to_codes, symbols_to_arrow
-from visionllm_interaction.store.video_record import check_video_id, read_record
+from visionllm_interaction.store.video_record import read_record
 from visionllm_interaction.store.writer import replace_codes, write_table
 from visionllm_interaction.utils.file_locks import wait_for_lock
 from visionllm_interaction.utils.paths import StrPath
