@@ -23,6 +23,7 @@ class Timeline:
         related: (predicate, person's track, other track) → when, disjoint.
         events: kind, tracks and time of each event.
         speech: participant, begin and end of each utterance.
+        coded: the time in which speech was coded; empty: the file does not say.
     """
 
     processed: list[Span]
@@ -30,6 +31,7 @@ class Timeline:
     related: dict[tuple[str, int, int], list[Span]] = field(default_factory=dict)
     events: list[tuple[str, tuple[int, ...], int]] = field(default_factory=list)
     speech: list[tuple[str, int, int]] = field(default_factory=list)
+    coded: list[Span] = field(default_factory=list)
 
 
 class MemoryStore:
@@ -106,15 +108,17 @@ class MemoryStore:
         ]
 
     def _codes(self, video: Timeline) -> list[dict[str, Any]]:
+        said = [("words", "speech", who, "da", b, e) for who, b, e in video.speech]
+        said += [("coded", "coded", "", "", b, e) for b, e in video.coded]
         return [
             {
-                "tier": "words",
-                "kind": "speech",
+                "tier": tier,
+                "kind": kind,
                 "participant": who,
-                "label": "da",
+                "label": label,
                 "begin_s": b / 1000,
                 "end_s": e / 1000,
                 "source": "words.eaf",
             }
-            for who, b, e in video.speech
+            for tier, kind, who, label, b, e in said
         ]
