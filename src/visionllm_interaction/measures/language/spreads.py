@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,8 +21,8 @@ def divided(one: Floats | Ints, other: Floats | Ints) -> Floats:
 def cumulated(group: Ints, values: Floats) -> Floats:
     """Sums so far within each group; ``group`` rises."""
     found = values.copy()
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]])) if len(group) else group
-    for first, after in zip(starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
+    edges = [0, *(np.flatnonzero(group[1:] != group[:-1]) + 1).tolist(), len(group)]
+    for first, after in pairwise(edges):
         found[first:after] = np.cumsum(values[first:after])
     return found
 
