@@ -21,8 +21,8 @@ def divided(one: Floats | Ints, other: Floats | Ints) -> Floats:
 def cumulated(group: Ints, values: Floats) -> Floats:
     """Sums so far within each group; ``group`` rises."""
     found = values.copy()
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]])).tolist() if len(group) else []
-    for first, after in pairwise([*starts, len(group)]):
+    edges = [0, *(np.flatnonzero(group[1:] != group[:-1]) + 1).tolist(), len(group)]
+    for first, after in pairwise(edges):
         found[first:after] = np.cumsum(values[first:after])
     return found
 
