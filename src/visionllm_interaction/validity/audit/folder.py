@@ -59,6 +59,7 @@ class AuditDesign(BaseModel):
         store: the store's folder when it was planned.
         detectors: names and digests of the detectors whose results are audited.
         half_width: wanted half width of the 95 % interval.
+        labels: wanted number of tasks, where that was given instead.
         twice_share: share of the tasks that a second coder labels too.
         seed: of the random numbers.
         rounds: how often it was drawn: 1, and once more for each extension.
@@ -81,6 +82,7 @@ class AuditDesign(BaseModel):
     store: str
     detectors: tuple[str, ...]
     half_width: float
+    labels: int | None = None
     twice_share: float
     seed: int
     rounds: int

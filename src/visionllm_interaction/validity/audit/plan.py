@@ -131,6 +131,7 @@ def plan_audit(
         store=str(Path(store).resolve()),
         detectors=detectors,
         half_width=wanted,
+        labels=labels,
         twice_share=twice_share,
         seed=seed,
         rounds=1,
@@ -159,7 +160,11 @@ def extend_audit(folder: StrPath, *, half_width: float | None = None, labels: in
     """
     former = read_audit(folder)
     design = former.design.model_copy(
-        update={"rounds": former.design.rounds + 1, "half_width": half_width or former.design.half_width}
+        update={
+            "rounds": former.design.rounds + 1,
+            "half_width": half_width or former.design.half_width,
+            "labels": labels,
+        }
     )
     table = former.units.select(UNITS_SCHEMA.names[: UNITS_SCHEMA.names.index("class_")])
     random = former.column("random").astype(np.float64)

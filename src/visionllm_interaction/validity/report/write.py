@@ -250,7 +250,8 @@ def _commands(path: Path, out: Path, study: Study, every: Sequence[Correction]) 
     for measure in study.measures:
         design = read_audit(measure.audit).design
         parts = ["visionllm", "audit", "plan", design.measure, "--store", str(study.store), "--out", str(measure.audit)]
-        parts += ["--subject", design.subject, "--seed", str(design.seed), "--half-width", f"{design.half_width:g}"]
+        size = ["--half-width", f"{design.half_width:g}"] if design.labels is None else ["--labels", str(design.labels)]
+        parts += ["--subject", design.subject, "--seed", str(design.seed), *size, "--twice", f"{design.twice_share:g}"]
         parts += ["--object", design.object] if design.object else []
         parts += ["--clip-s", f"{design.clip_s:g}"] if design.clip_s else []
         parts += ["--predicate", design.predicate] if correctable(design.measure).predicate is None else []
