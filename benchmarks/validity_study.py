@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from validity_toyroom import FPS, child_recording, load
-from visionllm_interaction.interop.elan import eaf_bytes
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.run_lengths import true_runs
+from visionllm_interaction.interop.formats.elan import eaf_bytes
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.reader import publish_video

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from visionllm_interaction.interop.boris import boris_bytes
-from visionllm_interaction.interop.datavyu import opf_bytes
-from visionllm_interaction.interop.elan import eaf_bytes
-from visionllm_interaction.interop.praat import textgrid_bytes
-from visionllm_interaction.interop.tabular import csv_bytes
 
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.interop.formats.boris import boris_bytes
+from visionllm_interaction.interop.formats.datavyu import opf_bytes
+from visionllm_interaction.interop.formats.elan import eaf_bytes
+from visionllm_interaction.interop.formats.praat import textgrid_bytes
+from visionllm_interaction.interop.formats.tabular import csv_bytes
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.validity.agreement.agree import agree
 from visionllm_interaction.validity.agreement.coding import Coding, coded_recording

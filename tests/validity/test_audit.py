@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from validity_studies import TRUE_NEAR_S, answer_csv, child_store, is_near
-from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
 
 from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.store.reader import erase_video
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, Kappa

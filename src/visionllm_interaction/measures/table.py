@@ -50,7 +50,8 @@ TIDY_SCHEMA = pa.schema(
 """One row per video × subject × object × measure (× predicate × time bin).
 
 ``processed_s``, the processed seconds of the video or bin, is the denominator for rates; of gaze, speech and naming it
-is the coded seconds, where the files say what was coded. A bin without processed frames has no rows. ``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
+is the coded seconds, where the files say what was coded. A bin without processed frames has no rows.
+``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
 value (no speech was imported, the detector does not know the category …); a null without it means that nothing was
 found. ``definition_version`` and ``settings`` say by which definition a value was computed.
 """

@@ -14,8 +14,8 @@ import numpy as np
 
 from visionllm_interaction.core.intervals import as_intervals, clip, total_s
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.interop.elan import read_eaf
-from visionllm_interaction.interop.safe_reading import import_error, read_text, read_xml
+from visionllm_interaction.interop.formats.elan import read_eaf
+from visionllm_interaction.interop.formats.safe_reading import import_error, read_text, read_xml
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.utils.csv_safety import from_cell
 from visionllm_interaction.utils.paths import StrPath

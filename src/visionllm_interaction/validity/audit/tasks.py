@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.interop.elan import eaf_bytes
+from visionllm_interaction.interop.formats.elan import eaf_bytes
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.atomic_files import write_file
