@@ -208,7 +208,7 @@ def _write_images(tasks: list[AuditTask], folder: Path, store: Store) -> dict[st
     # Imported here: other formats need no video libraries.
     from PIL import Image
 
-    from visionllm_interaction.interop.annotated_video import source_video
+    from visionllm_interaction.interop.rendering.source_video import source_video
     from visionllm_interaction.video.config import DecodeConfig
     from visionllm_interaction.video.decoding.reader import VideoReader
 
