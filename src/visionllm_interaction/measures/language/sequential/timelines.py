@@ -62,9 +62,10 @@ def timelines(arguments: Arguments, *streams: Stream, spans: bool = False) -> li
         there = np.flatnonzero(known & groups.processed.any[groups.scope] & ~time.limited)
         coded = time.rows(arguments.evaluator.processed())
         coded = coded.take(known[coded.group])
-        seen = tuple(
-            np.concatenate(pair)
-            for pair in ((there, coded.group), (begin_s[there], coded.begin_s), (end_s[there], coded.end_s))
+        seen = (
+            np.concatenate([there, coded.group]),
+            np.concatenate([begin_s[there], coded.begin_s]),
+            np.concatenate([end_s[there], coded.end_s]),
         )
     else:
         done = merged(arguments.evaluator.known_stream(arguments.node))
