@@ -30,7 +30,7 @@ _NEAR_S = 0.08
 """Windows agree that lie within this of the line."""
 _MIN_AGREEING = 3
 _MIN_SHARE = 0.25
-_FLOOR_S = 0.015
+_FLOOR_S = 0.02
 """Sound takes 3 ms for a metre and echoes come later still: no two microphones are closer than this for certain."""
 
 
