@@ -8,10 +8,12 @@ from visionllm_interaction import __version__
 from visionllm_interaction.validity.agreement.agree import AgreementReport
 from visionllm_interaction.validity.audit.correct_audit import Correction
 from visionllm_interaction.validity.audit.folder import read_audit
-from visionllm_interaction.validity.report.study import Study
+from visionllm_interaction.validity.report.study import StudyDescription
 
 
-def methods_paragraph(study: Study, corrections: Sequence[Correction], agreements: Sequence[AgreementReport]) -> str:
+def methods_paragraph(
+    study: StudyDescription, corrections: Sequence[Correction], agreements: Sequence[AgreementReport]
+) -> str:
     """How the numbers were made, in the words of a methods section.
 
     Args:

@@ -38,7 +38,7 @@ class StudyAgreement(Section):
     """Tier of the first coder → tier of the others that means the same."""
 
 
-class Study(Section):
+class StudyDescription(Section):
     """What `visionllm report` writes about."""
 
     title: str = "Study report"
@@ -55,7 +55,7 @@ class Study(Section):
     """The smallest share that matters: where the audit leaves more open, the report says so."""
 
 
-def load_study(path: StrPath) -> Study:
+def load_study(path: StrPath) -> StudyDescription:
     """Read ``study.yaml``; paths in it are relative to its folder.
 
     Args:
@@ -67,7 +67,7 @@ def load_study(path: StrPath) -> Study:
     Raises:
         ConfigError: with all problems at once.
     """
-    study, base = load_settings(Study, [path]), Path(path).parent
+    study, base = load_settings(StudyDescription, [path]), Path(path).parent
     measures = tuple(m.model_copy(update={"audit": base / m.audit}) for m in study.measures)
     agreement = tuple(
         a.model_copy(update={"codings": tuple(base / coding for coding in a.codings)}) for a in study.agreement

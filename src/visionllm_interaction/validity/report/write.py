@@ -32,7 +32,7 @@ from visionllm_interaction.validity.report.document import (
 )
 from visionllm_interaction.validity.report.methods import methods_paragraph
 from visionllm_interaction.validity.report.slices import error_slices
-from visionllm_interaction.validity.report.study import Study, StudyMeasure, load_study
+from visionllm_interaction.validity.report.study import StudyDescription, StudyMeasure, load_study
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def write_study_report(study: StrPath, out: StrPath) -> StudyReport:
     return StudyReport(place / "report.html", place / "report.md", tuple(every))
 
 
-def correct_one(measure: StudyMeasure, by: str | None, study: Study) -> Correction:
+def correct_one(measure: StudyMeasure, by: str | None, study: StudyDescription) -> Correction:
     """Correct one measure of a study by one covariate, or by none."""
     return correct(measure.measure, measure.audit, by=by, target=measure.target, store=study.store)
 
 
-def _sample(study: Study) -> ReportSection:
+def _sample(study: StudyDescription) -> ReportSection:
     rows, detectors = [], set()
     with open_store(study.store) as store:
         for video_id in store.video_ids():
@@ -113,7 +113,7 @@ def _sample(study: Study) -> ReportSection:
     return ReportSection("Sample and detector", paragraphs, (table,))
 
 
-def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: Study) -> ReportSection:
+def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: StudyDescription) -> ReportSection:
     folder, spec = read_audit(measure.audit), correctable(measure.measure)
     first = found[0]
     definition = all_measures()[measure.measure].definition if measure.measure in all_measures() else ""
@@ -245,7 +245,7 @@ def _opposite(estimate: ComparedEstimate) -> bool:
     return naive is not None and corrected is not None and naive * corrected < 0
 
 
-def _commands(path: Path, out: Path, study: Study, every: Sequence[Correction]) -> Iterator[str]:
+def _commands(path: Path, out: Path, study: StudyDescription, every: Sequence[Correction]) -> Iterator[str]:
     del every
     for measure in study.measures:
         design = read_audit(measure.audit).design
