@@ -67,7 +67,7 @@ def test_coco_has_every_looked_at_frame_and_every_seen_box(store: Path, tmp_path
 def test_exports_are_refused_with_the_known_formats(store: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="textgrid"):
         export(store, tmp_path, format="docx")
-    with pytest.raises(InputDataError, match="not what was analysed"):
+    with pytest.raises(InputDataError, match="not there as it was analysed"):
         export(store, tmp_path, format="mp4")
 
 
