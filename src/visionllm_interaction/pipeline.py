@@ -36,6 +36,7 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.utils.file_locks import try_lock
 from visionllm_interaction.utils.logs import log
+from visionllm_interaction.utils.memory import release_unused_memory
 
 
 @dataclass(frozen=True)
@@ -297,6 +298,7 @@ def _build(run: Path, stages: Sequence[Stage], start: int, *, stop_on_fail: bool
         prepare_build(run, recipes, count)
         log.info("stage started", stage=stage.name, run=str(run))
         manifest = stage.build(run)
+        release_unused_memory()
         log.info("stage done", stage=stage.name, status=manifest.status, seconds=manifest.duration_s)
         if stop_on_fail:
             _stop_if_failed(run, [stage])

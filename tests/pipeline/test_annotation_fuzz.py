@@ -46,3 +46,9 @@ def test_the_check_sees_a_box_that_changed(tmp_path: Path) -> None:
     cleaned = run / "data_transformation/annotations/instances_train2017.cleaned.json"
     cleaned.write_bytes(cleaned.read_bytes().replace(b".5,", b".75,", 1))
     assert len(silent_changes(raw, run, "train")) == 1
+
+
+@pytest.mark.parametrize("seed", [6617, 7737])
+def test_files_that_were_once_an_internal_error(tmp_path: Path, seed: int) -> None:
+    outcome = try_one(seed, tmp_path / "one")
+    assert outcome.kind == "refused", outcome.words

@@ -13,6 +13,8 @@ import pytest
 from exported_data import annotations, image, left_out, names, objects, splits, take_in, write
 from PIL import Image
 
+from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_folder
+from visionllm_interaction.datasets.ingestion.formats.labelme import is_labelme
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
 
@@ -127,3 +129,11 @@ def test_formats_that_are_not_read_are_named(
         take_in(tmp_path / "d")
     assert request.node.callspec.id in caught.value.message
     assert caught.value.found == file and caught.value.fix
+
+
+def test_json_nested_beyond_any_stack_is_no_labelme_file(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text('{"shapes": [], "deep": ' + "[" * 3000 + "]" * 3000 + "}")
+    assert not is_labelme(path)
+    path.write_text('[{"id": 1, "data": ' + "[" * 3000 + "]" * 3000 + "}]")
+    assert detect_folder(tmp_path) is None

@@ -266,3 +266,16 @@ def test_coco_mini_passes(tmp_path: Path, shared_data: Path) -> None:
     assert all(finding.action == "warn" for finding in report.findings)
     assert result["images"] == sum(len(c["images"]) for c in contents) == 543
     assert result["annotations"] == sum(len(c["annotations"]) for c in contents) == 4624
+
+
+@pytest.mark.parametrize(("broken", "share", "status"), [(2, 0.0, "PASS"), (3, 0.1, "FAIL"), (3, 0.2, "PASS")])
+def test_a_split_may_lose_a_share_of_its_boxes_and_two_in_any_case(
+    tmp_path: Path, broken: int, share: float, status: str
+) -> None:
+    root = make_coco(tmp_path / "data")  # 18 annotations in train
+    for row in range(broken):
+        change(root, "train", put("annotations", row, bbox=[1.0, 1.0, 0.0, 5.0]))
+    report = validate(root, tmp_path / "run", ValidateConfig(max_invalid_bbox_share=share))
+    assert report.status == status, report.reasons
+    said = [reason for reason in report.reasons if reason.startswith("max_invalid_bbox_share: 3 of 18")]
+    assert bool(said) == (status == "FAIL")

@@ -142,7 +142,7 @@ def _coco(paths: Mapping[str, Path], root: Path) -> _InspectedDataset:
 def _coco_members(path: Path) -> list[SplitCandidate]:
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_CocoFile)
-    except (msgspec.MsgspecError, OSError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise broken(path, error, expected="COCO's JSON") from error
     names = {str(category.get("id")): str(category.get("name")) for category in content.categories}
     categories: dict[str, set[str]] = defaultdict(set)

@@ -45,13 +45,15 @@ from visionllm_interaction.datasets.transformation.taxonomy import (
 )
 from visionllm_interaction.errors import AnnotationError, InputDataError, ManifestError, ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
-from visionllm_interaction.utils.hashing import code_version, sha256_bytes
+from visionllm_interaction.utils.hashing import code_version, sha256_file
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.paths import StrPath
 
 MANIFEST_NAME = "training_manifest.yaml"
 CHANGES_NAME = "changes.parquet"
 FOLDER = "annotations"
+_WRITTEN_AT_ONCE = 16 << 20
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
     for split in SPLITS:
         path = Path(str(getattr(manifest.annotations, split)))
         data = _mapped(path)
-        raw = FileRef(path=relative_to_run(path, run), sha256=sha256_bytes(data), bytes=len(data))
+        raw = FileRef(path=relative_to_run(path, run), sha256=sha256_file(path), bytes=len(data))
         _require_same(raw, report)
         inputs.append(raw)
         editor = ByteEditor(split, CocoBytes(data, where=str(path)))
@@ -187,14 +189,22 @@ def _write_annotations(config: TransformConfig, source: StageInputs, partial: Pa
     contents = {}
     for split, editor in source.editors.items():
         target = partial / FOLDER / cleaned_name(split)
-        with target.open("wb") as stream:
-            stream.writelines(editor.pieces())
-        editor.source.set_aside()
-        with target.open("rb") as again, mmap.mmap(again.fileno(), 0, access=mmap.ACCESS_READ) as written:
-            contents[split] = read_back(written, where=str(getattr(source.manifest.annotations, split)))
+        _write_pieces(editor, target)
+        contents[split] = read_back(target, where=str(getattr(source.manifest.annotations, split)))
     require_same_meaning({split: part.categories for split, part in contents.items()})
     require_conserved(expected_counts(config.taxonomy, list(source.editors.values())), contents.values())
     return contents
+
+
+def _write_pieces(editor: ByteEditor, target: Path) -> None:
+    """Write a changed file, with little of the original in memory at a time."""
+    with target.open("wb") as stream:
+        for piece in editor.pieces():
+            for at in range(0, len(piece), _WRITTEN_AT_ONCE):
+                stream.write(piece[at : at + _WRITTEN_AT_ONCE])
+                if len(piece) > _WRITTEN_AT_ONCE:
+                    editor.source.set_aside()
+    editor.source.set_aside()
 
 
 def _manifest(

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from mmap import mmap
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -15,6 +15,7 @@ import numpy as np
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.datasets.transformation.config import TaxonomyConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
+from visionllm_interaction.datasets.validation.reading.chunking import cut
 from visionllm_interaction.errors import AnnotationError, ConfigError
 
 CODE = "taxonomy"
@@ -156,6 +157,8 @@ class _WrittenFile(msgspec.Struct):
 
 
 _WRITTEN = msgspec.json.Decoder(_WrittenFile)
+_WRITTEN_PIECE = msgspec.json.Decoder(list[_WrittenAnnotation])
+_PIECE_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -168,12 +171,12 @@ class Contents:
     by_name: Mapping[str, int]
 
 
-def read_back(data: bytes | mmap, *, where: str) -> Contents:
-    """Read a written annotation file again, from its bytes alone.
+def read_back(path: Path, *, where: str) -> Contents:
+    """Read a written annotation file again, from its bytes alone; a piece at a time, where it can be cut.
 
     Args:
-        data: the content of the written file.
-        where: path of the file, for messages.
+        path: the written file.
+        where: path of the file that it was made from, for messages.
 
     Returns:
         Its categories, and the number of annotations of each.
@@ -182,7 +185,7 @@ def read_back(data: bytes | mmap, *, where: str) -> Contents:
         AnnotationError: if it is no COCO file that training could use.
     """
     try:
-        written = _WRITTEN.decode(data)
+        return _read_in_pieces(path) or _contents(_WRITTEN.decode(path.read_bytes()))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnnotationError(
             "The annotation file cannot be used, also after the repairs.",
@@ -191,14 +194,36 @@ def read_back(data: bytes | mmap, *, where: str) -> Contents:
             where=where,
             fix="see what stage 2 only warns about (JSON-SCHEMA); let it be dropped or correct it at its source",
         ) from error
+
+
+def _read_in_pieces(path: Path) -> Contents | None:
+    """The same without the whole file in memory; ``None`` if it cannot be cut, or is not what it must be."""
+    slices = cut(path, piece_bytes=_PIECE_BYTES)
+    if slices is None:
+        return None
+    try:
+        rest = {key: bytes(value) for key, value in slices.rest.items()}
+        around = b'{"images": %b, "annotations": [], "categories": %b}' % (rest["images"], rest["categories"])
+        counts = Counter[int]()
+        with path.open("rb") as stream:
+            for _, begin, end in slices.places:
+                stream.seek(begin)
+                piece = _WRITTEN_PIECE.decode(b"".join((b"[", stream.read(end - begin), b"]")))
+                counts.update(annotation.category_id for annotation in piece)
+        return _contents(_WRITTEN.decode(around), counts)
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # read as a whole, which says what is wrong and where
+
+
+def _contents(written: _WrittenFile, more: Mapping[int, int] | None = None) -> Contents:
+    """What a file holds, with ``more`` annotations by category that were read apart."""
+    counts = Counter(annotation.category_id for annotation in written.annotations) + Counter(more)
     names = {category.id: category.name for category in written.categories}
-    ids = np.fromiter((a.category_id for a in written.annotations), np.int64, len(written.annotations))
-    found, counts = np.unique(ids, return_counts=True)
     by_name = Counter[str]()
-    for number, count in zip(found.tolist(), counts.tolist(), strict=True):
+    for number, count in sorted(counts.items()):
         by_name[names.get(number, f"category_id {number}")] += count
     pairs = tuple((category.id, category.name) for category in written.categories)
-    return Contents(len(written.images), len(ids), pairs, dict(by_name))
+    return Contents(len(written.images), counts.total(), pairs, dict(by_name))
 
 
 def require_same_meaning(categories: Mapping[str, Iterable[tuple[int, str]]]) -> None:

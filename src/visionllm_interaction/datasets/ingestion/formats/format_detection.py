@@ -131,5 +131,5 @@ def is_labelstudio(path: Path) -> bool:
         return False
     try:
         return is_tasks(msgspec.json.decode(path.read_bytes()))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

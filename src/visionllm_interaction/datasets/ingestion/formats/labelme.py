@@ -60,7 +60,7 @@ def is_labelme(path: Path) -> bool:
     """Whether a file is LabelMe's JSON."""
     try:
         content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError):
         return False
     return content.imagePath is not None or all("shape_type" in shape for shape in content.shapes)
 
@@ -91,7 +91,7 @@ def _converted_image(path: Path, files: ImageFiles, left_out: list[LeftOut]) -> 
     where = path.relative_to(files.root).as_posix()
     try:
         content = msgspec.json.decode(path.read_bytes(), type=LabelMeFile)
-    except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OSError) as error:
         left_out.append(LeftOut("annotation file", f"it is not LabelMe's JSON ({error})", where, None, faulty=True))
         return None
     file = files.beside(path) or (files.nearest(content.imagePath) if content.imagePath else None)

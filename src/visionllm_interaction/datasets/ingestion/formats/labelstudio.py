@@ -80,7 +80,15 @@ def read_labelstudio(data: DetectedDataset) -> ConvertedDataset:
         try:
             for task in msgspec.json.decode(path.read_bytes()):
                 tasks += _tasks(task, left_out)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
+        except (
+            msgspec.DecodeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RecursionError,
+            AttributeError,
+            OSError,
+        ) as error:
             raise broken(path, error, expected="Label Studio's JSON export") from error
     images = _converted_images(tasks, files, left_out)
     notes = _notes(tasks)

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
 from PIL import Image
 
-from visionllm_interaction.artifacts.file_index import IndexedFile, list_files
+from visionllm_interaction.artifacts.file_index import FileStamp, IndexedFile, list_files
 from visionllm_interaction.core.images import DAMAGED, ORIENTATION
 from visionllm_interaction.utils.hashing import sha256_file
 
+_ListedFile = tuple[str, FileStamp, str | None]
+_BLOCK_FILES = 64
 _LYING = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
 
 def scan_files(folders: Mapping[str, Path], files: Iterable[Path], *, workers: int = 4) -> list[IndexedFile]:
     """Index every file below ``folders`` (split → folder) and each of ``files``, ordered by path; never writes."""
-    listed: list[tuple[str, os.stat_result, str | None]] = [(*entry, None) for entry in list_files((), files)]
+    listed: list[_ListedFile] = [(*entry, None) for entry in list_files((), files)]
     listed += [(*entry, split) for split, folder in folders.items() for entry in list_files([folder])]
+    listed.sort(key=itemgetter(0))
+    # Many files at a time: a future of its own for each takes more memory than its entry in the index.
+    blocks = [listed[at : at + _BLOCK_FILES] for at in range(0, len(listed), _BLOCK_FILES)]
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return list(pool.map(_indexed, sorted(listed, key=itemgetter(0))))
+        return list(chain.from_iterable(pool.map(_indexed, blocks)))
 
 
-def _indexed(listed: tuple[str, os.stat_result, str | None]) -> IndexedFile:
-    name, status, split = listed
-    path = Path(name)
+def _indexed(listed: Sequence[_ListedFile]) -> list[IndexedFile]:
+    return [_index_entry(Path(name), stamp, split) for name, stamp, split in listed]
+
+
+def _index_entry(path: Path, stamp: FileStamp, split: str | None) -> IndexedFile:
     width, height = image_size(path)
-    return IndexedFile(name, status.st_size, status.st_mtime_ns, sha256_file(path), width, height, split)
+    return IndexedFile(str(path), stamp.size, stamp.mtime_ns, sha256_file(path), width, height, split)
 
 
 def image_size(path: Path) -> tuple[int | None, int | None]:

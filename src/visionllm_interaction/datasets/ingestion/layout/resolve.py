@@ -196,7 +196,7 @@ def _read(config: IngestConfig, data: DetectedDataset) -> Read:
     converted = read_by_plugin(plugin, data) if plugin else READERS[data.format](data)
     refuse_losses(converted, data)
     shapes = sum(len(converted_image.shapes) for converted_image in converted.images)
-    log.info("converting", format=data.format, pictures=len(converted.images), annotations=shapes)
+    log.info("converting", format=data.format, images=len(converted.images), annotations=shapes)
     write = partial_call(write_coco, converted, subsets=config.subsets, division=division_of(config))
     return Read(write, summary(converted), converted.notes)
 

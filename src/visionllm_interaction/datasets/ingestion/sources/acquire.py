@@ -178,5 +178,5 @@ def source_file_same(file: RawSourceFile, *, quick: bool = False) -> bool:
 
 def listing_digest(folder: Path) -> str:
     """Digest of the names, sizes and times of all files below ``folder``: changes when anything was touched."""
-    files = [(str(Path(name).relative_to(folder)), s.st_size, s.st_mtime_ns) for name, s in list_files([folder])]
+    files = [(str(Path(name).relative_to(folder)), *stamp) for name, stamp in list_files([folder])]
     return sha256_value(files)

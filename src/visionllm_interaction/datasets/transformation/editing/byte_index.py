@@ -47,6 +47,8 @@ class _Named(msgspec.Struct, gc=False):
 _NAMES = msgspec.json.Decoder(list[_Named])
 _KEYS_OF_ALL = msgspec.json.Decoder(list[_Keys])
 _KEYS = msgspec.json.Decoder(_Keys)
+_KEYS_AT_ONCE = 20_000
+"""Records whose keys are decoded at a time: all at once would take as much memory as the index itself."""
 
 
 class CocoBytes:
@@ -129,11 +131,15 @@ class CocoBytes:
     def keys(self, section: Section) -> tuple[Ints, Ints, Ints]:
         """Columns (n,) of ``id``, ``image_id`` and ``category_id``; :data:`NO_ID` where there is no integer."""
         if section not in self._columns:
-            keys = _keys_of(self._top[section], self._rows[section])
-            self._columns[section] = tuple(  # type: ignore[assignment]
-                np.fromiter(map(attrgetter(name), keys), np.int64, len(keys))
-                for name in ("id", "image_id", "category_id")
-            )
+            rows = self._rows[section]
+            columns = np.empty((3, len(rows)), np.int64)
+            for at in range(0, len(rows), _KEYS_AT_ONCE):
+                keys = _keys_of(rows[at : at + _KEYS_AT_ONCE])
+                for column, name in zip(columns, ("id", "image_id", "category_id"), strict=True):
+                    column[at : at + len(keys)] = np.fromiter(map(attrgetter(name), keys), np.int64, len(keys))
+                if len(rows) > _KEYS_AT_ONCE:
+                    self.set_aside()
+            self._columns[section] = (columns[0], columns[1], columns[2])
         return self._columns[section]
 
     def _span(self, raw: msgspec.Raw) -> Span:
@@ -160,17 +166,17 @@ def _stand_in(match: re.Match[bytes]) -> bytes:
     return text if text.startswith(b'"') else text[:1].replace(b"N", b"1").replace(b"I", b"1") + b"1" * (len(text) - 1)
 
 
-def _keys_of(listed: msgspec.Raw, rows: list[msgspec.Raw]) -> list[_Keys]:
+def _keys_of(rows: list[msgspec.Raw]) -> list[_Keys]:
     try:
-        return _KEYS_OF_ALL.decode(listed)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _KEYS_OF_ALL.decode(b"[" + b",".join(rows) + b"]")
+    except _UNREADABLE:
         return [_keys_or_none(row) for row in rows]
 
 
 def _keys_or_none(row: msgspec.Raw) -> _Keys:
     try:
         return _KEYS.decode(row)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return _Keys(NO_ID)
 
 

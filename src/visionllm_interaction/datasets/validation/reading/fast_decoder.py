@@ -157,7 +157,7 @@ def _integers(records: pa.StructArray, name: str) -> Ints | None:
 def _finite(records: pa.StructArray, name: str) -> Floats | None:
     column = records.field(name)
     values = None if column.null_count else numbers_in(column, np.dtype(np.float64))
-    return values if values is not None and np.isfinite(values).all() else None
+    return values.copy() if values is not None and np.isfinite(values).all() else None
 
 
 def _boxes(boxes: pa.ListArray, count: int) -> Floats | None:
@@ -166,7 +166,7 @@ def _boxes(boxes: pa.ListArray, count: int) -> Floats | None:
     if boxes.null_count or boxes.values.null_count or (np.diff(edges) != 4).any():
         return None
     values = numbers_in(boxes.values, np.dtype(np.float64))[edges[0] : edges[-1]].reshape(count, 4)
-    return values if np.isfinite(values).all() else None
+    return values.copy() if np.isfinite(values).all() else None  # a view would keep all that DuckDB gave, polygons too
 
 
 def _masks(rings: pa.ListArray, form: _RecordShape, run_lengths: tuple[bytes, ...]) -> MaskColumns | None:

@@ -187,11 +187,11 @@ def _from_yaml(path: Path, files: ImageFiles) -> YoloDataset:
         dataset = YoloDataset(_unique(_yaml_names(content, path), path), _key_points(content))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise AnnotationError(
-            "The names of the classes cannot be read.",
-            expected="`names:` with a list, or with a name for each number",
+            f"{path.name} of the YOLO data set cannot be used.",
+            expected="`names:` with a list, or with a name for each number; `nc`, if it is there, as many",
             found=str(error) if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}",
             where=str(path),
-            fix="write it as `names: [child, ball]`, with the first name being class 0",
+            fix="write all names, such as `names: [child, ball]` with class 0 first, and remove or correct `nc`",
         ) from error
     entries: dict[str, list[str]] = {}
     for key, split in _SPLIT_KEYS.items():

@@ -117,12 +117,12 @@ def _refuse_unknown_classes(rows: list[YoloRow], names: Mapping[int, str], names
         numbers = sorted({row.number for row in unknown})
         raise AnnotationError(
             "The labels have class numbers without a name.",
-            expected=f"a name for each class; {names_file.name} has {len(names)} names, numbered "
-            f"{min(names, default=0)} to {max(names, default=0)}",
+            expected=f"class numbers from {min(names, default=0)} to {max(names, default=0)}, "
+            f"for which {names_file.name} has names",
             found=f"class {', '.join(map(str, numbers[:5]))} in {len(unknown)} rows, first in {unknown[0].where}",
             where=str(names_file),
-            fix="list every class in order of its number, the first being 0; "
-            "if the labels count from 1, the list needs a first name for class 0",
+            fix=f"write the missing names into {names_file.name}, in order of their numbers, the first being class 0; "
+            "if the labels count from 1, put any name before the others",
         )
 
 
