@@ -64,6 +64,8 @@ bench-video: $(VENV)/.ready-dev ## Tracking, blur, overlap, memory over two hour
 	$(BIN)/python benchmarks/tracking.py
 	$(BIN)/python benchmarks/video.py overlap
 	$(BIN)/python benchmarks/video.py memory
+bench-validity: $(VENV)/.ready-dev ## Coverage of intervals, widths, the audit planner, permutation tests (some minutes)
+	$(BIN)/python benchmarks/validity.py
 bench-gpu: $(VENV)/.ready-dev ## Training and inference on a CUDA GPU, against torchvision in the same run
 	$(BIN)/python benchmarks/gpu.py
 
@@ -103,4 +105,4 @@ $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready-all
 
-.PHONY: bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

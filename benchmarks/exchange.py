@@ -27,7 +27,7 @@ from exchange_random import random_timeline, rows  # noqa: E402
 from lxml import etree  # noqa: E402
 from test_exchange_round_trips import FORMATS  # noqa: E402
 
-from visionllm_interaction.interop.elan import eaf_bytes  # noqa: E402
+from visionllm_interaction.interop.formats.elan import eaf_bytes  # noqa: E402
 from visionllm_interaction.interop.registry import read_timelines  # noqa: E402
 from visionllm_interaction.interop.tiers import Timeline  # noqa: E402
 

@@ -8,6 +8,7 @@ Example:
     >>> v.analyze(["visit1.mp4"], "store", detector="fasterrcnn_best.pt")   # doctest: +SKIP
     >>> store = v.open_store("store")                                      # doctest: +SKIP
     >>> v.ask("How long were the child and the caregiver near each other?", store.path)   # doctest: +SKIP
+    >>> v.query("total(holding(child, ball)) by video", store)             # doctest: +SKIP
     >>> v.measures(store).to_pandas()                                      # doctest: +SKIP
 """
 
@@ -25,18 +26,24 @@ if TYPE_CHECKING:
     from visionllm_interaction.errors import VisionLLMError
     from visionllm_interaction.interop.import_codes import ImportResult, import_codes
     from visionllm_interaction.interop.registry import ExportResult, export
+    from visionllm_interaction.measures.language.result import QueryResult, QueryRow
+    from visionllm_interaction.measures.language.run import query
     from visionllm_interaction.measures.table import MeasuresTable, measures
     from visionllm_interaction.pipeline import PipelineResult
     from visionllm_interaction.reasoning import Answer, Claim, ask, ask_async
     from visionllm_interaction.store.reader import Store, open_store
     from visionllm_interaction.store.tables import VideoTable, VideoView
+    from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
+    from visionllm_interaction.validity.audit.correct_audit import Correction, correct
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AgreementReport",
     "AnalysisResult",
     "Answer",
     "Claim",
+    "Correction",
     "Detections",
     "Detector",
     "Evaluation",
@@ -44,30 +51,37 @@ __all__ = [
     "ImportResult",
     "MeasuresTable",
     "PipelineResult",
+    "QueryResult",
+    "QueryRow",
     "Store",
     "VideoResult",
     "VideoTable",
     "VideoView",
     "VisionLLMError",
     "__version__",
+    "agree",
     "analyze",
     "ask",
     "ask_async",
+    "correct",
     "evaluate",
     "export",
     "import_codes",
     "load_detector",
     "measures",
     "open_store",
+    "query",
     "run_pipeline",
 ]
 
 __getattr__ = lazy_attributes(
     __name__,
     {
+        "AgreementReport": "validity.agreement.agree",
         "AnalysisResult": "analysis.results",
         "Answer": "reasoning.models",
         "Claim": "reasoning.models",
+        "Correction": "validity.audit.correct_audit",
         "Detections": "core.detections",
         "Detector": "detection.runtimes.base",
         "Evaluation": "detection.evaluation.evaluate",
@@ -75,20 +89,25 @@ __getattr__ = lazy_attributes(
         "ImportResult": "interop.import_codes",
         "MeasuresTable": "measures.table",
         "PipelineResult": "pipeline",
+        "QueryResult": "measures.language.result",
+        "QueryRow": "measures.language.result",
         "Store": "store.reader",
         "VideoResult": "analysis.results",
         "VideoTable": "store.tables",
         "VideoView": "store.tables",
         "VisionLLMError": "errors",
+        "agree": "validity.agreement.agree",
         "analyze": "analysis.analyze_videos",
         "ask": "reasoning.pipeline",
         "ask_async": "reasoning.pipeline",
+        "correct": "validity.audit.correct_audit",
         "evaluate": "detection.evaluation.evaluate",
         "export": "interop.registry",
         "import_codes": "interop.import_codes",
         "load_detector": "detection.runtimes.factory",
         "measures": "measures.table",
         "open_store": "store.reader",
+        "query": "measures.language.run",
         "run_pipeline": "api",
     },
 )

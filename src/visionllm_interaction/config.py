@@ -16,6 +16,7 @@ from visionllm_interaction.config_loading import Resolved, resolve_settings
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.interop.config import InteropConfig
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -33,6 +34,8 @@ class Settings(PipelineSettings):
     """Video → store: `visionllm analyze`."""
     measures: MeasuresConfig = MeasuresConfig()
     """Store → measures: `visionllm measures`, `visionllm ask`."""
+    interop: InteropConfig = InteropConfig()
+    """Coded files, transcripts and tables → store: `visionllm import`."""
     reason: ReasonConfig = ReasonConfig()
     """Questions: `visionllm ask`."""
     serve: ServeConfig = ServeConfig()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visionllm_interaction.utils.paths import StrPath
 
-BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "measures", "reason", "serve")
+BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "measures", "interop", "reason", "serve")
 """Files read from ./config/ by every command except the demo; other files there are read only when named with -c."""
 
 

@@ -15,9 +15,11 @@ from api_store import VIDEO, make_api_store
 import visionllm_interaction as v
 
 NAMES = [
+    "AgreementReport",
     "AnalysisResult",
     "Answer",
     "Claim",
+    "Correction",
     "Detections",
     "Detector",
     "Evaluation",
@@ -25,21 +27,26 @@ NAMES = [
     "ImportResult",
     "MeasuresTable",
     "PipelineResult",
+    "QueryResult",
+    "QueryRow",
     "Store",
     "VideoResult",
     "VideoTable",
     "VideoView",
     "VisionLLMError",
     "__version__",
+    "agree",
     "analyze",
     "ask",
     "ask_async",
+    "correct",
     "evaluate",
     "export",
     "import_codes",
     "load_detector",
     "measures",
     "open_store",
+    "query",
     "run_pipeline",
 ]
 
@@ -103,11 +110,11 @@ def test_what_a_person_looks_at_shows_well_and_escaped(store_path: Path) -> None
 
 
 def test_measures_is_a_function_and_a_package(store_path: Path) -> None:
-    from visionllm_interaction.measures.catalogue import MEASURES
+    from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 
     table = v.measures(str(store_path))
     frame = table.to_pandas()
-    assert set(frame["measure"]) <= set(MEASURES)
+    assert set(frame["measure"]) <= set(ALL_MEASURES)
     near = frame.query("measure == 'near_duration' and subject == 'caregiver' and object == 'child'")
     assert near["value"].tolist() == pytest.approx([0.6])
     assert "measures of 1 videos" in repr(table) and "<table>" in table._repr_html_()

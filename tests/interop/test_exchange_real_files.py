@@ -15,12 +15,12 @@ from exchange_random import random_timeline
 from lxml import etree
 
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.interop import safe_reading as files
-from visionllm_interaction.interop.boris import read_boris
-from visionllm_interaction.interop.datavyu import read_opf
-from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
-from visionllm_interaction.interop.praat import read_textgrid
-from visionllm_interaction.interop.tabular import read_csv
+from visionllm_interaction.interop.formats import safe_reading as files
+from visionllm_interaction.interop.formats.boris import read_boris
+from visionllm_interaction.interop.formats.datavyu import read_opf
+from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
+from visionllm_interaction.interop.formats.praat import read_textgrid
+from visionllm_interaction.interop.formats.tabular import read_csv
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 
 DATA = Path(os.environ.get("VISIONLLM_TEST_DATA", "/nowhere")) / "formats"

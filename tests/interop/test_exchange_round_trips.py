@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from exchange_random import random_timeline, rows
 
-from visionllm_interaction.interop.boris import boris_bytes, read_boris
-from visionllm_interaction.interop.datavyu import opf_bytes, read_opf
-from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
-from visionllm_interaction.interop.praat import read_textgrid, textgrid_bytes
-from visionllm_interaction.interop.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
+from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
+from visionllm_interaction.interop.formats.datavyu import opf_bytes, read_opf
+from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
+from visionllm_interaction.interop.formats.praat import read_textgrid, textgrid_bytes
+from visionllm_interaction.interop.formats.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, split_overlaps
 
 COUNT = 1000

@@ -15,7 +15,7 @@ from exchange_store import make_store
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.interop.boris import read_boris
+from visionllm_interaction.interop.formats.boris import read_boris
 from visionllm_interaction.interop.import_codes import import_codes
 from visionllm_interaction.interop.registry import ENDINGS, export, read_timelines
 from visionllm_interaction.measures.api import Query, run_query
@@ -67,7 +67,7 @@ def test_coco_has_every_looked_at_frame_and_every_seen_box(store: Path, tmp_path
 def test_exports_are_refused_with_the_known_formats(store: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="textgrid"):
         export(store, tmp_path, format="docx")
-    with pytest.raises(InputDataError, match="not what was analysed"):
+    with pytest.raises(InputDataError, match="not there as it was analysed"):
         export(store, tmp_path, format="mp4")
 
 

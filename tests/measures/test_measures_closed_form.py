@@ -151,8 +151,10 @@ def test_every_measure_is_in_the_tidy_table(closed: Path) -> None:
     with open_store(closed) as store:
         rows = measures_table(store).to_pylist()
     absent = set(MEASURES) - {row["measure"] for row in rows}
-    assert absent <= {"event_count", "event_rate", "turn_count", "turn_lag"}  # one person, no events here
-    assert {row["subject"] for row in rows} == {"ball", "child", "cup", "hand", "thing"}
+    assert absent <= {"event_count", "event_rate"}  # no events here
+    # The caregiver is heard and never seen.
+    assert {row["subject"] for row in rows} == {"ball", "caregiver", "child", "cup", "hand", "thing"}
+    assert {row["predicate"] for row in rows if row["subject"] == "caregiver"} <= {"speaks", "names", None}
 
 
 def test_bins_add_up_to_the_whole(closed: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_fault_in_a_coded_file_names_the_line(example: Path, tmp_path: Path) -
     with pytest.raises(InputDataError, match=r"visit\.labels\.txt:2"):
         read_timelines(coded)
     with pytest.raises(UsageError, match=r"\.labels\.txt"):
-        read_timelines(tmp_path / "visit.txt")
+        read_timelines(tmp_path / "visit.docx")
 
 
 def test_an_annotation_format_becomes_a_data_set(example: Path, tmp_path: Path) -> None:

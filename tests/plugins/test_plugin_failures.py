@@ -237,7 +237,7 @@ def test_a_file_nobody_knows_tells_of_plug_ins_that_could_not_be_asked(site: Sit
             "broken-two", group=group, name="broken", source="import a_module_that_is_not_there\n"
         )
     with pytest.raises(UsageError, match=r"broken of broken-one 1\.0 .*visionllm doctor"):
-        read_timelines(tmp_path / "talk.cha")
+        read_timelines(tmp_path / "talk.xyz")
     (tmp_path / "notes").mkdir()
     with pytest.raises(InputDataError, match=r"broken of broken-two 1\.0 .*visionllm doctor"):
         locate(tmp_path / "notes")

@@ -126,6 +126,11 @@ COMMANDS: dict[str, CommandEntry] = {
     "measures": CommandEntry(
         "analysis", "measures", "Compute every measure for every video, subject and object, as one tidy table."
     ),
+    "query": CommandEntry(
+        "quantities",
+        "query",
+        "Compute a quantity, written in one line of the language of quantities, with its evidence.",
+    ),
     "erase": CommandEntry("analysis", "erase", "Delete one video and all its results from the store."),
     "blur": CommandEntry(
         "analysis",
@@ -139,6 +144,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "Export results for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.",
     ),
     "import": CommandEntry("stores", "import_", "Import codes from another program, so that measures can use them."),
+    "sync": CommandEntry(
+        "stores",
+        "sync",
+        "Find how a recording lies on a video's clock, from their sound; what was imported from it moves along.",
+    ),
     "migrate": CommandEntry(
         "stores", "migrate", "Migrate a store of an older version to the present one; nothing is analysed again."
     ),
@@ -160,5 +170,24 @@ COMMANDS: dict[str, CommandEntry] = {
         "questions",
         "look",
         "Ask a vision model a closed question about marked objects; needs `reason.look.enabled`.",
+    ),
+    "audit": CommandEntry(
+        "validity", "audit", "Which frames or clips people label, their tasks, and the labels that come back."
+    ),
+    "correct": CommandEntry(
+        "validity",
+        "correct",
+        "Correct a measure by an audit: as detected, from people alone and corrected, always side by side.",
+    ),
+    "agree": CommandEntry(
+        "validity",
+        "agree",
+        "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
+    ),
+    "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
+    "report": CommandEntry(
+        "validity",
+        "report",
+        "Write what one can publish, as HTML and Markdown: sample, agreement, corrected results, limitations, methods.",
     ),
 }

@@ -1,15 +1,19 @@
-"""Commands on stores: export, import, migrate."""
+"""Commands on stores: export, import, sync, migrate."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.output import CommandResult, JsonFlag, StoreOption
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
 from visionllm_interaction.errors import UsageError
+
+if TYPE_CHECKING:
+    from visionllm_interaction.interop.gaze.import_gaze import GazeResult
+    from visionllm_interaction.interop.import_codes import ImportResult
 
 
 def export(
@@ -36,44 +40,177 @@ def export(
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="An .eaf, .boris, .opf, .TextGrid, .csv or .parquet file, or a plug-in's.")
+        Path,
+        typer.Argument(
+            help="A file of ELAN, BORIS, Datavyu or Praat, RTTM, LENA's, CHAT's or Whisper's, subtitles, a table, a "
+            "plug-in's, or the folder of an eye tracker."
+        ),
     ],
-    video: Annotated[str, typer.Option(help="The video_id that was coded.")],
+    video: Annotated[str, typer.Option(help="The video_id that was coded, or the video's path.")],
     store: StoreOption = Path("store"),
     kind: Annotated[
-        list[str] | None, typer.Option(metavar="TIER=KIND", help="KIND: speech, gaze, naming or code.")
+        list[str] | None,
+        typer.Option(
+            metavar="TIER=KIND", help="KIND: speech, gaze, naming, word, code, or coded: time that was coded."
+        ),
     ] = None,
     participant: Annotated[
         list[str] | None, typer.Option(metavar="TIER=WHO", help="WHO: a role or category, for example child.")
     ] = None,
-    observation: Annotated[
-        str | None, typer.Option(help="Name of the observation, if the file has several (BORIS).")
+    speaker: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=WHO", help="Who is meant by a name in the file.")
     ] = None,
+    observation: Annotated[
+        str | None, typer.Option(help="Name of the observation, if the file has several (BORIS, RTTM).")
+    ] = None,
+    medium: Annotated[
+        str | None, typer.Option(help="Which of the recordings that the file names is the video.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a table: begin=onset:ms,end=offset,label=category,participant=who, or a preset of interop.columns."
+        ),
+    ] = None,
+    coded: Annotated[
+        list[str] | None, typer.Option(metavar="BEGIN-END", help="Time that was coded, in seconds or hh:mm:ss.")
+    ] = None,
+    offset_s: Annotated[
+        float | None, typer.Option(help="Second of the video (or of --on) at which the file's clock shows 0.")
+    ] = None,
+    drift_ppm: Annotated[float, typer.Option(help="By how many millionths the file's seconds are too long.")] = 0.0,
+    on: Annotated[
+        str | None, typer.Option(help="The recording that was coded, if not the video; see `visionllm sync`.")
+    ] = None,
+    naming: Annotated[
+        bool | None,
+        typer.Option("--naming/--no-naming", help="Words that name a category become naming; default: of transcripts."),
+    ] = None,
+    wearer: Annotated[str, typer.Option(help="Of an eye tracker: who wears it.")] = "child",
+    skip_bad: Annotated[bool, typer.Option(help="Import the rest where rows cannot be used, and list those.")] = False,
+    config: ConfigFiles = None,
+    override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Import codes from another program, so that measures can use them."""
-    from visionllm_interaction.interop.import_codes import import_codes
+    from visionllm_interaction.config import load
+    from visionllm_interaction.core.clocks import Clock
+    from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
+    from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
+    from visionllm_interaction.store.moved import resolve_video
 
-    result = import_codes(
-        file,
-        store,
-        video_id=video,
+    video_id = resolve_video(store, video)
+    if is_gaze(file):
+        clock = Clock(offset_s or 0.0, drift_ppm)
+        gaze = import_gaze(file, store, video_id=video_id, wearer=wearer, clock=clock)
+        return CommandResult(gaze.to_dict(), as_lines(_gaze_lines(gaze)), json_output)
+    options = ImportOptions(
         kinds=_pairs(kind, "--kind"),
         participants=_pairs(participant, "--participant"),
+        speakers=_pairs(speaker, "--speaker"),
         observation=observation,
+        medium=medium,
+        columns=columns,
+        skip_bad=skip_bad,
+        coded=_intervals(coded) if coded else None,
+        offset_s=offset_s,
+        drift_ppm=drift_ppm,
+        on=on,
+        naming=naming,
     )
+    settings = load(config, override).interop
+    result = import_codes(file, store, video_id=video_id, options=options, config=settings)
+    return CommandResult(result.to_dict(), as_lines(_import_lines(result)), json_output)
+
+
+def _gaze_lines(result: GazeResult) -> list[str]:
+    lines = [f"{label}: {count} looks" for label, count in sorted(result.looks.items())]
+    lines += [f"note: {note}" for note in result.notes]
+    return [*lines, f"{result.samples} samples of {result.recording.recording}, {result.lost} of them lost"]
+
+
+def _import_lines(result: ImportResult) -> list[str]:
     lines = [
         f"{name}: {tier.codes} of kind {tier.kind}" + (f", {tier.participant}" if tier.participant else "")
         for name, tier in result.tiers.items()
     ]
-    return CommandResult(result.to_dict(), as_lines([*lines, f"{result.codes} imported"]), json_output)
+    clock = result.recording
+    if clock.offset_s or clock.drift_ppm or clock.follows:
+        drift = f", {clock.drift_ppm:g} ppm" if clock.drift_ppm else ""
+        lines.append(f"clock: offset {clock.offset_s:+.3f} s{drift} (by {clock.known_by})")
+    lines += [f"note: {note}" for note in result.notes]
+    lines += [
+        f"warning: nobody in the store is called {name!r} ({count} codes); say who it is with --speaker {name!r}=WHO"
+        for name, count in result.unmatched.items()
+    ]
+    lines += [
+        f"warning: tier {tier!r} says nobody, so that it is not measured; use --participant {tier!r}=WHO"
+        for tier in result.without_participant
+    ]
+    lines += [f"left out: {row.where}: {row.reason}" for row in result.refused]
+    return [*lines, f"{result.codes} imported" + (f", {len(result.refused)} left out" if result.refused else "")]
+
+
+def _intervals(texts: list[str]) -> list[tuple[float, float]]:
+    from visionllm_interaction.interop.formats.clock_times import parse_seconds
+
+    found = []
+    for text in texts:
+        begin, sign, end = text.partition("-")
+        try:
+            span = parse_seconds(begin), parse_seconds(end)
+        except ValueError as error:
+            raise UsageError("--coded cannot be read.", expected="BEGIN-END", found=f"{text}: {error}") from error
+        if not sign or span[1] <= span[0]:
+            raise UsageError("--coded cannot be read.", expected="an end after its begin", found=text)
+        found.append(span)
+    return found
+
+
+def sync(
+    recording: Annotated[
+        str,
+        typer.Argument(
+            help="A WAV file or a video with sound; with --offset-s also the name of one, or of a coded file."
+        ),
+    ],
+    video: Annotated[str, typer.Option(help="The video_id on whose clock it is to lie, or the video's path.")],
+    store: StoreOption = Path("store"),
+    offset_s: Annotated[
+        float | None, typer.Option(help="Say it by hand: second of the video at which the recording's clock shows 0.")
+    ] = None,
+    drift_ppm: Annotated[float, typer.Option(help="By hand: millionths by which its seconds are too long.")] = 0.0,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
+    from visionllm_interaction.core.clocks import Clock
+    from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_by_sound
+    from visionllm_interaction.store.moved import resolve_video
+
+    video_id = resolve_video(store, video)
+    if offset_s is None and drift_ppm:
+        raise UsageError("A drift needs an offset.", expected="--offset-s beside --drift-ppm", found="no offset")
+    if offset_s is not None:
+        clock = Clock(offset_s, drift_ppm)
+        result = sync_by_hand(store, video_id=video_id, recording=recording, clock=clock)
+    else:
+        reference = video if Path(video).is_file() else None
+        result = sync_by_sound(store, video_id=video_id, other=recording, reference=reference)
+    found = result.recording
+    clock_text = f"offset {found.offset_s:+.3f} s, drift {found.drift_ppm:+.1f} ppm"
+    lines = [f"{found.recording}: {clock_text}, by {found.known_by}"]
+    if found.residual_s is not None and result.alignment is not None:
+        agreeing = f"{result.alignment.agreeing} of {result.alignment.windows} parts of the sound agree"
+        lines.append(f"within {found.residual_s:.3f} s; {agreeing}")
+    lines += [f"outside the video now: {item.code.code_id}: {item.reason}" for item in result.outside]
+    return CommandResult(result.to_dict(), as_lines(lines), json_output)
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     pairs = [text.rpartition("=") for text in texts or ()]
     for name, sign, value in pairs:
         if not (name and sign and value):
-            raise UsageError(f"{option} cannot be read.", expected=f"{option} TIER=…", found=f"{name}{sign}{value}")
+            raise UsageError(f"{option} cannot be read.", expected=f"{option} NAME=…", found=f"{name}{sign}{value}")
     return {name: value for name, _, value in pairs}
 
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code
-from visionllm_interaction.errors import UsageError
+from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.interop.choices import check_known, select_medium, select_timeline
+from visionllm_interaction.interop.config import InteropConfig
+from visionllm_interaction.interop.formats.columns import ColumnMap, parse_columns
+from visionllm_interaction.interop.naming import LemmaTable, naming_codes
+from visionllm_interaction.interop.participants import role_table
 from visionllm_interaction.interop.registry import read_timelines
-from visionllm_interaction.interop.tiers import Timeline
-from visionllm_interaction.store.reader import open_store, write_codes
+from visionllm_interaction.interop.tier_meaning import KINDS, TierMeaning, coded_intervals, codes_of
+from visionllm_interaction.interop.tiers import RefusedRow
+from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.recordings.clocks import KnownBy, Misplaced, Recording
+from visionllm_interaction.store.recordings.files import write_imported
 from visionllm_interaction.utils.paths import StrPath
 
-KINDS = ("speech", "gaze", "naming", "code")
-"""How measures read a tier: who speaks, who looks at what, what is named; ``code`` is anything else."""
+_MEASURED_KINDS = ("speech", "gaze")
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,41 @@ class ImportedTier:
 
 
 @dataclass(frozen=True)
+class ImportOptions:
+    """What the caller says about a coded file. Everything has a default.
+
+    Attributes:
+        kinds: tier → how measures read it, one of :data:`KINDS`. By default a tier whose name holds ``gaze`` or
+            ``look``, ``naming``, ``speech`` or ``utterance`` is read as that, one called ``coded`` or ``transcribed``
+            as intervals of time that were coded, any other as ``code``.
+        participants: tier → whom it is about, a role or a category; by default the tier's own participant.
+        speakers: name in the file → role or category; goes before the table of names.
+        observation: which one, if the file holds several.
+        medium: which of the recordings that the file names is the video.
+        columns: of a table, which column means what, as for :func:`.columns.parse_columns`, or a preset's name.
+        skip_bad: whether rows that cannot be used are left out; otherwise one of them refuses the file.
+        coded: intervals of the file's time that were coded; None: as the file says, else all of it.
+        offset_s: seconds of the video (or of ``on``) at the file's 0, beside the file's own offset; None: 0.
+        drift_ppm: by how many millionths the file's seconds are too long.
+        on: the recording that was coded, whose clock is known to the store; None: the video.
+        naming: whether words that name a category become naming moments; None: of transcripts only.
+    """
+
+    kinds: Mapping[str, str] | None = None
+    participants: Mapping[str, str] | None = None
+    speakers: Mapping[str, str] | None = None
+    observation: str | None = None
+    medium: str | None = None
+    columns: str | ColumnMap | None = None
+    skip_bad: bool = False
+    coded: Sequence[tuple[float, float]] | None = None
+    offset_s: float | None = None
+    drift_ppm: float = 0.0
+    on: str | None = None
+    naming: bool | None = None
+
+
+@dataclass(frozen=True)
 class ImportResult:
     """The result of an import.
 
@@ -37,8 +80,13 @@ class ImportResult:
         store: the store's folder.
         video_id: the video that was coded.
         source: name of the coded file.
-        codes: how many codes were imported.
+        codes: how many codes were imported, without ``coded`` intervals.
         tiers: by the tier's name.
+        recording: the file's clock.
+        refused: rows that were left out.
+        unmatched: participants that are neither in the store nor in the table of names → how many codes they have.
+        without_participant: tiers of speech and gaze that say nobody; they are not measured.
+        notes: what should be known of the file.
     """
 
     store: Path
@@ -46,11 +94,27 @@ class ImportResult:
     source: str
     codes: int
     tiers: Mapping[str, ImportedTier]
+    recording: Recording
+    refused: tuple[RefusedRow, ...] = ()
+    unmatched: Mapping[str, int] = field(default_factory=dict)
+    without_participant: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``visionllm import``."""
         tiers = {name: asdict(tier) for name, tier in self.tiers.items()}
-        return {**asdict(self), "store": str(self.store), "tiers": tiers}
+        return {
+            "store": str(self.store),
+            "video_id": self.video_id,
+            "source": self.source,
+            "codes": self.codes,
+            "tiers": tiers,
+            "recording": self.recording.to_dict(),
+            "refused": [asdict(row) for row in self.refused],
+            "unmatched": dict(self.unmatched),
+            "without_participant": list(self.without_participant),
+            "notes": list(self.notes),
+        }
 
 
 def import_codes(
@@ -61,82 +125,123 @@ def import_codes(
     kinds: Mapping[str, str] | None = None,
     participants: Mapping[str, str] | None = None,
     observation: str | None = None,
+    options: ImportOptions | None = None,
+    config: InteropConfig = InteropConfig(),
 ) -> ImportResult:
     """Import codes from another program.
 
-    Earlier codes from a file of the same name are replaced, also where the file holds none any more.
+    Times are kept as they came and put on the video's clock: by the file's own offset (ELAN's ``TIME_ORIGIN``, BORIS's
+    time offset, Datavyu's offset of a video) and what ``options`` say. Earlier codes from a file of the same name are
+    replaced, also where the file holds none any more.
 
     Args:
-        file: an ``.eaf``, ``.boris``, ``.opf``, ``.TextGrid``, ``.csv`` or ``.parquet`` file.
+        file: a coded file, a transcript or a table; see docs/exchange.md.
         store: the store's folder.
         video_id: the video that was coded.
-        kinds: tier → how measures read it, one of :data:`KINDS`. By default a tier whose name holds ``gaze`` or
-            ``look``, ``naming``, ``speech`` or ``utterance`` is read as that, any other as ``code``.
-        participants: tier → whom it is about, a role or a category; by default the tier's own participant.
-        observation: which one, if the file holds several (BORIS).
+        kinds: as ``options.kinds``.
+        participants: as ``options.participants``.
+        observation: as ``options.observation``.
+        options: everything that can be said about the file.
+        config: names of participants, presets of columns, words of categories.
 
     Returns:
-        The tiers and how many codes each brought.
+        The tiers and how many codes each brought, and what was left out or matches nobody.
 
     Raises:
-        InputDataError: if the file cannot be read.
-        UsageError: if tiers, kinds or the observation are not known.
+        InputDataError: if the file cannot be read, or a row of it cannot be used and ``skip_bad`` is not given.
+        UsageError: if tiers, kinds, the observation or the medium are not known.
         StoreError: if the store or video is not there.
     """
     path, store = Path(file), Path(store)
-    timeline = _select(read_timelines(path), observation)
-    known = [tier.name for tier in timeline.tiers]
-    for name in {**(kinds or {}), **(participants or {})}:
-        _check_known("tier", name, known)
-    for kind in (kinds or {}).values():
-        _check_known("kind", kind, KINDS)
-    codes = list(_codes(timeline, path.name, kinds or {}, participants or {}))
+    options = options or ImportOptions(kinds, participants, observation=observation)
     with open_store(store) as opened:
-        opened.video(video_id)
-    write_codes(store, video_id, codes, source=path.name)
+        record = opened.record(video_id)
+        known = {*opened.names(video_id), *record.detector.categories, *record.roles.values()}
+    timelines = read_timelines(path, columns=_columns(options.columns, config))
+    timeline = select_timeline(timelines, options.observation, video=record.source.name)
+    names = [tier.name for tier in timeline.tiers]
+    for name in {**(options.kinds or {}), **(options.participants or {})}:
+        check_known("tier", name, names)
+    for kind in (options.kinds or {}).values():
+        check_known("kind", kind, KINDS)
+    medium = select_medium(timeline, options.medium, video=record.source.name)
+    table = role_table(config.participants) | {k.casefold(): v for k, v in (options.speakers or {}).items()}
+    meaning = TierMeaning(options.kinds or {}, options.participants or {}, known, table)
+    codes, notes = codes_of(timeline, medium, meaning, source=path.name)
+    if options.coded is not None:
+        codes = [code for code in codes if code.kind != "coded"]
+    codes += coded_intervals(timeline, codes, options.coded, source=path.name)
+    categories = sorted(set(record.detector.categories) - PERSON_CATEGORIES)
+    lemmas = LemmaTable(categories, config.words)
+    codes += naming_codes(codes, timeline, lemmas, wanted=options.naming, source=path.name)
+    recording = _recording(path.name, medium.offset_s, options)
+    places = {code.code_id: place for code, place in meaning.places(codes)}
+    if timeline.refused and not options.skip_bad:
+        raise _refusal(path, timeline.refused, total=len(codes) + len(timeline.refused))
+    placed, misplaced = write_imported(store, video_id, recording, codes, skip_misplaced=options.skip_bad)
+    refused = (*timeline.refused, *(_as_row(item, places) for item in misplaced))
+    if misplaced and not options.skip_bad:
+        raise _refusal(path, refused, total=len(codes))
+    return _result(store, video_id, recording, placed, refused, (*timeline.notes, *notes), meaning)
+
+
+def _columns(columns: str | ColumnMap | None, config: InteropConfig) -> ColumnMap | None:
+    if columns is None or isinstance(columns, ColumnMap):
+        return columns
+    return parse_columns(config.columns.get(columns, columns))
+
+
+def _recording(name: str, own_offset_s: float, options: ImportOptions) -> Recording:
+    by_hand = options.offset_s is not None or options.drift_ppm != 0.0
+    known_by: KnownBy = "hand" if by_hand else "file" if own_offset_s else "own"
+    offset_s = own_offset_s * (1.0 + options.drift_ppm * 1e-6) + (options.offset_s or 0.0)
+    return Recording(name, "codes", offset_s, options.drift_ppm, known_by, follows=options.on)
+
+
+def _as_row(item: Misplaced, places: Mapping[str, str]) -> RefusedRow:
+    code = item.code
+    where = places.get(code.code_id) or f"a code of tier {code.tier}"
+    return RefusedRow(where, item.reason, f"{code.tier}: {code.label}"[:80])
+
+
+def _refusal(path: Path, rows: Sequence[RefusedRow], *, total: int) -> InputDataError:
+    shown = "; ".join(f"{row.where}: {row.reason}" for row in rows[:_SHOWN])
+    more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return InputDataError(
+        "Some rows of the file cannot be imported; nothing was.",
+        expected="times that are numbers, end after they begin and lie in the video",
+        found=f"{len(rows)} of {total} rows: {shown}{more}",
+        where=str(path),
+        fix="correct them, or import the others with --skip-bad",
+    )
+
+
+def _result(
+    store: Path,
+    video_id: str,
+    recording: Recording,
+    codes: Sequence[Code],
+    refused: Sequence[RefusedRow],
+    notes: Sequence[str],
+    meaning: TierMeaning,
+) -> ImportResult:
+    real = [code for code in codes if code.kind != "coded"]
     counts = Counter((code.tier, code.kind, code.participant) for code in codes)
     tiers = {tier: ImportedTier(kind, who, count) for (tier, kind, who), count in counts.items()}
-    return ImportResult(store, video_id, path.name, len(codes), tiers)
-
-
-def _select(timelines: Mapping[str, Timeline], observation: str | None) -> Timeline:
-    if observation is not None:
-        _check_known("observation", observation, list(timelines))
-        return timelines[observation]
-    if len(timelines) == 1:
-        return next(iter(timelines.values()))
-    raise UsageError(
-        "The file holds several observations.",
-        expected=f"one of: {', '.join(timelines)}",
-        found=f"{len(timelines)} and no choice",
-        fix="say which one with --observation",
+    unmatched = Counter(code.participant for code in real if code.participant in meaning.unmatched)
+    nobody = sorted({code.tier for code in real if code.kind in _MEASURED_KINDS and not code.participant})
+    return ImportResult(
+        store,
+        video_id,
+        recording.recording,
+        len(real),
+        tiers,
+        recording,
+        tuple(refused),
+        dict(unmatched),
+        tuple(nobody),
+        tuple(notes),
     )
 
 
-def _check_known(what: str, name: str, known: Sequence[str]) -> None:
-    if name in known:
-        return
-    near = nearest_names(name, known)
-    raise UsageError(
-        f"The {what} {name!r} is not known here.",
-        expected=f"one of: {', '.join(known)}",
-        found=name,
-        fix=f"did you mean {' or '.join(map(repr, near))}?" if near else None,
-    )
-
-
-def _codes(timeline: Timeline, source: str, kinds: Mapping[str, str], participants: Mapping[str, str]) -> list[Code]:
-    found: list[Code] = []
-    for tier in timeline.tiers:
-        kind = kinds.get(tier.name) or _kind_of(tier.name)
-        who = participants.get(tier.name, tier.participant)
-        for interval in tier.intervals:
-            code_id = f"{source}#{len(found) + 1}"
-            found.append(Code(code_id, tier.name, kind, who, interval.label, interval.begin_s, interval.end_s, source))
-    return found
-
-
-def _kind_of(tier: str) -> str:
-    name = tier.casefold()
-    words = {"gaze": "gaze", "look": "gaze", "naming": "naming", "speech": "speech", "utterance": "speech"}
-    return next((kind for word, kind in words.items() if word in name), "code")
+__all__ = ["KINDS", "ImportOptions", "ImportResult", "ImportedTier", "import_codes"]

@@ -10,14 +10,22 @@ from types import MappingProxyType
 from typing import Any
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interop.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.coco import coco_bytes
-from visionllm_interaction.interop.datavyu import opf_bytes, read_opf
-from visionllm_interaction.interop.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.export_timeline import store_to_timeline
+from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
+from visionllm_interaction.interop.formats.columns import ColumnMap
+from visionllm_interaction.interop.formats.datavyu import opf_bytes, read_opf
+from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
+from visionllm_interaction.interop.formats.praat import read_textgrid, textgrid_bytes
+from visionllm_interaction.interop.formats.safe_reading import read_text
+from visionllm_interaction.interop.formats.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
 from visionllm_interaction.interop.plugins import group, read_by_plugin, writer_of
-from visionllm_interaction.interop.praat import read_textgrid, textgrid_bytes
-from visionllm_interaction.interop.tabular import csv_bytes, parquet_bytes, read_csv, read_parquet
+from visionllm_interaction.interop.speech.alice import is_alice, read_alice
+from visionllm_interaction.interop.speech.chat import read_chat
+from visionllm_interaction.interop.speech.lena import read_its
+from visionllm_interaction.interop.speech.rttm import read_rttm
+from visionllm_interaction.interop.speech.subtitles import read_subtitles
+from visionllm_interaction.interop.speech.whisper import read_whisper
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
@@ -67,34 +75,62 @@ _WRITERS: Mapping[str, Write] = MappingProxyType(
         "json": _json,
     }
 )
-_READERS: Mapping[str, Callable[[Path], Timeline]] = MappingProxyType(
-    {".eaf": read_eaf, ".opf": read_opf, ".textgrid": read_textgrid, ".csv": read_csv, ".parquet": read_parquet}
+_YIELDING = frozenset({".tsv", ".txt", ".tab", ".rttm", ".its", ".cha", ".json", ".srt", ".vtt"})
+_TABLES = (".csv", ".tsv", ".txt", ".tab")
+_READERS: Mapping[str, Callable[[Path], Timeline | dict[str, Timeline]]] = MappingProxyType(
+    {
+        ".eaf": read_eaf,
+        ".opf": read_opf,
+        ".textgrid": read_textgrid,
+        ".parquet": read_parquet,
+        ".boris": read_boris,
+        ".boris.gz": read_boris,
+        ".rttm": read_rttm,
+        ".its": read_its,
+        ".cha": read_chat,
+        ".json": read_whisper,
+        ".srt": read_subtitles,
+        ".vtt": read_subtitles,
+    }
 )
-CODING_FORMATS = group(ENDINGS, (".boris", *_READERS, *(ending.lower() for ending in ENDINGS.values())))
+_RESERVED = (*_TABLES, *_READERS, *(ending.lower() for ending in ENDINGS.values()))
+# A plug-in may still read .cha, .json and the like: what is built in reads them only where no plug-in does.
+CODING_FORMATS = group(ENDINGS, tuple(ending for ending in _RESERVED if ending not in _YIELDING))
 """Formats of plug-ins."""
 
 
-def read_timelines(path: StrPath) -> dict[str, Timeline]:
-    """Read a coded file; its format follows from the ending, which may be that of a plug-in.
+def read_timelines(path: StrPath, *, columns: ColumnMap | None = None) -> dict[str, Timeline]:
+    """Read a coded file, a transcript or a table; its format follows from the ending, which may be that of a plug-in.
 
     Args:
         path: the file.
+        columns: of a table, which column means what; None: as its header says.
 
     Returns:
         Name of the observation (in most formats the file's name) → timeline.
 
     Raises:
-        UsageError: for an ending that nobody knows.
+        UsageError: for an ending that nobody knows, or columns for a file that is no table.
         PluginError: if several plug-ins know it, or one gives no timelines.
         InputDataError: if the file cannot be read.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending == ".boris":
-        return read_boris(path)
-    if ending not in _READERS:
-        return read_by_plugin(CODING_FORMATS, path, built_in=(*_READERS, ".boris"))
-    return {path.stem: _READERS[ending](path)}
+    ending = next((one for one in (*_READERS, *_TABLES) if path.name.lower().endswith(one)), path.suffix.lower())
+    if columns is not None and ending not in _TABLES:
+        raise UsageError("Columns are for tables.", expected=f"one of: {', '.join(_TABLES)}", found=path.name)
+    if (ending in _YIELDING and columns is None and _has_plugin(path)) or ending not in (*_READERS, *_TABLES):
+        return read_by_plugin(CODING_FORMATS, path, built_in=(*_READERS, *_TABLES))
+    if ending in _TABLES:
+        if columns is None and ending == ".txt" and is_alice(read_text(path)):
+            return read_alice(path)
+        return {path.stem: read_csv(path, columns)}
+    read = _READERS[ending](path)
+    return read if isinstance(read, dict) else {path.stem: read}
+
+
+def _has_plugin(path: Path) -> bool:
+    endings = CODING_FORMATS.matching(lambda plugin: plugin.endings).found
+    return any(path.name.lower().endswith(ending) for _, own in endings for ending in own)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 POINT_S = 0.001
 """Length in seconds of a moment in formats that have intervals only."""
@@ -12,11 +12,19 @@ POINT_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A labelled interval ``[begin_s, end_s)`` in seconds; begin and end are equal for a moment."""
+    """A labelled interval ``[begin_s, end_s)`` in seconds; begin and end are equal for a moment.
+
+    Attributes:
+        begin_s: first moment.
+        end_s: first moment after it.
+        label: the coded value.
+        where: its place in the file, for messages; not compared.
+    """
 
     begin_s: float
     end_s: float
     label: str = ""
+    where: str = field(default="", compare=False)
 
     @property
     def is_point(self) -> bool:
@@ -34,6 +42,7 @@ class Tier:
         participant: whom they are about; ``""`` if unknown.
         vocabulary: the labels that may be used; empty if any may.
         is_point_tier: whether formats that have moments should write moments.
+        kind: how measures read it, where the format says so (``"speech"``, ``"word"`` …); ``""`` otherwise.
     """
 
     name: str
@@ -41,23 +50,64 @@ class Tier:
     participant: str = ""
     vocabulary: tuple[str, ...] = ()
     is_point_tier: bool = False
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row, cell or annotation that cannot be used.
+
+    Attributes:
+        where: its place in the file, for example ``row 3``.
+        reason: what is wrong with it.
+        content: what it holds, shortened.
+    """
+
+    where: str
+    reason: str
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """A recording that a coded file names.
+
+    Attributes:
+        name: its path or name as the file has it.
+        offset_s: what has to be added to a time of the file to get the time in the recording.
+        begin_s: time of the file at which the recording begins; None where the file does not limit it.
+        end_s: time of the file at which it ends; None where the file does not limit it.
+    """
+
+    name: str
+    offset_s: float = 0.0
+    begin_s: float | None = None
+    end_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """All tiers of one video.
+    """All tiers of one coded file, on the file's own clock.
 
     Attributes:
         tiers: the tiers.
         media: path or name of the video; None if unknown.
         duration_s: its length in seconds; None if unknown.
         created_at: ISO time; None if unknown.
+        linked: the recordings that the file names, and where they lie on its clock.
+        refused: rows that cannot be used.
+        coded: intervals of time that were coded, where the file says so; empty: not known.
+        notes: what a reader of the import should know.
     """
 
     tiers: tuple[Tier, ...]
     media: str | None = None
     duration_s: float | None = None
     created_at: str | None = None
+    linked: tuple[Medium, ...] = ()
+    refused: tuple[RefusedRow, ...] = ()
+    coded: tuple[tuple[float, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def end_s(self) -> float:

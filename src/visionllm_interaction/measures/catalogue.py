@@ -1,8 +1,4 @@
-"""The measures: name, definition, unit, source and one SQL each.
-
-Every SQL is a constant. It gives one row per video: ``video_id, value, begin_s, end_s, track_ids``; a video without a
-row has the measure's value for *nothing found*. Parameters are bound, never pasted in.
-"""
+"""The measures: name, definition, unit, source, and the expression in the language that each stands for."""
 
 from __future__ import annotations
 
@@ -11,12 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
-from visionllm_interaction.measures import sql_boxes
-from visionllm_interaction.measures import sql_intervals as sql
+from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, Quantity, substituted
 from visionllm_interaction.measures.turns import STANDARD
 
-Inputs = Literal["one", "pair", "bout", "event"]
+Inputs = Literal["none", "one", "pair", "bout", "event"]
+Names = Literal["any", "people", "gazers", "speakers", "named"]
 
 BOUT_GAP_S = 0.5
 """Intervals at most this far apart, in seconds, are one bout."""
@@ -38,12 +33,18 @@ class Measure:
         definition: what it measures, in one sentence.
         unit: unit of its values.
         source: paper or standard.
-        inputs: what it is about. ``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, with an
-            object unless it is *visible*; ``event``: a kind of event whose first actor is the subject.
+        inputs: what it is about. ``none``: the video; ``one``: a subject; ``pair``: a subject and an object; ``bout``:
+            a predicate, with an object unless it is *visible*; ``event``: a kind of event whose first actor is the
+            subject.
         nothing: value of a video in which nothing was found.
-        sql: the whole query, or for measures of bouts what follows the search for intervals.
+        expression: what it stands for, with ``$subject`` and ``$object``; of bouts and events with ``$bouts`` or
+            ``$events`` in the place of the stream.
         predicate: the predicate of a pair measure that is made from bouts.
         version: version of the definition; it stands beside each value, so that old and new ones are never mixed up.
+        of: whose values the tidy table has: ``any`` names, ``people`` who are told apart, those whose gaze
+            (``gazers``) or speech (``speakers``) is coded, or what is ``named``.
+        both_ways: whether a pair of people has a value in each direction.
+        checks_inputs: whether the functions of the expression tell which inputs are missing.
     """
 
     name: str
@@ -52,15 +53,31 @@ class Measure:
     source: str
     inputs: Inputs
     nothing: float | int | None
-    sql: str
+    expression: Node
     predicate: str | None = None
     version: int = 1
+    of: Names = "any"
+    both_ways: bool = False
+    checks_inputs: bool = False
 
     @property
     def is_of_turns(self) -> bool:
         """Whether its value depends on the limits of a turn (:class:`.turns.TurnLimits`)."""
-        return self.name in ("turn_count", "turn_lag")
+        return self.name in ("turn_count", "turn_lag", "turn_share")
 
+
+SUBJECT, OBJECT = NameTerm("$subject"), NameTerm("$object")
+EVENTS, BOUTS = NameTerm("$events"), NameTerm("$bouts")
+_PAIR = (SUBJECT, OBJECT)
+
+
+def _call(function: str, *arguments: Node, **keywords: Node) -> Call:
+    return Call(function, arguments, tuple(keywords.items()))
+
+
+# Expressions are made of parts here: reading text would load the parser before every table of measures.
+_VISIBLE = _call("visible", SUBJECT)
+_MERGED = _call("merged", BOUTS, Quantity(BOUT_GAP_S, "s"))
 
 _OWN = "this project; see docs/measures.md"
 _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"
@@ -77,7 +94,7 @@ _IN_VIEW = (
         f"{_FAUSEY}, here in seconds",
         "one",
         0.0,
-        sql.INTERVALS["visible"] + sql.TOTAL,
+        _call("total", _VISIBLE),
     ),
     Measure(
         "visible_share",
@@ -86,7 +103,7 @@ _IN_VIEW = (
         _FAUSEY,
         "one",
         0.0,
-        sql.INTERVALS["visible"] + sql.SHARE,
+        _call("share", _VISIBLE),
     ),
     Measure(
         "instance_count",
@@ -95,7 +112,7 @@ _IN_VIEW = (
         "MaxN, Ellis & DeMartini (1995), Fishery Bulletin 93: a lower bound that never counts one object twice",
         "one",
         0,
-        sql.INSTANCE_COUNT,
+        _call("most_at_once", _VISIBLE, Quantity(MIN_TOGETHER_S, "s")),
     ),
     Measure(
         "mean_count",
@@ -104,7 +121,7 @@ _IN_VIEW = (
         _SLONE,
         "one",
         0.0,
-        sql.MEAN_COUNT,
+        _call("mean_number", _VISIBLE),
     ),
     Measure(
         "first_seen",
@@ -113,7 +130,7 @@ _IN_VIEW = (
         _OWN,
         "one",
         None,
-        sql.FIRST_SEEN,
+        _call("first_seen", SUBJECT),
     ),
     Measure(
         "last_seen",
@@ -122,7 +139,7 @@ _IN_VIEW = (
         _OWN,
         "one",
         None,
-        sql.LAST_SEEN,
+        _call("last_seen", SUBJECT),
     ),
 )
 
@@ -134,7 +151,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql_boxes.SIZE,
+        _call("mean", _call("size", SUBJECT)),
     ),
     Measure(
         "centredness",
@@ -143,7 +160,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql_boxes.CENTREDNESS,
+        _call("mean", _call("centredness", SUBJECT)),
     ),
     Measure(
         "competitor_count",
@@ -152,7 +169,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql.COMPETITORS,
+        _call("mean_number", _call("visible", NameTerm("thing", ("$subject",))), of=_VISIBLE),
     ),
     Measure(
         "dominance",
@@ -161,7 +178,7 @@ _CHILD_VIEW = (
         "after Smith, Yu & Pereira (2011), Developmental Science 14: one object dominates the view",
         "one",
         None,
-        sql_boxes.DOMINANCE,
+        _call("mean", _call("dominance", SUBJECT)),
     ),
     Measure(
         "size_at_naming",
@@ -170,7 +187,11 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql_boxes.SIZE_AT_NAMING,
+        _call(
+            "mean",
+            _call("view_share", SUBJECT),
+            during=_call("around_naming", SUBJECT, Quantity(NAMING_S, "s")),
+        ),
     ),
 )
 
@@ -182,7 +203,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.INTERVALS["together"] + sql.TOTAL,
+        _call("total", _call("visible", *_PAIR)),
     ),
     Measure(
         "near_duration",
@@ -191,7 +212,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.INTERVALS["relation"] + sql.TOTAL,
+        _call("total", _call("near", *_PAIR)),
         "near",
     ),
     Measure(
@@ -201,7 +222,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.INTERVALS["relation"] + sql.TOTAL,
+        _call("total", _call("in_contact", *_PAIR)),
         "in_contact",
     ),
     Measure(
@@ -211,7 +232,7 @@ _PAIRS = (
         "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
         "pair",
         0.0,
-        sql.INTERVALS["relation"] + sql.TOTAL,
+        _call("total", _call("holding", *_PAIR)),
         "holding",
     ),
     Measure(
@@ -221,7 +242,7 @@ _PAIRS = (
         "Yu & Smith (2013), PLoS ONE 8: joint attention through hands; handling here from boxes",
         "pair",
         0.0,
-        sql.INTERVALS["joint"] + sql.TOTAL,
+        _call("total", _call("joint_handling", *_PAIR)),
     ),
     Measure(
         "mean_gap",
@@ -230,7 +251,7 @@ _PAIRS = (
         "proximity as in core.predicates",
         "pair",
         None,
-        sql_boxes.MEAN_GAP,
+        _call("mean", _call("gap", *_PAIR)),
     ),
     Measure(
         "turn_count",
@@ -240,7 +261,7 @@ _PAIRS = (
         _TURNS,
         "pair",
         0,
-        sql.TURN_COUNT,
+        _call("turns", *_PAIR),
         version=2,
     ),
     Measure(
@@ -250,7 +271,7 @@ _PAIRS = (
         f"{_TURNS}; lags after Heldner & Edlund (2010), Journal of Phonetics 38",
         "pair",
         None,
-        sql.TURN_LAG,
+        _call("median", _call("turn_lags", *_PAIR)),
         version=2,
     ),
 )
@@ -263,7 +284,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0,
-        sql.COUNT,
+        _call("count", _MERGED),
     ),
     Measure(
         "bout_rate",
@@ -272,7 +293,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0.0,
-        sql.RATE,
+        _call("rate", _MERGED),
     ),
     Measure(
         "longest_bout",
@@ -281,7 +302,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0.0,
-        sql.LONGEST,
+        _call("longest", _MERGED),
     ),
     Measure(
         "mean_bout",
@@ -290,7 +311,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         None,
-        sql.MEAN,
+        _call("mean", _MERGED),
     ),
     Measure(
         "event_count",
@@ -299,7 +320,7 @@ _OF_BOUTS = (
         _BOUTS,
         "event",
         0,
-        sql.EVENT_COUNT,
+        _call("count", EVENTS),
     ),
     Measure(
         "event_rate",
@@ -308,7 +329,7 @@ _OF_BOUTS = (
         _BOUTS,
         "event",
         0.0,
-        sql.EVENT_RATE,
+        _call("rate", EVENTS),
     ),
 )
 
@@ -318,7 +339,7 @@ def _by_name(measures: Iterable[Measure]) -> Mapping[str, Measure]:
 
 
 MEASURES: Mapping[str, Measure] = _by_name((*_IN_VIEW, *_CHILD_VIEW, *_PAIRS, *_OF_BOUTS))
-"""Every measure by name; :func:`sql_for` gives the whole SQL."""
+"""Every measure by name; :func:`expression_of` gives the whole expression."""
 
 _QUESTION_MEASURES = (
     "visible_duration",
@@ -335,15 +356,20 @@ CATALOGUE: Mapping[str, Measure] = _by_name(MEASURES[name] for name in _QUESTION
 """The measures that have words in questions; queries and the tidy table know all of :data:`MEASURES`."""
 
 
-def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:
-    """The whole SQL of ``measure``; bouts of *visible* are made from sightings, coded ones from codes."""
-    if measure.inputs != "bout":
-        return measure.sql
-    kind = "relation"
-    if predicate == "visible":
-        kind = "together" if has_object else "visible"
-    elif predicate in CODED_PREDICATES:
-        kind = "coded"
-    elif predicate in DIRECTED_PREDICATES:
-        kind = "directed"
-    return sql.INTERVALS[kind] + measure.sql
+def expression_of(measure: Measure, *, predicate: str, has_object: bool) -> Node:
+    """The expression of ``measure``, with the stream of its predicate or kind of event written out.
+
+    Args:
+        measure: the measure.
+        predicate: of measures of bouts, or the kind of event of measures of events.
+        has_object: whether there is an object.
+
+    Returns:
+        An expression of the language with the variables ``$subject`` and, if there is an object, ``$object``.
+    """
+    names = _PAIR if has_object else (SUBJECT,)
+    if measure.inputs == "event":
+        return substituted(measure.expression, {"$events": _call("event", NameTerm(predicate), *names)})
+    if measure.inputs == "bout":
+        return substituted(measure.expression, {"$bouts": _call(predicate, *names)})
+    return measure.expression

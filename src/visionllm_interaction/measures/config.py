@@ -30,8 +30,32 @@ class TurnsConfig(Section):
         )
 
 
+class NamedMeasureConfig(Section):
+    """A measure of your own: an expression with a name."""
+
+    expression: str = Field(min_length=1)
+    """The expression (docs/language.md), with `$subject` and `$object` for the names it is about."""
+    definition: str = Field(min_length=1)
+    """What it measures, in one sentence."""
+    unit: str = ""
+    """The unit of its values; checked against the expression. Empty: the expression's."""
+    source: str = "config/measures.yaml"
+    """Paper or standard."""
+    version: int = Field(default=1, ge=1)
+    """Raise it with every change of the expression; it stands beside each value."""
+
+
 class MeasuresConfig(Section):
     """Settings of measures that are computed from a store; they change no store."""
 
     turns: TurnsConfig = TurnsConfig()
     """turn_count and turn_lag."""
+    named: dict[str, NamedMeasureConfig] = Field(default_factory=dict)
+    """Measures of your own by name: lower-case letters, digits and underscores."""
+
+
+class MeasuresSettings(Section):
+    """A configuration of measures alone."""
+
+    measures: MeasuresConfig = MeasuresConfig()
+    """Definitions of measures."""

@@ -11,7 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from visionllm_interaction.errors import VisionLLMError
-from visionllm_interaction.measures.catalogue import MEASURES, Measure
+from visionllm_interaction.measures.catalogue import Measure
+from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
+from visionllm_interaction.measures.language.syntax import Call
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.plugins import Plugin, PluginGroup
 
@@ -102,7 +104,7 @@ class MeasurePlugin(Protocol):
 
 
 MEASURE_PLUGINS: PluginGroup[MeasurePlugin] = PluginGroup(
-    "visionllm.measures", MeasurePlugin, reserved=frozenset(MEASURES)
+    "visionllm.measures", MeasurePlugin, reserved=frozenset(ALL_MEASURES)
 )
 
 
@@ -162,8 +164,8 @@ def find_measure(name: str) -> Measure | None:
     Raises:
         PluginError: if a plug-in offers it and cannot be used.
     """
-    if name in MEASURES:
-        return MEASURES[name]
+    if name in ALL_MEASURES:
+        return ALL_MEASURES[name]
     plugin = MEASURE_PLUGINS.get(name)
     return _as_measure(plugin) if plugin else None
 
@@ -173,13 +175,13 @@ def all_measures() -> Mapping[str, Measure]:
     plugins, failures = MEASURE_PLUGINS.load_all()
     for error in failures:
         log.warning("a plug-in measure is left out", plugin=error.where, problem=error.message, found=error.found)
-    return MappingProxyType({**MEASURES, **{plugin.entry.name: _as_measure(plugin) for plugin in plugins}})
+    return MappingProxyType({**ALL_MEASURES, **{plugin.entry.name: _as_measure(plugin) for plugin in plugins}})
 
 
 def measure_names() -> list[str]:
     """The names of :func:`all_measures`, sorted."""
     usable, _ = MEASURE_PLUGINS.load_all()
-    return sorted({*MEASURES, *(plugin.entry.name for plugin in usable)})
+    return sorted({*ALL_MEASURES, *(plugin.entry.name for plugin in usable)})
 
 
 @cache
@@ -197,7 +199,7 @@ def _as_measure(plugin: Plugin[MeasurePlugin]) -> PluginMeasure:
         source=offered.source,
         inputs=offered.inputs,
         nothing=offered.nothing,
-        sql="",
+        expression=Call(offered.name),
         version=offered.version,
         plugin=plugin,
     )

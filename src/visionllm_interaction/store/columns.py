@@ -72,3 +72,25 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """File name without ``.parquet`` → its columns and their types, in Arrow's names."""
+
+OPTIONAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "recordings": {
+        "recording": "string",
+        "kind": "string",
+        "offset_s": "float64",
+        "drift_ppm": "float64",
+        "known_by": "string",
+        "residual_s": "float64",
+        "follows": "string",
+    },
+    "imported": COLUMNS["codes"],
+    "gaze": {
+        "recording": "string",
+        "wearer": "string",
+        "t": "float64",
+        "x": "float32",
+        "y": "float32",
+        "valid": "bool",
+    },
+}
+"""As :data:`COLUMNS`, for files that a video has only where something was imported for it."""

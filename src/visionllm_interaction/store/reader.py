@@ -1,32 +1,32 @@
-"""Read an interaction store: an in-memory DuckDB whose views are the store's Parquet files."""
+"""Read an interaction store: columns of its Parquet files, and an in-memory DuckDB whose views they are."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import duckdb
-from pydantic import ValidationError
-
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.store.duckdb_views import StoreLimits, connect, restrict_views
-from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
-from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
+from visionllm_interaction.store.duckdb_views import StoreLimits
+from visionllm_interaction.store.layout import RECORD_FILE, check_store, check_video_id, list_videos, unknown_video
 from visionllm_interaction.utils.lazy_imports import lazy_attributes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
     import pyarrow as pa
     import xarray as xr
+    from numpy.typing import NDArray
 
     from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.video_record import VideoRecord
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 
 __all__ = [
@@ -42,7 +42,8 @@ __all__ = [
 
 # What writes to a store is imported when it is used: questions are answered without it, and without Arrow.
 __getattr__ = lazy_attributes(
-    "visionllm_interaction.store", dict.fromkeys(("erase_video", "publish_video", "write_codes"), "writer")
+    "visionllm_interaction.store",
+    {**dict.fromkeys(("erase_video", "publish_video", "write_codes"), "writer"), "VideoRecord": "video_record"},
 )
 
 ANY_PERSON = "person"
@@ -74,10 +75,8 @@ class Store:
         self.path = path.resolve()
         self._ids = tuple(list_videos(self.path))
         self._only: str | None = None
-        try:
-            self._connection = connect(self.path, self._ids, limits)
-        except duckdb.Error as error:
-            raise self._failure(error) from error
+        self._limits = limits
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +88,8 @@ class Store:
 
     def close(self) -> None:
         """Close the database; files stay as they are."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -138,6 +138,10 @@ class Store:
         Raises:
             StoreError: if the video is not in the store or its record is damaged.
         """
+        from pydantic import ValidationError
+
+        from visionllm_interaction.store.video_record import VideoRecord
+
         try:
             return VideoRecord.model_validate(self.video(video_id))
         except ValidationError as error:
@@ -196,34 +200,24 @@ class Store:
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
+        # Imported when it is used: measures and most answers need no database.
+        import duckdb
+
+        from visionllm_interaction.store.duckdb_views import connect, restrict_views
+
         given = dict(parameters or {})
+        video_id = given.get("video_id")
+        only = video_id if video_id in self._ids else None
         try:
-            self._restrict_views(given.get("video_id"))
+            if self._connection is None:
+                self._connection = connect(self.path, self._ids, self._limits)
+            if only != self._only:
+                restrict_views(self._connection, only)
+                self._only = only
             result = self._connection.execute(sql, given)
             return [column[0] for column in result.description], result.fetchall()
         except duckdb.Error as error:
             raise self._failure(error) from error
-
-    def _restrict_views(self, video_id: str | None) -> None:
-        """Restrict the views to one video, or to none in particular."""
-        only = video_id if video_id in self._ids else None
-        if only != self._only:
-            restrict_views(self._connection, only)
-            self._only = only
-
-    def load_symbols(self) -> None:
-        """Read everything except frames and detections into memory; pays before many queries over all videos.
-
-        Raises:
-            StoreError: if a file is damaged, or all of them together do not fit.
-        """
-        for name in ("tracks", "relations", "events", "sightings", "codes", "videos"):
-            # DuckDB has no way to put a table in a view's place.
-            for statement in (
-                f"CREATE TEMP TABLE IF NOT EXISTS loaded_{name} AS SELECT * FROM {name}",  # noqa: S608
-                f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM loaded_{name}",  # noqa: S608
-            ):
-                self._run(statement)
 
     def video_ids(self) -> list[str]:
         """Ids of all videos, sorted."""
@@ -249,12 +243,21 @@ class Store:
 
     def names(self, video_id: str | None = None) -> list[str]:
         """Categories and roles of the tracks in the store or video, and ``"person"`` if any is a person."""
-        sql = """SELECT DISTINCT unnest([category, role]) AS name FROM tracks
-                 WHERE ($video_id IS NULL OR video_id = $video_id)"""
-        rows = self.rows(sql, {"video_id": video_id})
-        present = {row["name"] for row in rows if row["name"]}
+        present: set[str] = set()
+        for one in self._ids if video_id is None else (video_id,):
+            present |= self.words(one, "tracks", ("category", "role"))
         people = {ANY_PERSON} if present & PERSON_CATEGORIES else set()
         return sorted(present | people)
+
+    def coded_names(self, video_id: str) -> set[str]:
+        """The participants of the codes of a video, and their labels, in lower case."""
+        return {word.strip(" ").lower() for word in self.words(video_id, "codes", ("participant", "label"))} - {""}
+
+    def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
+        """The texts that occur in columns of one Parquet file of a video, without empty ones."""
+        from visionllm_interaction.store.schema import distinct_words
+
+        return distinct_words(self._folder(video_id) / f"{name}.parquet", columns)
 
     def known_names(self) -> list[str]:
         """:meth:`names`, and what the detectors looked for without finding it (*nothing there* is an answer)."""
@@ -359,6 +362,33 @@ class Store:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
         except (OSError, pa.ArrowException) as error:
             raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
+
+    def read_columns(
+        self,
+        video_id: str,
+        name: str,
+        columns: Sequence[str],
+        *,
+        encode: Callable[[Sequence[str | None]], NDArray[np.int64]] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Read some columns of one Parquet file as arrays, without the database.
+
+        Args:
+            video_id: the video.
+            name: the file's name without the ending.
+            columns: columns of numbers or texts; of a column of lists the members are given, and as ``column:length``
+                the number of members of each row.
+            encode: texts → numbers, for columns of texts.
+
+        Returns:
+            Column → its values.
+
+        Raises:
+            StoreError: if the video is not in the store or the file is damaged.
+        """
+        from visionllm_interaction.store.schema import read_columns
+
+        return read_columns(self._folder(video_id) / f"{name}.parquet", columns, encode=encode)
 
 
 def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from visionllm_interaction.store.reader import Store
+    from visionllm_interaction.store.recordings.clocks import Recording
 
 RowT = TypeVar("RowT")
 
@@ -164,6 +165,13 @@ class VideoView:
     def codes(self) -> VideoTable[Code]:
         """Intervals that people coded in another program."""
         return VideoTable("codes", self._store.read_table(self.video_id, "codes"), lambda row: Code(**row))
+
+    @property
+    def recordings(self) -> tuple[Recording, ...]:
+        """Sound, trackers and coded files beside the video, each with its clock."""
+        from visionllm_interaction.store.recordings.files import read_recordings
+
+        return tuple(read_recordings(self._store.path / "videos" / self.video_id).values())
 
     def to_xarray(self) -> xr.Dataset:
         """The tracks as a bounding-box dataset; see :meth:`Store.to_xarray`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +14,17 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
+from visionllm_interaction.store.covariates import COVARIATES_FILE
 from visionllm_interaction.store.job_log import forget_video
-from visionllm_interaction.store.layout import STORE_FILE, check_store, unknown_video, write_version
+from visionllm_interaction.store.layout import (
+    RECORD_FILE,
+    STORE_FILE,
+    check_store,
+    check_video_id,
+    unknown_video,
+    write_version,
+)
 from visionllm_interaction.store.migrations import migrate_store
 from visionllm_interaction.store.schema import (
     SCHEMAS,
@@ -24,7 +33,7 @@ from visionllm_interaction.store.schema import (
     frames_to_arrow,
     symbols_to_arrow,
 )
-from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id, read_record
+from visionllm_interaction.store.video_record import VideoRecord, read_record
 from visionllm_interaction.store.visibility import find_sightings
 from visionllm_interaction.utils.atomic_files import (
     PARTIAL_PREFIX,
@@ -54,7 +63,7 @@ def publish_video(
     """Write one analysed video into a store.
 
     A video with the same id is replaced; a reader sees either the old or the new one. Codes imported for it
-    (``codes.parquet``) stay. A store of an older version is upgraded first.
+    (``codes.parquet``) and its covariates stay. A store of an older version is upgraded first.
 
     Args:
         store: the store's folder; it is created if it does not exist.
@@ -87,7 +96,7 @@ def publish_video(
     try:
         _write_folder(partial, record, tables)
         with wait_for_lock(store):
-            _keep_codes(final, partial)
+            _keep_what_people_added(final, partial)
             replace_folder(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -100,7 +109,7 @@ def write_codes(store: StrPath, video_id: str, codes: Sequence[Code], *, source:
     Args:
         store: the store's folder.
         video_id: the video.
-        codes: the coded intervals, times in seconds.
+        codes: the coded intervals, times in seconds of the video.
         source: name of the file they come from; needed where a file holds no codes any more.
 
     Raises:
@@ -113,11 +122,27 @@ def write_codes(store: StrPath, video_id: str, codes: Sequence[Code], *, source:
         if not folder.is_dir():
             raise unknown_video(store, video_id)
         sources = {code.source for code in codes} | ({source} if source is not None else set())
-        former = arrow_to_codes(pq.read_table(folder / CODES_FILE, schema=SCHEMAS["codes"], partitioning=None))
-        kept = [code for code in former if code.source not in sources]
-        buffer = io.BytesIO()
-        pq.write_table(symbols_to_arrow("codes", [*kept, *codes]), buffer, compression="zstd")
-        write_file(folder / CODES_FILE, buffer.getvalue())
+        replace_codes(folder, codes, sources)
+
+
+def replace_codes(folder: Path, codes: Sequence[Code], sources: Collection[str]) -> None:
+    """Put ``codes`` in the place of those from ``sources``; the caller holds the store's lock.
+
+    Args:
+        folder: the video's folder.
+        codes: the coded intervals, times in seconds of the video.
+        sources: names of the files whose earlier codes go.
+    """
+    former = arrow_to_codes(pq.read_table(folder / CODES_FILE, schema=SCHEMAS["codes"], partitioning=None))
+    kept = [code for code in former if code.source not in sources]
+    write_table(folder / CODES_FILE, symbols_to_arrow("codes", [*kept, *codes]))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write one Parquet file of a store atomically."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    write_file(path, buffer.getvalue())
 
 
 def erase_video(store: StrPath, video_id: str) -> None:
@@ -187,7 +212,8 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
     sync_tree(folder)
 
 
-def _keep_codes(former: Path, folder: Path) -> None:
-    if (former / CODES_FILE).is_file():
-        shutil.copyfile(former / CODES_FILE, folder / CODES_FILE)
-        sync_file(folder / CODES_FILE)
+def _keep_what_people_added(former: Path, folder: Path) -> None:
+    for name in (CODES_FILE, COVARIATES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
+        if (former / name).is_file():
+            shutil.copyfile(former / name, folder / name)
+            sync_file(folder / name)

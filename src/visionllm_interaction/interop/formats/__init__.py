@@ -1,0 +1,1 @@
+"""Files of coding tools, speech tools and tables: one module per format."""

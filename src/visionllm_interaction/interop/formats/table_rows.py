@@ -1,0 +1,254 @@
+"""Rows of text tables as timelines; a row that cannot be used never loses the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from visionllm_interaction.interop.formats.clock_times import is_clock, parse_seconds
+from visionllm_interaction.interop.formats.columns import (
+    UNTIL_NEXT,
+    Column,
+    ColumnMap,
+    by_position,
+    plain,
+    recognise,
+    suggestion,
+)
+from visionllm_interaction.interop.formats.safe_reading import import_error
+from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
+from visionllm_interaction.utils.csv_safety import from_cell
+
+_DELIMITERS = ("\t", ";", ",", "|")
+_PREAMBLE = 20
+"""How many lines may stand before the header."""
+_DATAVYU = ("file", "column", "ordinal", "onset", "offset")
+_OWN = frozenset({"tier", "begin_s", "end_s"})
+
+
+@dataclass(frozen=True)
+class _Table:
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    """Number of the row in the file, from 1, and its cells."""
+    decimal_comma: bool
+
+
+def read_table_text(path: Path, text: str, columns: ColumnMap | None) -> Timeline:
+    """Read the text of a table.
+
+    Args:
+        path: the file, for messages and as the name of a tier.
+        text: its content.
+        columns: which column means what; None: as the header says.
+
+    Returns:
+        Its timeline; rows without usable times are among ``refused``.
+
+    Raises:
+        InputDataError: if the header does not say which columns are which, or no row can be read.
+        UsageError: if the table lacks one of ``columns``.
+    """
+    table = _parse(path, text, columns)
+    names = [plain(name) for name in table.header]
+    if columns is None and {"column", "onset", "offset"} <= set(names):
+        return _datavyu(path, table, names)
+    columns = columns or _elan_columns([row for _, row in table.rows] if table.header[:1] == ("#1",) else [])
+    chosen = by_position(columns, table.header) if columns else recognise(table.header, [row for _, row in table.rows])
+    if chosen is None and table.header and not table.rows:
+        return Timeline(())
+    if chosen is None:
+        raise import_error(
+            path,
+            expected="columns tier, begin_s, end_s, or others whose names hold their unit (start_ms, end_ms)",
+            found=", ".join(table.header)[:200] or "no columns",
+            fix=f"say which column is which: {suggestion(table.header)}",
+        )
+    return _finished(path, *_read(path, table, names, chosen), kind=_kind(chosen))
+
+
+def _kind(columns: ColumnMap) -> str:
+    """What the names of the columns say: speakers speak, and tokens are words."""
+    if columns.label in (("token",), ("word",)):
+        return "word"
+    spoken = columns.participant is not None and columns.participant.startswith("speaker")
+    return "speech" if spoken and columns.tier is None else ""
+
+
+def _parse(path: Path, text: str, columns: ColumnMap | None) -> _Table:
+    text = text if "\n" in text else text.replace("\r", "\n")
+    lines = text.split("\n")
+    delimiter = _delimiter([line for line in lines[:_PREAMBLE] if line.strip()])
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise import_error(path, expected="a table", found=str(error)) from error
+    at = _header_at(rows, columns)
+    numbered = [(number, tuple(row)) for number, row in enumerate(rows, start=1)]
+    if at is None:
+        width = max((len(row) for row in rows), default=0)
+        return _Table(tuple(f"#{n}" for n in range(1, width + 1)), tuple(_filled(numbered)), delimiter != ",")
+    return _Table(tuple(rows[at]), tuple(_filled(numbered[at + 1 :])), delimiter != ",")
+
+
+def _filled(rows: Sequence[tuple[int, tuple[str, ...]]]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    return ((number, row) for number, row in rows if any(cell.strip() for cell in row))
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The separator of most of the first lines, the header's where they differ."""
+    counts = {mark: [re.sub(r'"[^"]*"', "", line).count(mark) for line in lines] for mark in _DELIMITERS}
+    return max(_DELIMITERS, key=lambda mark: (sum(n > 0 for n in counts[mark]), -_DELIMITERS.index(mark)))
+
+
+def _header_at(rows: Sequence[Sequence[str]], columns: ColumnMap | None) -> int | None:
+    """Index of the row with the columns' names; None where there is none and they are given by number."""
+    wanted = {plain(name) for name in columns.names if not name.startswith("#")} if columns else set()
+    first = next((at for at, row in enumerate(rows) if any(cell.strip() for cell in row)), None)
+    if columns and not wanted:
+        has_times = first is None or any(_is_time(cell) for cell in rows[first])
+        return None if has_times else first
+    for at, row in enumerate(rows[:_PREAMBLE]):
+        names = {plain(cell) for cell in row}
+        if wanted and wanted <= names:
+            return at
+        if not columns and (names >= _OWN or recognise(row, rows[at + 1 :])):
+            return at
+    if first is None or (not columns and _elan_columns(rows[first:]) is not None):
+        return None
+    return first
+
+
+def _is_time(cell: str) -> bool:
+    return is_clock(cell) or bool(re.fullmatch(r"\s*-?\d+([.,]\d+)?\s*", cell))
+
+
+def _read(
+    path: Path, table: _Table, names: Sequence[str], columns: ColumnMap
+) -> tuple[dict[tuple[str, str], list[Interval]], list[RefusedRow], list[str]]:
+    found: dict[tuple[str, str], list[Interval]] = {}
+    refused: list[RefusedRow] = []
+    notes: list[str] = []
+    own = set(names) >= _OWN
+    open_rows: list[tuple[tuple[str, str], Interval]] = []
+    for number, cells in table.rows:
+        where, content = f"row {number}", ", ".join(cells)[:80]
+        if any(cell.strip() for cell in cells[len(names) :]):
+            refused.append(RefusedRow(where, f"it has {len(cells)} cells, the header {len(names)}", content))
+            continue
+        row = {name: (from_cell(cell) if own else cell) for name, cell in zip(names, cells, strict=False)}
+        try:
+            begin_s, end_s = _times(row, columns, decimal_comma=table.decimal_comma)
+        except ValueError as error:
+            refused.append(RefusedRow(where, str(error), content))
+            continue
+        key = (
+            row.get(columns.tier or "", "").strip() if columns.tier else path.name.split(".")[0],
+            row.get(columns.participant or "", "").strip() if columns.participant else "",
+        )
+        key = (row.get(columns.tier or "", ""), row.get(columns.participant or "", "")) if own else key
+        interval = Interval(begin_s, end_s, _label(row, columns, own=own), where)
+        if columns.end is not None and columns.end.name == UNTIL_NEXT:
+            open_rows.append((key, interval))
+        else:
+            found.setdefault(key, []).append(interval)
+    if open_rows:
+        notes.append("the last row only ends the one before it")
+    for (key, interval), (_, following) in pairwise(open_rows):
+        found.setdefault(key, []).append(replace(interval, end_s=following.begin_s))
+    return found, refused, notes
+
+
+def _times(row: Mapping[str, str], columns: ColumnMap, *, decimal_comma: bool) -> tuple[float, float]:
+    def seconds(column: Column) -> float:
+        try:
+            return parse_seconds(row.get(column.name, ""), unit=column.unit, decimal_comma=decimal_comma)
+        except ValueError as error:
+            raise ValueError(f"{column.name}: {error}") from error
+
+    begin_s = seconds(columns.begin)
+    if columns.duration is not None:
+        return begin_s, begin_s + seconds(columns.duration)
+    if columns.end is None or columns.end.name == UNTIL_NEXT:
+        return begin_s, begin_s
+    return begin_s, seconds(columns.end)
+
+
+def _label(row: Mapping[str, str], columns: ColumnMap, *, own: bool) -> str:
+    if len(columns.label) == 1:
+        value = row.get(columns.label[0], "")
+        return value if own else value.strip()
+    return ", ".join(f"{name}={row[name].strip()}" for name in columns.label if row.get(name, "").strip())
+
+
+def _datavyu(path: Path, table: _Table, names: Sequence[str]) -> Timeline:
+    """``file, column, ordinal, onset, offset`` (ms) and then one column per code."""
+    found: dict[tuple[str, str], list[Interval]] = {}
+    refused = []
+    unset = 0
+    for number, cells in table.rows:
+        row = dict(zip(names, cells, strict=False))
+        shown = zip(table.header, cells, strict=False)
+        codes = {name: value for name, value in shown if plain(name) not in _DATAVYU and value}
+        label = ", ".join(f"{name}={value}" for name, value in codes.items())
+        try:
+            begin_s = parse_seconds(row.get("onset", ""), unit="ms")
+            end_s = parse_seconds(row.get("offset", ""), unit="ms")
+        except ValueError as error:
+            refused.append(RefusedRow(f"row {number}", str(error), ", ".join(cells)[:80]))
+            continue
+        if end_s == 0.0 < begin_s:
+            unset, end_s = unset + 1, begin_s
+        found.setdefault((row.get("column", ""), ""), []).append(Interval(begin_s, end_s, label, f"row {number}"))
+    notes = [f"{unset} cells whose offset was never set are moments at their onset"] if unset else []
+    return _finished(path, found, refused, notes)
+
+
+def _finished(
+    path: Path,
+    found: Mapping[tuple[str, str], Sequence[Interval]],
+    refused: Sequence[RefusedRow],
+    notes: Sequence[str],
+    *,
+    kind: str = "",
+) -> Timeline:
+    if refused and not found:
+        raise import_error(
+            path,
+            expected="rows with times",
+            found=f"{len(refused)} rows without; {refused[0].where}: {refused[0].reason}",
+        )
+    tiers = tuple(Tier(name, sort_intervals(intervals), who, kind=kind) for (name, who), intervals in found.items())
+    return Timeline(tiers, refused=tuple(refused), notes=tuple(notes))
+
+
+def _elan_columns(rows: Sequence[Sequence[str]]) -> ColumnMap | None:
+    """The columns of ELAN's export as text without header: begin, end and a duration that is their difference."""
+    sample = [row for row in rows if any(cell.strip() for cell in row)]
+    if not sample or min(map(len, sample)) < 4:
+        return None
+    for at in range(len(sample[0]) - 2):
+        unit = _elan_unit([row[at : at + 3] for row in sample])
+        if unit is not None:
+            last = len(sample[0])
+            label = (f"#{last}",) if at + 3 < last else ()
+            who = "#2" if at == 2 else None
+            return ColumnMap(Column(f"#{at + 1}", unit), Column(f"#{at + 2}", unit), None, label, who, "#1")
+    return None
+
+
+def _elan_unit(cells: Sequence[Sequence[str]]) -> str | None:
+    """``ms`` or ``s`` if in each row the third cell is the second minus the first."""
+    try:
+        times = [[parse_seconds(cell, decimal_comma=True) for cell in row] for row in cells]
+    except ValueError:
+        return None
+    if not all(end - begin == duration or abs(end - begin - duration) < 0.0015 for begin, end, duration in times):
+        return None
+    whole = all(re.fullmatch(r"\s*-?\d+\s*", cell) for row in cells for cell in row)
+    return "ms" if whole else "s"

@@ -1,0 +1,1 @@
+"""Speech from outside: diarisation, day-long recorders, transcripts, subtitles."""

@@ -1,0 +1,70 @@
+"""Subtitles: SubRip (``.srt``) and WebVTT (``.vtt``), with speakers where they are marked."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from visionllm_interaction.interop.formats.clock_times import parse_seconds
+from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
+from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
+from visionllm_interaction.utils.paths import StrPath
+
+_ARROW = re.compile(r"\s*(?P<begin>[\d:.,]+)\s*-->\s*(?P<end>[\d:.,]+)(?:\s.*)?\Z")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<who>[^>]+)>")
+_SPEAKER = re.compile(r"(?:\[(?P<square>[^\]]{1,30})\]|(?P<plain>[A-ZÆØÅ][\w .-]{0,20})):\s+")
+
+
+def read_subtitles(path: StrPath) -> Timeline:
+    """Read subtitles.
+
+    Args:
+        path: a ``.srt`` or ``.vtt`` file.
+
+    Returns:
+        Its timeline: a tier per speaker. Speakers are marked by ``<v NAME>``, ``[NAME]: `` or ``NAME: ``.
+
+    Raises:
+        InputDataError: if it has no cue.
+    """
+    path = Path(path)
+    found: dict[str, list[Interval]] = {}
+    refused: list[RefusedRow] = []
+    for number, begin, end, text in _cues(read_text(path)):
+        where = f"line {number}"
+        try:
+            span = parse_seconds(begin, decimal_comma=True), parse_seconds(end, decimal_comma=True)
+        except ValueError as error:
+            refused.append(RefusedRow(where, str(error), text[:80]))
+            continue
+        who, label = _spoken(text)
+        found.setdefault(who, []).append(Interval(*span, label, where))
+    if not found:
+        raise import_error(path, expected="cues with times (00:00:01.000 --> 00:00:02.000)", found="none")
+    tiers = (Tier(f"{who} speech".strip(), sort_intervals(i), who, kind="speech") for who, i in found.items())
+    return Timeline(tuple(tiers), refused=tuple(refused))
+
+
+def _cues(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Line, begin, end and text of each cue; cues end at a blank line or at the next one."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    starts = [(at, matched) for at, line in enumerate(lines) if (matched := _ARROW.match(line))]
+    for at, matched in starts:
+        content = []
+        for line in lines[at + 1 :]:
+            if not line.strip() or _ARROW.match(line):
+                break
+            content.append(line.strip())
+        yield at + 1, matched["begin"], matched["end"], "\n".join(content)
+
+
+def _spoken(text: str) -> tuple[str, str]:
+    """Speaker and words of a cue."""
+    voice = _VOICE.search(text)
+    plain = html.unescape(re.sub(r"<[^>]*>|\{\\[^}]*\}", "", text)).strip()
+    marked = _SPEAKER.match(plain)
+    if voice is None and marked:
+        return (marked["square"] or marked["plain"]).strip(), " ".join(plain[marked.end() :].split())
+    return (voice["who"].strip() if voice else ""), " ".join(plain.split())

@@ -1,0 +1,86 @@
+"""Transcripts of Whisper and WhisperX (JSON): segments, speakers and words with times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from visionllm_interaction.interop.formats.safe_reading import import_error, read_json
+from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
+from visionllm_interaction.utils.paths import StrPath
+
+
+def read_whisper(path: StrPath) -> Timeline:
+    """Read a transcript of Whisper, WhisperX or whisper-timestamped.
+
+    A word without times, as WhisperX leaves words with digits, gets the time between its neighbours in the segment.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its timeline: a tier of utterances and one of words per speaker.
+
+    Raises:
+        InputDataError: if it is no such transcript, or no segment has a time.
+    """
+    path = Path(path)
+    content = read_json(path)
+    segments = content.get("segments")
+    if not isinstance(segments, list):
+        raise import_error(path, expected="a transcript with segments", found=", ".join(list(content)[:8]) or "nothing")
+    said: dict[str, list[Interval]] = {}
+    words: dict[str, list[Interval]] = {}
+    refused: list[RefusedRow] = []
+    between = 0
+    for number, segment in enumerate(segments, start=1):
+        where = f"segment {number}"
+        span = _span(segment)
+        if span is None:
+            refused.append(RefusedRow(where, "it has no times", str(segment)[:80]))
+            continue
+        speaker = str(segment.get("speaker") or "")
+        said.setdefault(speaker, []).append(Interval(*span, str(segment.get("text") or "").strip(), where))
+        for word, who, is_between in _words(segment, span, speaker, where):
+            words.setdefault(who, []).append(word)
+            between += is_between
+    if refused and not said:
+        raise import_error(path, expected="segments with times", found=f"{len(refused)} without")
+    notes = (f"{between} words without times of their own lie between their neighbours",) if between else ()
+    tiers = [Tier(f"{who} speech".strip(), sort_intervals(i), who, kind="speech") for who, i in said.items()]
+    tiers += [Tier(f"{who} words".strip(), sort_intervals(i), who, kind="word") for who, i in words.items()]
+    return Timeline(tuple(tiers), refused=tuple(refused), notes=notes)
+
+
+def _span(item: object) -> tuple[float, float] | None:
+    if not isinstance(item, dict):
+        return None
+    try:
+        begin_s, end_s = float(item["start"]), float(item["end"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (begin_s, end_s) if math.isfinite(begin_s) and math.isfinite(end_s) else None
+
+
+def _words(
+    segment: Mapping[str, Any], span: tuple[float, float], speaker: str, where: str
+) -> Iterator[tuple[Interval, str, bool]]:
+    """Words, their speakers, and whether their time is only that between their neighbours."""
+    listed: Sequence[Any] = segment.get("words") or ()
+    spans = [_span(word) for word in listed]
+    for at, word in enumerate(listed):
+        if not isinstance(word, dict):
+            continue
+        text = str(word.get("word") or word.get("text") or "").strip()
+        own = spans[at]
+        begin_s, end_s = own or _gap(spans, at, span)
+        yield Interval(begin_s, max(end_s, begin_s), text, where), str(word.get("speaker") or speaker), own is None
+
+
+def _gap(spans: Sequence[tuple[float, float] | None], at: int, span: tuple[float, float]) -> tuple[float, float]:
+    """The time between the nearest words before and after that have times."""
+    before = next((one[1] for one in reversed(spans[:at]) if one), span[0])
+    after = next((one[0] for one in spans[at + 1 :] if one), span[1])
+    return before, max(after, before)

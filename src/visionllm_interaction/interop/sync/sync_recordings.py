@@ -1,0 +1,138 @@
+"""Find or set the clock of a recording beside a video of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from visionllm_interaction.core.clocks import Clock
+from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.interop.gaze.import_gaze import derive_looks
+from visionllm_interaction.interop.sync.sound import Alignment, NoAlignmentError, align
+from visionllm_interaction.interop.sync.sound_files import read_loudness
+from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.recordings.clocks import Misplaced, Recording
+from visionllm_interaction.store.recordings.files import read_recordings, write_recording
+from visionllm_interaction.utils.paths import StrPath
+
+_SOUND_ONLY = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg"})
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """The clock of a recording.
+
+    Attributes:
+        recording: the recording with its clock.
+        alignment: how its sound fits; None where the clock was set by hand.
+        outside: codes that now lie outside the video.
+    """
+
+    recording: Recording
+    alignment: Alignment | None
+    outside: Sequence[Misplaced] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of ``visionllm sync``."""
+        found = self.alignment
+        return {
+            **self.recording.to_dict(),
+            "windows": found.windows if found else None,
+            "agreeing": found.agreeing if found else None,
+            "outside": [{"code_id": item.code.code_id, "reason": item.reason} for item in self.outside],
+        }
+
+
+def align_files(reference: StrPath, other: StrPath) -> Alignment:
+    """Find from the sound how one recording lies on the clock of another.
+
+    Args:
+        reference: a video with sound or a WAV file.
+        other: another one of the same scene.
+
+    Returns:
+        The clock of ``other`` and how far to trust it.
+
+    Raises:
+        InputDataError: if one has no sound or cannot be read, or the sound does not show how they lie.
+        VideoError: if a video cannot be read.
+    """
+    loud = read_loudness(reference), read_loudness(other)
+    try:
+        return align(*loud)
+    except NoAlignmentError as error:
+        raise InputDataError(
+            "The sound does not show how the recordings lie.",
+            expected="recordings of one scene with sound in common",
+            found=str(error),
+            where=f"{reference} and {other}",
+            fix="say it by hand with --offset-s, for example from a clap that both show",
+        ) from error
+
+
+def sync_by_sound(store: StrPath, *, video_id: str, other: StrPath, reference: StrPath | None = None) -> SyncResult:
+    """Find the clock of a recording from its sound and keep it in the store.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        other: the recording's file.
+        reference: the video's file, if it is no longer where it was analysed.
+
+    Returns:
+        The clock, and codes that it moves out of the video.
+
+    Raises:
+        InputDataError: as :func:`align_files`.
+        StoreError: if the store or the video is not there.
+    """
+    with open_store(store) as opened:
+        record = opened.record(video_id)
+    found = align_files(reference or record.source.path, other)
+    path = Path(other)
+    kind = "audio" if path.suffix.lower() in _SOUND_ONLY else "video"
+    recording = Recording(
+        path.name, "audio" if kind == "audio" else "video", found.clock.offset_s, found.clock.drift_ppm, "sound"
+    )
+    recording = replace(recording, residual_s=found.residual_s)
+    return SyncResult(recording, found, _keep(store, video_id, recording))
+
+
+def sync_by_hand(
+    store: StrPath, *, video_id: str, recording: str, clock: Clock, residual_s: float | None = None
+) -> SyncResult:
+    """Set the clock of a recording, a tracker or a coded file.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        recording: name of one that was imported, or of a new one.
+        clock: from its own times to the video's.
+        residual_s: how far a time may be off.
+
+    Returns:
+        The clock, and codes that it moves out of the video.
+
+    Raises:
+        UsageError: if the recording follows itself.
+        StoreError: if the store or the video is not there.
+    """
+    with open_store(store) as opened:
+        opened.record(video_id)
+    known = read_recordings(Path(store) / "videos" / video_id).get(recording)
+    kind = known.kind if known else "audio" if Path(recording).suffix.lower() in _SOUND_ONLY else "video"
+    follows = known.follows if known else None
+    new = Recording(recording, kind, clock.offset_s, clock.drift_ppm, "hand", residual_s, follows)
+    if not recording.strip():
+        raise UsageError("The recording has no name.", expected="a name", found=repr(recording))
+    return SyncResult(new, None, _keep(store, video_id, new))
+
+
+def _keep(store: StrPath, video_id: str, recording: Recording) -> Sequence[Misplaced]:
+    outside = write_recording(store, video_id, recording)
+    for name, other in read_recordings(Path(store) / "videos" / video_id).items():
+        if other.kind == "tracker" and recording.recording in (name, other.follows):
+            derive_looks(store, video_id, name)
+    return outside

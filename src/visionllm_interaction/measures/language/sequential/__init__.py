@@ -1,0 +1,1 @@
+"""The measures of :mod:`visionllm_interaction.measures.sequential` as functions of the language."""

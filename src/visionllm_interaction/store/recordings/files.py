@@ -1,0 +1,190 @@
+"""Read and write what was imported for a video, and the clocks that place it.
+
+Imported times are kept as they came (``imported.parquet``, ``gaze.parquet``); ``recordings.parquet`` says how each
+clock maps to the video's, and ``codes.parquet`` is the result. A better clock needs no new import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.errors import StoreError, UsageError
+from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video
+from visionllm_interaction.store.recordings.clocks import Misplaced, Recording, clock_of, place_codes
+from visionllm_interaction.store.schema import SCHEMAS, arrow_to_codes, symbols_to_arrow
+from visionllm_interaction.store.video_record import read_record
+from visionllm_interaction.store.writer import replace_codes, write_table
+from visionllm_interaction.utils.file_locks import wait_for_lock
+from visionllm_interaction.utils.paths import StrPath
+
+
+def read_recordings(folder: Path) -> dict[str, Recording]:
+    """The recordings of a video by name.
+
+    Args:
+        folder: the video's folder.
+
+    Returns:
+        Name → recording; empty where nothing was imported.
+    """
+    return {row["recording"]: Recording(**row) for row in _read(folder, "recordings").to_pylist()}
+
+
+def read_imported(folder: Path) -> list[Code]:
+    """Imported codes with their times as they came."""
+    return arrow_to_codes(_read(folder, "imported"))
+
+
+def write_imported(
+    store: StrPath, video_id: str, recording: Recording, codes: Sequence[Code], *, skip_misplaced: bool = False
+) -> tuple[list[Code], list[Misplaced]]:
+    """Import the codes of one file, in place of earlier ones from it.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        recording: the file, whose ``recording`` is the codes' ``source``, and its clock.
+        codes: its codes, times as they came.
+        skip_misplaced: whether codes outside the video are left out; otherwise nothing is written if there is one.
+
+    Returns:
+        The codes on the video's clock, and those outside it.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        UsageError: if the recording follows one that is not known.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        recordings = {**read_recordings(folder), recording.recording: recording}
+        _check_follows(recording, recordings)
+        clock = clock_of(recording.recording, recordings)
+        placed, misplaced = place_codes(codes, clock, duration_s=_duration_s(folder))
+        if misplaced and not skip_misplaced:
+            return placed, misplaced
+        former = [code for code in read_imported(folder) if code.source != recording.recording]
+        write_table(folder / "imported.parquet", symbols_to_arrow("imported", [*former, *codes]))
+        _write_recordings(folder, recordings)
+        replace_codes(folder, placed, {recording.recording})
+        return placed, misplaced
+
+
+def write_gaze(store: StrPath, video_id: str, recording: Recording, samples: pa.Table) -> None:
+    """Keep the gaze samples of a tracker, in place of earlier ones from it.
+
+    Args:
+        store: the store's folder.
+        video_id: the scene camera's video.
+        recording: the tracker with its clock.
+        samples: the columns of ``gaze.parquet``, times as they came.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        former = _read(folder, "gaze")
+        kept = former.filter(pc.not_equal(former["recording"], recording.recording))
+        write_table(folder / "gaze.parquet", pa.concat_tables([kept, samples]))
+        _write_recordings(folder, {**read_recordings(folder), recording.recording: recording})
+
+
+def write_recording(store: StrPath, video_id: str, recording: Recording) -> list[Misplaced]:
+    """Add a recording or correct its clock; what was imported from it, and from those that follow it, moves along.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        recording: the recording with its clock.
+
+    Returns:
+        Imported codes that now lie outside the video; they come back with a clock that places them in it.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        UsageError: if the recording follows one that is not known.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        recordings = {**read_recordings(folder), recording.recording: recording}
+        _check_follows(recording, recordings)
+        imported = read_imported(folder)
+        moved = {name for name in recordings if recording.recording in _chain(name, recordings)}
+        known = {code.source for code in imported}
+        # Codes from before times were kept as they came: theirs are the video's.
+        older = [code for code in _read_codes(folder) if code.source in moved - known]
+        imported += older
+        sources = moved & {code.source for code in imported}
+        if older:
+            write_table(folder / "imported.parquet", symbols_to_arrow("imported", imported))
+        all_placed: list[Code] = []
+        all_misplaced: list[Misplaced] = []
+        for source in sorted(sources):
+            codes = [code for code in imported if code.source == source]
+            placed, misplaced = place_codes(codes, clock_of(source, recordings), duration_s=_duration_s(folder))
+            all_placed += placed
+            all_misplaced += misplaced
+        _write_recordings(folder, recordings)
+        if sources:
+            replace_codes(folder, all_placed, sources)
+        return all_misplaced
+
+
+def _read_codes(folder: Path) -> list[Code]:
+    return arrow_to_codes(_read(folder, "codes"))
+
+
+def _chain(name: str, recordings: Mapping[str, Recording]) -> list[str]:
+    names: list[str] = []
+    following: str | None = name
+    while following is not None and following in recordings and following not in names:
+        names.append(following)
+        following = recordings[following].follows
+    return names
+
+
+def _check_follows(recording: Recording, recordings: Mapping[str, Recording]) -> None:
+    if recording.follows is not None and recording.follows not in recordings:
+        known = [name for name in recordings if name != recording.recording]
+        raise UsageError(
+            "The recording to follow is not known.",
+            expected=f"one of: {', '.join(known)}" if known else "a recording of this video",
+            found=recording.follows,
+            fix="say where it lies first: visionllm sync VIDEO RECORDING --store DIR",
+        )
+    clock_of(recording.recording, recordings)
+
+
+def _write_recordings(folder: Path, recordings: Mapping[str, Recording]) -> None:
+    rows = [asdict(recording) for recording in recordings.values()]
+    write_table(folder / "recordings.parquet", pa.Table.from_pylist(rows, schema=SCHEMAS["recordings"]))
+
+
+def _folder(store: StrPath, video_id: str) -> Path:
+    check_store(store)
+    folder = Path(store) / "videos" / check_video_id(video_id)
+    if not folder.is_dir():
+        raise unknown_video(Path(store), video_id)
+    return folder
+
+
+def _duration_s(folder: Path) -> float:
+    record = read_record(folder)
+    return record.duration_s if record else 0.0
+
+
+def _read(folder: Path, name: str) -> pa.Table:
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        return SCHEMAS[name].empty_table()
+    try:
+        return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error

@@ -1,0 +1,1 @@
+"""Agreement between coders, people or models: over time, over events, in totals."""
