@@ -11,21 +11,22 @@ from collections.abc import Mapping
 BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "child": (
         *("kid", "toddler", "baby", "infant", "little one", "youngster"),
-        *("barn", "barnet", "barna", "ungen", "babyen"),
+        *("barn", "barnet", "barna", "ungen", "babyen", "born", "borna", "småbarnet", "spedbarnet"),
     ),
     "caregiver": (
         *("carer", "parent", "adult", "grown-up", "grownup", "grown up", "mum", "mom", "mother", "mummy", "mommy"),
         *("dad", "father", "daddy", "nanny", "babysitter"),
         *("omsorgsperson", "omsorgspersonen", "omsorgspersoner", "omsorgsgiver", "omsorgsgiveren", "den voksne"),
         *("voksen", "voksne", "mor", "moren", "mamma", "far", "faren", "pappa", "forelder", "forelderen"),
+        *("den vaksne", "vaksen", "vaksne", "mora", "mammaen", "pappaen", "forelderen", "foresatte"),
     ),
     "person": ("human", "somebody", "someone", "anybody", "anyone", "personen", "personer", "menneske", "mennesker"),
-    "ball": ("ballen", "baller", "ballene"),
+    "ball": ("ballen", "baller", "ballene", "ballar", "ballane"),
     "book": ("picture book", "storybook", "bok", "boken", "boka", "bøker", "bøkene"),
-    "cup": ("mug", "beaker", "sippy cup", "kopp", "koppen", "kopper", "koppene", "krus", "kruset"),
-    "teddy bear": ("teddy", "bear", "stuffed bear", "plush bear", "bamse", "bamsen", "bamser", "bamsene", "teddybjørn"),
-    "car": ("toy car", "bil", "bilen", "biler", "bilene", "lekebil", "lekebilen"),
-    "block": ("building block", "toy block", "brick", "cube", "kloss", "klossen", "klosser", "klossene"),
+    "cup": ("mug", "beaker", "sippy cup", "kopp", "koppen", "kopper", "koppene", "koppar", "koppane", "krus", "kruset"),
+    "teddy bear": ("teddy", "bear", "stuffed bear", "plush bear", "bamse", "bamsen", "bamser", "bamsene", "bamsar", "bamsane", "teddybjørn"),
+    "car": ("toy car", "bil", "bilen", "biler", "bilene", "bilar", "bilane", "lekebil", "lekebilen"),
+    "block": ("building block", "toy block", "brick", "cube", "kloss", "klossen", "klosser", "klossene", "klossar", "klossane"),
 }
 
 NARROWER: Mapping[str, tuple[str, ...]] = {
