@@ -26,14 +26,14 @@ from visionllm_interaction.reasoning.grammar.meaning import (
 
 def expression_of(asked: Asked) -> str:
     """The expression of the value that ``asked`` is about; groups and the video are written behind it."""
-    core = _core(asked)
-    if asked.variable in ("$o", "$p"):
-        core = f"{core} by {asked.variable}"
-    elif asked.is_shared or _pools_objects(asked):
-        core = f"{core} over {OBJECT_VARIABLE}"
-    if asked.variable == "video":
-        core = f"{core} by video"
-    return core
+    text = _core(asked)
+    if asked.scope.video_id is not None:
+        text += f' in video "{asked.scope.video_id}"'
+    if (asked.variable is None and asked.is_shared) or _pools_objects(asked):
+        text += f" over {OBJECT_VARIABLE}"
+    if asked.variable is not None:
+        text += f" by {asked.variable}"
+    return text
 
 
 def _core(asked: Asked) -> str:

@@ -180,6 +180,8 @@ def stream_text(stream: Stream) -> str:
         return _negated(f"at_least({stream.n}, {stream_text(stream.what)})", stream.negated)
     if isinstance(stream, Joined):
         return _negated(_joined(stream), stream.negated)
+    if stream.relation == ALONE:
+        return _negated(_alone(stream.names[0]), stream.negated)
     call = f"{stream.relation}({', '.join(quoted(name) for name in stream.names)})"
     if stream.edge or stream.occurrence:
         call = bouts_text(call) if stream.relation not in EVENTS else call
@@ -187,6 +189,11 @@ def stream_text(stream: Stream) -> str:
     if stream.occurrence:
         call = _occurrence(call, stream.occurrence)
     return _negated(call, stream.negated)
+
+
+def _alone(name: str) -> str:
+    """In view, and nobody else is: of two children in view none is alone."""
+    return f"(visible({quoted(name)}) & !at_least(2, visible({ANY_PERSON})))"
 
 
 def bouts_text(text: str) -> str:

@@ -337,6 +337,12 @@ def _names_of(stream: Stream) -> set[str]:
     return set(stream.names)
 
 
+def _read_describe(request: Request) -> Asked:
+    if request.tags or request.at is not None or request.scope.half:
+        raise NotUnderstood(request.tags[0].text if request.tags else "what happens then")
+    return Asked("describe", None, request.scope)
+
+
 def _read_video(request: Request) -> Asked:
     clause, marks, scope, _ = request.read()
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
@@ -398,5 +404,5 @@ _READERS: Mapping[str, Callable[[Request], Asked]] = {
     "video": _read_video,
     "compare": lambda request: read_comparison(request),
     "exists": _read_exists,
-    "describe": lambda request: Asked("describe", None, request.scope),
+    "describe": lambda request: _read_describe(request),
 }

@@ -37,7 +37,7 @@ class Parts:
 
 def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
     """``tags`` with what "it" and "she" refer to in their place, and whether "it" is a toy that is not named."""
-    out = [tag for tag, after in zip(tags, [*tags[1:], None], strict=True) if not _is_determiner(tag, after)]
+    out = [tag for tag, after in zip(tags, [*tags[1:], None], strict=False) if not _is_determiner(tag, after)]
     last_object: int | None = None
     people: list[Tag] = []
     shared = False

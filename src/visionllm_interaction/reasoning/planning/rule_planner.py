@@ -57,11 +57,7 @@ _NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekun
 _MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
-_EXAMPLES = (
-    "How long was the {0} visible?",
-    "How many times did the child hold the {0}?",
-    "When was the {0} first seen?",
-)
+_NO_FORM = "the question fits none of the known forms"
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,23 @@ def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     plan = _one_part(question, vocabulary)
     if plan.steps:
         return plan
-    return _in_parts(question, vocabulary) or plan
+    return _in_parts(question, vocabulary) or _by_words(question, plan, vocabulary)
+
+
+def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
+    """The plan of a question in no fixed form, read word by word; else the reason of ``refused`` or a truer one."""
+    # Imported here: a question of a fixed form needs no word lists.
+    from visionllm_interaction.reasoning.grammar.planner import plan_by_grammar
+    from visionllm_interaction.reasoning.grammar.refusals import why_not_understood
+
+    understood = plan_by_grammar(question, vocabulary)
+    if understood.plan is not None:
+        return understood.plan
+    if understood.refusal:
+        return Plan.refuse(understood.refusal)
+    if refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM):
+        return refused
+    return Plan.refuse(why_not_understood(understood, vocabulary))
 
 
 def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
@@ -129,7 +141,7 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
         outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)
         or _unknown_name(matches, vocabulary)
-        or _no_form(cut.text, vocabulary)
+        or _NO_FORM
     )
 
 
@@ -240,10 +252,3 @@ def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
 
 def _is_one_of(name: str, words: Iterable[str]) -> bool:
     return any(name in (word, plural(word)) for word in words)
-
-
-def _no_form(text: str, vocabulary: Vocabulary) -> str:
-    said = [name for name, _ in vocabulary.mentions(text)]
-    name = next((name for name in (*said, *vocabulary.names) if name not in PERSON_CATEGORIES), "ball")
-    asked = " ".join(example.format(name) for example in _EXAMPLES)
-    return f"the question fits none of the known forms; ask for example: {asked}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.language.syntax import Arrow, Call, Grouped, NameTerm, Node, Operation, Prefix, Quantity
@@ -35,6 +35,7 @@ class Words:
         clauses: relation → the clause that it holds, does not hold, never holds.
         limits: phrases that limit a clause.
         sentences: sentences around clauses and values.
+        account: parts of an account of a video.
         words: single words.
     """
 
@@ -45,6 +46,7 @@ class Words:
     clauses: Mapping[str, Sequence[str]]
     limits: Mapping[str, str]
     sentences: Mapping[str, str]
+    account: Mapping[str, str]
     words: Mapping[str, str | Sequence[str]]
 
     def name(self, name: str, *, none: bool = False) -> str:
@@ -137,9 +139,19 @@ def stream_words(node: Node, words: Words) -> Spoken:
         NoWords: if it has a part that there are no words for.
     """
     main, *limits = _conjuncts(node)
-    spoken, inner = _main_words(main, words)
+    if limits and _is_alone(main, limits[0]):
+        spoken, inner = _clause("alone", _names(cast("Call", main)), words), ""
+        limits = limits[1:]
+    else:
+        spoken, inner = _main_words(main, words)
     said = inner + "".join(_limit_words(limit, words) for limit in limits if not _is_whole_video(limit))
     return Spoken(spoken.holds, spoken.negated, spoken.never, spoken.limits + said, spoken.is_moment)
+
+
+def _is_alone(main: Node, limit: Node) -> bool:
+    """Whether two streams are ``visible(x) & !at_least(2, visible(person))``."""
+    one = isinstance(main, Call) and main.function == "visible" and len(main.arguments) == 1
+    return one and limit.to_text() == "!at_least(2, visible(person))"
 
 
 def _conjuncts(node: Node) -> list[Node]:
