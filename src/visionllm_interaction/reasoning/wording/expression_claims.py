@@ -87,8 +87,8 @@ class _Composer:
 
     def __init__(self, step: ExpressionStep, runner: ExpressionRunner) -> None:
         self.step, self.runner = step, runner
-        self.words = load_words(step.language)
         self.expression = parsed(step.expression)
+        self.words = _words_for(self.expression, load_words(step.language))
         self.videos = runner.videos(self.expression)
         self.missing: list[str] = []
 
@@ -110,7 +110,8 @@ class _Composer:
                 yield self.claim(row, self._value_text(row), place=self._place(row))
             else:
                 text = lost + self._undetected(row.video_id or "")
-                yield self.claim(replace(row, value=None), text, place=self._place(row))
+                counted = self._unit() == "count"
+                yield self.claim(row if counted else replace(row, value=None), text, place=self._place(row))
 
     def _value_text(self, row: QueryRow) -> str:
         text = value_sentence(self.expression, self.value(row), self.words)
@@ -420,6 +421,14 @@ class _Composer:
 
     def _together(self) -> str:
         return self.words.say("together", n=str(len(self.videos)), x="")
+
+
+def _words_for(expression: Grouped, words: Words) -> Words:
+    """The words of a language; a variable whose names are taken together stands for one and the same object."""
+    if not expression.over:
+        return words
+    same = {binding.variable: words.names["same"] for binding in expression.over}
+    return replace(words, names={**words.names, **same})
 
 
 def _plain(value: float | int | bool | str | None) -> float | int | str | None:
