@@ -8,6 +8,7 @@ Example:
     >>> v.analyze(["visit1.mp4"], "store", detector="fasterrcnn_best.pt")   # doctest: +SKIP
     >>> store = v.open_store("store")                                      # doctest: +SKIP
     >>> v.ask("How long were the child and the caregiver near each other?", store.path)   # doctest: +SKIP
+    >>> v.query("total(holding(child, ball)) by video", store)             # doctest: +SKIP
     >>> v.measures(store).to_pandas()                                      # doctest: +SKIP
 """
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from visionllm_interaction.errors import VisionLLMError
     from visionllm_interaction.interop.import_codes import ImportResult, import_codes
     from visionllm_interaction.interop.registry import ExportResult, export
+    from visionllm_interaction.measures.language.result import QueryResult, QueryRow
+    from visionllm_interaction.measures.language.run import query
     from visionllm_interaction.measures.table import MeasuresTable, measures
     from visionllm_interaction.pipeline import PipelineResult
     from visionllm_interaction.reasoning import Answer, Claim, ask, ask_async
@@ -44,6 +47,8 @@ __all__ = [
     "ImportResult",
     "MeasuresTable",
     "PipelineResult",
+    "QueryResult",
+    "QueryRow",
     "Store",
     "VideoResult",
     "VideoTable",
@@ -59,6 +64,7 @@ __all__ = [
     "load_detector",
     "measures",
     "open_store",
+    "query",
     "run_pipeline",
 ]
 
@@ -75,6 +81,8 @@ __getattr__ = lazy_attributes(
         "ImportResult": "interop.import_codes",
         "MeasuresTable": "measures.table",
         "PipelineResult": "pipeline",
+        "QueryResult": "measures.language.result",
+        "QueryRow": "measures.language.result",
         "Store": "store.reader",
         "VideoResult": "analysis.results",
         "VideoTable": "store.tables",
@@ -89,6 +97,7 @@ __getattr__ = lazy_attributes(
         "load_detector": "detection.runtimes.factory",
         "measures": "measures.table",
         "open_store": "store.reader",
+        "query": "measures.language.run",
         "run_pipeline": "api",
     },
 )

@@ -5,6 +5,7 @@
     VisionLLMError                      exit 1   an error in the program itself
     ├── UsageError                      exit 2   a wrong command, option or question
     │   ├── ConfigError                 exit 2   a wrong configuration file or override
+    │   ├── ExpressionError             exit 2   an expression that cannot be read, or does not fit together
     │   └── PluginError                 exit 2   a requested plug-in cannot be used
     ├── InputDataError                  exit 3   wrong input data
     │   ├── ManifestError                        a manifest is missing, unreadable or of another stage
@@ -84,6 +85,32 @@ class UsageError(VisionLLMError):
 
     exit_code = 2
     code = "USAGE"
+
+
+class ExpressionError(UsageError):
+    """An expression of the query language cannot be read, or its parts do not fit together.
+
+    Args:
+        message: one sentence that says what is wrong.
+        column: where it is wrong, from 1.
+        expected: what was expected there.
+        found: what was found instead.
+        fix: how to write it.
+    """
+
+    code = "EXPRESSION"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        column: int,
+        expected: str | None = None,
+        found: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message, expected=expected, found=found, where=f"column {column}", fix=fix)
+        self.column = column
 
 
 class ConfigError(UsageError):

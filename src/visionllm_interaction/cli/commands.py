@@ -97,6 +97,11 @@ COMMANDS: dict[str, CommandEntry] = {
     "measures": CommandEntry(
         "analysis", "measures", "Compute every measure for every video, subject and object, as one tidy table."
     ),
+    "query": CommandEntry(
+        "quantities",
+        "query",
+        "Compute a quantity, written in one line of the language of quantities, with its evidence.",
+    ),
     "erase": CommandEntry("analysis", "erase", "Delete one video and all its results from the store."),
     "blur": CommandEntry(
         "analysis",

@@ -1,8 +1,4 @@
-"""The measures: name, definition, unit, source and one SQL each.
-
-Every SQL is a constant. It gives one row per video: ``video_id, value, begin_s, end_s, track_ids``; a video without a
-row has the measure's value for *nothing found*. Parameters are bound, never pasted in.
-"""
+"""The measures: name, definition, unit, source, and the expression in the language that each stands for."""
 
 from __future__ import annotations
 
@@ -11,12 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
-from visionllm_interaction.measures import sql_boxes
-from visionllm_interaction.measures import sql_intervals as sql
 from visionllm_interaction.measures.turns import STANDARD
 
-Inputs = Literal["one", "pair", "bout", "event"]
+Inputs = Literal["none", "one", "pair", "bout", "event"]
 
 BOUT_GAP_S = 0.5
 """Intervals at most this far apart, in seconds, are one bout."""
@@ -38,10 +31,11 @@ class Measure:
         definition: what it measures, in one sentence.
         unit: unit of its values.
         source: paper or standard.
-        inputs: what it is about. ``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, with an
+        inputs: what it is about. ``none``: the video; ``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, with an
             object unless it is *visible*; ``event``: a kind of event whose first actor is the subject.
         nothing: value of a video in which nothing was found.
-        sql: the whole query, or for measures of bouts what follows the search for intervals.
+        expression: what it stands for, with ``$subject`` and ``$object``; of bouts and events with ``$bouts`` or
+            ``$events`` in the place of the stream.
         predicate: the predicate of a pair measure that is made from bouts.
         version: version of the definition; it stands beside each value, so that old and new ones are never mixed up.
     """
@@ -52,7 +46,7 @@ class Measure:
     source: str
     inputs: Inputs
     nothing: float | int | None
-    sql: str
+    expression: str
     predicate: str | None = None
     version: int = 1
 
@@ -77,7 +71,7 @@ _IN_VIEW = (
         f"{_FAUSEY}, here in seconds",
         "one",
         0.0,
-        sql.INTERVALS["visible"] + sql.TOTAL,
+        "total(visible($subject))",
     ),
     Measure(
         "visible_share",
@@ -86,7 +80,7 @@ _IN_VIEW = (
         _FAUSEY,
         "one",
         0.0,
-        sql.INTERVALS["visible"] + sql.SHARE,
+        "share(visible($subject))",
     ),
     Measure(
         "instance_count",
@@ -95,7 +89,7 @@ _IN_VIEW = (
         "MaxN, Ellis & DeMartini (1995), Fishery Bulletin 93: a lower bound that never counts one object twice",
         "one",
         0,
-        sql.INSTANCE_COUNT,
+        f"most_at_once(visible($subject), {MIN_TOGETHER_S}s)",
     ),
     Measure(
         "mean_count",
@@ -104,7 +98,7 @@ _IN_VIEW = (
         _SLONE,
         "one",
         0.0,
-        sql.MEAN_COUNT,
+        "mean_number(visible($subject))",
     ),
     Measure(
         "first_seen",
@@ -113,7 +107,7 @@ _IN_VIEW = (
         _OWN,
         "one",
         None,
-        sql.FIRST_SEEN,
+        "first_seen($subject)",
     ),
     Measure(
         "last_seen",
@@ -122,7 +116,7 @@ _IN_VIEW = (
         _OWN,
         "one",
         None,
-        sql.LAST_SEEN,
+        "last_seen($subject)",
     ),
 )
 
@@ -134,7 +128,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql_boxes.SIZE,
+        "mean(size($subject))",
     ),
     Measure(
         "centredness",
@@ -143,7 +137,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql_boxes.CENTREDNESS,
+        "mean(centredness($subject))",
     ),
     Measure(
         "competitor_count",
@@ -152,7 +146,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql.COMPETITORS,
+        "mean_number(visible(thing except $subject), of=visible($subject))",
     ),
     Measure(
         "dominance",
@@ -161,7 +155,7 @@ _CHILD_VIEW = (
         "after Smith, Yu & Pereira (2011), Developmental Science 14: one object dominates the view",
         "one",
         None,
-        sql_boxes.DOMINANCE,
+        "mean(dominance($subject))",
     ),
     Measure(
         "size_at_naming",
@@ -170,7 +164,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        sql_boxes.SIZE_AT_NAMING,
+        f"mean(view_share($subject), during=around_naming($subject, {NAMING_S:g}s))",
     ),
 )
 
@@ -182,7 +176,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.INTERVALS["together"] + sql.TOTAL,
+        "total(visible($subject, $object))",
     ),
     Measure(
         "near_duration",
@@ -191,7 +185,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.INTERVALS["relation"] + sql.TOTAL,
+        "total(near($subject, $object))",
         "near",
     ),
     Measure(
@@ -201,7 +195,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        sql.INTERVALS["relation"] + sql.TOTAL,
+        "total(in_contact($subject, $object))",
         "in_contact",
     ),
     Measure(
@@ -211,7 +205,7 @@ _PAIRS = (
         "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
         "pair",
         0.0,
-        sql.INTERVALS["relation"] + sql.TOTAL,
+        "total(holding($subject, $object))",
         "holding",
     ),
     Measure(
@@ -221,7 +215,7 @@ _PAIRS = (
         "Yu & Smith (2013), PLoS ONE 8: joint attention through hands; handling here from boxes",
         "pair",
         0.0,
-        sql.INTERVALS["joint"] + sql.TOTAL,
+        "total(joint_handling($subject, $object))",
     ),
     Measure(
         "mean_gap",
@@ -230,7 +224,7 @@ _PAIRS = (
         "proximity as in core.predicates",
         "pair",
         None,
-        sql_boxes.MEAN_GAP,
+        "mean(gap($subject, $object))",
     ),
     Measure(
         "turn_count",
@@ -240,7 +234,7 @@ _PAIRS = (
         _TURNS,
         "pair",
         0,
-        sql.TURN_COUNT,
+        "turns($subject, $object)",
         version=2,
     ),
     Measure(
@@ -250,7 +244,7 @@ _PAIRS = (
         f"{_TURNS}; lags after Heldner & Edlund (2010), Journal of Phonetics 38",
         "pair",
         None,
-        sql.TURN_LAG,
+        "median(turn_lags($subject, $object))",
         version=2,
     ),
 )
@@ -263,7 +257,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0,
-        sql.COUNT,
+        f"count(merged($bouts, {BOUT_GAP_S}s))",
     ),
     Measure(
         "bout_rate",
@@ -272,7 +266,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0.0,
-        sql.RATE,
+        f"rate(merged($bouts, {BOUT_GAP_S}s))",
     ),
     Measure(
         "longest_bout",
@@ -281,7 +275,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0.0,
-        sql.LONGEST,
+        f"longest(merged($bouts, {BOUT_GAP_S}s))",
     ),
     Measure(
         "mean_bout",
@@ -290,7 +284,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         None,
-        sql.MEAN,
+        f"mean(merged($bouts, {BOUT_GAP_S}s))",
     ),
     Measure(
         "event_count",
@@ -299,7 +293,7 @@ _OF_BOUTS = (
         _BOUTS,
         "event",
         0,
-        sql.EVENT_COUNT,
+        "count($events)",
     ),
     Measure(
         "event_rate",
@@ -308,7 +302,7 @@ _OF_BOUTS = (
         _BOUTS,
         "event",
         0.0,
-        sql.EVENT_RATE,
+        "rate($events)",
     ),
 )
 
@@ -318,7 +312,7 @@ def _by_name(measures: Iterable[Measure]) -> Mapping[str, Measure]:
 
 
 MEASURES: Mapping[str, Measure] = _by_name((*_IN_VIEW, *_CHILD_VIEW, *_PAIRS, *_OF_BOUTS))
-"""Every measure by name; :func:`sql_for` gives the whole SQL."""
+"""Every measure by name; :func:`expression_of` gives the whole expression."""
 
 _QUESTION_MEASURES = (
     "visible_duration",
@@ -335,15 +329,17 @@ CATALOGUE: Mapping[str, Measure] = _by_name(MEASURES[name] for name in _QUESTION
 """The measures that have words in questions; queries and the tidy table know all of :data:`MEASURES`."""
 
 
-def sql_for(measure: Measure, *, predicate: str, has_object: bool) -> str:
-    """The whole SQL of ``measure``; bouts of *visible* are made from sightings, coded ones from codes."""
-    if measure.inputs != "bout":
-        return measure.sql
-    kind = "relation"
-    if predicate == "visible":
-        kind = "together" if has_object else "visible"
-    elif predicate in CODED_PREDICATES:
-        kind = "coded"
-    elif predicate in DIRECTED_PREDICATES:
-        kind = "directed"
-    return sql.INTERVALS[kind] + measure.sql
+def expression_of(measure: Measure, *, predicate: str, has_object: bool) -> str:
+    """The expression of ``measure``, with the stream of its predicate or kind of event written out.
+
+    Args:
+        measure: the measure.
+        predicate: of measures of bouts, or the kind of event of measures of events.
+        has_object: whether there is an object.
+
+    Returns:
+        An expression of the language with the variables ``$subject`` and, if there is an object, ``$object``.
+    """
+    names = "$subject, $object" if has_object else "$subject"
+    stream = f'event("{predicate}", {names})' if measure.inputs == "event" else f"{predicate}({names})"
+    return measure.expression.replace("$bouts", stream).replace("$events", stream)

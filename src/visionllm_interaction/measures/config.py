@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.measures.catalogue import Inputs, Measure
 from visionllm_interaction.measures.turns import PRESETS, TurnLimits
 
 
@@ -30,8 +31,36 @@ class TurnsConfig(Section):
         )
 
 
+class NamedMeasureConfig(Section):
+    """A measure of your own: an expression with a name."""
+
+    expression: str = Field(min_length=1)
+    """The expression (docs/language.md), with `$subject` and `$object` for the names it is about."""
+    definition: str = Field(min_length=1)
+    """What it measures, in one sentence."""
+    unit: str = ""
+    """The unit of its values; checked against the expression. Empty: the expression's."""
+    source: str = "config/measures.yaml"
+    """Paper or standard."""
+    version: int = Field(default=1, ge=1)
+    """Raise it with every change of the expression; it stands beside each value."""
+
+    def as_measure(self, name: str) -> Measure:
+        """The measure of this name; its value where nothing was found is that of its expression."""
+        inputs: Inputs = "none"
+        if "$object" in self.expression:
+            inputs = "pair"
+        elif "$subject" in self.expression:
+            inputs = "one"
+        return Measure(
+            name, self.definition, self.unit, self.source, inputs, None, self.expression, version=self.version
+        )
+
+
 class MeasuresConfig(Section):
     """Settings of measures that are computed from a store; they change no store."""
 
     turns: TurnsConfig = TurnsConfig()
     """turn_count and turn_lag."""
+    named: dict[str, NamedMeasureConfig] = {}
+    """Measures of your own by name: lower-case letters, digits and underscores."""

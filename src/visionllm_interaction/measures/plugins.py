@@ -197,7 +197,7 @@ def _as_measure(plugin: Plugin[MeasurePlugin]) -> PluginMeasure:
         source=offered.source,
         inputs=offered.inputs,
         nothing=offered.nothing,
-        sql="",
+        expression="",
         version=offered.version,
         plugin=plugin,
     )

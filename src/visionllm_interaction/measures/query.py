@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
+import numpy as np
+
+from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.catalogue import (
-    BOUT_GAP_S,
-    CODED_PREDICATES,
-    MEASURES,
-    MIN_TOGETHER_S,
-    NAMING_S,
-    Measure,
-    sql_for,
-)
-from visionllm_interaction.measures.missing_inputs import Inputs
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
+from visionllm_interaction.measures.engine import Measured, MeasureEngine
 from visionllm_interaction.measures.plugins import (
     MEASURE_PLUGINS,
     MeasuredValue,
@@ -28,15 +22,13 @@ from visionllm_interaction.measures.plugins import (
     PluginMeasure,
     find_measure,
 )
-from visionllm_interaction.measures.sql_intervals import PROCESSED_TIME
+from visionllm_interaction.measures.streams.groups import Scopes, frame_spans, processed_time
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
 Predicate = Literal["visible", "near", "in_contact", "holding"]
 """Predicates that a question in plain words may be about; queries know all of :data:`BOUT_PREDICATES`."""
 BOUT_PREDICATES: tuple[str, ...] = ("visible", *PREDICATES, *DIRECTED_PREDICATES, *CODED_PREDICATES)
-
-_FOREVER_S = 1e15
 
 
 @dataclass(frozen=True)
@@ -91,177 +83,148 @@ class QueryRunner:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._names: dict[str | None, list[str]] = {}
-        self._processed: dict[tuple[str | None, float, float], dict[str, dict[str, Any]]] = {}
-        self.inputs = Inputs(store)
+        self._engines: dict[str | None, MeasureEngine] = {}
+        self.inputs = Inputs(self.engine)
 
     def run(self, query: Query) -> list[Evidence]:
         """As :func:`run_query`."""
         measure = _checked(self.store, query, self._known)
-        predicate = query.predicate or measure.predicate or "visible"
-        parameters = _parameters(query, measure, CODED_PREDICATES.get(predicate, predicate))
-        processed = self._processed_time(parameters)
-        wanted = [query.video_id] if query.video_id else self.store.video_ids()
-        reasons: dict[str, str] = {}
+        engine = self.engine(query.video_id)
+        scopes = engine.scopes(query.begin_s, query.end_s)
         if isinstance(measure, PluginMeasure):
-            found, reasons = self._computed(measure, query, wanted, processed)
-        else:
-            sql = sql_for(measure, predicate=predicate, has_object=query.object is not None)
-            found = {row["video_id"]: row for row in _rows(self.store, sql, parameters)}
-        spans = _frame_spans(self.store, found, query.video_id)
-        if len(wanted) > 1 and len(found) < len(wanted):
-            self.inputs.read_all()
+            return self._computed(measure, query, engine, scopes)
+        predicate = query.predicate or measure.predicate or "visible"
+        pairs = [(query.subject, query.object)]
+        found = engine.compute(measure, predicate, scopes, pairs, turns=query.turns or STANDARD)
+        return [self._evidence(measure, query, engine, found, place) for place in range(len(scopes))]
+
+    def engine(self, video_id: str | None) -> MeasureEngine:
+        """What computes measures of one video, or of all."""
+        if video_id not in self._engines:
+            ids = self.store.video_ids() if video_id is None else [video_id]
+            self._engines[video_id] = MeasureEngine(self.store, ids)
+        return self._engines[video_id]
+
+    def _evidence(self, measure: Measure, query: Query, engine: MeasureEngine, found: Measured, place: int) -> Evidence:
+        value = float(found.value[place])
+        begin_s, end_s = float(found.begin_s[place]), float(found.end_s[place])
+        first, last = int(found.first_frame[place]), int(found.last_frame[place])
+        rows = np.searchsorted(found.proof.group, [place, place + 1])
+        return Evidence(
+            id=f"{measure.name}:{engine.batch.video_ids[place]}",
+            measure=measure.name,
+            value=None if math.isnan(value) else round(value) if isinstance(measure.nothing, int) else value,
+            unit=measure.unit,
+            video_id=engine.batch.video_ids[place],
+            track_ids=found.proof.tracks.of_rows(*rows.tolist()) if found.found[place] else (),
+            begin_s=None if math.isnan(begin_s) else begin_s,
+            end_s=None if math.isnan(end_s) else end_s,
+            frames=(first, last) if first >= 0 else None,
+            missing=engine.missing.text(int(found.missing[place])),
+            definition_version=measure.version,
+            settings=settings_of(measure, query),
+        )
+
+    def _computed(self, measure: PluginMeasure, query: Query, engine: MeasureEngine, scopes: Scopes) -> list[Evidence]:
+        """The evidence of a measure that a plug-in computes, video by video."""
+        found = engine.compute(_NOTHING[measure.inputs], "visible", scopes, [(query.subject, query.object)])
         return [
-            _found(measure, query, id_, row=found[id_], frames=spans.get(id_))
-            if id_ in found
-            else self._not_found(
-                measure, query, id_, predicate=predicate, processed=processed.get(id_), reason=reasons.get(id_)
-            )
-            for id_ in wanted
+            self._of_plugin(measure, query, engine, scopes, found=found, place=place) for place in range(len(scopes))
         ]
 
-    def _computed(
+    def _of_plugin(
         self,
         measure: PluginMeasure,
         query: Query,
-        wanted: Sequence[str],
-        processed: Mapping[str, Mapping[str, Any]],
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-        """Video id → the row that a plug-in computed, and video id → why it cannot compute one."""
-        rows: dict[str, dict[str, Any]] = {}
-        reasons: dict[str, str] = {}
-        for video_id in wanted:
-            video = self.store[video_id]
-            begin_s, end_s = _window_within(query, video.duration_s, processed.get(video_id))
-            if begin_s >= end_s:
-                continue
-            result = measure.compute(video, subject=query.subject, object=query.object, begin_s=begin_s, end_s=end_s)
-            if isinstance(result, MeasuredValue):
-                rows[video_id] = asdict(result)
-            elif isinstance(result, MissingValue):
-                reasons[video_id] = result.reason
-        return rows, reasons
-
-    def _not_found(
-        self,
-        measure: Measure,
-        query: Query,
-        video_id: str,
+        engine: MeasureEngine,
+        scopes: Scopes,
         *,
-        predicate: str,
-        processed: Mapping[str, Any] | None,
-        reason: str | None,
+        found: Measured,
+        place: int,
     ) -> Evidence:
-        """Evidence of nothing found in a video, or of a missing input."""
-        missing = reason or self.inputs.missing(
-            measure, query.subject, query.object, predicate, video_id=video_id, processed=processed is not None
+        video = self.store[engine.batch.video_ids[place]]
+        done = processed_time(engine.batch, scopes)
+        begin_s, end_s = _window_within(query, video.duration_s, float(done.begin_s[place]), float(done.end_s[place]))
+        result: MeasuredValue | MissingValue | None = None
+        if begin_s < end_s:
+            result = measure.compute(video, subject=query.subject, object=query.object, begin_s=begin_s, end_s=end_s)
+        nothing = replace(
+            self._evidence(measure, query, engine, found, place),
+            value=measure.nothing,
+            track_ids=(),
+            begin_s=None if done.first_frame[place] < 0 else float(done.begin_s[place]),
+            end_s=None if done.first_frame[place] < 0 else float(done.end_s[place]),
+            frames=None if done.first_frame[place] < 0 else (int(done.first_frame[place]), int(done.last_frame[place])),
         )
-        row: dict[str, Any] = {"value": None if missing else measure.nothing, "track_ids": []}
-        span = (
-            {"begin_s": processed["begin_s"], "end_s": processed["end_s"]}
-            if processed
-            else {"begin_s": None, "end_s": None}
+        if isinstance(result, MissingValue):
+            return replace(nothing, value=None, missing=result.reason)
+        if result is None:
+            return replace(nothing, value=None) if nothing.missing else nothing
+        at = (np.array([scopes.video[place]]), np.array([result.begin_s]), np.array([result.end_s]))
+        first, last = (int(frame[0]) for frame in frame_spans(engine.batch, *at))
+        return replace(
+            nothing,
+            value=result.value,
+            missing=None,
+            track_ids=result.track_ids,
+            begin_s=result.begin_s,
+            end_s=result.end_s,
+            frames=(first, last) if first >= 0 else None,
         )
-        frames = (processed["first_frame"], processed["last_frame"]) if processed else None
-        return replace(_found(measure, query, video_id, row={**row, **span}, frames=frames), missing=missing)
-
-    def processed_s(self, begin_s: float | None, end_s: float | None) -> dict[str, float]:
-        """Video id → processed seconds within the window; videos without processed frames are left out."""
-        processed = self._processed_time({"video_id": None, **_window(begin_s, end_s)})
-        return {video_id: row["processed_s"] for video_id, row in processed.items()}
 
     def _known(self, video_id: str | None) -> list[str]:
         if video_id not in self._names:
             self._names[video_id] = [*self.store.names(video_id), ANY_THING]
         return self._names[video_id]
 
-    def _processed_time(self, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        key = (parameters["video_id"], parameters["begin_s"], parameters["end_s"])
-        if key not in self._processed:
-            self._processed[key] = {row["video_id"]: row for row in _rows(self.store, PROCESSED_TIME, parameters)}
-        return self._processed[key]
+
+@dataclass(frozen=True)
+class Inputs:
+    """Which inputs the videos of a store have.
+
+    Attributes:
+        engine: gives what computes measures of one video, or of all.
+    """
+
+    engine: Callable[[str | None], MeasureEngine]
+
+    def of_predicate(self, predicate: str, subject: str, object_: str | None, *, video_id: str) -> str | None:
+        """Why it is not known when ``predicate`` holds between two names in a video; None where it is."""
+        engine = self.engine(video_id)
+        groups = engine.groups(engine.scopes(None, None), [(subject, object_)])
+        names = (groups.bindings["$subject"], groups.bindings.get("$object"))
+        if predicate in CODED_PREDICATES:
+            reasons = engine.missing.uncoded(CODED_PREDICATES[predicate], (names[0],), groups.video)
+        else:
+            reasons = engine.missing.of_predicate(predicate, *names, groups.video)
+        return engine.missing.text(int(reasons[0]))
+
+    def read_all(self) -> None:
+        """Kept for callers that read the inputs of many videos; each is read when it is needed."""
 
 
-def _parameters(query: Query, measure: Measure, predicate: str) -> dict[str, Any]:
-    return {
-        "video_id": query.video_id,
-        "subject": query.subject,
-        "object": query.object,
-        "predicate": predicate,
-        **_window(query.begin_s, query.end_s),
-        "gap_s": BOUT_GAP_S if measure.inputs == "bout" else 0.0,
-        "min_together_s": MIN_TOGETHER_S,
-        "max_gap_s": (query.turns or STANDARD).max_gap_s,
-        "max_overlap_s": (query.turns or STANDARD).max_overlap_s,
-        "naming_s": NAMING_S,
-        "person_categories": sorted(PERSON_CATEGORIES),
-        "body_categories": sorted(BODY_CATEGORIES),
-    }
+_NOTHING: Mapping[str, Measure] = {
+    "one": Measure("", "", "", "", "one", None, "count(visible(anything) & !visible(anything))"),
+    "pair": Measure("", "", "", "", "pair", None, "count(visible(anything) & !visible(anything))"),
+}
+"""What is never found: gives the reason why a measure of one or two names has no value."""
 
 
-def _window(begin_s: float | None, end_s: float | None) -> dict[str, float]:
-    return {
-        "begin_s": -_FOREVER_S if begin_s is None else float(begin_s),
-        "end_s": _FOREVER_S if end_s is None else float(end_s),
-    }
+def _window_within(query: Query, duration_s: float, begin_s: float, end_s: float) -> tuple[float, float]:
+    """The window of a query in one video, with the ends of the video where the query leaves it open.
 
-
-def _window_within(query: Query, duration_s: float, processed: Mapping[str, Any] | None) -> tuple[float, float]:
-    """The window of a query in one video, with the ends of the video where the query leaves it open."""
-    begin_s = min(0.0, processed["begin_s"]) if processed else 0.0
-    end_s = max(duration_s, processed["end_s"]) if processed else duration_s
+    ``begin_s`` and ``end_s`` are those of the processed time, NaN without any.
+    """
+    begin_s = 0.0 if math.isnan(begin_s) else min(0.0, begin_s)
+    end_s = duration_s if math.isnan(end_s) else max(duration_s, end_s)
     return (
         begin_s if query.begin_s is None else max(begin_s, float(query.begin_s)),
         end_s if query.end_s is None else min(end_s, float(query.end_s)),
     )
 
 
-def _rows(store: Store, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # DuckDB refuses parameters that a query does not name.
-    named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
-    return store.rows(sql, named)
-
-
-def _frame_spans(
-    store: Store, found: Mapping[str, Mapping[str, Any]], video_id: str | None
-) -> dict[str, tuple[int, int]]:
-    """First and last processed frame of each result."""
-    if not found:
-        return {}
-    sql = """
-        SELECT f.video_id, min(frame_index) AS first, max(frame_index) AS last
-        FROM frames f JOIN (SELECT unnest($ids) AS video_id, unnest($begins) AS b, unnest($ends) AS e) r
-          ON f.video_id = r.video_id
-        WHERE processed AND timestamp_s + duration_s > r.b + 1e-6 AND timestamp_s < r.e - 1e-6
-          AND ($video_id IS NULL OR f.video_id = $video_id)
-        GROUP BY f.video_id"""
-    parameters = {
-        "ids": list(found),
-        "begins": [row["begin_s"] for row in found.values()],
-        "ends": [row["end_s"] for row in found.values()],
-        "video_id": video_id,
-    }
-    return {row["video_id"]: (row["first"], row["last"]) for row in _rows(store, sql, parameters)}
-
-
-def _found(
-    measure: Measure, query: Query, video_id: str, *, row: Mapping[str, Any], frames: tuple[int, int] | None
-) -> Evidence:
-    return Evidence(
-        id=f"{measure.name}:{video_id}",
-        measure=measure.name,
-        value=row["value"],
-        unit=measure.unit,
-        video_id=video_id,
-        track_ids=tuple(row["track_ids"]),
-        begin_s=row["begin_s"],
-        end_s=row["end_s"],
-        frames=frames,
-        definition_version=measure.version,
-        settings=_settings(measure, query),
-    )
-
-
-def _settings(measure: Measure, query: Query) -> str | None:
+def settings_of(measure: Measure, query: Query) -> str | None:
+    """The settings that a value was computed with, for measures that have any."""
     if isinstance(measure, PluginMeasure):
         return f"plug-in {measure.computed_by}"
     return str(query.turns or STANDARD) if measure.is_of_turns else None
@@ -288,10 +251,11 @@ def _coded_names(store: Store, query: Query, measure: Measure) -> set[str]:
     """Names that people used in what they coded: known to the measures of coded intervals, and to no other."""
     if query.predicate not in CODED_PREDICATES and not measure.name.startswith("turn_"):
         return set()
-    sql = """SELECT DISTINCT unnest([participant, lower(trim(label))]) AS name FROM codes
-             WHERE ($video_id IS NULL OR video_id = $video_id)"""
-    rows = store.rows(sql, {"video_id": query.video_id})
-    return {row["name"] for row in rows if row["name"]}
+    videos = [query.video_id] if query.video_id else store.video_ids()
+    found: set[str] = set()
+    for video_id in videos:
+        found |= store.coded_names(video_id)
+    return found
 
 
 def _check_searched(store: Store, name: str, present: Sequence[str]) -> None:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import permutations
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Evidence
-from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.measures.plugins import all_measures, measure_names
-from visionllm_interaction.measures.query import Query, QueryRunner
-from visionllm_interaction.measures.turns import TurnLimits
-from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store, StoreLimits, open_store
+from visionllm_interaction.measures.plugins import measure_names
+from visionllm_interaction.measures.tidy_columns import TidyColumns
+from visionllm_interaction.store.reader import Store, StoreLimits, open_store
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
@@ -32,8 +26,6 @@ from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TimeBin = tuple[float | None, float | None]
 
 TIDY_SCHEMA = pa.schema(
     {
@@ -208,7 +200,7 @@ def write_measures(
         videos = len(opened.video_ids())
     if path is not None:
         table.write(path)
-    return WrittenMeasures(Path(store), path, len(table), videos, tuple(measure_names()))
+    return WrittenMeasures(Path(store), path, len(table), videos, tuple(sorted({*measure_names(), *config.named})))
 
 
 def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig = MeasuresConfig()) -> pa.Table:
@@ -227,124 +219,23 @@ def measures_table(store: Store, *, bin_s: float | None = None, config: Measures
     """
     if bin_s is not None and not bin_s > 0:
         raise UsageError("The length of a bin must be positive.", expected="more than 0 s", found=f"{bin_s} s")
-    store.load_symbols()
-    runner, queries = QueryRunner(store), list(_all_queries(store, config))
-    parts = [TIDY_SCHEMA.empty_table()]
-    for window in _windows(store, bin_s):
-        processed = runner.processed_s(*window)
-        for query in queries:
-            found = runner.run(replace(query, begin_s=window[0], end_s=window[1]))
-            rows = [_row(query, item, processed, window) for item in found if item.video_id in processed]
-            # Columns straight away: as dictionaries a thousand videos take gigabytes.
-            parts.append(pa.Table.from_pylist(rows, schema=TIDY_SCHEMA))
-    return _sorted_rows(pa.concat_tables(parts))
+    computed = TidyColumns(store, config, bin_s)
+    columns = computed.compute()
+    if not columns:
+        return TIDY_SCHEMA.empty_table()
+    return pa.Table.from_arrays(
+        [_arrow(columns[field.name], field, computed.texts.words) for field in TIDY_SCHEMA], schema=TIDY_SCHEMA
+    )
 
 
-def _windows(store: Store, bin_s: float | None) -> list[TimeBin]:
-    if bin_s is None:
-        return [(None, None)]
-    [row] = store.rows("SELECT max(timestamp_s + duration_s) AS s FROM frames WHERE processed")
-    return [(n * bin_s, (n + 1) * bin_s) for n in range(math.ceil((row["s"] or 0.0) / bin_s - 1e-9))]
-
-
-def _sorted_rows(table: pa.Table) -> pa.Table:
-    keys = ("video_id", "bin_begin_s", "subject", "object", "measure", "predicate")
-    order = pc.sort_indices(table, sort_keys=[(key, "ascending", "at_start") for key in keys])
-    return table.take(order)
-
-
-def _all_queries(store: Store, config: MeasuresConfig) -> Iterator[Query]:
-    names = [name for name in store.names() if name != ANY_PERSON or name in _categories(store)]
-    people = [name for name in names if name in PERSON_CATEGORIES]
-    things = [name for name in names if name not in PERSON_CATEGORIES]
-    pairs = [(p, o) for p in people for o in names if o != p and not (o in people and o < p)]
-    coded = _coded(store)
-    for measure in all_measures().values():
-        if measure.inputs == "one":
-            several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
-            yield from (Query(measure.name, name) for name in [*names, *several] if _applies(measure, name, coded))
-        elif measure.inputs == "pair":
-            yield from _pair_queries(measure, pairs, people, coded, turns=config.turns.limits)
-        elif measure.inputs == "event":
-            kinds = sorted({row["kind"] for row in store.rows("SELECT DISTINCT kind FROM events")})
-            yield from (Query(measure.name, person, predicate=kind) for person in people for kind in kinds)
-        else:
-            yield from (Query(measure.name, name, predicate="visible") for name in names)
-            yield from _bout_queries(store, measure.name, pairs, people)
-
-
-_OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
-
-
-def _coded(store: Store) -> dict[str, frozenset[str]]:
-    """Kind of code → who is coded in it, and for naming what is named."""
-    found: dict[str, set[str]] = {}
-    for row in store.rows("SELECT DISTINCT kind, participant, lower(trim(label)) AS label FROM codes"):
-        found.setdefault(row["kind"], set()).add(row["label"] if row["kind"] == "naming" else row["participant"])
-    return {kind: frozenset(names) for kind, names in found.items()}
-
-
-def _applies(measure: Measure, name: str, coded: Mapping[str, frozenset[str]]) -> bool:
-    return measure.name != "size_at_naming" or name in coded.get("naming", ())
-
-
-def _pair_queries(
-    measure: Measure,
-    pairs: list[tuple[str, str]],
-    people: list[str],
-    coded: Mapping[str, frozenset[str]],
-    *,
-    turns: TurnLimits,
-) -> Iterator[Query]:
-    """Queries of a pair measure: turns in both directions between coded speakers; nobody holds a person."""
-    if measure.is_of_turns:
-        speakers = sorted(name for name in people if name in coded.get("speech", ()))
-        both_ways = permutations(speakers, 2)
-        yield from (Query(measure.name, one, other, turns=turns) for one, other in both_ways)
-        return
-    handled = measure.name in ("holding_duration", "joint_handling_duration")
-    yield from (Query(measure.name, person, other) for person, other in pairs if not handled or other not in people)
-
-
-def _bout_queries(store: Store, measure: str, pairs: list[tuple[str, str]], people: list[str]) -> Iterator[Query]:
-    present = {row["predicate"] for row in store.rows("SELECT DISTINCT predicate FROM relations")}
-    for predicate in PREDICATES:
-        for person, other in pairs:
-            if predicate != "holding" or other not in people:
-                yield Query(measure, person, other, predicate=predicate)
-    for predicate in (name for name in DIRECTED_PREDICATES if name in present):
-        yield from (Query(measure, person, other, predicate=predicate) for person, other in pairs)
-    for predicate, kind in CODED_PREDICATES.items():
-        sql = "SELECT DISTINCT participant AS who FROM codes WHERE kind = $kind ORDER BY who"
-        speakers = [row["who"] for row in store.rows(sql, {"kind": kind})]
-        yield from (Query(measure, who, predicate=predicate) for who in speakers if who in people)
-
-
-def _categories(store: Store) -> set[str]:
-    return {row["category"] for row in store.rows("SELECT DISTINCT category FROM tracks")}
-
-
-def _row(query: Query, item: Evidence, processed: Mapping[str, float], window: TimeBin) -> dict[str, Any]:
-    value = None if item.value is None else float(item.value)
-    return {
-        "video_id": item.video_id,
-        "subject": query.subject,
-        "object": query.object,
-        "measure": query.measure,
-        "predicate": query.predicate,
-        "value": value if value is None or math.isfinite(value) else None,
-        "unit": item.unit,
-        "processed_s": processed[item.video_id],
-        "begin_s": item.begin_s,
-        "end_s": item.end_s,
-        "first_frame": item.frames[0] if item.frames else None,
-        "last_frame": item.frames[1] if item.frames else None,
-        "bin_begin_s": window[0],
-        "bin_end_s": window[1],
-        "missing": item.missing,
-        "definition_version": item.definition_version,
-        "settings": item.settings,
-    }
+def _arrow(column: NDArray[Any], field: pa.Field, words: Sequence[str]) -> pa.Array:
+    """A column of numbers as Arrow has it; NaN, and −1 for texts and frames, is null."""
+    if field.type == pa.string():
+        indices = pa.array(column, pa.int64(), mask=column < 0)
+        return pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string())).dictionary_decode()
+    if field.type == pa.float64():
+        return pa.array(column, pa.float64(), mask=np.isnan(column))
+    return pa.array(column, pa.int64(), mask=column < 0)
 
 
 def _as_parquet(table: pa.Table) -> bytes:

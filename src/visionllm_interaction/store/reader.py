@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,10 @@ from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import xarray as xr
+    from numpy.typing import NDArray
 
     from visionllm_interaction.store.tables import VideoView
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
@@ -249,12 +251,22 @@ class Store:
 
     def names(self, video_id: str | None = None) -> list[str]:
         """Categories and roles of the tracks in the store or video, and ``"person"`` if any is a person."""
-        sql = """SELECT DISTINCT unnest([category, role]) AS name FROM tracks
-                 WHERE ($video_id IS NULL OR video_id = $video_id)"""
-        rows = self.rows(sql, {"video_id": video_id})
-        present = {row["name"] for row in rows if row["name"]}
+        present: set[str] = set()
+        for one in self._ids if video_id is None else (video_id,):
+            present |= self.words(one, "tracks", ("category", "role"))
         people = {ANY_PERSON} if present & PERSON_CATEGORIES else set()
         return sorted(present | people)
+
+    def coded_names(self, video_id: str) -> set[str]:
+        """The participants of the codes of a video, and their labels in lower case."""
+        labels = {label.strip(" ").lower() for label in self.words(video_id, "codes", ("label",))}
+        return self.words(video_id, "codes", ("participant",)) | (labels - {""})
+
+    def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
+        """The texts that occur in columns of one Parquet file of a video, without empty ones."""
+        from visionllm_interaction.store.parquet_columns import distinct_words
+
+        return distinct_words(self._folder(video_id) / f"{name}.parquet", columns)
 
     def known_names(self) -> list[str]:
         """:meth:`names`, and what the detectors looked for without finding it (*nothing there* is an answer)."""
@@ -359,6 +371,33 @@ class Store:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
         except (OSError, pa.ArrowException) as error:
             raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
+
+    def read_columns(
+        self,
+        video_id: str,
+        name: str,
+        columns: Sequence[str],
+        *,
+        encode: Callable[[Sequence[str | None]], NDArray[np.int64]] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Read some columns of one Parquet file as arrays, without the database.
+
+        Args:
+            video_id: the video.
+            name: the file's name without the ending.
+            columns: columns of numbers or texts; of a column of lists the members are given, and as ``column:length``
+                the number of members of each row.
+            encode: texts → numbers, for columns of texts.
+
+        Returns:
+            Column → its values.
+
+        Raises:
+            StoreError: if the video is not in the store or the file is damaged.
+        """
+        from visionllm_interaction.store.parquet_columns import read_columns
+
+        return read_columns(self._folder(video_id) / f"{name}.parquet", columns, encode=encode)
 
 
 def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:

@@ -1,0 +1,188 @@
+"""Computes measures of the catalogue for many videos, windows and names at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
+from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs
+from visionllm_interaction.measures.language.parser import parse
+from visionllm_interaction.measures.language.syntax import Node
+from visionllm_interaction.measures.missing_inputs import PREDICATE_OF
+from visionllm_interaction.measures.streams.boxes import BoxTable
+from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.groups import Groups, Name, NameTable, Scopes, frame_spans
+from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.stream import Stream
+from visionllm_interaction.measures.turns import STANDARD, TurnLimits
+from visionllm_interaction.store.reader import Store
+
+Pair = tuple[str, str | None]
+"""A subject, and an object where there is one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A measure of every scope and pair, scope by scope.
+
+    Attributes:
+        scope: (R,) place of the scope.
+        pair: (R,) place of the pair.
+        value: (R,) NaN where there is none.
+        found: (R,) whether anything was found.
+        begin_s: (R,) begin of what was found; of the processed time where nothing was; NaN without that.
+        end_s: (R,) its end.
+        first_frame: (R,) first processed frame of it; −1: none.
+        last_frame: (R,) last processed frame of it.
+        missing: (R,) number of the reason why there is no value; −1: none.
+        proof: what was found, by row.
+    """
+
+    scope: Ints
+    pair: Ints
+    value: Floats
+    found: NDArray[np.bool_]
+    begin_s: Floats
+    end_s: Floats
+    first_frame: Ints
+    last_frame: Ints
+    missing: Ints
+    proof: Stream
+
+
+class MeasureEngine:
+    """Measures of the videos of one batch; what is read and computed is kept.
+
+    Args:
+        store: the open store.
+        video_ids: the videos.
+        coded_people: kind of code → who is coded in it in any video of the store; None: read when it is needed.
+    """
+
+    def __init__(
+        self, store: Store, video_ids: Sequence[str], *, coded_people: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
+        self.store = store
+        self.batch = Batch(store, video_ids)
+        self.names = NameTable(self.batch)
+        self.boxes = BoxTable(self.batch, self.names)
+        self._given_people = coded_people
+        self.missing = MissingInputs(self.batch, self.names, lambda: self.coded_people)
+
+    @cached_property
+    def coded_people(self) -> Mapping[str, frozenset[str]]:
+        """Kind of code → who is coded in it in any video of the store, in lower case."""
+        if self._given_people is not None:
+            return self._given_people
+        whole = self.batch
+        if len(whole.video_ids) < len(self.store.video_ids()):
+            whole = Batch(self.store, self.store.video_ids())
+        return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}
+
+    def scopes(self, begin_s: float | None, end_s: float | None) -> Scopes:
+        """One window of every video; None: to its begin or end."""
+        n = len(self.batch.video_ids)
+        begin = np.full(n, -np.inf if begin_s is None else float(begin_s))
+        return Scopes(np.arange(n), begin, np.full(n, np.inf if end_s is None else float(end_s)))
+
+    def groups(self, scopes: Scopes, pairs: Sequence[Pair]) -> Groups:
+        """Scopes × pairs of names, scope by scope."""
+        subjects = np.array([self.names.code(Name(subject)) for subject, _ in pairs], dtype=np.int64)
+        bindings = {"$subject": np.tile(subjects, len(scopes))}
+        objects = [object_ for _, object_ in pairs if object_ is not None]
+        if objects:
+            codes = np.array([self.names.code(Name(name)) for name in objects], dtype=np.int64)
+            bindings["$object"] = np.tile(codes, len(scopes))
+        return Groups(self.batch, self.names, scopes, np.repeat(np.arange(len(scopes)), len(pairs)), bindings)
+
+    def compute(
+        self, measure: Measure, predicate: str, scopes: Scopes, pairs: Sequence[Pair], *, turns: TurnLimits = STANDARD
+    ) -> Measured:
+        """One measure of every scope and pair.
+
+        Args:
+            measure: the measure.
+            predicate: of measures of bouts, or the kind of event.
+            scopes: videos or windows.
+            pairs: subjects, and objects if the measure has them: of all pairs or of none.
+            turns: limits of a turn.
+
+        Returns:
+            The values and where they were found, scope by scope.
+        """
+        groups = self.groups(scopes, pairs)
+        expression = _parsed(expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings))
+        evaluator = Evaluator(groups, self.boxes, limits=turns)
+        found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
+        missing = self._missing(measure, predicate, groups, found.found)
+        nothing = np.nan if measure.nothing is None else float(measure.nothing)
+        value = np.where(found.found, found.value, np.where(missing == KNOWN, nothing, np.nan))
+        spans = self._spans(groups, found.proof, found.found)
+        pair = np.tile(np.arange(len(pairs)), len(scopes))
+        return Measured(groups.scope, pair, value, found.found, *spans, missing, found.proof)
+
+    def _spans(self, groups: Groups, proof: Stream, found: NDArray[np.bool_]) -> tuple[Floats, Floats, Ints, Ints]:
+        """Begin, end, first and last frame of what was found; of the processed time where nothing was."""
+        done = groups.processed
+        begin_s, end_s = done.begin_s[groups.scope], done.end_s[groups.scope]
+        first, last = done.first_frame[groups.scope], done.last_frame[groups.scope]
+        if len(proof):
+            starts = np.flatnonzero(np.concatenate([[True], proof.group[1:] != proof.group[:-1]]))
+            at = proof.group[starts]
+            begins, ends = np.minimum.reduceat(proof.begin_s, starts), np.maximum.reduceat(proof.end_s, starts)
+            kept = found[at]
+            at = at[kept]
+            begin_s[at], end_s[at] = begins[kept], ends[kept]
+            first[at], last[at] = frame_spans(self.batch, groups.video[at], begins[kept], ends[kept])
+        return begin_s, end_s, first, last
+
+    def _missing(self, measure: Measure, predicate: str, groups: Groups, found: NDArray[np.bool_]) -> Ints:
+        """(G,) why there is no value where nothing was found."""
+        places = np.flatnonzero(~found)
+        reasons = np.full(len(groups), KNOWN)
+        if len(places) and measure.inputs != "none":
+            subject = groups.bindings["$subject"][places]
+            object_ = groups.bindings["$object"][places] if "$object" in groups.bindings else None
+            unprocessed = self.missing.not_processed(groups)[places]
+            reasons[places] = self._reasons(
+                measure, predicate, subject, object_, video=groups.video[places], unprocessed=unprocessed
+            )
+        return reasons
+
+    def _reasons(
+        self,
+        measure: Measure,
+        predicate: str,
+        subject: Ints,
+        object_: Ints | None,
+        *,
+        video: Ints,
+        unprocessed: Ints,
+    ) -> Ints:
+        missing = self.missing
+        names = (subject,) if object_ is None else (subject, object_)
+        if measure.is_of_turns:
+            return missing.uncoded("speech", names, video)
+        if measure.inputs == "bout" and predicate in CODED_PREDICATES:
+            reasons = missing.uncoded(CODED_PREDICATES[predicate], (subject,), video)
+            return np.where((reasons == KNOWN) & (measure.name == "bout_rate"), unprocessed, reasons)
+        if measure.inputs == "event":
+            reasons = missing.of_event(subject, names[1:], video)
+        else:
+            reasons = missing.of_predicate(PREDICATE_OF.get(measure.name, predicate), subject, object_, video)
+        reasons = np.where(unprocessed != KNOWN, unprocessed, reasons)
+        if measure.name == "size_at_naming":
+            uncoded = missing.uncoded("naming", (), video)
+            reasons = np.where(uncoded != KNOWN, uncoded, reasons)
+        return reasons
+
+
+@cache
+def _parsed(expression: str) -> Node:
+    return parse(expression).value

@@ -1,0 +1,1 @@
+"""The language of quantities: grammar, types, functions, evaluation."""

@@ -1,0 +1,400 @@
+"""Evaluation of checked expressions: each part once, for all groups at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.measures.language.check import arguments_of
+from visionllm_interaction.measures.language.functions import FUNCTIONS
+from visionllm_interaction.measures.language.syntax import (
+    Arrow,
+    Call,
+    NameTerm,
+    Node,
+    Operation,
+    Prefix,
+    Quantity,
+    is_variable,
+)
+from visionllm_interaction.measures.language.types import Function, Parameter
+from visionllm_interaction.measures.streams import stream as algebra
+from visionllm_interaction.measures.streams.boxes import BoxTable
+from visionllm_interaction.measures.streams.boxes import Quantity as BoxQuantity
+from visionllm_interaction.measures.streams.groups import Groups, Name
+from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.stream import Stream
+from visionllm_interaction.measures.turns import STANDARD, TurnLimits
+
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Times, one for each row of what proves them.
+
+    Attributes:
+        rows: from the begin to the end of each.
+        value: (N,) seconds.
+    """
+
+    rows: Stream
+    value: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """A value for each output.
+
+    Attributes:
+        value: (O,) NaN where there is none.
+        proof: the rows that it comes from, by group.
+        found: (O,) whether anything was found.
+        n: (O,) how many it is of; None: not counted.
+        expected: (O,) what chance would give; None: not known.
+        p: (O,) share of random shifts with as much or more; None: not known.
+    """
+
+    value: Floats
+    proof: Stream
+    found: NDArray[np.bool_]
+    n: Ints | None = None
+    expected: Floats | None = None
+    p: Floats | None = None
+
+
+Evaluated = Stream | Samples | BoxQuantity
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """How groups make values together.
+
+    Attributes:
+        of_group: (G,) the output that each group belongs to.
+        count: number of outputs.
+    """
+
+    of_group: Ints
+    count: int
+
+
+@dataclass
+class Evaluator:
+    """Computes the parts of one expression.
+
+    Attributes:
+        groups: what to compute it for.
+        boxes: quantities of boxes of the same batch.
+        missing: the inputs that videos lack; None: unknown inputs are not told apart.
+        limits: of a turn.
+    """
+
+    groups: Groups
+    boxes: BoxTable
+    missing: MissingInputs | None = None
+    limits: TurnLimits = STANDARD
+    functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
+    _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
+    reasons: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reasons = np.full(len(self.groups), KNOWN)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(G,) whether all inputs of the parts evaluated so far are there."""
+        return self.reasons == KNOWN
+
+    def lacks(self, reasons: Ints, found: Ints | None = None) -> None:
+        """Note why groups are unknown.
+
+        Args:
+            reasons: (G,) reasons, or :data:`KNOWN`.
+            found: (N,) groups in which something was found all the same: they are known.
+        """
+        if found is not None:
+            reasons = reasons.copy()
+            reasons[found] = KNOWN
+        self.reasons = np.where(self.reasons != KNOWN, self.reasons, reasons)
+
+    def names(self, term: NameTerm) -> Ints:
+        """(G,) the name that a term stands for in each group."""
+        table, bindings = self.groups.names, self.groups.bindings
+        if not term.variables:
+            return np.full(len(self.groups), table.code(self.name(term)))
+        if term.base in bindings and not term.excluded:
+            return bindings[term.base]
+        parts = [bindings[v] for v in term.variables]
+        distinct, place = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
+        codes = [
+            table.code(self.name(term, dict(zip(term.variables, (table.names[c] for c in row), strict=True))))
+            for row in distinct.tolist()
+        ]
+        return np.array(codes, dtype=np.int64)[place.ravel()]
+
+    def name(self, term: NameTerm, bound: Mapping[str, Name] = {}) -> Name:
+        """The name of a term, with variables replaced."""
+        base = bound.get(term.base)
+        start = base if base is not None else Name(self.spelled(term.base))
+        others = [bound[w].base if w in bound else self.spelled(w) for w in term.excluded]
+        return Name(start.base, (*start.excluded, *others))
+
+    def spelled(self, word: str) -> str:
+        """A name as the store has it: underscores stand for blanks where it has no such name with underscores."""
+        texts = self.groups.batch.texts
+        self.groups.batch.tracks  # noqa: B018  (its names are met first)
+        blank = word.replace("_", " ")
+        if "_" in word and texts.known(word) < 0 and not is_variable(word):
+            return blank
+        return word
+
+    def part(self, node: Node) -> Evaluated:
+        """The stream, times or box quantity of a part; computed once."""
+        key = (node, type(node).__name__)
+        if key not in self._found:
+            self._found[key] = self._part(node)
+        return self._found[key]
+
+    def stream(self, node: Node) -> Stream:
+        """The stream of a part."""
+        found = self.part(node)
+        assert isinstance(found, Stream)
+        return found
+
+    def _part(self, node: Node) -> Evaluated:
+        match node:
+            case Operation("&", left, right):
+                return algebra.both(self.stream(left), self.stream(right))
+            case Operation("|", left, right):
+                return algebra.either(self.stream(left), self.stream(right))
+            case Prefix("!", operand):
+                if self.missing is not None:
+                    self.lacks(self.missing.not_processed(self.groups))
+                return algebra.complement(self.stream(operand), self.processed())
+            case Call():
+                function = self.functions[node.function]
+                found: Evaluated = _implementation(function.computed_by)(Arguments(self, function, node))
+                return found
+            case _:
+                raise TypeError(f"not a stream: {node.to_text()}")
+
+    def processed(self) -> Stream:
+        """The intervals of processed frames."""
+        return self.stream(Call("processed"))
+
+    def values(self, node: Node, outputs: Outputs) -> Values:
+        """The value of an expression for each output; groups with a missing input count in none."""
+        self.prepare(node)
+        return self._value(node, outputs)
+
+    def prepare(self, node: Node) -> None:
+        """Evaluate all streams of an expression, so that every missing input is known before anything is summed up."""
+        match node:
+            case Operation(operator, left, right) if operator not in ("&", "|") or self._is_scalar(node):
+                self.prepare(left)
+                self.prepare(right)
+            case Prefix(_, operand) if self._is_scalar(node):
+                self.prepare(operand)
+            case Call() if self._is_scalar(node):
+                _implementation(f"{_SUMS}:prepare")(Arguments(self, self.functions[node.function], node))
+            case Quantity():
+                pass
+            case _:
+                self.part(node)
+
+    def _is_scalar(self, node: Node) -> bool:
+        match node:
+            case Quantity():
+                return True
+            case Operation(operator, left, _):
+                return operator not in ("&", "|") or self._is_scalar(left)
+            case Prefix(operator, operand):
+                return operator == "-" or self._is_scalar(operand)
+            case Call(function):
+                return self.functions[function].computed_by.startswith(_SUMS) and function not in _SAMPLES
+            case _:
+                return False
+
+    def _value(self, node: Node, outputs: Outputs) -> Values:
+        match node:
+            case Quantity(value, unit):
+                number = value / 100 if unit == "%" else value
+                return Values(np.full(outputs.count, number), Stream.empty(), np.ones(outputs.count, np.bool_))
+            case Operation(operator, left, right):
+                return _combined(operator, self._value(left, outputs), self._value(right, outputs))
+            case Prefix(operator, operand):
+                inner = self._value(operand, outputs)
+                value = -inner.value if operator == "-" else 1.0 - inner.value
+                return Values(value, inner.proof, inner.found)
+            case Call() if self._is_scalar(node):
+                function = self.functions[node.function]
+                arguments = Arguments(self, function, node, outputs)
+                found: Values = _implementation(function.computed_by)(arguments)
+                return found
+            case _:
+                # A box quantity stands for its mean, times for their median.
+                how = "mean" if isinstance(self.part(node), BoxQuantity) else "median"
+                return self._value(Call(how, (node,)), outputs)
+
+
+_SUMS = "measures.language.aggregates"
+_SAMPLES = frozenset({"latency", "pauses", "turn_lags"})
+
+
+@dataclass
+class Arguments:
+    """The arguments of one call, as its function takes them.
+
+    Attributes:
+        evaluator: what evaluates it.
+        function: the function.
+        node: the call.
+        outputs: how groups make values together; of functions that give a value.
+    """
+
+    evaluator: Evaluator
+    function: Function
+    node: Call
+    outputs: Outputs = field(default_factory=lambda: Outputs(np.zeros(0, np.int64), 0))
+    given: dict[str, Node] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.given = arguments_of(self.node, self.function)
+
+    @property
+    def groups(self) -> Groups:
+        """What it is computed for."""
+        return self.evaluator.groups
+
+    def _node(self, name: str) -> Node | None:
+        if name in self.given:
+            return self.given[name]
+        default = next(p.default for p in self.function.parameters if p.name == name)
+        return None if default is None else _default(default)
+
+    def parameter(self, place: int) -> Parameter:
+        """The parameter at a place."""
+        return self.function.parameters[place]
+
+    def name(self, name: str) -> Ints | None:
+        """(G,) the name in an argument; None: not given, or *anything*."""
+        term = self.given.get(name)
+        if not isinstance(term, NameTerm):
+            return None
+        if term == NameTerm("anything"):
+            return None
+        return self.evaluator.names(term)
+
+    def given_name(self, name: str) -> Ints | None:
+        """(G,) the name in an argument, also *anything*; None: not given."""
+        return self.required_name(name) if name in self.given else None
+
+    def required_name(self, name: str) -> Ints:
+        """(G,) the name in an argument that has to be given; *anything* is a name too."""
+        term = self.given[name]
+        assert isinstance(term, NameTerm)
+        return self.evaluator.names(term)
+
+    def part(self, name: str) -> Evaluated | None:
+        """The stream, times or box quantity in an argument; None if it is not given."""
+        node = self._node(name)
+        return None if node is None else self.evaluator.part(node)
+
+    def stream(self, name: str) -> Stream:
+        """The stream in an argument."""
+        node = self._node(name)
+        assert node is not None
+        return self.evaluator.stream(node)
+
+    def arrow(self, name: str) -> tuple[Stream, Stream]:
+        """Both streams of ``a -> b``."""
+        node = self.given[name]
+        assert isinstance(node, Arrow)
+        return self.evaluator.stream(node.first), self.evaluator.stream(node.second)
+
+    def quantity(self, name: str) -> Quantity | None:
+        """The number in an argument, with its unit; None if it is not given."""
+        node = self._node(name)
+        return node if isinstance(node, Quantity) else None
+
+    def seconds(self, name: str) -> float:
+        """The seconds in an argument; inf if it is not given."""
+        found = self.quantity(name)
+        return np.inf if found is None else found.value
+
+    def number(self, name: str) -> int:
+        """The whole number in an argument."""
+        found = self.quantity(name)
+        assert found is not None
+        return int(found.value)
+
+    def text(self, name: str) -> str | None:
+        """The text in an argument; None if it is not given."""
+        node = self.given.get(name)
+        return node.base if isinstance(node, NameTerm) else None
+
+    def moment(self, name: str) -> Floats:
+        """(G,) the time in an argument; percentages are of the processed span, NaN where nothing was processed."""
+        found = self.quantity(name)
+        assert found is not None
+        if found.unit != "%":
+            return np.full(len(self.groups), found.value)
+        done = self.groups.processed
+        at = done.begin_s + (done.end_s - done.begin_s) * (found.value / 100)
+        return np.asarray(at[self.groups.scope])
+
+
+@cache
+def _default(text: str) -> Node:
+    if text == "processed()":
+        return Call("processed")
+    return Quantity(float(text.removesuffix("s")), "s" if text.endswith("s") else "")
+
+
+@cache
+def _implementation(computed_by: str) -> Callable[[Arguments], Any]:
+    module, name = computed_by.split(":")
+    found: Callable[[Arguments], Any] = getattr(import_module(f"visionllm_interaction.{module}"), name)
+    return found
+
+
+def _combined(operator: str, left: Values, right: Values) -> Values:
+    value = _OPERATORS[operator](left.value, right.value)
+    nothing = np.isnan(left.value) | np.isnan(right.value)
+    value = np.where(nothing | ~np.isfinite(value), np.nan, value)
+    proof = algebra.all_rows(left.proof, right.proof)
+    return Values(value, proof, left.found | right.found)
+
+
+def _divided(one: Floats, other: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(one / other)
+
+
+def _truth(test: Callable[[Floats, Floats], NDArray[np.bool_]]) -> Callable[[Floats, Floats], Floats]:
+    return lambda one, other: test(one, other).astype(np.float64)
+
+
+_OPERATORS: Mapping[str, Callable[[Floats, Floats], Floats]] = {
+    "+": lambda one, other: one + other,
+    "-": lambda one, other: one - other,
+    "*": lambda one, other: one * other,
+    "/": _divided,
+    # Sums of seconds differ in their last digits: what is equal to a nanosecond is equal.
+    ">": _truth(lambda one, other: one > other + ROUNDING),
+    ">=": _truth(lambda one, other: one >= other - ROUNDING),
+    "<": _truth(lambda one, other: one < other - ROUNDING),
+    "<=": _truth(lambda one, other: one <= other + ROUNDING),
+    "==": _truth(lambda one, other: np.abs(one - other) <= ROUNDING),
+    "!=": _truth(lambda one, other: np.abs(one - other) > ROUNDING),
+    "&": lambda one, other: np.minimum(one, other),
+    "|": lambda one, other: np.maximum(one, other),
+}

@@ -1,0 +1,129 @@
+"""Named measures in expressions: a call of one is replaced by the expression it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from visionllm_interaction.errors import ExpressionError
+from visionllm_interaction.measures.catalogue import MEASURES
+from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.language.functions import FUNCTIONS
+from visionllm_interaction.measures.language.parser import parse
+from visionllm_interaction.measures.language.syntax import (
+    Arrow,
+    Call,
+    Grouped,
+    NameTerm,
+    Node,
+    Operation,
+    Prefix,
+    substituted,
+)
+
+
+@dataclass(frozen=True)
+class NamedMeasure:
+    """An expression that has a name.
+
+    Attributes:
+        name: what it is called by.
+        expression: its expression, as text.
+        parameters: its variables, in the order of the arguments: ``$subject``, ``$object``.
+    """
+
+    name: str
+    expression: str
+    parameters: tuple[str, ...]
+
+    @cached_property
+    def body(self) -> Node:
+        """The parts of the expression."""
+        return parse(self.expression).value
+
+
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "one": ("$subject",),
+    "pair": ("$subject", "$object"),
+    "bout": ("$bouts",),
+    "event": ("$events",),
+}
+
+
+def named_measures(config: MeasuresConfig) -> dict[str, NamedMeasure]:
+    """The measures of the catalogue and those of the settings, by name.
+
+    Args:
+        config: with named measures of its own.
+
+    Returns:
+        Those whose name is not a function of the language.
+    """
+    own = {name: about.as_measure(name) for name, about in config.named.items()}
+    return {
+        name: NamedMeasure(name, measure.expression, _PARAMETERS[measure.inputs])
+        for name, measure in {**MEASURES, **own}.items()
+        if name not in FUNCTIONS
+    }
+
+
+def written_out(grouped: Grouped, measures: Mapping[str, NamedMeasure]) -> Grouped:
+    """An expression in which every named measure is written out.
+
+    Args:
+        grouped: the expression.
+        measures: named measures by name.
+
+    Returns:
+        The same with functions of the language only.
+
+    Raises:
+        ExpressionError: if a measure is called with too many or too few arguments.
+    """
+    return replace(grouped, value=_written_out(grouped.value, measures))
+
+
+def _written_out(node: Node, measures: Mapping[str, NamedMeasure]) -> Node:
+    match node:
+        case Call(function, arguments, keywords):
+            given = tuple(_written_out(argument, measures) for argument in arguments)
+            if function in measures:
+                return _body(replace(node, arguments=given), measures[function])
+            named = tuple((name, _written_out(value, measures)) for name, value in keywords)
+            return replace(node, arguments=given, keywords=named)
+        case Operation(_, left, right):
+            return replace(node, left=_written_out(left, measures), right=_written_out(right, measures))
+        case Prefix(_, operand):
+            return replace(node, operand=_written_out(operand, measures))
+        case Arrow(first, second):
+            return replace(node, first=_written_out(first, measures), second=_written_out(second, measures))
+        case Grouped():
+            return written_out(node, measures)
+        case _:
+            return node
+
+
+def _body(call: Call, measure: NamedMeasure) -> Node:
+    expected = f"{measure.name}({', '.join(name.lstrip('$') for name in measure.parameters)})"
+    if call.keywords or len(call.arguments) != len(measure.parameters):
+        raise ExpressionError(
+            f"The arguments of the measure {measure.name} do not fit.",
+            expected=f"{len(measure.parameters)} arguments",
+            found=call.to_text(),
+            column=max(call.column, 1),
+            fix=f"write {expected}",
+        )
+    streams = [v for v in measure.parameters if v in ("$bouts", "$events")]
+    for variable, argument in zip(measure.parameters, call.arguments, strict=True):
+        if variable in streams and isinstance(argument, NameTerm):
+            raise ExpressionError(
+                f"The measure {measure.name} is of a stream.",
+                expected="a stream, such as holding(child, ball)",
+                found=argument.to_text(),
+                column=max(argument.column, 1),
+                fix=f"write {measure.name}(holding(child, {argument.to_text()}))",
+            )
+    found = substituted(measure.body, dict(zip(measure.parameters, call.arguments, strict=True)))
+    return replace(found, column=call.column)

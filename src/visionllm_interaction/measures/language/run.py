@@ -1,0 +1,475 @@
+"""Run an expression over a store: what it is computed for, its values, and their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.language.bindings import check_names, domain
+from visionllm_interaction.measures.language.check import Checked, check
+from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
+from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
+from visionllm_interaction.measures.language.named import named_measures, written_out
+from visionllm_interaction.measures.language.parser import parse
+from visionllm_interaction.measures.language.result import QueryResult, QueryRow
+from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, Node, Quantity
+from visionllm_interaction.measures.language.types import STREAM, Kind, Type
+from visionllm_interaction.measures.streams.boxes import BoxTable
+from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.groups import (
+    Groups,
+    Name,
+    NameTable,
+    Processed,
+    Scopes,
+    frame_spans,
+    processed_time,
+)
+from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.stream import Stream, merged
+from visionllm_interaction.store.reader import Store, StoreLimits, open_store
+from visionllm_interaction.utils.paths import StrPath
+
+MAX_GROUPS = 2_000_000
+"""Most groups (videos × windows × names) that one expression may be computed for."""
+
+
+def query(
+    expression: str,
+    store: StrPath | Store,
+    *,
+    limits: StoreLimits = StoreLimits(),
+    config: MeasuresConfig = MeasuresConfig(),
+) -> QueryResult:
+    """Compute a quantity, written in the language of docs/language.md.
+
+    Args:
+        expression: for example ``"total(holding(child, ball)) by video"``.
+        store: the store's folder, or an open store.
+        limits: memory and time; of a folder only.
+        config: limits of turns, and named measures.
+
+    Returns:
+        Its values with evidence: one row without groups, else one per video, bin and name.
+
+    Raises:
+        ExpressionError: if the expression cannot be read, does not fit together, or names what is not known; it tells
+            the column and how to write it.
+        StoreError: if the store is missing or damaged.
+    """
+    parsed = parse(expression)
+    if isinstance(store, Store):
+        return evaluate(parsed, store, config=config)
+    with open_store(store, limits=limits) as opened:
+        return evaluate(parsed, opened, config=config)
+
+
+def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig = MeasuresConfig()) -> QueryResult:
+    """Compute a quantity that is parsed already; see :func:`query`.
+
+    Args:
+        expression: the parts of the expression.
+        store: the open store.
+        config: limits of turns, and named measures.
+
+    Returns:
+        Its values with evidence.
+
+    Raises:
+        ExpressionError: if it does not fit together, or names what is not known.
+        StoreError: if the store is damaged.
+    """
+    plain = written_out(expression, named_measures(config))
+    checked = check(plain)
+    video_ids = [find_video(store, plain.video)] if plain.video is not None else store.video_ids()
+    if checked.per_video and len(video_ids) > 1 and not plain.by_video:
+        plain, expression = replace(plain, by_video=True), replace(expression, by_video=True)
+    return _Run(store, plain, checked, video_ids, config).result(expression.to_text())
+
+
+def find_video(store: Store, wanted: str) -> str:
+    """The id of a video that is named by its id, its file's name, or its number from 1.
+
+    Args:
+        store: the open store.
+        wanted: how it is named.
+
+    Returns:
+        The id.
+
+    Raises:
+        UsageError: if no video, or more than one, is named so.
+    """
+    ids = store.video_ids()
+    if wanted in ids:
+        return wanted
+    if wanted.isdigit() and 1 <= int(wanted) <= len(ids):
+        return ids[int(wanted) - 1]
+    names = {id_: str(store.video(id_)["source"]["name"]) for id_ in ids}
+    lowered = wanted.lower()
+    found = [id_ for id_, name in names.items() if lowered in (name.lower(), name.rsplit(".", 1)[0].lower())]
+    found = found or [id_ for id_ in ids if id_.lower() == lowered]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(
+        f"The video {wanted!r} is not known here." if not found else f"Several videos are called {wanted!r}.",
+        expected=f"one of: {', '.join(found or ids[:20]) or 'nothing yet'}",
+        found=wanted,
+        fix="name the video by its id",
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A variable and its names."""
+
+    variable: str
+    names: Sequence[Name]
+    pooled: bool
+
+
+class _Run:
+    """One evaluation of one expression."""
+
+    def __init__(
+        self, store: Store, grouped: Grouped, checked: Checked, video_ids: list[str], config: MeasuresConfig
+    ) -> None:
+        self.grouped, self.checked, self.config = grouped, checked, config
+        self.batch = Batch(store, video_ids)
+        check_names(store, self.batch, grouped, dict(FUNCTIONS))
+        self.names = NameTable(self.batch)
+        self.boxes = BoxTable(self.batch, self.names)
+        self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(store, self.batch))
+        self.scopes = _scopes(self.batch, grouped.bin_s)
+
+    def result(self, text: str) -> QueryResult:
+        """The values."""
+        value, found = self.grouped.value, self.checked.type
+        if found.kind in STREAM:
+            return QueryResult(text, "stream", "s", tuple(self._interval_rows()))
+        if isinstance(value, Call) and value.function in SELECTIONS:
+            kind = "number" if value.function == "how_many" else "names"
+            return QueryResult(text, kind, found.unit, tuple(self._chosen(value)))
+        kind = "yes/no" if found.kind is Kind.YES_NO else "number"
+        unit = found.unit or ("share" if isinstance(value, Quantity) and value.unit == "%" else "number")
+        return QueryResult(text, kind, "yes/no" if kind == "yes/no" else unit, tuple(self._rows(value, found)))
+
+    def _axes(self, by: Sequence[Binding], over: Sequence[Binding], grouped: Grouped) -> list[_Axis]:
+        return [
+            _Axis(b.variable, domain(self.batch, b, self.checked.places.get(b.variable, []), grouped), pooled)
+            for bindings, pooled in ((by, False), (over, True))
+            for b in bindings
+        ]
+
+    def _table(self, axes: Sequence[_Axis]) -> _Table:
+        return _Table.of(self.batch, self.names, self.scopes, axes, self._outer_keys())
+
+    def _outer_keys(self) -> Ints:
+        """(S,) the output that each scope belongs to before variables: itself, or all videos together."""
+        if self.grouped.by_video or self.grouped.bin_s is not None:
+            return np.arange(len(self.scopes))
+        return np.zeros(len(self.scopes), np.int64)
+
+    def _evaluator(self, groups: Groups) -> Evaluator:
+        return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits)
+
+    def _rows(self, value: Node, type_: Type) -> list[QueryRow]:
+        table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
+        return self._rows_of(value, type_, table)
+
+    def _rows_of(self, value: Node, type_: Type, table: _Table) -> list[QueryRow]:
+        evaluator = self._evaluator(table.groups)
+        whole = evaluator.values(value, Outputs(table.output, table.count))
+        # The same once more for each video of each output: the evidence.
+        fine = evaluator.values(value, Outputs(table.fine, table.fine_count))
+        return [
+            self._row(place, value, type_, table, evaluator, whole, fine)
+            for place in range(table.count)
+            if table.members(place).size
+        ]
+
+    def _row(
+        self, place: int, value: Node, type_: Type, table: _Table, evaluator: Evaluator, whole: Values, fine: Values
+    ) -> QueryRow:
+        groups = table.members(place)
+        reasons = evaluator.reasons[groups]
+        unknown = reasons != KNOWN
+        missing = self._missing(groups[unknown], reasons[unknown], table, everywhere=bool(unknown.all()))
+        number = float("nan") if unknown.all() else float(whole.value[place])
+        shown = _typed(number, type_, value)
+        scope = int(table.groups.scope[groups[0]])
+        separate = self.grouped.by_video or self.grouped.bin_s is not None
+        seconds = table.groups.processed.seconds[np.unique(table.groups.scope[groups[~unknown]])].sum()
+        if shown is None and missing is None:
+            missing = _nothing(value)
+        return QueryRow(
+            value=shown,
+            missing=missing,
+            video_id=self.batch.video_ids[int(self.scopes.video[scope])] if separate else None,
+            begin_s=float(self.scopes.begin_s[scope]) if self.grouped.bin_s is not None else None,
+            end_s=float(self.scopes.end_s[scope]) if self.grouped.bin_s is not None else None,
+            names=table.names_of(place),
+            n=None if whole.n is None or shown is None else int(whole.n[place]),
+            expected=_optional(whole.expected, place) if shown is not None else None,
+            p=_optional(whole.p, place) if shown is not None else None,
+            processed_s=float(seconds),
+            evidence=self._evidence(place, type_, value, table, evaluator, fine),
+        )
+
+    def _missing(self, groups: Ints, reasons: Ints, table: _Table, *, everywhere: bool) -> str | None:
+        """Why there is no value, or which videos count in none."""
+        if not len(groups):
+            return None
+        texts = {self.missing.text(int(reason)) or "" for reason in reasons}
+        if everywhere:
+            return "; ".join(sorted(texts))
+        ids = self.batch.video_ids
+        videos = sorted({ids[video] for video in table.groups.video[groups].tolist()})
+        listing = ", ".join(videos[:5]) + (f" and {len(videos) - 5} more" if len(videos) > 5 else "")
+        return f"without {listing}: {'; '.join(sorted(texts))}"
+
+    def _evidence(
+        self, place: int, type_: Type, value: Node, table: _Table, evaluator: Evaluator, fine: Values
+    ) -> tuple[Evidence, ...]:
+        found: list[Evidence] = []
+        text = value.to_text()
+        for output in np.unique(table.fine[table.members(place)]).tolist():
+            groups = np.flatnonzero(table.fine == output)
+            scope = int(table.groups.scope[groups[0]])
+            rows = np.flatnonzero(np.isin(fine.proof.group, groups))
+            reasons = evaluator.reasons[groups]
+            missing = self.missing.text(int(reasons[0])) if (reasons != KNOWN).all() else None
+            number = float("nan") if missing else float(fine.value[output])
+            found.append(self._piece(len(found) + 1, text, type_, value, scope, fine.proof.take(rows), number, missing))
+        return tuple(found)
+
+    def _piece(
+        self,
+        number: int,
+        text: str,
+        type_: Type,
+        node: Node,
+        scope: int,
+        proof: Stream,
+        value: float,
+        missing: str | None,
+    ) -> Evidence:
+        video = int(self.scopes.video[scope])
+        done = self.processed
+        if len(proof):
+            begin_s, end_s = float(proof.begin_s.min()), float(proof.end_s.max())
+            first, last = (
+                int(frame[0]) for frame in frame_spans(self.batch, *(np.array([x]) for x in (video, begin_s, end_s)))
+            )
+        else:
+            begin_s, end_s = float(done.begin_s[scope]), float(done.end_s[scope])
+            first, last = int(done.first_frame[scope]), int(done.last_frame[scope])
+        return Evidence(
+            id=f"e{number}",
+            measure=text,
+            value=_typed(value, type_, node),
+            unit=type_.unit,
+            video_id=self.batch.video_ids[video],
+            track_ids=proof.tracks.of_rows(0, len(proof)),
+            begin_s=begin_s if np.isfinite(begin_s) else None,
+            end_s=end_s if np.isfinite(end_s) else None,
+            frames=(first, last) if first >= 0 else None,
+            missing=missing,
+        )
+
+    @cached_property
+    def processed(self) -> Processed:
+        """The processed time of the scopes."""
+        return processed_time(self.batch, self.scopes)
+
+    def _interval_rows(self) -> list[QueryRow]:
+        """A row for each interval or moment of a stream."""
+        table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
+        evaluator = self._evaluator(table.groups)
+        stream = evaluator.stream(self.grouped.value)
+        rows = stream if stream.moments else merged(stream)
+        text = self.grouped.value.to_text()
+        found: list[QueryRow] = []
+        for row in range(len(rows)):
+            group = int(rows.group[row])
+            if evaluator.reasons[group] != KNOWN:
+                continue
+            scope = int(table.groups.scope[group])
+            proof = rows.take(np.array([row]))
+            value = float(rows.begin_s[row] if rows.moments else rows.length_s[row])
+            piece = self._piece(1, text, Type(Kind.VALUE, "s"), self.grouped.value, scope, proof, value, None)
+            found.append(
+                QueryRow(
+                    value=value,
+                    missing=None,
+                    video_id=piece.video_id,
+                    begin_s=float(rows.begin_s[row]),
+                    end_s=float(rows.end_s[row]),
+                    names=table.names_of(int(table.output[group]), group),
+                    n=None,
+                    expected=None,
+                    p=None,
+                    processed_s=float(self.processed.seconds[scope]),
+                    evidence=(piece,),
+                )
+            )
+        return found
+
+    def _chosen(self, node: Call) -> list[QueryRow]:
+        """The rows that top, bottom or which chooses, for each outer output."""
+        inner = node.arguments[-1]
+        assert isinstance(inner, Grouped)
+        unit = self.checked.type.unit
+        type_ = Type(Kind.YES_NO if unit == "yes/no" else Kind.VALUE, unit)
+        axes = self._axes((*self.grouped.by, *inner.by), (*self.grouped.over, *inner.over), inner)
+        rows = self._rows_of(inner.value, type_, self._table(axes))
+        outer = {binding.variable for binding in self.grouped.by}
+        keyed: dict[tuple[object, ...], list[QueryRow]] = {}
+        for row in rows:
+            key = (row.video_id, row.begin_s, *(row.names[v] for v in sorted(outer)))
+            keyed.setdefault(key, []).append(row)
+        return [row for group in keyed.values() for row in _select(node, group)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Groups and how they make values together.
+
+    Attributes:
+        groups: scopes × names.
+        output: (G,) the value that each group is part of.
+        count: number of values.
+        fine: (G,) the same for each scope by itself.
+        fine_count: number of those.
+        axes: the variables.
+        places: (G, A) which name of each variable.
+    """
+
+    groups: Groups
+    output: Ints
+    count: int
+    fine: Ints
+    fine_count: int
+    axes: Sequence[_Axis]
+    places: Ints
+
+    @classmethod
+    def of(cls, batch: Batch, names: NameTable, scopes: Scopes, axes: Sequence[_Axis], outer: Ints) -> _Table:
+        """The product of scopes and the names of all variables."""
+        sizes = [len(axis.names) for axis in axes]
+        if len(scopes) * int(np.prod(sizes, dtype=np.int64)) > MAX_GROUPS:
+            raise UsageError(
+                "The expression is about too many names and videos at once.",
+                expected=f"at most {MAX_GROUPS} combinations",
+                found=" × ".join(map(str, [len(scopes), *sizes])),
+                fix="name the values of a variable: by $o in (ball, cup)",
+            )
+        every = list(product(*(range(size) for size in sizes)))
+        combos = np.array(every, dtype=np.int64).reshape(len(every), len(axes))
+        scope = np.repeat(np.arange(len(scopes)), len(combos))
+        places = np.tile(combos, (len(scopes), 1))
+        codes = [np.array([names.code(name) for name in axis.names], dtype=np.int64) for axis in axes]
+        bindings = {axis.variable: codes[n][places[:, n]] for n, axis in enumerate(axes)}
+        kept = [n for n, axis in enumerate(axes) if not axis.pooled]
+        n_outer = int(outer.max(initial=-1)) + 1
+        inner = np.zeros(len(scope), np.int64)
+        for n in kept:
+            inner = inner * max(sizes[n], 1) + places[:, n]
+        n_inner = int(np.prod([max(sizes[n], 1) for n in kept], dtype=np.int64)) if kept else 1
+        output = outer[scope] * n_inner + inner
+        fine = output * max(len(scopes), 1) + scope
+        _, fine = np.unique(fine, return_inverse=True)
+        groups = Groups(batch, names, scopes, scope, bindings)
+        return cls(groups, output, n_outer * n_inner, fine, int(fine.max(initial=-1)) + 1, axes, places)
+
+    def members(self, place: int) -> Ints:
+        """The groups of a value."""
+        return np.flatnonzero(self.output == place)
+
+    def names_of(self, place: int, group: int | None = None) -> dict[str, str]:
+        """Variable → name of a value."""
+        one = int(self.members(place)[0]) if group is None else group
+        chosen = [(n, axis) for n, axis in enumerate(self.axes) if group is not None or not axis.pooled]
+        return {axis.variable: str(axis.names[int(self.places[one, n])]) for n, axis in chosen}
+
+
+def _select(node: Call, rows: list[QueryRow]) -> list[QueryRow]:
+    known = [row for row in rows if row.value is not None]
+    if node.function == "how_many":
+        return [_counted(node, rows, [row for row in known if row.value])]
+    if node.function == "which":
+        return [row for row in known if row.value]
+    number = node.arguments[0]
+    assert isinstance(number, Quantity)
+    sign = -1.0 if node.function == "top" else 1.0
+    ranked = sorted(known, key=lambda row: sign * round(float(row.value or 0.0), 9))
+    if node.function == "top":
+        # Who never did it is not among those who did it most.
+        ranked = [row for row in ranked if row.value]
+    wanted = int(number.value)
+    if len(ranked) <= wanted or wanted < 1:
+        return ranked[: max(wanted, 0)]
+    last = round(float(ranked[wanted - 1].value or 0.0), 9)
+    return [row for n, row in enumerate(ranked) if n < wanted or round(float(row.value or 0.0), 9) == last]
+
+
+def _counted(node: Call, rows: list[QueryRow], chosen: list[QueryRow]) -> QueryRow:
+    """One row that counts the names chosen; without a value where it is known of none."""
+    inner = node.arguments[-1]
+    variables = {b.variable for b in inner.by} if isinstance(inner, Grouped) else set()
+    reasons = sorted({row.missing for row in rows if row.value is None and row.missing})
+    unknown = all(row.value is None for row in rows)
+    return replace(
+        rows[0],
+        value=None if unknown else len(chosen),
+        missing="; ".join(reasons) or None,
+        names={name: word for name, word in rows[0].names.items() if name not in variables},
+        evidence=tuple(item for row in chosen for item in row.evidence),
+    )
+
+
+def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
+    """Every video, or every bin of every video in which a frame was processed."""
+    n = len(batch.video_ids)
+    whole = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
+    if bin_s is None:
+        return whole
+    done = processed_time(batch, whole)
+    counts = np.ceil(np.nan_to_num(done.end_s, nan=0.0) / bin_s - 1e-9).astype(np.int64)
+    video = np.repeat(np.arange(n), counts)
+    place = np.concatenate([np.arange(count) for count in counts.tolist()]) if n else np.zeros(0, np.int64)
+    bins = Scopes(video, place * bin_s, (place + 1) * bin_s)
+    some = processed_time(batch, bins).any
+    return Scopes(video[some], bins.begin_s[some], bins.end_s[some])
+
+
+def _coded_people(store: Store, batch: Batch) -> Mapping[str, frozenset[str]]:
+    whole = batch if len(batch.video_ids) == len(store.video_ids()) else Batch(store, store.video_ids())
+    return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}
+
+
+def _typed(number: float, type_: Type, node: Node) -> float | int | bool | None:
+    if not np.isfinite(number):
+        return None
+    if type_.kind is Kind.YES_NO:
+        return bool(number > 0)
+    whole = isinstance(node, Call) and node.function in FUNCTIONS and FUNCTIONS[node.function].whole
+    return round(number) if whole or (isinstance(node, Call) and node.function in SELECTIONS) else number
+
+
+def _nothing(value: Node) -> str:
+    if isinstance(value, Call) and value.function == "sd":
+        return "fewer than two values"
+    return "nothing found"
+
+
+def _optional(values: Floats | None, place: int) -> float | None:
+    return None if values is None or not np.isfinite(values[place]) else float(values[place])

@@ -1,0 +1,222 @@
+"""The streams that are read from the tables: visible, relations, events, codes. All groups at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
+from visionllm_interaction.measures.streams.groups import Groups, frames_in
+from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
+
+
+def visible(groups: Groups, subject: Ints) -> Stream:
+    """When each track of the subject is seen: one row per sighting.
+
+    Args:
+        groups: what to compute it for.
+        subject: (G,) a name for each group.
+
+    Returns:
+        Intervals, one track each.
+    """
+    group, track, begin_s, end_s = _seen(groups, subject)
+    return Stream.sorted(group, begin_s, end_s, TrackLists.of_columns(groups.batch.tracks.track_id[track]))
+
+
+def _seen(groups: Groups, subject: Ints) -> tuple[Ints, Ints, Floats, Floats]:
+    """Group, track, begin and end of each sighting, cut to the window."""
+    sightings = groups.batch.sightings
+    group, track = groups.names.tracks_of(subject, groups.video)
+    low, high = groups.begin_s[group], groups.end_s[group]
+    query, row = sightings.overlapping(track, low, high)
+    return (
+        group[query],
+        track[query],
+        np.maximum(sightings.begin_s[row], low[query]),
+        np.minimum(sightings.end_s[row], high[query]),
+    )
+
+
+def together(groups: Groups, subject: Ints, object_: Ints) -> Stream:
+    """When a track of the subject and another one of the object are seen; arguments as in :func:`visible`."""
+    sightings, ids = groups.batch.sightings, groups.batch.tracks.track_id
+    group, track, begin_s, end_s = _seen(groups, subject)
+    others_of, others = groups.names.tracks_of(object_, groups.video)
+    low = np.searchsorted(others_of, group, side="left")
+    row, place = expand(low, np.searchsorted(others_of, group, side="right") - low)
+    apart = track[row] != others[place]
+    row, other = row[apart], others[place[apart]]
+    query, seen = sightings.overlapping(other, begin_s[row], end_s[row])
+    row, other = row[query], other[query]
+    begin_s = np.maximum(begin_s[row], sightings.begin_s[seen])
+    end_s = np.minimum(end_s[row], sightings.end_s[seen])
+    return Stream.sorted(group[row], begin_s, end_s, TrackLists.of_columns(ids[track[row]], ids[other]))
+
+
+def related(groups: Groups, predicate: str, subject: Ints, object_: Ints | None) -> Stream:
+    """When a predicate of ``core.predicates`` holds; between two in either order unless it is directed.
+
+    Args:
+        groups: what to compute it for.
+        predicate: its name.
+        subject: (G,) a name for each group.
+        object_: (G,) another; None: whatever is on the other side.
+
+    Returns:
+        Intervals, two tracks each.
+    """
+    relations, tracks = groups.batch.relations, groups.batch.tracks
+    code = groups.batch.texts.known(predicate)
+    if code < 0:
+        return Stream.empty()
+    group, track = groups.names.tracks_of(subject, groups.video)
+    low, high = groups.begin_s[group], groups.end_s[group]
+    query, row = relations.index.overlapping(relations.key(code, track), low, high)
+    kept = np.ones(len(row), np.bool_)
+    if predicate in DIRECTED_PREDICATES:
+        kept &= relations.is_subject[row]
+    if object_ is not None:
+        kept &= groups.names.stands_for(object_[group[query]], relations.other[row])
+    query, row = query[kept], row[kept]
+    begin_s = np.maximum(relations.index.begin_s[row], low[query])
+    end_s = np.minimum(relations.index.end_s[row], high[query])
+    one, other = relations.one[row], relations.other[row]
+    other = np.where(other < 0, one, other)
+    pair = TrackLists.of_columns(tracks.track_id[one], tracks.track_id[other])
+    return Stream.sorted(group[query], begin_s, end_s, pair)
+
+
+def events(groups: Groups, kind: str, actors: tuple[Ints, ...]) -> Stream:
+    """Events of one kind, at the time at which they begin.
+
+    Args:
+        groups: what to compute it for.
+        kind: its name.
+        actors: (G,) a name each: of the first actor; of one of the others; or of all three in order.
+
+    Returns:
+        Moments with the tracks of the event.
+    """
+    table = groups.batch.events
+    code = groups.batch.texts.known(kind)
+    if code < 0:
+        return Stream.empty(moments=True)
+    group, row = table.index.beginning(table.key(code, groups.video), groups.begin_s, groups.end_s)
+    kept = _is_actor(groups, actors[0][group], row, 0)
+    if len(actors) == 2:
+        pair, place = expand(table.offsets[row] + 1, np.maximum(np.diff(table.offsets)[row] - 1, 0))
+        hit = groups.names.stands_for(actors[1][group[pair]], table.actors[place])
+        kept &= np.bincount(pair, hit, len(row)) > 0
+    for position, name in enumerate(actors[1:] if len(actors) > 2 else (), start=1):
+        kept &= _is_actor(groups, name[group], row, position)
+    group, row = group[kept], row[kept]
+    return Stream.sorted(group, table.index.begin_s[row], table.index.end_s[row], _actors(groups, row), moments=True)
+
+
+def _is_actor(groups: Groups, names: Ints, row: Ints, position: int) -> np.ndarray:
+    """Whether the actor of each event at a position is of the name."""
+    table = groups.batch.events
+    there = np.diff(table.offsets)[row] > position
+    place = np.where(there, table.offsets[row] + position, 0)
+    actor = table.actors[place] if len(table.actors) else np.full(len(row), -1)
+    return there & groups.names.stands_for(names, actor)
+
+
+def _actors(groups: Groups, row: Ints) -> TrackLists:
+    table = groups.batch.events
+    lists = TrackLists(table.offsets, np.append(groups.batch.tracks.track_id, -1)[table.actors])
+    return lists.take(row)
+
+
+def joint_handling(groups: Groups, subject: Ints, object_: Ints | None) -> Stream:
+    """Events *joint_handling* in which the subject and another of the object's name take part, as intervals."""
+    table = groups.batch.events
+    code = groups.batch.texts.known("joint_handling")
+    if code < 0:
+        return Stream.empty()
+    group, row = table.index.overlapping(table.key(code, groups.video), groups.begin_s, groups.end_s)
+    pair, place = expand(table.offsets[row], np.diff(table.offsets)[row])
+    actor = table.actors[place]
+    one = groups.names.stands_for(subject[group[pair]], actor)
+    two = np.ones(len(actor), np.bool_)
+    if object_ is not None:
+        two = groups.names.stands_for(object_[group[pair]], actor)
+    ones, twos, any_ = (np.bincount(pair, hits, len(row)) for hits in (one, two, one | two))
+    kept = (ones > 0) & (twos > 0) & (any_ > 1)
+    group, row = group[kept], row[kept]
+    begin_s = np.maximum(table.index.begin_s[row], groups.begin_s[group])
+    end_s = np.minimum(table.index.end_s[row], groups.end_s[group])
+    return Stream.sorted(group, begin_s, end_s, _actors(groups, row))
+
+
+def coded(
+    groups: Groups,
+    *,
+    kind: str | None = None,
+    tier: str | None = None,
+    participant: Ints | None = None,
+    label: Ints | None = None,
+    text: str | None = None,
+    word: str | None = None,
+) -> Stream:
+    """Intervals that people coded.
+
+    Args:
+        groups: what to compute it for.
+        kind: of code: ``speech``, ``gaze``, ``naming``; None: of any.
+        tier: name of the tier; None: any.
+        participant: (G,) whose code it is; None: anybody's.
+        label: (G,) what was looked at or named; None: whatever.
+        text: the label itself; None: any.
+        word: a word that the label has; None: any.
+
+    Returns:
+        Intervals, with the tracks of the participant that are seen in the meantime. A code without length is kept.
+    """
+    codes, texts = groups.batch.codes, groups.batch.texts
+    kept = np.ones(len(codes.kind), np.bool_)
+    for column, wanted in ((codes.kind, kind), (codes.tier, tier), (codes.label, text)):
+        if wanted is not None:
+            kept &= column == texts.known(wanted.strip(" ").lower())
+    if word is not None:
+        kept &= _has_word(groups, word)[codes.label]
+    rows = np.flatnonzero(kept)
+    index = IntervalIndex(codes.video[rows], codes.begin_s[rows], codes.end_s[rows])
+    group, row = index.overlapping(groups.video, groups.begin_s, groups.end_s, touching=True)
+    row = rows[row]
+    for column, names in ((codes.participant, participant), (codes.label, label)):
+        if names is not None:
+            wanted_text = groups.names.texts(names[group])
+            hit = (column[row] == wanted_text) | (wanted_text == -1)
+            group, row = group[hit], row[hit]
+    begin_s = np.maximum(codes.begin_s[row], groups.begin_s[group])
+    end_s = np.minimum(codes.end_s[row], groups.end_s[group])
+    return Stream.sorted(group, begin_s, end_s, _seen_meanwhile(groups, group, row, participant))
+
+
+def _has_word(groups: Groups, word: str) -> np.ndarray:
+    """(W + 1,) whether each text of the batch has the word; the last is for no text."""
+    wanted = word.strip().lower()
+    found = [wanted in _words(text) or wanted == text for text in groups.batch.texts.words]
+    return np.array([*found, False])
+
+
+def _words(text: str) -> list[str]:
+    return "".join(letter if letter.isalnum() or letter in "'-" else " " for letter in text.lower()).split()
+
+
+def _seen_meanwhile(groups: Groups, group: Ints, row: Ints, participant: Ints | None) -> TrackLists:
+    """The tracks of the participant that exist during each code."""
+    if participant is None:
+        return TrackLists.none(len(row))
+    tracks, codes = groups.batch.tracks, groups.batch.codes
+    pair, track = groups.names.tracks_of(participant[group], groups.video[group])
+    meanwhile = (tracks.begin_s[track] < codes.end_s[row[pair]]) & (tracks.end_s[track] > codes.begin_s[row[pair]])
+    return TrackLists.of_pairs(pair[meanwhile], tracks.track_id[track[meanwhile]], rows=len(row))
+
+
+def processed(groups: Groups) -> Stream:
+    """The intervals of processed frames."""
+    query, _, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
+    return merged(Stream(query, begin_s, end_s, TrackLists.none(len(query))))

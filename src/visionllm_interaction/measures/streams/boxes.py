@@ -1,0 +1,253 @@
+"""Quantities of boxes in every processed frame: size, place, dominance, gap, number in view.
+
+Boxes are cut to the image before areas are taken. A quantity has one row per processed frame in which it is defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand
+from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.groups import Groups, NameTable, frames_in
+from visionllm_interaction.measures.streams.stream import Stream, TrackLists
+from visionllm_interaction.store.reader import ANY_THING
+
+NO_TRACK = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A number in frames, sorted by group and time.
+
+    Attributes:
+        rows: the frames, with the tracks that the value comes from.
+        value: (N,) the value in each.
+    """
+
+    rows: Stream
+    value: Floats
+
+    def within(self, stream: Stream) -> Quantity:
+        """The parts of frames that lie in the intervals (merged) of ``stream``."""
+        i, j = stream.index.overlapping(self.rows.group, self.rows.begin_s, self.rows.end_s)
+        cut = self.rows.take(i)
+        begin_s, end_s = np.maximum(cut.begin_s, stream.begin_s[j]), np.minimum(cut.end_s, stream.end_s[j])
+        return Quantity(replace(cut, begin_s=begin_s, end_s=end_s), self.value[i])
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """A value in each processed frame of one video, NaN where it has none, and up to two tracks."""
+
+    value: Floats
+    tracks: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """The detections in processed frames of one video.
+
+    Attributes:
+        frame: (N,) place of the frame among the processed ones, rising.
+        track: (N,) place in the table of tracks.
+        xyxy: (N, 4) pixels.
+        area: (N,) pixels of the image that the box covers.
+        share: (N,) the same as a share of the image.
+        off_centre: (N,) distance of its centre from the image's in half diagonals.
+        frames: number of processed frames.
+    """
+
+    frame: Ints
+    track: Ints
+    xyxy: Floats
+    area: Floats
+    share: Floats
+    off_centre: Floats
+    frames: int
+
+
+@dataclass
+class BoxTable:
+    """Series of a batch, each computed once.
+
+    Attributes:
+        batch: the videos.
+        names: names as numbers.
+    """
+
+    batch: Batch
+    names: NameTable
+    _boxes: dict[int, _Boxes] = field(default_factory=dict)
+    _series: dict[tuple[object, ...], _Series] = field(default_factory=dict)
+
+    def boxes(self, video: int) -> _Boxes:
+        """The boxes of the video at a place."""
+        if video not in self._boxes:
+            self._boxes[video] = self._read(video)
+        return self._boxes[video]
+
+    def _read(self, video: int) -> _Boxes:
+        found, frames = self.batch.detections(video), self.batch.frames
+        first, after = np.searchsorted(frames.video, [video, video + 1])
+        numbers = frames.frame_index[first:after]
+        place = np.searchsorted(numbers, found.frame)
+        there = place < len(numbers)
+        there[there] = numbers[place[there]] == found.frame[there]
+        xyxy = found.boxes_xyxy[there]
+        width, height = self.batch.sizes[video]
+        x1, y1, x2, y2 = xyxy.T
+        sides = (
+            np.maximum(np.minimum(x2, width) - np.maximum(x1, 0), 0),
+            np.maximum(np.minimum(y2, height) - np.maximum(y1, 0), 0),
+        )
+        area = sides[0] * sides[1]
+        off = np.sqrt(((x1 + x2 - width) ** 2 + (y1 + y2 - height) ** 2) / (width**2 + height**2))
+        return _Boxes(place[there], found.track[there], xyxy, area, area / (width * height), off, len(numbers))
+
+    def series(self, about: str, video: int, codes: tuple[int, ...]) -> _Series:
+        """The series of a quantity, of one or two names, in a video."""
+        key = (about, video, codes)
+        if key not in self._series:
+            self._series[key] = _COMPUTED[about](self, video, codes)
+        return self._series[key]
+
+    def rows_of(self, video: int, code: int) -> Ints:
+        """The rows of :meth:`boxes` that show a name."""
+        boxes = self.boxes(video)
+        return np.flatnonzero(self.names.stands_for(np.full(len(boxes.track), code), boxes.track))
+
+
+def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...]) -> Quantity:
+    """A quantity of boxes for all groups.
+
+    Args:
+        table: series computed so far.
+        groups: what to compute it for.
+        about: ``size``, ``centredness``, ``dominance``, ``number``, ``view_share`` or ``gap``.
+        names: (G,) names: one, or two of ``gap``.
+
+    Returns:
+        Its values, one row per frame.
+    """
+    keys = np.stack([groups.video, *names], axis=1)
+    distinct, place = np.unique(keys, axis=0, return_inverse=True)
+    series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in distinct]
+    lengths = np.array([len(one.value) for one in series], dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    group, row, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
+    if not len(group):
+        return Quantity(Stream.empty(), np.zeros(0))
+    video_start = np.searchsorted(groups.batch.frames.video, groups.video)
+    at = starts[place.ravel()[group]] + row - video_start[group]
+    value = np.concatenate([one.value for one in series])[at]
+    kept = np.flatnonzero(~np.isnan(value))
+    tracks = np.concatenate([one.tracks for one in series])[at[kept]]
+    there = tracks != NO_TRACK
+    ids = groups.batch.tracks.track_id[tracks[there]]
+    lists = TrackLists(np.concatenate([[0], np.cumsum(there.sum(axis=1))]), ids)
+    return Quantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
+
+
+def _largest(table: BoxTable, video: int, code: int, values: Callable[[_Boxes], Floats]) -> tuple[Ints, Ints]:
+    """For each frame that shows the name: the frame and the row with the largest of ``values``, the first of equals."""
+    boxes = table.boxes(video)
+    rows = table.rows_of(video, code)
+    frame = boxes.frame[rows]
+    starts = np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]])) if len(rows) else rows
+    if not len(rows):
+        return rows, rows
+    found = values(boxes)[rows]
+    best = np.repeat(np.maximum.reduceat(found, starts), np.diff(np.append(starts, len(rows))))
+    hits = np.flatnonzero(found == best)
+    _, first = np.unique(frame[hits], return_index=True)
+    chosen = rows[hits[first]]
+    return boxes.frame[chosen], chosen
+
+
+def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: float = np.nan) -> _Series:
+    dense = np.full(boxes.frames, empty)
+    dense[frame] = value
+    ids = np.full((boxes.frames, max(len(tracks), 1)), NO_TRACK)
+    for column, track in enumerate(tracks):
+        ids[frame, column] = track
+    return _Series(dense, ids)
+
+
+def _size(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
+    boxes = table.boxes(video)
+    frame, row = _largest(table, video, codes[0], lambda b: b.share)
+    return _dense(boxes, frame, boxes.share[row], boxes.track[row])
+
+
+def _view_share(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
+    seen = table.series("size", video, codes)
+    return _Series(np.nan_to_num(seen.value, nan=0.0), seen.tracks)
+
+
+def _centredness(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
+    boxes = table.boxes(video)
+    frame, row = _largest(table, video, codes[0], lambda b: b.share)
+    return _dense(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
+
+
+def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
+    boxes = table.boxes(video)
+    frame, row = _largest(table, video, codes[0], lambda b: b.area)
+    thing = table.names.code(replace(table.names.names[codes[0]], base=ANY_THING, excluded=()))
+    is_rival = np.ones(len(boxes.track), np.bool_)
+    is_rival[table.rows_of(video, codes[0])] = False
+    rivals = table.rows_of(video, thing)
+    rivals = rivals[is_rival[rivals]]
+    others = np.bincount(boxes.frame[rivals], boxes.area[rivals], boxes.frames)[frame]
+    own = boxes.area[row]
+    return _dense(boxes, frame, ((own > 0) & (own >= others)).astype(np.float64), boxes.track[row])
+
+
+def _number(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
+    boxes = table.boxes(video)
+    counts = np.bincount(boxes.frame[table.rows_of(video, codes[0])], minlength=boxes.frames)
+    return _Series(counts.astype(np.float64), np.full((boxes.frames, 1), NO_TRACK))
+
+
+def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
+    """As core.predicates: the gap between the edges over the mean height of the people; the nearest pair counts."""
+    boxes, is_person = table.boxes(video), table.batch.tracks.is_person
+    ones, twos = table.rows_of(video, codes[0]), table.rows_of(video, codes[1])
+    low = np.searchsorted(boxes.frame[twos], boxes.frame[ones], side="left")
+    high = np.searchsorted(boxes.frame[twos], boxes.frame[ones], side="right")
+    pair, place = expand(low, high - low)
+    one, two = ones[pair], twos[place]
+    track_1, track_2 = boxes.track[one], boxes.track[two]
+    person_1, person_2 = is_person[track_1], is_person[track_2]
+    kept = (track_1 != track_2) & (person_1 | person_2)
+    one, two, person_1, person_2 = one[kept], two[kept], person_1[kept], person_2[kept]
+    if not len(one):
+        return _dense(boxes, one, np.zeros(0), one, two)
+    (a1, b1, a2, b2), (c1, d1, c2, d2) = boxes.xyxy[one].T, boxes.xyxy[two].T
+    across = np.maximum(np.maximum(a1 - c2, c1 - a2), 0)
+    down = np.maximum(np.maximum(b1 - d2, d1 - b2), 0)
+    height_1, height_2 = b2 - b1, d2 - d1
+    height = np.where(person_1 & person_2, (height_1 + height_2) / 2, np.where(person_1, height_1, height_2))
+    gap = np.sqrt(across**2 + down**2) / np.maximum(height, 1)
+    frame = boxes.frame[one]
+    starts = np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]]))
+    least = np.repeat(np.minimum.reduceat(gap, starts), np.diff(np.append(starts, len(gap))))
+    hits = np.flatnonzero(gap == least)
+    _, first = np.unique(frame[hits], return_index=True)
+    best = hits[first]
+    return _dense(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
+
+
+_COMPUTED: dict[str, Callable[[BoxTable, int, tuple[int, ...]], _Series]] = {
+    "size": _size,
+    "view_share": _view_share,
+    "centredness": _centredness,
+    "dominance": _dominance,
+    "number": _number,
+    "gap": _gap,
+}

@@ -1,0 +1,322 @@
+"""The tables of several videos as columns of numbers: read once, each when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, row_order
+from visionllm_interaction.measures.streams.texts import Vocabulary
+from visionllm_interaction.store.reader import Store
+
+Columns = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The processed frames of all videos, by video and time.
+
+    Attributes:
+        video: (N,) place of the video in the batch.
+        frame_index: (N,) number of the frame in its video.
+        begin_s: (N,) time stamp.
+        end_s: (N,) time stamp and what the frame stands for.
+    """
+
+    video: Ints
+    frame_index: Ints
+    begin_s: Floats
+    end_s: Floats
+
+    @cached_property
+    def index(self) -> IntervalIndex:
+        """For finding the frames in a window."""
+        return IntervalIndex(self.video, self.begin_s, self.end_s)
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """The tracks of all videos, by video.
+
+    Attributes:
+        video: (T,) place of the video in the batch.
+        track_id: (T,) id in the video.
+        category: (T,) place in :attr:`Batch.texts`.
+        role: (T,) place in :attr:`Batch.texts`; −1: none.
+        begin_s: (T,) first detection.
+        end_s: (T,) last detection.
+        is_person: (T,) whether the category is one of people.
+        is_body: (T,) whether it is a body part.
+    """
+
+    video: Ints
+    track_id: Ints
+    category: Ints
+    role: Ints
+    begin_s: Floats
+    end_s: Floats
+    is_person: NDArray[np.bool_]
+    is_body: NDArray[np.bool_]
+
+    @cached_property
+    def _lookup(self) -> tuple[Ints, Ints, int]:
+        span = int(self.track_id.max(initial=0)) + 2
+        key = self.video * span + self.track_id
+        order = np.argsort(key, kind="stable")
+        return key[order], order, span
+
+    def places(self, video: Ints, track_id: Ints) -> Ints:
+        """The place of each track (N,) in this table; −1: the video has no such track."""
+        keys, order, span = self._lookup
+        if not len(keys):
+            return np.full(len(track_id), -1)
+        wanted = video * span + track_id
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        known = (keys[at] == wanted) & (track_id >= 0) & (track_id < span)
+        return np.where(known, order[at], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Relations:
+    """Bouts of relations from both sides; ``side`` tells which of the two is the table's subject.
+
+    Attributes:
+        predicate: (N,) place in :attr:`Batch.texts`.
+        one: (N,) place of a track in :class:`Tracks`.
+        other: (N,) place of the other track.
+        is_subject: (N,) whether ``one`` is the subject of the table.
+        index: rows by predicate and ``one`` (:meth:`key`), then time.
+    """
+
+    predicate: Ints
+    one: Ints
+    other: Ints
+    is_subject: NDArray[np.bool_]
+    index: IntervalIndex
+    n_tracks: int
+
+    def key(self, predicate: int, track: Ints) -> Ints:
+        """What ``index`` calls a group."""
+        return np.asarray(predicate * self.n_tracks + track)
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Events by kind, video and time.
+
+    Attributes:
+        kind: (N,) place in :attr:`Batch.texts`.
+        index: rows by kind and video (:meth:`key`), then time.
+        offsets: (N + 1,) where each row's tracks are in ``actors``.
+        actors: (K,) places of tracks in :class:`Tracks`, −1 for unknown ones, in the order of the event.
+        n_videos: videos in the batch.
+    """
+
+    kind: Ints
+    index: IntervalIndex
+    offsets: Ints
+    actors: Ints
+    n_videos: int
+
+    def key(self, kind: int, video: Ints) -> Ints:
+        """What ``index`` calls a group."""
+        return np.asarray(kind * self.n_videos + video)
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Codes of people by kind, video and time; texts are in lower case and without blanks at their ends.
+
+    Attributes:
+        tier: (N,) place in :attr:`Batch.texts`.
+        kind: (N,) place in :attr:`Batch.texts`.
+        participant: (N,) place in :attr:`Batch.texts`.
+        label: (N,) place in :attr:`Batch.texts`.
+        video: (N,) place of the video in the batch.
+        begin_s: (N,).
+        end_s: (N,).
+        participants: kind → the participants as they are written.
+    """
+
+    tier: Ints
+    kind: Ints
+    participant: Ints
+    label: Ints
+    video: Ints
+    begin_s: Floats
+    end_s: Floats
+    participants: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The detections of one video that are on a track, by frame.
+
+    Attributes:
+        frame: (N,) frame index.
+        track: (N,) place in :class:`Tracks`.
+        boxes_xyxy: (N, 4) pixels.
+    """
+
+    frame: Ints
+    track: Ints
+    boxes_xyxy: Floats
+
+
+class Batch:
+    """Several videos of a store.
+
+    Args:
+        store: the open store.
+        video_ids: the videos; places in this list are what tables call ``video``.
+    """
+
+    def __init__(self, store: Store, video_ids: Sequence[str]) -> None:
+        self.store = store
+        self.video_ids = list(video_ids)
+        self.texts = Vocabulary()
+        self._detections: dict[int, Detections] = {}
+
+    @cached_property
+    def records(self) -> list[Mapping[str, object]]:
+        """The plain records of the videos."""
+        return [self.store.video(video_id) for video_id in self.video_ids]
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """(V, 2) width and height of each video in pixels."""
+        return np.array([[float(str(r["width"])), float(str(r["height"]))] for r in self.records]).reshape(-1, 2)
+
+    @cached_property
+    def frames(self) -> Frames:
+        """See :class:`Frames`."""
+        read = self._read("frames", "frame_index", "timestamp_s", "duration_s", "processed")
+        kept = read["processed"].astype(np.bool_)
+        video, index, begin_s, length_s = (
+            read[name][kept] for name in ("video", "frame_index", "timestamp_s", "duration_s")
+        )
+        order = np.lexsort((begin_s, video))
+        return Frames(video[order], index[order], begin_s[order], (begin_s + length_s)[order])
+
+    @cached_property
+    def tracks(self) -> Tracks:
+        """See :class:`Tracks`."""
+        read = self._read("tracks", "track_id", "begin_s", "end_s", texts=("category", "role"))
+        words = self.texts.words
+        person = np.array([word in PERSON_CATEGORIES for word in words] or [False])
+        body = np.array([word in BODY_CATEGORIES for word in words] or [False])
+        category = read["category"]
+        columns = (read["video"], read["track_id"], category, read["role"], read["begin_s"], read["end_s"])
+        return Tracks(*columns, person[category], body[category])
+
+    @cached_property
+    def sightings(self) -> IntervalIndex:
+        """Sightings by place of the track, then time."""
+        read = self._read("sightings", "track_id", "begin_s", "end_s")
+        track = self.tracks.places(read["video"], read["track_id"])
+        known = track >= 0
+        track, begin_s, end_s = track[known], read["begin_s"][known], read["end_s"][known]
+        order = row_order(track, begin_s, end_s)
+        return IntervalIndex(track[order], begin_s[order], end_s[order])
+
+    @cached_property
+    def relations(self) -> Relations:
+        """See :class:`Relations`."""
+        names = ("subject_track_id", "object_track_id", "begin_s", "end_s")
+        read = self._read("relations", *names, texts=("predicate",))
+        one = self.tracks.places(read["video"], read["subject_track_id"])
+        other = self.tracks.places(read["video"], read["object_track_id"])
+        # The table is kept from both sides; a relation to a track that is not in the table has one side only.
+        predicate, begin_s, end_s = (np.tile(read[name], 2) for name in ("predicate", "begin_s", "end_s"))
+        is_subject = np.repeat([True, False], len(one))
+        one, other = np.concatenate([one, other]), np.concatenate([other, one])
+        n_tracks = len(self.tracks.video) + 1
+        known = np.flatnonzero(one >= 0)
+        key = (predicate * n_tracks + one)[known]
+        order = known[row_order(key, begin_s[known], end_s[known])]
+        index = IntervalIndex(predicate[order] * n_tracks + one[order], begin_s[order], end_s[order])
+        return Relations(predicate[order], one[order], other[order], is_subject[order], index, n_tracks)
+
+    @cached_property
+    def events(self) -> Events:
+        """See :class:`Events`."""
+        read = self._read("events", "track_ids", "begin_s", "end_s", texts=("kind",))
+        kind, video = read["kind"], read["video"]
+        lengths = read["track_ids:length"]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        actors = self.tracks.places(np.repeat(video, lengths), read["track_ids"])
+        n_videos = len(self.video_ids)
+        key = kind * n_videos + video
+        order = row_order(key, read["begin_s"], read["end_s"])
+        from visionllm_interaction.core.grouped_intervals import expand
+
+        counts = lengths[order]
+        _, member = expand(offsets[order], counts)
+        index = IntervalIndex(key[order], read["begin_s"][order], read["end_s"][order])
+        return Events(kind[order], index, np.concatenate([[0], np.cumsum(counts)]), actors[member], n_videos)
+
+    @cached_property
+    def codes(self) -> Codes:
+        """See :class:`Codes`."""
+        written: dict[str, set[str]] = {}
+        raw = Vocabulary()
+        read = self._read("codes", "begin_s", "end_s", texts=("tier", "kind", "participant", "label"), vocabulary=raw)
+        kinds, people = raw.words_of(read["kind"]), raw.words_of(read["participant"])
+        for kind, who in set(zip(kinds, people, strict=True)):
+            written.setdefault(kind, set()).add(who)
+        lowered = np.array([self.texts.code(word.lower()) for word in raw.words], dtype=np.int64)
+        trimmed = np.array([self.texts.code(word.strip(" ").lower()) for word in raw.words], dtype=np.int64)
+        columns = {"tier": trimmed, "kind": lowered, "participant": lowered, "label": trimmed}
+        tier, kind, participant, label = (
+            np.where(read[name] < 0, -1, codes[read[name]]) if len(codes) else read[name]
+            for name, codes in columns.items()
+        )
+        order = np.lexsort((read["end_s"], read["begin_s"], read["video"]))
+        return Codes(
+            tier[order],
+            kind[order],
+            participant[order],
+            label[order],
+            read["video"][order],
+            read["begin_s"][order],
+            read["end_s"][order],
+            {kind: frozenset(names) for kind, names in written.items()},
+        )
+
+    def detections(self, video: int) -> Detections:
+        """The detections of the video at a place; see :class:`Detections`."""
+        if video not in self._detections:
+            names = ("frame_index", "track_id", "x1", "y1", "x2", "y2")
+            read = self.store.read_columns(self.video_ids[video], "detections", names)
+            track = self.tracks.places(np.full(len(read["track_id"]), video), read["track_id"])
+            kept = np.flatnonzero(track >= 0)
+            frame = read["frame_index"][kept]
+            if (frame[1:] < frame[:-1]).any():
+                order = np.argsort(frame, kind="stable")
+                kept, frame = kept[order], frame[order]
+            boxes = np.stack([read[name][kept].astype(np.float64) for name in names[2:]], axis=1)
+            self._detections[video] = Detections(frame, track[kept], boxes)
+        return self._detections[video]
+
+    def _read(
+        self, name: str, *numbers: str, texts: Sequence[str] = (), vocabulary: Vocabulary | None = None
+    ) -> dict[str, NDArray[np.generic]]:
+        """Columns of a table of all videos, and ``video``: the place of each row's video."""
+        words = self.texts if vocabulary is None else vocabulary
+        parts = [
+            self.store.read_columns(video_id, name, (*numbers, *texts), encode=words.codes)
+            for video_id in self.video_ids
+        ]
+        if not parts:
+            kinds: dict[str, Callable[[], NDArray[np.generic]]] = {n: lambda: np.zeros(0) for n in numbers}
+            return {n: make() for n, make in kinds.items()} | {
+                n: np.zeros(0, np.int64) for n in (*texts, "video", "track_ids:length")
+            }
+        joined = {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
+        rows = [len(part[texts[0] if texts else numbers[0]]) for part in parts]
+        return joined | {"video": np.repeat(np.arange(len(parts)), rows)}

@@ -1,0 +1,241 @@
+"""What streams are computed for: videos or windows of them, times the names that variables stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand
+from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
+
+ANYTHING = "anything"
+"""A name for everything that was tracked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What tracks are chosen by.
+
+    Attributes:
+        base: a category, a role, ``person``, ``thing`` or ``anything``.
+        excluded: tracks of these names are left out.
+    """
+
+    base: str
+    excluded: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " except ".join((self.base, *self.excluded))
+
+
+class NameTable:
+    """The names that are asked about, as numbers, and their tracks in a batch.
+
+    Args:
+        batch: the videos.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.names: list[Name] = []
+        self._codes: dict[Name, int] = {}
+        self._masks: list[NDArray[np.bool_]] = []
+        self._index: tuple[Ints, Ints] | None = None
+
+    def code(self, name: Name) -> int:
+        """The number of a name, new if it was not asked about before."""
+        if name not in self._codes:
+            self._codes[name] = len(self.names)
+            self.names.append(name)
+            self._masks.append(self._mask(name))
+            self._index = None
+        return self._codes[name]
+
+    def _mask(self, name: Name) -> NDArray[np.bool_]:
+        chosen = self._base_mask(name.base)
+        for other in name.excluded:
+            chosen &= ~self._base_mask(other)
+        return chosen
+
+    def _base_mask(self, name: str) -> NDArray[np.bool_]:
+        tracks = self.batch.tracks
+        code = self.batch.texts.known(name)
+        chosen = ((tracks.category == code) | (tracks.role == code)) & (code >= 0)
+        if name == ANY_PERSON:
+            chosen |= tracks.is_person
+        elif name == ANY_THING:
+            chosen |= ~tracks.is_person & ~tracks.is_body
+        elif name == ANYTHING:
+            chosen[:] = True
+        return chosen
+
+    def tracks_of(self, codes: Ints, video: Ints) -> tuple[Ints, Ints]:
+        """Pairs of query and track: the tracks in ``video`` (Q,) that the name ``codes`` (Q,) stands for."""
+        n_videos = len(self.batch.video_ids)
+        if self._index is None:
+            tracks = [np.flatnonzero(mask) for mask in self._masks]
+            keys = [code * n_videos + self.batch.tracks.video[track] for code, track in enumerate(tracks)]
+            self._index = (
+                np.concatenate(keys) if keys else np.zeros(0, np.int64),
+                np.concatenate(tracks) if tracks else np.zeros(0, np.int64),
+            )
+        keys_, tracks_ = self._index
+        wanted = codes * n_videos + video
+        low = np.searchsorted(keys_, wanted, side="left")
+        query, place = expand(low, np.searchsorted(keys_, wanted, side="right") - low)
+        return query, tracks_[place]
+
+    def stands_for(self, codes: Ints, track: Ints) -> NDArray[np.bool_]:
+        """Whether each track (N,), or −1 for none, is one of the name in ``codes`` (N,)."""
+        table = np.array(self._masks, dtype=np.bool_).reshape(len(self._masks), -1)
+        if not table.size:
+            return np.zeros(len(track), np.bool_)
+        return np.asarray(table[codes, track] & (track >= 0))
+
+    def texts(self, codes: Ints) -> Ints:
+        """The number of each name in lower case in the batch's texts; −1 for *anything*, −2 if no text is like it."""
+        self.batch.codes  # noqa: B018  (the texts of codes are met first)
+        known = [
+            -1 if name.base == ANYTHING else code if (code := self.batch.texts.known(name.base.lower())) >= 0 else -2
+            for name in self.names
+        ]
+        return np.array(known, dtype=np.int64)[codes]
+
+
+@dataclass(frozen=True, eq=False)
+class Scopes:
+    """Videos, or windows of videos.
+
+    Attributes:
+        video: (S,) place of the video in the batch.
+        begin_s: (S,) begin of the window; −inf: the video's.
+        end_s: (S,) end of the window; inf: the video's.
+    """
+
+    video: Ints
+    begin_s: Floats
+    end_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+
+@dataclass(frozen=True, eq=False)
+class Processed:
+    """The processed time of each scope.
+
+    Attributes:
+        seconds: (S,) sum of what processed frames stand for.
+        begin_s: (S,) begin of the first one; NaN: none was processed.
+        end_s: (S,) end of the last one.
+        first_frame: (S,) number of the first one; −1: none.
+        last_frame: (S,) number of the last one.
+    """
+
+    seconds: Floats
+    begin_s: Floats
+    end_s: Floats
+    first_frame: Ints
+    last_frame: Ints
+
+    @property
+    def any(self) -> NDArray[np.bool_]:
+        """(S,) whether a frame was processed."""
+        return self.first_frame >= 0
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Scopes × bindings of variables: what a stream has rows for.
+
+    Attributes:
+        batch: the videos.
+        names: names as numbers.
+        scopes: videos or windows.
+        scope: (G,) the scope of each group.
+        bindings: variable → (G,) the name that it stands for in each group.
+    """
+
+    batch: Batch
+    names: NameTable
+    scopes: Scopes
+    scope: Ints
+    bindings: Mapping[str, Ints] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.scope)
+
+    @cached_property
+    def video(self) -> Ints:
+        """(G,) place of the video in the batch."""
+        return self.scopes.video[self.scope]
+
+    @cached_property
+    def begin_s(self) -> Floats:
+        """(G,) begin of the window."""
+        return self.scopes.begin_s[self.scope]
+
+    @cached_property
+    def end_s(self) -> Floats:
+        """(G,) end of the window."""
+        return self.scopes.end_s[self.scope]
+
+    @cached_property
+    def processed(self) -> Processed:
+        """The processed time of each *scope*."""
+        return processed_time(self.batch, self.scopes)
+
+
+def frames_in(batch: Batch, scopes: Scopes, scope: Ints) -> tuple[Ints, Ints, Floats, Floats]:
+    """The processed frames of scopes, cut to their windows.
+
+    Args:
+        batch: the videos.
+        scopes: videos or windows.
+        scope: (Q,) places of scopes.
+
+    Returns:
+        The place in ``scope`` (K,), the place in the table of frames (K,), and begin and end (K,) in seconds.
+    """
+    frames, begins, ends = batch.frames, scopes.begin_s[scope], scopes.end_s[scope]
+    query, row = frames.index.overlapping(scopes.video[scope], begins, ends)
+    return query, row, np.maximum(frames.begin_s[row], begins[query]), np.minimum(frames.end_s[row], ends[query])
+
+
+def processed_time(batch: Batch, scopes: Scopes) -> Processed:
+    """The processed time of each scope; see :class:`Processed`."""
+    query, row, begin_s, end_s = frames_in(batch, scopes, np.arange(len(scopes)))
+    seconds = np.bincount(query, end_s - begin_s, len(scopes))
+    first = np.full(len(scopes), -1)
+    last = first.copy()
+    begins, ends = np.full(len(scopes), np.nan), np.full(len(scopes), np.nan)
+    if len(query):
+        starts = np.flatnonzero(np.concatenate([[True], query[1:] != query[:-1]]))
+        at = query[starts]
+        stops = np.append(starts[1:], len(query)) - 1
+        index = batch.frames.frame_index[row]
+        first[at], last[at] = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
+        begins[at], ends[at] = begin_s[starts], np.maximum.reduceat(end_s, starts)
+        del stops
+    return Processed(seconds, begins, ends, first, last)
+
+
+def frame_spans(batch: Batch, video: Ints, begin_s: Floats, end_s: Floats) -> tuple[Ints, Ints]:
+    """First and last processed frame with a part in each interval (Q,); −1 where there is none."""
+    frames = batch.frames
+    low = np.searchsorted(frames.video, video, side="left")
+    high = np.searchsorted(frames.video, video, side="right")
+    from visionllm_interaction.core.grouped_intervals import bisect
+
+    first = bisect(frames.index.reached_s, low, high, begin_s + 1e-6, "right")
+    after = bisect(frames.begin_s, low, high, end_s - 1e-6, "left")
+    some = first < after
+    index = np.append(frames.frame_index, -1)
+    return np.where(some, index[np.where(some, first, -1)], -1), np.where(
+        some, index[np.where(some, after - 1, -1)], -1
+    )

@@ -1,0 +1,279 @@
+"""All measures of all videos, windows and names, as columns: from grouped streams, batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
+from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
+from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
+from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
+from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.groups import Scopes, processed_time
+from visionllm_interaction.measures.streams.texts import Vocabulary
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
+
+MAX_DETECTIONS = 1_000_000
+MAX_VIDEOS = 50
+"""Most detections and videos that are in memory at once (one video always is)."""
+_OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
+Columns = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measure, with one predicate, of several subjects (and objects).
+
+    Attributes:
+        measure: the measure.
+        predicate: of measures of bouts, or the kind of event; None: the measure's own.
+        pairs: what it is about.
+    """
+
+    measure: Measure
+    predicate: str | None
+    pairs: Sequence[Pair]
+
+
+@dataclass
+class TidyColumns:
+    """The tidy table of a store as columns of numbers; texts are places in :attr:`texts`.
+
+    Attributes:
+        store: the open store.
+        config: settings of measures.
+        bin_s: length of a time bin in seconds; None: whole videos.
+    """
+
+    store: Store
+    config: MeasuresConfig
+    bin_s: float | None
+    texts: Vocabulary = field(default_factory=Vocabulary)
+
+    @cached_property
+    def whole(self) -> Batch:
+        """All videos; only small tables of it are read."""
+        return Batch(self.store, self.store.video_ids())
+
+    @cached_property
+    def coded_people(self) -> Mapping[str, frozenset[str]]:
+        """Kind of code → who is coded in it, in lower case."""
+        return {kind: frozenset(w.lower() for w in who) for kind, who in self.whole.codes.participants.items()}
+
+    def compute(self) -> Columns:
+        """All rows, sorted by video, bin, subject, object, measure and predicate."""
+        tasks = [task for task in self.tasks() if task.pairs]
+        parts = [part for ids in self._batches() for part in self._of_batch(ids, tasks)]
+        return self._sorted(parts)
+
+    def _batches(self) -> Iterator[list[str]]:
+        batch: list[str] = []
+        detections = 0
+        for video_id in self.store.video_ids():
+            count = int(self.store.video(video_id)["n_detections"])
+            if batch and (detections + count > MAX_DETECTIONS or len(batch) >= MAX_VIDEOS):
+                yield batch
+                batch, detections = [], 0
+            batch.append(video_id)
+            detections += count
+        if batch:
+            yield batch
+
+    def _of_batch(self, video_ids: Sequence[str], tasks: Sequence[Task]) -> Iterator[Columns]:
+        engine = MeasureEngine(self.store, video_ids, coded_people=self.coded_people)
+        scopes = _scopes(engine.batch, self.bin_s)
+        if not len(scopes):
+            return
+        for task in tasks:
+            if isinstance(task.measure, PluginMeasure):
+                yield self._of_plugin(task.measure, task, video_ids, engine=engine, scopes=scopes)
+                continue
+            predicate = task.predicate or task.measure.predicate or "visible"
+            limits = self.config.turns.limits
+            found = engine.compute(task.measure, predicate, scopes, task.pairs, turns=limits)
+            yield self._columns(task, found, engine, scopes)
+
+    def _columns(self, task: Task, found: Measured, engine: MeasureEngine, scopes: Scopes) -> Columns:
+        measure, rows = task.measure, len(found.scope)
+        subjects = self.texts.codes([subject or None for subject, _ in task.pairs])
+        objects = self.texts.codes([object_ for _, object_ in task.pairs])
+        videos = self.texts.codes(engine.batch.video_ids)
+        reasons = np.append(self.texts.codes(engine.missing.reasons.words), -1)
+        limits = self.config.turns.limits if measure.is_of_turns else None
+        text = settings_of(measure, Query(measure.name, "", turns=limits))
+        done = processed_time(engine.batch, scopes)
+        windows = (
+            np.stack([scopes.begin_s, scopes.end_s]) if self.bin_s is not None else np.full((2, len(scopes)), np.nan)
+        )
+        return {
+            "video_id": videos[scopes.video[found.scope]],
+            "subject": subjects[found.pair],
+            "object": objects[found.pair],
+            "measure": np.full(rows, self.texts.code(measure.name)),
+            "predicate": np.full(rows, -1 if task.predicate is None else self.texts.code(task.predicate)),
+            "value": np.where(np.isfinite(found.value), found.value, np.nan),
+            "unit": np.full(rows, self.texts.code(measure.unit)),
+            "processed_s": done.seconds[found.scope],
+            "begin_s": found.begin_s,
+            "end_s": found.end_s,
+            "first_frame": found.first_frame,
+            "last_frame": found.last_frame,
+            "bin_begin_s": windows[0][found.scope],
+            "bin_end_s": windows[1][found.scope],
+            "missing": reasons[found.missing],
+            "definition_version": np.full(rows, measure.version),
+            "settings": np.full(rows, -1 if text is None else self.texts.code(text)),
+        }
+
+    def _of_plugin(
+        self, measure: PluginMeasure, task: Task, video_ids: Sequence[str], *, engine: MeasureEngine, scopes: Scopes
+    ) -> Columns:
+        """A measure of a plug-in, video by video and name by name."""
+        runner = QueryRunner(self.store)
+        empty = engine.compute(_UNFOUND, "visible", scopes, task.pairs)
+        columns = self._columns(Task(measure, None, task.pairs), empty, engine, scopes)
+        for row, (scope, pair) in enumerate(zip(empty.scope.tolist(), empty.pair.tolist(), strict=True)):
+            subject, object_ = task.pairs[pair]
+            window = {}
+            if self.bin_s is not None:
+                window = {"begin_s": float(scopes.begin_s[scope]), "end_s": float(scopes.end_s[scope])}
+            video_id = video_ids[int(scopes.video[scope])]
+            [item] = runner.run(Query(measure.name, subject, object_, video_id=video_id, **window))
+            value = math.nan if item.value is None else float(item.value)
+            columns["value"][row] = value if math.isfinite(value) else math.nan
+            columns["begin_s"][row], columns["end_s"][row] = item.begin_s, item.end_s
+            columns["first_frame"][row], columns["last_frame"][row] = item.frames or (-1, -1)
+            columns["missing"][row] = -1 if item.missing is None else self.texts.code(item.missing)
+        return columns
+
+    def _sorted(self, parts: Sequence[Columns]) -> Columns:
+        if not parts:
+            return {}
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        words = self.texts.words
+        rank = np.empty(len(words) + 1, np.int64)
+        rank[sorted(range(len(words)), key=words.__getitem__)] = np.arange(len(words))
+        rank[-1] = -1
+        names = ("predicate", "measure", "object", "subject")
+        keys = [rank[columns[name]] for name in names]
+        bins = np.nan_to_num(columns["bin_begin_s"].astype(np.float64), nan=-np.inf)
+        order = np.lexsort((*keys, bins, rank[columns["video_id"]]))
+        return {name: column[order] for name, column in columns.items()}
+
+    def tasks(self) -> Iterator[Task]:
+        """Every measure with the names it is about; names are those of the tracks in the store."""
+        names = self._names()
+        people = [name for name in names if name in PERSON_CATEGORIES]
+        things = [name for name in names if name not in PERSON_CATEGORIES]
+        pairs: list[Pair] = [(p, o) for p in people for o in names if o != p and not (o in people and o < p)]
+        for measure in {**all_measures(), **self._own()}.values():
+            match measure.inputs:
+                case "none":
+                    yield Task(measure, None, [("", None)])
+                case "one":
+                    several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
+                    kept = self._coded("naming") if measure.name == "size_at_naming" else None
+                    yield Task(measure, None, [(n, None) for n in [*names, *several] if kept is None or n in kept])
+                case "pair":
+                    yield Task(measure, None, self._pairs(measure, pairs, people))
+                case "event":
+                    yield from (
+                        Task(measure, kind, [(p, None) for p in people]) for kind in self._present("events", "kind")
+                    )
+                case _:
+                    yield from self._bouts(measure, names, pairs, people)
+
+    def _own(self) -> dict[str, Measure]:
+        from visionllm_interaction.measures.own import own_measures
+
+        return own_measures(self.config) if self.config.named else {}
+
+    def _names(self) -> list[str]:
+        tracks, words = self.whole.tracks, self.whole.texts.words
+        categories = {words[code] for code in set(tracks.category.tolist())}
+        roles = {words[code] for code in set(tracks.role.tolist()) if code >= 0 and words[code]}
+        return sorted((categories | roles) - (set() if ANY_PERSON in categories else {ANY_PERSON}))
+
+    def _coded(self, kind: str) -> frozenset[str]:
+        """Who is coded in a kind of code, and for naming what is named."""
+        codes, words = self.whole.codes, self.whole.texts.words
+        if kind != "naming":
+            return codes.participants.get(kind, frozenset())
+        rows = codes.kind == self.whole.texts.known(kind)
+        return frozenset(words[code] for code in set(codes.label[rows].tolist()) if code >= 0)
+
+    def _present(self, name: str, column: str) -> list[str]:
+        """The texts in a column of a table, in any video, sorted."""
+        found: set[str] = set()
+        for video_id in self.store.video_ids():
+            found |= self.store.words(video_id, name, (column,))
+        return sorted(found)
+
+    def _pairs(self, measure: Measure, pairs: Sequence[Pair], people: Sequence[str]) -> Sequence[Pair]:
+        """Turns are of coded speakers in both directions; nobody holds a person."""
+        if measure.is_of_turns:
+            speakers = self._coded("speech")
+            return list(permutations(sorted(name for name in people if name in speakers), 2))
+        handled = measure.name in ("holding_duration", "joint_handling_duration")
+        return [pair for pair in pairs if not handled or pair[1] not in people]
+
+    def _bouts(
+        self, measure: Measure, names: Sequence[str], pairs: Sequence[Pair], people: Sequence[str]
+    ) -> Iterator[Task]:
+        yield Task(measure, "visible", [(name, None) for name in names])
+        present = self._related
+        for predicate in PREDICATES:
+            yield Task(measure, predicate, [p for p in pairs if predicate != "holding" or p[1] not in people])
+        yield from (Task(measure, predicate, pairs) for predicate in DIRECTED_PREDICATES if predicate in present)
+        for predicate, kind in CODED_PREDICATES.items():
+            coded = sorted(who for who in self._coded_by(kind) if who in people)
+            yield Task(measure, predicate, [(who, None) for who in coded])
+
+    @cached_property
+    def _related(self) -> frozenset[str]:
+        return frozenset(self._present("relations", "predicate"))
+
+    def _coded_by(self, kind: str) -> frozenset[str]:
+        return self.whole.codes.participants.get(kind, frozenset())
+
+
+_UNFOUND = Measure("", "", "", "", "none", None, "count(processed() & !processed())")
+"""What is never found."""
+
+
+def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
+    """Every video, or every bin of every video, of which a frame was processed."""
+    n = len(batch.video_ids)
+    scopes = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
+    if bin_s is not None:
+        scopes = time_bins(batch, bin_s)
+    some = processed_time(batch, scopes).any
+    return Scopes(scopes.video[some], scopes.begin_s[some], scopes.end_s[some])
+
+
+def time_bins(batch: Batch, bin_s: float) -> Scopes:
+    """The bins of every video, counted from its begin, up to the end of its last processed frame.
+
+    Args:
+        batch: the videos.
+        bin_s: length of a bin in seconds.
+
+    Returns:
+        The bins, video by video.
+    """
+    n = len(batch.video_ids)
+    whole = processed_time(batch, Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf)))
+    counts = np.maximum(np.ceil(np.nan_to_num(whole.end_s, nan=0.0) / bin_s - 1e-9), 0).astype(np.int64)
+    video = np.repeat(np.arange(n), counts)
+    place = np.arange(len(video)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Scopes(video, place * bin_s, (place + 1) * bin_s)
