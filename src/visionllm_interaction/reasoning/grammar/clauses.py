@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +19,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     SYMMETRIC,
     VISIBLE,
     AtLeast,
+    Edge,
     Holds,
     Joined,
     Stream,
@@ -27,6 +28,8 @@ from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _OF_OBJECTS = frozenset({HOLDING, "picks_up", "puts_down"})
 _OF_ONE = frozenset({VISIBLE, "enters", "leaves", ALONE, "speaks"})
+_PRESENCE: Mapping[str, Edge] = {"enters": "start", "leaves": "end"}
+"""Events of people; an object comes into view and goes out of it."""
 _FREE_MARKS = frozenset({"by", "of", "with", "to", "at", "i", "between"})
 """Prepositions that may stand before a name without changing what the relation is."""
 _GROUPS = frozenset({"both", "one_of"})
@@ -206,6 +209,8 @@ def _of_one(relation: Relation, named: Sequence[Participant], around: Surroundin
         return Holds(VISIBLE, (values[0], values[1]))
     if len(values) != 1:
         raise NotUnderstood(" ".join(values))
+    if relation.relation in _PRESENCE and not is_person(values[0]):
+        return Holds(VISIBLE, (values[0],), _PRESENCE[relation.relation])
     if values[0] == "both" and relation.relation == VISIBLE:
         return Holds(VISIBLE, _pair(around))
     return _for_each(relation, values[0], (), around)

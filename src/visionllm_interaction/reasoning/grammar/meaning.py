@@ -14,6 +14,8 @@ OBJECT_VARIABLE = "$o"
 PERSON_VARIABLE = "$p"
 BOUT_GAP = "0.5s"
 """Pauses up to this length do not part two bouts, as in every measure of bouts (docs/measures.md)."""
+CUT = "0.1s"
+"""What is in view so soon after the begin of the video was there before."""
 
 EVENTS = frozenset({"picks_up", "puts_down", "hands_over", "enters", "leaves"})
 SYMMETRIC = frozenset({"near", "in_contact"})
@@ -185,7 +187,7 @@ def stream_text(stream: Stream) -> str:
     call = f"{stream.relation}({', '.join(quoted(name) for name in stream.names)})"
     if stream.edge or stream.occurrence:
         call = bouts_text(call) if stream.relation not in EVENTS else call
-    call = _edge(call, stream.edge)
+    call = _edge(call, stream.edge, is_visible=stream.relation == VISIBLE)
     if stream.occurrence:
         call = _occurrence(call, stream.occurrence)
     return _negated(call, stream.negated)
@@ -201,10 +203,10 @@ def bouts_text(text: str) -> str:
     return f"merged({text}, {BOUT_GAP})"
 
 
-def _edge(call: str, edge: Edge | None) -> str:
+def _edge(call: str, edge: Edge | None, *, is_visible: bool) -> str:
     """The moments at which a stream begins or ends; what the video's own begin or end cuts off is neither."""
     if edge == "start":
-        return f"starts({call})"
+        return f"(starts({call}) & between({CUT}, 100%))" if is_visible else f"starts({call})"
     return f"(ends({call}) & between(0%, 100%))" if edge == "end" else call
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-THRESHOLD = "single moments and thresholds are not in the catalogue; give a time window, or ask whether it was more"
+THRESHOLD = "a model may not ask for single moments and thresholds; give a time window, or ask whether it was more"
 
 SPEECH = "sound and speech are not measured, and no speech was imported (visionllm import)"
 GAZE = "gaze is not measured, and none was imported (visionllm import)"
@@ -69,7 +69,50 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "judgements of people and of their development are not measured",
     ),
 )
-_COMPILED = tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in _LIMITS)
+_MODEL_LIMITS: tuple[tuple[str, str], ...] = (
+    (
+        r"never|except|apart from|alone|uten|alene|without (?!(?:a |any )?(?:break|pause|interruption|stopping))"
+        r"|how often (?:\w+ ){1,6}not",
+        "what a model may ask for holds nothing on what did not happen, apart from being out of view",
+    ),
+    (
+        r"median|ratio|gjennomsnitt\w*",
+        "of averages only those over videos and the mean length of bouts are what a model may ask for",
+    ),
+    (
+        r"how far|distance",
+        "a model may not ask for sizes and distances",
+    ),
+    (
+        r"(?:last|final|closing|siste) (?:\d+(?:[.,]\d+)? )?(?:s|secs?|seconds?|minutes?|half|sekund\w*|minutt\w*)"
+        r"|(?:first|second|other) half|halfway"
+        r"|(?:at|near|towards?|in|from) the (?:very )?(?:beginning|start|end|middle)",
+        "parts of a video are named to a model by times counted from its start, for example “between 5 and 10 seconds”",
+    ),
+    (
+        r"(?:come|comes|came|coming|get|gets|got|go|goes|went) back|return\w*|again|(?:second|third|next) time",
+        "of single occurrences a model may ask only for the first and the last time of being seen",
+    ),
+    (
+        r"at (?:second |minute |time )?\d[\d.,:]*|(?:less|shorter|fewer) than \d+|at (?:least|most) \d+"
+        r"|exactly \d+|(?:over|under) \d+",
+        THRESHOLD,
+    ),
+)
+"""Words that no query of a model's schema expresses, with the reason to give where no rule reads the question either."""
+
+
+def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in table)
+
+
+_COMPILED = _compiled(_LIMITS)
+
+
+def outside_model(question: str, coded: frozenset[str] = frozenset()) -> str | None:
+    """As :func:`outside_catalogue`, and what no query of a model can say: it is not asked about these."""
+    reason = outside_catalogue(question, coded)
+    return reason or next((reason for pattern, reason in _compiled(_MODEL_LIMITS) if pattern.search(question)), None)
 
 
 def outside_catalogue(question: str, coded: frozenset[str] = frozenset()) -> str | None:

@@ -10,6 +10,7 @@ from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax import Call, Grouped, NameTerm, Node, Operation, walk
 from visionllm_interaction.reasoning.describing.account import describe_video
 from visionllm_interaction.reasoning.describing.moment import describe_moment
+from visionllm_interaction.reasoning.grammar.meaning import quoted
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner, by_video, names_of, parsed
 from visionllm_interaction.reasoning.models import Claim, Operation as ClaimOperation
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Reading
@@ -27,6 +28,7 @@ from visionllm_interaction.reasoning.wording.value_sentences import (
 _EPS = 1e-6
 _NOTHING = ("nothing found", "fewer than two values")
 """What a row without a value says where no input is missing."""
+_ANYBODY = ("person", "thing", "anything")
 _ONE = ("first", "last", "nth")
 _NO_SUM = frozenset({"first_time", "last_time", "holds", "first_seen", "last_seen"})
 
@@ -116,7 +118,27 @@ class _Composer:
     def _value_text(self, row: QueryRow) -> str:
         text = value_sentence(self.expression, self.value(row), self.words)
         never = not row.value and row.missing in (None, *_NOTHING) and row.video_id
-        return text + (self._undetected(row.video_id) if never and row.video_id else "")
+        if not never or not row.video_id:
+            return text
+        return text + (self._undetected(row.video_id) or self._presence(row.video_id))
+
+    def _presence(self, video_id: str) -> str:
+        """Beside that nobody came in or left: who was in view when the video began or ended."""
+        node = core(self.expression)
+        who, is_end = _coming_or_going(node)
+        if who is None:
+            return ""
+        name = self.words.name(who)
+        at = "100%" if is_end else "0%"
+        there = parsed(f'holds(visible({quoted(who)}), at={at}) in video "{video_id}"')
+        if self.runner.rows(there)[0].value:
+            return f" ({self.words.say('still' if is_end else 'already', a=name)})"
+        seen = parsed(f'{"last_seen" if is_end else "first_seen"}({quoted(who)}) in video "{video_id}"')
+        row = self.runner.rows(seen)[0]
+        if row.value is None:
+            return ""
+        said = self.words.say("last_seen" if is_end else "first_seen", a=name, v=self.words.amount(float(row.value), "s"))
+        return f" ({said})"
 
     def _lost_anchor(self, video_id: str) -> str | None:
         """That the moment after or before which something is asked never comes in a video; None if it does."""
@@ -421,6 +443,21 @@ class _Composer:
 
     def _together(self) -> str:
         return self.words.say("together", n=str(len(self.videos)), x="")
+
+
+def _coming_or_going(node: Node) -> tuple[str | None, bool]:
+    """Who enters or leaves in an expression, and whether it is leaving; None if it is about something else."""
+    for part in walk(node):
+        if not isinstance(part, Call) or len(part.arguments) != 1:
+            continue
+        name = part.arguments[0]
+        if part.function in ("enters", "leaves") and isinstance(name, NameTerm) and name.base not in _ANYBODY:
+            return name.base, part.function == "leaves"
+        if part.function in ("starts", "ends"):
+            inner = next((n for n in walk(part) if isinstance(n, Call) and n.function == "visible"), None)
+            if inner is not None and len(inner.arguments) == 1 and isinstance(inner.arguments[0], NameTerm):
+                return inner.arguments[0].base, part.function == "ends"
+    return None, False
 
 
 def _words_for(expression: Grouped, words: Words) -> Words:

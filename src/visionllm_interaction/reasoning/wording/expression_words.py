@@ -162,7 +162,8 @@ def _conjuncts(node: Node) -> list[Node]:
 
 def _is_whole_video(node: Node) -> bool:
     """Whether a limit is ``between(0%, 100%)``, which only leaves out what the video's own end cuts off."""
-    return isinstance(node, Call) and node.function == "between" and [_quantity(a) for a in node.arguments] == ["0%", "100%"]
+    whole = (["0%", "100%"], ["0.1s", "100%"])
+    return isinstance(node, Call) and node.function == "between" and [_quantity(a) for a in node.arguments] in whole
 
 
 def _main_words(node: Node, words: Words) -> tuple[Spoken, str]:
