@@ -145,9 +145,18 @@ class _Teller:
         return self._claim(self.words.listed(parts), len(group), ids)
 
     def _clause(self, event: Event) -> str:
-        names = [self.words.name(_name(self.tracks.get(track)) or "anything") for track in event.track_ids]
+        names = [self._label(track) for track in event.track_ids]
         letters = dict(zip("abc", names, strict=False))
         return self.words.clauses[event.kind][0].format(**{"a": "", "b": "", "c": "", **letters})
+
+    def _label(self, track_id: int) -> str:
+        """A track in a sentence: "the child", and "child 2" where there are several."""
+        name = _name(self.tracks.get(track_id))
+        if name is None:
+            return self.words.name("anything")
+        alike = sorted(other for other, track in self.tracks.items() if _name(track) == name)
+        said = self.words.name(name)
+        return said if len(alike) < 2 else f"{said.removeprefix('the ')} {alike.index(track_id) + 1}"
 
     def _claim(self, text: str, value: int, evidence: Sequence[str]) -> Claim:
         sentence = text[0].upper() + text[1:] + "."

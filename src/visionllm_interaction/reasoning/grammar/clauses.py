@@ -51,14 +51,14 @@ class Participant:
         mark: the preposition before it.
         possessive: whether "'s" follows it.
         number: how many of them ("two toys").
-        before_verb: whether it stands before the first predicate word.
+        is_joined: whether "and" stands before it.
     """
 
     value: str
     mark: str | None = None
     possessive: bool = False
     number: int | None = None
-    before_verb: bool = True
+    is_joined: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,14 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
     found: list[Participant] = []
     mark: str | None = None
     number: int | None = None
-    has_verb = False
+    is_joined = False
     for tag in tags:
         if tag.kind == "preposition":
             mark = tag.value
+        elif tag.kind == "conjunction":
+            if tag.value != "and":
+                raise NotUnderstood(tag.text)
+            is_joined = True
         elif tag.kind == "number" and tag.number is not None:
             number = int(tag.number)
         elif tag.kind == "possessive" and found:
@@ -145,10 +149,9 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
         elif tag.kind in ("name", "noun"):
             value = _value(tag, around)
             if value is not None:
-                found.append(Participant(value, mark, number=number, before_verb=not has_verb))
-            mark, number = (mark if mark == "between" else None), None
+                found.append(Participant(value, mark, number=number, is_joined=is_joined))
+            mark, number, is_joined = (mark if mark == "between" else None), None, False
         elif any(tag.lemmas):
-            has_verb = True
             mark = None if mark == "of" else mark
         elif tag.kind in ("unknown", "head", "subordinator", "half", "point", "unit"):
             raise NotUnderstood(tag.text)
@@ -182,6 +185,8 @@ def is_person(value: str) -> bool:
 def _stream(relation: Relation, participants: Sequence[Participant], around: Surroundings) -> Stream:
     named = [_in_focus(p, around) for p in participants]
     kind = relation.relation
+    if not _are_joined(named, kind):
+        raise NotUnderstood(" ".join(p.value for p in named))
     if kind in _OF_ONE:
         return _of_one(relation, named, around)
     if kind in _OF_OBJECTS:
@@ -191,6 +196,17 @@ def _stream(relation: Relation, participants: Sequence[Participant], around: Sur
     if kind in SYMMETRIC:
         return _of_two(relation, named, around)
     return _directed(relation, named, around)
+
+
+def _are_joined(named: Sequence[Participant], kind: str) -> bool:
+    """Whether "and" stands between names of which there are more than the relation has places."""
+    if kind in ("hands_over", "looks_at", "names"):
+        return True
+    people = [p for p in named if is_person(p.value) and p.value not in ("other", "else", "both")]
+    things = [p for p in named if not is_person(p.value)]
+    places = 2 if kind in SYMMETRIC else 1
+    groups = [named] if kind in SYMMETRIC else [people, things]
+    return all(sum(not p.is_joined for p in group) <= places for group in groups)
 
 
 def _in_focus(participant: Participant, around: Surroundings) -> Participant:

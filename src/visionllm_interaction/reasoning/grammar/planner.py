@@ -57,6 +57,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
     rest, video_id = extract_video(text, vocabulary.video_ids)
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     tagged, scope, at = tag_text(rest, video_id, vocabulary)
+    if missing is None and scope.begin_s is not None and scope.end_s is not None and scope.begin_s >= scope.end_s:
+        missing = f"the time window ends at {scope.end_s:g} s, before it begins at {scope.begin_s:g} s"
     if missing:
         return Understood(None, tagged, refusal=missing)
     if tagged.unknown:

@@ -317,7 +317,7 @@ def _read_which(
     tags, _ = resolve(tags)
     asked = request.with_tags(tags)
     clause, marks, scope, parts = asked.read(focus, at=True)
-    if focus not in _names_of(clause.stream):
+    if focus not in _names_of(clause.stream) or isinstance(clause.stream, AtLeast):
         raise NotUnderstood(noun.text)
     return read_pick(asked, clause, marks, scope, parts, focus=focus, top=top)
 
@@ -338,8 +338,9 @@ def _names_of(stream: Stream) -> set[str]:
 
 
 def _read_describe(request: Request) -> Asked:
-    if request.tags or request.at is not None or request.scope.half:
-        raise NotUnderstood(request.tags[0].text if request.tags else "what happens then")
+    more = [tag for tag in request.tags if "visible" not in tag.lemmas]  # "in the video"
+    if more or request.at is not None or request.scope.half:
+        raise NotUnderstood(more[0].text if more else "what happens then")
     return Asked("describe", None, request.scope)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterator, Sequence
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
@@ -11,6 +13,10 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 
 _NO_FORM = "the question fits none of the known forms"
 _MAX_WORDS = 3
+_BEFORE_NOUNS = "the|an?|his|her|their|its|my|how many|hvor mange|kor mange"
+_LEAST_LETTERS = 4
+_ALIKE = 0.8
+"""How alike a word and a name are that are taken for the same, mistyped."""
 _EXAMPLES = {
     "holding": "How long did the {0} hold the {1}?",
     "near": "How long was the {0} near the {1}?",
@@ -29,10 +35,11 @@ _RELATION_OF = {
 }
 
 
-def why_not_understood(understood: Understood, vocabulary: Vocabulary) -> str:
+def why_not_understood(question: str, understood: Understood, vocabulary: Vocabulary) -> str:
     """The reason to give for a question that is in no form, and was not understood word by word.
 
     Args:
+        question: as it was asked.
         understood: what became of its words.
         vocabulary: the names of the store.
 
@@ -40,11 +47,27 @@ def why_not_understood(understood: Understood, vocabulary: Vocabulary) -> str:
         An unknown name with what the store knows; else the words that are not known, or that do not fit together; and
         the nearest that can be asked.
     """
-    names = [word for word in understood.tagged.unknown if _is_known_elsewhere(word, vocabulary)]
+    names = unknown_names(question, understood, vocabulary)
     if names:
         return "; ".join(_not_in_store(name, vocabulary) for name in names)
     nearest = " ".join(dict.fromkeys(_nearest(understood, vocabulary)))
     return f"{_NO_FORM}: {_problem(understood)}; ask for example: {nearest}"
+
+
+def unknown_names(question: str, understood: Understood, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Words of a question that are names which the store does not hold."""
+    unknown = understood.tagged.unknown
+    named = tuple(word for word in unknown if _is_known_elsewhere(word, vocabulary))
+    if not named and len(unknown) == 1 and re.search(rf"\b(?:{_BEFORE_NOUNS}) {re.escape(unknown[0])}\b", question.casefold()):
+        return unknown if not _stands_before_name(understood, unknown[0]) else ()
+    return named
+
+
+def _stands_before_name(understood: Understood, word: str) -> bool:
+    """Whether a word only says what a name is like: "the red ball"."""
+    tags = understood.tagged.tags
+    place = next(i for i, tag in enumerate(tags) if tag.kind == "unknown" and tag.value == word)
+    return place + 1 < len(tags) and tags[place + 1].kind in ("name", "noun")
 
 
 def _problem(understood: Understood) -> str:
@@ -52,8 +75,9 @@ def _problem(understood: Understood) -> str:
     if unknown:
         words = ", ".join(repr(word) for word in unknown)
         return f"the word{'s' if len(unknown) > 1 else ''} {words} {'are' if len(unknown) > 1 else 'is'} not understood"
-    if understood.problem.strip(" ?"):
-        return f"its words are known, but not what they ask together (near {understood.problem.strip()!r})"
+    said = " ".join(tag.text for tag in understood.tagged.tags)
+    if understood.problem.strip(" ?") and understood.problem in said:
+        return f"its words are known, but not what they ask together (near {understood.problem!r})"
     return "its words are known, but not what they ask together"
 
 
@@ -61,7 +85,8 @@ def _is_known_elsewhere(word: str, vocabulary: Vocabulary) -> bool:
     """Whether a word is a name that other stores may hold, or a narrower one than this store's."""
     spoken = {form for name, words in BUILT_IN.items() for form in (name, plural(name), *words)}
     narrower = {form for words in NARROWER.values() for word in words for form in (word, plural(word))}
-    return word in spoken or word in narrower or bool(vocabulary.nearest(word))
+    typo = len(word) >= _LEAST_LETTERS and difflib.get_close_matches(word, list(vocabulary.words), n=1, cutoff=_ALIKE)
+    return word in spoken or word in narrower or bool(typo)
 
 
 def _not_in_store(name: str, vocabulary: Vocabulary) -> str:

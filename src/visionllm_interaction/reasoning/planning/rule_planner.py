@@ -53,6 +53,9 @@ FORMS: tuple[Form, ...] = (
 )
 """Every question form; the first that fits and whose names are in the store gives the plan."""
 
+_NORWEGIAN = re.compile(
+    r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
+)
 _NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
 _MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
@@ -79,10 +82,20 @@ class TrimmedQuestion:
 
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan for ``question``, or a refusal that says why and names the nearest names in the store."""
+    if _is_norwegian(question):
+        # Read word by word first, because its answer is in Norwegian too; the fixed forms answer in English.
+        by_words = _by_words(question, Plan.refuse(_NO_FORM), vocabulary)
+        if by_words.expressions:
+            return by_words
     plan = _one_part(question, vocabulary)
     if plan.steps:
         return plan
     return _in_parts(question, vocabulary) or _by_words(question, plan, vocabulary)
+
+
+def _is_norwegian(question: str) -> bool:
+    """Whether a question begins or is written as Norwegian ones are."""
+    return _NORWEGIAN.search(question.casefold()) is not None
 
 
 def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
@@ -98,7 +111,7 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
         return Plan.refuse(understood.refusal)
     if refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM):
         return refused
-    return Plan.refuse(why_not_understood(understood, vocabulary))
+    return Plan.refuse(why_not_understood(question, understood, vocabulary))
 
 
 def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
