@@ -260,7 +260,7 @@ def _of_two(relation: Relation, named: Sequence[Participant], around: Surroundin
     if len(together) == 1:
         # "Which toys were touched?": by anybody.
         together.append(_partner(together[0], around))
-    if len(together) == 3 and relation.relation in SYMMETRIC:
+    if len(together) == 3 and named[1].is_joined and not named[2].is_joined:
         return Joined("&", tuple(_holds(relation, (value, together[2])) for value in together[:2]))
     if len(together) != 2:
         raise NotUnderstood(" ".join(values))

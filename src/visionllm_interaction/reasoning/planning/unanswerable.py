@@ -64,7 +64,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"normal\w*|abnormal\w*|develop\w*|autis\w*|delay(?:ed)?|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
-        r"|nic(?:e|er|est)|kinder|good|bad|better|worse|best|worst|naughty|polite|friendl\w*|skil\w*"
+        r"|nic(?:e|er|est)|kinder|a (?:good|bad)|(?:good|bad|better|worse|best|worst) (?:at|parent|mother|father|child)|naughty|polite|friendl\w*|skil\w*"
         r"|talented|healthy|attachment|utvikl\w*|flink\w*|snill\w*|normalt",
         "judgements of people and of their development are not measured",
     ),
