@@ -1,13 +1,13 @@
-"""Arithmetic of time intervals, held against sets of whole seconds and against the store's SQL."""
+"""Arithmetic of time intervals, held against sets of whole seconds; of many groups against each by itself."""
 
 from __future__ import annotations
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from visionllm_interaction.core.grouped_intervals import IntervalIndex, bout_starts, covered_s, row_order
 from visionllm_interaction.core.intervals import (
     Intervals,
     as_intervals,
@@ -16,12 +16,10 @@ from visionllm_interaction.core.intervals import (
     contains,
     gaps,
     intersection,
-    neighbours,
     overlapping,
     total_s,
     union,
 )
-from visionllm_interaction.measures.sql_intervals import MERGED
 
 quick = settings(deadline=None, max_examples=50)
 seconds = st.integers(0, 30)
@@ -104,20 +102,38 @@ def test_times_are_in_half_open_intervals(intervals: Intervals) -> None:
     assert set(times[contains(union(intervals), times)].astype(int).tolist()) == covered(intervals)
 
 
-@settings(deadline=None, max_examples=8)
-@given(sets, st.integers(0, 6))
-def test_the_store_joins_bouts_by_the_same_rule(intervals: Intervals, gap: int) -> None:
-    rows = [("v", begin, end, [n]) for n, (begin, end) in enumerate(intervals.tolist())]
-    with duckdb.connect() as base:
-        base.execute("CREATE TABLE given_rows (video_id TEXT, b DOUBLE, e DOUBLE, ids BIGINT[])")
-        if rows:
-            base.executemany("INSERT INTO given_rows VALUES (?, ?, ?, ?)", rows)
-        sql = f"WITH intervals AS (SELECT * FROM given_rows){MERGED} SELECT b, e, len(ids) FROM bouts ORDER BY b"
-        found = base.execute(sql, {"gap_s": gap}).fetchall()
-    joined = union(intervals, max_gap_s=gap)
-    assert [row[:2] for row in found] == [tuple(pair) for pair in joined.tolist()]
-    order, starts = neighbours(intervals, max_gap_s=gap)
-    assert [row[2] for row in found] == np.diff(np.append(starts, len(order))).tolist()
+@quick
+@given(st.lists(sets, max_size=4), st.integers(0, 6))
+def test_many_groups_are_joined_as_each_by_itself(groups: list[Intervals], gap: int) -> None:
+    group = np.repeat(np.arange(len(groups)), [len(one) for one in groups])
+    times = np.concatenate([np.zeros((0, 2)), *groups])
+    order = row_order(group, times[:, 0], times[:, 1])
+    group, begin_s, end_s = group[order], times[order, 0], times[order, 1]
+    starts = bout_starts(group, begin_s, end_s, max_gap_s=gap)
+    for number, one in enumerate(groups):
+        joined = union(one, max_gap_s=gap)
+        assert begin_s[starts[group[starts] == number]].tolist() == joined[:, 0].tolist()
+    np.testing.assert_allclose(covered_s(group, begin_s, end_s, groups=len(groups)), [total_s(one) for one in groups])
+
+
+@quick
+@given(st.lists(sets, min_size=1, max_size=4), st.lists(st.tuples(st.integers(0, 3), seconds, seconds), max_size=6))
+def test_windows_find_the_rows_that_they_overlap(groups: list[Intervals], wanted: list[tuple[int, int, int]]) -> None:
+    group = np.repeat(np.arange(len(groups)), [len(one) for one in groups])
+    times = np.concatenate(groups)
+    order = row_order(group, times[:, 0], times[:, 1])
+    index = IntervalIndex(group[order], times[order, 0], times[order, 1])
+    about = np.array([one for one, _, _ in wanted], np.int64)
+    begins = np.array([min(a, b) for _, a, b in wanted], np.float64)
+    ends = np.array([max(a, b) for _, a, b in wanted], np.float64)
+    pairs = np.stack(index.overlapping(about, begins, ends), axis=1).tolist()
+    expected = [
+        [query, row]
+        for query in range(len(wanted))
+        for row in range(len(group))
+        if index.group[row] == about[query] and index.begin_s[row] < ends[query] and index.end_s[row] > begins[query]
+    ]
+    assert pairs == expected
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ LABELS = ("ball", "Cup", " teddy bear ", "caregiver", "xyz")
 
 
 def make_crowded_store(store: Path) -> Path:
-    """Four videos: ``full``; ``plain`` without codes, places and cups; ``true`` with a tail not processed; ``coded``."""
+    """Four videos: ``full``; ``plain`` without codes, places, cups; ``true`` with a tail not processed; ``coded``."""
     for seed, name in enumerate(("full", "plain", "true")):
         _publish(store, name, np.random.default_rng(seed))
     publish_video(

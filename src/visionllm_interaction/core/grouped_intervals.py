@@ -34,6 +34,11 @@ def expand(first: Ints, counts: Ints) -> tuple[Ints, Ints]:
     return item, first[item] + np.arange(len(item)) - (np.cumsum(counts) - counts)[item]
 
 
+def sums(group: Ints, weight: Floats | None, groups: int) -> Floats:
+    """The sum of ``weight`` (N,) in each group, (groups,); None: the number of rows."""
+    return np.bincount(group, weight, groups).astype(np.float64)
+
+
 def bisect(values: Floats, low: Ints, high: Ints, wanted: Floats, side: Literal["left", "right"]) -> Ints:
     """``searchsorted`` in many sorted parts of one array at once.
 
@@ -143,4 +148,4 @@ def covered_s(group: Ints, begin_s: Floats, end_s: Floats, *, groups: int) -> Fl
     if not len(starts):
         return np.zeros(groups)
     lengths = np.maximum.reduceat(end_s, starts) - begin_s[starts]
-    return np.bincount(group[starts], lengths, groups)
+    return sums(group[starts], lengths, groups)

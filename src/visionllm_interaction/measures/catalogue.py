@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, Quantity, substituted
 from visionllm_interaction.measures.turns import STANDARD
 
 Inputs = Literal["none", "one", "pair", "bout", "event"]
@@ -31,8 +32,9 @@ class Measure:
         definition: what it measures, in one sentence.
         unit: unit of its values.
         source: paper or standard.
-        inputs: what it is about. ``none``: the video; ``one``: a subject; ``pair``: a subject and an object; ``bout``: a predicate, with an
-            object unless it is *visible*; ``event``: a kind of event whose first actor is the subject.
+        inputs: what it is about. ``none``: the video; ``one``: a subject; ``pair``: a subject and an object; ``bout``:
+            a predicate, with an object unless it is *visible*; ``event``: a kind of event whose first actor is the
+            subject.
         nothing: value of a video in which nothing was found.
         expression: what it stands for, with ``$subject`` and ``$object``; of bouts and events with ``$bouts`` or
             ``$events`` in the place of the stream.
@@ -46,7 +48,7 @@ class Measure:
     source: str
     inputs: Inputs
     nothing: float | int | None
-    expression: str
+    expression: Node
     predicate: str | None = None
     version: int = 1
 
@@ -55,6 +57,19 @@ class Measure:
         """Whether its value depends on the limits of a turn (:class:`.turns.TurnLimits`)."""
         return self.name in ("turn_count", "turn_lag")
 
+
+SUBJECT, OBJECT = NameTerm("$subject"), NameTerm("$object")
+EVENTS, BOUTS = NameTerm("$events"), NameTerm("$bouts")
+_PAIR = (SUBJECT, OBJECT)
+
+
+def _call(function: str, *arguments: Node, **keywords: Node) -> Call:
+    return Call(function, arguments, tuple(keywords.items()))
+
+
+# Expressions are made of parts here: reading text would load the parser before every table of measures.
+_VISIBLE = _call("visible", SUBJECT)
+_MERGED = _call("merged", BOUTS, Quantity(BOUT_GAP_S, "s"))
 
 _OWN = "this project; see docs/measures.md"
 _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"
@@ -71,7 +86,7 @@ _IN_VIEW = (
         f"{_FAUSEY}, here in seconds",
         "one",
         0.0,
-        "total(visible($subject))",
+        _call("total", _VISIBLE),
     ),
     Measure(
         "visible_share",
@@ -80,7 +95,7 @@ _IN_VIEW = (
         _FAUSEY,
         "one",
         0.0,
-        "share(visible($subject))",
+        _call("share", _VISIBLE),
     ),
     Measure(
         "instance_count",
@@ -89,7 +104,7 @@ _IN_VIEW = (
         "MaxN, Ellis & DeMartini (1995), Fishery Bulletin 93: a lower bound that never counts one object twice",
         "one",
         0,
-        f"most_at_once(visible($subject), {MIN_TOGETHER_S}s)",
+        _call("most_at_once", _VISIBLE, Quantity(MIN_TOGETHER_S, "s")),
     ),
     Measure(
         "mean_count",
@@ -98,7 +113,7 @@ _IN_VIEW = (
         _SLONE,
         "one",
         0.0,
-        "mean_number(visible($subject))",
+        _call("mean_number", _VISIBLE),
     ),
     Measure(
         "first_seen",
@@ -107,7 +122,7 @@ _IN_VIEW = (
         _OWN,
         "one",
         None,
-        "first_seen($subject)",
+        _call("first_seen", SUBJECT),
     ),
     Measure(
         "last_seen",
@@ -116,7 +131,7 @@ _IN_VIEW = (
         _OWN,
         "one",
         None,
-        "last_seen($subject)",
+        _call("last_seen", SUBJECT),
     ),
 )
 
@@ -128,7 +143,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        "mean(size($subject))",
+        _call("mean", _call("size", SUBJECT)),
     ),
     Measure(
         "centredness",
@@ -137,7 +152,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        "mean(centredness($subject))",
+        _call("mean", _call("centredness", SUBJECT)),
     ),
     Measure(
         "competitor_count",
@@ -146,7 +161,7 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        "mean_number(visible(thing except $subject), of=visible($subject))",
+        _call("mean_number", _call("visible", NameTerm("thing", ("$subject",))), of=_VISIBLE),
     ),
     Measure(
         "dominance",
@@ -155,7 +170,7 @@ _CHILD_VIEW = (
         "after Smith, Yu & Pereira (2011), Developmental Science 14: one object dominates the view",
         "one",
         None,
-        "mean(dominance($subject))",
+        _call("mean", _call("dominance", SUBJECT)),
     ),
     Measure(
         "size_at_naming",
@@ -164,7 +179,11 @@ _CHILD_VIEW = (
         _YU_SMITH,
         "one",
         None,
-        f"mean(view_share($subject), during=around_naming($subject, {NAMING_S:g}s))",
+        _call(
+            "mean",
+            _call("view_share", SUBJECT),
+            during=_call("around_naming", SUBJECT, Quantity(NAMING_S, "s")),
+        ),
     ),
 )
 
@@ -176,7 +195,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        "total(visible($subject, $object))",
+        _call("total", _call("visible", *_PAIR)),
     ),
     Measure(
         "near_duration",
@@ -185,7 +204,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        "total(near($subject, $object))",
+        _call("total", _call("near", *_PAIR)),
         "near",
     ),
     Measure(
@@ -195,7 +214,7 @@ _PAIRS = (
         _OWN,
         "pair",
         0.0,
-        "total(in_contact($subject, $object))",
+        _call("total", _call("in_contact", *_PAIR)),
         "in_contact",
     ),
     Measure(
@@ -205,7 +224,7 @@ _PAIRS = (
         "Yu & Smith (2012), Cognition 125: time that a child or parent holds an object",
         "pair",
         0.0,
-        "total(holding($subject, $object))",
+        _call("total", _call("holding", *_PAIR)),
         "holding",
     ),
     Measure(
@@ -215,7 +234,7 @@ _PAIRS = (
         "Yu & Smith (2013), PLoS ONE 8: joint attention through hands; handling here from boxes",
         "pair",
         0.0,
-        "total(joint_handling($subject, $object))",
+        _call("total", _call("joint_handling", *_PAIR)),
     ),
     Measure(
         "mean_gap",
@@ -224,7 +243,7 @@ _PAIRS = (
         "proximity as in core.predicates",
         "pair",
         None,
-        "mean(gap($subject, $object))",
+        _call("mean", _call("gap", *_PAIR)),
     ),
     Measure(
         "turn_count",
@@ -234,7 +253,7 @@ _PAIRS = (
         _TURNS,
         "pair",
         0,
-        "turns($subject, $object)",
+        _call("turns", *_PAIR),
         version=2,
     ),
     Measure(
@@ -244,7 +263,7 @@ _PAIRS = (
         f"{_TURNS}; lags after Heldner & Edlund (2010), Journal of Phonetics 38",
         "pair",
         None,
-        "median(turn_lags($subject, $object))",
+        _call("median", _call("turn_lags", *_PAIR)),
         version=2,
     ),
 )
@@ -257,7 +276,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0,
-        f"count(merged($bouts, {BOUT_GAP_S}s))",
+        _call("count", _MERGED),
     ),
     Measure(
         "bout_rate",
@@ -266,7 +285,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0.0,
-        f"rate(merged($bouts, {BOUT_GAP_S}s))",
+        _call("rate", _MERGED),
     ),
     Measure(
         "longest_bout",
@@ -275,7 +294,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         0.0,
-        f"longest(merged($bouts, {BOUT_GAP_S}s))",
+        _call("longest", _MERGED),
     ),
     Measure(
         "mean_bout",
@@ -284,7 +303,7 @@ _OF_BOUTS = (
         _BOUTS,
         "bout",
         None,
-        f"mean(merged($bouts, {BOUT_GAP_S}s))",
+        _call("mean", _MERGED),
     ),
     Measure(
         "event_count",
@@ -293,7 +312,7 @@ _OF_BOUTS = (
         _BOUTS,
         "event",
         0,
-        "count($events)",
+        _call("count", EVENTS),
     ),
     Measure(
         "event_rate",
@@ -302,7 +321,7 @@ _OF_BOUTS = (
         _BOUTS,
         "event",
         0.0,
-        "rate($events)",
+        _call("rate", EVENTS),
     ),
 )
 
@@ -329,7 +348,7 @@ CATALOGUE: Mapping[str, Measure] = _by_name(MEASURES[name] for name in _QUESTION
 """The measures that have words in questions; queries and the tidy table know all of :data:`MEASURES`."""
 
 
-def expression_of(measure: Measure, *, predicate: str, has_object: bool) -> str:
+def expression_of(measure: Measure, *, predicate: str, has_object: bool) -> Node:
     """The expression of ``measure``, with the stream of its predicate or kind of event written out.
 
     Args:
@@ -340,6 +359,9 @@ def expression_of(measure: Measure, *, predicate: str, has_object: bool) -> str:
     Returns:
         An expression of the language with the variables ``$subject`` and, if there is an object, ``$object``.
     """
-    names = "$subject, $object" if has_object else "$subject"
-    stream = f'event("{predicate}", {names})' if measure.inputs == "event" else f"{predicate}({names})"
-    return measure.expression.replace("$bouts", stream).replace("$events", stream)
+    names = _PAIR if has_object else (SUBJECT,)
+    if measure.inputs == "event":
+        return substituted(measure.expression, {"$events": _call("event", NameTerm(predicate), *names)})
+    if measure.inputs == "bout":
+        return substituted(measure.expression, {"$bouts": _call(predicate, *names)})
+    return measure.expression

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
-from visionllm_interaction.measures.catalogue import Inputs, Measure
 from visionllm_interaction.measures.turns import PRESETS, TurnLimits
 
 
@@ -45,22 +44,11 @@ class NamedMeasureConfig(Section):
     version: int = Field(default=1, ge=1)
     """Raise it with every change of the expression; it stands beside each value."""
 
-    def as_measure(self, name: str) -> Measure:
-        """The measure of this name; its value where nothing was found is that of its expression."""
-        inputs: Inputs = "none"
-        if "$object" in self.expression:
-            inputs = "pair"
-        elif "$subject" in self.expression:
-            inputs = "one"
-        return Measure(
-            name, self.definition, self.unit, self.source, inputs, None, self.expression, version=self.version
-        )
-
 
 class MeasuresConfig(Section):
     """Settings of measures that are computed from a store; they change no store."""
 
     turns: TurnsConfig = TurnsConfig()
     """turn_count and turn_lag."""
-    named: dict[str, NamedMeasureConfig] = {}
+    named: dict[str, NamedMeasureConfig] = Field(default_factory=dict)
     """Measures of your own by name: lower-case letters, digits and underscores."""

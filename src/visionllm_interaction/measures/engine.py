@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_intervals import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs
-from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.syntax import Node
 from visionllm_interaction.measures.missing_inputs import PREDICATE_OF
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Groups, Name, NameTable, Scopes, frame_spans
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
-from visionllm_interaction.measures.streams.stream import Stream
+from visionllm_interaction.measures.streams.stream import Stream, merged
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import Store
 
@@ -117,7 +116,7 @@ class MeasureEngine:
             The values and where they were found, scope by scope.
         """
         groups = self.groups(scopes, pairs)
-        expression = _parsed(expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings))
+        expression = expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings)
         evaluator = Evaluator(groups, self.boxes, limits=turns)
         found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
         missing = self._missing(measure, predicate, groups, found.found)
@@ -126,6 +125,31 @@ class MeasureEngine:
         spans = self._spans(groups, found.proof, found.found)
         pair = np.tile(np.arange(len(pairs)), len(scopes))
         return Measured(groups.scope, pair, value, found.found, *spans, missing, found.proof)
+
+    def intervals(
+        self, expression: Node, begin_s: float | None, end_s: float | None
+    ) -> Iterator[tuple[str, float, float, tuple[int, ...]]]:
+        """The intervals of a stream without variables, merged, by video and time.
+
+        Args:
+            expression: of a stream.
+            begin_s: begin of the window; None: the video's.
+            end_s: end of the window; None: the video's.
+
+        Yields:
+            Video, begin, end, and the tracks that prove it.
+        """
+        evaluator = Evaluator(self.groups(self.scopes(begin_s, end_s), [("", None)]), self.boxes)
+        rows = merged(evaluator.stream(expression))
+        for row, group in enumerate(rows.group.tolist()):
+            tracks = rows.tracks.of_rows(row, row + 1)
+            yield self.batch.video_ids[group], float(rows.begin_s[row]), float(rows.end_s[row]), tracks
+
+    def frames_between(self, video: int, begin_s: float, end_s: float) -> tuple[int, int] | None:
+        """First and last processed frame of a video with a part in ``[begin_s, end_s)``; None: there is none."""
+        spans = frame_spans(self.batch, np.array([video]), np.array([begin_s]), np.array([end_s]))
+        first, last = (int(frame[0]) for frame in spans)
+        return (first, last) if first >= 0 else None
 
     def _spans(self, groups: Groups, proof: Stream, found: NDArray[np.bool_]) -> tuple[Floats, Floats, Ints, Ints]:
         """Begin, end, first and last frame of what was found; of the processed time where nothing was."""
@@ -181,8 +205,3 @@ class MeasureEngine:
             uncoded = missing.uncoded("naming", (), video)
             reasons = np.where(uncoded != KNOWN, uncoded, reasons)
         return reasons
-
-
-@cache
-def _parsed(expression: str) -> Node:
-    return parse(expression).value

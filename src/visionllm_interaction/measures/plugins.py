@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.measures.catalogue import MEASURES, Measure
+from visionllm_interaction.measures.language.syntax import Call
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.plugins import Plugin, PluginGroup
 
@@ -197,7 +198,7 @@ def _as_measure(plugin: Plugin[MeasurePlugin]) -> PluginMeasure:
         source=offered.source,
         inputs=offered.inputs,
         nothing=offered.nothing,
-        expression="",
+        expression=Call(offered.name),
         version=offered.version,
         plugin=plugin,
     )

@@ -15,6 +15,7 @@ from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KIN
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, MEASURES, Measure
 from visionllm_interaction.measures.engine import Measured, MeasureEngine
+from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import (
     MEASURE_PLUGINS,
     MeasuredValue,
@@ -204,8 +205,8 @@ class Inputs:
 
 
 _NOTHING: Mapping[str, Measure] = {
-    "one": Measure("", "", "", "", "one", None, "count(visible(anything) & !visible(anything))"),
-    "pair": Measure("", "", "", "", "pair", None, "count(visible(anything) & !visible(anything))"),
+    inputs: Measure("", "", "", "", inputs, None, Call("count", (Prefix("!", Call("processed")),)))
+    for inputs in ("one", "pair")
 }
 """What is never found: gives the reason why a measure of one or two names has no value."""
 

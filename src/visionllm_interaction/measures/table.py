@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from visionllm_interaction.errors import UsageError
@@ -223,32 +221,48 @@ def measures_table(store: Store, *, bin_s: float | None = None, config: Measures
     columns = computed.compute()
     if not columns:
         return TIDY_SCHEMA.empty_table()
+    words = [word.encode() for word in computed.texts.words]
     return pa.Table.from_arrays(
-        [_arrow(columns[field.name], field, computed.texts.words) for field in TIDY_SCHEMA], schema=TIDY_SCHEMA
+        [_arrow(columns[field.name], field, words) for field in TIDY_SCHEMA], schema=TIDY_SCHEMA
     )
 
 
-def _arrow(column: NDArray[Any], field: pa.Field, words: Sequence[str]) -> pa.Array:
-    """A column of numbers as Arrow has it; NaN, and −1 for texts and frames, is null."""
-    if field.type == pa.string():
-        indices = pa.array(column, pa.int64(), mask=column < 0)
-        return pa.DictionaryArray.from_arrays(indices, pa.array(words, pa.string())).dictionary_decode()
-    if field.type == pa.float64():
-        return pa.array(column, pa.float64(), mask=np.isnan(column))
-    return pa.array(column, pa.int64(), mask=column < 0)
+def _arrow(column: NDArray[Any], field: pa.Field, words: Sequence[bytes]) -> pa.Array:
+    """A column of numbers as Arrow has it; NaN, and −1 for texts and frames, is null.
+
+    It is made of buffers: ``pyarrow.array`` imports pandas where that is installed, which takes longer than the rest.
+    """
+    rows = len(column)
+    is_float = field.type == pa.float64()
+    there = ~np.isnan(column) if is_float else column >= 0
+    valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+    if field.type != pa.string():
+        values = np.ascontiguousarray(column, np.float64 if is_float else np.int64)
+        return pa.Array.from_buffers(field.type, rows, [valid, pa.py_buffer(values)])
+    lengths = np.array([len(word) for word in words] + [0], np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths[column])]).astype(np.int32)
+    text = b"".join([words[place] for place in column[there].tolist()])
+    return pa.Array.from_buffers(pa.string(), rows, [valid, pa.py_buffer(offsets), pa.py_buffer(text)])
 
 
 def _as_parquet(table: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 
 def _as_csv(table: pa.Table) -> bytes:
+    import pyarrow.csv as pa_csv
+
     for position, field in enumerate(table.schema):
         if field.type == pa.string():
-            cells = [None if cell is None else to_cell(cell) for cell in table.column(position).to_pylist()]
-            table = table.set_column(position, field, pa.array(cells, pa.string()))
+            cells = table.column(position).to_pylist()
+            safe = {cell: to_cell(cell) for cell in set(cells) if cell is not None}
+            if any(cell != text for cell, text in safe.items()):
+                column = pa.array([safe.get(cell) for cell in cells], pa.string())
+                table = table.set_column(position, field, column)
     buffer = io.BytesIO()
     pa_csv.write_csv(table, buffer)
     return buffer.getvalue()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,11 @@ from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATE
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
+from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import Scopes, processed_time
+from visionllm_interaction.measures.streams.groups import Scopes, processed_time, time_bins
 from visionllm_interaction.measures.streams.texts import Vocabulary
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
@@ -27,7 +29,7 @@ MAX_DETECTIONS = 1_000_000
 MAX_VIDEOS = 50
 """Most detections and videos that are in memory at once (one video always is)."""
 _OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
-Columns = dict[str, NDArray[np.generic]]
+Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -144,14 +146,14 @@ class TidyColumns:
         columns = self._columns(Task(measure, None, task.pairs), empty, engine, scopes)
         for row, (scope, pair) in enumerate(zip(empty.scope.tolist(), empty.pair.tolist(), strict=True)):
             subject, object_ = task.pairs[pair]
-            window = {}
+            query = Query(measure.name, subject, object_, video_id=video_ids[int(scopes.video[scope])])
             if self.bin_s is not None:
-                window = {"begin_s": float(scopes.begin_s[scope]), "end_s": float(scopes.end_s[scope])}
-            video_id = video_ids[int(scopes.video[scope])]
-            [item] = runner.run(Query(measure.name, subject, object_, video_id=video_id, **window))
+                query = replace(query, begin_s=float(scopes.begin_s[scope]), end_s=float(scopes.end_s[scope]))
+            [item] = runner.run(query)
             value = math.nan if item.value is None else float(item.value)
             columns["value"][row] = value if math.isfinite(value) else math.nan
-            columns["begin_s"][row], columns["end_s"][row] = item.begin_s, item.end_s
+            columns["begin_s"][row] = np.nan if item.begin_s is None else item.begin_s
+            columns["end_s"][row] = np.nan if item.end_s is None else item.end_s
             columns["first_frame"][row], columns["last_frame"][row] = item.frames or (-1, -1)
             columns["missing"][row] = -1 if item.missing is None else self.texts.code(item.missing)
         return columns
@@ -194,9 +196,11 @@ class TidyColumns:
                     yield from self._bouts(measure, names, pairs, people)
 
     def _own(self) -> dict[str, Measure]:
+        if not self.config.named:
+            return {}
         from visionllm_interaction.measures.own import own_measures
 
-        return own_measures(self.config) if self.config.named else {}
+        return own_measures(self.config)
 
     def _names(self) -> list[str]:
         tracks, words = self.whole.tracks, self.whole.texts.words
@@ -247,33 +251,14 @@ class TidyColumns:
         return self.whole.codes.participants.get(kind, frozenset())
 
 
-_UNFOUND = Measure("", "", "", "", "none", None, "count(processed() & !processed())")
+_UNFOUND = Measure("", "", "", "", "none", None, Call("count", (Prefix("!", Call("processed")),)))
 """What is never found."""
 
 
 def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
     """Every video, or every bin of every video, of which a frame was processed."""
     n = len(batch.video_ids)
-    scopes = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
-    if bin_s is not None:
-        scopes = time_bins(batch, bin_s)
+    whole = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
+    scopes = whole if bin_s is None else time_bins(batch, bin_s)
     some = processed_time(batch, scopes).any
     return Scopes(scopes.video[some], scopes.begin_s[some], scopes.end_s[some])
-
-
-def time_bins(batch: Batch, bin_s: float) -> Scopes:
-    """The bins of every video, counted from its begin, up to the end of its last processed frame.
-
-    Args:
-        batch: the videos.
-        bin_s: length of a bin in seconds.
-
-    Returns:
-        The bins, video by video.
-    """
-    n = len(batch.video_ids)
-    whole = processed_time(batch, Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf)))
-    counts = np.maximum(np.ceil(np.nan_to_num(whole.end_s, nan=0.0) / bin_s - 1e-9), 0).astype(np.int64)
-    video = np.repeat(np.arange(n), counts)
-    place = np.arange(len(video)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return Scopes(video, place * bin_s, (place + 1) * bin_s)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from visionllm_interaction.store.columns import COLUMNS
 from visionllm_interaction.store.video_record import RECORD_FILE
+
+if TYPE_CHECKING:
+    import duckdb
 
 _ALL_IDS, _ONE_ID = "all_ids", "only_id"
 """DuckDB variables: the ids of all videos, and the one that the views are restricted to."""
@@ -43,6 +45,8 @@ def connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duck
     Returns:
         The connection; the views are not restricted to one video.
     """
+    import duckdb
+
     connection = duckdb.connect(
         ":memory:",
         config={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def distinct_words(path: Path, columns: Sequence[str]) -> set[str]:
 def _arrays(name: str, column: pa.ChunkedArray, encode: Encode | None) -> dict[str, NDArray[Any]]:
     parts = [_of_chunk(name, chunk, encode) for chunk in column.chunks]
     if not parts:
-        parts = [_of_chunk(name, pa.array([], column.type), encode)]
+        return _nothing(name, column.type)
     if len(parts) == 1:
         return parts[0]
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -68,14 +68,48 @@ def _of_chunk(name: str, chunk: pa.Array, encode: Encode | None) -> dict[str, ND
         if encode is None:
             raise TypeError(f"{name} is a column of texts")
         codes = np.append(encode(chunk.dictionary.to_pylist()), -1)
-        places = chunk.indices.to_numpy(zero_copy_only=False)
-        if chunk.null_count:  # then they are floats, and NaN where there is no text
-            places = np.nan_to_num(places, nan=-1).astype(np.int64)
-        return {name: codes[places]}
+        places = _numbers(chunk.indices)
+        return {name: codes[np.where(_is_there(chunk), places, -1) if chunk.null_count else places]}
     if pa.types.is_list(chunk.type):
-        offsets = chunk.offsets.to_numpy()
-        return {
-            name: chunk.values.to_numpy()[offsets[0] : offsets[-1]],
-            f"{name}:length": np.diff(offsets).astype(np.int64),
-        }
-    return {name: chunk.to_numpy(zero_copy_only=False)}
+        offsets = _numbers(chunk.offsets)
+        members = _numbers(chunk.values)[offsets[0] : offsets[-1]] if len(chunk) else np.zeros(0, np.int64)
+        return {name: members, f"{name}:length": np.diff(offsets).astype(np.int64)}
+    return {name: _numbers(chunk)}
+
+
+def _nothing(name: str, type_: pa.DataType) -> dict[str, NDArray[Any]]:
+    """A column without rows."""
+    if pa.types.is_list(type_):
+        return {name: np.zeros(0, np.int64), f"{name}:length": np.zeros(0, np.int64)}
+    return {name: np.zeros(0, _DTYPES.get(type_, "<i8") if not pa.types.is_boolean(type_) else np.bool_)}
+
+
+# Arrow's own way to numpy imports pandas where that is installed, which takes longer than computing all measures.
+_DTYPES: Mapping[pa.DataType, str] = {
+    pa.int64(): "<i8",
+    pa.int32(): "<i4",
+    pa.float64(): "<f8",
+    pa.float32(): "<f4",
+}
+
+
+def _numbers(chunk: pa.Array) -> NDArray[Any]:
+    """The values of an array without nulls."""
+    buffer = chunk.buffers()[1]
+    if pa.types.is_boolean(chunk.type):
+        return _bits(buffer, chunk.offset, len(chunk))
+    dtype = np.dtype(_DTYPES[chunk.type])
+    if not len(chunk) or buffer is None:
+        return np.zeros(0, dtype)
+    return np.frombuffer(buffer, dtype, count=len(chunk), offset=chunk.offset * dtype.itemsize)
+
+
+def _is_there(chunk: pa.Array) -> NDArray[np.bool_]:
+    """Which values are not null."""
+    return _bits(chunk.indices.buffers()[0], chunk.indices.offset, len(chunk))
+
+
+def _bits(buffer: pa.Buffer | None, offset: int, count: int) -> NDArray[np.bool_]:
+    if buffer is None or not count:
+        return np.ones(count, np.bool_)
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")[offset : offset + count].astype(np.bool_)

@@ -9,13 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import duckdb
 from pydantic import ValidationError
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.store.duckdb_views import StoreLimits, connect, restrict_views
+from visionllm_interaction.store.duckdb_views import StoreLimits
 from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
 from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
 from visionllm_interaction.utils.lazy_imports import lazy_attributes
@@ -23,6 +22,7 @@ from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
+    import duckdb
     import numpy as np
     import pyarrow as pa
     import xarray as xr
@@ -76,10 +76,8 @@ class Store:
         self.path = path.resolve()
         self._ids = tuple(list_videos(self.path))
         self._only: str | None = None
-        try:
-            self._connection = connect(self.path, self._ids, limits)
-        except duckdb.Error as error:
-            raise self._failure(error) from error
+        self._limits = limits
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +89,8 @@ class Store:
 
     def close(self) -> None:
         """Close the database; files stay as they are."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -198,34 +197,24 @@ class Store:
         return [dict(zip(names, row, strict=True)) for row in found]
 
     def _run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[list[str], list[Any]]:
+        # Imported when it is used: measures and most answers need no database.
+        import duckdb
+
+        from visionllm_interaction.store.duckdb_views import connect, restrict_views
+
         given = dict(parameters or {})
+        video_id = given.get("video_id")
+        only = video_id if video_id in self._ids else None
         try:
-            self._restrict_views(given.get("video_id"))
+            if self._connection is None:
+                self._connection = connect(self.path, self._ids, self._limits)
+            if only != self._only:
+                restrict_views(self._connection, only)
+                self._only = only
             result = self._connection.execute(sql, given)
             return [column[0] for column in result.description], result.fetchall()
         except duckdb.Error as error:
             raise self._failure(error) from error
-
-    def _restrict_views(self, video_id: str | None) -> None:
-        """Restrict the views to one video, or to none in particular."""
-        only = video_id if video_id in self._ids else None
-        if only != self._only:
-            restrict_views(self._connection, only)
-            self._only = only
-
-    def load_symbols(self) -> None:
-        """Read everything except frames and detections into memory; pays before many queries over all videos.
-
-        Raises:
-            StoreError: if a file is damaged, or all of them together do not fit.
-        """
-        for name in ("tracks", "relations", "events", "sightings", "codes", "videos"):
-            # DuckDB has no way to put a table in a view's place.
-            for statement in (
-                f"CREATE TEMP TABLE IF NOT EXISTS loaded_{name} AS SELECT * FROM {name}",  # noqa: S608
-                f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM loaded_{name}",  # noqa: S608
-            ):
-                self._run(statement)
 
     def video_ids(self) -> list[str]:
         """Ids of all videos, sorted."""

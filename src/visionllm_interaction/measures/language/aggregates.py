@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
 from visionllm_interaction.measures.language.types import STREAM, Kind
@@ -67,6 +67,7 @@ def count(arguments: Arguments) -> Values:
     """``count``."""
     part = arguments.part("a")
     assert not isinstance(part, Quantity)
+    assert part is not None
     rows = _known(arguments, part.rows if isinstance(part, Samples) else _units(part))
     return _values(arguments, _sums(arguments, rows.group, None), rows)
 
@@ -279,7 +280,7 @@ def most_at_once(arguments: Arguments) -> Values:
     )
     seconds = np.add.reduceat(length_s[order], starts) if len(starts) else np.zeros(0)
     at, number = output[order][starts], level[order][starts]
-    all_s = np.bincount(at, seconds, arguments.outputs.count)
+    all_s = sums(at, seconds, arguments.outputs.count)
     at_least_s = _cumulated(at, seconds)
     enough = at_least_s >= np.minimum(arguments.seconds("together"), all_s[at] / 2) - TOLERANCE_S
     best = np.zeros(arguments.outputs.count)
@@ -323,7 +324,7 @@ def prob(arguments: Arguments) -> Values:
     output = outputs.of_group[rows.group]
     n = np.bincount(output, minlength=outputs.count)
     hits = _followed(rows.group, rows.begin_s, targets, within_s)
-    value = _divided(np.bincount(output, hits, outputs.count), n)
+    value = _divided(np.bincount(output[hits], minlength=outputs.count), n)
     expected, p = _by_chance(arguments, rows, targets, value)
     found = _values(arguments, value, rows, defined=n > 0)
     return replace(found, n=n, expected=expected, p=p)
@@ -355,9 +356,8 @@ def _by_chance(arguments: Arguments, rows: Stream, targets: Stream, value: Float
     for _ in range(shuffles):
         shift = rng.random(len(groups)) * span_s
         moved = begin_s[rows.group] + (rows.begin_s - begin_s[rows.group] + shift[rows.group]) % span_s[rows.group]
-        found = _divided(
-            np.bincount(output, _followed(rows.group, moved, targets, arguments.seconds("within")), outputs.count), n
-        )
+        hits = _followed(rows.group, moved, targets, arguments.seconds("within"))
+        found = _divided(np.bincount(output[hits], minlength=outputs.count), n)
         total += found
         as_large += found >= value - TOLERANCE_S
     return total / shuffles, (1 + as_large) / (1 + shuffles)
@@ -395,8 +395,8 @@ def _intervals(stream: Stream) -> Stream:
 
 
 def _mean(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    sums = np.bincount(output, value if weight is None else value * weight, count)
-    return _divided(sums, np.bincount(output, weight, count))
+    total_ = sums(output, value if weight is None else value * weight, count)
+    return _divided(total_, sums(output, weight, count))
 
 
 def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
@@ -410,7 +410,7 @@ def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> F
         found[some] = (sorted_[middle[0][some]] + sorted_[middle[1][some]]) / 2
         return found
     reached = _cumulated(at, weight[order])
-    half = np.bincount(at, weight[order], count) / 2
+    half = sums(at, weight[order], count) / 2
     place = bisect(reached, low, np.maximum(high - 1, low), half - TOLERANCE_S * 1e-3, "left")
     found[some] = sorted_[place[some]]
     return found
@@ -419,11 +419,12 @@ def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> F
 def _sd(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
     mean = _mean(output, value, weight, count)
     squares = np.bincount(output, (value - mean[output]) ** 2 * (1.0 if weight is None else weight), count)
-    n = np.bincount(output, weight, count)
+    n = sums(output, weight, count)
     return np.sqrt(_divided(squares, n - 1 if weight is None else n))
 
 
 def _least(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
+    del weight  # however long it lasts
     found = np.full(count, np.inf)
     np.minimum.at(found, output, value)
     return np.where(np.isfinite(found), found, np.nan)
@@ -466,7 +467,7 @@ def _known(arguments: Arguments, stream: Stream) -> Stream:
 
 def _sums(arguments: Arguments, group: Ints, weight: Floats | None) -> Floats:
     outputs = arguments.outputs
-    return np.bincount(outputs.of_group[group], weight, outputs.count).astype(np.float64)
+    return sums(outputs.of_group[group], weight, outputs.count)
 
 
 def _processed_s(arguments: Arguments) -> Floats:
@@ -475,10 +476,10 @@ def _processed_s(arguments: Arguments) -> Floats:
     known = np.flatnonzero(arguments.evaluator.known)
     key = np.unique(outputs.of_group[known] * len(groups.scopes) + groups.scope[known])
     output, scope = np.divmod(key, max(len(groups.scopes), 1))
-    return np.bincount(output, groups.processed.seconds[scope], outputs.count)
+    return sums(output, groups.processed.seconds[scope], outputs.count)
 
 
-def _divided(one: Floats, other: Floats | Ints) -> Floats:
+def _divided(one: Floats | Ints, other: Floats | Ints) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = one / other
     return np.where(np.isfinite(found), found, np.nan)

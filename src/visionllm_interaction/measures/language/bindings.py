@@ -13,7 +13,7 @@ from visionllm_interaction.measures.language.syntax import Binding, Call, Groupe
 from visionllm_interaction.measures.language.types import Function, Kind
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import ANYTHING, Name
-from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 _CODED_FUNCTIONS = frozenset({"looks_at", "speaks", "names", "says", "coded", "turns", "turn_lags", "around_naming"})
 
@@ -78,11 +78,10 @@ def _spelled(batch: Batch, word: str) -> str:
     return word.replace("_", " ") if "_" in word and batch.texts.known(word) < 0 else word
 
 
-def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[str, Function]) -> None:
+def check_names(batch: Batch, grouped: Grouped, functions: dict[str, Function]) -> None:
     """Refuse names that stand for nothing in the store.
 
     Args:
-        store: the store.
         batch: the videos.
         grouped: the expression, with named measures written out.
         functions: the functions of the language.
@@ -101,7 +100,7 @@ def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[st
             for word in (argument.base, *argument.excluded):
                 if is_variable(word) or word in (ANYTHING, ANY_PERSON, ANY_THING):
                     continue
-                known = _known(store, batch) if known is None else known
+                known = _known(batch) if known is None else known
                 spelled = _spelled(batch, word)
                 if spelled in known or (coded and (spelled.lower() in _coded(batch) or spelled in _ROLES)):
                     continue
@@ -111,7 +110,7 @@ def check_names(store: Store, batch: Batch, grouped: Grouped, functions: dict[st
 _ROLES = ("child", "caregiver")
 
 
-def _known(store: Store, batch: Batch) -> set[str]:
+def _known(batch: Batch) -> set[str]:
     searched = {str(name) for record in batch.records for name in _categories(record)}
     present = {batch.texts.words[c] for column in (batch.tracks.category, batch.tracks.role) for c in column if c >= 0}
     return searched | present | set(_assigned(batch)) | set(_ROLES)

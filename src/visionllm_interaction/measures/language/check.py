@@ -203,7 +203,7 @@ class _Checker:
         if left.kind is not right.kind and node.operator == "|":
             raise _error(
                 "Intervals and moments cannot be one stream.", node, expected="two of the same",
-                found=f"{left} and {right}", fix="write starts(…) around the intervals, or padded(…, 1s) around moments",
+                found=f"{left} and {right}", fix="write starts(…) around intervals, or padded(…, 1s) around moments",
             )  # fmt: skip
         return Type(Kind.MOMENTS) if Kind.MOMENTS in (left.kind, right.kind) else left
 
@@ -272,7 +272,7 @@ class _Checker:
             raise _error(
                 "at_least counts the single intervals of a stream that is read from the store.",
                 _argument(node, 1), expected="visible(…), holding(…) or another stream without operators",
-                found=_argument(node, 1).to_text(), fix="write at_least(2, visible(person)) and combine it by & afterwards",
+                found=_argument(node, 1).to_text(), fix="write at_least(2, visible(person)) & … instead",
             )  # fmt: skip
         if function.result is not None:
             return function.result
@@ -397,17 +397,13 @@ def _arguments(node: Call, expected: str, example: str) -> ExpressionError:
 
 
 def _remedy(node: Node, found: Type, kinds: Sequence[Kind]) -> str:
-    if isinstance(node, NameTerm) and set(kinds) & set(STREAM):
-        if node.base in ("processed", "alone"):
-            return f"write {node.base}()" if node.base == "processed" else "write alone(child)"
-        near = closest_function(node.base)
-        return (
-            f"did you mean {near}({'…'})?"
-            if near and near not in ("mean", "max", "min")
-            else f"write visible({node.to_text()})"
-        )
+    text = node.to_text()
+    if set(kinds) & set(STREAM) and found.kind not in STREAM:
+        if isinstance(node, NameTerm):
+            return f"write {text}()" if text == "processed" else f"write visible({text})"
+        return "write a stream, such as visible(child)"
     if isinstance(node, Quantity) and Kind.SECONDS in kinds:
-        return f"write {node.to_text().rstrip('%')}s"
+        return "write a time in seconds, such as 3s" if node.unit else f"write {text}s"
     if Kind.VALUE in kinds and found.kind in STREAM:
         return f"write total({node.to_text()}) or count({node.to_text()})"
     if found.kind is Kind.MOMENTS and Kind.INTERVALS in kinds:

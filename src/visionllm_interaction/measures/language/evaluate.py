@@ -111,7 +111,7 @@ class Evaluator:
     @property
     def known(self) -> NDArray[np.bool_]:
         """(G,) whether all inputs of the parts evaluated so far are there."""
-        return self.reasons == KNOWN
+        return np.asarray(self.reasons == KNOWN)
 
     def lacks(self, reasons: Ints, found: Ints | None = None) -> None:
         """Note why groups are unknown.
@@ -232,8 +232,8 @@ class Evaluator:
                 return _combined(operator, self._value(left, outputs), self._value(right, outputs))
             case Prefix(operator, operand):
                 inner = self._value(operand, outputs)
-                value = -inner.value if operator == "-" else 1.0 - inner.value
-                return Values(value, inner.proof, inner.found)
+                opposite = -inner.value if operator == "-" else 1.0 - inner.value
+                return Values(opposite, inner.proof, inner.found)
             case Call() if self._is_scalar(node):
                 function = self.functions[node.function]
                 arguments = Arguments(self, function, node, outputs)
@@ -395,6 +395,6 @@ _OPERATORS: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "<=": _truth(lambda one, other: one <= other + ROUNDING),
     "==": _truth(lambda one, other: np.abs(one - other) <= ROUNDING),
     "!=": _truth(lambda one, other: np.abs(one - other) > ROUNDING),
-    "&": lambda one, other: np.minimum(one, other),
-    "|": lambda one, other: np.maximum(one, other),
+    "&": np.minimum,
+    "|": np.maximum,
 }

@@ -321,7 +321,7 @@ _AGGREGATES = (
             Parameter("seed", (Kind.NUMBER,), optional=True, keyword=True, default="0"),
         ),
         "share",
-        "Share of a (after=) from whose begin b holds within some seconds; chance is that of b shifted in time at random.",
+        "Share of a (after=) from whose begin b holds within some seconds; chance is that of a shifted in time.",
         source="Bakeman & Quera (2011), Sequential Analysis: time-window lag sequences",
     ),
     _sum(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from visionllm_interaction.errors import ExpressionError
-from visionllm_interaction.measures.catalogue import MEASURES
+from visionllm_interaction.measures.catalogue import MEASURES, Measure
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.language.functions import FUNCTIONS
-from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.syntax import (
     Arrow,
     Call,
@@ -29,18 +27,13 @@ class NamedMeasure:
 
     Attributes:
         name: what it is called by.
-        expression: its expression, as text.
+        body: the expression.
         parameters: its variables, in the order of the arguments: ``$subject``, ``$object``.
     """
 
     name: str
-    expression: str
+    body: Node
     parameters: tuple[str, ...]
-
-    @cached_property
-    def body(self) -> Node:
-        """The parts of the expression."""
-        return parse(self.expression).value
 
 
 _PARAMETERS: Mapping[str, tuple[str, ...]] = {
@@ -61,7 +54,11 @@ def named_measures(config: MeasuresConfig) -> dict[str, NamedMeasure]:
     Returns:
         Those whose name is not a function of the language.
     """
-    own = {name: about.as_measure(name) for name, about in config.named.items()}
+    own: dict[str, Measure] = {}
+    if config.named:
+        from visionllm_interaction.measures.own import parsed_measures
+
+        own = parsed_measures(config)
     return {
         name: NamedMeasure(name, measure.expression, _PARAMETERS[measure.inputs])
         for name, measure in {**MEASURES, **own}.items()

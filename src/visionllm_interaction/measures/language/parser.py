@@ -9,8 +9,9 @@ from typing import Any
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken, VisitError
 
+from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ExpressionError
-from visionllm_interaction.measures.language.functions import closest_function
+from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.syntax import (
     RESERVED,
     Arrow,
@@ -58,7 +59,13 @@ def parse(text: str) -> Grouped:
         ExpressionError: with the column of the first mistake, what was expected there and a remedy.
     """
     if len(text) > MAX_LENGTH:
-        raise ExpressionError("The expression is too long.", expected=f"at most {MAX_LENGTH} characters", column=1)
+        raise ExpressionError(
+            "The expression is too long.",
+            expected=f"at most {MAX_LENGTH} characters",
+            found=f"{len(text)} characters",
+            column=MAX_LENGTH + 1,
+            fix="name a part of it as a measure in config/measures.yaml",
+        )
     _check_depth(text)
     try:
         tree = _grammar().parse(text)
@@ -153,13 +160,20 @@ def _remedy(text: str, at: int, found: str, expected: str) -> str:
         return "write the unit directly after the number: 3s, 500ms, 2min, 50%"
     last = before.rsplit("(", 1)[-1].split(",")[-1].split()
     if found[:1].isalnum() or found[:1] in '_"$':
-        words = f"{last[-1]} {found}" if last else found
-        suggestion = closest_function(found)
-        hint = f"; did you mean {suggestion}?" if suggestion else ""
-        return f'put a sign (&, |, a comma) between the two, or quotes around a name of two words: "{words}"{hint}'
+        return _between_words(last[-1] if last else "", found, expected)
     if found in (",", "&", "|", ")", "->"):
         return f"write {'an argument' if found in (',', ')') else 'an expression'} before {found!r}, or remove it"
     return f"replace {found!r} by {expected}" if expected else f"remove {found!r}"
+
+
+def _between_words(before: str, found: str, expected: str) -> str:
+    """How to write two words that stand side by side."""
+    if before in FUNCTIONS or before in SELECTIONS:
+        return f"put what {before} is about in brackets: {before}(…)"
+    near = nearest_names(found, [word for word in ("video", "bin", "by", "over", "in") if word in expected], limit=1)
+    if before in RESERVED or near:
+        return f"did you mean {near[0]}?" if near else f"write {expected}"
+    return f'put a sign (&, |, a comma) between the two, or quotes around a name of two words: "{before} {found}"'
 
 
 @v_args(inline=True)
@@ -182,7 +196,7 @@ class _Builder(Transformer[Token, Any]):
         value = str(token)[1:-1].replace('\\"', '"').replace("\\\\", "\\")
         if not value.strip() or value.startswith("$"):
             raise ExpressionError(
-                "A name is missing.", expected="a word between the quotes", found=str(token), column=token.column,
+                "A name is missing.", expected="a word between the quotes", found=str(token), column=token.column or 1,
                 fix="write the name between the quotes",
             )  # fmt: skip
         return token.update(value=value)
@@ -256,7 +270,7 @@ class _Builder(Transformer[Token, Any]):
                 f"The arguments of {function} are in no order.",
                 expected="arguments without a name first, each name once",
                 found=", ".join(names),
-                column=(late.column if late is not None else function.column) or 0,
+                column=int((late.column if late is not None else function.column) or 1),
                 fix="put arguments with a name (of=, within=) at the end, each once",
             )
         plain = tuple(argument for argument in given if not isinstance(argument, tuple))

@@ -69,8 +69,8 @@ class QueryResult:
 
     Attributes:
         expression: as it was understood; it can be run again.
-        kind: ``number``, ``yes/no``, ``names`` (the rows are the names chosen, best first) or ``stream`` (a row for each
-            interval or moment).
+        kind: ``number``, ``yes/no``, ``names`` (the rows are the names chosen, best first) or ``stream`` (a row for
+            each interval or moment).
         unit: of the values.
         rows: the values.
     """
@@ -124,13 +124,7 @@ class QueryResult:
         where = [*row.names.values(), *([row.video_id] if row.video_id else [])]
         if row.begin_s is not None and row.end_s is not None:
             where.append(f"{row.begin_s:g}-{row.end_s:g} s")
-        value = (
-            f"{row.value:.6g}"
-            if isinstance(row.value, float)
-            else {True: "yes", False: "no"}.get(row.value, row.value)
-            if isinstance(row.value, bool)
-            else str(row.value)
-        )
+        value = f"{row.value:.6g}" if isinstance(row.value, float) else str(row.value)
         shown = f"no value: {row.missing or 'nothing found'}" if row.value is None else f"{value} {self.unit}".strip()
         if isinstance(row.value, bool):
             shown = "yes" if row.value else "no"

@@ -32,6 +32,7 @@ from visionllm_interaction.measures.streams.groups import (
     Scopes,
     frame_spans,
     processed_time,
+    time_bins,
 )
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged
@@ -144,7 +145,7 @@ class _Run:
     ) -> None:
         self.grouped, self.checked, self.config = grouped, checked, config
         self.batch = Batch(store, video_ids)
-        check_names(store, self.batch, grouped, dict(FUNCTIONS))
+        check_names(self.batch, grouped, dict(FUNCTIONS))
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
         self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(store, self.batch))
@@ -248,7 +249,18 @@ class _Run:
             reasons = evaluator.reasons[groups]
             missing = self.missing.text(int(reasons[0])) if (reasons != KNOWN).all() else None
             number = float("nan") if missing else float(fine.value[output])
-            found.append(self._piece(len(found) + 1, text, type_, value, scope, fine.proof.take(rows), number, missing))
+            found.append(
+                self._piece(
+                    len(found) + 1,
+                    text,
+                    type_,
+                    value,
+                    scope=scope,
+                    proof=fine.proof.take(rows),
+                    value=number,
+                    missing=missing,
+                )
+            )
         return tuple(found)
 
     def _piece(
@@ -296,7 +308,7 @@ class _Run:
         evaluator = self._evaluator(table.groups)
         stream = evaluator.stream(self.grouped.value)
         rows = stream if stream.moments else merged(stream)
-        text = self.grouped.value.to_text()
+        text, seconds = self.grouped.value.to_text(), Type(Kind.VALUE, "s")
         found: list[QueryRow] = []
         for row in range(len(rows)):
             group = int(rows.group[row])
@@ -305,7 +317,9 @@ class _Run:
             scope = int(table.groups.scope[group])
             proof = rows.take(np.array([row]))
             value = float(rows.begin_s[row] if rows.moments else rows.length_s[row])
-            piece = self._piece(1, text, Type(Kind.VALUE, "s"), self.grouped.value, scope, proof, value, None)
+            piece = self._piece(
+                1, text, seconds, self.grouped.value, scope=scope, proof=proof, value=value, missing=None
+            )
             found.append(
                 QueryRow(
                     value=value,
@@ -439,16 +453,11 @@ def _counted(node: Call, rows: list[QueryRow], chosen: list[QueryRow]) -> QueryR
 def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
     """Every video, or every bin of every video in which a frame was processed."""
     n = len(batch.video_ids)
-    whole = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
     if bin_s is None:
-        return whole
-    done = processed_time(batch, whole)
-    counts = np.ceil(np.nan_to_num(done.end_s, nan=0.0) / bin_s - 1e-9).astype(np.int64)
-    video = np.repeat(np.arange(n), counts)
-    place = np.concatenate([np.arange(count) for count in counts.tolist()]) if n else np.zeros(0, np.int64)
-    bins = Scopes(video, place * bin_s, (place + 1) * bin_s)
+        return Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
+    bins = time_bins(batch, bin_s)
     some = processed_time(batch, bins).any
-    return Scopes(video[some], bins.begin_s[some], bins.end_s[some])
+    return Scopes(bins.video[some], bins.begin_s[some], bins.end_s[some])
 
 
 def _coded_people(store: Store, batch: Batch) -> Mapping[str, frozenset[str]]:

@@ -61,7 +61,7 @@ def joint_handling(arguments: Arguments) -> Stream:
 
 
 def event(arguments: Arguments) -> Stream:
-    """``picks_up``, ``hands_over`` …"""
+    """``picks_up``, ``hands_over`` and the others."""
     return _event(arguments, arguments.function.name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Union
 
 RESERVED = frozenset({"and", "or", "not", "over", "by", "in", "except"})
 """Words that name nothing unless they are quoted."""
@@ -202,7 +201,7 @@ class Grouped:
         return " ".join(parts)
 
 
-Node = Union[Quantity, NameTerm, Call, Operation, Prefix, Arrow, Grouped]
+Node = Quantity | NameTerm | Call | Operation | Prefix | Arrow | Grouped
 
 
 def is_variable(word: str) -> bool:

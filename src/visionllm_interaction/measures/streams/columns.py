@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, row_order
+from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand, row_order
 from visionllm_interaction.measures.streams.texts import Vocabulary
 from visionllm_interaction.store.reader import Store
 
-Columns = Mapping[str, NDArray[np.generic]]
+Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +254,6 @@ class Batch:
         n_videos = len(self.video_ids)
         key = kind * n_videos + video
         order = row_order(key, read["begin_s"], read["end_s"])
-        from visionllm_interaction.core.grouped_intervals import expand
-
         counts = lengths[order]
         _, member = expand(offsets[order], counts)
         index = IntervalIndex(key[order], read["begin_s"][order], read["end_s"][order])
@@ -272,14 +271,14 @@ class Batch:
         lowered = np.array([self.texts.code(word.lower()) for word in raw.words], dtype=np.int64)
         trimmed = np.array([self.texts.code(word.strip(" ").lower()) for word in raw.words], dtype=np.int64)
         columns = {"tier": trimmed, "kind": lowered, "participant": lowered, "label": trimmed}
-        tier, kind, participant, label = (
+        tier, kind_, participant, label = (
             np.where(read[name] < 0, -1, codes[read[name]]) if len(codes) else read[name]
             for name, codes in columns.items()
         )
         order = np.lexsort((read["end_s"], read["begin_s"], read["video"]))
         return Codes(
             tier[order],
-            kind[order],
+            kind_[order],
             participant[order],
             label[order],
             read["video"][order],
@@ -305,7 +304,7 @@ class Batch:
 
     def _read(
         self, name: str, *numbers: str, texts: Sequence[str] = (), vocabulary: Vocabulary | None = None
-    ) -> dict[str, NDArray[np.generic]]:
+    ) -> dict[str, NDArray[Any]]:
         """Columns of a table of all videos, and ``video``: the place of each row's video."""
         words = self.texts if vocabulary is None else vocabulary
         parts = [
@@ -313,7 +312,7 @@ class Batch:
             for video_id in self.video_ids
         ]
         if not parts:
-            kinds: dict[str, Callable[[], NDArray[np.generic]]] = {n: lambda: np.zeros(0) for n in numbers}
+            kinds: dict[str, Callable[[], NDArray[Any]]] = {n: lambda: np.zeros(0) for n in numbers}
             return {n: make() for n, make in kinds.items()} | {
                 n: np.zeros(0, np.int64) for n in (*texts, "video", "track_ids:length")
             }

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, expand, sums
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
@@ -65,7 +65,7 @@ class NameTable:
     def _base_mask(self, name: str) -> NDArray[np.bool_]:
         tracks = self.batch.tracks
         code = self.batch.texts.known(name)
-        chosen = ((tracks.category == code) | (tracks.role == code)) & (code >= 0)
+        chosen: NDArray[np.bool_] = ((tracks.category == code) | (tracks.role == code)) & (code >= 0)
         if name == ANY_PERSON:
             chosen |= tracks.is_person
         elif name == ANY_THING:
@@ -210,18 +210,16 @@ def frames_in(batch: Batch, scopes: Scopes, scope: Ints) -> tuple[Ints, Ints, Fl
 def processed_time(batch: Batch, scopes: Scopes) -> Processed:
     """The processed time of each scope; see :class:`Processed`."""
     query, row, begin_s, end_s = frames_in(batch, scopes, np.arange(len(scopes)))
-    seconds = np.bincount(query, end_s - begin_s, len(scopes))
+    seconds = sums(query, end_s - begin_s, len(scopes))
     first = np.full(len(scopes), -1)
     last = first.copy()
     begins, ends = np.full(len(scopes), np.nan), np.full(len(scopes), np.nan)
     if len(query):
         starts = np.flatnonzero(np.concatenate([[True], query[1:] != query[:-1]]))
         at = query[starts]
-        stops = np.append(starts[1:], len(query)) - 1
         index = batch.frames.frame_index[row]
         first[at], last[at] = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
         begins[at], ends[at] = begin_s[starts], np.maximum.reduceat(end_s, starts)
-        del stops
     return Processed(seconds, begins, ends, first, last)
 
 
@@ -230,8 +228,6 @@ def frame_spans(batch: Batch, video: Ints, begin_s: Floats, end_s: Floats) -> tu
     frames = batch.frames
     low = np.searchsorted(frames.video, video, side="left")
     high = np.searchsorted(frames.video, video, side="right")
-    from visionllm_interaction.core.grouped_intervals import bisect
-
     first = bisect(frames.index.reached_s, low, high, begin_s + 1e-6, "right")
     after = bisect(frames.begin_s, low, high, end_s - 1e-6, "left")
     some = first < after
@@ -239,3 +235,20 @@ def frame_spans(batch: Batch, video: Ints, begin_s: Floats, end_s: Floats) -> tu
     return np.where(some, index[np.where(some, first, -1)], -1), np.where(
         some, index[np.where(some, after - 1, -1)], -1
     )
+
+
+def time_bins(batch: Batch, bin_s: float) -> Scopes:
+    """The bins of every video, counted from its begin, up to the end of its last processed frame.
+
+    Args:
+        batch: the videos.
+        bin_s: length of a bin in seconds.
+
+    Returns:
+        The bins, video by video.
+    """
+    n = len(batch.video_ids)
+    whole = processed_time(batch, Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf)))
+    counts = np.maximum(np.ceil(np.nan_to_num(whole.end_s, nan=0.0) / bin_s - 1e-9), 0).astype(np.int64)
+    video, place = expand(np.zeros(n, np.int64), counts)
+    return Scopes(video, np.asarray(place * bin_s, np.float64), np.asarray((place + 1) * bin_s, np.float64))

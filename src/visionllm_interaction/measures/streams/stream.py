@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_intervals import (
     Floats,
@@ -129,7 +130,7 @@ class Stream:
         owner = np.repeat(i, np.diff(proof.offsets))
         return replace(self, tracks=TrackLists.of_pairs(owner, proof.ids, rows=len(self)))
 
-    def take(self, rows: Ints) -> Stream:
+    def take(self, rows: Ints | NDArray[np.bool_]) -> Stream:
         """The rows at ``rows`` (rising), or where a mask is true."""
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return replace(
@@ -137,7 +138,7 @@ class Stream:
             group=self.group[places],
             begin_s=self.begin_s[places],
             end_s=self.end_s[places],
-            tracks=self.tracks.take(places),
+            tracks=self.tracks.take(np.asarray(places, np.int64)),
         )
 
 
@@ -190,8 +191,13 @@ def all_rows(one: Stream, other: Stream) -> Stream:
         np.concatenate([one.tracks.offsets, one.tracks.offsets[-1] + other.tracks.offsets[1:]]),
         np.concatenate([one.tracks.ids, other.tracks.ids]),
     )
-    columns = [np.concatenate([getattr(one, n), getattr(other, n)]) for n in ("group", "begin_s", "end_s")]
-    return Stream.sorted(*columns, tracks, moments=one.moments)
+    return Stream.sorted(
+        np.concatenate([one.group, other.group]),
+        np.concatenate([one.begin_s, other.begin_s]),
+        np.concatenate([one.end_s, other.end_s]),
+        tracks,
+        moments=one.moments,
+    )
 
 
 def complement(stream: Stream, within: Stream) -> Stream:
@@ -270,7 +276,7 @@ def overlapping(stream: Stream, other: Stream) -> Stream:
 
 
 def _with_proof(one: Stream, i: Ints, other: Stream, j: Ints) -> Stream:
-    """Rows ``i`` (rising, repeated) of ``one``, each once, with the tracks of the rows ``j`` of ``other`` that chose it."""
+    """Rows ``i`` (rising, repeated) of ``one``, each once, with the tracks of those of ``other`` that chose it."""
     rows, owner = np.unique(i, return_inverse=True)
     chosen, proof = one.take(rows), other.tracks.take(j)
     pairs = np.repeat(owner, np.diff(proof.offsets))

@@ -5,16 +5,12 @@ Intervals are half-open, in seconds, sorted and apart from each other within one
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.measures.api import MIN_TOGETHER_S
-from visionllm_interaction.measures.catalogue import CODED_PREDICATES
-from visionllm_interaction.measures.sql_intervals import INTERVALS, MERGED
+from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, Quantity
 from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
 from visionllm_interaction.reasoning.planning.plan import Atom
 from visionllm_interaction.store.reader import Store
@@ -24,27 +20,6 @@ if TYPE_CHECKING:
 
 # `core.intervals` is imported where it is used: most questions need no arithmetic of intervals, and numpy takes longer
 # to load than they take to answer.
-
-_FOREVER_S = 1e15
-
-_SELECT_BOUTS = "\nSELECT video_id, b, e, list_sort(list_distinct(ids)) AS ids FROM bouts ORDER BY video_id, b"
-PROCESSED_SQL = """
-WITH processed_frames AS (
-    SELECT video_id, greatest(timestamp_s, $begin_s) AS b, least(timestamp_s + duration_s, $end_s) AS e FROM frames
-    WHERE processed AND timestamp_s + duration_s > $begin_s AND timestamp_s < $end_s
-      AND ($video_id IS NULL OR video_id = $video_id)
-),
-fresh AS (SELECT *, b > 1e-6 + lag(e) OVER (PARTITION BY video_id ORDER BY b) AS is_new FROM processed_frames),
-numbered AS (
-    SELECT *, sum(CASE WHEN is_new THEN 1 ELSE 0 END) OVER (PARTITION BY video_id ORDER BY b) AS interval FROM fresh
-)
-SELECT video_id, min(b) AS b, max(e) AS e, []::BIGINT[] AS ids
-FROM numbered GROUP BY video_id, interval ORDER BY video_id, b"""
-"""The intervals of processed frames, per video."""
-_FRAMES = """
-SELECT min(frame_index) AS first, max(frame_index) AS last FROM frames
-WHERE processed AND video_id = $video_id AND timestamp_s + duration_s > $begin_s + 1e-6 AND timestamp_s < $end_s - 1e-6
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,34 +58,26 @@ def intervals_of(
     store: Store, atom: Atom | Proposition, window: VideoWindow, *, gap_s: float = 0.0
 ) -> dict[str, list[TrackInterval]]:
     """When ``atom`` holds, per video; intervals at most ``gap_s`` seconds apart are merged."""
-    sql = intervals_sql(atom)
-    parameters = {
-        **_window(window),
-        "subject": atom.subject,
-        "object": atom.object,
-        "predicate": CODED_PREDICATES.get(atom.predicate, atom.predicate),
-        "gap_s": gap_s,
-        "min_together_s": MIN_TOGETHER_S,
-        "person_categories": sorted(PERSON_CATEGORIES),
-        "body_categories": sorted(BODY_CATEGORIES),
-    }
-    return _grouped(store, sql, parameters)
+    return _grouped(store, expression_of_atom(atom, gap_s=gap_s), window)
 
 
-def intervals_sql(atom: Atom | Proposition) -> str:
-    """The query behind :func:`intervals_of`."""
-    return INTERVALS[_kind(atom)] + MERGED + _SELECT_BOUTS
+def expression_of_atom(atom: Atom | Proposition, *, gap_s: float = 0.0) -> Node:
+    """The expression behind :func:`intervals_of`."""
+    names = [NameTerm(name) for name in (atom.subject, atom.object) if name is not None]
+    holds = Call(atom.predicate, tuple(names))
+    return Call("merged", (holds, Quantity(gap_s, "s"))) if gap_s else holds
 
 
 def processed_intervals(store: Store, window: VideoWindow) -> dict[str, list[TrackInterval]]:
     """The intervals of processed frames, per video."""
-    return _grouped(store, PROCESSED_SQL, _window(window))
+    return _grouped(store, Call("processed"), window)
 
 
 def frames_between(store: Store, video_id: str, begin_s: float, end_s: float) -> tuple[int, int] | None:
     """First and last processed frame that has a part in ``[begin_s, end_s)``."""
-    (row,) = store.rows(_FRAMES, {"video_id": video_id, "begin_s": begin_s, "end_s": end_s})
-    return None if row["first"] is None else (row["first"], row["last"])
+    from visionllm_interaction.measures.engine import MeasureEngine
+
+    return MeasureEngine(store, [video_id]).frames_between(0, begin_s, end_s)
 
 
 def merge_intervals(intervals: Iterable[TrackInterval], *, gap_s: float) -> list[TrackInterval]:
@@ -164,26 +131,11 @@ def _all_ids(intervals: Sequence[TrackInterval]) -> tuple[int, ...]:
     return tuple(sorted({track_id for interval in intervals for track_id in interval.track_ids}))
 
 
-def _kind(atom: Atom | Proposition) -> str:
-    if atom.predicate in CODED_PREDICATES:
-        return "coded"
-    if atom.predicate != "visible":
-        return "relation"
-    return "together" if atom.object else "visible"
+def _grouped(store: Store, expression: Node, window: VideoWindow) -> dict[str, list[TrackInterval]]:
+    from visionllm_interaction.measures.engine import MeasureEngine
 
-
-def _window(window: VideoWindow) -> dict[str, Any]:
-    return {
-        "video_id": window.video_id,
-        "begin_s": -_FOREVER_S if window.begin_s is None else window.begin_s,
-        "end_s": _FOREVER_S if window.end_s is None else window.end_s,
-    }
-
-
-def _grouped(store: Store, sql: str, parameters: Mapping[str, Any]) -> dict[str, list[TrackInterval]]:
-    # DuckDB refuses parameters that a query does not name.
-    named = {name: parameters[name] for name in set(re.findall(r"\$(\w+)", sql))}
+    engine = MeasureEngine(store, store.video_ids() if window.video_id is None else [window.video_id])
     found: dict[str, list[TrackInterval]] = defaultdict(list)
-    for row in store.rows(sql, named):
-        found[row["video_id"]].append(TrackInterval(row["b"], row["e"], tuple(row["ids"])))
+    for video_id, begin_s, end_s, track_ids in engine.intervals(expression, window.begin_s, window.end_s):
+        found[video_id].append(TrackInterval(begin_s, end_s, track_ids))
     return found
