@@ -172,8 +172,6 @@ def _value(tag: Tag, around: Surroundings) -> str | None:
         return ANY_PERSON
     if tag.value in ("time", "bouts", "sum"):
         return None
-    if tag.value == "subject_again" and around.subject:
-        return around.subject
     raise NotUnderstood(tag.text)
 
 

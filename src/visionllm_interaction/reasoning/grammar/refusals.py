@@ -14,7 +14,7 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 _NO_FORM = "the question fits none of the known forms"
 _MAX_WORDS = 3
 _BEFORE_NOUNS = "the|an?|his|her|their|its|my|how many|hvor mange|kor mange"
-_LEAST_LETTERS = 4
+_LEAST_LETTERS = 3
 _ALIKE = 0.8
 """How alike a word and a name are that are taken for the same, mistyped."""
 _EXAMPLES = {

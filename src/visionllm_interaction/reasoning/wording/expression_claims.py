@@ -464,7 +464,11 @@ def _words_for(expression: Grouped, words: Words) -> Words:
     """The words of a language; a variable whose names are taken together stands for one and the same object."""
     if not expression.over:
         return words
-    same = {binding.variable: words.names["same"] for binding in expression.over}
+    said = [node.base for node in walk(expression) if isinstance(node, NameTerm)]
+    same = {
+        binding.variable: words.names["same" if said.count(binding.variable) > 1 else "thing"]
+        for binding in expression.over
+    }
     return replace(words, names={**words.names, **same})
 
 
