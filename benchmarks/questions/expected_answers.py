@@ -48,7 +48,9 @@ def _share(part: Callable[[RoomTruth], float], whole: Callable[[RoomTruth], floa
     return expected
 
 
-def _each(of: Callable[[RoomTruth], Value], kind: Literal["number", "names", "yes_no"] = "number") -> Callable[[Truths], Expected]:
+def _each(
+    of: Callable[[RoomTruth], Value], kind: Literal["number", "names", "yes_no"] = "number"
+) -> Callable[[Truths], Expected]:
     def expected(truths: Truths) -> Expected:
         return Expected(kind, {t.video_id: of(t) for t in truths})
 
@@ -72,7 +74,7 @@ def _largest(values: Mapping[str, float], n: int = 1) -> frozenset[str]:
     positive = {k: v for k, v in values.items() if v > 0}
     if not positive:
         return frozenset()
-    edge = sorted(positive.values(), reverse=True)[: n][-1]
+    edge = sorted(positive.values(), reverse=True)[:n][-1]
     return frozenset(k for k, v in positive.items() if v >= edge - 1e-6)
 
 
@@ -82,7 +84,9 @@ def _names(of: Callable[[Truths], frozenset[str]]) -> Callable[[Truths], Expecte
 
 def _never_touched(truths: Truths) -> frozenset[str]:
     def touched(name: str) -> bool:
-        return any(t.related("in_contact", who, name) or t.related("holding", who, name) for t in truths for who in PEOPLE)
+        return any(
+            t.related("in_contact", who, name) or t.related("holding", who, name) for t in truths for who in PEOPLE
+        )
 
     return frozenset(name for name in _all_objects(truths) if not touched(name))
 
@@ -127,7 +131,10 @@ def _exactly_one(t: RoomTruth) -> float:
 
 
 def _a16(truths: Truths) -> Expected:
-    lengths = {n: max((e - b for t in truths for b, e in bouts(t.related("holding", "child", n))), default=0.0) for n in _all_objects(truths)}
+    lengths = {
+        n: max((e - b for t in truths for b, e in bouts(t.related("holding", "child", n))), default=0.0)
+        for n in _all_objects(truths)
+    }
     return Expected("number", {}, max(lengths.values(), default=0.0))
 
 
@@ -210,7 +217,9 @@ def _never_held(truths: Truths) -> frozenset[str]:
 
 def _gap(truths: Truths) -> Expected:
     pairs = {t.video_id: t.gaps("child", "caregiver") for t in truths}
-    return Expected("number", {v: weighted_mean(p) for v, p in pairs.items()}, weighted_mean([x for p in pairs.values() for x in p]))
+    return Expected(
+        "number", {v: weighted_mean(p) for v, p in pairs.items()}, weighted_mean([x for p in pairs.values() for x in p])
+    )
 
 
 def _near_while_holding(t: RoomTruth) -> float:

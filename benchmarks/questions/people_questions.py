@@ -100,7 +100,11 @@ def _same(claim: Claim, value: Value, kind: str) -> bool:
 
 
 def run(
-    questions: Sequence[Mapping[str, str]], rooms: Mapping[int, tuple[Path, list[RoomTruth]]], *, config: ReasonConfig, planner: str
+    questions: Sequence[Mapping[str, str]],
+    rooms: Mapping[int, tuple[Path, list[RoomTruth]]],
+    *,
+    config: ReasonConfig,
+    planner: str,
 ) -> list[Judged]:
     """Ask every question of every store."""
     found = []
@@ -114,7 +118,9 @@ def run(
             expected = ANSWERS[row["id"]](truths) if row["id"] in ANSWERS else Expected("text")
             verdict = judge(answer, expected)
             found.append(
-                Judged(row["id"], seed, verdict, row["question"], str(answer), f"{expected.per_video} {expected.together}")
+                Judged(
+                    row["id"], seed, verdict, row["question"], str(answer), f"{expected.per_video} {expected.together}"
+                )
             )
     return found
 

@@ -68,7 +68,9 @@ def main() -> None:
         if shown[kind] < given.show:
             shown[kind] += 1
             print(f"{kind}: {question}\n    {detail}")
-    print(json.dumps({"questions": len(questions), "seconds": round(time.perf_counter() - begin, 1), **counts}, indent=1))
+    print(
+        json.dumps({"questions": len(questions), "seconds": round(time.perf_counter() - begin, 1), **counts}, indent=1)
+    )
 
 
 if __name__ == "__main__":

@@ -59,9 +59,7 @@ class RoomTruth:
 
     def visible(self, *names: str) -> list[Span]:
         """When a track of each of ``names`` is visible."""
-        here = [
-            (b, e) for b, e, objects in self.frames if all(any(o["category"] == n for o in objects) for n in names)
-        ]
+        here = [(b, e) for b, e, objects in self.frames if all(any(o["category"] == n for o in objects) for n in names)]
         return union(here)
 
     def at_least_people(self, n: int) -> list[Span]:

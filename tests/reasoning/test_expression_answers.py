@@ -72,7 +72,11 @@ ASKED: tuple[tuple[str, object, str], ...] = (
     ("How long did it take until the caregiver came near the child?", 6.0, "it took 6 s"),
     ("Did the child hold the cup longer than the caregiver?", "no", "no: the child held the cup for 3.5 s"),
     ("Did the child ever hold two things at once, and for how long?", "no", "never held 2 objects at once"),
-    ("How many of the child's holding bouts lasted longer than 2 seconds?", 1, "the child held something 1 time for longer than 2 s"),
+    (
+        "How many of the child's holding bouts lasted longer than 2 seconds?",
+        1,
+        "the child held something 1 time for longer than 2 s",
+    ),
     (
         "How many of the child's pick-ups were followed by the caregiver coming near within 5 seconds?",
         2 / 3,
@@ -109,7 +113,11 @@ def test_the_plan_can_be_pasted_into_a_query(room: Path) -> None:
 
 def test_several_videos_are_told_together_and_apart(rooms: Path) -> None:
     answer = ask("How often did the child pick something up?", rooms)
-    assert [(claim.operation, claim.value) for claim in answer.claims] == [("expression", 3), ("value", 3), ("value", 0)]
+    assert [(claim.operation, claim.value) for claim in answer.claims] == [
+        ("expression", 3),
+        ("value", 3),
+        ("value", 0),
+    ]
     assert "In 2 videos together" in (answer.answer or "")
 
 
@@ -132,7 +140,9 @@ def test_the_video_is_chosen_by_its_place(rooms: Path) -> None:
     assert "in video" in answer.plan.expressions[0].expression
 
 
-@pytest.mark.parametrize("question", ["How long was the child alone?", "What did the child play with the most?", "What happens?"])
+@pytest.mark.parametrize(
+    "question", ["How long was the child alone?", "What did the child play with the most?", "What happens?"]
+)
 def test_answers_of_expressions_replay(rooms: Path, room: Path, question: str) -> None:
     answer = Answer.model_validate(json.loads(json.dumps(ask(question, rooms).to_json())))
     assert replay(answer, rooms).status == "holds"

@@ -22,20 +22,36 @@ HELD = "merged(holding(child, ball), 0.5s)"
 # question, how the result is read, expression
 READ: tuple[tuple[str, str, str], ...] = (
     ("What toy did the child play with the longest?", "most", "total(holding(child, $o)) by $o"),
-    ("Which two objects did the caregiver touch most often?", "most", "count(merged(in_contact(caregiver, $o), 0.5s)) by $o"),
+    (
+        "Which two objects did the caregiver touch most often?",
+        "most",
+        "count(merged(in_contact(caregiver, $o), 0.5s)) by $o",
+    ),
     ("Which toys did the child never pick up?", "none", "exists(picks_up(child, $o)) by $o"),
     ("What did nobody touch?", "none", "exists((in_contact(person, $o) | holding(person, $o))) by $o"),
-    ("Which objects were held by both of them?", "list", "exists(holding(child, $o)) & exists(holding(caregiver, $o)) by $o"),
+    (
+        "Which objects were held by both of them?",
+        "list",
+        "exists(holding(child, $o)) & exists(holding(caregiver, $o)) by $o",
+    ),
     ("How many different toys did the child hold?", "number", "exists(holding(child, $o)) by $o"),
     ("Who was holding the ball at 7.5 s?", "list", "holds(holding($p, ball), at=7.5s) by $p"),
     ("What was the caregiver holding when the video ended?", "list", "holds(holding(caregiver, $o), at=100%) by $o"),
     ("How many times was something handed to the child by mum?", "value", "count(hands_over(caregiver, child, thing))"),
-    ("How often did the child take something from the caregiver?", "value", "count(hands_over(caregiver, child, thing))"),
+    (
+        "How often did the child take something from the caregiver?",
+        "value",
+        "count(hands_over(caregiver, child, thing))",
+    ),
     ("How often did the child let go of the ball?", "value", f"count((ends({HELD}) & between(0%, 100%)))"),
     ("When did the child put down the ball for the third time?", "value", "first_time(nth(puts_down(child, ball), 3))"),
     ("How long did it take until the caregiver came near the child?", "delay", "first_time(near(caregiver, child))"),
     ("How long was nobody holding anything?", "value", "total(!holding(person, thing))"),
-    ("For how long did both of them hold a toy at once?", "value", "total((holding(child, thing) & holding(caregiver, thing)))"),
+    (
+        "For how long did both of them hold a toy at once?",
+        "value",
+        "total((holding(child, thing) & holding(caregiver, thing)))",
+    ),
     ("Did the child ever hold two things at the same time?", "yes_no", "exists(at_least(2, holding(child, thing)))"),
     ("For how long were two or more people in view?", "value", "total(at_least(2, visible(person)))"),
     ("How far was the child from the caregiver on average?", "value", "mean(gap(child, caregiver))"),
@@ -177,7 +193,9 @@ def test_videos_go_by_name_number_and_order(words: str, video_id: str) -> None:
     assert [step.video_id for step in plan.steps] == [video_id]
 
 
-@pytest.mark.parametrize(("words", "reason"), [("in visit1", "may be visit1-0f3a9c11 or"), ("in video 9", "no 'in video 9'")])
+@pytest.mark.parametrize(
+    ("words", "reason"), [("in visit1", "may be visit1-0f3a9c11 or"), ("in video 9", "no 'in video 9'")]
+)
 def test_a_video_that_cannot_be_told_is_asked_for(words: str, reason: str) -> None:
     plan = plan_by_rules(f"How long was the ball visible {words}?", Vocabulary.build(["ball", "child"], VIDEOS))
     assert reason in (plan.unanswerable or "")

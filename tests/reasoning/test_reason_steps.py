@@ -127,8 +127,17 @@ SAME_VALUE: tuple[Step, ...] = (
     Step(measure="holding_duration", subject="child", object="cup", begin_s=9.5),
     Step(measure="bout_count", subject="child", object="cup", predicate="holding"),
     Step(measure="longest_bout", subject="child", object="caregiver", predicate="near", end_s=8),
-    Step(measure="visible_duration", subject="ball", during=Condition(subject="child", predicate="near", object="caregiver")),
-    Step(measure="near_duration", subject="child", object="caregiver", after=Moment(subject="child", predicate="holding", object="cup")),
+    Step(
+        measure="visible_duration",
+        subject="ball",
+        during=Condition(subject="child", predicate="near", object="caregiver"),
+    ),
+    Step(
+        measure="near_duration",
+        subject="child",
+        object="caregiver",
+        after=Moment(subject="child", predicate="holding", object="cup"),
+    ),
     Step(
         measure="visible_duration",
         subject="ball",

@@ -111,7 +111,9 @@ class _Teller:
             self.words.account["seconds"].format(a=self.words.name(name), v=self.words.amount(value, "s"))
             for name, value, _, _ in seconds[:_MOST_LISTED]
         ]
-        text = self.words.account["in_view"].format(v=self.words.listed(parts)) if parts else self.words.account["nobody"]
+        text = (
+            self.words.account["in_view"].format(v=self.words.listed(parts)) if parts else self.words.account["nobody"]
+        )
         if not ids:
             ids = [self._cite("visible_duration", 0.0, "s", (), (self.begin_s, self.end_s))]
         return self._claim(text, len(seconds), ids)
@@ -129,7 +131,12 @@ class _Teller:
                 tracks.setdefault(name, []).append(track_id)
         order = sorted(spans, key=lambda name: (name not in PERSON_CATEGORIES, name != "child", name))
         return [
-            (name, _covered_s(spans[name]), tuple(sorted(tracks[name])), (min(spans[name])[0], max(e for _, e in spans[name])))
+            (
+                name,
+                _covered_s(spans[name]),
+                tuple(sorted(tracks[name])),
+                (min(spans[name])[0], max(e for _, e in spans[name])),
+            )
             for name in order
         ]
 
@@ -140,8 +147,14 @@ class _Teller:
     def _sentence(self, group: Sequence[Event]) -> Claim:
         parts, ids = [], []
         for event in group:
-            parts.append(self.words.account["moment"].format(x=self._clause(event), v=self.words.amount(event.begin_s, "s")))
-            ids.append(self._cite(event.kind, round(event.begin_s, _DECIMALS), "s", event.track_ids, (event.begin_s, event.end_s)))
+            parts.append(
+                self.words.account["moment"].format(x=self._clause(event), v=self.words.amount(event.begin_s, "s"))
+            )
+            ids.append(
+                self._cite(
+                    event.kind, round(event.begin_s, _DECIMALS), "s", event.track_ids, (event.begin_s, event.end_s)
+                )
+            )
         return self._claim(self.words.listed(parts), len(group), ids)
 
     def _clause(self, event: Event) -> str:

@@ -9,9 +9,7 @@ from visionllm_interaction.reasoning.wording.expression_words import Words, stre
 _KINDS = ("holding", "in_contact", "near")
 
 
-def describe_moment(
-    call: Call, video_id: str, runner: ExpressionRunner, words: Words
-) -> tuple[str, tuple[str, ...]]:
+def describe_moment(call: Call, video_id: str, runner: ExpressionRunner, words: Words) -> tuple[str, tuple[str, ...]]:
     """Say what holds of somebody at a moment.
 
     Args:

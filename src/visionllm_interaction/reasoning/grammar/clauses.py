@@ -242,7 +242,7 @@ def _of_object(relation: Relation, named: Sequence[Participant], around: Surroun
 
 
 def _two_objects(relation: Relation, people: Sequence[str], objects: Sequence[str]) -> Stream:
-    """"The ball and the car at the same time"; without those words it is not said whether the times are added."""
+    """ "The ball and the car at the same time"; without those words it is not said whether the times are added."""
     if len(people) != 1 or len(set(objects)) < 2 or people[0] in _GROUPS or ANY_OBJECT in objects or relation.edge:
         raise NotUnderstood(" and ".join(objects))
     return Joined("&", tuple(_holds(relation, (people[0], name)) for name in objects), needs_at_once=True)

@@ -46,12 +46,14 @@ def read_comparison(request: Request) -> Asked:
 
 
 def read_difference(request: Request) -> Asked:
-    """"How much longer did the child hold the ball than the caregiver did?"."""
+    """ "How much longer did the child hold the ball than the caregiver did?"."""
     words = (request.head.text if request.head else "").split()
     amount = "most" if not {"often", "times", "ganger", "gonger"} & set(words) else "most_often"
     if {"less", "fewer", "shorter", "mindre"} & set(words):
         raise NotUnderstood("less")
-    asked = read_comparison(request.with_tags([*_before_than(request.tags), Tag("superlative", amount, "more"), *_from_than(request.tags)]))
+    asked = read_comparison(
+        request.with_tags([*_before_than(request.tags), Tag("superlative", amount, "more"), *_from_than(request.tags)])
+    )
     return replace(asked, comparison=None)
 
 
@@ -93,9 +95,7 @@ def _replaced(tags: Sequence[Tag], other: Tag) -> list[Tag]:
     return out
 
 
-def _compared(
-    request: Request, first: Sequence[Tag], second: Sequence[Tag], *, scopes: tuple[Scope, Scope]
-) -> Asked:
+def _compared(request: Request, first: Sequence[Tag], second: Sequence[Tag], *, scopes: tuple[Scope, Scope]) -> Asked:
     values = [_value(replace(request, scope=scope), tags) for tags, scope in zip((first, second), scopes, strict=True)]
     comparison = _direction(first)
     return replace(values[0], than=values[1], comparison=comparison)
@@ -113,7 +113,11 @@ def _value(request: Request, tags: Sequence[Tag]) -> Asked:
     compared = next((tag for tag in tags if tag.kind == "superlative"), None)
     if compared and compared.value in _NEARER:
         names = [tag for tag in tags if tag.kind in ("name", "noun")]
-        rest = [t for t in tags if t not in names and t is not compared and t.kind not in ("auxiliary", "preposition", "conjunction")]
+        rest = [
+            t
+            for t in tags
+            if t not in names and t is not compared and t.kind not in ("auxiliary", "preposition", "conjunction")
+        ]
         words = [tag for tag in rest if any(tag.lemmas)]
         if words or any(tag.kind in ("subordinator",) for tag in rest):
             raise NotUnderstood(rest[0].text)

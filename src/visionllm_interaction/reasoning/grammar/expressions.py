@@ -209,4 +209,14 @@ def moment_text(at: float | str | None) -> str:
     return at if isinstance(at, str) else f"{at or 0:g}s"
 
 
-__all__ = ["AtLeast", "BOUT_GAP", "EVENTS", "Joined", "VISIBLE", "expression_of", "limited", "moment_text", "scope_texts"]
+__all__ = [
+    "AtLeast",
+    "BOUT_GAP",
+    "EVENTS",
+    "Joined",
+    "VISIBLE",
+    "expression_of",
+    "limited",
+    "moment_text",
+    "scope_texts",
+]

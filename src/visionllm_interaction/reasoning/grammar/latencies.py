@@ -17,7 +17,7 @@ _SIMPLE = frozenset({"noun", "name", "preposition", "conjunction", "aggregate", 
 
 
 def read_distance(request: Request) -> Asked:
-    """"What is the average distance between child and caregiver?", also within limits."""
+    """ "What is the average distance between child and caregiver?", also within limits."""
     place = next(i for i, tag in enumerate(request.tags) if tag.is_("noun", "distance"))
     main, clauses = _before_clause(request.tags)
     if request.at is not None or any(tag.kind not in _SIMPLE for tag in main) or place >= len(main):
@@ -51,7 +51,7 @@ def _scope_of(request: Request, clauses: Sequence[Tag]) -> Scope:
 
 
 def read_latency(request: Request) -> Asked | None:
-    """"… the median time from the caregiver putting something down to the child picking it up"; None if it is none."""
+    """ "… the median time from the caregiver putting something down to the child picking it up"; None if it is none."""
     openings = [i for i, tag in enumerate(request.tags) if tag.is_("preposition", "from", "between")]
     if not openings or request.at is not None:
         return None
@@ -102,7 +102,7 @@ def _as_moment(stream: Stream, *, last: bool) -> Stream:
 
 
 def read_lag(request: Request) -> Asked:
-    """"How long after the caregiver put down the book did the child pick it up?"."""
+    """ "How long after the caregiver put down the book did the child pick it up?"."""
     cuts = [i for i, tag in enumerate(request.tags) if tag.text in ("did", "do", "does") and i]
     for cut in cuts:
         asked = _between(request, request.tags[:cut], request.tags[cut + 1 :])

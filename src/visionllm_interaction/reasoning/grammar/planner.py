@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, scope_texts
-from visionllm_interaction.reasoning.grammar.meaning import EVENTS, Asked, Holds, Joined, Scope, Stream, quoted, streams_of
+from visionllm_interaction.reasoning.grammar.meaning import (
+    EVENTS,
+    Asked,
+    Holds,
+    Joined,
+    Scope,
+    Stream,
+    quoted,
+    streams_of,
+)
 from visionllm_interaction.reasoning.grammar.reading import read_question
 from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
 from visionllm_interaction.reasoning.language.patterns import normalise

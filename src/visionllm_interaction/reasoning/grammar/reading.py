@@ -92,7 +92,7 @@ def _reader_of(request: Request) -> Callable[[Request], Asked]:
 
 
 def _which_was_it(asked: Asked) -> Asked:
-    """"… and which toy was it?": the value of each toy, of which the largest or smallest is asked for."""
+    """ "… and which toy was it?": the value of each toy, of which the largest or smallest is asked for."""
     stream = asked.stream
     if asked.ask not in ("longest", "shortest") or not isinstance(stream, Holds) or stream.names[-1] != ANY_OBJECT:
         raise NotUnderstood("which was it")
@@ -120,7 +120,7 @@ def _read_duration(request: Request) -> Asked:
 
 
 def _each(request: Request) -> Asked | None:
-    """"How long did the child hold each toy?": a value for each."""
+    """ "How long did the child hold each toy?": a value for each."""
     place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
     if place is None or place + 1 >= len(request.tags):
         return None
@@ -197,7 +197,7 @@ def _is_rate(request: Request) -> bool:
 
 
 def _read_many(request: Request) -> Asked:
-    """"How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
+    """ "How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
     counted = request.tags[0] if request.tags else None
     if counted is None:
         raise NotUnderstood("how many")
@@ -289,7 +289,7 @@ def _is_relation_word(tag: Tag) -> bool:
 
 
 def _read_quantity(request: Request) -> Asked:
-    """"What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
+    """ "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
     latency = read_latency(request)
     if latency:
         return latency
@@ -310,9 +310,7 @@ def _read_doing(request: Request) -> Asked:
     return Asked("doing", stream, replace(request.scope, begin_s=None), at=at)
 
 
-def _read_which(
-    request: Request, focus: Focus, noun: Tag, tags: Sequence[Tag], *, top: int | None = None
-) -> Asked:
+def _read_which(request: Request, focus: Focus, noun: Tag, tags: Sequence[Tag], *, top: int | None = None) -> Asked:
     tags = _focus_in_place(tags, noun)
     tags, _ = resolve(tags)
     asked = request.with_tags(tags)

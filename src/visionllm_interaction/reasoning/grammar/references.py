@@ -67,7 +67,9 @@ def _is_determiner(tag: Tag, after: Tag | None) -> bool:
     return tag.is_("noun", "subject_again") and after is not None and after.kind == "name"
 
 
-_ACTS = frozenset({"hold", "pick", "take", "put", "putdown", "release", "give", "play", "start", "stop", "look", "speak"})
+_ACTS = frozenset(
+    {"hold", "pick", "take", "put", "putdown", "release", "give", "play", "start", "stop", "look", "speak"}
+)
 
 
 def _is_actor(tags: Sequence[Tag], place: int) -> bool:
@@ -96,7 +98,11 @@ def cut_tail(tags: Sequence[Tag]) -> tuple[list[Tag], bool, bool]:
     if tail and all(tag.is_("head", "what", "who") or tag.is_("noun", "object", "it", "person") for tag in tail):
         named = any(tag.is_("noun", "it") or tag.kind == "head" for tag in tail)
         return (head, True, False) if named else (list(tags), False, False)
-    if tail and tail[0].is_("head", "duration") and all(tag.is_("noun", "it", "both", "subject_again") for tag in tail[1:]):
+    if (
+        tail
+        and tail[0].is_("head", "duration")
+        and all(tag.is_("noun", "it", "both", "subject_again") for tag in tail[1:])
+    ):
         return head, False, True
     return list(tags), False, False
 

@@ -58,7 +58,11 @@ def unknown_names(question: str, understood: Understood, vocabulary: Vocabulary)
     """Words of a question that are names which the store does not hold."""
     unknown = understood.tagged.unknown
     named = tuple(word for word in unknown if _is_known_elsewhere(word, vocabulary))
-    if not named and len(unknown) == 1 and re.search(rf"\b(?:{_BEFORE_NOUNS}) {re.escape(unknown[0])}\b", question.casefold()):
+    if (
+        not named
+        and len(unknown) == 1
+        and re.search(rf"\b(?:{_BEFORE_NOUNS}) {re.escape(unknown[0])}\b", question.casefold())
+    ):
         return unknown if not _stands_before_name(understood, unknown[0]) else ()
     return named
 

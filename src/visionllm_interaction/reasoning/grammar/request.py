@@ -110,7 +110,9 @@ def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     opens_with_verb = bool(part.tags) and bool(part.tags[0].lemmas) and any(part.tags[0].lemmas)
     if not opens_with_verb:
         return part
-    subjects = [tag for tag in main if tag.is_("noun", FOCUS) or (tag.kind == "name" and tag.value in PERSON_CATEGORIES)]
+    subjects = [
+        tag for tag in main if tag.is_("noun", FOCUS) or (tag.kind == "name" and tag.value in PERSON_CATEGORIES)
+    ]
     people = [tag for tag in subjects if tag.kind == "name"] or subjects
     if not people:
         return part
@@ -152,7 +154,9 @@ def plain_tags(tags: Sequence[Tag]) -> tuple[Tag, ...]:
         if skip:
             skip -= 1
         elif tag.is_("modifier", "more_than", "less_than"):
-            has_unit = place + 2 < len(tags) and (tags[place + 2].kind == "unit" or tags[place + 2].is_("noun", "bouts", "time"))
+            has_unit = place + 2 < len(tags) and (
+                tags[place + 2].kind == "unit" or tags[place + 2].is_("noun", "bouts", "time")
+            )
             skip = 2 if has_unit else 1
         elif not tag.is_("modifier", "at_least") and not tag.is_("word", "last_long"):
             out.append(tag)

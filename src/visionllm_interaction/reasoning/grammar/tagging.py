@@ -101,7 +101,9 @@ def _tag_at(
     if number:
         found.append((number, 1))
     fitting = [
-        (tag, length) for tag, length in found if _fits(tag, length, words, place, before, lexicon=lexicon, names=vocabulary)
+        (tag, length)
+        for tag, length in found
+        if _fits(tag, length, words, place, before, lexicon=lexicon, names=vocabulary)
     ]
     if not fitting:
         return Tag("unknown", words[place], words[place]), 1
@@ -127,9 +129,7 @@ def _is_of_predicate(tag: Tag) -> bool:
     return tag.kind in ("word", "auxiliary")
 
 
-def _names_at(
-    words: Sequence[str], place: int, lexicon: Lexicon, vocabulary: Vocabulary
-) -> Iterator[tuple[Tag, int]]:
+def _names_at(words: Sequence[str], place: int, lexicon: Lexicon, vocabulary: Vocabulary) -> Iterator[tuple[Tag, int]]:
     for length in range(min(4, len(words) - place), 0, -1):
         text = " ".join(words[place : place + length])
         forms = (text, text.removesuffix("s")) if lexicon.language == "nb" else (text,)
@@ -175,7 +175,13 @@ def _fits(
         return bool(_number_at(words, place + length, lexicon)) if after else False
     if tag.is_("noun", "both", "it") and tag.text in _ARTICLES:
         return not _opens_noun(words, place + length, lexicon, names)
-    if tag.is_("noun", "object") and lexicon.language == "nb" and next(_names_at(words, place + length, lexicon, names), None) if after else False:
+    if (
+        tag.is_("noun", "object")
+        and lexicon.language == "nb"
+        and next(_names_at(words, place + length, lexicon, names), None)
+        if after
+        else False
+    ):
         # "Kva leika barnet med?": a verb before a name.
         return not any(phrase.kind == "word" for phrase, _ in lexicon.phrases_at(words, place))
     if tag.kind == "number" and tag.text in ("one", "no"):

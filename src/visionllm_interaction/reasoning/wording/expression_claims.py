@@ -137,7 +137,9 @@ class _Composer:
         row = self.runner.rows(seen)[0]
         if row.value is None:
             return ""
-        said = self.words.say("last_seen" if is_end else "first_seen", a=name, v=self.words.amount(float(row.value), "s"))
+        said = self.words.say(
+            "last_seen" if is_end else "first_seen", a=name, v=self.words.amount(float(row.value), "s")
+        )
         return f" ({said})"
 
     def _lost_anchor(self, video_id: str) -> str | None:
@@ -216,7 +218,9 @@ class _Composer:
             unit = self.value(row).unit
             more = float(row.value) > self.step.threshold
             limit = self.words.amount(self.step.threshold, unit)
-            text = self.words.say("it_is" if more else "it_is_not", x=f"{body} (> {limit})" if more else f"{body} (≤ {limit})")
+            text = self.words.say(
+                "it_is" if more else "it_is_not", x=f"{body} (> {limit})" if more else f"{body} (≤ {limit})"
+            )
             place = self._together() if len(self.videos) > 1 and row.video_id is None else self._place(row)
             yield self.claim(row, text, place=place, operation="yes_no", value="yes" if more else "no", unit="")
 
@@ -225,7 +229,9 @@ class _Composer:
         call = core(self.expression)
         for row in self._per_video():
             if row.value is None or not isinstance(call, Call):
-                yield self.claim(row, value_sentence(self.expression, self.value(row), self.words), place=self._place(row))
+                yield self.claim(
+                    row, value_sentence(self.expression, self.value(row), self.words), place=self._place(row)
+                )
                 continue
             key, at = moment_phrase(call, self.words)
             spoken = stream_words(call.arguments[0], self.words)
@@ -258,7 +264,9 @@ class _Composer:
         labelled = [(row.video_id or "", row) for row in rows]
         yield self._pick(labelled, place="", operation="which", label=lambda name: name, video_id=None)
 
-    def _chosen(self, rows: Sequence[QueryRow], *, place: str, operation: ClaimOperation, video_id: str | None) -> Claim:
+    def _chosen(
+        self, rows: Sequence[QueryRow], *, place: str, operation: ClaimOperation, video_id: str | None
+    ) -> Claim:
         known = [row for row in rows if not self._note_missing(row)]
         labelled = [(_name_of(row), row) for row in known]
         return self._pick(labelled, place=place, operation=operation, label=self.words.name, video_id=video_id)
@@ -354,18 +362,20 @@ class _Composer:
     def _row_of(self, expression: Grouped, video_id: str) -> QueryRow:
         return next(row for row in self.runner.rows(by_video(expression)) if row.video_id == video_id)
 
-    def _compared(
-        self, pair: Sequence[QueryRow], other: Grouped, *, place: str, operation: ClaimOperation
-    ) -> Claim:
+    def _compared(self, pair: Sequence[QueryRow], other: Grouped, *, place: str, operation: ClaimOperation) -> Claim:
         expressions = (self.expression, other)
         values = [self.value(row, e) for row, e in zip(pair, expressions, strict=True)]
         x, y = (value_sentence(e, v, self.words) for e, v in zip(expressions, values, strict=True))
         evidence = tuple(
-            i for row, e in zip(pair, expressions, strict=True) for i in self.runner.cite(row, e.to_text(), values[0].unit)
+            i
+            for row, e in zip(pair, expressions, strict=True)
+            for i in self.runner.cite(row, e.to_text(), values[0].unit)
         )
         numbers = [v.value for v in values]
         if any(n is None or isinstance(n, str) for n in numbers):
-            return self._sentence(place + self.words.say("of_two", x=x, y=y, v="–"), None, values[0].unit, evidence, operation)
+            return self._sentence(
+                place + self.words.say("of_two", x=x, y=y, v="–"), None, values[0].unit, evidence, operation
+            )
         first, second = (float(n) for n in numbers if n is not None)
         if self.step.reading == "difference":
             shown = self.words.amount(abs(first - second), values[0].unit)

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Literal, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.measures.language.syntax import Arrow, Call, Grouped, NameTerm, Node, Operation, Prefix, Quantity
+from visionllm_interaction.measures.language.syntax import (
+    Arrow,
+    Call,
+    Grouped,
+    NameTerm,
+    Node,
+    Operation,
+    Prefix,
+    Quantity,
+)
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 
 DECIMALS = 2
@@ -191,7 +200,9 @@ def _either_words(node: Operation, words: Words) -> Spoken:
     exclusive = _exclusive(node)
     x, y = (stream_words(part, words) for part in (exclusive or (node.left, node.right)))
     key = "exactly_one" if exclusive else "either"
-    return Spoken(*(words.clauses[key][_PLACE[form]].format(x=x.whole, y=y.whole) for form in ("holds", "not", "never")))
+    return Spoken(
+        *(words.clauses[key][_PLACE[form]].format(x=x.whole, y=y.whole) for form in ("holds", "not", "never"))
+    )
 
 
 def _touched(node: Operation) -> tuple[str, ...] | None:
@@ -209,9 +220,7 @@ def _exclusive(node: Operation) -> tuple[Node, Node] | None:
     if not (isinstance(left, Operation) and isinstance(right, Operation)):
         return None
     a, not_b, b, not_a = left.left, left.right, right.left, right.right
-    is_it = (
-        isinstance(not_b, Prefix) and isinstance(not_a, Prefix) and (not_b.operand, not_a.operand) == (b, a)
-    )
+    is_it = isinstance(not_b, Prefix) and isinstance(not_a, Prefix) and (not_b.operand, not_a.operand) == (b, a)
     return (a, b) if is_it else None
 
 
@@ -317,7 +326,11 @@ def _window_words(node: Call, words: Words) -> str:
 
 def _padded_words(node: Call, words: Words) -> str:
     inner, *paddings = node.arguments
-    before, after = [_seconds(p, words) for p in (paddings * 2)[:2]] if len(paddings) == 1 else [_seconds(p, words) for p in paddings]
+    before, after = (
+        [_seconds(p, words) for p in (paddings * 2)[:2]]
+        if len(paddings) == 1
+        else [_seconds(p, words) for p in paddings]
+    )
     spoken = stream_words(inner, words).whole
     if before == "0":
         return words.limits["within_after"].format(n=after, x=spoken)

@@ -75,7 +75,11 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
             return _latency(node.function, inner, value, words)
         if inner.function == "gap":
             return _gap(node, inner, value, words)
-    if node.function in ("min", "max") and isinstance(node.arguments[0], Call) and node.arguments[0].function == "latency":
+    if (
+        node.function in ("min", "max")
+        and isinstance(node.arguments[0], Call)
+        and node.arguments[0].function == "latency"
+    ):
         return _latency(node.function, node.arguments[0], value, words)
     if node.function == "prob":
         return _prob(node, value, words)
@@ -170,7 +174,11 @@ def _gap(node: Call, gap: Call, value: Value, words: Words) -> str:
 def yes_no_sentence(node: Node, holds: bool, words: Words) -> str:
     """Whether something is ever so: ``exists(…)``, several of them with ``&``."""
     streams = [stream_words(part, words) for part in _existing(node)]
-    said = words.listed([s.holds + s.limits for s in streams]) if holds else words.listed([s.never + s.limits for s in streams])
+    said = (
+        words.listed([s.holds + s.limits for s in streams])
+        if holds
+        else words.listed([s.never + s.limits for s in streams])
+    )
     if not holds and len(streams) > 1:
         said = words.clauses["both"][2].format(x=streams[0].holds, y=streams[1].holds)
     return words.say("it_is" if holds else "it_is_not", x=said)
