@@ -18,3 +18,7 @@ def test_every_measure_stands_with_unit_definition_and_source() -> None:
 
 def test_every_predicate_and_event_is_explained() -> None:
     assert [name for name in (*PREDICATES, *DIRECTED_PREDICATES, *EVENT_KINDS) if f"`{name}`" not in PAGE] == []
+
+
+def test_every_measure_stands_with_its_expression() -> None:
+    assert [m.name for m in MEASURES.values() if f"| `{m.name}` | `{m.expression.to_text()}` |" not in PAGE] == []

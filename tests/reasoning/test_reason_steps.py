@@ -46,8 +46,8 @@ ASKED: tuple[tuple[str, object, str, str], ...] = (
     ("What was the object size of the ball?", 0.000326, "share", ""),
     ("What was the joint handling duration of the child and the ball?", 0.0, "s", ""),
     ("How long was the video?", 20.0, "s", "20 s of video were looked at"),
-    ("Hvor lenge var barnet synlig mens mamma ikke var synlig?", 4.0, "s", "while the caregiver was not in view"),
-    ("Hvilke leker holdt barnet?", "book, cup", "names", "book, cup"),
+    ("Hvor lenge var barnet synlig mens mamma ikke var synlig?", 4.0, "s", "mens den voksne ikke var synlig"),
+    ("Hvilke leker holdt barnet?", "book, cup", "names", "boka og koppen"),
     ("Hvor mye lenger var barnet synlig enn mamma?", 1.0, "s", "1 s"),
 )
 

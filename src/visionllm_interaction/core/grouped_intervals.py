@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,34 @@ def expand(first: Ints, counts: Ints) -> tuple[Ints, Ints]:
     """
     item = np.repeat(np.arange(len(first)), counts)
     return item, first[item] + np.arange(len(item)) - (np.cumsum(counts) - counts)[item]
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """The values that occur, sorted; as ``numpy.unique``, which imports ``numpy.ma`` for it."""
+    return ranked(values)[0]
+
+
+def ranked(values: NDArray[Any]) -> tuple[NDArray[Any], Ints]:
+    """The values that occur, sorted, and the place of each of ``values`` (N,) among them, (N,)."""
+    order = np.argsort(values, kind="stable")
+    sorted_ = values[order]
+    new = np.ones(len(values), np.bool_)
+    new[1:] = sorted_[1:] != sorted_[:-1]
+    place = np.empty(len(values), np.int64)
+    place[order] = np.cumsum(new) - 1
+    return sorted_[new], place
+
+
+def ranked_rows(*columns: Ints) -> tuple[Ints, Ints]:
+    """The combinations (M, C) that occur in C columns (N,), sorted, and the place of each row among them, (N,)."""
+    rows = np.stack(columns, axis=1)
+    order = np.lexsort(tuple(reversed(columns)))
+    sorted_ = rows[order]
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = (sorted_[1:] != sorted_[:-1]).any(axis=1)
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.cumsum(new) - 1
+    return sorted_[new], place
 
 
 def sums(group: Ints, weight: Floats | None, groups: int) -> Floats:
@@ -72,10 +100,10 @@ def running_max(group: Ints, values: Floats) -> Floats:
     same = group[1:] == group[:-1]
     if (values[1:] >= values[:-1])[same].all():
         return values
-    distinct, rank = np.unique(values, return_inverse=True)
-    _, dense = np.unique(group, return_inverse=True)
-    reached = np.maximum.accumulate(dense * len(distinct) + rank)
-    return np.asarray(distinct[reached % len(distinct)])
+    steps, rank = ranked(values)
+    dense = np.cumsum(np.concatenate([[0], ~same])) if len(group) else group
+    reached = np.maximum.accumulate(dense * len(steps) + rank)
+    return np.asarray(steps[reached % len(steps)])
 
 
 def bout_starts(
@@ -120,6 +148,8 @@ class IntervalIndex:
         Returns:
             ``query`` (P,) rising, and ``row`` (P,), rising for each query.
         """
+        if np.isneginf(begin_s).all() and np.isposinf(end_s).all():
+            return self.of_group(group)
         low = np.searchsorted(self.group, group, side="left")
         high = np.searchsorted(self.group, group, side="right")
         after = bisect(self.begin_s, low, high, end_s, "left")
@@ -131,6 +161,8 @@ class IntervalIndex:
 
     def beginning(self, group: Ints, begin_s: Floats, end_s: Floats) -> tuple[Ints, Ints]:
         """Pairs of query and row that begins within the query's window ``[begin_s, end_s)``."""
+        if np.isneginf(begin_s).all() and np.isposinf(end_s).all():
+            return self.of_group(group)
         low = np.searchsorted(self.group, group, side="left")
         high = np.searchsorted(self.group, group, side="right")
         first = bisect(self.begin_s, low, high, begin_s, "left")

@@ -52,3 +52,10 @@ class MeasuresConfig(Section):
     """turn_count and turn_lag."""
     named: dict[str, NamedMeasureConfig] = Field(default_factory=dict)
     """Measures of your own by name: lower-case letters, digits and underscores."""
+
+
+class MeasuresSettings(Section):
+    """A configuration of measures alone."""
+
+    measures: MeasuresConfig = MeasuresConfig()
+    """Definitions of measures."""

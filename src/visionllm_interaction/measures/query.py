@@ -23,7 +23,7 @@ from visionllm_interaction.measures.plugins import (
     PluginMeasure,
     find_measure,
 )
-from visionllm_interaction.measures.streams.groups import Scopes, frame_spans, processed_time
+from visionllm_interaction.measures.streams.groups import Scopes, frame_spans
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
@@ -144,7 +144,7 @@ class QueryRunner:
         place: int,
     ) -> Evidence:
         video = self.store[engine.batch.video_ids[place]]
-        done = processed_time(engine.batch, scopes)
+        done = scopes.processed_in(engine.batch)
         begin_s, end_s = _window_within(query, video.duration_s, float(done.begin_s[place]), float(done.end_s[place]))
         result: MeasuredValue | MissingValue | None = None
         if begin_s < end_s:

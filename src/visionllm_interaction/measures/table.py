@@ -13,7 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.plugins import measure_names
 from visionllm_interaction.measures.tidy_columns import TidyColumns
 from visionllm_interaction.store.reader import Store, StoreLimits, open_store
@@ -24,6 +23,8 @@ from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from visionllm_interaction.measures.config import MeasuresConfig
 
 TIDY_SCHEMA = pa.schema(
     {
@@ -108,7 +109,7 @@ def measures(
     *,
     bin_s: float | None = None,
     limits: StoreLimits = StoreLimits(),
-    config: MeasuresConfig = MeasuresConfig(),
+    config: MeasuresConfig | None = None,
 ) -> MeasuresTable:
     """Compute every measure of the catalogue, and those of plug-ins, for every video, subject and object.
 
@@ -116,7 +117,7 @@ def measures(
         store: the store's folder, or an open store.
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use; of a folder only.
-        config: settings of those measures that have any.
+        config: settings of those measures that have any, and named measures; None: the defaults.
 
     Returns:
         The tidy table, one row per video × subject × object × measure (× predicate × bin).
@@ -172,7 +173,7 @@ def write_measures(
     *,
     bin_s: float | None = None,
     limits: StoreLimits = StoreLimits(),
-    config: MeasuresConfig = MeasuresConfig(),
+    config: MeasuresConfig | None = None,
 ) -> WrittenMeasures:
     """Compute every measure for every video and write the tidy table.
 
@@ -181,7 +182,7 @@ def write_measures(
         out: a ``.csv`` or ``.parquet`` file; None only counts the rows.
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use.
-        config: settings of those measures that have any.
+        config: settings of those measures that have any, and named measures; None: the defaults.
 
     Returns:
         What was written, in numbers.
@@ -198,16 +199,18 @@ def write_measures(
         videos = len(opened.video_ids())
     if path is not None:
         table.write(path)
-    return WrittenMeasures(Path(store), path, len(table), videos, tuple(sorted({*measure_names(), *config.named})))
+    return WrittenMeasures(
+        Path(store), path, len(table), videos, tuple(sorted({*measure_names(), *(config.named if config else ())}))
+    )
 
 
-def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig = MeasuresConfig()) -> pa.Table:
+def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig | None = None) -> pa.Table:
     """Compute every measure of the catalogue as an Arrow table.
 
     Args:
         store: the open store.
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
-        config: settings of those measures that have any.
+        config: settings of those measures that have any, and named measures; None: the defaults.
 
     Returns:
         The columns of :data:`TIDY_SCHEMA`, one row per video × subject × object × measure (× predicate × bin).

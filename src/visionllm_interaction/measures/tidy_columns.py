@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
-from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
 from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import Scopes, processed_time, time_bins
+from visionllm_interaction.measures.streams.groups import Scopes, time_bins
 from visionllm_interaction.measures.streams.texts import Vocabulary
+from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
-MAX_DETECTIONS = 1_000_000
+if TYPE_CHECKING:
+    from visionllm_interaction.measures.config import MeasuresConfig
+
+MAX_DETECTIONS = 400_000
 MAX_VIDEOS = 50
 """Most detections and videos that are in memory at once (one video always is)."""
 _OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
@@ -53,12 +56,12 @@ class TidyColumns:
 
     Attributes:
         store: the open store.
-        config: settings of measures.
+        config: settings of measures; None: the defaults.
         bin_s: length of a time bin in seconds; None: whole videos.
     """
 
     store: Store
-    config: MeasuresConfig
+    config: MeasuresConfig | None
     bin_s: float | None
     texts: Vocabulary = field(default_factory=Vocabulary)
 
@@ -71,6 +74,11 @@ class TidyColumns:
     def coded_people(self) -> Mapping[str, frozenset[str]]:
         """Kind of code → who is coded in it, in lower case."""
         return {kind: frozenset(w.lower() for w in who) for kind, who in self.whole.codes.participants.items()}
+
+    @property
+    def limits(self) -> TurnLimits:
+        """Limits of a turn."""
+        return self.config.turns.limits if self.config else STANDARD
 
     def compute(self) -> Columns:
         """All rows, sorted by video, bin, subject, object, measure and predicate."""
@@ -101,8 +109,7 @@ class TidyColumns:
                 yield self._of_plugin(task.measure, task, video_ids, engine=engine, scopes=scopes)
                 continue
             predicate = task.predicate or task.measure.predicate or "visible"
-            limits = self.config.turns.limits
-            found = engine.compute(task.measure, predicate, scopes, task.pairs, turns=limits)
+            found = engine.compute(task.measure, predicate, scopes, task.pairs, turns=self.limits)
             yield self._columns(task, found, engine, scopes)
 
     def _columns(self, task: Task, found: Measured, engine: MeasureEngine, scopes: Scopes) -> Columns:
@@ -111,9 +118,9 @@ class TidyColumns:
         objects = self.texts.codes([object_ for _, object_ in task.pairs])
         videos = self.texts.codes(engine.batch.video_ids)
         reasons = np.append(self.texts.codes(engine.missing.reasons.words), -1)
-        limits = self.config.turns.limits if measure.is_of_turns else None
+        limits = self.limits if measure.is_of_turns else None
         text = settings_of(measure, Query(measure.name, "", turns=limits))
-        done = processed_time(engine.batch, scopes)
+        done = scopes.processed_in(engine.batch)
         windows = (
             np.stack([scopes.begin_s, scopes.end_s]) if self.bin_s is not None else np.full((2, len(scopes)), np.nan)
         )
@@ -196,7 +203,7 @@ class TidyColumns:
                     yield from self._bouts(measure, names, pairs, people)
 
     def _own(self) -> dict[str, Measure]:
-        if not self.config.named:
+        if self.config is None or not self.config.named:
             return {}
         from visionllm_interaction.measures.own import own_measures
 
@@ -260,5 +267,7 @@ def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
     n = len(batch.video_ids)
     whole = Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
     scopes = whole if bin_s is None else time_bins(batch, bin_s)
-    some = processed_time(batch, scopes).any
+    some = scopes.processed_in(batch).any
+    if some.all():
+        return scopes
     return Scopes(scopes.video[some], scopes.begin_s[some], scopes.end_s[some])

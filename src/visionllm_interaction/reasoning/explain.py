@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionllm_interaction.measures.catalogue import MEASURES, expression_of
+from visionllm_interaction.measures.language.syntax import NameTerm, substituted
 from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.reasoning.grammar.meaning import BOUT_GAP, quoted
 from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, PROCESSED_DURATION
@@ -76,16 +77,21 @@ def _limited(step: Step, limits: list[str]) -> str | None:
     if step.is_of_turns and (limits or step.turns not in (None, STANDARD)):
         return None
     predicate = step.predicate or PREDICATE_OF.get(step.measure, "visible")
-    text = expression_of(MEASURES[step.measure], predicate=predicate, has_object=step.object is not None)
+    expression = expression_of(MEASURES[step.measure], predicate=predicate, has_object=step.object is not None)
+    text = substituted(expression, _names(step)).to_text()
     if limits and step.measure in _SEEN:
-        text = f"{_SEEN[step.measure]}(visible($subject))"
-    text = text.replace("$subject", quoted(step.subject)).replace("$object", quoted(step.object or ""))
+        text = f"{_SEEN[step.measure]}(visible({quoted(step.subject)}))"
     if not limits:
         return text
     stream = _stream(step, predicate)
     if f"({stream}" not in text or step.measure == "last_seen":
         return None
     return text.replace(f"({stream}", f"({' & '.join([stream, *limits])}", 1)
+
+
+def _names(step: Step) -> dict[str, NameTerm]:
+    names = {"$subject": NameTerm(step.subject)}
+    return names if step.object is None else {**names, "$object": NameTerm(step.object)}
 
 
 def _stream(step: Step, predicate: str) -> str:

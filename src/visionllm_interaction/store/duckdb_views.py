@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visionllm_interaction.store.columns import COLUMNS
-from visionllm_interaction.store.video_record import RECORD_FILE
+from visionllm_interaction.store.layout import RECORD_FILE
 
 if TYPE_CHECKING:
     import duckdb

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import yaml
 
-from visionllm_interaction.errors import StoreError
+from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
+
+RECORD_FILE = "video.json"
+"""The record of a video, in its folder."""
+_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
 
 STORE_FILE = "store.yaml"
 
@@ -88,3 +93,24 @@ def check_store(store: StrPath) -> None:
             where=str(store / STORE_FILE),
             fix=f"bring it up to date with `visionllm migrate --store {store}`" if older else "use a newer visionllm",
         )
+
+
+def check_video_id(video_id: str) -> str:
+    """Check that a video id is safe as a folder name.
+
+    Args:
+        video_id: 1 to 120 letters, digits, dots, dashes or underscores, beginning with a letter or digit.
+
+    Returns:
+        ``video_id``.
+
+    Raises:
+        UsageError: if it is no such id.
+    """
+    if _SAFE_ID.match(video_id):
+        return video_id
+    raise UsageError(
+        "A video id cannot be used.",
+        expected="1 to 120 letters, digits, '.', '_' or '-', beginning with a letter or digit",
+        found=repr(video_id[:200]),
+    )

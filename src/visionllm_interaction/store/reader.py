@@ -1,4 +1,4 @@
-"""Read an interaction store: an in-memory DuckDB whose views are the store's Parquet files."""
+"""Read an interaction store: columns of its Parquet files, and an in-memory DuckDB whose views they are."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import ValidationError
-
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.duckdb_views import StoreLimits
-from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
-from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id
+from visionllm_interaction.store.layout import RECORD_FILE, check_store, check_video_id, list_videos, unknown_video
 from visionllm_interaction.utils.lazy_imports import lazy_attributes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.paths import StrPath
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.video_record import VideoRecord
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 
 __all__ = [
@@ -44,7 +42,8 @@ __all__ = [
 
 # What writes to a store is imported when it is used: questions are answered without it, and without Arrow.
 __getattr__ = lazy_attributes(
-    "visionllm_interaction.store", dict.fromkeys(("erase_video", "publish_video", "write_codes"), "writer")
+    "visionllm_interaction.store",
+    {**dict.fromkeys(("erase_video", "publish_video", "write_codes"), "writer"), "VideoRecord": "video_record"},
 )
 
 ANY_PERSON = "person"
@@ -139,6 +138,10 @@ class Store:
         Raises:
             StoreError: if the video is not in the store or its record is damaged.
         """
+        from pydantic import ValidationError
+
+        from visionllm_interaction.store.video_record import VideoRecord
+
         try:
             return VideoRecord.model_validate(self.video(video_id))
         except ValidationError as error:

@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from visionllm_interaction.errors import UsageError
-
-_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
+from visionllm_interaction.store.layout import RECORD_FILE, check_video_id
 
 
 class SourceFile(BaseModel):
@@ -121,36 +119,12 @@ class VideoRecord(BaseModel):
         return check_video_id(value)
 
 
-RECORD_FILE = "video.json"
-
-
 def read_record(folder: Path) -> VideoRecord | None:
     """The record in a video's folder, or ``None`` if there is none that can be read."""
     try:
         return VideoRecord.model_validate_json((folder / RECORD_FILE).read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def check_video_id(video_id: str) -> str:
-    """Check that a video id is safe as a folder name.
-
-    Args:
-        video_id: 1 to 120 letters, digits, dots, dashes or underscores, beginning with a letter or digit.
-
-    Returns:
-        ``video_id``.
-
-    Raises:
-        UsageError: if it is no such id.
-    """
-    if _SAFE_ID.match(video_id):
-        return video_id
-    raise UsageError(
-        "A video id cannot be used.",
-        expected="1 to 120 letters, digits, '.', '_' or '-', beginning with a letter or digit",
-        found=repr(video_id[:200]),
-    )
 
 
 def make_video_id(path: Path, sha256: str) -> str:

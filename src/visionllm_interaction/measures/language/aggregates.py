@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, sums
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
 from visionllm_interaction.measures.language.types import STREAM, Kind
@@ -293,7 +293,9 @@ def most_at_once(arguments: Arguments) -> Values:
 def _cumulated(group: Ints, values: Floats) -> Floats:
     """Sums so far within each group; ``group`` rises."""
     found = values.copy()
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]])) if len(group) else group
+    if not len(group):
+        return found
+    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
     for first, after in zip(starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
         found[first:after] = np.cumsum(values[first:after])
     return found
@@ -474,7 +476,7 @@ def _processed_s(arguments: Arguments) -> Floats:
     """Processed seconds of each output: every scope of which a group has all inputs counts once."""
     groups, outputs = arguments.groups, arguments.outputs
     known = np.flatnonzero(arguments.evaluator.known)
-    key = np.unique(outputs.of_group[known] * len(groups.scopes) + groups.scope[known])
+    key = distinct(outputs.of_group[known] * len(groups.scopes) + groups.scope[known])
     output, scope = np.divmod(key, max(len(groups.scopes), 1))
     return sums(output, groups.processed.seconds[scope], outputs.count)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
+from visionllm_interaction.core.grouped_intervals import distinct
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.check import Place, arguments_of
 from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, is_variable, walk
@@ -35,7 +34,7 @@ def coded_names(batch: Batch, kind: str, *, labels: bool) -> set[str]:
     codes, words = batch.codes, batch.texts.words
     rows = codes.kind == batch.texts.known(kind)
     column = codes.label if labels else codes.participant
-    return {words[code] for code in np.unique(column[rows]).tolist() if code >= 0 and words[code]}
+    return {words[code] for code in distinct(column[rows]).tolist() if code >= 0 and words[code]}
 
 
 def domain(batch: Batch, binding: Binding, places: Sequence[Place], grouped: Grouped) -> list[Name]:
@@ -128,7 +127,7 @@ def _assigned(batch: Batch) -> set[str]:
 
 def _coded(batch: Batch) -> set[str]:
     codes, words = batch.codes, batch.texts.words
-    return {words[c] for column in (codes.participant, codes.label) for c in np.unique(column).tolist() if c >= 0}
+    return {words[c] for column in (codes.participant, codes.label) for c in distinct(column).tolist() if c >= 0}
 
 
 def _refuse(argument: NameTerm, word: str, known: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, ranked_rows
 from visionllm_interaction.measures.language.check import arguments_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.syntax import (
@@ -133,12 +133,12 @@ class Evaluator:
         if term.base in bindings and not term.excluded:
             return bindings[term.base]
         parts = [bindings[v] for v in term.variables]
-        distinct, place = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
+        distinct, place = ranked_rows(*parts)
         codes = [
             table.code(self.name(term, dict(zip(term.variables, (table.names[c] for c in row), strict=True))))
             for row in distinct.tolist()
         ]
-        return np.array(codes, dtype=np.int64)[place.ravel()]
+        return np.array(codes, dtype=np.int64)[place]
 
     def name(self, term: NameTerm, bound: Mapping[str, Name] = {}) -> Name:
         """The name of a term, with variables replaced."""

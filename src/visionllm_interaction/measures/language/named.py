@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import MEASURES, Measure
-from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.syntax import (
     Arrow,
@@ -19,6 +19,9 @@ from visionllm_interaction.measures.language.syntax import (
     Prefix,
     substituted,
 )
+
+if TYPE_CHECKING:
+    from visionllm_interaction.measures.config import MeasuresConfig
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,17 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def named_measures(config: MeasuresConfig) -> dict[str, NamedMeasure]:
+def named_measures(config: MeasuresConfig | None) -> dict[str, NamedMeasure]:
     """The measures of the catalogue and those of the settings, by name.
 
     Args:
-        config: with named measures of its own.
+        config: with named measures of its own; None: none.
 
     Returns:
         Those whose name is not a function of the language.
     """
     own: dict[str, Measure] = {}
-    if config.named:
+    if config and config.named:
         from visionllm_interaction.measures.own import parsed_measures
 
         own = parsed_measures(config)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, distinct, ranked
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
@@ -31,13 +31,16 @@ from visionllm_interaction.measures.streams.groups import (
     Processed,
     Scopes,
     frame_spans,
-    processed_time,
     time_bins,
 )
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged
+from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.store.reader import Store, StoreLimits, open_store
 from visionllm_interaction.utils.paths import StrPath
+
+if TYPE_CHECKING:
+    from visionllm_interaction.measures.config import MeasuresConfig
 
 MAX_GROUPS = 2_000_000
 """Most groups (videos × windows × names) that one expression may be computed for."""
@@ -48,7 +51,7 @@ def query(
     store: StrPath | Store,
     *,
     limits: StoreLimits = StoreLimits(),
-    config: MeasuresConfig = MeasuresConfig(),
+    config: MeasuresConfig | None = None,
 ) -> QueryResult:
     """Compute a quantity, written in the language of docs/language.md.
 
@@ -56,7 +59,7 @@ def query(
         expression: for example ``"total(holding(child, ball)) by video"``.
         store: the store's folder, or an open store.
         limits: memory and time; of a folder only.
-        config: limits of turns, and named measures.
+        config: limits of turns, and named measures; None: the defaults.
 
     Returns:
         Its values with evidence: one row without groups, else one per video, bin and name.
@@ -73,13 +76,13 @@ def query(
         return evaluate(parsed, opened, config=config)
 
 
-def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig = MeasuresConfig()) -> QueryResult:
+def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None = None) -> QueryResult:
     """Compute a quantity that is parsed already; see :func:`query`.
 
     Args:
         expression: the parts of the expression.
         store: the open store.
-        config: limits of turns, and named measures.
+        config: limits of turns, and named measures; None: the defaults.
 
     Returns:
         Its values with evidence.
@@ -141,7 +144,7 @@ class _Run:
     """One evaluation of one expression."""
 
     def __init__(
-        self, store: Store, grouped: Grouped, checked: Checked, video_ids: list[str], config: MeasuresConfig
+        self, store: Store, grouped: Grouped, checked: Checked, video_ids: list[str], config: MeasuresConfig | None
     ) -> None:
         self.grouped, self.checked, self.config = grouped, checked, config
         self.batch = Batch(store, video_ids)
@@ -180,7 +183,7 @@ class _Run:
         return np.zeros(len(self.scopes), np.int64)
 
     def _evaluator(self, groups: Groups) -> Evaluator:
-        return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits)
+        return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits if self.config else STANDARD)
 
     def _rows(self, value: Node, type_: Type) -> list[QueryRow]:
         table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
@@ -208,7 +211,7 @@ class _Run:
         shown = _typed(number, type_, value)
         scope = int(table.groups.scope[groups[0]])
         separate = self.grouped.by_video or self.grouped.bin_s is not None
-        seconds = table.groups.processed.seconds[np.unique(table.groups.scope[groups[~unknown]])].sum()
+        seconds = table.groups.processed.seconds[distinct(table.groups.scope[groups[~unknown]])].sum()
         if shown is None and missing is None:
             missing = _nothing(value)
         return QueryRow(
@@ -242,7 +245,7 @@ class _Run:
     ) -> tuple[Evidence, ...]:
         found: list[Evidence] = []
         text = value.to_text()
-        for output in np.unique(table.fine[table.members(place)]).tolist():
+        for output in distinct(table.fine[table.members(place)]).tolist():
             groups = np.flatnonzero(table.fine == output)
             scope = int(table.groups.scope[groups[0]])
             rows = np.flatnonzero(np.isin(fine.proof.group, groups))
@@ -300,7 +303,7 @@ class _Run:
     @cached_property
     def processed(self) -> Processed:
         """The processed time of the scopes."""
-        return processed_time(self.batch, self.scopes)
+        return self.scopes.processed_in(self.batch)
 
     def _interval_rows(self) -> list[QueryRow]:
         """A row for each interval or moment of a stream."""
@@ -400,7 +403,7 @@ class _Table:
         n_inner = int(np.prod([max(sizes[n], 1) for n in kept], dtype=np.int64)) if kept else 1
         output = outer[scope] * n_inner + inner
         fine = output * max(len(scopes), 1) + scope
-        _, fine = np.unique(fine, return_inverse=True)
+        _, fine = ranked(fine)
         groups = Groups(batch, names, scopes, scope, bindings)
         return cls(groups, output, n_outer * n_inner, fine, int(fine.max(initial=-1)) + 1, axes, places)
 
@@ -456,7 +459,7 @@ def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
     if bin_s is None:
         return Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
     bins = time_bins(batch, bin_s)
-    some = processed_time(batch, bins).any
+    some = bins.processed_in(batch).any
     return Scopes(bins.video[some], bins.begin_s[some], bins.end_s[some])
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand, ranked_rows
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Groups, NameTable, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
@@ -78,12 +79,15 @@ class BoxTable:
     Attributes:
         batch: the videos.
         names: names as numbers.
+        largest: video, name and by what → frames and the rows of the largest boxes.
     """
 
     batch: Batch
     names: NameTable
     _boxes: dict[int, _Boxes] = field(default_factory=dict)
     _series: dict[tuple[object, ...], _Series] = field(default_factory=dict)
+    _rows: dict[tuple[int, int], Ints] = field(default_factory=dict)
+    largest: dict[tuple[int, int, str], tuple[Ints, Ints]] = field(default_factory=dict)
 
     def boxes(self, video: int) -> _Boxes:
         """The boxes of the video at a place."""
@@ -118,8 +122,9 @@ class BoxTable:
 
     def rows_of(self, video: int, code: int) -> Ints:
         """The rows of :meth:`boxes` that show a name."""
-        boxes = self.boxes(video)
-        return np.flatnonzero(self.names.stands_for(np.full(len(boxes.track), code), boxes.track))
+        if (video, code) not in self._rows:
+            self._rows[video, code] = np.flatnonzero(self.names.mask(code)[self.boxes(video).track])
+        return self._rows[video, code]
 
 
 def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...]) -> Quantity:
@@ -134,16 +139,15 @@ def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...
     Returns:
         Its values, one row per frame.
     """
-    keys = np.stack([groups.video, *names], axis=1)
-    distinct, place = np.unique(keys, axis=0, return_inverse=True)
-    series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in distinct]
+    keys, place = ranked_rows(groups.video, *names)
+    series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in keys]
     lengths = np.array([len(one.value) for one in series], dtype=np.int64)
     starts = np.cumsum(lengths) - lengths
     group, row, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
     if not len(group):
         return Quantity(Stream.empty(), np.zeros(0))
     video_start = np.searchsorted(groups.batch.frames.video, groups.video)
-    at = starts[place.ravel()[group]] + row - video_start[group]
+    at = starts[place[group]] + row - video_start[group]
     value = np.concatenate([one.value for one in series])[at]
     kept = np.flatnonzero(~np.isnan(value))
     tracks = np.concatenate([one.tracks for one in series])[at[kept]]
@@ -153,20 +157,33 @@ def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...
     return Quantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
 
 
-def _largest(table: BoxTable, video: int, code: int, values: Callable[[_Boxes], Floats]) -> tuple[Ints, Ints]:
-    """For each frame that shows the name: the frame and the row with the largest of ``values``, the first of equals."""
+def _largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"] = "share") -> tuple[Ints, Ints]:
+    """For each frame that shows the name: the frame and the row of the largest box, the first of equals."""
+    key = (video, code, by)
+    if key not in table.largest:
+        table.largest[key] = _find_largest(table, video, code, by=by)
+    return table.largest[key]
+
+
+def _find_largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"]) -> tuple[Ints, Ints]:
     boxes = table.boxes(video)
     rows = table.rows_of(video, code)
     frame = boxes.frame[rows]
     starts = np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]])) if len(rows) else rows
     if not len(rows):
         return rows, rows
-    found = values(boxes)[rows]
+    found = (boxes.share if by == "share" else boxes.area)[rows]
     best = np.repeat(np.maximum.reduceat(found, starts), np.diff(np.append(starts, len(rows))))
     hits = np.flatnonzero(found == best)
-    _, first = np.unique(frame[hits], return_index=True)
-    chosen = rows[hits[first]]
+    chosen = rows[hits[_first_of_each(frame[hits])]]
     return boxes.frame[chosen], chosen
+
+
+def _first_of_each(rising: Ints) -> NDArray[np.bool_]:
+    """Whether each value is the first of its kind; equal values are neighbours."""
+    first = np.ones(len(rising), np.bool_)
+    first[1:] = rising[1:] != rising[:-1]
+    return first
 
 
 def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: float = np.nan) -> _Series:
@@ -180,7 +197,7 @@ def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: floa
 
 def _size(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
-    frame, row = _largest(table, video, codes[0], lambda b: b.share)
+    frame, row = _largest(table, video, codes[0])
     return _dense(boxes, frame, boxes.share[row], boxes.track[row])
 
 
@@ -191,13 +208,13 @@ def _view_share(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
 
 def _centredness(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
-    frame, row = _largest(table, video, codes[0], lambda b: b.share)
+    frame, row = _largest(table, video, codes[0])
     return _dense(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
 
 
 def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
-    frame, row = _largest(table, video, codes[0], lambda b: b.area)
+    frame, row = _largest(table, video, codes[0], by="area")
     thing = table.names.code(replace(table.names.names[codes[0]], base=ANY_THING, excluded=()))
     is_rival = np.ones(len(boxes.track), np.bool_)
     is_rival[table.rows_of(video, codes[0])] = False
@@ -238,8 +255,7 @@ def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     starts = np.flatnonzero(np.concatenate([[True], frame[1:] != frame[:-1]]))
     least = np.repeat(np.minimum.reduceat(gap, starts), np.diff(np.append(starts, len(gap))))
     hits = np.flatnonzero(gap == least)
-    _, first = np.unique(frame[hits], return_index=True)
-    best = hits[first]
+    best = hits[_first_of_each(frame[hits])]
     return _dense(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
 
 

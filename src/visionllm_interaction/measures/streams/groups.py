@@ -46,6 +46,7 @@ class NameTable:
         self._codes: dict[Name, int] = {}
         self._masks: list[NDArray[np.bool_]] = []
         self._index: tuple[Ints, Ints] | None = None
+        self._table: NDArray[np.bool_] | None = None
 
     def code(self, name: Name) -> int:
         """The number of a name, new if it was not asked about before."""
@@ -53,8 +54,12 @@ class NameTable:
             self._codes[name] = len(self.names)
             self.names.append(name)
             self._masks.append(self._mask(name))
-            self._index = None
+            self._index = self._table = None
         return self._codes[name]
+
+    def mask(self, code: int) -> NDArray[np.bool_]:
+        """(T,) which tracks are of a name."""
+        return self._masks[code]
 
     def _mask(self, name: Name) -> NDArray[np.bool_]:
         chosen = self._base_mask(name.base)
@@ -92,10 +97,11 @@ class NameTable:
 
     def stands_for(self, codes: Ints, track: Ints) -> NDArray[np.bool_]:
         """Whether each track (N,), or −1 for none, is one of the name in ``codes`` (N,)."""
-        table = np.array(self._masks, dtype=np.bool_).reshape(len(self._masks), -1)
-        if not table.size:
+        if self._table is None:
+            self._table = np.array(self._masks, dtype=np.bool_).reshape(len(self._masks), -1)
+        if not self._table.size:
             return np.zeros(len(track), np.bool_)
-        return np.asarray(table[codes, track] & (track >= 0))
+        return np.asarray(self._table[codes, track] & (track >= 0))
 
     def texts(self, codes: Ints) -> Ints:
         """The number of each name in lower case in the batch's texts; −1 for *anything*, −2 if no text is like it."""
@@ -120,9 +126,18 @@ class Scopes:
     video: Ints
     begin_s: Floats
     end_s: Floats
+    _processed: list[tuple[Batch, Processed]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.video)
+
+    def processed_in(self, batch: Batch) -> Processed:
+        """The processed time of each scope; computed once."""
+        for known, processed in self._processed:
+            if known is batch:
+                return processed
+        self._processed.append((batch, processed_time(batch, self)))
+        return self._processed[-1][1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +203,7 @@ class Groups:
     @cached_property
     def processed(self) -> Processed:
         """The processed time of each *scope*."""
-        return processed_time(self.batch, self.scopes)
+        return self.scopes.processed_in(self.batch)
 
 
 def frames_in(batch: Batch, scopes: Scopes, scope: Ints) -> tuple[Ints, Ints, Floats, Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.grouped_intervals import Ints
+from visionllm_interaction.core.grouped_intervals import Ints, distinct
 from visionllm_interaction.measures.missing_inputs import (
     NO_ACTOR,
     NO_HEADS,
@@ -91,7 +91,7 @@ class MissingInputs:
     def unsearched(self, names: Ints, video: Ints) -> Ints:
         """(Q,) whether the detector of ``video`` (Q,) looks for ``names`` (Q,)."""
         table = np.full((len(self.names.names), len(self.batch.video_ids)), KNOWN)
-        for code in np.unique(names).tolist():
+        for code in distinct(names).tolist():
             table[code] = self._unsearched_in(self.names.names[code])
         return np.asarray(table[names, video])
 
@@ -109,7 +109,7 @@ class MissingInputs:
         imported = np.array([kind in one.coded for one in self.videos], dtype=np.bool_)
         found = np.full(len(video), KNOWN)
         for names in reversed(people):
-            reasons = {code: self._nobody(kind, self.names.names[code]) for code in np.unique(names).tolist()}
+            reasons = {code: self._nobody(kind, self.names.names[code]) for code in distinct(names).tolist()}
             reason = np.array([reasons[code] for code in names.tolist()], dtype=np.int64)
             found = np.where(reason != KNOWN, reason, found)
         if imported.all():

@@ -15,6 +15,7 @@ from visionllm_interaction.core.grouped_intervals import (
     bisect,
     bout_starts,
     expand,
+    ranked,
     row_order,
 )
 from visionllm_interaction.core.intervals import TOLERANCE_S
@@ -69,7 +70,7 @@ class TrackLists:
 
     def of_rows(self, first: int, last: int) -> tuple[int, ...]:
         """The tracks of the rows from ``first`` up to ``last``, each once, sorted."""
-        return tuple(np.unique(self.ids[self.offsets[first] : self.offsets[last]]).tolist())
+        return tuple(ranked(self.ids[self.offsets[first] : self.offsets[last]])[0].tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,7 +278,7 @@ def overlapping(stream: Stream, other: Stream) -> Stream:
 
 def _with_proof(one: Stream, i: Ints, other: Stream, j: Ints) -> Stream:
     """Rows ``i`` (rising, repeated) of ``one``, each once, with the tracks of those of ``other`` that chose it."""
-    rows, owner = np.unique(i, return_inverse=True)
+    rows, owner = ranked(i)
     chosen, proof = one.take(rows), other.tracks.take(j)
     pairs = np.repeat(owner, np.diff(proof.offsets))
     return replace(chosen, tracks=chosen.tracks.followed_by(TrackLists.of_pairs(pairs, proof.ids, rows=len(rows))))
@@ -350,7 +351,7 @@ def nearest(stream: Stream, other: Stream) -> Stream:
     distance = np.maximum(np.maximum(b2[j] - e[i], b[i] - e2[j]), 0.0)
     order = np.lexsort((j, distance, i))
     best = order[np.concatenate([[True], i[order][1:] != i[order][:-1]])] if len(order) else order
-    return two.take(np.unique(j[best]))
+    return two.take(ranked(j[best])[0])
 
 
 def clipped(stream: Stream, begin_s: Floats, end_s: Floats) -> Stream:

@@ -308,7 +308,7 @@ class _Composer:
         text = self.words.say(key, x=clause, v=said, l=limits)
         cited = [row for _, row in (chosen or rows)]
         evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self._unit()))
-        unit = "count" if self.step.reading == "number" else ""
+        unit = "count" if self.step.reading == "number" else "names"
         if key in ("longest", "shortest") and chosen:
             # "The longest time, and which toy was it?": the time is the value, the toy stands in the words.
             value, unit = _plain(chosen[0][1].value), self._unit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ DECIMALS = 2
 """Decimals shown in sentences; claim values keep all of theirs."""
 Form = Literal["holds", "not", "never"]
 _PLACE: Mapping[Form, int] = {"holds": 0, "not": 1, "never": 2}
+_NOT_AFTER_VERB = re.compile(r"\b(\w+) (ikke|ikkje|aldri)\b")
 _TRANSPARENT = frozenset({"merged", "during", "overlapping"})
 
 
@@ -305,7 +307,9 @@ def _limit_words(node: Node, words: Words) -> str:
         raise NoWords(node.to_text())
     if isinstance(node, Call) and node.function == "padded":
         return _padded_words(node, words)
-    return words.limits["while"].format(x=stream_words(node, words).whole)
+    said = stream_words(node, words).whole
+    # In a Norwegian clause *not* stands before the verb.
+    return words.limits["while"].format(x=_NOT_AFTER_VERB.sub(r"\2 \1", said))
 
 
 def _window_words(node: Call, words: Words) -> str:
