@@ -58,7 +58,7 @@ def _each(
 
 
 def _refused(*reason: str) -> Callable[[Truths], Expected]:
-    return lambda truths: Expected("refused", reason=reason)
+    return lambda _: Expected("refused", reason=reason)
 
 
 def _all_objects(truths: Truths) -> set[str]:
@@ -232,7 +232,7 @@ ANSWERS: Mapping[str, Callable[[Truths], Expected]] = {
     "A03": _gap,
     "A04": _names(_never_touched),
     "A05": _share(lambda t: total(t.alone("child")), lambda t: t.duration_s),
-    "A06": lambda truths: Expected("text"),
+    "A06": lambda _: Expected("text"),
     "A07": _refused("gaze"),
     "A08": _each(_a08),
     "A09": _each(_a09, "names"),
@@ -261,7 +261,7 @@ ANSWERS: Mapping[str, Callable[[Truths], Expected]] = {
     "A30": _sum(_a30),
     "A31": _each(_a31, "names"),
     "A32": _share(_near_while_holding, lambda t: total(t.related("holding", "child"))),
-    "A33": lambda truths: Expected("text"),
+    "A33": lambda _: Expected("text"),
     "A34": _sum(lambda t: float(len(t.moments("hands_over", "child", "caregiver")))),
     "A35": _each(_a35),
     "A36": lambda truths: Expected("yes_no", together=sum(map(_two_held, truths)) > 0),

@@ -112,7 +112,7 @@ def run(
         for row in questions:
             try:
                 answer = ask(row["question"], store, config=config, planner="llm" if planner == "llm" else "rules")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (a crash is a verdict)
                 found.append(Judged(row["id"], seed, "crash", row["question"], repr(error)[:300], ""))
                 continue
             expected = ANSWERS[row["id"]](truths) if row["id"] in ANSWERS else Expected("text")

@@ -117,16 +117,15 @@ class RoomTruth:
         """(seconds, gap in mean heights of the people) of every frame in which both are visible."""
         found = []
         for b, e, objects in self.frames:
-            if window:
-                b, e = max(b, window[0]), min(e, window[1])
+            begin, end = (max(b, window[0]), min(e, window[1])) if window else (b, e)
             pairs = [
                 (o["box_xyxy"], p["box_xyxy"])
                 for o in objects
                 for p in objects
                 if o["category"] == first and p["category"] == second and o is not p
             ]
-            if pairs and e > b + _EPS:
-                found.append((e - b, min(_gap(x, y) for x, y in pairs)))
+            if pairs and end > begin + _EPS:
+                found.append((end - begin, min(_gap(x, y) for x, y in pairs)))
         return found
 
 

@@ -1,4 +1,4 @@
-"""An account of a video from its tracks, events and relations: few sentences, each of which is checked by its evidence."""
+"""An account of a video from its tracks and events: few sentences, each of which cites its evidence."""
 
 from __future__ import annotations
 

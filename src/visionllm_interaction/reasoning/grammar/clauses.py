@@ -110,7 +110,7 @@ def read_clause(tags: Sequence[Tag], around: Surroundings) -> Clause:
     negations = [tag.value for tag in tags if tag.kind == "negation"]
     relation = _relation(words, {p.mark for p in participants if p.mark})
     stream = _stream(relation, participants, around)
-    stream = _at_once(stream, participants, leftover)
+    stream = _at_once(stream, participants)
     denied = ("not" in negations) ^ any(p.value in ("nobody", "nothing") for p in participants)
     if relation.negated != denied:
         stream = replace(stream, negated=not stream.negated)
@@ -147,7 +147,7 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
         elif tag.kind == "possessive" and found:
             found[-1] = replace(found[-1], possessive=True)
         elif tag.kind in ("name", "noun"):
-            value = _value(tag, around)
+            value = _value(tag)
             if value is not None:
                 found.append(Participant(value, mark, number=number, is_joined=is_joined))
             mark, number, is_joined = (mark if mark == "between" else None), None, False
@@ -162,7 +162,7 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
     return found
 
 
-def _value(tag: Tag, around: Surroundings) -> str | None:
+def _value(tag: Tag) -> str | None:
     """What a name or noun stands for; None for nouns that name nobody ("time", "bouts")."""
     if tag.kind == "name" or tag.value in (*_GROUPS, "either", "nobody", "nothing", "else", "other", FOCUS, SHARED):
         return tag.value
@@ -190,7 +190,7 @@ def _stream(relation: Relation, participants: Sequence[Participant], around: Sur
     if kind in _OF_OBJECTS:
         return _of_object(relation, named, around)
     if kind == "hands_over":
-        return _hand_over(relation, named, around)
+        return _hand_over(relation, named)
     if kind in SYMMETRIC:
         return _of_two(relation, named, around)
     return _directed(relation, named, around)
@@ -242,7 +242,7 @@ def _of_object(relation: Relation, named: Sequence[Participant], around: Surroun
 
 
 def _two_objects(relation: Relation, people: Sequence[str], objects: Sequence[str]) -> Stream:
-    """ "The ball and the car at the same time"; without those words it is not said whether the times are added."""
+    """Read "The ball and the car at the same time"; without those words it is not said whether the times are added."""
     if len(people) != 1 or len(set(objects)) < 2 or people[0] in _GROUPS or ANY_OBJECT in objects or relation.edge:
         raise NotUnderstood(" and ".join(objects))
     return Joined("&", tuple(_holds(relation, (people[0], name)) for name in objects), needs_at_once=True)
@@ -292,7 +292,7 @@ def _directed(relation: Relation, named: Sequence[Participant], around: Surround
     return _for_each(relation, actors[0].value, rest, around)
 
 
-def _hand_over(relation: Relation, named: Sequence[Participant], around: Surroundings) -> Stream:
+def _hand_over(relation: Relation, named: Sequence[Participant]) -> Stream:
     people = [p for p in named if is_person(p.value)]
     objects = [p.value for p in named if not is_person(p.value)]
     giver, receiver = _giver_and_receiver(people, is_reversed=relation.is_reversed)
@@ -359,7 +359,7 @@ def _pair(around: Surroundings) -> tuple[str, str]:
     return around.people[0], around.people[1]
 
 
-def _at_once(stream: Stream, participants: Sequence[Participant], leftover: Sequence[Tag]) -> Stream:
+def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
     """The stream of a number of people or objects at once: "two things", "at least two people"."""
     number = next((p.number for p in participants if p.number is not None), None)
     if number is None:

@@ -46,7 +46,7 @@ def read_comparison(request: Request) -> Asked:
 
 
 def read_difference(request: Request) -> Asked:
-    """ "How much longer did the child hold the ball than the caregiver did?"."""
+    """Read "How much longer did the child hold the ball than the caregiver did?"."""
     words = (request.head.text if request.head else "").split()
     amount = "most" if not {"often", "times", "ganger", "gonger"} & set(words) else "most_often"
     if {"less", "fewer", "shorter", "mindre"} & set(words):

@@ -6,14 +6,10 @@ from dataclasses import replace
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.meaning import (
-    BOUT_GAP,
-    EVENTS,
+    ANY_OBJECT,
     HOLDING,
     OBJECT_VARIABLE,
-    VISIBLE,
-    ANY_OBJECT,
     Asked,
-    AtLeast,
     Holds,
     Joined,
     Scope,
@@ -207,16 +203,3 @@ def _window(scope: Scope) -> str | None:
 def moment_text(at: float | str | None) -> str:
     """A moment as an argument: "12.5s", "100%"."""
     return at if isinstance(at, str) else f"{at or 0:g}s"
-
-
-__all__ = [
-    "AtLeast",
-    "BOUT_GAP",
-    "EVENTS",
-    "Joined",
-    "VISIBLE",
-    "expression_of",
-    "limited",
-    "moment_text",
-    "scope_texts",
-]

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
 from visionllm_interaction.reasoning.grammar.marks import read_marks
-from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Holds, Joined, Scope, Stream
-from visionllm_interaction.reasoning.grammar.request import Request, finish, plain_tags
+from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.request import Request, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _SIMPLE = frozenset({"noun", "name", "preposition", "conjunction", "aggregate", "auxiliary", "possessive"})
 
 
 def read_distance(request: Request) -> Asked:
-    """ "What is the average distance between child and caregiver?", also within limits."""
+    """Read "What is the average distance between child and caregiver?", also within limits."""
     place = next(i for i, tag in enumerate(request.tags) if tag.is_("noun", "distance"))
     main, clauses = _before_clause(request.tags)
     if request.at is not None or any(tag.kind not in _SIMPLE for tag in main) or place >= len(main):
@@ -51,7 +50,7 @@ def _scope_of(request: Request, clauses: Sequence[Tag]) -> Scope:
 
 
 def read_latency(request: Request) -> Asked | None:
-    """ "… the median time from the caregiver putting something down to the child picking it up"; None if it is none."""
+    """Read "the median time from A putting something down to B picking it up"; None if it is no such question."""
     openings = [i for i, tag in enumerate(request.tags) if tag.is_("preposition", "from", "between")]
     if not openings or request.at is not None:
         return None
@@ -69,7 +68,7 @@ def read_latency(request: Request) -> Asked | None:
     for first, second in _splits(request.tags[start + 1 :]):
         asked = _between(request, first, second)
         if asked:
-            return replace(asked, pick={"mean": "any", "median": None, "longest": "most", "shortest": "least"}[kind])  # type: ignore[arg-type]
+            return replace(asked, pick={"mean": "any", "median": None, "longest": "most", "shortest": "least"}[kind])
     raise NotUnderstood("the time from one to the other")
 
 
@@ -91,34 +90,21 @@ def _between(request: Request, first: Sequence[Tag], second: Sequence[Tag]) -> A
             return None
         if clause.is_never:
             return None
-        streams.append(_as_moment(clause.stream, last=tags is first))
+        streams.append(_as_moment(clause.stream))
     return Asked("latency", streams[0], request.scope, other=streams[1], is_shared=request.is_shared)
 
 
-def _as_moment(stream: Stream, *, last: bool) -> Stream:
+def _as_moment(stream: Stream) -> Stream:
     if isinstance(stream, (Joined, AtLeast)) or stream.negated:
         raise NotUnderstood("the time from one to the other")
     return stream
 
 
 def read_lag(request: Request) -> Asked:
-    """ "How long after the caregiver put down the book did the child pick it up?"."""
+    """Read "How long after the caregiver put down the book did the child pick it up?"."""
     cuts = [i for i, tag in enumerate(request.tags) if tag.text in ("did", "do", "does") and i]
     for cut in cuts:
         asked = _between(request, request.tags[:cut], request.tags[cut + 1 :])
         if asked:
             return asked
     raise NotUnderstood("how long after")
-
-
-def pair_is_measurable(names: tuple[str, str]) -> bool:
-    """Whether the distance of two names is measured: one of them must be a person."""
-    return any(name in PERSON_CATEGORIES for name in names)
-
-
-def total_of(asked: Asked, stream: Holds) -> Asked:
-    """The total time of ``stream`` within the limits of ``asked``."""
-    return Asked("total", stream, asked.scope, asked.language)
-
-
-__all__ = ["finish", "pair_is_measurable", "read_distance", "read_lag", "read_latency", "total_of"]

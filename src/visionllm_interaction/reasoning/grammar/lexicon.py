@@ -111,7 +111,7 @@ def _read(name: str) -> Any:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((_FOLDER / name).read_text(encoding="utf-8"), Loader=loader)
+    return yaml.load((_FOLDER / name).read_text(encoding="utf-8"), Loader=loader)  # noqa: S506  (the safe loader, written in C)
 
 
 _SECTIONS: Mapping[str, str] = {

@@ -60,7 +60,7 @@ class Marks:
         found = next((tag for tag in self._left if tag.kind == "aggregate"), None)
         if found:
             self._left.remove(found)
-            kinds: dict[str, Length] = {name: name for name in ("mean", "median", "longest", "shortest")}  # type: ignore[misc]
+            kinds: dict[str, Length] = {name: name for name in ("mean", "median", "longest", "shortest")}
             return kinds[found.value]
         return "longest" if unbroken else None
 

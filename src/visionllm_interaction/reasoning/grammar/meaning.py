@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 
 ANY_OBJECT = "thing"
 ANY_PERSON = "person"
-OBJECT_VARIABLE = "$o"
-PERSON_VARIABLE = "$p"
+OBJECT_VARIABLE: Final = "$o"
+PERSON_VARIABLE: Final = "$p"
 BOUT_GAP = "0.5s"
 """Pauses up to this length do not part two bouts, as in every measure of bouts (docs/measures.md)."""
 CUT = "0.1s"
@@ -114,8 +114,24 @@ class Scope:
 
 
 Ask = Literal[
-    *("total", "share", "count", "rate", "mean", "median", "longest", "shortest", "exists", "time", "delay"),
-    *("gap", "latency", "prob", "holds", "doing", "next", "describe"),
+    "total",
+    "share",
+    "count",
+    "rate",
+    "mean",
+    "median",
+    "longest",
+    "shortest",
+    "exists",
+    "time",
+    "delay",
+    "gap",
+    "latency",
+    "prob",
+    "holds",
+    "doing",
+    "next",
+    "describe",
 ]
 Pick = Literal["most", "least", "any", "none", "each", "first", "last", "number"]
 

@@ -6,14 +6,12 @@ import re
 from dataclasses import dataclass
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
-from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, scope_texts
+from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
 from visionllm_interaction.reasoning.grammar.meaning import (
-    EVENTS,
     Asked,
     Holds,
     Joined,
     Scope,
-    Stream,
     quoted,
     streams_of,
 )
@@ -170,10 +168,5 @@ def _told(asked: Asked) -> str:
 
 def _doing(asked: Asked) -> str:
     """Whether somebody was in view at a moment; what else was so then is told beside it."""
-    from visionllm_interaction.reasoning.grammar.expressions import moment_text
-
     assert isinstance(asked.stream, Holds)
     return f"holds(visible({quoted(asked.stream.names[0])}), at={moment_text(asked.at)})"
-
-
-__all__ = ["EVENTS", "Stream", "Understood", "plan_by_grammar", "plan_of_asked", "tag_text"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, read_clause
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
 from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_lag, read_latency
 from visionllm_interaction.reasoning.grammar.marks import Marks, read_marks
@@ -23,7 +23,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Stream,
 )
 from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, Request, finish, plain_tags
+from visionllm_interaction.reasoning.grammar.request import Focus, Request, finish
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
@@ -92,7 +92,7 @@ def _reader_of(request: Request) -> Callable[[Request], Asked]:
 
 
 def _which_was_it(asked: Asked) -> Asked:
-    """ "… and which toy was it?": the value of each toy, of which the largest or smallest is asked for."""
+    """Read "… and which toy was it?": the value of each toy, of which the largest or smallest is asked for."""
     stream = asked.stream
     if asked.ask not in ("longest", "shortest") or not isinstance(stream, Holds) or stream.names[-1] != ANY_OBJECT:
         raise NotUnderstood("which was it")
@@ -120,7 +120,7 @@ def _read_duration(request: Request) -> Asked:
 
 
 def _each(request: Request) -> Asked | None:
-    """ "How long did the child hold each toy?": a value for each."""
+    """Read "How long did the child hold each toy?": a value for each."""
     place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
     if place is None or place + 1 >= len(request.tags):
         return None
@@ -197,7 +197,7 @@ def _is_rate(request: Request) -> bool:
 
 
 def _read_many(request: Request) -> Asked:
-    """ "How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
+    """Read "How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
     counted = request.tags[0] if request.tags else None
     if counted is None:
         raise NotUnderstood("how many")
@@ -289,7 +289,7 @@ def _is_relation_word(tag: Tag) -> bool:
 
 
 def _read_quantity(request: Request) -> Asked:
-    """ "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
+    """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
     latency = read_latency(request)
     if latency:
         return latency
@@ -364,7 +364,7 @@ def read_pick(
             raise NotUnderstood("at that moment")
         asked = Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="any")
         return finish(asked, marks, is_never=clause.is_never)
-    follows = _follows_at_once(request, clause, scope)
+    follows = _follows_at_once(clause, scope)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
@@ -383,7 +383,7 @@ def read_pick(
     return finish(asked, marks)
 
 
-def _follows_at_once(request: Request, clause: Clause, scope: Scope) -> bool:
+def _follows_at_once(clause: Clause, scope: Scope) -> bool:
     """Whether what comes next is asked for: "What did the child pick up right after putting down the ball?"."""
     return clause.stream.is_moment and scope.after is not None and scope.around is None
 
@@ -396,12 +396,12 @@ _READERS: Mapping[str, Callable[[Request], Asked]] = {
     "many": _read_many,
     "when": _read_when,
     "onset_delay": _read_delay,
-    "lag": lambda request: read_lag(request),
-    "difference": lambda request: read_difference(request),
+    "lag": read_lag,
+    "difference": read_difference,
     "who": _read_who,
     "what": _read_what,
     "video": _read_video,
-    "compare": lambda request: read_comparison(request),
+    "compare": read_comparison,
     "exists": _read_exists,
-    "describe": lambda request: _read_describe(request),
+    "describe": _read_describe,
 }

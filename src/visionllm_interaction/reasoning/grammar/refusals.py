@@ -29,9 +29,22 @@ _EXAMPLES = {
     "leaves": "When did the {0} leave?",
 }
 _RELATION_OF = {
-    **{"hold": "holding", "play": "holding", "near": "near", "come": "near", "approach": "near", "withdraw": "near"},
-    **{"touch": "in_contact", "pick": "picks_up", "take": "picks_up", "put": "puts_down", "putdown": "puts_down"},
-    **{"release": "holding", "alone": "alone", "enter": "enters", "leave": "leaves", "visible": "visible"},
+    "hold": "holding",
+    "play": "holding",
+    "near": "near",
+    "come": "near",
+    "approach": "near",
+    "withdraw": "near",
+    "touch": "in_contact",
+    "pick": "picks_up",
+    "take": "picks_up",
+    "put": "puts_down",
+    "putdown": "puts_down",
+    "release": "holding",
+    "alone": "alone",
+    "enter": "enters",
+    "leave": "leaves",
+    "visible": "visible",
 }
 
 

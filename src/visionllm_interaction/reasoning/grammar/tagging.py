@@ -1,4 +1,4 @@
-"""Cut a question into tagged phrases: names of the store, words of predicates, question words, times, …"""
+"""Cut a question into tagged phrases: names of the store, words of predicates, question words and times."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def tag_question(text: str, vocabulary: Vocabulary) -> Tagged:
 
 def split_words(text: str) -> list[str]:
     """The tokens of a normalised question; "'s" is one of its own."""
-    spread = re.sub(r"(?<=\w)'s?(?=\s|$|,)", " 's", text).replace("n't", "n't")
+    spread = re.sub(r"(?<=\w)'s?(?=\s|$|,)", " 's", text)
     return [word for part in spread.split() for word in ([part] if "'" in part else _TOKEN.findall(part) or [part])]
 
 
@@ -109,7 +109,7 @@ def _tag_at(
         return Tag("unknown", words[place], words[place]), 1
     longest = max(length for _, length in fitting)
     best = [tag for tag, length in fitting if length == longest]
-    chosen = min(best, key=lambda tag: _rank(tag))
+    chosen = min(best, key=_rank)
     if chosen.kind in ("word", "auxiliary", "subordinator"):
         chosen = _with_lemmas(chosen, best)
     return chosen, longest

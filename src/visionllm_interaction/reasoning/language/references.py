@@ -23,9 +23,31 @@ _VIDEO_NOUN = r"videos?|videoen|recordings?|clips?|films?|filmen|session|opptake
 _DIGEST = re.compile(r"-[0-9a-f]{8}$")
 _ENDING = r"(?:mp4|mov|avi|mkv|webm|m4v|mpe?g|mts|m2ts|wmv|3gp|ts|ogv)"
 _PLACES = {
-    **{"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5},
-    **{"sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "last": -1, "final": -1},
-    **{"første": 1, "fyrste": 1, "andre": 2, "tredje": 3, "fjerde": 4, "femte": 5, "sjette": 6, "siste": -1},
+    "first": 1,
+    "1st": 1,
+    "second": 2,
+    "2nd": 2,
+    "third": 3,
+    "3rd": 3,
+    "fourth": 4,
+    "4th": 4,
+    "fifth": 5,
+    "5th": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+    "last": -1,
+    "final": -1,
+    "første": 1,
+    "fyrste": 1,
+    "andre": 2,
+    "tredje": 3,
+    "fjerde": 4,
+    "femte": 5,
+    "sjette": 6,
+    "siste": -1,
 }
 _UNKNOWN = re.compile(
     rf"(?:^|\s)(?:in|from|of|for|i|fra) (?:{_NOUN} (?P<id>[\w.-]*[\d_][\w.-]*)|(?P<bare>[^\W\d][\w.-]*_[\w.-]+))"
@@ -110,7 +132,8 @@ def _by_place(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
     """Videos by their place: "the second video", "video 2", "den siste videoen"."""
     match = re.search(
         rf"(?:{_IN})?(?:the |den |det )?(?P<word>{'|'.join(_PLACES)}) (?:{_VIDEO_NOUN})(?!\w)"
-        rf"|(?:{_IN})?(?:the )?(?:{_VIDEO_NOUN}) (?:number |no\.? |nummer |nr\.? |# ?)?(?P<number>\d{{1,4}})(?![\w.,:-])",
+        rf"|(?:{_IN})?(?:the )?(?:{_VIDEO_NOUN}) (?:number |no\.? |nummer |nr\.? |# ?)?"
+        r"(?P<number>\d{1,4})(?![\w.,:-])",
         question,
     )
     if match is None:

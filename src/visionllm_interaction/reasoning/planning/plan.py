@@ -125,9 +125,25 @@ class Step(_PlanModel):
 
 
 Reading = Literal[
-    *("value", "yes_no", "exceeds", "holds", "delay", "doing", "describe"),
-    *("most", "least", "first", "last", "next", "list", "none", "number", "each"),
-    *("difference", "more", "less"),
+    "value",
+    "yes_no",
+    "exceeds",
+    "holds",
+    "delay",
+    "doing",
+    "describe",
+    "most",
+    "least",
+    "first",
+    "last",
+    "next",
+    "list",
+    "none",
+    "number",
+    "each",
+    "difference",
+    "more",
+    "less",
 ]
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.english_comparisons import FORMS as COMPARISONS_EN
 from visionllm_interaction.reasoning.language.english_values import CODED_FORMS as CODED_EN
@@ -54,7 +53,8 @@ FORMS: tuple[Form, ...] = (
 """Every question form; the first that fits and whose names are in the store gives the plan."""
 
 _NORWEGIAN = re.compile(
-    r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
+    r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]"
+    r"|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
 )
 _NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
 _MAX_WORDS_OF_A_NAME = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,9 +11,7 @@ from typing import Literal, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.language.syntax import (
-    Arrow,
     Call,
-    Grouped,
     NameTerm,
     Node,
     Operation,
@@ -80,7 +78,7 @@ class Words:
         if unit == "share":
             return f"{self.number(100 * value)}{self.words['per_cent']}"
         if unit == "count":
-            once, often = self.words["times"]
+            once, often = list(self.words["times"])
             return f"{self.number(value)} {once if value == 1 else often}"
         if unit == "per_min":
             return self.number(value)
@@ -102,7 +100,7 @@ def load_words(language: Language) -> Words:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     path = Path(__file__).parents[1] / "language" / "answers.yaml"
-    return Words(**yaml.load(path.read_text(encoding="utf-8"), Loader=loader)[language])
+    return Words(**yaml.load(path.read_text(encoding="utf-8"), Loader=loader)[language])  # noqa: S506  (the safe loader, written in C)
 
 
 @dataclass(frozen=True)
@@ -202,18 +200,16 @@ def _either_words(node: Operation, words: Words) -> Spoken:
     exclusive = _exclusive(node)
     x, y = (stream_words(part, words) for part in (exclusive or (node.left, node.right)))
     key = "exactly_one" if exclusive else "either"
-    return Spoken(
-        *(words.clauses[key][_PLACE[form]].format(x=x.whole, y=y.whole) for form in ("holds", "not", "never"))
-    )
+    holds, negated, never = (text.format(x=x.whole, y=y.whole) for text in words.clauses[key])
+    return Spoken(holds, negated, never)
 
 
 def _touched(node: Operation) -> tuple[str, ...] | None:
     """The names of ``in_contact(a, b) | holding(a, b)``."""
     left, right = node.left, node.right
-    if isinstance(left, Call) and isinstance(right, Call) and left.arguments == right.arguments:
-        if (left.function, right.function) == ("in_contact", "holding"):
-            return _names(left)
-    return None
+    if not (isinstance(left, Call) and isinstance(right, Call)) or left.arguments != right.arguments:
+        return None
+    return _names(left) if (left.function, right.function) == ("in_contact", "holding") else None
 
 
 def _exclusive(node: Operation) -> tuple[Node, Node] | None:
@@ -280,7 +276,7 @@ def _clause(key: str, names: Sequence[str], words: Words, *, n: str = "", is_mom
     for form in ("holds", "not", "never"):
         nobody = form != "holds" and full[0] == "person"
         # "Nobody held anything" says it with the plain clause.
-        text = words.clauses[key][0 if nobody else _PLACE[form]]  # type: ignore[index]
+        text = words.clauses[key][0 if nobody else _PLACE[form]]
         said = {letter: words.name(name, none=form != "holds") for letter, name in zip("abc", full, strict=False)}
         if nobody:
             said["b"], said["c"] = (words.name(name, none=name != "person") for name in full[1:])
@@ -353,12 +349,3 @@ def _seconds(node: Node, words: Words) -> str:
     if not isinstance(node, Quantity):
         raise NoWords(node.to_text())
     return words.number(node.value)
-
-
-def variables_in(node: Node) -> Iterator[str]:
-    """Variables that an expression has a value for each of."""
-    if isinstance(node, Grouped):
-        yield from (binding.variable for binding in node.by)
-
-
-__all__ = ["Arrow", "NoWords", "Spoken", "Words", "load_words", "stream_words", "variables_in"]

@@ -67,7 +67,7 @@ class NameComposer(Composer):
         key = SENTENCE_OF[self.step.reading]
         names = [name for name, _ in chosen]
         if self.step.reading == "number":
-            value: int | str | None = len(names)
+            value: float | str | None = len(names)
             said = f"{len(names)}" + (f" ({self.words.listed([label(n) for n in names])})" if names else "")
         else:
             value = ", ".join(names) or "none"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from visionllm_interaction.measures.language.syntax import Arrow, Call, Grouped, NameTerm, Node, Operation, Quantity
-from visionllm_interaction.reasoning.wording.expression_words import NoWords, Spoken, Words, stream_words
+from visionllm_interaction.reasoning.wording.expression_words import NoWords, Words, stream_words
 
 _LENGTHS = frozenset({"mean", "median", "longest", "shortest"})
 _TIMES = frozenset({"first_time", "last_time"})
@@ -112,15 +112,11 @@ def _time(node: Call, value: Value, words: Words) -> str:
     if value.value is None:
         if number:
             return words.say("no_nth", x=spoken.holds, n=number, l=spoken.limits)
-        return _never_happened(argument, spoken, words)
+        return spoken.never + spoken.limits
     shown = value_words(value, words)
     kind = "moment" if spoken.is_moment else "time"
     key = f"nth_{kind}" if number else f"{'first' if node.function == 'first_time' else 'last'}_{kind}"
     return words.say(key, x=spoken.holds, v=shown, n=number, l=spoken.limits)
-
-
-def _never_happened(node: Node, spoken: Spoken, words: Words) -> str:
-    return spoken.never + spoken.limits
 
 
 def _latency(statistic: str, lag: Call, value: Value, words: Words) -> str:
