@@ -25,6 +25,8 @@ NAMES = [
     "ImportResult",
     "MeasuresTable",
     "PipelineResult",
+    "QueryResult",
+    "QueryRow",
     "Store",
     "VideoResult",
     "VideoTable",
@@ -40,6 +42,7 @@ NAMES = [
     "load_detector",
     "measures",
     "open_store",
+    "query",
     "run_pipeline",
 ]
 

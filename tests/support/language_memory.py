@@ -67,6 +67,12 @@ class MemoryStore:
                 found[column] = np.array(values, dtype=np.float64 if column.endswith("_s") else np.int64)
         return found
 
+    def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
+        return {str(row[c]) for row in getattr(self, f"_{name}")(self.videos[video_id]) for c in columns if row[c]}
+
+    def _detections(self, video: Timeline) -> list[dict[str, Any]]:
+        return []
+
     def _frames(self, video: Timeline) -> list[dict[str, Any]]:
         return [
             {"frame_index": n, "timestamp_s": b / 1000, "duration_s": (e - b) / 1000, "processed": 1}

@@ -23,7 +23,7 @@ from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.results import AnalysisResult
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.store.job_log import Ledger
-from visionllm_interaction.store.video_record import check_video_id
+from visionllm_interaction.store.layout import check_video_id
 from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.paths import StrPath
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.store.layout import check_store, list_videos, unknown_video
-from visionllm_interaction.store.video_record import RECORD_FILE, SourceFile, VideoRecord, make_video_id, read_record
+from visionllm_interaction.store.layout import RECORD_FILE, check_store, list_videos, unknown_video
+from visionllm_interaction.store.video_record import SourceFile, VideoRecord, make_video_id, read_record
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import wait_for_lock
 from visionllm_interaction.utils.hashing import sha256_file

@@ -256,7 +256,7 @@ class Store:
 
     def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
         """The texts that occur in columns of one Parquet file of a video, without empty ones."""
-        from visionllm_interaction.store.parquet_columns import distinct_words
+        from visionllm_interaction.store.schema import distinct_words
 
         return distinct_words(self._folder(video_id) / f"{name}.parquet", columns)
 
@@ -387,7 +387,7 @@ class Store:
         Raises:
             StoreError: if the video is not in the store or the file is damaged.
         """
-        from visionllm_interaction.store.parquet_columns import read_columns
+        from visionllm_interaction.store.schema import read_columns
 
         return read_columns(self._folder(video_id) / f"{name}.parquet", columns, encode=encode)
 

@@ -1,16 +1,20 @@
-"""Arrow schemas of a store's Parquet files, and conversions between them and the value types."""
+"""Arrow schemas of a store's Parquet files, conversions to and from the value types, and columns as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import COLUMNS
 
 
@@ -84,3 +88,104 @@ def _table(name: str, columns: Sequence[Any]) -> pa.Table:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+Encode = Callable[[Sequence[str | None]], NDArray[np.int64]]
+
+
+def read_columns(path: Path, columns: Sequence[str], *, encode: Encode | None = None) -> dict[str, NDArray[Any]]:
+    """See :meth:`visionllm_interaction.store.reader.Store.read_columns`."""
+    try:
+        texts = [name for name in columns if COLUMNS[path.stem][name] == "string"]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read(columns=list(columns), use_threads=False)
+        found: dict[str, NDArray[Any]] = {}
+        for name in columns:
+            found |= _arrays(name, table.column(name), encode)
+        return found
+    except (OSError, KeyError, pa.ArrowException) as error:  # KeyError: a column is missing
+        raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
+
+
+def distinct_words(path: Path, columns: Sequence[str]) -> set[str]:
+    """The texts that occur in columns of a file, without empty ones.
+
+    Args:
+        path: the Parquet file.
+        columns: columns of texts.
+
+    Returns:
+        The texts.
+
+    Raises:
+        StoreError: if the file is damaged.
+    """
+    words: list[str] = []
+
+    def encode(found: Sequence[str | None]) -> NDArray[np.int64]:
+        words.extend(word for word in found if word)
+        return np.zeros(len(found), np.int64)
+
+    read_columns(path, columns, encode=encode)
+    return set(words)
+
+
+def _arrays(name: str, column: pa.ChunkedArray, encode: Encode | None) -> dict[str, NDArray[Any]]:
+    parts = [_of_chunk(name, chunk, encode) for chunk in column.chunks]
+    if not parts:
+        return _nothing(name, column.type)
+    if len(parts) == 1:
+        return parts[0]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _of_chunk(name: str, chunk: pa.Array, encode: Encode | None) -> dict[str, NDArray[Any]]:
+    if pa.types.is_dictionary(chunk.type):
+        if encode is None:
+            raise TypeError(f"{name} is a column of texts")
+        codes = np.append(encode(chunk.dictionary.to_pylist()), -1)
+        places = _numbers(chunk.indices)
+        return {name: codes[np.where(_is_there(chunk), places, -1) if chunk.null_count else places]}
+    if pa.types.is_list(chunk.type):
+        offsets = _numbers(chunk.offsets)
+        members = _numbers(chunk.values)[offsets[0] : offsets[-1]] if len(chunk) else np.zeros(0, np.int64)
+        return {name: members, f"{name}:length": np.diff(offsets).astype(np.int64)}
+    return {name: _numbers(chunk)}
+
+
+def _nothing(name: str, type_: pa.DataType) -> dict[str, NDArray[Any]]:
+    """A column without rows."""
+    if pa.types.is_list(type_):
+        return {name: np.zeros(0, np.int64), f"{name}:length": np.zeros(0, np.int64)}
+    return {name: np.zeros(0, _DTYPES.get(type_, "<i8") if not pa.types.is_boolean(type_) else np.bool_)}
+
+
+# Arrow's own way to numpy imports pandas where that is installed, which takes longer than computing all measures.
+_DTYPES: Mapping[pa.DataType, str] = {
+    pa.int64(): "<i8",
+    pa.int32(): "<i4",
+    pa.float64(): "<f8",
+    pa.float32(): "<f4",
+}
+
+
+def _numbers(chunk: pa.Array) -> NDArray[Any]:
+    """The values of an array without nulls."""
+    buffer = chunk.buffers()[1]
+    if pa.types.is_boolean(chunk.type):
+        return _bits(buffer, chunk.offset, len(chunk))
+    dtype = np.dtype(_DTYPES[chunk.type])
+    if not len(chunk) or buffer is None:
+        return np.zeros(0, dtype)
+    return np.frombuffer(buffer, dtype, count=len(chunk), offset=chunk.offset * dtype.itemsize)
+
+
+def _is_there(chunk: pa.Array) -> NDArray[np.bool_]:
+    """Which values are not null."""
+    return _bits(chunk.indices.buffers()[0], chunk.indices.offset, len(chunk))
+
+
+def _bits(buffer: pa.Buffer | None, offset: int, count: int) -> NDArray[np.bool_]:
+    if buffer is None or not count:
+        return np.ones(count, np.bool_)
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")[offset : offset + count].astype(np.bool_)

@@ -15,7 +15,14 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.job_log import forget_video
-from visionllm_interaction.store.layout import STORE_FILE, check_store, unknown_video, write_version
+from visionllm_interaction.store.layout import (
+    RECORD_FILE,
+    STORE_FILE,
+    check_store,
+    check_video_id,
+    unknown_video,
+    write_version,
+)
 from visionllm_interaction.store.migrations import migrate_store
 from visionllm_interaction.store.schema import (
     SCHEMAS,
@@ -24,7 +31,7 @@ from visionllm_interaction.store.schema import (
     frames_to_arrow,
     symbols_to_arrow,
 )
-from visionllm_interaction.store.video_record import RECORD_FILE, VideoRecord, check_video_id, read_record
+from visionllm_interaction.store.video_record import VideoRecord, read_record
 from visionllm_interaction.store.visibility import find_sightings
 from visionllm_interaction.utils.atomic_files import (
     PARTIAL_PREFIX,

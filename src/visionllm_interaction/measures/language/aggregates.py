@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
+from visionllm_interaction.measures.language.spreads import SPREADS, cumulated, divided
 from visionllm_interaction.measures.language.types import STREAM, Kind
 from visionllm_interaction.measures.streams import atoms
 from visionllm_interaction.measures.streams import stream as algebra
@@ -59,7 +60,7 @@ def share(arguments: Arguments) -> Values:
     else:
         rows = _known(arguments, _bouts(arguments.stream("a")))
         whole = _processed_s(arguments)
-    value = _divided(_sums(arguments, rows.group, rows.length_s), whole)
+    value = divided(_sums(arguments, rows.group, rows.length_s), whole)
     return _values(arguments, value, rows, defined=whole > 0)
 
 
@@ -82,7 +83,7 @@ def rate(arguments: Arguments) -> Values:
         whole = _sums(arguments, within.group, within.length_s)
     else:
         whole = _processed_s(arguments)
-    value = _divided(60.0 * _sums(arguments, rows.group, None), whole)
+    value = divided(60.0 * _sums(arguments, rows.group, None), whole)
     return _values(arguments, value, rows, defined=whole > 0)
 
 
@@ -247,13 +248,13 @@ def mean_number(arguments: Arguments) -> Values:
     rows = arguments.stream("a")
     if "of" not in arguments.given:
         rows, whole = _known(arguments, rows), _processed_s(arguments)
-        value = _divided(_sums(arguments, rows.group, rows.length_s), whole)
+        value = divided(_sums(arguments, rows.group, rows.length_s), whole)
         return _values(arguments, value, rows, defined=whole > 0)
     within = _known(arguments, merged(arguments.stream("of")))
     i, j = within.index.overlapping(rows.group, rows.begin_s, rows.end_s)
     common = np.minimum(rows.end_s[i], within.end_s[j]) - np.maximum(rows.begin_s[i], within.begin_s[j])
     whole = _sums(arguments, within.group, within.length_s)
-    value = _divided(_sums(arguments, within.group[j], common), whole)
+    value = divided(_sums(arguments, within.group[j], common), whole)
     order = np.argsort(j, kind="stable")
     proof = rows.tracks.take(i[order])
     owner = np.repeat(j[order], np.diff(proof.offsets))
@@ -281,24 +282,13 @@ def most_at_once(arguments: Arguments) -> Values:
     seconds = np.add.reduceat(length_s[order], starts) if len(starts) else np.zeros(0)
     at, number = output[order][starts], level[order][starts]
     all_s = sums(at, seconds, arguments.outputs.count)
-    at_least_s = _cumulated(at, seconds)
+    at_least_s = cumulated(at, seconds)
     enough = at_least_s >= np.minimum(arguments.seconds("together"), all_s[at] / 2) - TOLERANCE_S
     best = np.zeros(arguments.outputs.count)
     np.maximum.at(best, at[enough], number[enough])
     chosen = (level == best[output]) & (best[output] > 0)
     moments = Stream(group[chosen], begin_s[chosen], end_s[chosen], TrackLists.none(int(chosen.sum())))
     return _values(arguments, best, moments.with_tracks_of(seen))
-
-
-def _cumulated(group: Ints, values: Floats) -> Floats:
-    """Sums so far within each group; ``group`` rises."""
-    found = values.copy()
-    if not len(group):
-        return found
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
-    for first, after in zip(starts.tolist(), [*starts[1:].tolist(), len(group)], strict=True):
-        found[first:after] = np.cumsum(values[first:after])
-    return found
 
 
 def _levels(rows: Stream) -> tuple[Ints, Floats, Floats, Ints]:
@@ -326,7 +316,7 @@ def prob(arguments: Arguments) -> Values:
     output = outputs.of_group[rows.group]
     n = np.bincount(output, minlength=outputs.count)
     hits = _followed(rows.group, rows.begin_s, targets, within_s)
-    value = _divided(np.bincount(output[hits], minlength=outputs.count), n)
+    value = divided(np.bincount(output[hits], minlength=outputs.count), n)
     expected, p = _by_chance(arguments, rows, targets, value)
     found = _values(arguments, value, rows, defined=n > 0)
     return replace(found, n=n, expected=expected, p=p)
@@ -359,7 +349,7 @@ def _by_chance(arguments: Arguments, rows: Stream, targets: Stream, value: Float
         shift = rng.random(len(groups)) * span_s
         moved = begin_s[rows.group] + (rows.begin_s - begin_s[rows.group] + shift[rows.group]) % span_s[rows.group]
         hits = _followed(rows.group, moved, targets, arguments.seconds("within"))
-        found = _divided(np.bincount(output[hits], minlength=outputs.count), n)
+        found = divided(np.bincount(output[hits], minlength=outputs.count), n)
         total += found
         as_large += found >= value - TOLERANCE_S
     return total / shuffles, (1 + as_large) / (1 + shuffles)
@@ -371,7 +361,7 @@ def spread(arguments: Arguments) -> Values:
     assert part is not None
     rows, value, weight = _sampled(arguments, part)
     output, count = arguments.outputs.of_group[rows.group], arguments.outputs.count
-    found = _SPREADS[arguments.function.name](output, value, weight, count)
+    found = SPREADS[arguments.function.name](output, value, weight, count)
     n = np.bincount(output, minlength=count)
     values = _values(arguments, found, rows, defined=~np.isnan(found))
     return values if weight is not None else replace(values, n=n)
@@ -396,53 +386,6 @@ def _intervals(stream: Stream) -> Stream:
     return merged(stream)
 
 
-def _mean(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    total_ = sums(output, value if weight is None else value * weight, count)
-    return _divided(total_, sums(output, weight, count))
-
-
-def _median(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    order = np.lexsort((value, output))
-    at, sorted_ = output[order], value[order]
-    low, high = (np.searchsorted(at, np.arange(count), side=side) for side in ("left", "right"))
-    found = np.full(count, np.nan)
-    some = high > low
-    if weight is None:
-        middle = (low + high - 1) // 2, (low + high) // 2
-        found[some] = (sorted_[middle[0][some]] + sorted_[middle[1][some]]) / 2
-        return found
-    reached = _cumulated(at, weight[order])
-    half = sums(at, weight[order], count) / 2
-    place = bisect(reached, low, np.maximum(high - 1, low), half - TOLERANCE_S * 1e-3, "left")
-    found[some] = sorted_[place[some]]
-    return found
-
-
-def _sd(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    mean = _mean(output, value, weight, count)
-    squares = np.bincount(output, (value - mean[output]) ** 2 * (1.0 if weight is None else weight), count)
-    n = sums(output, weight, count)
-    return np.sqrt(_divided(squares, n - 1 if weight is None else n))
-
-
-def _least(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    del weight  # however long it lasts
-    found = np.full(count, np.inf)
-    np.minimum.at(found, output, value)
-    return np.where(np.isfinite(found), found, np.nan)
-
-
-def _greatest(output: Ints, value: Floats, weight: Floats | None, count: int) -> Floats:
-    return -_least(output, -value, weight, count)
-
-
-_SPREADS: dict[str, Callable[[Ints, Floats, Floats | None, int], Floats]] = {
-    "mean": _mean,
-    "median": _median,
-    "sd": _sd,
-    "min": _least,
-    "max": _greatest,
-}
 _PREPARED: dict[str, Callable[[Arguments], object]] = {
     "first_seen": _seen,
     "last_seen": _seen,
@@ -479,12 +422,6 @@ def _processed_s(arguments: Arguments) -> Floats:
     key = distinct(outputs.of_group[known] * len(groups.scopes) + groups.scope[known])
     output, scope = np.divmod(key, max(len(groups.scopes), 1))
     return sums(output, groups.processed.seconds[scope], outputs.count)
-
-
-def _divided(one: Floats | Ints, other: Floats | Ints) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = one / other
-    return np.where(np.isfinite(found), found, np.nan)
 
 
 def _values(arguments: Arguments, value: Floats, proof: Stream, *, defined: NDArray[np.bool_] | None = None) -> Values:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, distinct, ranked
+from visionllm_interaction.core.grouped_intervals import Floats, Ints, distinct
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
+from visionllm_interaction.measures.language.grouping import Axis, GroupTable, scopes_of
 from visionllm_interaction.measures.language.named import named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.result import QueryResult, QueryRow
@@ -26,12 +26,9 @@ from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import (
     Groups,
-    Name,
     NameTable,
     Processed,
-    Scopes,
     frame_spans,
-    time_bins,
 )
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged
@@ -41,9 +38,6 @@ from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig
-
-MAX_GROUPS = 2_000_000
-"""Most groups (videos × windows × names) that one expression may be computed for."""
 
 
 def query(
@@ -131,15 +125,6 @@ def find_video(store: Store, wanted: str) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """A variable and its names."""
-
-    variable: str
-    names: Sequence[Name]
-    pooled: bool
-
-
 class _Run:
     """One evaluation of one expression."""
 
@@ -152,7 +137,7 @@ class _Run:
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
         self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(store, self.batch))
-        self.scopes = _scopes(self.batch, grouped.bin_s)
+        self.scopes = scopes_of(self.batch, grouped.bin_s)
 
     def result(self, text: str) -> QueryResult:
         """The values."""
@@ -166,15 +151,15 @@ class _Run:
         unit = found.unit or ("share" if isinstance(value, Quantity) and value.unit == "%" else "number")
         return QueryResult(text, kind, "yes/no" if kind == "yes/no" else unit, tuple(self._rows(value, found)))
 
-    def _axes(self, by: Sequence[Binding], over: Sequence[Binding], grouped: Grouped) -> list[_Axis]:
+    def _axes(self, by: Sequence[Binding], over: Sequence[Binding], grouped: Grouped) -> list[Axis]:
         return [
-            _Axis(b.variable, domain(self.batch, b, self.checked.places.get(b.variable, []), grouped), pooled)
+            Axis(b.variable, domain(self.batch, b, self.checked.places.get(b.variable, []), grouped), pooled)
             for bindings, pooled in ((by, False), (over, True))
             for b in bindings
         ]
 
-    def _table(self, axes: Sequence[_Axis]) -> _Table:
-        return _Table.of(self.batch, self.names, self.scopes, axes, self._outer_keys())
+    def _table(self, axes: Sequence[Axis]) -> GroupTable:
+        return GroupTable.of(self.batch, self.names, self.scopes, axes, self._outer_keys())
 
     def _outer_keys(self) -> Ints:
         """(S,) the output that each scope belongs to before variables: itself, or all videos together."""
@@ -189,7 +174,7 @@ class _Run:
         table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
         return self._rows_of(value, type_, table)
 
-    def _rows_of(self, value: Node, type_: Type, table: _Table) -> list[QueryRow]:
+    def _rows_of(self, value: Node, type_: Type, table: GroupTable) -> list[QueryRow]:
         evaluator = self._evaluator(table.groups)
         whole = evaluator.values(value, Outputs(table.output, table.count))
         # The same once more for each video of each output: the evidence.
@@ -201,7 +186,7 @@ class _Run:
         ]
 
     def _row(
-        self, place: int, value: Node, type_: Type, table: _Table, evaluator: Evaluator, whole: Values, fine: Values
+        self, place: int, value: Node, type_: Type, table: GroupTable, evaluator: Evaluator, whole: Values, fine: Values
     ) -> QueryRow:
         groups = table.members(place)
         reasons = evaluator.reasons[groups]
@@ -228,7 +213,7 @@ class _Run:
             evidence=self._evidence(place, type_, value, table, evaluator, fine),
         )
 
-    def _missing(self, groups: Ints, reasons: Ints, table: _Table, *, everywhere: bool) -> str | None:
+    def _missing(self, groups: Ints, reasons: Ints, table: GroupTable, *, everywhere: bool) -> str | None:
         """Why there is no value, or which videos count in none."""
         if not len(groups):
             return None
@@ -241,7 +226,7 @@ class _Run:
         return f"without {listing}: {'; '.join(sorted(texts))}"
 
     def _evidence(
-        self, place: int, type_: Type, value: Node, table: _Table, evaluator: Evaluator, fine: Values
+        self, place: int, type_: Type, value: Node, table: GroupTable, evaluator: Evaluator, fine: Values
     ) -> tuple[Evidence, ...]:
         found: list[Evidence] = []
         text = value.to_text()
@@ -356,68 +341,6 @@ class _Run:
         return [row for group in keyed.values() for row in _select(node, group)]
 
 
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """Groups and how they make values together.
-
-    Attributes:
-        groups: scopes × names.
-        output: (G,) the value that each group is part of.
-        count: number of values.
-        fine: (G,) the same for each scope by itself.
-        fine_count: number of those.
-        axes: the variables.
-        places: (G, A) which name of each variable.
-    """
-
-    groups: Groups
-    output: Ints
-    count: int
-    fine: Ints
-    fine_count: int
-    axes: Sequence[_Axis]
-    places: Ints
-
-    @classmethod
-    def of(cls, batch: Batch, names: NameTable, scopes: Scopes, axes: Sequence[_Axis], outer: Ints) -> _Table:
-        """The product of scopes and the names of all variables."""
-        sizes = [len(axis.names) for axis in axes]
-        if len(scopes) * int(np.prod(sizes, dtype=np.int64)) > MAX_GROUPS:
-            raise UsageError(
-                "The expression is about too many names and videos at once.",
-                expected=f"at most {MAX_GROUPS} combinations",
-                found=" × ".join(map(str, [len(scopes), *sizes])),
-                fix="name the values of a variable: by $o in (ball, cup)",
-            )
-        every = list(product(*(range(size) for size in sizes)))
-        combos = np.array(every, dtype=np.int64).reshape(len(every), len(axes))
-        scope = np.repeat(np.arange(len(scopes)), len(combos))
-        places = np.tile(combos, (len(scopes), 1))
-        codes = [np.array([names.code(name) for name in axis.names], dtype=np.int64) for axis in axes]
-        bindings = {axis.variable: codes[n][places[:, n]] for n, axis in enumerate(axes)}
-        kept = [n for n, axis in enumerate(axes) if not axis.pooled]
-        n_outer = int(outer.max(initial=-1)) + 1
-        inner = np.zeros(len(scope), np.int64)
-        for n in kept:
-            inner = inner * max(sizes[n], 1) + places[:, n]
-        n_inner = int(np.prod([max(sizes[n], 1) for n in kept], dtype=np.int64)) if kept else 1
-        output = outer[scope] * n_inner + inner
-        fine = output * max(len(scopes), 1) + scope
-        _, fine = ranked(fine)
-        groups = Groups(batch, names, scopes, scope, bindings)
-        return cls(groups, output, n_outer * n_inner, fine, int(fine.max(initial=-1)) + 1, axes, places)
-
-    def members(self, place: int) -> Ints:
-        """The groups of a value."""
-        return np.flatnonzero(self.output == place)
-
-    def names_of(self, place: int, group: int | None = None) -> dict[str, str]:
-        """Variable → name of a value."""
-        one = int(self.members(place)[0]) if group is None else group
-        chosen = [(n, axis) for n, axis in enumerate(self.axes) if group is not None or not axis.pooled]
-        return {axis.variable: str(axis.names[int(self.places[one, n])]) for n, axis in chosen}
-
-
 def _select(node: Call, rows: list[QueryRow]) -> list[QueryRow]:
     known = [row for row in rows if row.value is not None]
     if node.function == "how_many":
@@ -451,16 +374,6 @@ def _counted(node: Call, rows: list[QueryRow], chosen: list[QueryRow]) -> QueryR
         names={name: word for name, word in rows[0].names.items() if name not in variables},
         evidence=tuple(item for row in chosen for item in row.evidence),
     )
-
-
-def _scopes(batch: Batch, bin_s: float | None) -> Scopes:
-    """Every video, or every bin of every video in which a frame was processed."""
-    n = len(batch.video_ids)
-    if bin_s is None:
-        return Scopes(np.arange(n), np.full(n, -np.inf), np.full(n, np.inf))
-    bins = time_bins(batch, bin_s)
-    some = bins.processed_in(batch).any
-    return Scopes(bins.video[some], bins.begin_s[some], bins.end_s[some])
 
 
 def _coded_people(store: Store, batch: Batch) -> Mapping[str, frozenset[str]]:
