@@ -68,13 +68,9 @@ def ask(
         str | None, typer.Option(help="Fill this coding sheet: a built-in name or a YAML file.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="With --template: write the rows to this CSV file.")] = None,
-<<<<<<< HEAD
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the plan and the expression behind every number.")
     ] = False,
-=======
-    explain: Annotated[bool, typer.Option("--explain", help="Show the plan and its expressions.")] = False,
->>>>>>> wt/algebra
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
