@@ -96,6 +96,7 @@ def _same(claim: Claim, value: Value, kind: str) -> bool:
         return found == ("yes" if value else "no")
     if not isinstance(found, (int, float)) or not isinstance(value, (int, float)):
         return False
+    found = found / 100 if claim.unit == "%" else found
     return abs(float(found) - float(value)) <= _TOLERANCE * max(1.0, abs(float(value)))
 
 

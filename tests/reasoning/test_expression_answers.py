@@ -60,7 +60,7 @@ ASKED: tuple[tuple[str, object, str], ...] = (
     ("How many different toys did the child hold?", 2, "2 (the ball and the cup)"),
     ("How often did the child hand something to the caregiver?", 1, "1 time"),
     ("How long was the child alone?", 4.0, "in view and nobody else was for 4 s"),
-    ("How much of the time was the child alone?", 0.2, "20 %"),
+    ("How much of the time was the child alone?", 20.0, "20 %"),
     ("For how long did neither of them hold anything?", 9.5, "nobody held anything for 9.5 s"),
     ("When did the child pick up the cup the second time?", 11.0, "time number 2"),
     ("When did the child pick up the cup the fifth time?", None, "there was no time number 5"),
@@ -79,7 +79,7 @@ ASKED: tuple[tuple[str, object, str], ...] = (
     ),
     (
         "How many of the child's pick-ups were followed by the caregiver coming near within 5 seconds?",
-        2 / 3,
+        200 / 3,
         "66.67 % were followed within 5 s by this: the caregiver came near the child (2 of 3)",
     ),
     ("How long was the cup visible after the child first held it?", 11.0, "from the first time that the child held"),

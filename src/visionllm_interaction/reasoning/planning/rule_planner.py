@@ -52,6 +52,10 @@ FORMS: tuple[Form, ...] = (
 )
 """Every question form; the first that fits and whose names are in the store gives the plan."""
 
+_OTHER_MOMENTS = re.compile(
+    r"\b(?:picks_up|puts_down|enters|leaves)\(|_time\(merged\(visible|exists\(visible\(\$|since\(|before\("
+)
+"""Expressions of moments that a fixed form defines otherwise: by the begin of holding, by the first and last frame."""
 _NORWEGIAN = re.compile(
     r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]"
     r"|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
@@ -82,12 +86,12 @@ class TrimmedQuestion:
 
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan for ``question``, or a refusal that says why and names the nearest names in the store."""
+    plan = _one_part(question, vocabulary)
     if _is_norwegian(question):
         # Read word by word first, because its answer is in Norwegian too; the fixed forms answer in English.
         by_words = _by_words(question, Plan.refuse(_NO_FORM), vocabulary)
-        if by_words.expressions:
+        if by_words.expressions and not (plan.steps and _OTHER_MOMENTS.search(by_words.expressions[0].expression)):
             return by_words
-    plan = _one_part(question, vocabulary)
     if plan.steps:
         return plan
     return _in_parts(question, vocabulary) or _by_words(question, plan, vocabulary)

@@ -78,6 +78,9 @@ class Composer:
         result_unit = self.unit()
         evidence = self.runner.cite(row, self.step.expression, result_unit)
         stated = value if value is not None else plain_value(row.value)
+        if unit is None and result_unit == "share" and isinstance(stated, (int, float)):
+            # Shares of time are said in per cent, in words and as values.
+            stated, unit = 100 * stated, "%"
         return self.sentence(place + body, stated, result_unit if unit is None else unit, evidence, operation)
 
     def sentence(
