@@ -11,6 +11,7 @@ from hand_made_store import FIRST_SPANS, SECOND_SPANS, publish
 from visionllm_interaction.core.interactions import Event, Relation
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning import Answer, ask
+from visionllm_interaction.reasoning.coding_sheets import fill_template
 from visionllm_interaction.reasoning.replay import replay
 
 RELATIONS = [
@@ -147,6 +148,23 @@ def test_answers_of_expressions_replay(rooms: Path, room: Path, question: str) -
     answer = Answer.model_validate(json.loads(json.dumps(ask(question, rooms).to_json())))
     assert replay(answer, rooms).status == "holds"
     assert replay(answer, room).status == "changed"
+
+
+def _sheet(folder: Path, *lines: str) -> Path:
+    path = folder / "sheet.yaml"
+    path.write_text(
+        "\n".join(["name: alone", *lines, "outputs: {alone: How long was the child alone?}"]), encoding="utf-8"
+    )
+    return path
+
+
+def test_a_sheet_has_each_video_in_its_own_row(rooms: Path, tmp_path: Path) -> None:
+    assert [row.outputs["alone"] for row in fill_template(_sheet(tmp_path), rooms).rows] == [4.0, 8.0]
+
+
+def test_a_sheet_of_windows_holds_no_number_of_the_whole_video(room: Path, tmp_path: Path) -> None:
+    sheet = _sheet(tmp_path, "per: window", "window_s: 10")
+    assert [row.outputs["alone"] for row in fill_template(sheet, room).rows] == [None, None]
 
 
 def test_answers_stored_before_there_were_expressions_replay(room: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
+from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
@@ -219,7 +219,10 @@ def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, mea
     # Imported here: a question of a fixed form needs no parser.
     from visionllm_interaction.reasoning.wording.verified_expressions import verified_claims
 
-    found = verified_claims(planned.plan, store, measures=measures, max_listed=config.max_listed_videos)
+    try:
+        found = verified_claims(planned.plan, store, measures=measures, max_listed=config.max_listed_videos)
+    except ExpressionError as error:
+        return _abstain(planned, f"{error.message} {error.fix or ''}".strip())
     if found.missing is not None:
         return _abstain(planned, found.missing)
     if not found.claims:

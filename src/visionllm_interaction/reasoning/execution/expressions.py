@@ -104,6 +104,24 @@ def by_video(expression: Grouped) -> Grouped:
     return replace(expression, by_video=True)
 
 
+def in_video(text: str, video_id: str) -> str | None:
+    """An expression for one video alone.
+
+    Args:
+        text: the expression.
+        video_id: the video.
+
+    Returns:
+        Its text; None if it is about another video.
+    """
+    given = parsed(text)
+    if given.video not in (None, video_id):
+        return None
+    over = f" over {', '.join(binding.to_text() for binding in given.over)}" if given.over else ""
+    by = f" by {', '.join(binding.to_text() for binding in given.by)}" if given.by else ""
+    return f'{given.value.to_text()} in video "{video_id}"{over}{by}'
+
+
 def names_of(expression: Grouped) -> Sequence[str]:
     """The names that an expression is about, without those that stand for several."""
     from visionllm_interaction.measures.language.syntax import NameTerm, walk

@@ -19,6 +19,9 @@ Length = Literal["mean", "median", "longest", "shortest"]
 class Marks:
     """The adverbs of one clause; readers take what they use.
 
+    Args:
+        tags: the phrases of the clause.
+
     Attributes:
         more_than: the number of "more than 3", without or with a unit.
         longer_s: the seconds of "longer than 3 seconds".
@@ -90,7 +93,7 @@ class Marks:
         return kind, pick
 
     def check_used(self) -> None:
-        """Raise if a word is left that nothing was done with.
+        """Check that no word is left that nothing was done with.
 
         Raises:
             NotUnderstood: naming the word.

@@ -45,7 +45,14 @@ class Request:
         return replace(self, tags=tuple(tags))
 
     def read(self, focus: Focus | None = None, *, at: bool = False) -> tuple[Clause, Marks, Scope, Parts]:
-        """The main clause, what its adverbs say, the limits that the other clauses set, and all parts.
+        """Read the main clause, and the other clauses as limits.
+
+        Args:
+            focus: the variable that stands for what is asked for.
+            at: whether a moment may be named.
+
+        Returns:
+            The main clause, what its adverbs say, the limits that the other clauses set, and all parts.
 
         Raises:
             NotUnderstood: if a clause is not understood, or a moment is named where none fits.
@@ -164,7 +171,15 @@ def plain_tags(tags: Sequence[Tag]) -> tuple[Tag, ...]:
 
 
 def finish(asked: Asked, marks: Marks, *, is_never: bool = False) -> Asked:
-    """``asked``, once every word of its clause has been used.
+    """Give out ``asked``, once every word of its clause has been used.
+
+    Args:
+        asked: what is asked.
+        marks: the adverbs of its clause.
+        is_never: whether the clause says *never*.
+
+    Returns:
+        ``asked``.
 
     Raises:
         NotUnderstood: if an adverb is left that the question does nothing with, or a *never*.
