@@ -86,15 +86,19 @@ class TrimmedQuestion:
 
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan for ``question``, or a refusal that says why and names the nearest names in the store."""
-    plan = _one_part(question, vocabulary)
+    plan = plan_by_forms(question, vocabulary)
     if _is_norwegian(question):
         # Read word by word first, because its answer is in Norwegian too; the fixed forms answer in English.
         by_words = _by_words(question, Plan.refuse(_NO_FORM), vocabulary)
         if by_words.expressions and not (plan.steps and _OTHER_MOMENTS.search(by_words.expressions[0].expression)):
             return by_words
-    if plan.steps:
-        return plan
-    return _in_parts(question, vocabulary) or _by_words(question, plan, vocabulary)
+    return plan if plan.steps else _by_words(question, plan, vocabulary)
+
+
+def plan_by_forms(question: str, vocabulary: Vocabulary) -> Plan:
+    """The plan of a question in a fixed form, or in parts that are; else a refusal."""
+    plan = _one_part(question, vocabulary)
+    return plan if plan.steps else _in_parts(question, vocabulary) or plan
 
 
 def _is_norwegian(question: str) -> bool:
