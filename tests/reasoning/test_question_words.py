@@ -25,10 +25,10 @@ READ: tuple[tuple[str, str, str], ...] = (
     (
         "Which two objects did the caregiver touch most often?",
         "most",
-        "count(merged(in_contact(caregiver, $o), 0.5s)) by $o",
+        "count(merged(in_contact(caregiver, $o), 0.5s)) by $o in thing",
     ),
     ("Which toys did the child never pick up?", "none", "exists(picks_up(child, $o)) by $o"),
-    ("What did nobody touch?", "none", "exists((in_contact(person, $o) | holding(person, $o))) by $o"),
+    ("What did nobody touch?", "none", "exists((in_contact(person, $o) | holding(person, $o))) by $o in thing"),
     (
         "Which objects were held by both of them?",
         "list",
@@ -104,7 +104,7 @@ READ: tuple[tuple[str, str, str], ...] = (
     ("Hvem tok opp ballen først?", "first", "first_time(picks_up($p, ball)) by $p"),
     ("Hvor lenge holdt ingen av dem noe?", "value", "total(!holding(person, thing))"),
     ("Hvor mange ganger ga mamma barnet noe?", "value", "count(hands_over(caregiver, child, thing))"),
-    ("Kva leiker rørte ingen ved?", "none", "exists((in_contact(person, $o) | holding(person, $o))) by $o"),
+    ("Kva leiker rørte ingen ved?", "none", "exists((in_contact(person, $o) | holding(person, $o))) by $o in thing"),
     ("Kor stor del av tida heldt barnet noko?", "value", "share(holding(child, thing))"),
     ("Kven heldt ballen sist?", "last", "last_time(merged(holding($p, ball), 0.5s)) by $p"),
     ("Kva gjorde barnet etter 10 sekund?", "doing", "holds(visible(child), at=10s)"),

@@ -9,6 +9,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     HOLDING,
     OBJECT_VARIABLE,
+    PERSON_VARIABLE,
     Asked,
     Holds,
     Joined,
@@ -17,7 +18,11 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     bouts_text,
     quoted,
     stream_text,
+    streams_of,
 )
+
+_OF_ONE_KIND = frozenset({HOLDING, "picks_up", "puts_down", "hands_over", "names", "looks_at", "speaks"})
+"""Relations with a place for people and one for what they handle."""
 
 
 def expression_of(asked: Asked) -> str:
@@ -28,8 +33,20 @@ def expression_of(asked: Asked) -> str:
     if (asked.variable is None and asked.is_shared) or _pools_objects(asked):
         text += f" over {OBJECT_VARIABLE}"
     if asked.variable is not None:
-        text += f" by {asked.variable}"
+        text += f" by {asked.variable}{_domain(asked)}"
     return text
+
+
+def _domain(asked: Asked) -> str:
+    """Which names a variable stands for, where its place would take people as well as objects."""
+    of_both = any(
+        part.relation not in _OF_ONE_KIND
+        for stream in streams_of(asked)
+        for part in (stream.parts if isinstance(stream, Joined) else (stream,))
+        if isinstance(part, Holds)
+    )
+    kinds = {OBJECT_VARIABLE: " in thing", PERSON_VARIABLE: " in person"}
+    return kinds.get(asked.variable or "", "") if of_both else ""
 
 
 def _core(asked: Asked) -> str:

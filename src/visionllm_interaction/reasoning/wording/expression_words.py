@@ -277,9 +277,12 @@ def _clause(key: str, names: Sequence[str], words: Words, *, n: str = "", is_mom
         nobody = form != "holds" and full[0] == "person"
         # "Nobody held anything" says it with the plain clause.
         text = words.clauses[key][0 if nobody else _PLACE[form]]
-        said = {letter: words.name(name, none=form != "holds") for letter, name in zip("abc", full, strict=False)}
-        if nobody:
-            said["b"], said["c"] = (words.name(name, none=name != "person") for name in full[1:])
+        said = {
+            letter: words.name(
+                "other" if name == "person" and letter != "a" and form != "holds" else name, none=form != "holds"
+            )
+            for letter, name in zip("abc", full, strict=False)
+        }
         forms.append(text.format(n=n, **said))
     return Spoken(forms[0], forms[1], forms[2], is_moment=is_moment)
 
