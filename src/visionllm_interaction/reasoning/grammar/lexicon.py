@@ -108,10 +108,9 @@ def load_relations() -> tuple[Relation, ...]:
 
 def _read(name: str) -> Any:
     # Imported here: questions that a fixed form answers need no word lists.
-    import yaml
+    from visionllm_interaction.utils.strict_yaml import load_yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((_FOLDER / name).read_text(encoding="utf-8"), Loader=loader)  # noqa: S506  (the safe loader, written in C)
+    return load_yaml((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 _SECTIONS: Mapping[str, str] = {

@@ -96,11 +96,10 @@ class Words:
 def load_words(language: Language) -> Words:
     """The words of ``language``; read once."""
     # Imported here: answers to fixed forms need no word lists.
-    import yaml
+    from visionllm_interaction.utils.strict_yaml import load_yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     path = Path(__file__).parents[1] / "language" / "answers.yaml"
-    return Words(**yaml.load(path.read_text(encoding="utf-8"), Loader=loader)[language])  # noqa: S506  (the safe loader, written in C)
+    return Words(**load_yaml(path.read_text(encoding="utf-8"))[language])
 
 
 @dataclass(frozen=True)
