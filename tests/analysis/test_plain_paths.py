@@ -59,6 +59,7 @@ def _function(name: str) -> Callable[..., Any]:
         ("visionllm_interaction.interop.registry:export", ["STORE", "NEW", {"format": "csv"}]),
         ("visionllm_interaction.reasoning.pipeline:ask", ["How many children are there?", "STORE"]),
         ("visionllm_interaction.reasoning.coding_sheets:fill_template", ["daily-summary", "STORE"]),
+        ("visionllm_interaction.reasoning.describing.api:describe", ["STORE"]),
         ("visionllm_interaction.reasoning.grounding.api:ground_phrase", ["the child", "STORE", {"at_s": 1.0}]),
         ("visionllm_interaction.reasoning.replay:replay", ["ANSWER", "STORE"]),
         ("visionllm_interaction.video.decoding.reader:VideoReader", ["CLIP"]),

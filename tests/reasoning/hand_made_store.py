@@ -9,7 +9,7 @@ import numpy as np
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.interactions import Event, Relation, Track
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 
@@ -101,6 +101,7 @@ def publish(
     spans: Sequence[tuple[int, str, float, float]],
     relations: Sequence[Relation] = (),
     names: Sequence[str] = NAMES,
+    events: Sequence[Event] = (),
 ) -> None:
     index = np.arange(int(duration_s * FPS))
     publish_video(
@@ -110,5 +111,5 @@ def publish(
         detections=_detections(spans),
         tracks=_tracks(spans),
         relations=list(relations),
-        events=[],
+        events=list(events),
     )

@@ -210,7 +210,7 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         "speaks of 'ball', which the plan leaves out",
     ),
     ("How often was the ball visible?", draft("visible_duration"), "bout_count would"),
-    ("When did one see the ball?", draft("visible_duration"), "or last_seen would"),
+    ("When did one get sight of the ball?", draft("visible_duration"), "or last_seen would"),
     (
         "How long did the child touch the ball?",
         draft("near_duration", "child", object="ball"),
@@ -222,8 +222,8 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         "which the plan's window leaves out",
     ),
     ("From when on can one see the ball?", draft("last_seen"), "first_seen would"),
-    ("When was the ball gone?", draft("first_seen"), "last_seen would"),
-    ("When did the ball first leave?", draft("last_seen"), "does not answer"),
+    ("When had the ball gone missing for good?", draft("first_seen"), "last_seen would"),
+    ("When was the ball first gone somewhere?", draft("last_seen"), "does not answer"),
     ("When did the ball come back?", draft("first_seen"), "single occurrences"),
     ("How many balls are there?", draft("bout_count", predicate="visible"), "instance_count would"),
     ("How long was the ball visible?", draft("longest_bout", predicate="visible"), "visible_duration would"),
@@ -240,9 +240,13 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         "condition 'the caregiver was busy'",
     ),
     ("How long was the ball visible in the last 10 seconds?", draft(end_s=10.0), "counted from its start"),
-    ("How long was the ball visible in the second half?", draft(), "counted from its start"),
+    ("How long was the ball seen somewhere in the second half?", draft(), "counted from its start"),
     ("How many balls were there at 12 seconds?", draft("instance_count", begin_s=12.0), "single moments"),
-    ("How often was the ball visible for more than 2 s?", draft("bout_count", predicate="visible"), "thresholds"),
+    (
+        "How often was the ball somewhere visible for more than 2 s?",
+        draft("bout_count", predicate="visible"),
+        "thresholds",
+    ),
     ("How long was the ball never visible?", draft("visible_duration"), "what did not happen"),
     ("Was the child happy about the ball?", draft("near_duration", "child", object="ball"), "feelings"),
 )
@@ -276,7 +280,7 @@ def test_invented_window_is_not_used(serve: Callable[..., Endpoint], one_video: 
 
 
 def test_said_window_is_read_by_code(serve: Callable[..., Endpoint], one_video: Path) -> None:
-    question = "For how long does one get to see the ball between 0:05 and 0:10?"
+    question = "All in all, for how long does one really get to see the ball somewhere between 0:05 and 0:10?"
     answer = put(question, one_video, serve(Reply(draft(begin_s=5.0, end_s=100.0))))
     assert (answer.plan.steps[0].begin_s, answer.plan.steps[0].end_s) == (5.0, 10.0)
     assert answer.claims[0].value == 4.0
@@ -294,7 +298,7 @@ def test_said_window_is_read_by_code(serve: Callable[..., Endpoint], one_video: 
 def test_window_in_words_is_not_lost(
     serve: Callable[..., Endpoint], one_video: Path, words: str, begin_s: float | None, end_s: float | None
 ) -> None:
-    answer = put(f"For how long does one get to see the ball {words}?", one_video, serve(Reply(draft())))
+    answer = put(f"For how long does one get to see the ball somewhere {words}?", one_video, serve(Reply(draft())))
     assert (answer.plan.steps[0].begin_s, answer.plan.steps[0].end_s) == (begin_s, end_s)
 
 

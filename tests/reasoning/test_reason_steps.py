@@ -9,8 +9,13 @@ import pytest
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
+from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning import Plan, Step, ask
-from visionllm_interaction.reasoning.planning.plan import Condition
+from visionllm_interaction.reasoning.execution.executor import run_plan
+from visionllm_interaction.reasoning.explain import step_expression
+from visionllm_interaction.reasoning.planning.capabilities import PROCESSED_DURATION
+from visionllm_interaction.reasoning.planning.plan import Condition, Moment
+from visionllm_interaction.store.reader import open_store
 
 # question, value of the first claim, unit, a part of the answer
 ASKED: tuple[tuple[str, object, str, str], ...] = (
@@ -41,8 +46,8 @@ ASKED: tuple[tuple[str, object, str, str], ...] = (
     ("What was the object size of the ball?", 0.000326, "share", ""),
     ("What was the joint handling duration of the child and the ball?", 0.0, "s", ""),
     ("How long was the video?", 20.0, "s", "20 s of video were looked at"),
-    ("Hvor lenge var barnet synlig mens mamma ikke var synlig?", 4.0, "s", "while the caregiver was not in view"),
-    ("Hvilke leker holdt barnet?", "book, cup", "names", "book, cup"),
+    ("Hvor lenge var barnet synlig mens mamma ikke var synlig?", 4.0, "s", "mens den voksne ikke var synlig"),
+    ("Hvilke leker holdt barnet?", "book, cup", "names", "boka og koppen"),
     ("Hvor mye lenger var barnet synlig enn mamma?", 1.0, "s", "1 s"),
 )
 
@@ -100,14 +105,55 @@ def test_conditions_only_where_they_have_a_meaning() -> None:
         Step(measure="instance_count", subject="ball", during=Condition(subject="child"))
 
 
-def test_explain_shows_plan_and_expressions(one_video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_an_expression_that_can_be_run(one_video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     question = "How long was the child visible while the caregiver was away?"
     assert run_app(app, ["ask", question, "--store", str(one_video), "--explain", "--json"]) == 0
-    (explained,) = json.loads(capsys.readouterr().out)["explain"]
+    answer = json.loads(capsys.readouterr().out)
+    (explained,) = answer["explain"]
     assert explained["query"]["during"]["negated"] is True
-    assert explained["expressions"] == {"value": "visible(child)", "during": "visible(caregiver)"}
+    assert explained["expression"] == "total(visible(child) & !visible(caregiver)) by video"
+    (row,) = query(explained["expression"], one_video).rows
+    assert row.value == pytest.approx(answer["claims"][0]["value"])
     assert run_app(app, ["ask", question, "--store", str(one_video), "--explain"]) == 0
-    assert "during: visible(caregiver)" in capsys.readouterr().out
+    assert explained["expression"] in capsys.readouterr().out
+
+
+SAME_VALUE: tuple[Step, ...] = (
+    Step(measure="visible_duration", subject="ball", begin_s=2, end_s=9),
+    Step(measure="instance_count", subject="block"),
+    Step(measure="first_seen", subject="ball", begin_s=5),
+    Step(measure="co_presence_duration", subject="child", object="ball"),
+    Step(measure=PROCESSED_DURATION, during=Condition(subject="ball", negated=True)),
+    Step(measure="holding_duration", subject="child", object="cup", begin_s=9.5),
+    Step(measure="bout_count", subject="child", object="cup", predicate="holding"),
+    Step(measure="longest_bout", subject="child", object="caregiver", predicate="near", end_s=8),
+    Step(
+        measure="visible_duration",
+        subject="ball",
+        during=Condition(subject="child", predicate="near", object="caregiver"),
+    ),
+    Step(
+        measure="near_duration",
+        subject="child",
+        object="caregiver",
+        after=Moment(subject="child", predicate="holding", object="cup"),
+    ),
+    Step(
+        measure="visible_duration",
+        subject="ball",
+        before=Moment(subject="child", predicate="holding", object="cup", occurrence="last", edge="end"),
+    ),
+)
+
+
+@pytest.mark.parametrize("step", SAME_VALUE, ids=lambda step: step.measure)
+def test_the_expression_of_a_step_gives_the_values_of_the_step(one_video: Path, step: Step) -> None:
+    with open_store(one_video) as store:
+        (result,) = run_plan(store, Plan(steps=(step,)))
+    expression = step_expression(step)
+    assert expression is not None
+    (row,) = query(expression, one_video).rows
+    assert row.value == pytest.approx(result.evidence[0].value)
 
 
 def test_evaluation_with_rules_from_the_command_line(

@@ -19,7 +19,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("How often did the caregiver yell?", "sound and speech"),
     ("How often did the caregiver yodel?", "no word of the question speaks of anything"),
     ("Was the child well behaved?", "no word of the question speaks of anything"),
-    ("How many metres did the child walk?", "sizes, speeds and looks"),
+    ("How many metres did the child walk?", "sizes, speeds, looks"),
     ("For how long was the child next to the television?", "'television' is not in the store"),
     ("For how many seconds was the red car to be seen?", "'red' is not in the store"),
     ("On how many occasions did the child carry a guitar?", "'guitar' is not in the store"),

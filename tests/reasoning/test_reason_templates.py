@@ -102,7 +102,7 @@ def test_the_same_question_is_sent_once_where_replies_are_kept(one_video: Path, 
         "begin_s": None,
         "end_s": None,
     }
-    question = "For what length of time does one get to see the ball?"
+    question = "For what length of time does one somehow get to see the ball?"
     with scripted(lambda body: json.dumps(reply)) as endpoint:
         kept = EndpointConfig(base_url=endpoint.url, model="m", cache_dir=tmp_path / "kept")
         first, second = (ask(question, one_video, config=ReasonConfig(endpoint=kept)) for _ in range(2))

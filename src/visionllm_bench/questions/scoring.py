@@ -36,7 +36,7 @@ class Score:
         wording: of the text.
         expects_refusal: whether it cannot be answered.
         refused: whether the planner refused it.
-        plan_right: whether the plan has the same queries as the one meant.
+        plan_right: whether the plan has the same queries as the one meant, or is an expression with its values.
         answer_right: whether the values are those that an independent oracle computes from the store, or it was
             rightly refused.
         true: the same against the ground truth of the videos: counts exactly, times within 0.5 s, durations within
@@ -102,10 +102,13 @@ def _score(
     refused = bool(answer.plan.unanswerable)
     same = question.plan is not None and not refused and _key(answer.plan) == _key(question.plan)
     right = refused if question.plan is None else _agrees(answer, expected(question.plan, worlds), loose=False)
+    # An expression has other queries than the plan that is meant; it is right if it gives the same values.
+    same = same or (bool(answer.plan.expressions) and question.plan is not None and right)
     true = None
     if truths and question.plan:
         true = _agrees(answer, expected(question.plan, truths), loose=True)
-    precision, recall = _evidence(question.plan, answer, worlds) if question.plan else (None, None)
+    of_steps = question.plan is not None and not answer.plan.expressions
+    precision, recall = _evidence(question.plan, answer, worlds) if question.plan and of_steps else (None, None)
     return Score(
         question=question.text,
         form=question.form,
@@ -155,7 +158,7 @@ def _pair(predicate: str, subject: str, target: str | None) -> Any:
 def _agrees(answer: Answer, values: Mapping[str | None, Any], *, loose: bool) -> bool:
     """Whether the claims say exactly ``values``: no other, none missing."""
     videos = {item.id: item.video_id for item in answer.evidence}
-    if answer.plan.combine == "each":
+    if answer.plan.combine == "each" and None not in values:
         claims = {videos[c.evidence[0]]: c for c in answer.claims if c.operation == "value"}
     else:
         concluded = [c for c in answer.claims if c.operation not in ("value", "sum", "largest")]
@@ -166,6 +169,8 @@ def _agrees(answer: Answer, values: Mapping[str | None, Any], *, loose: bool) ->
 
 
 def _same(value: Any, claim: Claim, *, loose: bool) -> bool:
+    if isinstance(value, str) and isinstance(claim.value, str) and claim.operation == "which":
+        return set(value.split(", ")) == set(claim.value.split(", "))
     if not isinstance(value, (int, float)) or not isinstance(claim.value, (int, float)):
         return bool(value == claim.value)
     if not loose or claim.unit == "count":

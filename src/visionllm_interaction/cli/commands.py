@@ -160,6 +160,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "ask",
         "Answer a question with numbers computed from the store, or refuse it with the reason.",
     ),
+    "describe": CommandEntry(
+        "questions", "describe", "Tell what happens in a video, in sentences that each cite their evidence."
+    ),
     "replay": CommandEntry(
         "questions",
         "replay",

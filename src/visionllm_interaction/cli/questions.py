@@ -1,4 +1,4 @@
-"""Commands on questions: ask, replay, ground, look."""
+"""Commands on questions: ask, describe, replay, ground, look."""
 
 # Packages are imported inside the commands, so that questions are answered without torch.
 
@@ -68,7 +68,9 @@ def ask(
         str | None, typer.Option(help="Fill this coding sheet: a built-in name or a YAML file.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="With --template: write the rows to this CSV file.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the plan and its expressions.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the plan and the expression behind every number.")
+    ] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -92,6 +94,27 @@ def ask(
         result["explain"] = [step.to_dict() for step in explained]
         text = as_lines([text, *map(str, explained)])
     return CommandResult(result, text, json_output)
+
+
+def describe(
+    store: StoreOption = Path("store"),
+    video: Annotated[
+        str | None, typer.Option(help="video_id, name of the file, or number from 1. Default: every video.")
+    ] = None,
+    begin: Annotated[float | None, typer.Option("--from", min=0, help="Tell only what happens from here, s.")] = None,
+    end: Annotated[float | None, typer.Option("--to", min=0, help="Tell only what happens before, s.")] = None,
+    language: Annotated[Literal["en", "nb", "nn"], typer.Option(help="Language of the sentences.")] = "en",
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Tell what happens in a video, in sentences that each cite their evidence."""
+    from visionllm_interaction.reasoning.describing.api import describe as tell
+
+    settings = load_question_settings(config, override)
+    answer = tell(store, video=video, begin_s=begin, end_s=end, language=language, config=settings.reason)
+    text = "\n".join(claim.text for claim in answer.claims) or answer_text(answer)
+    return CommandResult(answer.model_dump(mode="json"), text, json_output)
 
 
 def _fill(
@@ -123,7 +146,8 @@ def replay(
     from visionllm_interaction.reasoning.replay import load_answer
     from visionllm_interaction.reasoning.replay import replay as replay_answer
 
-    report = replay_answer(load_answer(answer), store, aliases=load_question_settings(config, override).reason.aliases)
+    settings = load_question_settings(config, override)
+    report = replay_answer(load_answer(answer), store, aliases=settings.reason.aliases, measures=settings.measures)
     lines = [
         report.status,
         *(f"  {'holds  ' if claim.holds else 'changed'} {claim.text} {claim.reason or ''}" for claim in report.claims),

@@ -11,6 +11,7 @@ from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.reasoning.config import EndpointConfig, ReasonConfig
+    from visionllm_interaction.reasoning.describing.api import describe
     from visionllm_interaction.reasoning.models import Answer, Claim
     from visionllm_interaction.reasoning.pipeline import ask, ask_async
     from visionllm_interaction.reasoning.planning.plan import Plan, Step
@@ -24,6 +25,7 @@ __all__ = [
     "Step",
     "ask",
     "ask_async",
+    "describe",
 ]
 
 __getattr__ = lazy_attributes(
@@ -37,5 +39,6 @@ __getattr__ = lazy_attributes(
         "Step": "planning.plan",
         "ask": "pipeline",
         "ask_async": "pipeline",
+        "describe": "describing.api",
     },
 )

@@ -262,9 +262,10 @@ def _fill(
     config: ReasonConfig,
     measures: MeasuresConfig,
 ) -> FilledRow:
+    is_whole = not template.window_s and not template.bouts
     answers = {
         output: execute(
-            Planned(_restrict_to_row(planned.plan, row), planned.planner, planned.model),
+            Planned(_restrict_to_row(planned.plan, row, is_whole=is_whole), planned.planner, planned.model),
             store,
             vocabulary=vocabulary,
             config=config,
@@ -289,10 +290,12 @@ def _fill(
     )
 
 
-def _restrict_to_row(plan: Plan, row: _SheetRow) -> Plan:
+def _restrict_to_row(plan: Plan, row: _SheetRow, *, is_whole: bool) -> Plan:
     """``plan`` for the row's video, its time windows cut to the row's interval."""
     if plan.unanswerable:
         return plan
+    if plan.expressions:
+        return _expressions_of_row(plan, row, is_whole=is_whole)
     steps = []
     for step in plan.steps:
         begin_s = max(step.begin_s or 0.0, row.begin_s)
@@ -302,6 +305,22 @@ def _restrict_to_row(plan: Plan, row: _SheetRow) -> Plan:
         changed = {"video_id": row.video_id, "begin_s": begin_s, "end_s": end_s}
         steps.append(step.model_copy(update=changed))
     return plan.model_copy(update={"steps": tuple(steps), "also": None})
+
+
+def _expressions_of_row(plan: Plan, row: _SheetRow, *, is_whole: bool) -> Plan:
+    """A plan of expressions for a whole video; for a part of one, questions need a fixed form."""
+    from visionllm_interaction.reasoning.execution.expressions import in_video
+
+    if not is_whole:
+        return Plan.refuse("a row of a window or a bout holds only answers to questions of a fixed form")
+    steps = []
+    for step in plan.expressions:
+        texts = [in_video(text, row.video_id) for text in (step.expression, step.than) if text is not None]
+        if any(text is None for text in texts):
+            return Plan.refuse("the video asked about is not that of this row")
+        changed = dict(zip(("expression", "than"), texts, strict=False))
+        steps.append(step.model_copy(update=changed))
+    return plan.model_copy(update={"expressions": tuple(steps)})
 
 
 def _value(answer: Answer) -> float | int | str | None:

@@ -27,6 +27,8 @@ Operation = Literal[
     "order",
     "videos",
     "mean",
+    "expression",
+    "account",
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from visionllm_interaction.errors import ConfigError, LLMUnreachable, UsageError
+from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
@@ -198,6 +198,8 @@ def _compute(
     plan = planned.plan
     if plan.unanswerable:
         return _Computed(_abstain(planned, plan.unanswerable), planned)
+    if plan.expressions:
+        return _Computed(_of_expressions(planned, store, config=config, measures=measures), planned)
     results = run_plan(store, plan)
     claims = compose_claims(plan, results)
     shown = tuple(all_evidence(results).values())
@@ -210,6 +212,33 @@ def _compute(
     answer = _answer(planned, verified, results, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
     return _Computed(answer, planned, verified, results, needs_rewording=wanted)
+
+
+def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, measures: MeasuresConfig) -> Answer:
+    """Run the expressions of a plan twice, and answer with the claims that both runs give."""
+    # Imported here: a question of a fixed form needs no parser.
+    from visionllm_interaction.reasoning.wording.verified_expressions import verified_claims
+
+    try:
+        found = verified_claims(planned.plan, store, measures=measures, max_listed=config.max_listed_videos)
+    except ExpressionError as error:
+        return _abstain(planned, f"{error.message} {error.fix or ''}".strip())
+    if found.missing is not None:
+        return _abstain(planned, found.missing)
+    if not found.claims:
+        return _abstain(planned, _NO_CLAIM_HOLDS if found.dropped else _NO_EVIDENCE)
+    return Answer(
+        status="answered",
+        answer=found.text,
+        claims=found.claims,
+        evidence=tuple(EvidenceItem.of(item) for item in found.evidence),
+        planner=planned.planner,
+        model=planned.model,
+        plan=planned.plan,
+        dropped_claims=found.dropped,
+        tokens=planned.usage.tokens,
+        usage=planned.usage,
+    )
 
 
 def _missing_inputs(results: Sequence[StepResult]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.execution.executor import all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Answer, EvidenceItem, ReplayedClaim, ReplayReport
@@ -46,7 +47,13 @@ def load_answer(path: StrPath) -> Answer:
         ) from error
 
 
-def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] | None = None) -> ReplayReport:
+def replay(
+    answer: Answer,
+    store: StrPath,
+    *,
+    aliases: Mapping[str, list[str]] | None = None,
+    measures: MeasuresConfig = MeasuresConfig(),
+) -> ReplayReport:
     """Run the answer's plan again and compare every claim and every piece of evidence with the new results.
 
     No language model is used.
@@ -55,6 +62,7 @@ def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] |
         answer: an earlier answer.
         store: folder of the interaction store.
         aliases: name of the store → more words for it, as in ``reason.aliases``.
+        measures: limits of turns, and named measures, for plans of expressions.
 
     Returns:
         Which claims hold and which evidence has changed; an abstention always holds.
@@ -66,14 +74,16 @@ def replay(answer: Answer, store: StrPath, *, aliases: Mapping[str, list[str]] |
     with open_store(store) as opened:
         vocabulary = Vocabulary.of_store(opened, aliases=aliases)
         try:
-            return _replay(answer, opened, vocabulary)
+            return _replay(answer, opened, vocabulary, measures=measures)
         except UsageError as error:
             # A name or video of the plan is gone from the store: no claim can be computed any more.
             lost = tuple(ReplayedClaim(text=c.text, holds=False, reason=error.message) for c in answer.claims)
             return ReplayReport(status="changed" if lost else "holds", claims=lost, evidence_changed=())
 
 
-def _replay(answer: Answer, store: Store, vocabulary: Vocabulary) -> ReplayReport:
+def _replay(answer: Answer, store: Store, vocabulary: Vocabulary, *, measures: MeasuresConfig) -> ReplayReport:
+    if answer.plan.expressions:
+        return _replay_expressions(answer, store, measures=measures)
     if not answer.plan.steps:
         return ReplayReport(status="holds", claims=(), evidence_changed=())
     fresh = run_plan(store, answer.plan)
@@ -93,6 +103,30 @@ def _replay(answer: Answer, store: Store, vocabulary: Vocabulary) -> ReplayRepor
     changed = tuple(item.id for item in answer.evidence if not _unchanged(item, now.get(item.id)))
     status: Literal["holds", "changed"] = "holds" if all(c.holds for c in claims) and not changed else "changed"
     return ReplayReport(status=status, claims=tuple(claims), evidence_changed=changed)
+
+
+def _replay_expressions(answer: Answer, store: Store, *, measures: MeasuresConfig) -> ReplayReport:
+    """Compare every claim with the one that the same expression gives now: by its evidence, value and words."""
+    # Imported here: answers of fixed forms need no parser.
+    from visionllm_interaction.reasoning.wording.verified_expressions import verified_claims
+
+    found = verified_claims(answer.plan, store, measures=measures)
+    by_text = {claim.text: claim for claim in found.claims}
+    claims = []
+    for claim in answer.claims:
+        now = by_text.get(claim.text)
+        holds = now is not None and now.value == claim.value and now.unit == claim.unit
+        reason = None if holds else "the expression gives something else now"
+        claims.append(ReplayedClaim(text=claim.text, holds=holds, reason=reason))
+    fresh = {_content(EvidenceItem.of(item)) for item in found.evidence}
+    changed = tuple(item.id for item in answer.evidence if _content(item) not in fresh)
+    status: Literal["holds", "changed"] = "holds" if all(c.holds for c in claims) and not changed else "changed"
+    return ReplayReport(status=status, claims=tuple(claims), evidence_changed=changed)
+
+
+def _content(item: EvidenceItem) -> str:
+    """Everything of a piece of evidence but its number, as text."""
+    return json.dumps({**_rounded(item), "id": ""}, sort_keys=True)
 
 
 def _evidence(item: EvidenceItem) -> Evidence:

@@ -68,8 +68,8 @@ _FIRST = (
     "{moment} {be} {a} first {seen}",
     "{moment} {be} {a} {seen} (?:first|for the first time)",
     "{moment} {a} {be} first {seen}",
-    "{moment} {do} {a} (?:first |initially )?(?:appear|show up|turn up|enter|come in|come into view|arrive)"
-    "(?: the room| in the (?:room|picture|video))?(?: first| for the first time)?",
+    "{moment} {do} {a} (?:first |initially )?(?:appear|show up|turn up)"
+    "(?: in the (?:room|picture|video))?(?: first| for the first time)?",
     "{moment} {do} {who} first see {a}",
     "{moment} {do} {who} see {a} (?:first|for the first time)",
     "{moment} (?:is|was) the first (?:time|moment)(?: that)? {a} {be} {seen}",
@@ -81,8 +81,7 @@ _LAST = (
     "{moment} {be} {a} last {seen}",
     "{moment} {be} {a} {seen} (?:last|for the last time)",
     "{moment} {a} {be} last {seen}",
-    "{moment} {do} {a} (?:last appear|disappear|vanish|appear last|appear for the last time)",
-    "{moment} {do} {a} leave(?: (?:the )?(?:room|picture|view|frame))?(?: (?:for good|for the last time|finally))?",
+    "{moment} {do} {a} (?:last appear|appear last|appear for the last time)",
     "{moment} {do} {who} last see {a}",
     "{moment} {do} {who} see {a} (?:last|for the last time)",
     "{moment} (?:is|was) the last (?:time|moment)(?: that)? {a} {be} {seen}",

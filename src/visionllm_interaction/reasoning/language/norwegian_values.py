@@ -37,9 +37,9 @@ ROWS = (
     Row("last_offset", ("{moment} slapp {a} {b}(?: for siste gang)?", "{moment} la {a} fra seg {b}"), "holding"),
     Row("last_offset", ("{moment} {hold} {a}(?: {by})? {b} (?:sist|for siste gang|siste gang)",), "holding"),
     Row("first_seen", ("{moment} (?:ble|er|var) {a} (?:{seen_past} )?(?:for )?første gang(?: {seen_past})?",)),
-    Row("first_seen", ("{moment} (?:ble|er|var) {a} først {seen_past}", "{moment} kom {a} inn(?: i rommet)?")),
+    Row("first_seen", ("{moment} (?:ble|er|var) {a} først {seen_past}",)),
     Row("last_seen", ("{moment} (?:ble|er|var) {a} (?:{seen_past} )?(?:for )?siste gang(?: {seen_past})?",)),
-    Row("last_seen", ("{moment} (?:ble|er|var) {a} sist {seen_past}", "{moment} forsvant {a}")),
+    Row("last_seen", ("{moment} (?:ble|er|var) {a} sist {seen_past}",)),
     Row("co_presence_duration", ("{long} {be} {a} og {b} (?:{seen} )?{together}(?: {seen})?",)),
     Row(
         "co_presence_duration", ("{long} {be} (?:både )?{a} og {b} begge {seen}", "{long} {be} både {a} og {b} {seen}")

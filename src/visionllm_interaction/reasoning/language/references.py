@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -17,6 +18,37 @@ _JOINT = re.compile(
 )
 _LET_GO = re.compile(r"\b(let go|lets go)(?= (?:first|last|earlier|later|earliest|latest)\b|$)")
 _NOUN = r"(?:the )?(?:video|videoen|recording|clip|file|opptaket)(?: (?:called|named))?"
+_IN = r"(?:^|(?<=\s))(?:in|from|of|for|on|during|i|fra|frå|av|under) "
+_VIDEO_NOUN = r"videos?|videoen|recordings?|clips?|films?|filmen|session|opptaket|opptak|klippet|klipp"
+_DIGEST = re.compile(r"-[0-9a-f]{8}$")
+_ENDING = r"(?:mp4|mov|avi|mkv|webm|m4v|mpe?g|mts|m2ts|wmv|3gp|ts|ogv)"
+_PLACES = {
+    "first": 1,
+    "1st": 1,
+    "second": 2,
+    "2nd": 2,
+    "third": 3,
+    "3rd": 3,
+    "fourth": 4,
+    "4th": 4,
+    "fifth": 5,
+    "5th": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+    "last": -1,
+    "final": -1,
+    "første": 1,
+    "fyrste": 1,
+    "andre": 2,
+    "tredje": 3,
+    "fjerde": 4,
+    "femte": 5,
+    "sjette": 6,
+    "siste": -1,
+}
 _UNKNOWN = re.compile(
     rf"(?:^|\s)(?:in|from|of|for|i|fra) (?:{_NOUN} (?P<id>[\w.-]*[\d_][\w.-]*)|(?P<bare>[^\W\d][\w.-]*_[\w.-]+))"
 )
@@ -40,19 +72,85 @@ def resolve_it(plan: Plan, question: str) -> str:
 
 
 def extract_video(question: str, video_ids: Sequence[str]) -> tuple[str, str | None]:
-    """Cut "in video X" out of a normalised ``question``; returns the rest and the video id, None if none is named."""
+    """Cut "in video X", "in the second video" out of a normalised ``question``.
+
+    Videos are named by id, by the name of their file with or without its ending, or by their place in the store.
+
+    Args:
+        question: normalised.
+        video_ids: the videos in the order of the store.
+
+    Returns:
+        The rest and the video's id; None if none is named, or none that can be told.
+    """
+    found = next(_mentions(question, video_ids), None)
+    if found is None or len(found.video_ids) != 1:
+        return question, None
+    rest = question[: found.begin] + question[found.end :]
+    return " ".join(rest.replace(" ,", ",").split()).strip(" ,"), found.video_ids[0]
+
+
+@dataclass(frozen=True)
+class _Mention:
+    """Where a question names a video, and the ids that it can mean."""
+
+    begin: int
+    end: int
+    video_ids: tuple[str, ...]
+    words: str
+
+
+def _mentions(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
     for video_id in sorted(video_ids, key=len, reverse=True):
         spoken = re.escape(video_id.casefold())
-        pattern = rf"(?:(?:^|(?<=\s))(?:in|from|of|for|on|i|fra) )?(?:{_NOUN} )?(?<![\w.-]){spoken}(?![\w-])"
-        match = re.search(pattern, question)
+        match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){spoken}(?![\w-])", question)
         if match:
-            rest = question[: match.start()] + question[match.end() :]
-            return " ".join(rest.replace(" ,", ",").split()).strip(" ,"), video_id
-    return question, None
+            yield _Mention(match.start(), match.end(), (video_id,), match.group())
+    yield from _by_file_name(question, video_ids)
+    yield from _by_place(question, video_ids)
+
+
+def _by_file_name(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
+    """Videos by the name of their file, with its ending, after "video", or after "in" if it looks like no word."""
+    stems: dict[str, list[str]] = {}
+    for video_id in video_ids:
+        stem = _DIGEST.sub("", video_id.casefold())
+        if stem:
+            stems.setdefault(stem, []).append(video_id)
+    for stem, ids in sorted(stems.items(), key=lambda pair: -len(pair[0])):
+        spoken = r"[\W_]+".join(map(re.escape, re.split(r"[\W_]+", stem)))
+        name = rf"(?<![\w.-]){spoken}"
+        ways = [rf"(?:{_IN})?(?:{_NOUN} )?{name}\.{_ENDING}(?![\w-])", rf"(?:{_IN})?{_NOUN} {name}(?![\w-])"]
+        if re.search(r"[\d_]", stem):
+            ways.append(rf"(?:{_IN})?{name}(?![\w-])")
+        match = next((found for way in ways if (found := re.search(way, question))), None)
+        if match:
+            yield _Mention(match.start(), match.end(), tuple(ids), match.group())
+
+
+def _by_place(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
+    """Videos by their place: "the second video", "video 2", "den siste videoen"."""
+    match = re.search(
+        rf"(?:{_IN})?(?:the |den |det )?(?P<word>{'|'.join(_PLACES)}) (?:{_VIDEO_NOUN})(?!\w)"
+        rf"|(?:{_IN})?(?:the )?(?:{_VIDEO_NOUN}) (?:number |no\.? |nummer |nr\.? |# ?)?"
+        r"(?P<number>\d{1,4})(?![\w.,:-])",
+        question,
+    )
+    if match is None:
+        return
+    place = int(match["number"]) if match["number"] else _PLACES[match["word"]]
+    index = place - 1 if place > 0 else len(video_ids) - 1
+    known = (video_ids[index],) if 0 <= index < len(video_ids) else ()
+    yield _Mention(match.start(), match.end(), known, match.group().strip())
 
 
 def unknown_video(question: str, video_ids: Sequence[str]) -> str | None:
     """The reason to refuse when ``question`` names a video that the store does not hold, else None."""
+    named = next(_mentions(question, video_ids), None)
+    if named and len(named.video_ids) > 1:
+        return f"{named.words.strip()!r} may be {' or '.join(named.video_ids[:5])}; name the video by its id"
+    if named:
+        return f"the store has no {named.words.strip()!r}: it has {_listing(video_ids)}"
     match = _UNKNOWN.search(question)
     if match is None:
         return None

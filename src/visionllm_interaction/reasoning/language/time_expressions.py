@@ -107,11 +107,12 @@ def _times(match: re.Match[str]) -> list[float]:
     """The times of ``match``; a time without a unit takes the unit said after it, else seconds."""
     found = match.groupdict()
     later = found.get("u2") or "s"
-    first = [_seconds(found["t1"], found["u1"] or later)]
-    return [*first, _seconds(found["t2"], later)] if found.get("t2") else first
+    first = [time_in_seconds(found["t1"], found["u1"] or later)]
+    return [*first, time_in_seconds(found["t2"], later)] if found.get("t2") else first
 
 
-def _seconds(text: str, unit: str) -> float:
+def time_in_seconds(text: str, unit: str) -> float:
+    """A time as it is written, "1:05" or a number with a unit of :data:`UNIT`, in seconds."""
     if ":" in text:
         total = 0.0
         for part in text.split(":"):

@@ -49,12 +49,13 @@ from visionllm_interaction.reasoning.planning.rule_planner import (
     explain_unknown,
     extract_clauses,
     extract_scope,
+    plan_by_rules,
     plan_of_codes,
     split_at_and,
     unreadable_clause,
     why_unanswerable,
 )
-from visionllm_interaction.reasoning.planning.unanswerable import THRESHOLD, outside_catalogue
+from visionllm_interaction.reasoning.planning.unanswerable import THRESHOLD, outside_model
 from visionllm_interaction.reasoning.sync import run_sync
 
 
@@ -79,6 +80,10 @@ async def plan_by_llm_async(question: str, vocabulary: Vocabulary, *, config: En
     """
     if not vocabulary.names:
         return Plan.refuse("the store holds no detected objects to ask about"), Usage()
+    by_words = plan_by_rules(question, vocabulary)
+    if by_words.expressions:
+        # What the words of the question say without doubt needs no model, and no model says it better.
+        return by_words, Usage()
     of_codes = plan_of_codes(question, vocabulary)
     if of_codes:
         return of_codes, Usage()
@@ -141,7 +146,7 @@ def _refusal_without_model(
     """Why the model is not asked: something in the question is in no plan; None if it is asked."""
     if intent.threshold is not None and intent.combine != "exceeds":
         return THRESHOLD
-    refusal = unreadable_clause(cut.text, vocabulary) or outside_catalogue(text, vocabulary.coded)
+    refusal = unreadable_clause(cut.text, vocabulary) or outside_model(text, vocabulary.coded)
     if refusal is None and not intent.subjects:
         refusal = why_unanswerable(question, vocabulary) or NO_MEASURE
     if refusal is None:

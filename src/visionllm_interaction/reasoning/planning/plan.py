@@ -124,6 +124,47 @@ class Step(_PlanModel):
         return Query(**self.model_dump(exclude={"during", "after", "before", "turns"}), turns=self.turns)
 
 
+Reading = Literal[
+    "value",
+    "yes_no",
+    "exceeds",
+    "holds",
+    "delay",
+    "doing",
+    "describe",
+    "most",
+    "least",
+    "first",
+    "last",
+    "next",
+    "list",
+    "none",
+    "number",
+    "each",
+    "difference",
+    "more",
+    "less",
+]
+
+
+class ExpressionStep(_PlanModel):
+    """One expression of the language of quantities (docs/language.md), and how its result answers the question.
+
+    ``reading``: ``value`` reports it; ``yes_no`` says whether there is any; ``exceeds`` whether it is more than
+    ``threshold``; ``holds`` whether it holds at a moment; ``delay`` is a time from the start; ``most``, ``least``,
+    ``first``, ``last``, ``next``, ``list``, ``none``, ``number`` and ``each`` choose among the names that a variable
+    stands for, ``top`` of them; ``difference``, ``more`` and ``less`` compare it with the expression ``than``;
+    ``doing`` and ``describe`` tell what went on.
+    """
+
+    expression: str
+    reading: Reading = "value"
+    than: str | None = None
+    top: int = Field(default=1, ge=1)
+    threshold: float | None = None
+    language: Literal["en", "nb", "nn"] = "en"
+
+
 class Plan(_PlanModel):
     """A short list of queries and how their results are read, or the reason why there is none.
 
@@ -132,9 +173,12 @@ class Plan(_PlanModel):
     ``exists`` whether there is any; ``exceeds`` whether it is more than ``threshold``; ``precedes`` whether the first
     time comes before the second; ``which`` lists those that are not zero; ``order`` sorts by time; ``videos`` counts
     the videos in which there is any; ``mean`` averages over videos. ``also`` is the next part of a question in parts.
+
+    A plan of ``expressions`` has no steps: each is a line of the language of quantities that can be run by itself.
     """
 
     steps: tuple[Step, ...] = Field(default=(), max_length=MAX_STEPS)
+    expressions: tuple[ExpressionStep, ...] = Field(default=(), max_length=MAX_STEPS)
     combine: Combine = "each"
     threshold: float | None = None
     unanswerable: str | None = None
@@ -142,8 +186,10 @@ class Plan(_PlanModel):
 
     @model_validator(mode="after")
     def _is_one_or_the_other(self) -> Self:
-        if bool(self.steps) == bool(self.unanswerable):
-            raise ValueError("a plan has steps or a reason why it has none")
+        if (bool(self.steps), bool(self.expressions), bool(self.unanswerable)).count(True) != 1:
+            raise ValueError("a plan has steps, or expressions, or a reason why it has none")
+        if self.expressions and (self.combine != "each" or self.also):
+            raise ValueError("expressions are not combined: each says by itself how it is read")
         if self.combine in ONE_MEASURE and len({step.measure for step in self.steps}) != 1:
             raise ValueError("only results of one measure can be compared")
         if self.combine in ("largest", "smallest", "order") and len(self.steps) < 2:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.english_comparisons import FORMS as COMPARISONS_EN
 from visionllm_interaction.reasoning.language.english_values import CODED_FORMS as CODED_EN
@@ -53,15 +52,19 @@ FORMS: tuple[Form, ...] = (
 )
 """Every question form; the first that fits and whose names are in the store gives the plan."""
 
+_OTHER_MOMENTS = re.compile(
+    r"\b(?:picks_up|puts_down|enters|leaves)\(|_time\(merged\(visible|exists\(visible\(\$|since\(|before\("
+)
+"""Expressions of moments that a fixed form defines otherwise: by the begin of holding, by the first and last frame."""
+_NORWEGIAN = re.compile(
+    r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]"
+    r"|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
+)
 _NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
 _MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
-_EXAMPLES = (
-    "How long was the {0} visible?",
-    "How many times did the child hold the {0}?",
-    "When was the {0} first seen?",
-)
+_NO_FORM = "the question fits none of the known forms"
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,40 @@ class TrimmedQuestion:
 
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan for ``question``, or a refusal that says why and names the nearest names in the store."""
+    plan = plan_by_forms(question, vocabulary)
+    if _is_norwegian(question):
+        # Read word by word first, because its answer is in Norwegian too; the fixed forms answer in English.
+        by_words = _by_words(question, Plan.refuse(_NO_FORM), vocabulary)
+        if by_words.expressions and not (plan.steps and _OTHER_MOMENTS.search(by_words.expressions[0].expression)):
+            return by_words
+    return plan if plan.steps else _by_words(question, plan, vocabulary)
+
+
+def plan_by_forms(question: str, vocabulary: Vocabulary) -> Plan:
+    """The plan of a question in a fixed form, or in parts that are; else a refusal."""
     plan = _one_part(question, vocabulary)
-    if plan.steps:
-        return plan
-    return _in_parts(question, vocabulary) or plan
+    return plan if plan.steps else _in_parts(question, vocabulary) or plan
+
+
+def _is_norwegian(question: str) -> bool:
+    """Whether a question begins or is written as Norwegian ones are."""
+    return _NORWEGIAN.search(question.casefold()) is not None
+
+
+def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
+    """The plan of a question in no fixed form, read word by word; else the reason of ``refused`` or a truer one."""
+    # Imported here: a question of a fixed form needs no word lists.
+    from visionllm_interaction.reasoning.grammar.planner import plan_by_grammar
+    from visionllm_interaction.reasoning.grammar.refusals import why_not_understood
+
+    understood = plan_by_grammar(question, vocabulary)
+    if understood.plan is not None:
+        return understood.plan
+    if understood.refusal:
+        return Plan.refuse(understood.refusal)
+    if refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM):
+        return refused
+    return Plan.refuse(why_not_understood(question, understood, vocabulary))
 
 
 def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
@@ -129,7 +162,7 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
         outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)
         or _unknown_name(matches, vocabulary)
-        or _no_form(cut.text, vocabulary)
+        or _NO_FORM
     )
 
 
@@ -240,10 +273,3 @@ def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
 
 def _is_one_of(name: str, words: Iterable[str]) -> bool:
     return any(name in (word, plural(word)) for word in words)
-
-
-def _no_form(text: str, vocabulary: Vocabulary) -> str:
-    said = [name for name, _ in vocabulary.mentions(text)]
-    name = next((name for name in (*said, *vocabulary.names) if name not in PERSON_CATEGORIES), "ball")
-    asked = " ".join(example.format(name) for example in _EXAMPLES)
-    return f"the question fits none of the known forms; ask for example: {asked}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-THRESHOLD = "single moments and thresholds are not in the catalogue; give a time window, or ask whether it was more"
+THRESHOLD = "a model may not ask for single moments and thresholds; give a time window, or ask whether it was more"
 
 SPEECH = "sound and speech are not measured, and no speech was imported (visionllm import)"
 GAZE = "gaze is not measured, and none was imported (visionllm import)"
+NAMING = "naming is not measured, and none was imported (visionllm import)"
 _IMPORTED: Mapping[str, tuple[str, str]] = {
     SPEECH: (
         "speech",
@@ -36,7 +37,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
-        r"|shout\w*|yell\w*|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
+        r"|shout\w*|yell(?:s|ed|ing)?|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
         r"|sneez\w*|clap\w*|music\w*|songs?|melod\w+|tune|quiet\w*|silen\w+|volume|language\w*|speech|vocal\w*"
         r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)|call(?:s|ed|ing)? (?:out|for|to)|utter\w*|told"
         r"|sang|synger|rop\w*|hvisk\w*|musikk\w*"
@@ -56,26 +57,42 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "reasons and intentions are not measured",
     ),
     (
-        r"never|except|apart from|alone|uten|alene|without (?!(?:a |any )?(?:break|pause|interruption|stopping))"
-        r"|how often (?:\w+ ){1,6}not",
-        "the catalogue has no measure of what did not happen, apart from being out of view",
-    ),
-    (r"median|ratio|gjennomsnitt\w*", "of averages only those over videos and the mean length of bouts are measured"),
-    (
-        r"how (?:far|fast|quick\w*|slow\w*|big|large|small|tall|heavy|old|wide|thick)|distance|speed|fast(?:er|est)?"
+        r"how (?:fast|quick\w*|slow\w*|big|large|small|tall|heavy|old|wide|thick)|speed|fast(?:er|est)?"
         r"|quick(?:ly|er|est)?|colou?rs?|weigh\w*|shapes?|material|made of|texture|brand|wear(?:s|ing)?|wore|clothes"
         r"|met(?:re|er)s|centimet(?:re|er)s?|steps",
-        "sizes, speeds and looks are not measured",
+        "sizes, speeds, looks and distances in metres are not measured",
+    ),
+    (
+        r"normal\w*|abnormal\w*|develop\w*|autis\w*|delay(?:ed)?|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
+        r"|nic(?:e|er|est)|kinder|a (?:good|bad)|(?:good|bad|better|worse|best|worst) (?:at|parent|mother|father|child)"
+        r"|naughty|polite|friendl\w*|skil\w*"
+        r"|talented|healthy|attachment|utvikl\w*|flink\w*|snill\w*|normalt",
+        "judgements of people and of their development are not measured",
+    ),
+)
+_MODEL_LIMITS: tuple[tuple[str, str], ...] = (
+    (
+        r"never|except|apart from|alone|uten|alene|without (?!(?:a |any )?(?:break|pause|interruption|stopping))"
+        r"|how often (?:\w+ ){1,6}not",
+        "what a model may ask for holds nothing on what did not happen, apart from being out of view",
+    ),
+    (
+        r"median|ratio|gjennomsnitt\w*",
+        "of averages only those over videos and the mean length of bouts are what a model may ask for",
+    ),
+    (
+        r"how far|distance",
+        "a model may not ask for sizes and distances",
     ),
     (
         r"(?:last|final|closing|siste) (?:\d+(?:[.,]\d+)? )?(?:s|secs?|seconds?|minutes?|half|sekund\w*|minutt\w*)"
         r"|(?:first|second|other) half|halfway"
         r"|(?:at|near|towards?|in|from) the (?:very )?(?:beginning|start|end|middle)",
-        "parts of a video are named by times counted from its start, for example “between 5 and 10 seconds”",
+        "parts of a video are named to a model by times counted from its start, for example “between 5 and 10 seconds”",
     ),
     (
         r"(?:come|comes|came|coming|get|gets|got|go|goes|went) back|return\w*|again|(?:second|third|next) time",
-        "of single occurrences only the first and the last time of being seen are in the catalogue",
+        "of single occurrences a model may ask only for the first and the last time of being seen",
     ),
     (
         r"at (?:second |minute |time )?\d[\d.,:]*|(?:less|shorter|fewer) than \d+|at (?:least|most) \d+"
@@ -83,7 +100,20 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         THRESHOLD,
     ),
 )
-_COMPILED = tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in _LIMITS)
+"""Words that no query of a model expresses, with the reason to give where no rule reads the question either."""
+
+
+def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in table)
+
+
+_COMPILED = _compiled(_LIMITS)
+
+
+def outside_model(question: str, coded: frozenset[str] = frozenset()) -> str | None:
+    """As :func:`outside_catalogue`, and what no query of a model can say: it is not asked about these."""
+    reason = outside_catalogue(question, coded)
+    return reason or next((reason for pattern, reason in _compiled(_MODEL_LIMITS) if pattern.search(question)), None)
 
 
 def outside_catalogue(question: str, coded: frozenset[str] = frozenset()) -> str | None:

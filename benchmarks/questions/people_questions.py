@@ -1,0 +1,169 @@
+"""Ask questions in people's words of ToyRoom videos and judge the answers by the truth of the videos.
+
+    python benchmarks/questions/people_questions.py QUESTIONS.tsv --folder /tmp/rooms --planner rules
+
+The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from expected_answers import ANSWERS, Expected, Value
+from room_truth import RoomTruth
+from rooms import make_rooms
+
+from visionllm_interaction.reasoning import ReasonConfig, ask
+from visionllm_interaction.reasoning.models import Answer, Claim
+
+_TOLERANCE = 5e-3
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one question on one store.
+
+    Attributes:
+        id: of the question.
+        seed: of the videos.
+        verdict: ``right``, ``wrong`` or ``refused``.
+        question: its text.
+        said: the answer, or the reason of a refusal.
+        expected: what would be right.
+    """
+
+    id: str
+    seed: int
+    verdict: str
+    question: str
+    said: str
+    expected: str
+
+
+def judge(answer: Answer, expected: Expected) -> str:
+    """Compare an answer with what is right."""
+    reason = (answer.reason or "").lower()
+    if answer.status == "abstained":
+        if expected.kind != "refused":
+            # What no video of the store ever shows is rightly refused.
+            nothing = not any((*expected.per_video.values(), expected.together))
+            return "right" if nothing and "is not in the store" in reason else "refused"
+        return "right" if any(word in reason for word in expected.reason) else "refused"
+    if expected.kind == "refused":
+        return "wrong"
+    if expected.kind == "text":
+        return "right" if answer.claims and all(claim.evidence for claim in answer.claims) else "wrong"
+    videos = {item.id: item.video_id for item in answer.evidence}
+    groups: dict[str, list[Claim]] = {}
+    for claim in answer.claims:
+        of = {videos[i] for i in claim.evidence if videos[i]}
+        groups.setdefault(next(iter(of)) if len(of) == 1 and _is_single(claim) else "", []).append(claim)
+    checks = []
+    if expected.together != "":
+        checks.append(_agrees(groups.get("", []), expected.together, expected.kind))
+    for video, value in expected.per_video.items():
+        if video in groups:
+            checks.append(_agrees(groups[video], value, expected.kind))
+        elif expected.together == "":
+            checks.append(value is None or value == frozenset())
+    return "right" if checks and all(checks) else "wrong"
+
+
+def _is_single(claim: Claim) -> bool:
+    return claim.operation == "value"
+
+
+def _agrees(claims: Sequence[Claim], value: Value, kind: str) -> bool:
+    if not claims:
+        return False
+    return any(_same(claim, value, kind) for claim in claims)
+
+
+def _same(claim: Claim, value: Value, kind: str) -> bool:
+    found = claim.value
+    if value is None:
+        return found is None or found == "none"
+    if kind == "names":
+        names = frozenset() if found in (None, "none") else frozenset(str(found).split(", "))
+        return names == value
+    if kind == "yes_no":
+        return found == ("yes" if value else "no")
+    if not isinstance(found, (int, float)) or not isinstance(value, (int, float)):
+        return False
+    found = found / 100 if claim.unit == "%" else found
+    return abs(float(found) - float(value)) <= _TOLERANCE * max(1.0, abs(float(value)))
+
+
+def run(
+    questions: Sequence[Mapping[str, str]],
+    rooms: Mapping[int, tuple[Path, list[RoomTruth]]],
+    *,
+    config: ReasonConfig,
+    planner: str,
+) -> list[Judged]:
+    """Ask every question of every store."""
+    found = []
+    for seed, (store, truths) in rooms.items():
+        for row in questions:
+            try:
+                answer = ask(row["question"], store, config=config, planner="llm" if planner == "llm" else "rules")
+            except Exception as error:  # noqa: BLE001  (a crash is a verdict)
+                found.append(Judged(row["id"], seed, "crash", row["question"], repr(error)[:300], ""))
+                continue
+            expected = ANSWERS[row["id"]](truths) if row["id"] in ANSWERS else Expected("text")
+            verdict = judge(answer, expected)
+            found.append(
+                Judged(
+                    row["id"], seed, verdict, row["question"], str(answer), f"{expected.per_video} {expected.together}"
+                )
+            )
+    return found
+
+
+def main() -> None:
+    """Run the list and print the verdict of each question: right only if it is right on every store."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("questions", type=Path)
+    parser.add_argument("--folder", type=Path, required=True, help="videos and stores are made here")
+    parser.add_argument("--planner", choices=("rules", "llm"), default="rules")
+    parser.add_argument("--endpoint", help="address of the language model")
+    parser.add_argument("--model", default="local")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", nargs="*")
+    given = parser.parse_args()
+    endpoint = {"base_url": given.endpoint, "model": given.model} if given.endpoint else {}
+    config = ReasonConfig.model_validate({"endpoint": endpoint})
+    with given.questions.open(encoding="utf-8", newline="") as file:
+        questions = [row for row in csv.DictReader(file, delimiter="\t") if not given.only or row["id"] in given.only]
+    rooms = {seed: make_rooms(given.folder / f"seed{seed}", seed=seed, videos=2) for seed in given.seeds}
+    found = run(questions, rooms, config=config, planner=given.planner)
+    by_question: dict[str, list[Judged]] = {}
+    for one in found:
+        by_question.setdefault(one.id, []).append(one)
+    overall = Counter(_overall(group) for group in by_question.values())
+    for identifier, group in by_question.items():
+        print(f"{identifier}  {_overall(group):8} {' '.join(one.verdict for one in group):24} {group[0].question}")
+        for one in group:
+            if one.verdict != "right":
+                print(f"        seed {one.seed}: {one.said}\n        expected: {one.expected}")
+    print(json.dumps(dict(overall)))
+    if given.out:
+        given.out.write_text(json.dumps([asdict(one) for one in found], indent=1), encoding="utf-8")
+
+
+def _overall(group: Sequence[Judged]) -> str:
+    verdicts = {one.verdict for one in group}
+    if "crash" in verdicts:
+        return "crash"
+    return "wrong" if "wrong" in verdicts else "refused" if "refused" in verdicts else "right"
+
+
+if __name__ == "__main__":
+    main()

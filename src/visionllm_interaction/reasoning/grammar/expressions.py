@@ -1,0 +1,222 @@
+"""The expressions of a question: its meaning in the language of quantities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.meaning import (
+    ANY_OBJECT,
+    HOLDING,
+    OBJECT_VARIABLE,
+    PERSON_VARIABLE,
+    Asked,
+    Holds,
+    Joined,
+    Scope,
+    Stream,
+    bouts_text,
+    quoted,
+    stream_text,
+    streams_of,
+)
+
+_OF_ONE_KIND = frozenset({HOLDING, "picks_up", "puts_down", "hands_over", "names", "looks_at", "speaks"})
+"""Relations with a place for people and one for what they handle."""
+
+
+def expression_of(asked: Asked) -> str:
+    """The expression of the value that ``asked`` is about; groups and the video are written behind it."""
+    text = _core(asked)
+    if asked.scope.video_id is not None:
+        text += f' in video "{asked.scope.video_id}"'
+    if (asked.variable is None and asked.is_shared) or _pools_objects(asked):
+        text += f" over {OBJECT_VARIABLE}"
+    if asked.variable is not None:
+        text += f" by {asked.variable}{_domain(asked)}"
+    return text
+
+
+def _domain(asked: Asked) -> str:
+    """Which names a variable stands for, where its place would take people as well as objects."""
+    of_both = any(
+        part.relation not in _OF_ONE_KIND
+        for stream in streams_of(asked)
+        for part in (stream.parts if isinstance(stream, Joined) else (stream,))
+        if isinstance(part, Holds)
+    )
+    kinds = {OBJECT_VARIABLE: " in thing", PERSON_VARIABLE: " in person"}
+    return kinds.get(asked.variable or "", "") if of_both else ""
+
+
+def _core(asked: Asked) -> str:
+    if asked.ask == "gap":
+        return _gap(asked)
+    if asked.stream is None:
+        raise ValueError(f"{asked.ask} has no expression")
+    if asked.ask in ("latency", "prob"):
+        return _of_two(asked)
+    if asked.ask == "holds":
+        return f"holds({stream_text(asked.stream)}, at={moment_text(asked.at)})"
+    if asked.ask == "next":
+        return f"first_time({limited(asked.stream, asked.scope)})"
+    if asked.ask == "exists":
+        return _exists(asked)
+    text = _stream(asked)
+    if asked.ask in ("time", "delay"):
+        return _time(asked, text)
+    if asked.ask == "share":
+        base = f", of={stream_text(asked.other)}" if asked.other else _window_base(asked.scope)
+        return f"share({text}{base})"
+    if asked.ask == "rate":
+        return f"rate({text}{_window_base(asked.scope)})"
+    return f"{asked.ask}({text})"
+
+
+def _exists(asked: Asked) -> str:
+    """Whether it ever is so. *Both held the ball* needs no common moment; *touched* is said of what was held, too."""
+    stream = asked.stream
+    if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
+        return " & ".join(f"exists({_touching(part, asked.scope)})" for part in stream.parts)
+    assert stream is not None
+    return f"exists({_touching(stream, asked.scope)})"
+
+
+def _touching(stream: Stream, scope: Scope) -> str:
+    is_touch = isinstance(stream, Holds) and stream.relation == "in_contact" and stream.edge is None
+    if not is_touch or not isinstance(stream, Holds) or stream.negated or stream.names[-1] in PERSON_CATEGORIES:
+        return limited(stream, scope)
+    held = replace(stream, relation=HOLDING)
+    either = f"({stream_text(stream)} | {stream_text(held)})"
+    return limited_text(either, scope)
+
+
+def _stream(asked: Asked) -> str:
+    """The stream of a question within its limits; bouts where they are counted or their lengths are."""
+    assert asked.stream is not None
+    stream = asked.stream
+    if _pools_objects(asked):
+        stream = _with_variable(stream)
+    text = stream_text(stream)
+    of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest", "time") and not stream.is_moment
+    if of_bouts and not (isinstance(stream, Holds) and stream.occurrence):
+        if asked.scope.around is not None:
+            return limited_text(f"starts({bouts_text(text)})", asked.scope)
+        text = bouts_text(limited_text(text, asked.scope))
+        if asked.longer_s is not None:
+            text = f"longer_than({text}, {asked.longer_s:g}s)"
+        if asked.shorter_s is not None:
+            text = f"shorter_than({text}, {asked.shorter_s:g}s)"
+        return text
+    return limited_text(text, asked.scope)
+
+
+def _pools_objects(asked: Asked) -> bool:
+    """Whether bouts of holding *anything* are asked for: each is of one object, so that two toys are two bouts."""
+    stream = asked.stream
+    of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest")
+    return (
+        of_bouts
+        and asked.variable in (None, "video")
+        and isinstance(stream, Holds)
+        and stream.relation == HOLDING
+        and stream.edge is None
+        and not stream.negated
+        and stream.names[-1] == ANY_OBJECT
+    )
+
+
+def _with_variable(stream: Stream) -> Stream:
+    if not isinstance(stream, Holds):
+        return stream
+    return replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE))
+
+
+def _time(asked: Asked, text: str) -> str:
+    number = asked.occurrence
+    if asked.variable:
+        number = -1 if asked.pick == "last" else 1
+    if number == -1:
+        return f"last_time({text})"
+    if number in (None, 1):
+        return f"first_time({text})"
+    return f"first_time(nth({text}, {number}))"
+
+
+def _of_two(asked: Asked) -> str:
+    assert asked.stream is not None and asked.other is not None
+    first, second = (_moments(stream) for stream in (asked.stream, asked.other))
+    if asked.ask == "prob":
+        first = limited_text(first, asked.scope)
+        return f"prob({second}, within={asked.within_s:g}s, after={first})"
+    first = limited_text(first, asked.scope)
+    lag = f"latency({first} -> {second})"
+    statistic = {"any": "mean", "most": "max", "least": "min"}.get(asked.pick or "", "median")
+    return f"{statistic}({lag})"
+
+
+def _moments(stream: Stream) -> str:
+    """What is followed, or follows: bouts of a state with short pauses bridged."""
+    text = stream_text(stream)
+    return text if stream.is_moment else bouts_text(text)
+
+
+def _gap(asked: Asked) -> str:
+    assert asked.gap_names is not None
+    first, second = (quoted(name) for name in asked.gap_names)
+    limits = scope_texts(asked.scope)
+    during = f", during={' & '.join(limits)}" if limits else ""
+    return f"mean(gap({first}, {second}){during})"
+
+
+def _window_base(scope: Scope) -> str:
+    limits = scope_texts(scope)
+    return f", of={' & '.join(limits)}" if limits else ""
+
+
+def limited(stream: Stream, scope: Scope) -> str:
+    """A stream within the limits of a scope."""
+    return limited_text(stream_text(stream), scope)
+
+
+def limited_text(text: str, scope: Scope) -> str:
+    """The text of a stream within the limits of a scope."""
+    parts = [text, *scope_texts(scope)]
+    return " & ".join(parts)
+
+
+def scope_texts(scope: Scope) -> list[str]:
+    """The limits of a scope as streams."""
+    found = []
+    if scope.half:
+        found.append("between(0%, 50%)" if scope.half == "first" else "between(50%, 100%)")
+    window = _window(scope)
+    if window:
+        found.append(window)
+    found += [stream_text(stream) for stream in scope.during]
+    if scope.after is not None:
+        found.append(f"since({stream_text(scope.after)})")
+    if scope.before is not None:
+        found.append(f"before({stream_text(scope.before)})")
+    if scope.around is not None:
+        found.append(_near_in_time(scope))
+    return found
+
+
+def _near_in_time(scope: Scope) -> str:
+    assert scope.around is not None
+    before = 0.0 if scope.side == "after" else scope.around_s
+    after = 0.0 if scope.side == "before" else scope.around_s
+    return f"padded({stream_text(scope.around)}, {before:g}s, {after:g}s)"
+
+
+def _window(scope: Scope) -> str | None:
+    if scope.begin_s is None and scope.end_s is None:
+        return None
+    end = "100%" if scope.end_s is None else f"{scope.end_s:g}s"
+    return f"between({scope.begin_s or 0:g}s, {end})"
+
+
+def moment_text(at: float | str | None) -> str:
+    """A moment as an argument: "12.5s", "100%"."""
+    return at if isinstance(at, str) else f"{at or 0:g}s"

@@ -1,0 +1,110 @@
+"""Times from one event to another, and average distances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
+from visionllm_interaction.reasoning.grammar.marks import read_marks
+from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.request import Request, plain_tags
+from visionllm_interaction.reasoning.grammar.tagging import Tag
+
+_SIMPLE = frozenset({"noun", "name", "preposition", "conjunction", "aggregate", "auxiliary", "possessive"})
+
+
+def read_distance(request: Request) -> Asked:
+    """Read "What is the average distance between child and caregiver?", also within limits."""
+    place = next(i for i, tag in enumerate(request.tags) if tag.is_("noun", "distance"))
+    main, clauses = _before_clause(request.tags)
+    if request.at is not None or any(tag.kind not in _SIMPLE for tag in main) or place >= len(main):
+        raise NotUnderstood("distance")
+    names = [tag.value for tag in main if tag.kind == "name"]
+    if any(tag.is_("noun", "both") for tag in main):
+        names = list(request.people)
+    if any(tag.is_("aggregate", "longest", "shortest", "median") for tag in main):
+        raise NotUnderstood("distance")
+    if len(names) != 2 or names[0] == names[1]:
+        raise NotUnderstood("distance")
+    scope = _scope_of(request, clauses)
+    return Asked("gap", None, scope, gap_names=(names[0], names[1]))
+
+
+def _before_clause(tags: Sequence[Tag]) -> tuple[list[Tag], list[Tag]]:
+    place = next((i for i, tag in enumerate(tags) if tag.kind == "subordinator"), len(tags))
+    return list(tags[:place]), list(tags[place:])
+
+
+def _scope_of(request: Request, clauses: Sequence[Tag]) -> Scope:
+    """The scope with the limits of clauses that follow a main part that is no clause itself."""
+    if not clauses:
+        return request.scope
+    dummy = (Tag("name", request.people[0], ""), Tag("word", "visible", "", ("visible",)))
+    if not request.people:
+        raise NotUnderstood("distance")
+    _, marks, scope, _ = request.with_tags((*dummy, *clauses)).read()
+    marks.check_used()
+    return scope
+
+
+def read_latency(request: Request) -> Asked | None:
+    """Read "the median time from A putting something down to B picking it up"; None if it is no such question."""
+    openings = [i for i, tag in enumerate(request.tags) if tag.is_("preposition", "from", "between")]
+    if not openings or request.at is not None:
+        return None
+    start = openings[0]
+    before = request.tags[:start]
+    if not any(tag.is_("noun", "time", "bouts") for tag in before) or any(
+        tag.kind not in ("aggregate", "noun", "auxiliary", "modifier") for tag in before
+    ):
+        return None
+    marks = read_marks(before)
+    statistic = marks.take_length()
+    marks.check_used()
+    names: dict[str | None, Literal["mean", "median", "longest", "shortest"]] = {None: "median"}
+    kind = names.get(statistic, statistic or "median")
+    for first, second in _splits(request.tags[start + 1 :]):
+        asked = _between(request, first, second)
+        if asked:
+            return replace(asked, pick={"mean": "any", "median": None, "longest": "most", "shortest": "least"}[kind])
+    raise NotUnderstood("the time from one to the other")
+
+
+def _splits(tags: Sequence[Tag]) -> Iterator[tuple[Sequence[Tag], Sequence[Tag]]]:
+    """Every way to cut "A doing this to B doing that" in two; "to" and "until" may also open a clause."""
+    for place, tag in enumerate(tags):
+        opens = tag.is_("preposition", "to") or tag.is_("conjunction", "and") or tag.is_("subordinator", "before")
+        if opens and 0 < place < len(tags) - 1:
+            yield tags[:place], tags[place + 1 :]
+
+
+def _between(request: Request, first: Sequence[Tag], second: Sequence[Tag]) -> Asked | None:
+    streams = []
+    for tags in (first, second):
+        try:
+            clause = read_clause(plain_tags(tags), request.around())
+            read_marks(tags).check_used()
+        except NotUnderstood:
+            return None
+        if clause.is_never:
+            return None
+        streams.append(_as_moment(clause.stream))
+    return Asked("latency", streams[0], request.scope, other=streams[1], is_shared=request.is_shared)
+
+
+def _as_moment(stream: Stream) -> Stream:
+    if isinstance(stream, (Joined, AtLeast)) or stream.negated:
+        raise NotUnderstood("the time from one to the other")
+    return stream
+
+
+def read_lag(request: Request) -> Asked:
+    """Read "How long after the caregiver put down the book did the child pick it up?"."""
+    cuts = [i for i, tag in enumerate(request.tags) if tag.text in ("did", "do", "does") and i]
+    for cut in cuts:
+        asked = _between(request, request.tags[:cut], request.tags[cut + 1 :])
+        if asked:
+            return asked
+    raise NotUnderstood("how long after")

@@ -1,0 +1,121 @@
+"""The adverbs of a clause: how many, which one, the most, longer than, per minute, …; each must be used by a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
+from visionllm_interaction.reasoning.grammar.meaning import Ask, Pick
+from visionllm_interaction.reasoning.grammar.references import read_seconds
+from visionllm_interaction.reasoning.grammar.tagging import Tag
+
+_KINDS = frozenset({"superlative", "ordinal", "aggregate", "modifier"})
+_IGNORED = frozenset({"ever"})
+"""Modifiers that change nothing: "did the child ever …"."""
+Length = Literal["mean", "median", "longest", "shortest"]
+
+
+class Marks:
+    """The adverbs of one clause; readers take what they use.
+
+    Args:
+        tags: the phrases of the clause.
+
+    Attributes:
+        more_than: the number of "more than 3", without or with a unit.
+        longer_s: the seconds of "longer than 3 seconds".
+        shorter_s: the seconds of "shorter than 3 seconds".
+    """
+
+    def __init__(self, tags: Sequence[Tag]) -> None:
+        self._left = [tag for tag in tags if tag.kind in _KINDS and not tag.is_("modifier", *_IGNORED)]
+        self._has_time = any(tag.is_("noun", "time", "bouts") for tag in tags)
+        self.more_than, self.longer_s, self.shorter_s = _limits(tags)
+
+    def take(self, *values: str) -> Tag | None:
+        """The first modifier of these values, which is then used; None if there is none."""
+        found = next((tag for tag in self._left if tag.is_("modifier", *values)), None)
+        if found:
+            self._left.remove(found)
+        return found
+
+    def without_numbers(self) -> Marks:
+        """The same, the limits in numbers used."""
+        self.take("more_than", "at_least")
+        self.take("less_than")
+        return self
+
+    def take_occurrence(self) -> int | None:
+        """Which one is meant: 1 for the first, 2 …, −1 for the last; None if no word says so."""
+        for tag in self._left:
+            if tag.kind == "ordinal":
+                self._left.remove(tag)
+                return int(tag.value)
+            if tag.is_("superlative", "first", "last"):
+                self._left.remove(tag)
+                return 1 if tag.value == "first" else -1
+        return None
+
+    def take_length(self) -> Length | None:
+        """Which length of bouts is asked for; None if no word asks for one."""
+        unbroken = self.take("unbroken")
+        found = next((tag for tag in self._left if tag.kind == "aggregate"), None)
+        if found:
+            self._left.remove(found)
+            kinds: dict[str, Length] = {name: name for name in ("mean", "median", "longest", "shortest")}
+            return kinds[found.value]
+        return "longest" if unbroken else None
+
+    def take_pick(self, *, is_moment: bool) -> tuple[Ask, Pick]:
+        """What is compared, and which of its values is asked for."""
+        amount: Ask = "count" if is_moment else "total"
+        unbroken = self.take("unbroken")
+        found = next((tag for tag in self._left if tag.kind in ("superlative", "aggregate")), None)
+        if found is None:
+            return "exists", "any"
+        self._left.remove(found)
+        picks: dict[str, tuple[Ask, Pick]] = {
+            "most": (amount, "most"),
+            "least": (amount, "least"),
+            "most_often": ("count", "most"),
+            "least_often": ("count", "least"),
+            "first": ("time", "first"),
+            "last": ("time", "last"),
+            "longest": ("longest" if unbroken else amount, "most"),
+            "shortest": (amount, "least"),
+        }
+        if found.value not in picks:
+            raise NotUnderstood(found.text)
+        kind, pick = picks[found.value]
+        if unbroken and found.value == "most":
+            kind = "longest"
+        return kind, pick
+
+    def check_used(self) -> None:
+        """Check that no word is left that nothing was done with.
+
+        Raises:
+            NotUnderstood: naming the word.
+        """
+        if self._left:
+            raise NotUnderstood(self._left[0].text)
+
+
+def read_marks(tags: Sequence[Tag]) -> Marks:
+    """The adverbs of a clause."""
+    return Marks(tags)
+
+
+def _limits(tags: Sequence[Tag]) -> tuple[float | None, float | None, float | None]:
+    for place, tag in enumerate(tags[:-1]):
+        if not tag.is_("modifier", "more_than", "less_than"):
+            continue
+        seconds = read_seconds(tags, place + 1)
+        number = tags[place + 1].number
+        if tag.value == "more_than":
+            return number, seconds[0] if seconds else None, None
+        if seconds is None:
+            raise NotUnderstood(tag.text)
+        return None, None, seconds[0]
+    return None, None, None

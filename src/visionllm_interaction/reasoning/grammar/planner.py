@@ -1,0 +1,172 @@
+"""From the words of a question to a plan of expressions, or to a true reason why there is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
+from visionllm_interaction.reasoning.grammar.expressions import expression_of, limited_text, moment_text, scope_texts
+from visionllm_interaction.reasoning.grammar.meaning import (
+    Asked,
+    Holds,
+    Joined,
+    Scope,
+    quoted,
+    streams_of,
+)
+from visionllm_interaction.reasoning.grammar.reading import read_question
+from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
+from visionllm_interaction.reasoning.language.patterns import normalise
+from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
+from visionllm_interaction.reasoning.language.subordinate_clauses import move_clause_to_end
+from visionllm_interaction.reasoning.language.time_expressions import UNIT, Window, extract_window, time_in_seconds
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Reading
+from visionllm_interaction.reasoning.planning.unanswerable import GAZE, NAMING, SPEECH
+
+_CODED = {"speaks": ("speech", SPEECH), "looks_at": ("gaze", GAZE), "names": ("naming", NAMING)}
+_OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
+_AT = re.compile(
+    rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
+    rf"(?P<n>\d+(?::\d\d)+|\d+(?:[.,]\d+)?)\s*(?P<unit>{UNIT})?(?=\s|$)"
+)
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What became of a question.
+
+    Attributes:
+        plan: its expressions; None if it was not understood.
+        tagged: its words.
+        problem: the words that could not be put together; "" if single words are not known.
+        refusal: why it cannot be answered although it was understood.
+    """
+
+    plan: Plan | None
+    tagged: Tagged
+    problem: str = ""
+    refusal: str | None = None
+
+
+def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
+    """Read a question in words of English or Norwegian.
+
+    Args:
+        question: one question in plain words.
+        vocabulary: the names it may be about.
+
+    Returns:
+        Its plan, or what was not understood of it.
+    """
+    text = normalise(move_clause_to_end(question))
+    rest, video_id = extract_video(text, vocabulary.video_ids)
+    missing = None if video_id else unknown_video(text, vocabulary.video_ids)
+    tagged, scope, at = tag_text(rest, video_id, vocabulary)
+    if missing is None and scope.begin_s is not None and scope.end_s is not None and scope.begin_s >= scope.end_s:
+        missing = f"the time window ends at {scope.end_s:g} s, before it begins at {scope.begin_s:g} s"
+    if missing:
+        return Understood(None, tagged, refusal=missing)
+    if tagged.unknown:
+        return Understood(None, tagged)
+    try:
+        asked = read_question(tagged, scope, vocabulary.people, at=at)
+        refusal = _uncoded(asked, vocabulary)
+        plan = None if refusal else plan_of_asked(asked)
+    except NotUnderstood as error:
+        return Understood(None, tagged, problem=str(error) or "?")
+    return Understood(plan, tagged, refusal=refusal)
+
+
+def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[Tagged, Scope, float | None]:
+    """Cut the window and the moment out of a normalised question without its video, and tag the rest."""
+    text = _OR_MORE.sub(r"at least \1" if " or more" in text else r"minst \1", text)
+    match = _AT.search(text)
+    at = None
+    if match:
+        at = time_in_seconds(match["n"], match["unit"] or "s")
+        text = " ".join((text[: match.start()] + text[match.end() :]).split())
+    rest, window = extract_window(text)
+    window = window or Window()
+    scope = Scope(video_id=video_id, begin_s=window.begin_s, end_s=window.end_s)
+    return tag_question(rest, vocabulary), scope, at
+
+
+def _uncoded(asked: Asked, vocabulary: Vocabulary) -> str | None:
+    """Why what is asked is in no store without codes; None if it is, or needs none."""
+    for stream in streams_of(asked):
+        parts = stream.parts if isinstance(stream, Joined) else (stream,)
+        for part in parts:
+            kind, reason = _CODED.get(part.relation, ("", "")) if isinstance(part, Holds) else ("", "")
+            if kind and kind not in vocabulary.coded:
+                return reason
+    return None
+
+
+_READINGS: dict[str, Reading] = {
+    "most": "most",
+    "least": "least",
+    "first": "first",
+    "last": "last",
+    "any": "list",
+    "none": "none",
+    "number": "number",
+    "each": "each",
+}
+
+
+def plan_of_asked(asked: Asked) -> Plan:
+    """The plan of what is asked."""
+    steps = [_step(asked), *(_step(more) for more in asked.also)]
+    return Plan(expressions=tuple(steps))
+
+
+def _step(asked: Asked) -> ExpressionStep:
+    only = f' in video "{asked.scope.video_id}"' if asked.scope.video_id else ""
+    if asked.ask == "describe":
+        return ExpressionStep(expression=_told(asked) + only, reading="describe", language=asked.language)
+    if asked.ask == "doing":
+        return ExpressionStep(expression=_doing(asked) + only, reading="doing", language=asked.language)
+    than = None
+    reading = _reading(asked)
+    if asked.than is not None:
+        than = expression_of(asked.than)
+    return ExpressionStep(
+        expression=expression_of(asked),
+        reading=reading,
+        than=than,
+        top=asked.top,
+        threshold=asked.threshold,
+        language=asked.language,
+    )
+
+
+def _reading(asked: Asked) -> Reading:
+    if asked.than is not None:
+        return asked.comparison or "difference"
+    if asked.variable:
+        return "next" if asked.ask == "next" else _READINGS[asked.pick or "any"]
+    if asked.threshold is not None:
+        return "exceeds"
+    if asked.ask == "delay":
+        return "delay"
+    if asked.ask == "holds":
+        return "holds"
+    return "yes_no" if asked.ask == "exists" else "value"
+
+
+_TOLD = ("enters", "leaves", "picks_up", "puts_down", "hands_over")
+
+
+def _told(asked: Asked) -> str:
+    """How many events there are to tell of."""
+    streams = " | ".join(f"{kind}(person)" for kind in _TOLD)
+    limits = scope_texts(asked.scope)
+    return f"count({limited_text(f'({streams})', asked.scope) if limits else streams})"
+
+
+def _doing(asked: Asked) -> str:
+    """Whether somebody was in view at a moment; what else was so then is told beside it."""
+    assert isinstance(asked.stream, Holds)
+    return f"holds(visible({quoted(asked.stream.names[0])}), at={moment_text(asked.at)})"

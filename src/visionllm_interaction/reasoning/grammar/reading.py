@@ -1,0 +1,407 @@
+"""Read a whole question: its head, its clauses and its limits become one :class:`Asked`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
+from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
+from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_lag, read_latency
+from visionllm_interaction.reasoning.grammar.marks import Marks, read_marks
+from visionllm_interaction.reasoning.grammar.meaning import (
+    ANY_OBJECT,
+    OBJECT_VARIABLE,
+    PERSON_VARIABLE,
+    VISIBLE,
+    Asked,
+    AtLeast,
+    Holds,
+    Joined,
+    Scope,
+    Stream,
+)
+from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, resolve
+from visionllm_interaction.reasoning.grammar.request import Focus, Request, finish
+from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
+
+_POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
+
+
+def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: float | None = None) -> Asked:
+    """What a tagged question asks.
+
+    Args:
+        tagged: the question; its words are all known.
+        scope: the video and the window that were cut out of it before.
+        people: names of people in the store.
+        at: the moment that was cut out of it before, in seconds.
+
+    Returns:
+        What is asked.
+
+    Raises:
+        NotUnderstood: if the words are known but do not make a question of a known kind.
+    """
+    tags, names_it, asks_length = cut_tail(tagged.tags)
+    head, tags = _take_head(tags)
+    tags, point = _take_point(tags)
+    moment = at if at is not None else point
+    tags, half = _take_half(tags)
+    tags, shared = resolve(tags)
+    request = Request(head, tuple(tags), replace(scope, half=half), people, moment, shared)
+    asked = _reader_of(request)(request)
+    asked = replace(asked, language=tagged.language)
+    if names_it:
+        asked = _which_was_it(asked)
+    if asks_length:
+        asked = replace(asked, also=(_total_of(asked),))
+    return asked
+
+
+def _take_head(tags: Sequence[Tag]) -> tuple[Tag | None, list[Tag]]:
+    place = next((i for i, tag in enumerate(tags) if tag.kind == "head"), None)
+    if place is None:
+        return None, list(tags)
+    before = tags[:place]
+    if any(tag.kind not in ("preposition", "auxiliary", "conjunction", "half", "point") for tag in before):
+        raise NotUnderstood(tags[place].text)
+    return tags[place], [*[tag for tag in before if tag.kind in ("preposition", "half", "point")], *tags[place + 1 :]]
+
+
+def _take_point(tags: Sequence[Tag]) -> tuple[list[Tag], str | None]:
+    points = [tag for tag in tags if tag.kind == "point"]
+    if len(points) > 1:
+        raise NotUnderstood(points[1].text)
+    return [tag for tag in tags if tag.kind != "point"], _POINTS[points[0].value] if points else None
+
+
+def _take_half(tags: Sequence[Tag]) -> tuple[list[Tag], Literal["first", "second"] | None]:
+    halves = [tag for tag in tags if tag.kind == "half"]
+    if len(halves) != 1:
+        return list(tags), None
+    rest = [tag for tag in tags if tag.kind != "half"]
+    return rest, "first" if halves[0].value == "first" else "second"
+
+
+def _reader_of(request: Request) -> Callable[[Request], Asked]:
+    kind = request.head.value if request.head else "exists"
+    of_distance = any(tag.is_("noun", "distance") for tag in request.tags)
+    return read_distance if of_distance and kind in ("exists", "what", "duration", "many") else _READERS[kind]
+
+
+def _which_was_it(asked: Asked) -> Asked:
+    """Read "… and which toy was it?": the value of each toy, of which the largest or smallest is asked for."""
+    stream = asked.stream
+    if asked.ask not in ("longest", "shortest") or not isinstance(stream, Holds) or stream.names[-1] != ANY_OBJECT:
+        raise NotUnderstood("which was it")
+    named = replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE))
+    return replace(asked, stream=named, variable=OBJECT_VARIABLE, pick="most" if asked.ask == "longest" else "least")
+
+
+def _total_of(asked: Asked) -> Asked:
+    if asked.stream is None or asked.stream.is_moment:
+        raise NotUnderstood("for how long")
+    return Asked("total", asked.stream, asked.scope, asked.language)
+
+
+def _read_duration(request: Request) -> Asked:
+    spread = _each(request)
+    if spread:
+        return spread
+    clause, marks, scope, _ = request.read()
+    kind = marks.take_length() or "total"
+    if clause.stream.is_moment:
+        raise NotUnderstood("how long")
+    asked = Asked(kind, clause.stream, scope, is_shared=request.is_shared)
+    asked = replace(asked, longer_s=marks.longer_s, shorter_s=marks.shorter_s) if kind != "total" else asked
+    return finish(asked, marks.without_numbers(), is_never=clause.is_never)
+
+
+def _each(request: Request) -> Asked | None:
+    """Read "How long did the child hold each toy?": a value for each."""
+    place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
+    if place is None or place + 1 >= len(request.tags):
+        return None
+    noun = request.tags[place + 1]
+    if not noun.is_("noun", "object", "person"):
+        return None
+    focus: Focus = PERSON_VARIABLE if noun.value == "person" else OBJECT_VARIABLE
+    tags = [*request.tags[:place], Tag("noun", FOCUS, noun.text), *request.tags[place + 2 :]]
+    clause, marks, scope, _ = request.with_tags(tags).read(focus)
+    ask: Literal["total", "count"] = "count" if request.head and request.head.value == "count" else "total"
+    if clause.stream.is_moment and ask == "total":
+        raise NotUnderstood("how long")
+    return finish(Asked(ask, clause.stream, scope, variable=focus, pick="each"), marks, is_never=clause.is_never)
+
+
+def _read_share(request: Request) -> Asked:
+    clause, marks, scope, parts = request.read()
+    followed = [part for part in parts.clauses if part.role == "followed"]
+    if followed:
+        return _followed(request, clause, marks, scope, followed[0])
+    if clause.stream.is_moment:
+        raise NotUnderstood("share")
+    other: Stream | None = None
+    if len(scope.during) == 1:
+        other, scope = scope.during[0], replace(scope, during=())
+    return finish(Asked("share", clause.stream, scope, other=other), marks, is_never=clause.is_never)
+
+
+def _followed(request: Request, clause: Clause, marks: Marks, scope: Scope, part: Part) -> Asked:
+    within = part.within_s
+    if within is None:
+        raise NotUnderstood("followed, without within how many seconds")
+    answer = request.read_part(part)
+    read_marks(part.tags).check_used()
+    asked = Asked(
+        "prob",
+        _moments_of_begin(clause.stream),
+        scope,
+        other=answer.stream,
+        within_s=within,
+        is_shared=request.is_shared,
+    )
+    return finish(asked, marks, is_never=clause.is_never)
+
+
+def _moments_of_begin(stream: Stream) -> Stream:
+    if isinstance(stream, (Joined, AtLeast)) or stream.negated:
+        raise NotUnderstood("followed")
+    return stream
+
+
+def _read_count(request: Request) -> Asked:
+    spread = _each(request)
+    if spread:
+        return spread
+    clause, marks, scope, parts = request.read()
+    followed = [part for part in parts.clauses if part.role == "followed"]
+    if followed:
+        return _followed(request, clause, marks, scope, followed[0])
+    kind: Literal["rate", "count"] = "rate" if marks.take("per_minute") or _is_rate(request) else "count"
+    asked = Asked(
+        kind,
+        clause.stream,
+        scope,
+        longer_s=marks.longer_s,
+        shorter_s=marks.shorter_s,
+        is_shared=request.is_shared,
+    )
+    return finish(asked, marks.without_numbers(), is_never=clause.is_never)
+
+
+def _is_rate(request: Request) -> bool:
+    return request.head is not None and request.head.value == "rate"
+
+
+def _read_many(request: Request) -> Asked:
+    """Read "How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
+    counted = request.tags[0] if request.tags else None
+    if counted is None:
+        raise NotUnderstood("how many")
+    if not counted.is_("noun", "object", "person", "something"):
+        return _read_count(request)
+    focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
+    rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
+    clause, marks, scope, _ = rest.read(focus)
+    if isinstance(clause.stream, Holds) and clause.stream.relation == VISIBLE:
+        raise NotUnderstood("how many in view")
+    pick: Literal["number"] = "number"
+    stream = replace(clause.stream, negated=True) if clause.is_never else clause.stream
+    return finish(Asked("exists", stream, scope, variable=focus, pick=pick), marks)
+
+
+def _read_when(request: Request) -> Asked:
+    clause, marks, scope, _ = request.read()
+    occurrence = marks.take_occurrence()
+    if isinstance(clause.stream, (Joined, AtLeast)) and occurrence not in (None, 1, -1):
+        raise NotUnderstood("when")
+    ends = occurrence == -1 and not clause.stream.is_moment
+    asked = Asked("time", clause.stream, scope, occurrence=occurrence, edge_of_time="end" if ends else "start")
+    return finish(asked, marks, is_never=clause.is_never)
+
+
+def _read_delay(request: Request) -> Asked:
+    clause, marks, scope, _ = request.read()
+    marks.take_occurrence()
+    if not isinstance(clause.stream, Holds) or clause.stream.negated or scope.during:
+        raise NotUnderstood("how long until")
+    stream = clause.stream
+    if stream.edge == "start":
+        stream = replace(stream, edge=None)
+    return finish(Asked("delay", stream, scope), marks, is_never=clause.is_never)
+
+
+def _read_exists(request: Request) -> Asked:
+    if any(tag.is_("modifier", "than") or tag.kind == "half" for tag in request.tags):
+        return read_comparison(request)
+    if any(tag.is_("superlative", "nearest", "farther") for tag in request.tags):
+        raise NotUnderstood("nearer")
+    clause, marks, scope, parts = request.read(at=True)
+    followed = [part for part in parts.clauses if part.role == "followed"]
+    if followed:
+        return _followed(request, clause, marks, scope, followed[0])
+    marks.take("ever")
+    marks.take("again")
+    if request.at is not None:
+        if scope.during or scope.after or scope.before or scope.around or clause.stream.is_moment:
+            raise NotUnderstood("at that moment")
+        return finish(Asked("holds", clause.stream, scope, at=request.at), marks, is_never=clause.is_never)
+    if marks.more_than is not None:
+        ask: Literal["total", "count"] = "total" if marks.longer_s is not None else "count"
+        value = marks.longer_s if ask == "total" else marks.more_than
+        asked = Asked(ask, clause.stream, scope, threshold=value, is_shared=request.is_shared)
+        return finish(asked, marks.without_numbers(), is_never=clause.is_never)
+    stream = replace(clause.stream, negated=not clause.stream.negated) if clause.is_never else clause.stream
+    if clause.is_never or stream.negated:
+        # "Was the ball never touched?" asks whether it was: yes and no change places.
+        raise NotUnderstood("never")
+    return finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
+
+
+def _read_who(request: Request) -> Asked:
+    return _read_which(request, PERSON_VARIABLE, Tag("noun", FOCUS, "who"), request.tags)
+
+
+def _read_what(request: Request) -> Asked:
+    tags = list(request.tags)
+    rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
+    if rest and (rest[0].kind == "aggregate" or rest[0].is_("noun", "distance", "sum", "time", "bouts")):
+        return _read_quantity(request)
+    if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):
+        return _read_doing(request)
+    number = None
+    if tags and tags[0].number is not None:
+        number = int(tags[0].number or 1)
+        tags = tags[1:]
+    while tags and tags[0].is_("preposition", "of"):
+        tags = tags[1:]
+    noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something") else None
+    tags = tags[1:] if noun else tags
+    focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
+    return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)
+
+
+def _is_relation_word(tag: Tag) -> bool:
+    return any(lemma not in ("", "do") for lemma in tag.lemmas)
+
+
+def _read_quantity(request: Request) -> Asked:
+    """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
+    latency = read_latency(request)
+    if latency:
+        return latency
+    return _read_duration(request)
+
+
+def _read_doing(request: Request) -> Asked:
+    names = [tag.value for tag in request.tags if tag.kind in ("name",)]
+    others = [
+        tag
+        for tag in request.tags
+        if tag.kind not in ("name", "auxiliary") and "do" not in tag.lemmas and not tag.is_("subordinator", "after")
+    ]
+    at = request.at if request.at is not None else request.scope.begin_s
+    if len(names) != 1 or others or at is None or request.scope.end_s is not None:
+        raise NotUnderstood("what somebody did, without a moment")
+    stream = Holds(VISIBLE, (names[0],))
+    return Asked("doing", stream, replace(request.scope, begin_s=None), at=at)
+
+
+def _read_which(request: Request, focus: Focus, noun: Tag, tags: Sequence[Tag], *, top: int | None = None) -> Asked:
+    tags = _focus_in_place(tags, noun)
+    tags, _ = resolve(tags)
+    asked = request.with_tags(tags)
+    clause, marks, scope, parts = asked.read(focus, at=True)
+    if focus not in _names_of(clause.stream) or isinstance(clause.stream, AtLeast):
+        raise NotUnderstood(noun.text)
+    return read_pick(asked, clause, marks, scope, parts, focus=focus, top=top)
+
+
+def _focus_in_place(tags: Sequence[Tag], noun: Tag) -> list[Tag]:
+    """The phrase that is asked for stands first, or after the preposition that stood before the question word."""
+    if tags and tags[0].kind == "preposition" and (len(tags) == 1 or tags[1].kind not in ("name", "noun")):
+        return [tags[0], noun, *tags[1:]]
+    return [noun, *tags]
+
+
+def _names_of(stream: Stream) -> set[str]:
+    if isinstance(stream, AtLeast):
+        return set(stream.what.names)
+    if isinstance(stream, Joined):
+        return {name for part in stream.parts for name in part.names}
+    return set(stream.names)
+
+
+def _read_describe(request: Request) -> Asked:
+    more = [tag for tag in request.tags if "visible" not in tag.lemmas]  # "in the video"
+    if more or request.at is not None or request.scope.half:
+        raise NotUnderstood(more[0].text if more else "what happens then")
+    return Asked("describe", None, request.scope)
+
+
+def _read_video(request: Request) -> Asked:
+    clause, marks, scope, _ = request.read()
+    kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
+    if clause.is_never:
+        pick = "none"
+    if pick in ("first", "last"):
+        raise NotUnderstood("which video first")
+    return finish(Asked(kind, clause.stream, scope, variable="video", pick=pick), marks)
+
+
+def read_pick(
+    request: Request, clause: Clause, marks: Marks, scope: Scope, parts: Parts, *, focus: Focus, top: int | None
+) -> Asked:
+    """A question for who, what or which: which of the values are asked for."""
+    if any(part.role == "followed" for part in parts.clauses):
+        raise NotUnderstood("followed")
+    marks.take("ever")
+    if request.at is not None:
+        if scope != request.scope or clause.stream.is_moment:
+            raise NotUnderstood("at that moment")
+        asked = Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="any")
+        return finish(asked, marks, is_never=clause.is_never)
+    follows = _follows_at_once(clause, scope)
+    kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
+    if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
+        if pick != "any":
+            raise NotUnderstood("never")
+        stream = replace(clause.stream, negated=False)
+        return finish(Asked("exists", stream, scope, variable=focus, pick="none"), marks)
+    if follows and pick == "any":
+        return finish(Asked("next", clause.stream, scope, variable=focus, pick="first"), marks)
+    ask = kind if pick != "any" else "exists"
+    if pick in ("first", "last"):
+        ask = "time"
+    edge: Literal["start", "end"] = "end" if pick == "last" and not clause.stream.is_moment else "start"
+    asked = Asked(ask, clause.stream, scope, variable=focus, pick=pick, top=top or 1, edge_of_time=edge)
+    if top is not None and pick not in ("most", "least"):
+        raise NotUnderstood(str(top))
+    return finish(asked, marks)
+
+
+def _follows_at_once(clause: Clause, scope: Scope) -> bool:
+    """Whether what comes next is asked for: "What did the child pick up right after putting down the ball?"."""
+    return clause.stream.is_moment and scope.after is not None and scope.around is None
+
+
+_READERS: Mapping[str, Callable[[Request], Asked]] = {
+    "duration": _read_duration,
+    "share": _read_share,
+    "rate": _read_count,
+    "count": _read_count,
+    "many": _read_many,
+    "when": _read_when,
+    "onset_delay": _read_delay,
+    "lag": read_lag,
+    "difference": read_difference,
+    "who": _read_who,
+    "what": _read_what,
+    "video": _read_video,
+    "compare": read_comparison,
+    "exists": _read_exists,
+    "describe": _read_describe,
+}

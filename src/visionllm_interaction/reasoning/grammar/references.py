@@ -1,0 +1,167 @@
+"""What "it", "she" and "and which toy was it?" refer to, and the parts into which a question falls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SHARED
+from visionllm_interaction.reasoning.grammar.tagging import Tag
+
+_GENERIC = ("something", "object")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A subordinate clause: its role and its phrases; ``within_s`` is how near in time it must be."""
+
+    role: str
+    tags: tuple[Tag, ...]
+    within_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A question in parts.
+
+    Attributes:
+        main: phrases of the main clause.
+        clauses: the clauses after it.
+        is_shared: whether "it" refers to "something", so that both are the same object.
+    """
+
+    main: tuple[Tag, ...]
+    clauses: tuple[Part, ...]
+
+
+def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
+    """``tags`` with what "it" and "she" refer to in their place, and whether "it" is a toy that is not named."""
+    out = [tag for tag, after in zip(tags, [*tags[1:], None], strict=False) if not _is_determiner(tag, after)]
+    last_object: int | None = None
+    people: list[Tag] = []
+    shared = False
+    for place, tag in enumerate(out):
+        if tag.kind == "name" and tag.value in PERSON_CATEGORIES:
+            people = [*(known for known in people if known.value != tag.value), tag]
+        elif tag.kind == "name" or tag.is_("noun", *_GENERIC) or tag.is_("noun", FOCUS):
+            last_object = place
+        elif tag.is_("noun", "it") and _is_actor(out, place) and len(people) == 1:
+            out[place] = replace(people[0], text=tag.text)
+        elif tag.is_("noun", "it"):
+            referent = last_object if last_object is not None else _next_object(out, place)
+            if referent is None:
+                out[place] = replace(people[0], text=tag.text) if len(people) == 1 else tag
+                continue
+            if out[referent].is_("noun", *_GENERIC):
+                out[referent] = Tag("noun", SHARED, out[referent].text)
+            shared = shared or out[referent].is_("noun", SHARED)
+            out[place] = replace(out[referent], text=tag.text)
+        elif tag.is_("noun", "subject_again") and len(people) == 1:
+            out[place] = replace(people[0], text=tag.text)
+    return out, shared
+
+
+def _is_determiner(tag: Tag, after: Tag | None) -> bool:
+    """Whether a pronoun only says whose ("its mother")."""
+    return tag.is_("noun", "subject_again") and after is not None and after.kind == "name"
+
+
+_ACTS = frozenset(
+    {"hold", "pick", "take", "put", "putdown", "release", "give", "play", "start", "stop", "look", "speak"}
+)
+
+
+def _is_actor(tags: Sequence[Tag], place: int) -> bool:
+    """Whether "it" stands where the one who acts stands: "after it put down the ball"."""
+    opens = place > 0 and tags[place - 1].kind == "subordinator"
+    return opens and place + 1 < len(tags) and bool(_ACTS & set(tags[place + 1].lemmas))
+
+
+def _next_object(tags: Sequence[Tag], place: int) -> int | None:
+    for later in range(place + 1, len(tags)):
+        tag = tags[later]
+        if tag.kind == "name" and tag.value not in PERSON_CATEGORIES:
+            return later
+    return None
+
+
+def cut_tail(tags: Sequence[Tag]) -> tuple[list[Tag], bool, bool]:
+    """Cut "and which toy was it?" and "and for how long?" off; returns the rest and whether each was there."""
+    last_and = max((i for i, tag in enumerate(tags) if tag.is_("conjunction", "and")), default=None)
+    if last_and is None or last_and == 0:
+        return list(tags), False, False
+    tail = [tag for tag in tags[last_and + 1 :] if tag.kind != "auxiliary" and not tag.is_("conjunction", "and")]
+    head = list(tags[:last_and])
+    while head and head[-1].kind == "conjunction":
+        head.pop()
+    if tail and all(tag.is_("head", "what", "who") or tag.is_("noun", "object", "it", "person") for tag in tail):
+        named = any(tag.is_("noun", "it") or tag.kind == "head" for tag in tail)
+        return (head, True, False) if named else (list(tags), False, False)
+    if (
+        tail
+        and tail[0].is_("head", "duration")
+        and all(tag.is_("noun", "it", "both", "subject_again") for tag in tail[1:])
+    ):
+        return head, False, True
+    return list(tags), False, False
+
+
+def split_parts(tags: Sequence[Tag]) -> Parts:
+    """The main clause and the clauses that subordinators, "within 3 seconds of" and "followed by" open."""
+    main: list[Tag] = []
+    clauses: list[Part] = []
+    current, role, within = main, "", None
+    place = 0
+    while place < len(tags):
+        tag = tags[place]
+        span = _within(tags, place)
+        if span is not None:
+            seconds, length = span
+            opener = tags[place + length] if place + length < len(tags) else None
+            if opener and (opener.kind == "subordinator" or opener.is_("preposition", "of")):
+                _close(clauses, current, main, role, within)
+                role = opener.value if opener.kind == "subordinator" else "around"
+                current, within = [], seconds
+                length += 1
+            else:
+                within = seconds
+                if role == "":
+                    main.append(Tag("modifier", "within", tag.text, number=seconds))
+            place += length
+            continue
+        if (tag.kind == "subordinator" and place) or tag.is_("modifier", "followed"):
+            right = bool(current) and current[-1].is_("modifier", "right")
+            if right:
+                current.pop()
+            _close(clauses, current, main, role, within)
+            role, current, within = tag.value, [], None
+        else:
+            current.append(tag)
+        place += 1
+    _close(clauses, current, main, role, within)
+    return Parts(tuple(main), tuple(clauses))
+
+
+def _close(clauses: list[Part], current: list[Tag], main: list[Tag], role: str, within: float | None) -> None:
+    if current is not main:
+        clauses.append(Part(role, tuple(current), within))
+
+
+def _within(tags: Sequence[Tag], place: int) -> tuple[float, int] | None:
+    """The seconds of "within 3 seconds" and how many tags say so."""
+    tag = tags[place]
+    if not tag.is_("modifier", "within"):
+        return None
+    return read_seconds(tags, place + 1, extra=1)
+
+
+def read_seconds(tags: Sequence[Tag], place: int, *, extra: int = 0) -> tuple[float, int] | None:
+    """A number with a unit of time at ``place``: its seconds, and how many tags it takes (and ``extra``)."""
+    if place >= len(tags) or tags[place].number is None:
+        return None
+    factor = {"s": 1.0, "min": 60.0, "h": 3600.0}
+    number = float(tags[place].number or 0)
+    if place + 1 < len(tags) and tags[place + 1].kind == "unit":
+        return number * factor[tags[place + 1].value], 2 + extra
+    return None

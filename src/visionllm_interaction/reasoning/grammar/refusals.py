@@ -1,0 +1,129 @@
+"""Why a question is not answered, in words that are true: what was not understood of it, and what can be asked."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.planner import Understood
+from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, NARROWER, plural
+from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+
+_NO_FORM = "the question fits none of the known forms"
+_MAX_WORDS = 3
+_BEFORE_NOUNS = "the|an?|his|her|their|its|my|how many|hvor mange|kor mange"
+_LEAST_LETTERS = 3
+_ALIKE = 0.8
+"""How alike a word and a name are that are taken for the same, mistyped."""
+_EXAMPLES = {
+    "holding": "How long did the {0} hold the {1}?",
+    "near": "How long was the {0} near the {1}?",
+    "in_contact": "How often did the {0} touch the {1}?",
+    "picks_up": "When did the {0} pick up the {1}?",
+    "puts_down": "How often did the {0} put down the {1}?",
+    "visible": "How long was the {1} visible?",
+    "alone": "How long was the {0} alone?",
+    "enters": "When did the {0} enter?",
+    "leaves": "When did the {0} leave?",
+}
+_RELATION_OF = {
+    "hold": "holding",
+    "play": "holding",
+    "near": "near",
+    "come": "near",
+    "approach": "near",
+    "withdraw": "near",
+    "touch": "in_contact",
+    "pick": "picks_up",
+    "take": "picks_up",
+    "put": "puts_down",
+    "putdown": "puts_down",
+    "release": "holding",
+    "alone": "alone",
+    "enter": "enters",
+    "leave": "leaves",
+    "visible": "visible",
+}
+
+
+def why_not_understood(question: str, understood: Understood, vocabulary: Vocabulary) -> str:
+    """The reason to give for a question that is in no form, and was not understood word by word.
+
+    Args:
+        question: as it was asked.
+        understood: what became of its words.
+        vocabulary: the names of the store.
+
+    Returns:
+        An unknown name with what the store knows; else the words that are not known, or that do not fit together; and
+        the nearest that can be asked.
+    """
+    names = unknown_names(question, understood, vocabulary)
+    if names:
+        return "; ".join(_not_in_store(name, vocabulary) for name in names)
+    nearest = " ".join(dict.fromkeys(_nearest(understood, vocabulary)))
+    return f"{_NO_FORM}: {_problem(understood)}; ask for example: {nearest}"
+
+
+def unknown_names(question: str, understood: Understood, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Words of a question that are names which the store does not hold."""
+    unknown = understood.tagged.unknown
+    named = tuple(word for word in unknown if _is_known_elsewhere(word, vocabulary))
+    if (
+        not named
+        and len(unknown) == 1
+        and re.search(rf"\b(?:{_BEFORE_NOUNS}) {re.escape(unknown[0])}\b", question.casefold())
+    ):
+        return unknown if not _stands_before_name(understood, unknown[0]) else ()
+    return named
+
+
+def _stands_before_name(understood: Understood, word: str) -> bool:
+    """Whether a word only says what a name is like: "the red ball"."""
+    tags = understood.tagged.tags
+    place = next(i for i, tag in enumerate(tags) if tag.kind == "unknown" and tag.value == word)
+    return place + 1 < len(tags) and tags[place + 1].kind in ("name", "noun")
+
+
+def _problem(understood: Understood) -> str:
+    unknown = list(dict.fromkeys(understood.tagged.unknown))[:_MAX_WORDS]
+    if unknown:
+        words = ", ".join(repr(word) for word in unknown)
+        return f"the word{'s' if len(unknown) > 1 else ''} {words} {'are' if len(unknown) > 1 else 'is'} not understood"
+    said = " ".join(tag.text for tag in understood.tagged.tags)
+    if understood.problem.strip(" ?") and understood.problem in said:
+        return f"its words are known, but not what they ask together (near {understood.problem!r})"
+    return "its words are known, but not what they ask together"
+
+
+def _is_known_elsewhere(word: str, vocabulary: Vocabulary) -> bool:
+    """Whether a word is a name that other stores may hold, or a narrower one than this store's."""
+    spoken = {form for name, words in BUILT_IN.items() for form in (name, plural(name), *words)}
+    narrower = {form for words in NARROWER.values() for word in words for form in (word, plural(word))}
+    typo = len(word) >= _LEAST_LETTERS and difflib.get_close_matches(word, list(vocabulary.words), n=1, cutoff=_ALIKE)
+    return word in spoken or word in narrower or bool(typo)
+
+
+def _not_in_store(name: str, vocabulary: Vocabulary) -> str:
+    # Imported here: the rule planner imports this room.
+    from visionllm_interaction.reasoning.planning.rule_planner import explain_unknown
+
+    return explain_unknown(name, vocabulary)
+
+
+def _nearest(understood: Understood, vocabulary: Vocabulary) -> Iterator[str]:
+    """Questions about the names and relations that were said, else about those of the store."""
+    said = [tag.value for tag in understood.tagged.tags if tag.kind == "name"]
+    person = _first([*said, *vocabulary.people], people=True) or "child"
+    thing = _first([*said, *vocabulary.objects], people=False) or "ball"
+    other = next((name for name in (*said, *vocabulary.people) if name in PERSON_CATEGORIES and name != person), thing)
+    relations = [_RELATION_OF[lemma] for tag in understood.tagged.tags for lemma in tag.lemmas if lemma in _RELATION_OF]
+    for relation in dict.fromkeys([*relations, "visible", "holding"]):
+        second = other if relation == "near" and not any(n not in PERSON_CATEGORIES for n in said) else thing
+        yield _EXAMPLES[relation].format(person, second)
+
+
+def _first(names: Sequence[str], *, people: bool) -> str | None:
+    return next((name for name in names if (name in PERSON_CATEGORIES) == people), None)

@@ -1,0 +1,190 @@
+"""A question on its way through the readers: its tags, and its clauses as limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
+from visionllm_interaction.reasoning.grammar.marks import Marks, read_marks
+from visionllm_interaction.reasoning.grammar.meaning import VISIBLE, Asked, AtLeast, Holds, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.references import Part, Parts, split_parts
+from visionllm_interaction.reasoning.grammar.tagging import Tag
+
+Focus = Literal["$o", "$p"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question on its way through the readers.
+
+    Attributes:
+        head: its question words; None for a question for yes or no.
+        tags: everything else.
+        scope: its limits as far as they are known.
+        people: names of people in the store.
+        at: the moment it asks about.
+        is_shared: whether "it" is a toy that is not named.
+    """
+
+    head: Tag | None
+    tags: tuple[Tag, ...]
+    scope: Scope
+    people: tuple[str, ...]
+    at: float | str | None
+    is_shared: bool
+
+    def around(self, focus: Focus | None = None) -> Surroundings:
+        """What clauses of the question may refer to."""
+        return Surroundings(self.people, focus)
+
+    def with_tags(self, tags: Sequence[Tag]) -> Request:
+        """The same with other tags."""
+        return replace(self, tags=tuple(tags))
+
+    def read(self, focus: Focus | None = None, *, at: bool = False) -> tuple[Clause, Marks, Scope, Parts]:
+        """Read the main clause, and the other clauses as limits.
+
+        Args:
+            focus: the variable that stands for what is asked for.
+            at: whether a moment may be named.
+
+        Returns:
+            The main clause, what its adverbs say, the limits that the other clauses set, and all parts.
+
+        Raises:
+            NotUnderstood: if a clause is not understood, or a moment is named where none fits.
+        """
+        if self.at is not None and not at:
+            raise NotUnderstood("at that moment")
+        parts = split_parts(self.tags)
+        main = read_clause(plain_tags(parts.main), self.around(focus))
+        marks = read_marks(parts.main)
+        if _is_of_several(main.stream):
+            at_once = marks.take("at_once")
+            if isinstance(main.stream, Joined) and main.stream.needs_at_once and not at_once:
+                raise NotUnderstood("and")
+            if isinstance(main.stream, Joined) and at_once:
+                main = replace(main, stream=replace(main.stream, needs_at_once=True))
+        scope = self.scope
+        for part in parts.clauses:
+            if part.role != "followed":
+                scope = self._limited(scope, _with_subject(part, parts.main), focus)
+        if scope.after is not None:
+            marks.take("right")
+        return main, marks, scope, parts
+
+    def read_part(self, part: Part, focus: Focus | None = None) -> Clause:
+        """A clause after the main one; "coming near" without a name is coming near the one spoken of before."""
+        main = split_parts(self.tags).main
+        named = [tag.value for tag in main if tag.kind == "name" and tag.value in PERSON_CATEGORIES]
+        around = Surroundings(self.people, focus, named[0] if named else None)
+        return read_clause(plain_tags(part.tags), around)
+
+    def _limited(self, scope: Scope, part: Part, focus: Focus | None) -> Scope:
+        clause = self.read_part(part, focus)
+        if clause.is_never:
+            raise NotUnderstood("never")
+        marks = read_marks(part.tags)
+        marks.take("right")
+        stream = _nth(clause.stream, marks.take_occurrence())
+        marks.check_used()
+        if part.role == "during":
+            if stream.is_moment:
+                raise NotUnderstood("while")
+            return replace(scope, during=(*scope.during, stream))
+        if part.within_s is not None:
+            if scope.around:
+                raise NotUnderstood("within")
+            side: Literal["after", "before", "both"] = "both" if part.role == "around" else _side(part.role)
+            return replace(scope, around=_moments(stream), around_s=part.within_s, side=side)
+        if part.role == "after" and scope.after is None:
+            return replace(scope, after=_nth(stream, _occurrence_of(stream) or 1))
+        if part.role == "before" and scope.before is None:
+            return replace(scope, before=_nth(stream, _occurrence_of(stream) or 1))
+        raise NotUnderstood(part.role)
+
+
+def _is_of_several(stream: Stream) -> bool:
+    pair = isinstance(stream, Holds) and stream.relation == VISIBLE and len(stream.names) > 1
+    return pair or isinstance(stream, (Joined, AtLeast))
+
+
+def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
+    """A clause that begins with its verb ("after putting down the ball") with the subject of the main clause."""
+    opens_with_verb = bool(part.tags) and bool(part.tags[0].lemmas) and any(part.tags[0].lemmas)
+    if not opens_with_verb:
+        return part
+    subjects = [
+        tag for tag in main if tag.is_("noun", FOCUS) or (tag.kind == "name" and tag.value in PERSON_CATEGORIES)
+    ]
+    people = [tag for tag in subjects if tag.kind == "name"] or subjects
+    if not people:
+        return part
+    return replace(part, tags=(people[0], *part.tags))
+
+
+def _side(role: str) -> Literal["after", "before"]:
+    if role not in ("after", "before"):
+        raise NotUnderstood(role)
+    return "after" if role == "after" else "before"
+
+
+def _moments(stream: Stream) -> Stream:
+    """A stream as moments: "within 3 seconds after the child held the ball" counts from the end of the holding."""
+    if stream.is_moment:
+        return stream
+    if isinstance(stream, Holds) and not stream.negated:
+        return replace(stream, edge="end")
+    raise NotUnderstood("within")
+
+
+def _occurrence_of(stream: Stream) -> int | None:
+    return stream.occurrence if isinstance(stream, Holds) else None
+
+
+def _nth(stream: Stream, occurrence: int | None) -> Stream:
+    if occurrence is None:
+        return stream
+    if isinstance(stream, Holds) and not stream.negated:
+        return replace(stream, occurrence=occurrence)
+    raise NotUnderstood("first")
+
+
+def plain_tags(tags: Sequence[Tag]) -> tuple[Tag, ...]:
+    """A clause without the number and unit of a limit ("longer than 3 seconds")."""
+    out: list[Tag] = []
+    skip = 0
+    for place, tag in enumerate(tags):
+        if skip:
+            skip -= 1
+        elif tag.is_("modifier", "more_than", "less_than"):
+            has_unit = place + 2 < len(tags) and (
+                tags[place + 2].kind == "unit" or tags[place + 2].is_("noun", "bouts", "time")
+            )
+            skip = 2 if has_unit else 1
+        elif not tag.is_("modifier", "at_least") and not tag.is_("word", "last_long"):
+            out.append(tag)
+    return tuple(out)
+
+
+def finish(asked: Asked, marks: Marks, *, is_never: bool = False) -> Asked:
+    """Give out ``asked``, once every word of its clause has been used.
+
+    Args:
+        asked: what is asked.
+        marks: the adverbs of its clause.
+        is_never: whether the clause says *never*.
+
+    Returns:
+        ``asked``.
+
+    Raises:
+        NotUnderstood: if an adverb is left that the question does nothing with, or a *never*.
+    """
+    marks.check_used()
+    if is_never:
+        raise NotUnderstood("never")
+    return asked

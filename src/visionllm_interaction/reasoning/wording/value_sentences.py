@@ -1,0 +1,211 @@
+"""Sentences for the values of expressions, in the language of the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from visionllm_interaction.measures.language.syntax import Arrow, Call, Grouped, NameTerm, Node, Operation, Quantity
+from visionllm_interaction.reasoning.wording.expression_words import NoWords, Words, stream_words
+
+_LENGTHS = frozenset({"mean", "median", "longest", "shortest"})
+_TIMES = frozenset({"first_time", "last_time"})
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of an expression.
+
+    Attributes:
+        value: the value; None where there is none.
+        unit: its unit.
+        missing: why there can be none, if an input is missing.
+        n: how many it is of, where that is known.
+    """
+
+    value: float | int | bool | str | None
+    unit: str
+    missing: str | None = None
+    n: int | None = None
+
+
+def core(expression: Grouped) -> Node:
+    """The expression without groups and without brackets around it."""
+    node: Node = expression
+    while isinstance(node, Grouped):
+        node = node.value
+    return node
+
+
+def value_sentence(expression: Grouped, value: Value, words: Words) -> str:
+    """The body of the sentence that says what the value of an expression is.
+
+    Args:
+        expression: what was computed.
+        value: its value.
+        words: of the language of the answer.
+
+    Returns:
+        The sentence without capital letter and full stop; the expression itself where there are no words for it.
+    """
+    node = core(expression)
+    if value.missing:
+        return words.say("missing", x=f"`{node.to_text()}`", v=value.missing)
+    try:
+        return _sentence(node, value, words)
+    except NoWords:
+        return f"`{node.to_text()}`: {value_words(value, words)}"
+
+
+def value_words(value: Value, words: Words) -> str:
+    """A value and its unit."""
+    if value.value is None:
+        return "–"
+    if isinstance(value.value, bool):
+        return words.say("it_is" if value.value else "it_is_not", x="").strip(": ")
+    return words.amount(value.value, value.unit) if isinstance(value.value, (int, float)) else value.value
+
+
+def _sentence(node: Node, value: Value, words: Words) -> str:
+    if not isinstance(node, Call):
+        raise NoWords(node.to_text())
+    if node.function in _LENGTHS and isinstance(node.arguments[0], Call):
+        inner = node.arguments[0]
+        if inner.function == "latency":
+            return _latency(node.function, inner, value, words)
+        if inner.function == "gap":
+            return _gap(node, inner, value, words)
+    if (
+        node.function in ("min", "max")
+        and isinstance(node.arguments[0], Call)
+        and node.arguments[0].function == "latency"
+    ):
+        return _latency(node.function, node.arguments[0], value, words)
+    if node.function == "prob":
+        return _prob(node, value, words)
+    if node.function in _TIMES:
+        return _time(node, value, words)
+    if node.function in ("total", "share", "count", "rate", *_LENGTHS):
+        return _amount(node, value, words)
+    raise NoWords(node.to_text())
+
+
+def _amount(node: Call, value: Value, words: Words) -> str:
+    spoken = stream_words(node.arguments[0], words)
+    if not value.value:
+        return spoken.never + spoken.limits
+    shown = value_words(value, words)
+    base = dict(node.keywords).get("of")
+    if node.function == "share" and base is not None:
+        return words.say("share_of", x=spoken.holds, y=stream_words(base, words).whole, v=shown, l=spoken.limits)
+    return words.say(node.function, x=spoken.holds, v=shown, l=spoken.limits)
+
+
+def _time(node: Call, value: Value, words: Words) -> str:
+    argument = node.arguments[0]
+    number = ""
+    if isinstance(argument, Call) and argument.function == "nth":
+        number_node = argument.arguments[1]
+        number = words.number(number_node.value) if isinstance(number_node, Quantity) else ""
+        argument = argument.arguments[0]
+    spoken = stream_words(argument, words)
+    if value.value is None:
+        if number:
+            return words.say("no_nth", x=spoken.holds, n=number, l=spoken.limits)
+        return spoken.never + spoken.limits
+    shown = value_words(value, words)
+    kind = "moment" if spoken.is_moment else "time"
+    key = f"nth_{kind}" if number else f"{'first' if node.function == 'first_time' else 'last'}_{kind}"
+    return words.say(key, x=spoken.holds, v=shown, n=number, l=spoken.limits)
+
+
+def _latency(statistic: str, lag: Call, value: Value, words: Words) -> str:
+    arrow = lag.arguments[0]
+    if not isinstance(arrow, Arrow):
+        raise NoWords(lag.to_text())
+    first, second = stream_words(arrow.first, words), stream_words(arrow.second, words)
+    if value.value is None:
+        return words.say("no_latency", x=first.holds, y=second.holds, l=first.limits)
+    said = words.say(f"{statistic}_latency", x=first.holds, y=second.holds, v=value_words(value, words), l=first.limits)
+    return said if value.n is None else f"{said} (n = {value.n})"
+
+
+def _prob(node: Call, value: Value, words: Words) -> str:
+    keywords = dict(node.keywords)
+    first, second = stream_words(keywords["after"], words), stream_words(node.arguments[0], words)
+    within = keywords["within"]
+    if value.value is None or not isinstance(value.value, (int, float)):
+        return words.say("no_prob", x=first.holds, l=first.limits)
+    if not isinstance(within, Quantity) or value.n is None:
+        raise NoWords(node.to_text())
+    return words.say(
+        "prob",
+        x=first.holds,
+        y=second.holds,
+        v=words.amount(value.value, "share"),
+        n=words.number(within.value),
+        k=words.number(round(value.value * value.n)),
+        m=words.number(value.n),
+        l=first.limits,
+    )
+
+
+def _gap(node: Call, gap: Call, value: Value, words: Words) -> str:
+    names = [argument.base for argument in gap.arguments if isinstance(argument, NameTerm)]
+    if len(names) != 2 or node.function != "mean":
+        raise NoWords(node.to_text())
+    during = dict(node.keywords).get("during")
+    limits = ""
+    if during is not None:
+        # The limits of a clause that is not said: "in the first half", "while the child held the ball".
+        dummy = Call("visible", (NameTerm(names[0]),))
+        limits = stream_words(Operation("&", dummy, during), words).limits
+    a, b = (words.name(name) for name in names)
+    if value.value is None:
+        together = stream_words(Call("visible", tuple(NameTerm(name) for name in names)), words)
+        return together.never + limits
+    return words.say("gap", a=a, b=b, v=value_words(value, words), l=limits)
+
+
+def yes_no_sentence(node: Node, holds: bool, words: Words) -> str:
+    """Whether something is ever so: ``exists(…)``, several of them with ``&``."""
+    streams = [stream_words(part, words) for part in _existing(node)]
+    said = (
+        words.listed([s.holds + s.limits for s in streams])
+        if holds
+        else words.listed([s.never + s.limits for s in streams])
+    )
+    if not holds and len(streams) > 1:
+        said = words.clauses["both"][2].format(x=streams[0].holds, y=streams[1].holds)
+    return words.say("it_is" if holds else "it_is_not", x=said)
+
+
+def _existing(node: Node) -> Sequence[Node]:
+    if isinstance(node, Operation) and node.operator == "&":
+        return [*_existing(node.left), *_existing(node.right)]
+    if isinstance(node, Call) and node.function == "exists":
+        return [node.arguments[0]]
+    raise NoWords(node.to_text())
+
+
+def moment_phrase(node: Call, words: Words) -> tuple[str, str]:
+    """The key of the sentence for the moment of ``holds(…, at=…)``, and the moment in words."""
+    at = dict(node.keywords).get("at")
+    if not isinstance(at, Quantity):
+        raise NoWords(node.to_text())
+    keys = {("%", 0.0): "at_begin", ("%", 50.0): "at_middle", ("%", 100.0): "at_end"}
+    return keys.get((at.unit, at.value), "at"), words.amount(at.value, at.unit)
+
+
+def listed_clause(node: Node, words: Words) -> tuple[str, str]:
+    """The clause and the limits of an expression whose variable stands for what is listed: "the child held …"."""
+    if isinstance(node, Operation) and node.operator == "&":
+        parts = [stream_words(part, words) for part in _existing(node)]
+        return words.listed([part.holds for part in parts]), "".join(part.limits for part in parts)
+    if not isinstance(node, Call):
+        raise NoWords(node.to_text())
+    stream = node.arguments[0]
+    if isinstance(stream, Call) and stream.function == "nth":
+        stream = stream.arguments[0]
+    spoken = stream_words(stream, words)
+    return spoken.holds, spoken.limits
