@@ -83,7 +83,7 @@ __getattr__ = lazy_attributes(
         "Claim": "reasoning.models",
         "Correction": "validity.audit.correct_audit",
         "Detections": "core.detections",
-        "Detector": "detection.runtimes.base",
+        "Detector": "detection.runtimes.detector",
         "Evaluation": "detection.evaluation.evaluate",
         "ExportResult": "interop.registry",
         "ImportResult": "interop.import_codes",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         LeftOut,
     )
     from visionllm_interaction.datasets.ingestion.formats.plugins import AnnotationFormatPlugin
-    from visionllm_interaction.detection.runtimes.base import Detector, Runtime
+    from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
     from visionllm_interaction.detection.runtimes.plugins import DetectorPlugin
     from visionllm_interaction.errors import InputDataError, PluginError, VisionLLMError
     from visionllm_interaction.interop.plugins import CodingFormatPlugin, WritableCodingFormatPlugin
@@ -83,7 +83,7 @@ __getattr__ = lazy_attributes(
         "ConvertedImage": f"{_FORMATS}.common",
         "DetectedDataset": f"{_FORMATS}.common",
         "Detections": "core.detections",
-        "Detector": "detection.runtimes.base",
+        "Detector": "detection.runtimes.detector",
         "DetectorPlugin": "detection.runtimes.plugins",
         "ImageFiles": f"{_FORMATS}.common",
         "InputDataError": "errors",
@@ -93,7 +93,7 @@ __getattr__ = lazy_attributes(
         "MeasuredValue": "measures.plugins",
         "MissingValue": "measures.plugins",
         "PluginError": "errors",
-        "Runtime": "detection.runtimes.base",
+        "Runtime": "detection.runtimes.detector",
         "Tier": "interop.tiers",
         "Timeline": "interop.tiers",
         "Track": "core.interactions",

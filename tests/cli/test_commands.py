@@ -138,7 +138,7 @@ def test_a_question_does_not_import_what_it_does_not_need(tmp_path: Path) -> Non
     code = (
         "import sys; from visionllm_interaction.cli.questions import load_question_settings; load_question_settings();"
         "import visionllm_interaction.reasoning.pipeline;"
-        "sys.exit(', '.join(n for n in ('numpy', 'pyarrow', 'structlog', 'rich', 'PIL') if n in sys.modules) or 0)"
+        "sys.exit(', '.join(n for n in ('pyarrow', 'duckdb', 'structlog', 'rich', 'PIL') if n in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

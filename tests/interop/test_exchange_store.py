@@ -19,9 +19,15 @@ from visionllm_interaction.interop.formats.boris import read_boris
 from visionllm_interaction.interop.import_codes import import_codes
 from visionllm_interaction.interop.registry import ENDINGS, export, read_timelines
 from visionllm_interaction.measures.api import Query, run_query
-from visionllm_interaction.store.prompt_summary import CHARACTERS_PER_TOKEN, brief
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.scene_graph import SceneGraph, TimelineDocument, scene_graph, timeline_document
+from visionllm_interaction.store.scene_graph import (
+    CHARACTERS_PER_TOKEN,
+    SceneGraph,
+    TimelineDocument,
+    brief,
+    scene_graph,
+    timeline_document,
+)
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 TEXT_FORMATS = ("eaf", "boris", "datavyu", "textgrid", "csv", "parquet")

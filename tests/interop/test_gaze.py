@@ -25,13 +25,13 @@ from gaze_scenes import (
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.core.clocks import Clock
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze, read_gaze
 from visionllm_interaction.interop.gaze.looks import AWAY, LOST, BoxTable, looks_of, targets_of
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.recordings.clocks import Clock
 
 WRITERS = (write_neon, write_cloud, write_core, write_core_export, write_tobii, write_glassestools)
 NAMES = {1: "cup", 2: "ball", 3: "caregiver"}

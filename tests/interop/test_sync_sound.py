@@ -14,12 +14,12 @@ from room_sounds import RATE, Sound, heard, pair, scene
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.core.clocks import Clock
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
 from visionllm_interaction.interop.sync.sound import NoAlignmentError, align, loudness
 from visionllm_interaction.interop.sync.sound_files import read_loudness
 from visionllm_interaction.interop.sync.sync_recordings import align_files, sync_by_sound
+from visionllm_interaction.store.recordings.clocks import Clock
 
 
 def _write(path: Path, sound: Sound, rate: int = RATE, width: int = 2, channels: int = 1) -> Path:

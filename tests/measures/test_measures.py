@@ -9,7 +9,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import MEASURES, Query, run_query, write_measures
 from visionllm_interaction.store.reader import open_store

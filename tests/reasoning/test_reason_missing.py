@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hand_made_store import NAMES, publish
 
-from visionllm_interaction.core.interactions import Code, Evidence, Relation
+from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.interactions import Code, Relation
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary

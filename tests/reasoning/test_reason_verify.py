@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.models import Claim

@@ -115,12 +115,17 @@ def grid(e: tuple, video: Timeline) -> Grid:  # type: ignore[type-arg]
             second = spans_of(b, video)
             found = []
             for start, stop in spans_of(a, video):
-                nexts = [s for s in second if s[0] >= stop and s[0] - stop <= time]
+                nexts = [s for s in second if follows(s, (start, stop)) and s[0] - stop <= time]
                 if nexts:
                     found.append((start, max(min(nexts)[1], stop)))
             return grid_of(found)
         case _:
             return grid_of(chosen(e, video))
+
+
+def follows(one: Span, other: Span) -> bool:
+    """Whether ``one`` begins at the end of ``other`` or later; a moment later than another moment."""
+    return one[0] > other[1] if one[0] == one[1] and other[0] == other[1] else one[0] >= other[1]
 
 
 def window(name: str, spans: list[Span], whole: Span) -> list[Span]:
@@ -237,9 +242,9 @@ def spread(how: str, numbers: list[float]) -> float | None:
 def lags(first: tuple, second: tuple, video: Timeline) -> list[float]:  # type: ignore[type-arg]
     ones, twos = spans_of(first, video), spans_of(second, video)
     found = []
-    for place, (_, end) in enumerate(ones):
+    for place, (begin, end) in enumerate(ones):
         following = ones[place + 1][0] if place + 1 < len(ones) else END * 10
-        nexts = [s[0] for s in twos if end <= s[0]]
+        nexts = [s[0] for s in twos if follows(s, (begin, end))]
         if nexts and min(nexts) < following:
             found.append((min(nexts) - end) / 1000)
     return found

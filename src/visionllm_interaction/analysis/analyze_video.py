@@ -43,7 +43,7 @@ from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.detector import Detector
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 

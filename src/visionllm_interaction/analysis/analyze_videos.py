@@ -28,7 +28,7 @@ from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.detector import Detector
 
 
 @dataclass(frozen=True)

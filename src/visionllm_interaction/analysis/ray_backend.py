@@ -20,7 +20,7 @@ from visionllm_interaction.analysis.results import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.detector import Detector
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -92,7 +92,7 @@ def measures(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Compute every measure for every video, subject and object, as one tidy table."""
-    from visionllm_interaction.cli.settings_alone import load_measures_settings
+    from visionllm_interaction.cli.measures import load_measures_settings
     from visionllm_interaction.measures.table import write_measures
 
     result = write_measures(store, out, bin_s=bin_s, config=load_measures_settings(config, override))

@@ -96,20 +96,20 @@ COMMANDS: dict[str, CommandEntry] = {
         "verify",
         "Hash every raw file again and compare it with the index of stage 1; any difference exits with code 3.",
     ),
-    "train": CommandEntry("training", "train", "Stage 4: train, after bringing stages 1-3 up to date."),
+    "train": CommandEntry("detection", "train", "Stage 4: train, after bringing stages 1-3 up to date."),
     "tune": CommandEntry(
-        "training", "tune", "Run an Optuna study over the keys in `tune:` and print the best values as overrides."
+        "detection", "tune", "Run an Optuna study over the keys in `tune:` and print the best values as overrides."
     ),
     "evaluate": CommandEntry(
-        "training",
+        "detection",
         "evaluate",
         "The twelve COCO metrics; with --report also intervals, errors, calibration, slices and an HTML page.",
     ),
     "export-model": CommandEntry(
-        "training", "export_model", "Export a checkpoint to another format and compare both on real images."
+        "detection", "export_model", "Export a checkpoint to another format and compare both on real images."
     ),
     "sync-tracking": CommandEntry(
-        "training",
+        "detection",
         "sync_tracking",
         "Send the records that a tracking server missed while it was unreachable; exits with code 4 if it still is.",
     ),
@@ -127,7 +127,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "analysis", "measures", "Compute every measure for every video, subject and object, as one tidy table."
     ),
     "query": CommandEntry(
-        "quantities",
+        "measures",
         "query",
         "Compute a quantity, written in one line of the language of quantities, with its evidence.",
     ),

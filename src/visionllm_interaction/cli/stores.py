@@ -94,10 +94,10 @@ def import_(
 ) -> CommandResult:
     """Import codes from another program, so that measures can use them."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.core.clocks import Clock
     from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
     from visionllm_interaction.store.moved import resolve_video
+    from visionllm_interaction.store.recordings.clocks import Clock
 
     video_id = resolve_video(store, video)
     if is_gaze(file):
@@ -183,9 +183,9 @@ def sync(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
-    from visionllm_interaction.core.clocks import Clock
     from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_by_sound
     from visionllm_interaction.store.moved import resolve_video
+    from visionllm_interaction.store.recordings.clocks import Clock
 
     video_id = resolve_video(store, video)
     if offset_s is None and drift_ppm:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories, Category
     from visionllm_interaction.core.detection_table import DetectionTable
     from visionllm_interaction.core.detections import Detections
+    from visionllm_interaction.core.evidence import Evidence
     from visionllm_interaction.core.frames import Frame, FrameTable
-    from visionllm_interaction.core.interactions import Event, Evidence, Relation, Track
+    from visionllm_interaction.core.interactions import Event, Relation, Track
 
 __all__ = [
     "Categories",
@@ -37,7 +38,7 @@ __getattr__ = lazy_attributes(
         "DetectionTable": "detection_table",
         "Detections": "detections",
         "Event": "interactions",
-        "Evidence": "interactions",
+        "Evidence": "evidence",
         "Frame": "frames",
         "FrameTable": "frames",
         "Relation": "interactions",

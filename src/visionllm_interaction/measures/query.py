@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure

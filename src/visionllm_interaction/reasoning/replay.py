@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.execution.executor import all_evidence, run_plan

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS
 from visionllm_interaction.config_loading import Section
-from visionllm_interaction.core.grouping import GROUP_COLUMNS
 
 
 class GroupsConfig(Section):

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from visionllm_interaction.core.clocks import Clock
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
@@ -22,7 +21,7 @@ from visionllm_interaction.interop.gaze.pupil import read_cloud, read_core, read
 from visionllm_interaction.interop.gaze.samples import GazeRecording
 from visionllm_interaction.interop.gaze.tobii import read_common_table, read_glasses3
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.store.recordings.clocks import Recording, clock_of
+from visionllm_interaction.store.recordings.clocks import Clock, Recording, clock_of
 from visionllm_interaction.store.recordings.files import read_recordings, write_gaze, write_imported
 from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.utils.paths import StrPath

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, signal
 
-from visionllm_interaction.core.clocks import Clock
+from visionllm_interaction.store.recordings.clocks import Clock
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.core.clocks import Clock
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.gaze.import_gaze import derive_looks
 from visionllm_interaction.interop.sync.sound import Alignment, NoAlignmentError, align
 from visionllm_interaction.interop.sync.sound_files import read_loudness
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.recordings.clocks import Misplaced, Recording
+from visionllm_interaction.store.recordings.clocks import Clock, Misplaced, Recording
 from visionllm_interaction.store.recordings.files import read_recordings, write_recording
 from visionllm_interaction.utils.paths import StrPath
 

@@ -297,7 +297,7 @@ class Evaluator:
                 return self._value(Call(how, (node,)), outputs)
 
 
-_SUMS = "measures.language.aggregates"
+_SUMS = "measures.language.aggregation.aggregates"
 
 
 @dataclass

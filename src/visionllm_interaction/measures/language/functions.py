@@ -11,7 +11,7 @@ from visionllm_interaction.measures.language.sequential.functions import SEQUENT
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
 
 _ATOMS = "measures.language.stream_functions"
-_SUMS = "measures.language.aggregates"
+_SUMS = "measures.language.aggregation.aggregates"
 _INTERVALS, _MOMENTS = Type(Kind.INTERVALS), Type(Kind.MOMENTS)
 _SPREAD = (*STREAM, Kind.SAMPLES, Kind.BOX)
 _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 

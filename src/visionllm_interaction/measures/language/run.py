@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, distinct
-from visionllm_interaction.core.interactions import Evidence
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.language.aggregation.grouping import Axis, GroupTable, scopes_of
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
-from visionllm_interaction.measures.language.grouping import Axis, GroupTable, scopes_of
 from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.named import named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse

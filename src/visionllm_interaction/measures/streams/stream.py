@@ -327,17 +327,20 @@ def sequences(first: Stream, second: Stream, within_s: float) -> Stream:
     """From the begin of each of ``first`` to the end of what of ``second`` begins next, at most ``within_s`` later."""
     one, two = (s if s.moments else merged(s) for s in (first, second))
     begin_s, end_s = points(one)
-    i, j = next_after(one.group, end_s, two, within_s)
+    i, j = next_after(one.group, end_s, two, within_s, strictly=one.moments and two.moments)
     tracks = one.tracks.take(i).followed_by(two.tracks.take(j))
     return Stream.sorted(one.group[i], begin_s[i], np.maximum(points(two)[1][j], end_s[i]), tracks)
 
 
-def next_after(group: Ints, at: Floats, stream: Stream, within_s: float) -> tuple[Ints, Ints]:
-    """Pairs of query and the first row that begins at or after ``at`` (Q,), at most ``within_s`` later."""
+def next_after(group: Ints, at: Floats, stream: Stream, within_s: float, *, strictly: bool) -> tuple[Ints, Ints]:
+    """Pairs of query and the first row that begins at or after ``at`` (Q,), at most ``within_s`` later.
+
+    ``strictly``: later than ``at``. Moments do not follow what happens at the same time, nor themselves.
+    """
     begins = stream.index
     low = np.searchsorted(begins.group, group, side="left")
     high = np.searchsorted(begins.group, group, side="right")
-    row = bisect(stream.begin_s, low, high, at - TOLERANCE_S, "left")
+    row = bisect(stream.begin_s, low, high, at + TOLERANCE_S if strictly else at - TOLERANCE_S, "left")
     found = row < high
     found[found] = stream.begin_s[row[found]] <= at[found] + within_s + TOLERANCE_S
     return np.flatnonzero(found), row[found]

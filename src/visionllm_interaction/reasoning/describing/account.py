@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Event, Evidence, Track
+from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.interactions import Event, Track
 from visionllm_interaction.reasoning.execution.intervals import frames_between
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 from visionllm_interaction.reasoning.models import Claim

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES
 from visionllm_interaction.measures.missing_inputs import NOT_PROCESSED
 from visionllm_interaction.measures.query import QueryRunner

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.syntax import Grouped
 

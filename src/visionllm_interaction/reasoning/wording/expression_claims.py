@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax import Call, Grouped, NameTerm, Node, Quantity, walk
 from visionllm_interaction.reasoning.describing.account import describe_video

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from visionllm_interaction.core.interactions import Evidence
+from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner
 from visionllm_interaction.reasoning.models import Claim, DroppedClaim

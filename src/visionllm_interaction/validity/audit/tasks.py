@@ -217,7 +217,8 @@ def _write_images(tasks: list[AuditTask], folder: Path, store: Store) -> dict[st
     for video_id in sorted({task.video_id for task in tasks}):
         wanted = {task.frame_index: task.unit_id for task in tasks if task.video_id == video_id}
         reader = VideoReader(
-            source_video(store, video_id), config=DecodeConfig(stream=store.video(video_id).get("stream"))
+            source_video(store, video_id, made="audit task"),
+            config=DecodeConfig(stream=store.video(video_id).get("stream")),
         )
         for frame in reader:
             unit_id = wanted.pop(frame.frame_index, None)

@@ -30,13 +30,13 @@ from visionllm_interaction.video.anonymization.soundtrack import AudioTrackWrite
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.prefetch import read_ahead
-from visionllm_interaction.video.decoding.protocol import AudioChunk
 from visionllm_interaction.video.decoding.reader import VideoReader, read_audio
+from visionllm_interaction.video.decoding.worker_messages import AudioChunk
 from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
 from visionllm_interaction.video.tracking.detections_file import load_detections
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.detector import Detector
 
 What = Literal["faces", "people"]
 Progress = Callable[[int, int | None], None]

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from visionllm_interaction.video.decoding.protocol import AudioChunk
+from visionllm_interaction.video.decoding.worker_messages import AudioChunk
 
 _BITS_PER_S = 128_000
 _LATE_S = 0.005

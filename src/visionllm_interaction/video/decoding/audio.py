@@ -10,7 +10,7 @@ from av.audio.resampler import AudioResampler
 
 from visionllm_interaction.video.decoding.containers import AUDIO_SAMPLE_RATES, require_supported_audio_codec
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, ClockJump, ContinuousClock, peek_start
-from visionllm_interaction.video.decoding.protocol import AudioChunk
+from visionllm_interaction.video.decoding.worker_messages import AudioChunk
 
 _USUAL_RATE = 48_000
 _OFF_S = 0.005

@@ -23,7 +23,8 @@ from visionllm_interaction.errors import VideoError
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.containers import AUDIO_SAMPLE_RATES, VideoInfo, open_video, over_limit
-from visionllm_interaction.video.decoding.protocol import (
+from visionllm_interaction.video.decoding.stream_selection import describe_stream
+from visionllm_interaction.video.decoding.worker_messages import (
     AudioChunk,
     DecodeFailure,
     DecodeRequest,
@@ -38,7 +39,6 @@ from visionllm_interaction.video.decoding.protocol import (
     read_packed,
     write_all,
 )
-from visionllm_interaction.video.decoding.stream_selection import describe_stream
 
 _SLOTS = 3
 """Slots for decoded images in shared memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from visionllm_interaction.video.decoding.containers import no_such_stream
-from visionllm_interaction.video.decoding.protocol import StreamEntry
+from visionllm_interaction.video.decoding.worker_messages import StreamEntry
 
 _STILLS = ("attached_pic", "timed_thumbnails", "still_image")
 

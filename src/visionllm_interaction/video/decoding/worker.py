@@ -36,7 +36,9 @@ from visionllm_interaction.video.decoding.containers import (
 )
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, TIME_UNIT, ClockJump, FrameDemuxer, timed
 from visionllm_interaction.video.decoding.frame_sampling import CandidateFrame, ChangeSampler, IntervalSampler
-from visionllm_interaction.video.decoding.protocol import (
+from visionllm_interaction.video.decoding.sandbox import allow_cpu, lock_down
+from visionllm_interaction.video.decoding.stream_selection import audio_stream, choose_stream, entry_of, video_streams
+from visionllm_interaction.video.decoding.worker_messages import (
     DecodeFailure,
     DecodeRequest,
     Finished,
@@ -49,8 +51,6 @@ from visionllm_interaction.video.decoding.protocol import (
     read_packed,
     write_all,
 )
-from visionllm_interaction.video.decoding.sandbox import allow_cpu, lock_down
-from visionllm_interaction.video.decoding.stream_selection import audio_stream, choose_stream, entry_of, video_streams
 
 _IN, _OUT = 0, 1
 _NOTES_AT_ONCE = 256

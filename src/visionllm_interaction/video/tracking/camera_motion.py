@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core._validation import frozen_array
-from visionllm_interaction.video.decoding.protocol import image_shape
+from visionllm_interaction.video.decoding.worker_messages import image_shape
 
 _IDENTITY = np.eye(2, 3)
 _CORNERS, _CORNER_QUALITY, _CORNER_DISTANCE_PX = 300, 0.01, 5

@@ -24,8 +24,8 @@ from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, NO_TIME
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
 from visionllm_interaction.video.decoding.prefetch import read_ahead
-from visionllm_interaction.video.decoding.protocol import PixelFormat
 from visionllm_interaction.video.decoding.reader import EndOfStream, VideoReader
+from visionllm_interaction.video.decoding.worker_messages import PixelFormat
 from visionllm_interaction.video.tracking.appearance import FeatureBuffer, extract_features
 from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
 from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath, move_boxes
@@ -33,7 +33,7 @@ from visionllm_interaction.video.tracking.detections_file import load_truth, rea
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.base import Detector
+    from visionllm_interaction.detection.runtimes.detector import Detector
 
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02

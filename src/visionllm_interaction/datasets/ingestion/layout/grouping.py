@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from visionllm_interaction.artifacts.file_index import IndexedFile
-from visionllm_interaction.core.grouping import GROUP_COLUMNS
+from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS, IndexedFile
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.errors import InputDataError
 

@@ -1,15 +1,34 @@
-"""Settings of measures for commands that need no others: the other sections are not imported."""
+"""The command query, and the settings of measures alone, read without the other sections."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
 from visionllm_interaction.config_files import layers
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig
+
+
+def query(
+    expression: Annotated[str, typer.Argument(help='For example "total(holding(child, ball)) by video".')],
+    store: StoreOption = Path("store"),
+    csv: Annotated[bool, typer.Option("--csv", help="Print a table with one line per value.")] = False,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Compute a quantity, written in one line of the language of quantities, with its evidence."""
+    from visionllm_interaction.measures.language.run import query as run_expression
+
+    result = run_expression(expression, store, config=load_measures_settings(config, override))
+    return CommandResult(result.to_dict(), result.to_csv() if csv else str(result), json_output)
 
 
 def load_measures_settings(

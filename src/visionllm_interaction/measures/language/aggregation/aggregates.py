@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
+from visionllm_interaction.measures.language.aggregation.spreads import SPREADS, cumulated, divided
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
-from visionllm_interaction.measures.language.spreads import SPREADS, cumulated, divided
 from visionllm_interaction.measures.language.types import STREAM, Kind
 from visionllm_interaction.measures.missing_inputs import NOT_ALIKE, NOT_CODED
 from visionllm_interaction.measures.streams import atoms
@@ -214,7 +214,7 @@ def latency(arguments: Arguments) -> Samples:
 
 def _lags(first: Stream, second: Stream, within_s: float, time: KnownTime) -> Samples:
     end_s = algebra.points(first)[1]
-    i, j = algebra.next_after(first.group, end_s, second, within_s)
+    i, j = algebra.next_after(first.group, end_s, second, within_s, strictly=first.moments and second.moments)
     following = np.full(len(first), np.inf)
     same = first.group[1:] == first.group[:-1]
     following[:-1][same] = first.begin_s[1:][same]

@@ -1,0 +1,49 @@
+"""Evidence: one value, and where it can be checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One value, and the video, tracks, times and frames where it can be checked.
+
+    Attributes:
+        id: id within an answer, for example ``e1``.
+        measure: name of the measure.
+        value: the value, in ``unit``.
+        unit: the unit, for example ``s``.
+        video_id: the video.
+        track_ids: the tracks it was computed from.
+        begin_s: first moment in seconds.
+        end_s: first moment after it in seconds.
+        frames: first and last frame index.
+        kind: ``"computed"`` for results of code, ``"visual"`` for the weaker answers of a vision model.
+        missing: why there is no value, if an input of the measure is missing. Without it a value of ``None`` or 0
+            means that nothing was found.
+        definition_version: version of the measure's definition.
+        settings: the settings it was computed with, for measures that have any.
+    """
+
+    id: str
+    measure: str
+    value: float | int | str | None
+    unit: str
+    video_id: str
+    track_ids: tuple[int, ...]
+    begin_s: float | None
+    end_s: float | None
+    frames: tuple[int, int] | None
+    kind: Literal["computed", "visual"] = "computed"
+    missing: str | None = None
+    definition_version: int = 1
+    settings: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON form."""
+        out = asdict(self)
+        out["track_ids"] = list(self.track_ids)
+        out["frames"] = list(self.frames) if self.frames else None
+        return out

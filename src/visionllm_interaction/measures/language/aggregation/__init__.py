@@ -1,0 +1,1 @@
+"""Aggregates: from streams of every group to one value each."""
