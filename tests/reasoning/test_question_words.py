@@ -125,6 +125,8 @@ NOT_GUESSED: tuple[str, ...] = (
     "How long was the child near the ball without the caregiver?",
     "How long was the child near the caregiver and the ball?",
     "What are the four people holding?",
+    "How many balls did the child hold?",
+    "How many balls appear in the video?",
     "What did the child pick up next?",
     "How long did the child hold the ball and the car?",
     "How often did the child come near the caregiver within 2 seconds after she picked up the ball?",

@@ -51,7 +51,7 @@ ONE_VIDEO: tuple[tuple[str, float | int | None, str, str], ...] = (
         "The ball was visible for 4 s (looking only between 5 s and 10 s).",
     ),
     ("When was the cup first seen before 3 seconds?", None, "s", "The cup was not seen (looking only before 3 s)."),
-    ("Hvor lenge var ballen synlig?", 10.0, "s", "The ball was visible for 10 s."),
+    ("Hvor lenge var ballen synlig?", 10.0, "s", "Ballen var synlig i 10 s."),
 )
 
 

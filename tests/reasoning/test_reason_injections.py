@@ -83,7 +83,7 @@ def _store_with(text: str, place: str, folder: Path) -> Path:
 @pytest.mark.parametrize(("text", "place"), CASES)
 def test_injected_text_changes_nothing(tmp_path: Path, text: str, place: str) -> None:
     store = _store_with(text, place, tmp_path)
-    question = "For what length of time does one get to see the ball?"
+    question = "For what length of time does one somehow get to see the ball?"
     if place.startswith("question"):
         question = f"{text}. {question}" if place.endswith("before") else f"{question} {text}"
     aliases = {"ball": [text]} if place == "alias" else {}
@@ -118,7 +118,7 @@ def test_a_question_costs_the_same_for_a_minute_and_for_ten_hours(vocabulary: Vo
 
 @pytest.mark.parametrize("first", [(429,), (500,), (503, 502)])
 def test_busy_endpoint_is_asked_again(one_video: Path, first: tuple[int, ...]) -> None:
-    question = "For what length of time does one get to see the ball?"
+    question = "For what length of time does one somehow get to see the ball?"
     with scripted(_plain, first=first) as endpoint:
         config = ReasonConfig(endpoint=EndpointConfig(base_url=endpoint.url, model="m", timeout_s=30.0))
         answer = ask(question, one_video, config=config)

@@ -201,6 +201,9 @@ def _read_many(request: Request) -> Asked:
     counted = request.tags[0] if request.tags else None
     if counted is None:
         raise NotUnderstood("how many")
+    if counted.kind == "name" and not (len(request.tags) > 1 and request.tags[1].kind == "possessive"):
+        # "How many balls appear?" asks for balls, not for how often they do.
+        raise NotUnderstood(counted.text)
     if not counted.is_("noun", "object", "person", "something"):
         return _read_count(request)
     focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
