@@ -130,15 +130,13 @@ def coded_tier(arguments: Arguments) -> Stream:
 
 
 def alone(arguments: Arguments) -> Stream:
-    """``alone``."""
+    """``alone``: of two children in view neither is."""
     groups, subject = arguments.groups, arguments.required_name("x")
-    names = groups.names
-    others = np.array([names.code(Name(ANY_PERSON, (name.base,))) for name in list(names.names)], dtype=np.int64)[
-        subject
-    ]
+    people = np.full(len(subject), groups.names.code(Name(ANY_PERSON)))
     seen = atoms.visible(groups, subject)
     _note(arguments, "visible", seen.group)
-    return algebra.complement(atoms.visible(groups, others), seen).with_tracks_of(seen)
+    several = algebra.at_least(atoms.visible(groups, people), 2)
+    return algebra.complement(several, seen).with_tracks_of(seen)
 
 
 def processed(arguments: Arguments) -> Stream:

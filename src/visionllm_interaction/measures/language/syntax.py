@@ -194,10 +194,11 @@ class Grouped:
         keys = ["video"] * self.by_video
         keys += [f"bin({_digits(self.bin_s)}s)"] if self.bin_s is not None else []
         keys += [binding.to_text() for binding in self.by]
+        # Before `by`: behind it `in` would be read as the names of a variable.
         parts = [self.value.to_text()]
+        parts += [f"in video {quoted(self.video)}"] if self.video is not None else []
         parts += [f"over {', '.join(binding.to_text() for binding in self.over)}"] if self.over else []
         parts += [f"by {', '.join(keys)}"] if keys else []
-        parts += [f"in video {quoted(self.video)}"] if self.video is not None else []
         return " ".join(parts)
 
 
