@@ -15,12 +15,11 @@ from typing import Any, Literal, NamedTuple, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from visionllm_interaction.artifacts.image_groups import GROUP_COLUMNS
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath
 
-GROUP_COLUMNS: tuple[str, ...] = ("child", "household", "session", "camera", "time")
-"""Groups that no two splits may share (child, household, session), and positions in a recording (camera, time)."""
 SCHEMA = pa.schema(
     [
         ("split", pa.string()),

@@ -42,7 +42,7 @@ class Vocabulary:
     @classmethod
     def of_store(cls, store: Store, *, aliases: Mapping[str, Iterable[str]] | None = None) -> Vocabulary:
         """The words for every name in ``store``, found or searched in vain, and the kinds of imported codes."""
-        kinds = frozenset(row["kind"] for row in store.rows("SELECT DISTINCT kind FROM codes"))
+        kinds = frozenset[str]().union(*(store.words(video_id, "codes", ["kind"]) for video_id in store.video_ids()))
         return cls.build(store.names(), store.video_ids(), aliases=aliases, searched=store.known_names(), coded=kinds)
 
     @classmethod

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from visionllm_interaction.artifacts.file_index import GROUP_COLUMNS, IndexedFile
+from visionllm_interaction.artifacts.file_index import IndexedFile
+from visionllm_interaction.artifacts.image_groups import GROUP_COLUMNS
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.errors import InputDataError
 
