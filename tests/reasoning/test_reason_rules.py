@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from visionllm_interaction.measures.api import CATALOGUE
+from visionllm_interaction.reasoning.language.patterns import Form, normalise
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Step
-from visionllm_interaction.reasoning.planning.rule_planner import plan_by_forms, plan_by_rules
+from visionllm_interaction.reasoning.planning.rule_planner import FORMS, plan_by_forms, plan_by_rules
 
 # question, measure, subject, object, predicate
 ONE_STEP: tuple[tuple[str, str, str, str | None, str | None], ...] = (
@@ -125,6 +126,16 @@ def test_question_becomes_one_query(
     assert plan.steps == (
         Step.model_validate({"measure": measure, "subject": subject, "object": target, "predicate": predicate}),
     )
+
+
+def test_ruling_forms_out_by_their_openings_loses_none() -> None:
+    """Whatever a whole pattern matches passes the look at its opening; most other forms do not."""
+    for text in (normalise(row[0]) for row in ONE_STEP):
+        found = [form for form in FORMS if form.pattern.fullmatch(text)]
+        assert found and [form for form in FORMS if form.match(text)] == found
+    cut = [Form(form.row, form.text) for form in FORMS]
+    assert not any(form.match("the child is near the ball") for form in cut)
+    assert sum("pattern" in vars(form) for form in cut) < len(cut) / 3
 
 
 def test_table_covers_every_measure_at_least_five_times() -> None:

@@ -8,9 +8,9 @@ values, ``*_comparisons`` for what is made of several.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 from visionllm_interaction.reasoning.language.time_expressions import UNIT
@@ -59,6 +59,49 @@ class Form:
     def pattern(self) -> re.Pattern[str]:
         """The text as a regular expression."""
         return re.compile(self.text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """The match with all of ``text``. Forms share their openings, so most are ruled out without being compiled."""
+        opening = _opening(self.text)
+        if opening is not None and not opening.match(text):
+            return None
+        return self.pattern.fullmatch(text)
+
+
+def _opening(text: str) -> re.Pattern[str] | None:
+    """The group or the letters that every match of the regular expression ``text`` begins with, if that is plain."""
+    if not text.startswith("(?:"):
+        letters = _LETTERS.match(text)
+        return _compiled(letters[0]) if letters and not _has_alternatives(text) else None
+    end = next((n for n, depth in _depths(text) if depth == 0), len(text))
+    if text[end + 1 : end + 2] in ("?", "*", "+", "{") or _has_alternatives(text):
+        return None
+    return _compiled(text[: end + 1])
+
+
+_LETTERS = re.compile(r"[a-zæøå]+(?= )")
+_compiled = cache(re.compile)
+
+
+def _depths(text: str) -> Iterator[tuple[int, int]]:
+    """Place and depth behind each parenthesis and bar; escaped ones and those in sets of characters are letters."""
+    depth, in_set, n = 0, False, 0
+    while n < len(text):
+        letter = text[n]
+        if letter == "\\":
+            n += 1
+        elif in_set:
+            in_set = letter != "]"
+        elif letter == "[":
+            in_set = True
+        elif letter in "()|":
+            depth += {"(": 1, ")": -1, "|": 0}[letter]
+            yield n, depth
+        n += 1
+
+
+def _has_alternatives(text: str) -> bool:
+    return any(text[n] == "|" and depth == 0 for n, depth in _depths(text))
 
 
 def compile_rows(rows: Iterable[Row], macros: Mapping[str, str]) -> tuple[Form, ...]:

@@ -237,7 +237,7 @@ def _is_forward(window: Window) -> bool:
 
 def _matches(text: str) -> Iterator[tuple[Form, dict[str, str]]]:
     for form in FORMS:
-        match = form.pattern.fullmatch(text)
+        match = form.match(text)
         if match:
             yield form, match.groupdict()
 
