@@ -25,7 +25,7 @@ from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
-from visionllm_interaction.validity.audit.answers import import_labels
+from visionllm_interaction.validity.audit.label_import import import_labels
 from visionllm_interaction.validity.audit.plan import plan_audit
 from visionllm_interaction.validity.audit.tasks import export_tasks
 from visionllm_interaction.validity.report.write import write_study_report

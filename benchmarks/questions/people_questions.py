@@ -20,7 +20,7 @@ from room_truth import RoomTruth
 from rooms import make_rooms
 
 from visionllm_interaction.reasoning import ReasonConfig, ask
-from visionllm_interaction.reasoning.models import Answer, Claim
+from visionllm_interaction.reasoning.answers import Answer, Claim
 
 _TOLERANCE = 5e-3
 

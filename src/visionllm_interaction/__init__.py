@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.store.reader import Store, open_store
     from visionllm_interaction.store.tables import VideoTable, VideoView
     from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
-    from visionllm_interaction.validity.audit.correct_audit import Correction, correct
+    from visionllm_interaction.validity.audit.measure_correction import Correction, correct
 
 __version__ = "0.1.0"
 
@@ -79,9 +79,9 @@ __getattr__ = lazy_attributes(
     {
         "AgreementReport": "validity.agreement.agree",
         "AnalysisResult": "analysis.results",
-        "Answer": "reasoning.models",
-        "Claim": "reasoning.models",
-        "Correction": "validity.audit.correct_audit",
+        "Answer": "reasoning.answers",
+        "Claim": "reasoning.answers",
+        "Correction": "validity.audit.measure_correction",
         "Detections": "core.detections",
         "Detector": "detection.runtimes.detector",
         "Evaluation": "detection.evaluation.evaluate",
@@ -100,7 +100,7 @@ __getattr__ = lazy_attributes(
         "analyze": "analysis.analyze_videos",
         "ask": "reasoning.pipeline",
         "ask_async": "reasoning.pipeline",
-        "correct": "validity.audit.correct_audit",
+        "correct": "validity.audit.measure_correction",
         "evaluate": "detection.evaluation.evaluate",
         "export": "interop.registry",
         "import_codes": "interop.import_codes",

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from visionllm_interaction.config import settings_schema
 from visionllm_interaction.config_loading import shipped_config_dir
-from visionllm_interaction.datasets.ingestion.propose import Proposal, Setting, propose
+from visionllm_interaction.datasets.ingestion.propose_settings import Proposal, Setting, propose
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath

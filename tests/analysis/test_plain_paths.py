@@ -15,7 +15,7 @@ from visionllm_interaction.analysis import analyze
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import VisionLLMError
-from visionllm_interaction.reasoning.models import Answer
+from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.store.reader import StoreLimits
 
 
@@ -53,7 +53,7 @@ def _function(name: str) -> Callable[..., Any]:
         ("visionllm_interaction.store.reader:Store", ["STORE", {"limits": StoreLimits()}]),
         ("visionllm_interaction.store.layout:check_store", ["STORE"]),
         ("visionllm_interaction.store.layout:list_videos", ["STORE"]),
-        ("visionllm_interaction.store.job_log:read_ledger", ["STORE"]),
+        ("visionllm_interaction.store.ledger:read_ledger", ["STORE"]),
         ("visionllm_interaction.store.migrations:migrate_store", ["STORE"]),
         ("visionllm_interaction.measures.table:write_measures", ["STORE", "NEW.csv"]),
         ("visionllm_interaction.interop.registry:export", ["STORE", "NEW", {"format": "csv"}]),

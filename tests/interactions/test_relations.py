@@ -12,8 +12,8 @@ from visionllm_interaction.core.interactions import Event, Relation
 from visionllm_interaction.interactions.config import EventsConfig, RelationsConfig, ScenesConfig
 from visionllm_interaction.interactions.dyadic_events import find_joint_handling
 from visionllm_interaction.interactions.events import find_events
-from visionllm_interaction.interactions.intervals import Span, bridge, clean_spans, hysteresis
 from visionllm_interaction.interactions.relations import find_relations
+from visionllm_interaction.interactions.spans import Span, bridge, clean_spans, hysteresis
 from visionllm_interaction.interactions.track_grid import median_filter, stabilise_rest
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 

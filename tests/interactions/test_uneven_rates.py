@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.interactions.holding import displacement_px
+from visionllm_interaction.interactions.pair_geometry import APPROACH_PER_S, approach_deficit
 from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.interactions.spatial_relations import APPROACH_PER_S, approach_deficit
 from visionllm_interaction.interactions.track_grid import median_filter, spread_over, stabilise_rest
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 

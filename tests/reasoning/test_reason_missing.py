@@ -12,9 +12,9 @@ from hand_made_store import NAMES, publish
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.core.interactions import Code, Relation
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
+from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.reasoning.pipeline import Planned, ask, execute
 from visionllm_interaction.reasoning.planning.capabilities import PROCESSED_DURATION, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Plan, Step

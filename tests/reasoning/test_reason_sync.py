@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from visionllm_interaction.reasoning import sync
-from visionllm_interaction.reasoning.sync import run_sync
+from visionllm_interaction.reasoning import async_bridge as sync
+from visionllm_interaction.reasoning.async_bridge import run_sync
 
 SAID = contextvars.ContextVar("SAID", default="nothing")
 

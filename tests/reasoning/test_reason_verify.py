@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Claim
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 from visionllm_interaction.reasoning.wording.claims import compose_claims

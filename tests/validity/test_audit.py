@@ -16,9 +16,9 @@ from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.store.reader import erase_video
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, Kappa
-from visionllm_interaction.validity.audit.answers import import_labels
-from visionllm_interaction.validity.audit.correct_audit import correct
 from visionllm_interaction.validity.audit.folder import read_audit
+from visionllm_interaction.validity.audit.label_import import import_labels
+from visionllm_interaction.validity.audit.measure_correction import correct
 from visionllm_interaction.validity.audit.plan import extend_audit, plan_audit
 from visionllm_interaction.validity.audit.sampling import detector_classes, draw, expected_spread, strata_of
 from visionllm_interaction.validity.audit.status import audit_status

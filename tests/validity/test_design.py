@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.validity.design.models import fit_model, video_values
+from visionllm_interaction.validity.design.mixed_models import fit_model, video_values
 from visionllm_interaction.validity.design.multiplicity import adjust
 from visionllm_interaction.validity.design.permutation import flip_children, permute_children, shift_in_time
 from visionllm_interaction.validity.design.power import StudyPlan, simulate_power

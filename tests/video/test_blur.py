@@ -17,7 +17,7 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.video.anonymization.blur import blur_video, hide
-from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
+from visionllm_interaction.video.anonymization.regions_to_blur import Regions, find_regions
 from visionllm_interaction.video.config import BlurConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 

@@ -12,9 +12,9 @@ from typing import Any
 from visionllm_bench.questions.generate import Question
 from visionllm_bench.questions.oracle import World, expected, value_in
 from visionllm_interaction.errors import LLMUnreachable
+from visionllm_interaction.reasoning.answers import Answer, Claim
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import Planned, PlannerName, execute, make_plan
 from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Atom, Plan, Step

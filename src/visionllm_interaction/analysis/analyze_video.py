@@ -27,9 +27,9 @@ from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMEr
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.store.job_log import Ledger
-from visionllm_interaction.store.moved import known_video_id, move_source
+from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.reader import publish_video
+from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
     RoleGuess,

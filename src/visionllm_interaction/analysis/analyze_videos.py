@@ -22,8 +22,8 @@ from visionllm_interaction.analysis.analyze_video import (
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.results import AnalysisResult
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
-from visionllm_interaction.store.job_log import Ledger
 from visionllm_interaction.store.layout import check_video_id
+from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.paths import StrPath
 

@@ -92,7 +92,7 @@ def measures(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Compute every measure for every video, subject and object, as one tidy table."""
-    from visionllm_interaction.cli.measures import load_measures_settings
+    from visionllm_interaction.cli.query import load_measures_settings
     from visionllm_interaction.measures.table import write_measures
 
     result = write_measures(store, out, bin_s=bin_s, config=load_measures_settings(config, override))
@@ -101,8 +101,8 @@ def measures(
 
 def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:
     """The state of every video to be analysed: done, failed, interrupted or running, with the reason."""
-    from visionllm_interaction.store.job_log import read_ledger
     from visionllm_interaction.store.layout import check_store
+    from visionllm_interaction.store.ledger import read_ledger
 
     check_store(store)
     entries = read_ledger(store)
@@ -123,8 +123,8 @@ def erase(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Delete one video and all its results from the store."""
-    from visionllm_interaction.store.moved import resolve_video
     from visionllm_interaction.store.reader import erase_video
+    from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = resolve_video(store, video)
     erase_video(store, video_id)

@@ -127,7 +127,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "analysis", "measures", "Compute every measure for every video, subject and object, as one tidy table."
     ),
     "query": CommandEntry(
-        "measures",
+        "query",
         "query",
         "Compute a quantity, written in one line of the language of quantities, with its evidence.",
     ),

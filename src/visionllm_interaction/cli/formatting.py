@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
+    from visionllm_interaction.reasoning.answers import Answer, EvidenceItem
     from visionllm_interaction.reasoning.grounding.phrases import Grounding
-    from visionllm_interaction.reasoning.models import Answer, EvidenceItem
 
 
 def as_lines(parts: Iterable[str]) -> str:

@@ -96,8 +96,8 @@ def import_(
     from visionllm_interaction.config import load
     from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
-    from visionllm_interaction.store.moved import resolve_video
     from visionllm_interaction.store.recordings.clocks import Clock
+    from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = resolve_video(store, video)
     if is_gaze(file):
@@ -184,8 +184,8 @@ def sync(
 ) -> CommandResult:
     """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
     from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_by_sound
-    from visionllm_interaction.store.moved import resolve_video
     from visionllm_interaction.store.recordings.clocks import Clock
+    from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = resolve_video(store, video)
     if offset_s is None and drift_ppm:

@@ -15,7 +15,7 @@ from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
     from visionllm_interaction.validity.agreement.agree import AgreementReport
-    from visionllm_interaction.validity.audit.correct_audit import Correction
+    from visionllm_interaction.validity.audit.measure_correction import Correction
 
 audit = typer.Typer(
     help="Which frames or clips people label, their tasks, and the labels that come back.",
@@ -102,7 +102,7 @@ def import_(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Read labelled tasks back; a second coder's labels stand beside the first one's."""
-    from visionllm_interaction.validity.audit.answers import import_labels
+    from visionllm_interaction.validity.audit.label_import import import_labels
 
     found = import_labels(folder, *files, coder=coder)
     text = (
@@ -142,7 +142,7 @@ def correct(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Correct a measure by an audit: as detected, from people alone and corrected, always side by side."""
-    from visionllm_interaction.validity.audit.correct_audit import correct as correct_measure
+    from visionllm_interaction.validity.audit.measure_correction import correct as correct_measure
 
     found = correct_measure(measure, audit_folder, by=by, target=target, store=store)
     return CommandResult(found.to_dict(), correction_text(found), json_output)

@@ -13,7 +13,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Event, Relation, Track
 from visionllm_interaction.interactions.config import EventsConfig
 from visionllm_interaction.interactions.dyadic_events import find_approaches, find_joint_handling
-from visionllm_interaction.interactions.intervals import runs
+from visionllm_interaction.interactions.spans import runs
 from visionllm_interaction.interactions.track_grid import SceneGrid, Smoothing, TrackGrid, build_grid
 
 _STAYS_S = 0.5

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.interactions.intervals import Span
+from visionllm_interaction.interactions.spans import Span
 from visionllm_interaction.interactions.track_grid import TrackGrid
 
 _ON_FLOOR, _IN_MOVEMENT, _IN_AIR = 0.5, 1.0, 1.5

@@ -38,7 +38,7 @@ from visionllm_interaction.interactions.holder_assignment import (
     is_off_floor,
     person_height,
 )
-from visionllm_interaction.interactions.intervals import Span, runs
+from visionllm_interaction.interactions.spans import Span, runs
 from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, TrackGrid
 
 _PAUSE_S = 1.0

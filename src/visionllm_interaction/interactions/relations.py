@@ -16,8 +16,8 @@ from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, referen
 from visionllm_interaction.interactions.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.interactions.holder_assignment import Contact
 from visionllm_interaction.interactions.holding import find_holding
-from visionllm_interaction.interactions.intervals import Span, bridge, clean_spans, hysteresis, mask_to_spans
-from visionllm_interaction.interactions.spatial_relations import approach_deficit, containment, directions
+from visionllm_interaction.interactions.pair_geometry import approach_deficit, containment, directions
+from visionllm_interaction.interactions.spans import Span, bridge, clean_spans, hysteresis, mask_to_spans
 from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, Smoothing, TrackGrid, build_grid
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
-from visionllm_interaction.interactions.intervals import Span, clean_spans
+from visionllm_interaction.interactions.spans import Span, clean_spans
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S
 from visionllm_interaction.store.reader import Store

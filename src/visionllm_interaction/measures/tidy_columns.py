@@ -21,7 +21,7 @@ from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Scopes, time_bins
-from visionllm_interaction.measures.streams.texts import Vocabulary
+from visionllm_interaction.measures.streams.vocabulary import Vocabulary
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.utils.lazy_imports import lazy_attributes
 
 if TYPE_CHECKING:
+    from visionllm_interaction.reasoning.answers import Answer, Claim
     from visionllm_interaction.reasoning.config import EndpointConfig, ReasonConfig
     from visionllm_interaction.reasoning.describing.api import describe
-    from visionllm_interaction.reasoning.models import Answer, Claim
     from visionllm_interaction.reasoning.pipeline import ask, ask_async
     from visionllm_interaction.reasoning.planning.plan import Plan, Step
 
@@ -31,8 +31,8 @@ __all__ = [
 __getattr__ = lazy_attributes(
     __name__,
     {
-        "Answer": "models",
-        "Claim": "models",
+        "Answer": "answers",
+        "Claim": "answers",
         "EndpointConfig": "config",
         "Plan": "planning.plan",
         "ReasonConfig": "config",

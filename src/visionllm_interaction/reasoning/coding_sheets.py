@@ -24,10 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import BOUT_GAP_S
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.reasoning.answers import Answer, Claim
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.intervals import VideoWindow, intervals_of, processed_intervals
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import Planned, PlannerName, choose_planner, execute, make_plan
 from visionllm_interaction.reasoning.planning.plan import Atom, Plan
 from visionllm_interaction.reasoning.wording.sentences import amount

@@ -30,8 +30,8 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RunUsage
 
 from visionllm_interaction.errors import LLMUnreachable
+from visionllm_interaction.reasoning.answers import Usage
 from visionllm_interaction.reasoning.config import EndpointConfig
-from visionllm_interaction.reasoning.models import Usage
 from visionllm_interaction.utils.atomic_files import write_file
 
 _NO_KEY = "none"

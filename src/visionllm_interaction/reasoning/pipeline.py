@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeVar
 
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.reasoning.answers import Answer, EvidenceItem, Usage
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer, EvidenceItem, Usage
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
@@ -308,7 +308,7 @@ def _abstain(planned: Planned, reason: str, verified: Verified | None = None) ->
 
 def _run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     # Imported here: an answer by rules needs no event loop.
-    from visionllm_interaction.reasoning.sync import run_sync
+    from visionllm_interaction.reasoning.async_bridge import run_sync
 
     return run_sync(coroutine)
 

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.reasoning.answers import Answer, EvidenceItem, ReplayedClaim, ReplayReport
 from visionllm_interaction.reasoning.execution.executor import all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer, EvidenceItem, ReplayedClaim, ReplayReport
 from visionllm_interaction.reasoning.wording.claims import compose_claims
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
 from visionllm_interaction.reasoning.wording.verification import verify

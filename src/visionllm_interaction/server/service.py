@@ -14,8 +14,8 @@ from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
+from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
-from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, default_threads

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError
 from visionllm_interaction.store.layout import check_store, check_video_id, list_videos, unknown_video
-from visionllm_interaction.store.moved import resolve_video
+from visionllm_interaction.store.video_identity import resolve_video
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell
 from visionllm_interaction.utils.file_locks import wait_for_lock

@@ -16,7 +16,6 @@ from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
 from visionllm_interaction.store.covariates import COVARIATES_FILE
-from visionllm_interaction.store.job_log import forget_video
 from visionllm_interaction.store.layout import (
     RECORD_FILE,
     STORE_FILE,
@@ -25,6 +24,7 @@ from visionllm_interaction.store.layout import (
     unknown_video,
     write_version,
 )
+from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.migrations import migrate_store
 from visionllm_interaction.store.schema import (
     SCHEMAS,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
-from visionllm_interaction.datasets.ingestion.propose import propose
+from visionllm_interaction.datasets.ingestion.propose_settings import propose
 from visionllm_interaction.errors import InputDataError, UsageError
 
 

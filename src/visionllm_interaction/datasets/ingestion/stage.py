@@ -20,10 +20,10 @@ from visionllm_interaction.artifacts.versions import library_changes, library_ve
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
+from visionllm_interaction.datasets.ingestion.layout.dataset_resolution import ResolvedDataset, resolve_dataset
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
 from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
-from visionllm_interaction.datasets.ingestion.layout.to_coco_layout import ResolvedDataset, resolve_dataset
 from visionllm_interaction.datasets.ingestion.sources.acquire import listing_digest, prepare, source_file_same
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder

@@ -23,11 +23,11 @@ from visionllm_interaction.artifacts.stage_manifests import (
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.datasets.transformation import ALGORITHM_VERSION, LIBRARIES
+from visionllm_interaction.datasets.transformation.box_orientation import Turn, decide_turns, turn_records, without_void
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
 from visionllm_interaction.datasets.transformation.editing.change_log import RecordChange, write_changes
-from visionllm_interaction.datasets.transformation.frames import Turn, decide_turns, turn_records, without_void
 from visionllm_interaction.datasets.transformation.image_folders import ImagePlaces, place_images
 from visionllm_interaction.datasets.transformation.image_groups import GroupedImage, list_grouped_images
 from visionllm_interaction.datasets.transformation.leakage_audit import audit_leakage

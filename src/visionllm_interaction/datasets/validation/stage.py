@@ -17,6 +17,7 @@ from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
+from visionllm_interaction.datasets.validation.examination import Examination
 from visionllm_interaction.datasets.validation.issues import Issue, write_issues
 from visionllm_interaction.datasets.validation.manifest_input import (
     SplitSource,
@@ -28,7 +29,6 @@ from visionllm_interaction.datasets.validation.policy import Policy, apply_polic
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.reading.reader import read_split
 from visionllm_interaction.datasets.validation.report.html import render_page
-from visionllm_interaction.datasets.validation.result import Examination
 from visionllm_interaction.datasets.validation.rules.image_content import DecodedImages, check_images
 from visionllm_interaction.datasets.validation.rules.image_files import check_files
 from visionllm_interaction.datasets.validation.rules.leakage import ComparableImages, check_copies, check_groups

@@ -13,8 +13,8 @@ from visionllm_interaction.core.predicates import EVENT_KINDS
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.language.evaluate import Arguments
-from visionllm_interaction.measures.streams import atoms
 from visionllm_interaction.measures.streams import stream as algebra
+from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.boxes import Quantity, quantity
 from visionllm_interaction.measures.streams.groups import Groups, Name
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged

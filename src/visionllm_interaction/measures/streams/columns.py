@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand, row_order
-from visionllm_interaction.measures.streams.texts import Vocabulary
+from visionllm_interaction.measures.streams.vocabulary import Vocabulary
 from visionllm_interaction.store.reader import Store
 
 Columns = Mapping[str, NDArray[Any]]

@@ -29,7 +29,7 @@ from visionllm_interaction.measures.missing_inputs import (
 )
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import ANYTHING, Groups, Name, NameTable
-from visionllm_interaction.measures.streams.texts import Vocabulary
+from visionllm_interaction.measures.streams.vocabulary import Vocabulary
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 KNOWN = -1

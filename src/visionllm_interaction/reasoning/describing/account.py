@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.core.interactions import Event, Track
+from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.execution.intervals import frames_between
 from visionllm_interaction.reasoning.grammar.lexicon import Language
-from visionllm_interaction.reasoning.models import Claim
 from visionllm_interaction.reasoning.wording.expression_words import Words, load_words
 from visionllm_interaction.store.reader import Store
 

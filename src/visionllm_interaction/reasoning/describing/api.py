@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.run import find_video
+from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.grammar.lexicon import Language
 from visionllm_interaction.reasoning.grammar.meaning import Asked, Scope
 from visionllm_interaction.reasoning.grammar.planner import plan_of_asked
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Answer
 from visionllm_interaction.reasoning.pipeline import Planned, execute
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.utils.paths import StrPath

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from visionllm_interaction.core.evidence import Evidence
-from visionllm_interaction.reasoning.models import Operation
+from visionllm_interaction.reasoning.answers import Operation
 from visionllm_interaction.reasoning.planning.capabilities import TOTALS
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
 

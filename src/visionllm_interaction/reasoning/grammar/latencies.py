@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
-from visionllm_interaction.reasoning.grammar.marks import read_marks
 from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.modifiers import read_marks
 from visionllm_interaction.reasoning.grammar.request import Request, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 

@@ -9,7 +9,6 @@ from typing import Literal
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
 from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_lag, read_latency
-from visionllm_interaction.reasoning.grammar.marks import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     OBJECT_VARIABLE,
@@ -22,6 +21,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Scope,
     Stream,
 )
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, resolve
 from visionllm_interaction.reasoning.grammar.request import Focus, Request, finish
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged

@@ -8,8 +8,8 @@ from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
-from visionllm_interaction.reasoning.grammar.marks import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.meaning import VISIBLE, Asked, AtLeast, Holds, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.references import Part, Parts, split_parts
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 

@@ -22,11 +22,11 @@ from pydantic_ai import BinaryContent
 from visionllm_interaction.core.boxes import clip_boxes
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.errors import ConfigError, InputDataError, UsageError
+from visionllm_interaction.reasoning.answers import EvidenceItem, Usage
+from visionllm_interaction.reasoning.async_bridge import run_sync
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.grounding.phrases import Grounding, Region
 from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model
-from visionllm_interaction.reasoning.models import EvidenceItem, Usage
-from visionllm_interaction.reasoning.sync import run_sync
 from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.video.decoding.reader import read_frame_at

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from visionllm_interaction.reasoning.answers import Usage
+from visionllm_interaction.reasoning.async_bridge import run_sync
 from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.language.references import resolve_it
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model, sum_usage
-from visionllm_interaction.reasoning.models import Usage
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
 from visionllm_interaction.reasoning.planning.intent import Intent, read_intent
 from visionllm_interaction.reasoning.planning.lexical_evidence import (
@@ -56,7 +57,6 @@ from visionllm_interaction.reasoning.planning.rule_planner import (
     why_unanswerable,
 )
 from visionllm_interaction.reasoning.planning.unanswerable import THRESHOLD, outside_model
-from visionllm_interaction.reasoning.sync import run_sync
 
 
 def plan_by_llm(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.execution.aggregation import (
     OPERATION_OF,
     UNITS,
@@ -15,7 +16,6 @@ from visionllm_interaction.reasoning.execution.aggregation import (
     total,
 )
 from visionllm_interaction.reasoning.execution.executor import StepResult
-from visionllm_interaction.reasoning.models import Claim
 from visionllm_interaction.reasoning.planning.capabilities import TOTALS
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.wording.sentences import conclude, describe, sentence, unknown

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax import Call, Grouped, NameTerm, walk
+from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner, by_video, names_of, parsed
-from visionllm_interaction.reasoning.models import Claim, Operation
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep
 from visionllm_interaction.reasoning.wording.expression_words import Words, load_words
 from visionllm_interaction.reasoning.wording.value_sentences import Value

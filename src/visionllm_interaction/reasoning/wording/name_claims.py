@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from visionllm_interaction.measures.language.result import QueryRow
 from visionllm_interaction.measures.language.syntax import Call
+from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.execution.expressions import by_video
-from visionllm_interaction.reasoning.models import Claim, Operation
 from visionllm_interaction.reasoning.planning.plan import Reading
 from visionllm_interaction.reasoning.wording.composer import EPS, Composer, is_per_video, plain_value
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words

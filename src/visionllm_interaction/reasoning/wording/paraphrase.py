@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.reasoning.answers import Claim, DroppedClaim, EvidenceItem
+from visionllm_interaction.reasoning.async_bridge import run_sync
 from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model
-from visionllm_interaction.reasoning.models import Claim, DroppedClaim, EvidenceItem
-from visionllm_interaction.reasoning.sync import run_sync
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
 
 MAX_WORDED = 12

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Claim
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TOKEN = re.compile(rf"(?P<number>(?<![\w.]){_NUMBER})(?![\d])|(?P<word>[^\W\d_]+(?:'[a-z]+)?)|(?P<percent>%)")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.turns import STANDARD
+from visionllm_interaction.reasoning.answers import Claim, DroppedClaim
 from visionllm_interaction.reasoning.execution.aggregation import (
     OPERATION_OF,
     UNITS,
@@ -20,7 +21,6 @@ from visionllm_interaction.reasoning.execution.aggregation import (
 )
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.models import Claim, DroppedClaim
 from visionllm_interaction.reasoning.planning.capabilities import TOTALS
 from visionllm_interaction.reasoning.planning.plan import Plan, Step
 from visionllm_interaction.reasoning.wording.claims import scopes, summed

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.reasoning.answers import Claim, DroppedClaim
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner
-from visionllm_interaction.reasoning.models import Claim, DroppedClaim
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.wording.expression_claims import compose
 from visionllm_interaction.store.reader import Store

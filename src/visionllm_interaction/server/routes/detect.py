@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
-from visionllm_interaction.reasoning.models import Answer
+from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, file_body, problems
 from visionllm_interaction.server.problem_details import http_problem

@@ -17,7 +17,7 @@ from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, Video, VideoList, VideoTimeline
 from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
-from visionllm_interaction.server.timeline_view import read_detections, read_timeline
+from visionllm_interaction.server.video_results import read_detections, read_timeline
 
 router = APIRouter(prefix="/v1")
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from nicegui import ui
 
 from visionllm_interaction.errors import VisionLLMError
-from visionllm_interaction.reasoning.models import Answer, EvidenceItem
+from visionllm_interaction.reasoning.answers import Answer, EvidenceItem
 from visionllm_interaction.server.state import ServiceContext
 
 EXAMPLES = (

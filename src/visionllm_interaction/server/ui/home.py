@@ -6,7 +6,7 @@ import asyncio
 
 from nicegui import ui
 
-from visionllm_interaction.reasoning.models import EvidenceItem
+from visionllm_interaction.reasoning.answers import EvidenceItem
 from visionllm_interaction.server.schemas import Video
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import ServiceContext

@@ -7,7 +7,7 @@ import asyncio
 from fastapi import HTTPException
 from nicegui import ui
 
-from visionllm_interaction.reasoning.models import EvidenceItem
+from visionllm_interaction.reasoning.answers import EvidenceItem
 from visionllm_interaction.server.schemas import Video
 from visionllm_interaction.server.state import ServiceContext
 from visionllm_interaction.server.ui.ask_box import AskBox

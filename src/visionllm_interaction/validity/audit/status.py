@@ -16,8 +16,8 @@ from visionllm_interaction.validity.agreement.coefficients import (
     intraclass,
     undefined,
 )
-from visionllm_interaction.validity.audit.correct_audit import audit_units
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
+from visionllm_interaction.validity.audit.measure_correction import audit_units
 from visionllm_interaction.validity.audit.measures import correctable
 from visionllm_interaction.validity.estimation.compare import compare
 

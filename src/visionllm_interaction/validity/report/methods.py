@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from visionllm_interaction import __version__
 from visionllm_interaction.validity.agreement.agree import AgreementReport
-from visionllm_interaction.validity.audit.correct_audit import Correction
 from visionllm_interaction.validity.audit.folder import read_audit
+from visionllm_interaction.validity.audit.measure_correction import Correction
 from visionllm_interaction.validity.report.study import StudyDescription
 
 

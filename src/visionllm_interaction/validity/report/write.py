@@ -16,21 +16,21 @@ from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, Kappa
 from visionllm_interaction.validity.agreement.pairs import TierAgreement
-from visionllm_interaction.validity.audit.correct_audit import Correction, audit_units, correct
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
+from visionllm_interaction.validity.audit.measure_correction import Correction, audit_units, correct
 from visionllm_interaction.validity.audit.measures import correctable
 from visionllm_interaction.validity.audit.status import between_people
 from visionllm_interaction.validity.estimation.compare import ComparedEstimate, Estimate
 from visionllm_interaction.validity.estimation.intervals import Scale
 from visionllm_interaction.validity.report.charts import estimates_chart
-from visionllm_interaction.validity.report.document import (
+from visionllm_interaction.validity.report.methods import methods_paragraph
+from visionllm_interaction.validity.report.rendering import (
     ReportDocument,
     ReportSection,
     ReportTable,
     write_html,
     write_markdown,
 )
-from visionllm_interaction.validity.report.methods import methods_paragraph
 from visionllm_interaction.validity.report.slices import error_slices
 from visionllm_interaction.validity.report.study import StudyDescription, StudyMeasure, load_study
 

@@ -25,7 +25,7 @@ from visionllm_interaction.core.frames import OK, FrameTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import publish_file
 from visionllm_interaction.utils.paths import StrPath
-from visionllm_interaction.video.anonymization.blur_regions import Regions, find_regions
+from visionllm_interaction.video.anonymization.regions_to_blur import Regions, find_regions
 from visionllm_interaction.video.anonymization.soundtrack import AudioTrackWriter
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo

@@ -13,8 +13,8 @@ from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
 from visionllm_interaction.core.images import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
+from visionllm_interaction.datasets.validation.examination import Examination
 from visionllm_interaction.datasets.validation.issues import Issue
-from visionllm_interaction.datasets.validation.result import Examination
 from visionllm_interaction.reports.html import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import draw_box
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from visionllm_interaction.datasets.validation.box_kinds import check_kind
+from visionllm_interaction.datasets.validation.box_format import check_kind
 from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.datasets.validation.reading.columns import Bools, Floats, SplitTable, every, some
 from visionllm_interaction.datasets.validation.rules._issue_builders import Words, annotation_issues

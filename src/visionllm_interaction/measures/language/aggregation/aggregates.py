@@ -15,8 +15,8 @@ from visionllm_interaction.measures.language.evaluate import Arguments, Evaluate
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
 from visionllm_interaction.measures.language.types import STREAM, Kind
 from visionllm_interaction.measures.missing_inputs import NOT_ALIKE, NOT_CODED
-from visionllm_interaction.measures.streams import atoms
 from visionllm_interaction.measures.streams import stream as algebra
+from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams import turns as spoken
 from visionllm_interaction.measures.streams.boxes import Quantity
 from visionllm_interaction.measures.streams.coded_time import KnownTime

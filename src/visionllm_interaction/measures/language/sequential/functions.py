@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
 
 _GAZE = "measures.language.sequential.gaze"
-_EVENTS = "measures.language.sequential.events"
+_EVENTS = "measures.language.sequential.temporal_statistics"
 _YU_SMITH = "Yu & Smith (2013), PLoS ONE 8; (2016), Current Biology 26"
 _HAND_EYE = "Yu & Smith (2013), PLoS ONE 8; (2017), Child Development 88"
 _NAMING = "Yu & Smith (2012), Cognition 125"

@@ -18,8 +18,8 @@ from visionllm_interaction.measures.language.evaluate import Arguments, Samples,
 from visionllm_interaction.measures.language.sequential.timelines import values_of
 from visionllm_interaction.measures.sequential.looks import TransitionTable, transition_table
 from visionllm_interaction.measures.sequential.statistic import Statistic
-from visionllm_interaction.measures.streams import atoms
 from visionllm_interaction.measures.streams import stream as algebra
+from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.groups import Name
 from visionllm_interaction.measures.streams.stream import Stream, merged
 

@@ -23,7 +23,7 @@ from visionllm_interaction.measures.sequential.recurrence import (
 )
 from visionllm_interaction.measures.sequential.statistic import Statistic, ratio
 from visionllm_interaction.measures.sequential.turn_taking import turn_taking, turns_by_chance
-from visionllm_interaction.measures.streams import atoms
+from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.stream import Stream, merged
 
 
