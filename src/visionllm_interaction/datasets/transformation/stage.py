@@ -23,7 +23,12 @@ from visionllm_interaction.artifacts.stage_manifests import (
 from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.datasets.transformation import ALGORITHM_VERSION, LIBRARIES
-from visionllm_interaction.datasets.transformation.box_orientation import Turn, decide_turns, turn_records, without_void
+from visionllm_interaction.datasets.transformation.box_reference_frame import (
+    Turn,
+    decide_turns,
+    turn_records,
+    without_void,
+)
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes

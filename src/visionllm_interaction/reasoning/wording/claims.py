@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.reasoning.answers import Claim
-from visionllm_interaction.reasoning.execution.aggregation import (
+from visionllm_interaction.reasoning.execution.evidence_aggregation import (
     OPERATION_OF,
     UNITS,
     Number,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.reasoning.answers import Claim, DroppedClaim
-from visionllm_interaction.reasoning.execution.aggregation import (
+from visionllm_interaction.reasoning.execution.evidence_aggregation import (
     OPERATION_OF,
     UNITS,
     Value,
