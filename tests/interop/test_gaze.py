@@ -27,7 +27,7 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze, read_gaze
-from visionllm_interaction.interop.gaze.looks import AWAY, LOST, BoxTable, looks_of, targets_of
+from visionllm_interaction.interop.gaze.looks import AWAY, LOST, FrameBoxes, looks_of, targets_of
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.reader import open_store
@@ -146,7 +146,7 @@ def test_a_better_clock_derives_looks_again(tmp_path: Path) -> None:
 
 
 def test_of_several_boxes_the_smallest_that_is_hit_counts() -> None:
-    boxes = BoxTable(
+    boxes = FrameBoxes(
         np.array([0.0]),
         np.zeros(3, np.int64),
         np.array([[0, 0, 100, 100], [40, 40, 60, 60], [110, 0, 130, 100]], np.float64),

@@ -18,7 +18,7 @@ from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_O
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import Groups, Name, NameTable, Scopes, frame_spans
+from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, frame_spans
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
@@ -95,7 +95,7 @@ class MeasureEngine:
         begin = np.full(n, -np.inf if begin_s is None else float(begin_s))
         return Scopes(np.arange(n), begin, np.full(n, np.inf if end_s is None else float(end_s)))
 
-    def groups(self, scopes: Scopes, pairs: Sequence[Pair]) -> Groups:
+    def groups(self, scopes: Scopes, pairs: Sequence[Pair]) -> StreamGroups:
         """Scopes × pairs of names, scope by scope."""
         subjects = np.array([self.names.code(Name(subject)) for subject, _ in pairs], dtype=np.int64)
         bindings = {"$subject": np.tile(subjects, len(scopes))}
@@ -103,7 +103,7 @@ class MeasureEngine:
         if objects:
             codes = np.array([self.names.code(Name(name)) for name in objects], dtype=np.int64)
             bindings["$object"] = np.tile(codes, len(scopes))
-        return Groups(self.batch, self.names, scopes, np.repeat(np.arange(len(scopes)), len(pairs)), bindings)
+        return StreamGroups(self.batch, self.names, scopes, np.repeat(np.arange(len(scopes)), len(pairs)), bindings)
 
     def compute(
         self, measure: Measure, predicate: str, scopes: Scopes, pairs: Sequence[Pair], *, turns: TurnLimits = STANDARD
@@ -165,7 +165,9 @@ class MeasureEngine:
         first, last = (int(frame[0]) for frame in spans)
         return (first, last) if first >= 0 else None
 
-    def _spans(self, groups: Groups, proof: Stream, found: NDArray[np.bool_]) -> tuple[Floats, Floats, Ints, Ints]:
+    def _spans(
+        self, groups: StreamGroups, proof: Stream, found: NDArray[np.bool_]
+    ) -> tuple[Floats, Floats, Ints, Ints]:
         """Begin, end, first and last frame of what was found; of the processed time where nothing was."""
         done = groups.processed
         begin_s, end_s = done.begin_s[groups.scope], done.end_s[groups.scope]
@@ -189,7 +191,7 @@ class MeasureEngine:
         return reasons
 
     def _missing(
-        self, measure: Measure, predicate: str, groups: Groups, found: NDArray[np.bool_], time: KnownTime
+        self, measure: Measure, predicate: str, groups: StreamGroups, found: NDArray[np.bool_], time: KnownTime
     ) -> Ints:
         """(G,) why there is no value where nothing was found."""
         places = np.flatnonzero(~found)

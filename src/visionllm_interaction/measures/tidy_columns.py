@@ -21,7 +21,7 @@ from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Scopes, time_bins
-from visionllm_interaction.measures.streams.vocabulary import Vocabulary
+from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
@@ -36,7 +36,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Task:
+class ColumnTask:
     """One measure, with one predicate, of several subjects (and objects).
 
     Attributes:
@@ -63,7 +63,7 @@ class TidyColumns:
     store: Store
     config: MeasuresConfig | None
     bin_s: float | None
-    texts: Vocabulary = field(default_factory=Vocabulary)
+    texts: StringCodes = field(default_factory=StringCodes)
 
     @cached_property
     def whole(self) -> Batch:
@@ -99,7 +99,7 @@ class TidyColumns:
         if batch:
             yield batch
 
-    def _of_batch(self, video_ids: Sequence[str], tasks: Sequence[Task]) -> Iterator[Columns]:
+    def _of_batch(self, video_ids: Sequence[str], tasks: Sequence[ColumnTask]) -> Iterator[Columns]:
         engine = MeasureEngine(self.store, video_ids, coded_people=self.coded_people)
         scopes = _scopes(engine.batch, self.bin_s)
         if not len(scopes):
@@ -112,7 +112,7 @@ class TidyColumns:
             found = engine.compute(task.measure, predicate, scopes, task.pairs, turns=self.limits)
             yield self._columns(task, found, engine, scopes)
 
-    def _columns(self, task: Task, found: Measured, engine: MeasureEngine, scopes: Scopes) -> Columns:
+    def _columns(self, task: ColumnTask, found: Measured, engine: MeasureEngine, scopes: Scopes) -> Columns:
         measure, rows = task.measure, len(found.scope)
         subjects = self.texts.codes([subject or None for subject, _ in task.pairs])
         objects = self.texts.codes([object_ for _, object_ in task.pairs])
@@ -144,12 +144,18 @@ class TidyColumns:
         }
 
     def _of_plugin(
-        self, measure: PluginMeasure, task: Task, video_ids: Sequence[str], *, engine: MeasureEngine, scopes: Scopes
+        self,
+        measure: PluginMeasure,
+        task: ColumnTask,
+        video_ids: Sequence[str],
+        *,
+        engine: MeasureEngine,
+        scopes: Scopes,
     ) -> Columns:
         """A measure of a plug-in, video by video and name by name."""
         runner = QueryRunner(self.store)
         empty = engine.compute(_UNFOUND, "visible", scopes, task.pairs)
-        columns = self._columns(Task(measure, None, task.pairs), empty, engine, scopes)
+        columns = self._columns(ColumnTask(measure, None, task.pairs), empty, engine, scopes)
         for row, (scope, pair) in enumerate(zip(empty.scope.tolist(), empty.pair.tolist(), strict=True)):
             subject, object_ = task.pairs[pair]
             query = Query(measure.name, subject, object_, video_id=video_ids[int(scopes.video[scope])])
@@ -178,7 +184,7 @@ class TidyColumns:
         order = np.lexsort((*keys, bins, rank[columns["video_id"]]))
         return {name: column[order] for name, column in columns.items()}
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[ColumnTask]:
         """Every measure with the names it is about; names are those of the tracks in the store."""
         names = self._names()
         people = [name for name in names if name in PERSON_CATEGORIES]
@@ -187,20 +193,21 @@ class TidyColumns:
         for measure in {**all_measures(), **self._own()}.values():
             match measure.inputs:
                 case "none":
-                    yield Task(measure, None, [("", None)])
+                    yield ColumnTask(measure, None, [("", None)])
                 case "one":
                     if measure.of != "any":
-                        yield Task(measure, None, [(name, None) for name in self._names_of(measure, names)])
+                        yield ColumnTask(measure, None, [(name, None) for name in self._names_of(measure, names)])
                         continue
                     several = [ANY_THING] if len(things) > 1 and measure.name in _OF_ANY_THING else []
                     kept = self._named if measure.name == "size_at_naming" else None
                     about = [n for n in [*names, *several] if kept is None or n.lower() in kept]
-                    yield Task(measure, None, [(name, None) for name in about])
+                    yield ColumnTask(measure, None, [(name, None) for name in about])
                 case "pair":
-                    yield Task(measure, None, self._pairs(measure, pairs, people))
+                    yield ColumnTask(measure, None, self._pairs(measure, pairs, people))
                 case "event":
                     yield from (
-                        Task(measure, kind, [(p, None) for p in people]) for kind in self._present("events", "kind")
+                        ColumnTask(measure, kind, [(p, None) for p in people])
+                        for kind in self._present("events", "kind")
                     )
                 case _:
                     yield from self._bouts(measure, names, pairs, people)
@@ -259,14 +266,14 @@ class TidyColumns:
 
     def _bouts(
         self, measure: Measure, names: Sequence[str], pairs: Sequence[Pair], people: Sequence[str]
-    ) -> Iterator[Task]:
-        yield Task(measure, "visible", [(name, None) for name in names])
+    ) -> Iterator[ColumnTask]:
+        yield ColumnTask(measure, "visible", [(name, None) for name in names])
         present = self._related
         for predicate in PREDICATES:
-            yield Task(measure, predicate, [p for p in pairs if predicate != "holding" or p[1] not in people])
-        yield from (Task(measure, predicate, pairs) for predicate in DIRECTED_PREDICATES if predicate in present)
+            yield ColumnTask(measure, predicate, [p for p in pairs if predicate != "holding" or p[1] not in people])
+        yield from (ColumnTask(measure, predicate, pairs) for predicate in DIRECTED_PREDICATES if predicate in present)
         for predicate, kind in CODED_PREDICATES.items():
-            yield Task(measure, predicate, [(who, None) for who in self._participants(kind, people)])
+            yield ColumnTask(measure, predicate, [(who, None) for who in self._participants(kind, people)])
 
     @cached_property
     def _related(self) -> frozenset[str]:

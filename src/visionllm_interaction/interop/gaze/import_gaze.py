@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interop.gaze.looks import BoxTable, LookLimits, known_time, looks_of, targets_of
+from visionllm_interaction.interop.gaze.looks import FrameBoxes, LookLimits, known_time, looks_of, targets_of
 from visionllm_interaction.interop.gaze.pupil import read_cloud, read_core, read_native
 from visionllm_interaction.interop.gaze.samples import GazeRecording
 from visionllm_interaction.interop.gaze.tobii import read_common_table, read_glasses3
@@ -200,7 +200,7 @@ def derive_looks(store: StrPath, video_id: str, recording: str, *, limits: LookL
     return dict(Counter(label for _, _, kind, label in spans if kind == "gaze"))
 
 
-def _boxes(store: Store, video_id: str, wearer: str) -> tuple[BoxTable, dict[int, str]]:
+def _boxes(store: Store, video_id: str, wearer: str) -> tuple[FrameBoxes, dict[int, str]]:
     """Boxes of the tracks that can be looked at, and their labels: the role of a person, else the category."""
     tracks = store.tracks(video_id)
     labels = {track.track_id: track.role or track.category for track in tracks}
@@ -215,4 +215,4 @@ def _boxes(store: Store, video_id: str, wearer: str) -> tuple[BoxTable, dict[int
     order = np.argsort(place, kind="stable")
     sides = np.stack([rows[side].to_numpy()[kept] for side in ("x1", "y1", "x2", "y2")], axis=1).astype(np.float64)
     times = frames["timestamp_s"].to_numpy()
-    return BoxTable(times, place[order], sides[order], ids[kept][order]), labels
+    return FrameBoxes(times, place[order], sides[order], ids[kept][order]), labels

@@ -45,7 +45,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class BoxTable:
+class FrameBoxes:
     """Boxes of a video by time.
 
     Attributes:
@@ -61,7 +61,7 @@ class BoxTable:
     track_id: Ints
 
 
-def targets_of(t: Floats, x_px: Floats, y_px: Floats, valid: Flags, boxes: BoxTable, *, tolerance_px: float) -> Ints:
+def targets_of(t: Floats, x_px: Floats, y_px: Floats, valid: Flags, boxes: FrameBoxes, *, tolerance_px: float) -> Ints:
     """What each sample looks at.
 
     Args:
@@ -92,7 +92,7 @@ def targets_of(t: Floats, x_px: Floats, y_px: Floats, valid: Flags, boxes: BoxTa
     return targets
 
 
-def _by_frame(boxes: BoxTable) -> tuple[Floats, Ints]:
+def _by_frame(boxes: FrameBoxes) -> tuple[Floats, Ints]:
     """Boxes (frames, most boxes in a frame, 4) and their track ids; places without a box are NaN."""
     frames = len(boxes.times_s)
     first = np.searchsorted(boxes.frame, np.arange(frames + 1))

@@ -20,7 +20,7 @@ _SOUND_ONLY = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg"})
 
 
 @dataclass(frozen=True)
-class SyncResult:
+class RecordingSync:
     """The clock of a recording.
 
     Attributes:
@@ -71,7 +71,7 @@ def align_files(reference: StrPath, other: StrPath) -> Alignment:
         ) from error
 
 
-def sync_by_sound(store: StrPath, *, video_id: str, other: StrPath, reference: StrPath | None = None) -> SyncResult:
+def sync_by_sound(store: StrPath, *, video_id: str, other: StrPath, reference: StrPath | None = None) -> RecordingSync:
     """Find the clock of a recording from its sound and keep it in the store.
 
     Args:
@@ -96,12 +96,12 @@ def sync_by_sound(store: StrPath, *, video_id: str, other: StrPath, reference: S
         path.name, "audio" if kind == "audio" else "video", found.clock.offset_s, found.clock.drift_ppm, "sound"
     )
     recording = replace(recording, residual_s=found.residual_s)
-    return SyncResult(recording, found, _keep(store, video_id, recording))
+    return RecordingSync(recording, found, _keep(store, video_id, recording))
 
 
 def sync_by_hand(
     store: StrPath, *, video_id: str, recording: str, clock: Clock, residual_s: float | None = None
-) -> SyncResult:
+) -> RecordingSync:
     """Set the clock of a recording, a tracker or a coded file.
 
     Args:
@@ -126,7 +126,7 @@ def sync_by_hand(
     new = Recording(recording, kind, clock.offset_s, clock.drift_ppm, "hand", residual_s, follows)
     if not recording.strip():
         raise UsageError("The recording has no name.", expected="a name", found=repr(recording))
-    return SyncResult(new, None, _keep(store, video_id, new))
+    return RecordingSync(new, None, _keep(store, video_id, new))
 
 
 def _keep(store: StrPath, video_id: str, recording: Recording) -> Sequence[Misplaced]:

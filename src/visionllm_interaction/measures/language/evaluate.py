@@ -27,10 +27,9 @@ from visionllm_interaction.measures.language.syntax import (
 from visionllm_interaction.measures.language.types import Function, Kind, Parameter
 from visionllm_interaction.measures.missing_inputs import NOT_CODED
 from visionllm_interaction.measures.streams import stream as algebra
-from visionllm_interaction.measures.streams.boxes import BoxTable
-from visionllm_interaction.measures.streams.boxes import Quantity as BoxQuantity
+from visionllm_interaction.measures.streams.boxes import BoxQuantity, BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
-from visionllm_interaction.measures.streams.groups import Groups, Name
+from visionllm_interaction.measures.streams.groups import Name, StreamGroups
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
@@ -102,7 +101,7 @@ class Evaluator:
         by_chance: whether probabilities are compared with random shifts; tables of values leave that out.
     """
 
-    groups: Groups
+    groups: StreamGroups
     boxes: BoxTable
     missing: MissingInputs | None = None
     limits: TurnLimits = STANDARD
@@ -321,7 +320,7 @@ class Arguments:
         self.given = arguments_of(self.node, self.function)
 
     @property
-    def groups(self) -> Groups:
+    def groups(self) -> StreamGroups:
         """What it is computed for."""
         return self.evaluator.groups
 

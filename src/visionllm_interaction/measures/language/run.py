@@ -26,9 +26,9 @@ from visionllm_interaction.measures.language.types import STREAM, Kind, Type
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import (
-    Groups,
     NameTable,
     Processed,
+    StreamGroups,
     frame_spans,
 )
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
@@ -168,7 +168,7 @@ class _Run:
             return np.arange(len(self.scopes))
         return np.zeros(len(self.scopes), np.int64)
 
-    def _evaluator(self, groups: Groups) -> Evaluator:
+    def _evaluator(self, groups: StreamGroups) -> Evaluator:
         return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits if self.config else STANDARD)
 
     def _rows(self, value: Node, type_: Type) -> list[QueryRow]:

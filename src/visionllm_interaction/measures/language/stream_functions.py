@@ -15,8 +15,8 @@ from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms
-from visionllm_interaction.measures.streams.boxes import Quantity, quantity
-from visionllm_interaction.measures.streams.groups import Groups, Name
+from visionllm_interaction.measures.streams.boxes import BoxQuantity, quantity
+from visionllm_interaction.measures.streams.groups import Name, StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
 from visionllm_interaction.store.reader import ANY_PERSON
 
@@ -165,7 +165,7 @@ def around_naming(arguments: Arguments) -> Stream:
     return algebra.clipped(around, groups.begin_s, groups.end_s).without_tracks()
 
 
-def box(arguments: Arguments) -> Quantity:
+def box(arguments: Arguments) -> BoxQuantity:
     """``size``, ``gap`` and the other quantities of boxes."""
     evaluator, about = arguments.evaluator, arguments.function.name
     names = tuple(arguments.required_name(name) for name in ("x", "y") if name in arguments.given)
@@ -214,7 +214,7 @@ def padded_(arguments: Arguments) -> Stream:
     return algebra.clipped(longer, *_span(arguments.groups))
 
 
-def _span(groups: Groups) -> tuple[Floats, Floats]:
+def _span(groups: StreamGroups) -> tuple[Floats, Floats]:
     """(G,) begin and end of what can be known of each group: the window, and without one the processed span."""
     done = groups.processed
     begin_s, end_s = done.begin_s[groups.scope], done.end_s[groups.scope]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand, ranked_rows
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import Groups, NameTable, frames_in
+from visionllm_interaction.measures.streams.groups import NameTable, StreamGroups, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 from visionllm_interaction.store.reader import ANY_THING
 
@@ -22,7 +22,7 @@ NO_TRACK = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Quantity:
+class BoxQuantity:
     """A number in frames, sorted by group and time.
 
     Attributes:
@@ -33,12 +33,12 @@ class Quantity:
     rows: Stream
     value: Floats
 
-    def within(self, stream: Stream) -> Quantity:
+    def within(self, stream: Stream) -> BoxQuantity:
         """The parts of frames that lie in the intervals (merged) of ``stream``."""
         i, j = stream.index.overlapping(self.rows.group, self.rows.begin_s, self.rows.end_s)
         cut = self.rows.take(i)
         begin_s, end_s = np.maximum(cut.begin_s, stream.begin_s[j]), np.minimum(cut.end_s, stream.end_s[j])
-        return Quantity(replace(cut, begin_s=begin_s, end_s=end_s), self.value[i])
+        return BoxQuantity(replace(cut, begin_s=begin_s, end_s=end_s), self.value[i])
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class BoxTable:
         return self._rows[video, code]
 
 
-def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...]) -> Quantity:
+def quantity(table: BoxTable, groups: StreamGroups, about: str, names: tuple[Ints, ...]) -> BoxQuantity:
     """A quantity of boxes for all groups.
 
     Args:
@@ -145,7 +145,7 @@ def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...
     starts = np.cumsum(lengths) - lengths
     group, row, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
     if not len(group):
-        return Quantity(Stream.empty(), np.zeros(0))
+        return BoxQuantity(Stream.empty(), np.zeros(0))
     video_start = np.searchsorted(groups.batch.frames.video, groups.video)
     at = starts[place[group]] + row - video_start[group]
     value = np.concatenate([one.value for one in series])[at]
@@ -154,7 +154,7 @@ def quantity(table: BoxTable, groups: Groups, about: str, names: tuple[Ints, ...
     there = tracks != NO_TRACK
     ids = groups.batch.tracks.track_id[tracks[there]]
     lists = TrackLists(np.concatenate([[0], np.cumsum(there.sum(axis=1))]), ids)
-    return Quantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
+    return BoxQuantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
 
 
 def _largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"] = "share") -> tuple[Ints, Ints]:

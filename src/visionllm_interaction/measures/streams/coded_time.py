@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, union
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import Groups
+from visionllm_interaction.measures.streams.groups import StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, both, merged
 
 Flags = NDArray[np.bool_]
@@ -151,7 +151,7 @@ def cut(stream: Stream, limited: Flags, within: Stream) -> Stream:
     return replace(Stream.sorted(group, begin_s, end_s, tracks), merged=stream.merged)
 
 
-def coded_time(groups: Groups, *, kind: str | None, tier: str | None, participant: Ints | None) -> KnownTime:
+def coded_time(groups: StreamGroups, *, kind: str | None, tier: str | None, participant: Ints | None) -> KnownTime:
     """The time in which codes can be found.
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand, row_order
-from visionllm_interaction.measures.streams.vocabulary import Vocabulary
+from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.store.reader import Store
 
 Columns = Mapping[str, NDArray[Any]]
@@ -173,7 +173,7 @@ class Codes:
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class TrackedBoxes:
     """The detections of one video that are on a track, by frame.
 
     Attributes:
@@ -198,8 +198,8 @@ class Batch:
     def __init__(self, store: Store, video_ids: Sequence[str]) -> None:
         self.store = store
         self.video_ids = list(video_ids)
-        self.texts = Vocabulary()
-        self._detections: dict[int, Detections] = {}
+        self.texts = StringCodes()
+        self._detections: dict[int, TrackedBoxes] = {}
 
     @cached_property
     def records(self) -> list[Mapping[str, object]]:
@@ -292,7 +292,7 @@ class Batch:
     @cached_property
     def _all_codes(self) -> Codes:
         written: dict[str, set[str]] = {}
-        raw = Vocabulary()
+        raw = StringCodes()
         texts = ("tier", "kind", "participant", "label", "source")
         read = self._read("codes", "begin_s", "end_s", texts=texts, vocabulary=raw)
         kinds, people = raw.words_of(read["kind"]), raw.words_of(read["participant"])
@@ -319,8 +319,8 @@ class Batch:
             {kind: frozenset(names) for kind, names in written.items()},
         )
 
-    def detections(self, video: int) -> Detections:
-        """The detections of the video at a place; see :class:`Detections`."""
+    def detections(self, video: int) -> TrackedBoxes:
+        """The detections of the video at a place; see :class:`TrackedBoxes`."""
         if video not in self._detections:
             names = ("frame_index", "track_id", "x1", "y1", "x2", "y2")
             read = self.store.read_columns(self.video_ids[video], "detections", names)
@@ -331,11 +331,11 @@ class Batch:
                 order = np.argsort(frame, kind="stable")
                 kept, frame = kept[order], frame[order]
             boxes = np.stack([read[name][kept].astype(np.float64) for name in names[2:]], axis=1)
-            self._detections[video] = Detections(frame, track[kept], boxes)
+            self._detections[video] = TrackedBoxes(frame, track[kept], boxes)
         return self._detections[video]
 
     def _read(
-        self, name: str, *numbers: str, texts: Sequence[str] = (), vocabulary: Vocabulary | None = None
+        self, name: str, *numbers: str, texts: Sequence[str] = (), vocabulary: StringCodes | None = None
     ) -> dict[str, NDArray[Any]]:
         """Columns of a table of all videos, and ``video``: the place of each row's video."""
         words = self.texts if vocabulary is None else vocabulary

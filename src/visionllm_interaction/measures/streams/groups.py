@@ -165,7 +165,7 @@ class Processed:
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class StreamGroups:
     """Scopes × bindings of variables: what a stream has rows for.
 
     Attributes:
@@ -201,11 +201,11 @@ class Groups:
         return self.scopes.end_s[self.scope]
 
     @property
-    def unwindowed(self) -> Groups:
+    def unwindowed(self) -> StreamGroups:
         """The same for whole videos."""
         n = len(self.scopes)
         scopes = Scopes(self.scopes.video, np.full(n, -np.inf), np.full(n, np.inf))
-        return Groups(self.batch, self.names, scopes, self.scope, self.bindings)
+        return StreamGroups(self.batch, self.names, scopes, self.scope, self.bindings)
 
     @cached_property
     def processed(self) -> Processed:

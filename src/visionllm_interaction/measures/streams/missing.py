@@ -28,8 +28,8 @@ from visionllm_interaction.measures.missing_inputs import (
     nothing_imported,
 )
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import ANYTHING, Groups, Name, NameTable
-from visionllm_interaction.measures.streams.vocabulary import Vocabulary
+from visionllm_interaction.measures.streams.groups import ANYTHING, Name, NameTable, StreamGroups
+from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 KNOWN = -1
@@ -62,7 +62,7 @@ class MissingInputs:
     batch: Batch
     names: NameTable
     coded_people: Callable[[], Mapping[str, frozenset[str]]]
-    reasons: Vocabulary = field(default_factory=Vocabulary)
+    reasons: StringCodes = field(default_factory=StringCodes)
     _unsearched: dict[Name, Ints] = field(default_factory=dict)
 
     def text(self, reason: int) -> str | None:
@@ -84,7 +84,7 @@ class MissingInputs:
             coded[video].add(words[code])
         return [_inputs_of(*about) for about in zip(batch.records, present, coded, strict=True)]
 
-    def not_processed(self, groups: Groups) -> Ints:
+    def not_processed(self, groups: StreamGroups) -> Ints:
         """(G,) :data:`.NOT_PROCESSED` where no frame was processed in the scope."""
         return np.where(groups.processed.any[groups.scope], KNOWN, self.reasons.code(NOT_PROCESSED))
 

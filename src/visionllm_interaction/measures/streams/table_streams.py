@@ -9,11 +9,11 @@ import numpy as np
 from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.measures.streams.coded_time import coded_time, cut
-from visionllm_interaction.measures.streams.groups import Groups, frames_in
+from visionllm_interaction.measures.streams.groups import StreamGroups, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
 
 
-def visible(groups: Groups, subject: Ints) -> Stream:
+def visible(groups: StreamGroups, subject: Ints) -> Stream:
     """When each track of the subject is seen: one row per sighting.
 
     Args:
@@ -27,7 +27,7 @@ def visible(groups: Groups, subject: Ints) -> Stream:
     return Stream.sorted(group, begin_s, end_s, TrackLists.of_columns(groups.batch.tracks.track_id[track]))
 
 
-def _seen(groups: Groups, subject: Ints) -> tuple[Ints, Ints, Floats, Floats]:
+def _seen(groups: StreamGroups, subject: Ints) -> tuple[Ints, Ints, Floats, Floats]:
     """Group, track, begin and end of each sighting, cut to the window."""
     sightings = groups.batch.sightings
     group, track = groups.names.tracks_of(subject, groups.video)
@@ -41,7 +41,7 @@ def _seen(groups: Groups, subject: Ints) -> tuple[Ints, Ints, Floats, Floats]:
     )
 
 
-def together(groups: Groups, subject: Ints, object_: Ints) -> Stream:
+def together(groups: StreamGroups, subject: Ints, object_: Ints) -> Stream:
     """When a track of the subject and another one of the object are seen; arguments as in :func:`visible`."""
     sightings, ids = groups.batch.sightings, groups.batch.tracks.track_id
     group, track, begin_s, end_s = _seen(groups, subject)
@@ -57,7 +57,7 @@ def together(groups: Groups, subject: Ints, object_: Ints) -> Stream:
     return Stream.sorted(group[row], begin_s, end_s, TrackLists.of_columns(ids[track[row]], ids[other]))
 
 
-def related(groups: Groups, predicate: str, subject: Ints, object_: Ints | None) -> Stream:
+def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints | None) -> Stream:
     """When a predicate of ``core.predicates`` holds; between two in either order unless it is directed.
 
     Args:
@@ -90,7 +90,7 @@ def related(groups: Groups, predicate: str, subject: Ints, object_: Ints | None)
     return Stream.sorted(group[query], begin_s, end_s, pair)
 
 
-def events(groups: Groups, kind: str, actors: tuple[Ints, ...]) -> Stream:
+def events(groups: StreamGroups, kind: str, actors: tuple[Ints, ...]) -> Stream:
     """Events of one kind, at the time at which they begin.
 
     Args:
@@ -117,7 +117,7 @@ def events(groups: Groups, kind: str, actors: tuple[Ints, ...]) -> Stream:
     return Stream.sorted(group, table.index.begin_s[row], table.index.end_s[row], _actors(groups, row), moments=True)
 
 
-def _is_actor(groups: Groups, names: Ints, row: Ints, position: int) -> np.ndarray:
+def _is_actor(groups: StreamGroups, names: Ints, row: Ints, position: int) -> np.ndarray:
     """Whether the actor of each event at a position is of the name."""
     table = groups.batch.events
     there = np.diff(table.offsets)[row] > position
@@ -126,13 +126,13 @@ def _is_actor(groups: Groups, names: Ints, row: Ints, position: int) -> np.ndarr
     return there & groups.names.stands_for(names, actor)
 
 
-def _actors(groups: Groups, row: Ints) -> TrackLists:
+def _actors(groups: StreamGroups, row: Ints) -> TrackLists:
     table = groups.batch.events
     lists = TrackLists(table.offsets, np.append(groups.batch.tracks.track_id, -1)[table.actors])
     return lists.take(row)
 
 
-def joint_handling(groups: Groups, subject: Ints, object_: Ints | None) -> Stream:
+def joint_handling(groups: StreamGroups, subject: Ints, object_: Ints | None) -> Stream:
     """Events *joint_handling* in which the subject and another of the object's name take part, as intervals."""
     table = groups.batch.events
     code = groups.batch.texts.known("joint_handling")
@@ -154,7 +154,7 @@ def joint_handling(groups: Groups, subject: Ints, object_: Ints | None) -> Strea
 
 
 def coded(
-    groups: Groups,
+    groups: StreamGroups,
     *,
     kind: str | None = None,
     tier: str | None = None,
@@ -183,7 +183,7 @@ def coded(
     return time.cut(_as_coded(groups, group, row, group, participant))
 
 
-def coded_by_label(groups: Groups, *, kind: str, participant: Ints) -> tuple[Stream, int]:
+def coded_by_label(groups: StreamGroups, *, kind: str, participant: Ints) -> tuple[Stream, int]:
     """Intervals that people coded, apart by label.
 
     Args:
@@ -212,7 +212,7 @@ def _for_each_label(coded: Stream, labels: Ints, width: int) -> Stream:
     return replace(Stream.sorted(group, begin_s, end_s, TrackLists.none(len(group))), merged=True)
 
 
-def _as_coded(groups: Groups, group: Ints, row: Ints, finer: Ints, participant: Ints | None) -> Stream:
+def _as_coded(groups: StreamGroups, group: Ints, row: Ints, finer: Ints, participant: Ints | None) -> Stream:
     """Codes at ``row`` (N,), cut to the windows of ``group`` (N,), as rows of the groups ``finer`` (N,)."""
     codes = groups.batch.codes
     begin_s = np.maximum(codes.begin_s[row], groups.begin_s[group])
@@ -221,7 +221,7 @@ def _as_coded(groups: Groups, group: Ints, row: Ints, finer: Ints, participant: 
 
 
 def _coded_rows(
-    groups: Groups,
+    groups: StreamGroups,
     *,
     kind: str | None = None,
     tier: str | None = None,
@@ -250,7 +250,7 @@ def _coded_rows(
     return group, row
 
 
-def _has_word(groups: Groups, word: str) -> np.ndarray:
+def _has_word(groups: StreamGroups, word: str) -> np.ndarray:
     """(W + 1,) whether each text of the batch has the word; the last is for no text."""
     wanted = word.strip().lower()
     found = [wanted in _words(text) or wanted == text for text in groups.batch.texts.words]
@@ -261,7 +261,7 @@ def _words(text: str) -> list[str]:
     return "".join(letter if letter.isalnum() or letter in "'-" else " " for letter in text.lower()).split()
 
 
-def _seen_meanwhile(groups: Groups, group: Ints, row: Ints, participant: Ints | None) -> TrackLists:
+def _seen_meanwhile(groups: StreamGroups, group: Ints, row: Ints, participant: Ints | None) -> TrackLists:
     """The tracks of the participant that exist during each code."""
     if participant is None:
         return TrackLists.none(len(row))
@@ -271,7 +271,7 @@ def _seen_meanwhile(groups: Groups, group: Ints, row: Ints, participant: Ints | 
     return TrackLists.of_pairs(pair[meanwhile], tracks.track_id[track[meanwhile]], rows=len(row))
 
 
-def processed(groups: Groups) -> Stream:
+def processed(groups: StreamGroups) -> Stream:
     """The intervals of processed frames."""
     query, _, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
     return merged(Stream(query, begin_s, end_s, TrackLists.none(len(query))))

@@ -7,14 +7,14 @@ import numpy as np
 from visionllm_interaction.core.grouped_intervals import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.streams.coded_time import KnownTime, coded_time
-from visionllm_interaction.measures.streams.groups import Groups
+from visionllm_interaction.measures.streams.groups import StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 from visionllm_interaction.measures.turns import TurnLimits
 
 Utterances = tuple[Floats, Floats]
 
 
-def turns(groups: Groups, subject: Ints, object_: Ints, limits: TurnLimits) -> tuple[Stream, Floats]:
+def turns(groups: StreamGroups, subject: Ints, object_: Ints, limits: TurnLimits) -> tuple[Stream, Floats]:
     """The utterances of the subject that the object answers.
 
     From the end of what the subject says to the begin of what the object says next, the subject not having gone on in
@@ -53,13 +53,15 @@ def turns(groups: Groups, subject: Ints, object_: Ints, limits: TurnLimits) -> t
     return rows, reply_s - end_s
 
 
-def speech_known(groups: Groups, subject: Ints, object_: Ints) -> KnownTime:
+def speech_known(groups: StreamGroups, subject: Ints, object_: Ints) -> KnownTime:
     """The time in which the speech of both is known; names (G,) as in :func:`turns`."""
     one, two = (coded_time(groups, kind="speech", tier=None, participant=who) for who in (subject, object_))
     return one.and_(two)
 
 
-def _turns_of(groups: Groups, video: int, one: int, two: int, *, limits: TurnLimits) -> tuple[Floats, Floats, Floats]:
+def _turns_of(
+    groups: StreamGroups, video: int, one: int, two: int, *, limits: TurnLimits
+) -> tuple[Floats, Floats, Floats]:
     """Begin and end of the answered utterances, and begin of the answers."""
     own, others = _said(groups, video, one), _said(groups, video, two)
     if one != two:
@@ -76,7 +78,7 @@ def _turns_of(groups: Groups, video: int, one: int, two: int, *, limits: TurnLim
     return begin_s[answered], end_s[answered], reply_s[answered]
 
 
-def _said(groups: Groups, video: int, who: int) -> Utterances:
+def _said(groups: StreamGroups, video: int, who: int) -> Utterances:
     """Begins and ends of what somebody says in a video, by begin and end."""
     codes = groups.batch.codes
     first, after = np.searchsorted(codes.video, [video, video + 1])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Vocabulary:
+class StringCodes:
     """Words in the order in which they were first met; a word's number is its place."""
 
     def __init__(self) -> None:

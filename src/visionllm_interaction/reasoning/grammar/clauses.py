@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.reasoning.grammar.lexicon import Relation, load_relations
+from visionllm_interaction.reasoning.grammar.lexicon import RelationWord, load_relations
 from visionllm_interaction.reasoning.grammar.meaning import (
     ALONE,
     ANY_OBJECT,
@@ -117,7 +117,7 @@ def read_clause(tags: Sequence[Tag], around: Surroundings) -> Clause:
     return Clause(stream, leftover, is_never="never" in negations)
 
 
-def _relation(words: Sequence[Tag], marks: set[str]) -> Relation:
+def _relation(words: Sequence[Tag], marks: set[str]) -> RelationWord:
     """The relation that the lemmas of the clause mean together, whichever of their senses is meant."""
     choices = itertools.islice(itertools.product(*(tag.lemmas for tag in words)), _MOST_LEMMA_CHOICES)
     bags = {frozenset(lemma for lemma in choice if lemma) for choice in choices}
@@ -180,7 +180,7 @@ def is_person(value: str) -> bool:
     return value in PERSON_CATEGORIES or value in (*_GROUPS, "either", "nobody", "else", "other", PERSON_VARIABLE)
 
 
-def _stream(relation: Relation, participants: Sequence[Participant], around: Surroundings) -> Stream:
+def _stream(relation: RelationWord, participants: Sequence[Participant], around: Surroundings) -> Stream:
     named = [_in_focus(p, around) for p in participants]
     kind = relation.relation
     if not _are_joined(named, kind):
@@ -213,7 +213,7 @@ def _in_focus(participant: Participant, around: Surroundings) -> Participant:
     return replace(participant, value=OBJECT_VARIABLE) if participant.value == SHARED else participant
 
 
-def _of_one(relation: Relation, named: Sequence[Participant], around: Surroundings) -> Stream:
+def _of_one(relation: RelationWord, named: Sequence[Participant], around: Surroundings) -> Stream:
     values = [p.value for p in named]
     if relation.relation == ALONE:
         values = [value for value in values if value not in ("else", "nobody")]
@@ -230,7 +230,7 @@ def _of_one(relation: Relation, named: Sequence[Participant], around: Surroundin
     return _for_each(relation, values[0], (), around)
 
 
-def _of_object(relation: Relation, named: Sequence[Participant], around: Surroundings) -> Stream:
+def _of_object(relation: RelationWord, named: Sequence[Participant], around: Surroundings) -> Stream:
     people = [p.value for p in named if is_person(p.value)]
     objects = [p.value for p in named if not is_person(p.value)]
     if any(p.mark in ("to", "from") for p in named) or len(objects) > 2:
@@ -241,14 +241,14 @@ def _of_object(relation: Relation, named: Sequence[Participant], around: Surroun
     return _for_people(relation, people, (target,), around)
 
 
-def _two_objects(relation: Relation, people: Sequence[str], objects: Sequence[str]) -> Stream:
+def _two_objects(relation: RelationWord, people: Sequence[str], objects: Sequence[str]) -> Stream:
     """Read "The ball and the car at the same time"; without those words it is not said whether the times are added."""
     if len(people) != 1 or len(set(objects)) < 2 or people[0] in _GROUPS or ANY_OBJECT in objects or relation.edge:
         raise NotUnderstood(" and ".join(objects))
     return Joined("&", tuple(_holds(relation, (people[0], name)) for name in objects), needs_at_once=True)
 
 
-def _of_two(relation: Relation, named: Sequence[Participant], around: Surroundings) -> Stream:
+def _of_two(relation: RelationWord, named: Sequence[Participant], around: Surroundings) -> Stream:
     values = [p.value for p in named if p.value != "nothing"]
     if "nothing" in (p.value for p in named):
         values.append(ANY_OBJECT)
@@ -277,7 +277,7 @@ def _partner(value: str, around: Surroundings) -> str:
     raise NotUnderstood(value)
 
 
-def _directed(relation: Relation, named: Sequence[Participant], around: Surroundings) -> Stream:
+def _directed(relation: RelationWord, named: Sequence[Participant], around: Surroundings) -> Stream:
     """Gaze and naming: the one who does it, and what it is directed at."""
     targets = [p for p in named if p.mark in ("at", "to", "of")]
     actors = [p for p in named if p not in targets]
@@ -292,7 +292,7 @@ def _directed(relation: Relation, named: Sequence[Participant], around: Surround
     return _for_each(relation, actors[0].value, rest, around)
 
 
-def _hand_over(relation: Relation, named: Sequence[Participant]) -> Stream:
+def _hand_over(relation: RelationWord, named: Sequence[Participant]) -> Stream:
     people = [p for p in named if is_person(p.value)]
     objects = [p.value for p in named if not is_person(p.value)]
     giver, receiver = _giver_and_receiver(people, is_reversed=relation.is_reversed)
@@ -325,7 +325,7 @@ def _giver_and_receiver(people: Sequence[Participant], *, is_reversed: bool) -> 
     return (pair[1], pair[0]) if is_reversed else pair
 
 
-def _for_people(relation: Relation, people: Sequence[str], rest: tuple[str, ...], around: Surroundings) -> Stream:
+def _for_people(relation: RelationWord, people: Sequence[str], rest: tuple[str, ...], around: Surroundings) -> Stream:
     if not people:
         return _holds(relation, (ANY_PERSON, *rest))
     if len(people) == 1:
@@ -335,7 +335,7 @@ def _for_people(relation: Relation, people: Sequence[str], rest: tuple[str, ...]
     raise NotUnderstood(" ".join(people))
 
 
-def _for_each(relation: Relation, who: str, rest: tuple[str, ...], around: Surroundings) -> Stream:
+def _for_each(relation: RelationWord, who: str, rest: tuple[str, ...], around: Surroundings) -> Stream:
     """The stream of one person, or of those that "both", "neither", "exactly one of them" stand for."""
     if who in _GROUPS:
         parts = tuple(_holds(relation, (name, *rest)) for name in _pair(around))
@@ -347,7 +347,7 @@ def _for_each(relation: Relation, who: str, rest: tuple[str, ...], around: Surro
     return _holds(relation, (who, *rest))
 
 
-def _holds(relation: Relation, names: tuple[str, ...]) -> Holds:
+def _holds(relation: RelationWord, names: tuple[str, ...]) -> Holds:
     if len(set(names)) < len(names) and relation.relation in (*SYMMETRIC, VISIBLE):
         raise NotUnderstood(" ".join(names))
     return Holds(relation.relation, names, relation.edge)

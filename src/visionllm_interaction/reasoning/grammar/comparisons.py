@@ -10,13 +10,13 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.latencies import read_distance
 from visionllm_interaction.reasoning.grammar.meaning import Asked, Scope
-from visionllm_interaction.reasoning.grammar.request import Request, finish
+from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _NEARER = ("nearest", "farther")
 
 
-def read_comparison(request: Request) -> Asked:
+def read_comparison(request: QuestionRequest) -> Asked:
     """A question that compares two values and asks which is larger, or how they differ.
 
     Args:
@@ -45,7 +45,7 @@ def read_comparison(request: Request) -> Asked:
     return _compared(request, plain, _replaced(plain, named[0]), scopes=(request.scope, request.scope))
 
 
-def read_difference(request: Request) -> Asked:
+def read_difference(request: QuestionRequest) -> Asked:
     """Read "How much longer did the child hold the ball than the caregiver did?"."""
     words = (request.head.text if request.head else "").split()
     amount = "most" if not {"often", "times", "ganger", "gonger"} & set(words) else "most_often"
@@ -95,7 +95,9 @@ def _replaced(tags: Sequence[Tag], other: Tag) -> list[Tag]:
     return out
 
 
-def _compared(request: Request, first: Sequence[Tag], second: Sequence[Tag], *, scopes: tuple[Scope, Scope]) -> Asked:
+def _compared(
+    request: QuestionRequest, first: Sequence[Tag], second: Sequence[Tag], *, scopes: tuple[Scope, Scope]
+) -> Asked:
     values = [_value(replace(request, scope=scope), tags) for tags, scope in zip((first, second), scopes, strict=True)]
     comparison = _direction(first)
     return replace(values[0], than=values[1], comparison=comparison)
@@ -108,7 +110,7 @@ def _direction(tags: Sequence[Tag]) -> Literal["more", "less"] | None:
     return "less" if found in ("least", "least_often", "nearest", "first") else "more"
 
 
-def _value(request: Request, tags: Sequence[Tag]) -> Asked:
+def _value(request: QuestionRequest, tags: Sequence[Tag]) -> Asked:
     """One of the two values: without the word that compares."""
     compared = next((tag for tag in tags if tag.kind == "superlative"), None)
     if compared and compared.value in _NEARER:

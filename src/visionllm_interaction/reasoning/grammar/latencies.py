@@ -9,13 +9,13 @@ from typing import Literal
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
 from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
 from visionllm_interaction.reasoning.grammar.modifiers import read_marks
-from visionllm_interaction.reasoning.grammar.request import Request, plain_tags
+from visionllm_interaction.reasoning.grammar.request import QuestionRequest, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _SIMPLE = frozenset({"noun", "name", "preposition", "conjunction", "aggregate", "auxiliary", "possessive"})
 
 
-def read_distance(request: Request) -> Asked:
+def read_distance(request: QuestionRequest) -> Asked:
     """Read "What is the average distance between child and caregiver?", also within limits."""
     place = next(i for i, tag in enumerate(request.tags) if tag.is_("noun", "distance"))
     main, clauses = _before_clause(request.tags)
@@ -37,7 +37,7 @@ def _before_clause(tags: Sequence[Tag]) -> tuple[list[Tag], list[Tag]]:
     return list(tags[:place]), list(tags[place:])
 
 
-def _scope_of(request: Request, clauses: Sequence[Tag]) -> Scope:
+def _scope_of(request: QuestionRequest, clauses: Sequence[Tag]) -> Scope:
     """The scope with the limits of clauses that follow a main part that is no clause itself."""
     if not clauses:
         return request.scope
@@ -49,7 +49,7 @@ def _scope_of(request: Request, clauses: Sequence[Tag]) -> Scope:
     return scope
 
 
-def read_latency(request: Request) -> Asked | None:
+def read_latency(request: QuestionRequest) -> Asked | None:
     """Read "the median time from A putting something down to B picking it up"; None if it is no such question."""
     openings = [i for i, tag in enumerate(request.tags) if tag.is_("preposition", "from", "between")]
     if not openings or request.at is not None:
@@ -80,7 +80,7 @@ def _splits(tags: Sequence[Tag]) -> Iterator[tuple[Sequence[Tag], Sequence[Tag]]
             yield tags[:place], tags[place + 1 :]
 
 
-def _between(request: Request, first: Sequence[Tag], second: Sequence[Tag]) -> Asked | None:
+def _between(request: QuestionRequest, first: Sequence[Tag], second: Sequence[Tag]) -> Asked | None:
     streams = []
     for tags in (first, second):
         try:
@@ -100,7 +100,7 @@ def _as_moment(stream: Stream) -> Stream:
     return stream
 
 
-def read_lag(request: Request) -> Asked:
+def read_lag(request: QuestionRequest) -> Asked:
     """Read "How long after the caregiver put down the book did the child pick it up?"."""
     cuts = [i for i, tag in enumerate(request.tags) if tag.text in ("did", "do", "does") and i]
     for cut in cuts:

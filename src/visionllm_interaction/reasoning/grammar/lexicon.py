@@ -36,7 +36,7 @@ class Phrase:
 
 
 @dataclass(frozen=True)
-class Relation:
+class RelationWord:
     """A line of the table that says which lemmas mean which relation.
 
     Attributes:
@@ -90,10 +90,10 @@ def load_lexicon(language: LanguageFile) -> Lexicon:
 
 
 @cache
-def load_relations() -> tuple[Relation, ...]:
+def load_relations() -> tuple[RelationWord, ...]:
     """The table of relations, those with most marks first."""
     rows = [
-        Relation(
+        RelationWord(
             frozenset(row["lemmas"]),
             row["relation"],
             frozenset(row.get("marks", ())),

@@ -23,7 +23,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
 )
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, Request, finish
+from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
@@ -50,7 +50,7 @@ def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: 
     moment = at if at is not None else point
     tags, half = _take_half(tags)
     tags, shared = resolve(tags)
-    request = Request(head, tuple(tags), replace(scope, half=half), people, moment, shared)
+    request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared)
     asked = _reader_of(request)(request)
     asked = replace(asked, language=tagged.language)
     if names_it:
@@ -85,7 +85,7 @@ def _take_half(tags: Sequence[Tag]) -> tuple[list[Tag], Literal["first", "second
     return rest, "first" if halves[0].value == "first" else "second"
 
 
-def _reader_of(request: Request) -> Callable[[Request], Asked]:
+def _reader_of(request: QuestionRequest) -> Callable[[QuestionRequest], Asked]:
     kind = request.head.value if request.head else "exists"
     of_distance = any(tag.is_("noun", "distance") for tag in request.tags)
     return read_distance if of_distance and kind in ("exists", "what", "duration", "many") else _READERS[kind]
@@ -106,7 +106,7 @@ def _total_of(asked: Asked) -> Asked:
     return Asked("total", asked.stream, asked.scope, asked.language)
 
 
-def _read_duration(request: Request) -> Asked:
+def _read_duration(request: QuestionRequest) -> Asked:
     spread = _each(request)
     if spread:
         return spread
@@ -119,7 +119,7 @@ def _read_duration(request: Request) -> Asked:
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
 
 
-def _each(request: Request) -> Asked | None:
+def _each(request: QuestionRequest) -> Asked | None:
     """Read "How long did the child hold each toy?": a value for each."""
     place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "each")), None)
     if place is None or place + 1 >= len(request.tags):
@@ -136,7 +136,7 @@ def _each(request: Request) -> Asked | None:
     return finish(Asked(ask, clause.stream, scope, variable=focus, pick="each"), marks, is_never=clause.is_never)
 
 
-def _read_share(request: Request) -> Asked:
+def _read_share(request: QuestionRequest) -> Asked:
     clause, marks, scope, parts = request.read()
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
@@ -149,7 +149,7 @@ def _read_share(request: Request) -> Asked:
     return finish(Asked("share", clause.stream, scope, other=other), marks, is_never=clause.is_never)
 
 
-def _followed(request: Request, clause: Clause, marks: Marks, scope: Scope, part: Part) -> Asked:
+def _followed(request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, part: Part) -> Asked:
     within = part.within_s
     if within is None:
         raise NotUnderstood("followed, without within how many seconds")
@@ -172,7 +172,7 @@ def _moments_of_begin(stream: Stream) -> Stream:
     return stream
 
 
-def _read_count(request: Request) -> Asked:
+def _read_count(request: QuestionRequest) -> Asked:
     spread = _each(request)
     if spread:
         return spread
@@ -192,11 +192,11 @@ def _read_count(request: Request) -> Asked:
     return finish(asked, marks.without_numbers(), is_never=clause.is_never)
 
 
-def _is_rate(request: Request) -> bool:
+def _is_rate(request: QuestionRequest) -> bool:
     return request.head is not None and request.head.value == "rate"
 
 
-def _read_many(request: Request) -> Asked:
+def _read_many(request: QuestionRequest) -> Asked:
     """Read "How many toys did the child hold?" counts toys; "how many pick-ups" counts moments."""
     counted = request.tags[0] if request.tags else None
     if counted is None:
@@ -216,7 +216,7 @@ def _read_many(request: Request) -> Asked:
     return finish(Asked("exists", stream, scope, variable=focus, pick=pick), marks)
 
 
-def _read_when(request: Request) -> Asked:
+def _read_when(request: QuestionRequest) -> Asked:
     clause, marks, scope, _ = request.read()
     occurrence = marks.take_occurrence()
     if isinstance(clause.stream, (Joined, AtLeast)) and occurrence not in (None, 1, -1):
@@ -226,7 +226,7 @@ def _read_when(request: Request) -> Asked:
     return finish(asked, marks, is_never=clause.is_never)
 
 
-def _read_delay(request: Request) -> Asked:
+def _read_delay(request: QuestionRequest) -> Asked:
     clause, marks, scope, _ = request.read()
     marks.take_occurrence()
     if not isinstance(clause.stream, Holds) or clause.stream.negated or scope.during:
@@ -237,7 +237,7 @@ def _read_delay(request: Request) -> Asked:
     return finish(Asked("delay", stream, scope), marks, is_never=clause.is_never)
 
 
-def _read_exists(request: Request) -> Asked:
+def _read_exists(request: QuestionRequest) -> Asked:
     if any(tag.is_("modifier", "than") or tag.kind == "half" for tag in request.tags):
         return read_comparison(request)
     if any(tag.is_("superlative", "nearest", "farther") for tag in request.tags):
@@ -264,11 +264,11 @@ def _read_exists(request: Request) -> Asked:
     return finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
 
 
-def _read_who(request: Request) -> Asked:
+def _read_who(request: QuestionRequest) -> Asked:
     return _read_which(request, PERSON_VARIABLE, Tag("noun", FOCUS, "who"), request.tags)
 
 
-def _read_what(request: Request) -> Asked:
+def _read_what(request: QuestionRequest) -> Asked:
     tags = list(request.tags)
     rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
     if rest and (rest[0].kind == "aggregate" or rest[0].is_("noun", "distance", "sum", "time", "bouts")):
@@ -291,7 +291,7 @@ def _is_relation_word(tag: Tag) -> bool:
     return any(lemma not in ("", "do") for lemma in tag.lemmas)
 
 
-def _read_quantity(request: Request) -> Asked:
+def _read_quantity(request: QuestionRequest) -> Asked:
     """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
     latency = read_latency(request)
     if latency:
@@ -299,7 +299,7 @@ def _read_quantity(request: Request) -> Asked:
     return _read_duration(request)
 
 
-def _read_doing(request: Request) -> Asked:
+def _read_doing(request: QuestionRequest) -> Asked:
     names = [tag.value for tag in request.tags if tag.kind in ("name",)]
     others = [
         tag
@@ -313,7 +313,9 @@ def _read_doing(request: Request) -> Asked:
     return Asked("doing", stream, replace(request.scope, begin_s=None), at=at)
 
 
-def _read_which(request: Request, focus: Focus, noun: Tag, tags: Sequence[Tag], *, top: int | None = None) -> Asked:
+def _read_which(
+    request: QuestionRequest, focus: Focus, noun: Tag, tags: Sequence[Tag], *, top: int | None = None
+) -> Asked:
     tags = _focus_in_place(tags, noun)
     tags, _ = resolve(tags)
     asked = request.with_tags(tags)
@@ -338,14 +340,14 @@ def _names_of(stream: Stream) -> set[str]:
     return set(stream.names)
 
 
-def _read_describe(request: Request) -> Asked:
+def _read_describe(request: QuestionRequest) -> Asked:
     more = [tag for tag in request.tags if "visible" not in tag.lemmas]  # "in the video"
     if more or request.at is not None or request.scope.half:
         raise NotUnderstood(more[0].text if more else "what happens then")
     return Asked("describe", None, request.scope)
 
 
-def _read_video(request: Request) -> Asked:
+def _read_video(request: QuestionRequest) -> Asked:
     clause, marks, scope, _ = request.read()
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never:
@@ -356,7 +358,7 @@ def _read_video(request: Request) -> Asked:
 
 
 def read_pick(
-    request: Request, clause: Clause, marks: Marks, scope: Scope, parts: Parts, *, focus: Focus, top: int | None
+    request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, parts: Parts, *, focus: Focus, top: int | None
 ) -> Asked:
     """A question for who, what or which: which of the values are asked for."""
     if any(part.role == "followed" for part in parts.clauses):
@@ -391,7 +393,7 @@ def _follows_at_once(clause: Clause, scope: Scope) -> bool:
     return clause.stream.is_moment and scope.after is not None and scope.around is None
 
 
-_READERS: Mapping[str, Callable[[Request], Asked]] = {
+_READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "duration": _read_duration,
     "share": _read_share,
     "rate": _read_count,

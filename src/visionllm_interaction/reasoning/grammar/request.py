@@ -17,7 +17,7 @@ Focus = Literal["$o", "$p"]
 
 
 @dataclass(frozen=True)
-class Request:
+class QuestionRequest:
     """A question on its way through the readers.
 
     Attributes:
@@ -40,7 +40,7 @@ class Request:
         """What clauses of the question may refer to."""
         return Surroundings(self.people, focus)
 
-    def with_tags(self, tags: Sequence[Tag]) -> Request:
+    def with_tags(self, tags: Sequence[Tag]) -> QuestionRequest:
         """The same with other tags."""
         return replace(self, tags=tuple(tags))
 

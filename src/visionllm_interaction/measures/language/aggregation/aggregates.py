@@ -18,7 +18,7 @@ from visionllm_interaction.measures.missing_inputs import NOT_ALIKE, NOT_CODED
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams import turns as spoken
-from visionllm_interaction.measures.streams.boxes import Quantity
+from visionllm_interaction.measures.streams.boxes import BoxQuantity
 from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.groups import frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
@@ -79,7 +79,7 @@ def _of_known(arguments: Arguments, value: Floats, rows: Stream, whole: Floats, 
 def count(arguments: Arguments) -> Values:
     """``count``."""
     part = arguments.part("a")
-    assert not isinstance(part, Quantity)
+    assert not isinstance(part, BoxQuantity)
     assert part is not None
     rows = _known(arguments, part.rows if isinstance(part, Samples) else _units(part))
     return _values(arguments, _sums(arguments, rows.group, None), rows)
@@ -407,7 +407,7 @@ def spread(arguments: Arguments) -> Values:
 
 def _sampled(arguments: Arguments, part: Evaluated) -> tuple[Stream, Floats, Floats | None]:
     """The rows, their values and the seconds that each counts for; None: each counts once."""
-    if isinstance(part, Quantity):
+    if isinstance(part, BoxQuantity):
         if "during" in arguments.given:
             part = part.within(_intervals(arguments.stream("during")))
         known = arguments.evaluator.known[part.rows.group]

@@ -11,7 +11,7 @@ import numpy as np
 from visionllm_interaction.core.grouped_intervals import Ints, ranked
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.streams.columns import Batch
-from visionllm_interaction.measures.streams.groups import Groups, Name, NameTable, Scopes, time_bins
+from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, time_bins
 
 MAX_GROUPS = 2_000_000
 """Most groups (videos × windows × names) that one expression may be computed for."""
@@ -40,7 +40,7 @@ class GroupTable:
         places: (G, A) which name of each variable.
     """
 
-    groups: Groups
+    groups: StreamGroups
     output: Ints
     count: int
     fine: Ints
@@ -74,7 +74,7 @@ class GroupTable:
         output = outer[scope] * n_inner + inner
         fine = output * max(len(scopes), 1) + scope
         _, fine = ranked(fine)
-        groups = Groups(batch, names, scopes, scope, bindings)
+        groups = StreamGroups(batch, names, scopes, scope, bindings)
         return cls(groups, output, n_outer * n_inner, fine, int(fine.max(initial=-1)) + 1, axes, places)
 
     def members(self, place: int) -> Ints:
