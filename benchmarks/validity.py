@@ -23,9 +23,9 @@ from validity_toyroom import toyroom_studies
 
 from visionllm_interaction.validity.audit.sampling import detector_classes, draw, expected_spread, strata_of
 from visionllm_interaction.validity.design.permutation import flip_children, permute_children, shift_in_time
-from visionllm_interaction.validity.estimation.compare import Estimate, compare
 from visionllm_interaction.validity.estimation.constant_rates import constant_rates
 from visionllm_interaction.validity.estimation.prediction_powered import fit_linear
+from visionllm_interaction.validity.estimation.side_by_side import Estimate, compare
 from visionllm_interaction.validity.estimation.units import Units, simple_units
 
 HERE = Path(__file__).parent

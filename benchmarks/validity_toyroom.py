@@ -23,7 +23,7 @@ import numpy as np
 from visionllm_interaction.core.run_lengths import find_runs, true_runs
 from visionllm_interaction.validity.audit.population import clip_values
 from visionllm_interaction.validity.audit.sampling import detector_classes, draw, expected_spread, strata_of
-from visionllm_interaction.validity.estimation.compare import compare
+from visionllm_interaction.validity.estimation.side_by_side import compare
 from visionllm_interaction.validity.estimation.units import Units, simple_units
 
 ERRORS = Path(__file__).parent / "validity_toyroom_errors.json"

@@ -8,10 +8,10 @@ from scipy import stats
 from validity_studies import random_study
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.validity.estimation.compare import Estimate, compare
 from visionllm_interaction.validity.estimation.constant_rates import constant_rates
 from visionllm_interaction.validity.estimation.intervals import jackknife_interval
 from visionllm_interaction.validity.estimation.prediction_powered import fit_linear
+from visionllm_interaction.validity.estimation.side_by_side import Estimate, compare
 from visionllm_interaction.validity.estimation.units import Units, check_probability_sample, simple_units
 
 

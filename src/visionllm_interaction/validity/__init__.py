@@ -12,7 +12,7 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "agree": "agreement.agree",
-        "compare": "estimation.compare",
+        "compare": "estimation.side_by_side",
         "constant_rates": "estimation.constant_rates",
         "simple_units": "estimation.units",
     },

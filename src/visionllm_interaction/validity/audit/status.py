@@ -19,7 +19,7 @@ from visionllm_interaction.validity.agreement.coefficients import (
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
 from visionllm_interaction.validity.audit.measure_correction import audit_units
 from visionllm_interaction.validity.audit.measures import correctable
-from visionllm_interaction.validity.estimation.compare import compare
+from visionllm_interaction.validity.estimation.side_by_side import compare
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.validity.estimation.compare import compare
 from visionllm_interaction.validity.estimation.intervals import MIN_CHILDREN
+from visionllm_interaction.validity.estimation.side_by_side import compare
 from visionllm_interaction.validity.estimation.units import Units, simple_units
 
 

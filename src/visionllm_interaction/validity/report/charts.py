@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.validity.estimation.compare import ComparedEstimate
+from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate
 
 COLOURS = {"as detected": "#D55E00", "audit only": "#999999", "corrected": "#0072B2"}
 

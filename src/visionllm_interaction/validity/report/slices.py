@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.validity.estimation.compare import ComparedEstimate, compare, domain
 from visionllm_interaction.validity.estimation.intervals import Scale
+from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate, compare, domain
 from visionllm_interaction.validity.estimation.units import Units
 
 

@@ -20,8 +20,8 @@ from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
 from visionllm_interaction.validity.audit.measure_correction import Correction, audit_units, correct
 from visionllm_interaction.validity.audit.measures import correctable
 from visionllm_interaction.validity.audit.status import between_people
-from visionllm_interaction.validity.estimation.compare import ComparedEstimate, Estimate
 from visionllm_interaction.validity.estimation.intervals import Scale
+from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate, Estimate
 from visionllm_interaction.validity.report.charts import estimates_chart
 from visionllm_interaction.validity.report.methods import methods_paragraph
 from visionllm_interaction.validity.report.rendering import (
