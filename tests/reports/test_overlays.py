@@ -48,8 +48,9 @@ def test_an_outlined_caption_has_no_band() -> None:
 
 
 def test_a_box_of_negative_size_does_not_end_the_page() -> None:
-    _, canvas = _canvas()
+    image, canvas = _canvas()
     draw_box(canvas, (50, 50, 40, 40), colour="#ff0000", caption="odd")
+    assert np.asarray(image).any()  # the caption at least
 
 
 def test_colours_follow_the_order_of_names_and_the_input_is_untouched() -> None:

@@ -12,6 +12,7 @@ from visionllm_interaction.measures.language.types import STREAM, Function, Kind
 
 _ATOMS = "measures.language.stream_functions"
 _SUMS = "measures.language.aggregation.aggregates"
+_LAGS = "measures.language.aggregation.lags"
 _INTERVALS, _MOMENTS = Type(Kind.INTERVALS), Type(Kind.MOMENTS)
 _SPREAD = (*STREAM, Kind.SAMPLES, Kind.BOX)
 _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"
@@ -304,14 +305,14 @@ _AGGREGATES = (
         (Parameter("a", (Kind.ARROW,)), _seconds("within", optional=True, keyword=True)),
         Type(Kind.SAMPLES, "s"),
         "Times from the end of each a to the begin of the next b that begins before the next a does.",
-        f"{_SUMS}:latency",
+        f"{_LAGS}:latency",
     ),
     Function(
         "pauses",
         (Parameter("a", (Kind.INTERVALS,)),),
         Type(Kind.SAMPLES, "s"),
         "Lengths of the pauses between intervals of a.",
-        f"{_SUMS}:pauses",
+        f"{_LAGS}:pauses",
     ),
     _sum(
         "prob",
@@ -355,7 +356,7 @@ _AGGREGATES = (
         (_SPEAKER, _ANSWERER),
         Type(Kind.SAMPLES, "s"),
         "Times from the end of each utterance of x to the begin of y's answer (docs/measures.md#turns).",
-        f"{_SUMS}:turn_lags",
+        f"{_LAGS}:turn_lags",
         version=2,
     ),
 )
