@@ -124,7 +124,7 @@ def export_model(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Export a checkpoint to another format and compare both on real images."""
-    from visionllm_interaction.detection.training.export_command import export_with_data
+    from visionllm_interaction.detection.export.export_with_data import export_with_data
 
     result = export_with_data(
         checkpoint, to, out, data=data, images=images, compared=pictures, calibration=calibration

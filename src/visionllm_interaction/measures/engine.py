@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
 from visionllm_interaction.measures.language.known_time import known_seconds

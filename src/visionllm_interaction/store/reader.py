@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from visionllm_interaction.store.documents import TimelineDocument, VideoDocument
     from visionllm_interaction.store.tables import VideoView
     from visionllm_interaction.store.video_record import VideoRecord
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
@@ -223,7 +224,7 @@ class Store:
         """Ids of all videos, sorted."""
         return list(self._ids)
 
-    def video(self, video_id: str) -> dict[str, Any]:
+    def video(self, video_id: str) -> VideoDocument:
         """The contents of ``video.json``: a plain JSON document, validated by :meth:`record`.
 
         Args:
@@ -239,7 +240,7 @@ class Store:
             content = json.loads((self._folder(video_id) / RECORD_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError("A video's record cannot be read.", found=str(error), where=video_id) from error
-        return dict(content)
+        return cast("VideoDocument", dict(content))
 
     def names(self, video_id: str | None = None) -> list[str]:
         """Categories and roles of the tracks in the store or video, and ``"person"`` if any is a person."""
@@ -303,7 +304,7 @@ class Store:
         """``frames.parquet`` of one video."""
         return self.read_table(video_id, "frames")
 
-    def timeline(self, video_id: str) -> dict[str, Any]:
+    def timeline(self, video_id: str) -> TimelineDocument:
         """Frames, tracks, relations and events of one video, as the plain JSON document that the service sends."""
         record, frames = self.video(video_id), self.frames(video_id)
         index = frames["frame_index"].to_pylist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES, nearest_names
-from visionllm_interaction.core.grouped_intervals import distinct
+from visionllm_interaction.core.grouped_arrays import distinct
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.check import Place, arguments_of
 from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, is_variable, walk

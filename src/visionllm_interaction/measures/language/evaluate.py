@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, ranked_rows
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, ranked_rows
 from visionllm_interaction.measures.language.check import arguments_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.syntax import (

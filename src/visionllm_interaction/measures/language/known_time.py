@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats
+from visionllm_interaction.core.grouped_arrays import Floats
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluator
 from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, children

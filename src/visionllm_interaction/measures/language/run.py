@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from visionllm_interaction.core.evidence import Evidence
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, distinct
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.aggregation.grouping import Axis, GroupTable, scopes_of
 from visionllm_interaction.measures.language.bindings import check_names, domain

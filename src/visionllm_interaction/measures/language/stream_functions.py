@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.core.predicates import EVENT_KINDS
 from visionllm_interaction.errors import ExpressionError

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, expand, ranked_rows
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand, ranked_rows
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import NameTable, StreamGroups, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists

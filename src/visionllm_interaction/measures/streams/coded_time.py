@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, union
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import StreamGroups

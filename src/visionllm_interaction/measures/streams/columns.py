@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand, row_order
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
+from visionllm_interaction.core.grouped_intervals import IntervalIndex, row_order
 from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.store.reader import Store
 

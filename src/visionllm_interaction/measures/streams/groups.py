@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, expand, sums
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, sums
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 

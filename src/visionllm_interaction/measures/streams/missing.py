@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.grouped_intervals import Ints, distinct
+from visionllm_interaction.core.grouped_arrays import Ints, distinct
 from visionllm_interaction.measures.missing_inputs import (
     NO_ACTOR,
     NO_HEADS,

@@ -8,16 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import (
-    Floats,
-    IntervalIndex,
-    Ints,
-    bisect,
-    bout_starts,
-    expand,
-    ranked,
-    row_order,
-)
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, ranked
+from visionllm_interaction.core.grouped_intervals import IntervalIndex, bout_starts, row_order
 from visionllm_interaction.core.intervals import TOLERANCE_S
 
 

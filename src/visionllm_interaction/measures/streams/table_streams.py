@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, IntervalIndex, Ints, expand
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
+from visionllm_interaction.core.grouped_intervals import IntervalIndex
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.measures.streams.coded_time import coded_time, cut
 from visionllm_interaction.measures.streams.groups import StreamGroups, frames_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.streams.coded_time import KnownTime, coded_time
 from visionllm_interaction.measures.streams.groups import StreamGroups

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, sums
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.aggregation.lags import turn_lags
 from visionllm_interaction.measures.language.aggregation.spreads import SPREADS, cumulated, divided

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Ints, ranked
+from visionllm_interaction.core.grouped_arrays import Ints, ranked
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, time_bins

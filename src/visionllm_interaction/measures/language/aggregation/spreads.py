@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, sums
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 
 

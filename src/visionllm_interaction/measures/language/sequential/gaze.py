@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints, bisect, distinct, row_order, running_max
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, distinct, running_max
+from visionllm_interaction.core.grouped_intervals import row_order
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.timelines import values_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import distinct
+from visionllm_interaction.core.grouped_arrays import distinct
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
 from visionllm_interaction.measures.language.sequential.gaze import looks_of

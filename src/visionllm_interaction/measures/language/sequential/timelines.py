@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from visionllm_interaction.core.grouped_intervals import Floats, Ints
+from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments, Values
 from visionllm_interaction.measures.sequential.statistic import Statistic
