@@ -58,6 +58,7 @@ bench-annotations: $(VENV)/.ready-dev ## Annotation files and pictures at COCO's
 	$(BIN)/python benchmarks/annotations.py
 	$(BIN)/python benchmarks/image_checks.py
 	$(BIN)/python benchmarks/transform.py
+	$(BIN)/python benchmarks/stages_memory.py
 bench-analysis: $(VENV)/.ready-dev ## Relations, measures, exchange with other tools, a store of 100 hours (some minutes)
 	for name in symbols measures exchange store; do $(BIN)/python benchmarks/$$name.py; done
 bench-video: $(VENV)/.ready-dev ## Tracking, blur, overlap, memory over two hours (about ten minutes)

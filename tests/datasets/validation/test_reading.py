@@ -92,6 +92,11 @@ def in_any_order(made: dict[str, Any]) -> dict[str, Any]:
     return made | {"annotations": turned}
 
 
+def with_parts(made: dict[str, Any]) -> dict[str, Any]:
+    """Records that end in a list of objects: two lists close behind each other, ``}]}]``."""
+    return made | {"annotations": [a | {"parts": [{"id": 1}]} for a in made["annotations"]]}
+
+
 ALL_KEYS = ("images", "annotations", "categories")
 TRACKS = [{"id": n, "image_id": n, "length": 3} for n in range(30)]
 LAYOUTS = {
@@ -104,6 +109,8 @@ LAYOUTS = {
     "annotations named in the info too": lambda m: json.dumps({"info": {"annotations": [{"image_id": 1}]}} | m),
     "blanks everywhere": lambda m: json.dumps(m, indent=40, separators=(" ,  ", "  :  ")),
     "other lists and values behind": lambda m: extra_keys(m, order=ALL_KEYS, licenses=[{"id": 1}], year=[1], note="]}"),
+    "lists of objects at the end of records": lambda m: extra_keys(with_parts(m), order=ALL_KEYS),
+    "the same, without blanks": lambda m: json.dumps(with_parts(m), separators=(",", ":")),
     "a byte order mark": lambda m: "\ufeff" + extra_keys(m, order=ALL_KEYS),
 }
 

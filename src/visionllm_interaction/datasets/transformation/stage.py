@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -139,11 +138,9 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
     turns: dict[str, dict[int, Turn]] = {}
     for split in SPLITS:
         path = Path(str(getattr(manifest.annotations, split)))
-        data = _mapped(path)
-        raw = FileRef(path=relative_to_run(path, run), sha256=sha256_file(path), bytes=len(data))
-        _require_same(raw, report)
+        raw, content = _open(path, report, run=run)
         inputs.append(raw)
-        editor = ByteEditor(split, CocoBytes(data, where=str(path)))
+        editor = ByteEditor(split, content)
         mine = edits_for(split, edits, editor.source)
         folder = Path(str(getattr(manifest.paths, f"{split}_images")))
         said = None if config.exif_boxes == "evidence" else config.exif_boxes
@@ -153,11 +150,12 @@ def _read(config: TransformConfig, data_manifest: Path, validation_report: Path,
     return StageInputs(manifest, report, tuple(inputs), states, turns)
 
 
-def _mapped(path: Path) -> bytes | mmap.mmap:
-    """The content of a file, read from the disk where and when it is needed."""
+def _open(path: Path, report: ValidationReport, *, run: Path) -> tuple[FileRef, CocoBytes]:
+    """An annotation file as the report knows it."""
     try:
-        with path.open("rb") as stream:
-            return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+        raw = FileRef(path=relative_to_run(path, run), sha256=sha256_file(path), bytes=path.stat().st_size)
+        _require_same(raw, report)
+        return raw, CocoBytes.open(path)
     except OSError as error:
         raise InputDataError(
             "An annotation file cannot be read.", expected="a file", found=error.strerror, where=str(path)

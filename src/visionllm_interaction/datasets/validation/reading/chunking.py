@@ -24,7 +24,7 @@ _TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _START = re.compile(rb'"annotations"\s*:\s*\[')
 _RECORD = re.compile(rb"\s*\{\s*\"")
 _COMMA = re.compile(rb"\}\s*(,)\s*\{\s*\"")
-_END = re.compile(rb"\}\s*(\])\s*[,}]")
+_END = re.compile(rb"\}\s*(\])(?=\s*[,}])")  # the brace that follows may end a record before the list's own bracket
 _ANNOTATION_KEY = "image_id"
 _WINDOW = 1 << 20
 _OVERLAP = 1 << 10
@@ -39,10 +39,19 @@ _MOST_STARTS = 100
 
 @dataclass(frozen=True)
 class Slices:
-    """A file in pieces: its keys other than the annotations, raw; and where pieces of the annotations lie."""
+    """A file in pieces.
+
+    Attributes:
+        rest: its keys other than the annotations, raw: views of ``around``.
+        places: path, begin and end of the pieces of the list of annotations.
+        around: the file without the list of annotations and a byte order mark; a mark stands in the list's place.
+        first_byte: where the JSON begins: behind the byte order mark, if there is one.
+    """
 
     rest: dict[str, msgspec.Raw]
     places: tuple[tuple[str, int, int], ...]
+    around: bytes
+    first_byte: int
 
 
 def cut(path: Path, *, piece_bytes: int, before: int | None = None) -> Slices | None:
@@ -66,10 +75,11 @@ def cut(path: Path, *, piece_bytes: int, before: int | None = None) -> Slices | 
             begin = opening.end()
             found = _closing(data, begin, len(data) if before is None else before)
             if found is not None:
-                rest, end = found
+                rest, around, end = found
                 edges = [begin, *_cuts(data, begin, end, piece_bytes=piece_bytes), end]
                 places = tuple((str(path), a + (n > 0), b) for n, (a, b) in enumerate(pairwise(edges)))
-                return Slices(rest, places)
+                first_byte = len(BYTE_ORDER_MARK) if data[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK else 0
+                return Slices(rest, places, around, first_byte)
     return None
 
 
@@ -85,16 +95,17 @@ def _cuts(data: mmap.mmap, begin: int, end: int, *, piece_bytes: int) -> Iterato
         at = place + piece_bytes
 
 
-def _closing(data: mmap.mmap, begin: int, before: int) -> tuple[dict[str, msgspec.Raw], int] | None:
-    """The file's other keys and the place of the bracket that ends the annotations."""
+def _closing(data: mmap.mmap, begin: int, before: int) -> tuple[dict[str, msgspec.Raw], bytes, int] | None:
+    """The file's other keys, the text they are in, and the place of the bracket that ends the annotations."""
     if not _RECORD.match(data, begin):
         return None
     head = data[: begin - 1].removeprefix(BYTE_ORDER_MARK)
     for number, end in enumerate(islice(_ends(data, begin, before), _MOST_ENDS)):
         if _follows_annotation(data, begin, end, tails=_TAILS if number < _FEW_ENDS else _TAILS[:-1]):
-            rest = _decode_top(head + _MARK + data[end + 1 :])
+            around = head + _MARK + data[end + 1 :]
+            rest = _decode_top(around)
             if rest is not None:
-                return rest, end
+                return rest, around, end
     return None
 
 
