@@ -247,7 +247,12 @@ def test_what_is_not_there_is_a_problem_too(client: TestClient, method: str, pat
 def test_readiness_and_figures(client: TestClient, described: str) -> None:
     ready = client.get("/v1/readyz")
     assert ready.status_code == 200
-    assert ready.json()["parts"] == {"detector": "ready", "store": "writable", "jobs": "running"}
+    assert ready.json()["parts"] == {
+        "detector": "ready",
+        "store": "writable",
+        "jobs": "running",
+        "disk": "enough space",
+    }
     client.post("/v1/ask", json={"question": "How many balls are there?"})
     figures = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if not line.startswith("#"))
     assert figures['visionllm_jobs{state="done"}'] == "1.0"

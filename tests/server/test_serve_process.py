@@ -144,6 +144,21 @@ def test_a_video_erased_while_it_is_analysed_is_gone(service: RunningService, to
     assert "Traceback" not in service.log
 
 
+def test_a_worker_that_was_killed_is_tried_again_and_nothing_is_open_to_others(
+    service: RunningService, toy_video: Path
+) -> None:
+    service.start()
+    with service.client() as client:
+        accepted = client.post("/v1/videos", files={"file": (toy_video.name, toy_video.read_bytes())}).json()
+        [worker] = wait_for(lambda: _workers_of(service))
+        os.kill(worker, signal.SIGKILL)
+        assert finished_job(client, accepted["job_id"])["status"] == "done"
+        assert worker not in _workers_of(service)
+    folder = service.folder / "service"
+    made_by_the_service = [path for path in (folder, *folder.rglob("*")) if not path.name.startswith(".keys")]
+    assert [path for path in made_by_the_service if path.stat().st_mode & 0o077] == []
+
+
 def _workers_of(service: RunningService) -> list[int]:
     import psutil
 

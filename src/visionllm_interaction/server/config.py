@@ -47,6 +47,9 @@ class ServeConfig(Section):
     data_dir: Path = Path("service")
     """Folder of the uploads, the jobs and, by default, the store and the keys. Nothing is stored elsewhere."""
 
+    group_readable: bool = False
+    """Let the group of the service's user read the data folder and the store; otherwise only that user can."""
+
     store: Path | None = None
     """Interaction store; default ``<data_dir>/store``. The command line may write to the same store."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 
@@ -17,6 +18,7 @@ from visionllm_interaction.server.service import lock_data_dir
 from visionllm_interaction.utils.logs import log
 
 SHUTDOWN_S = 5
+PRIVATE_UMASK, GROUP_UMASK = 0o077, 0o027
 
 
 def serve(
@@ -36,6 +38,7 @@ def serve(
     Raises:
         UsageError: if others could use it without a key, or the data folder or the port is in use.
     """
+    os.umask(GROUP_UMASK if config.group_readable else PRIVATE_UMASK)
     app = create_app(config, analysis=analysis, reason=reason, measures=measures)
     with lock_data_dir(config):
         pass  # checked here, so that the command ends with a message; the application holds it from its start on

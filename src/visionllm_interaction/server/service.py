@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.store.layout import list_videos
+from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
@@ -82,6 +84,7 @@ class Service:
             UsageError: if another service of the same name uses the data folder.
         """
         with lock_data_dir(self.config):
+            close_to_others(self.config)
             self.uploads.prepare()
             self.detector.start()
             self.jobs.start()
@@ -124,11 +127,26 @@ class Service:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content
 
-    def check_capacity(self) -> None:
-        """Refuse uploads if there is no detector or the disk is nearly full."""
+    def check_capacity(self, upload_bytes: int = 0) -> None:
+        """Refuse an upload if there is no detector, or if it would leave too little of the disk.
+
+        Args:
+            upload_bytes: its size as the request states it; 0: unknown.
+
+        Raises:
+            HTTPException: 503 without a usable detector, 507 if the disk is too full.
+        """
         self.detector.check_usable()
-        if self.uploads.free_bytes() < self.config.limits.min_free_disk_mb * 1e6:
-            raise http_problem(507, "The disk of the service is nearly full.", code="DISK-FULL", fix="delete videos")
+        free, needed = self.uploads.free_bytes(), self.config.limits.min_free_disk_mb * 1e6
+        if free - upload_bytes < needed:
+            raise http_problem(
+                507,
+                "The disk of the service is too full for this upload.",
+                code="DISK-FULL",
+                expected=f"{needed / 1e6:.0f} MB free after the upload",
+                found=f"{free / 1e6:.0f} MB free, {upload_bytes / 1e6:.0f} MB to upload",
+                fix="erase videos that are no longer needed",
+            )
 
     def accept(self, incoming: IncomingFile, *, name: str, options: JobOptions) -> AcceptedUpload:
         """Store an upload and queue its job.
@@ -217,16 +235,25 @@ class Service:
         Args:
             video_id: id of the video.
 
+        The files go before the job's record: on a full disk nothing can be written before they have made room.
+
         Raises:
             HTTPException: 404 if there is no such video.
         """
-        state = self.video(video_id)
+        upload = self.uploads.get(video_id)
+        stored = video_id in self.stored_ids()
+        if upload is None and not stored and not self.uploads.has_folder(video_id):
+            raise not_found("video", video_id)
         with self.uploads.lock():
-            if state.upload is not None:
-                self.jobs.delete(state.upload.job_id)
-                self.uploads.erase(video_id)
-            if video_id in self.stored_ids():
+            if upload is not None:
+                self.jobs.stop_worker(upload.job_id)
+            path = str(self.uploads.path(upload).absolute()) if upload else None
+            self.uploads.erase(video_id)
+            if stored or video_id in self.stored_ids():
                 erase_video(self.config.store_dir, video_id)
+            forget_video(self.config.store_dir, video_id, path=path)
+            if upload is not None:
+                self.jobs.delete(upload.job_id)
 
     def stored_ids(self) -> set[str]:
         """Ids of the videos in the store; none if there is no store yet."""
@@ -277,11 +304,15 @@ class Service:
             "detector": {"none": "not configured"}.get(self.detector.state, self.detector.state),
             "store": "writable" if self._writable() else "not writable",
             "jobs": "running" if self.jobs.running else "stopped",
+            "disk": "nearly full" if self._disk_is_full() else "enough space",
         }
 
     def reasons(self) -> dict[str, str]:
         """Why parts of :meth:`readiness` failed, as far as it is known."""
         return {"detector": self.detector.reason} if self.detector.reason else {}
+
+    def _disk_is_full(self) -> bool:
+        return self.free_bytes() < self.config.limits.min_free_disk_mb * 1e6
 
     def _writable(self) -> bool:
         try:
@@ -321,9 +352,21 @@ def lock_data_dir(config: ServeConfig) -> HeldLock:
     return lock
 
 
+def close_to_others(config: ServeConfig) -> None:
+    """Take the rights of other accounts of this machine from the data folder and the store.
+
+    Args:
+        config: the section ``serve``; its ``group_readable`` leaves the group its rights.
+    """
+    keep = 0o770 if config.group_readable else 0o700
+    for folder in (config.data_dir, config.store_dir):
+        with suppress(FileNotFoundError, PermissionError):  # another account's store is that account's to close
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & keep)
+
+
 def is_ready(readiness: dict[str, str]) -> bool:
     """Whether all parts are ready; a service without a detector is ready for questions."""
-    good = {"ready", "not configured", "writable", "running"}
+    good = {"ready", "not configured", "writable", "running", "enough space"}
     return all(state in good for state in readiness.values())
 
 

@@ -20,6 +20,7 @@ from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import ConfigError, UsageError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
+from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
@@ -120,7 +121,10 @@ def revoke_key(keys_file: StrPath, *, name: str) -> KeyEntry:
 
 
 class KeyRing:
-    """The keys of a running service; read again whenever the file changes."""
+    """The keys of a running service; read again whenever the file changes.
+
+    A file that is damaged while the service runs lets nobody in, and says so in the log.
+    """
 
     def __init__(self, keys_file: Path) -> None:
         self._file = keys_file
@@ -136,8 +140,17 @@ class KeyRing:
         except FileNotFoundError:
             return ()
         if signature != self._file_signature:
-            self._entries, self._file_signature = tuple(list_keys(self._file)), signature
+            self._entries, self._file_signature = self._read(), signature
         return self._entries
+
+    def _read(self) -> tuple[KeyEntry, ...]:
+        try:
+            return tuple(list_keys(self._file))
+        except ConfigError as error:
+            if self._file_signature is None:
+                raise  # at the start: the command ends with the message
+            log.error("the file of keys is damaged: nobody is let in until it is mended", error=str(error))
+            return ()
 
     def find(self, token: str) -> KeyEntry | None:
         """The record of a key, or ``None``. Every record is compared, each in constant time."""

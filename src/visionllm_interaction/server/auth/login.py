@@ -47,7 +47,8 @@ def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRoute
         return response
 
     @router.post("/logout")
-    async def log_out() -> Response:
+    def log_out(request: Request) -> Response:
+        sessions.end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse("/login", status_code=303)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
         return response

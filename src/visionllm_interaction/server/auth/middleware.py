@@ -4,6 +4,8 @@
 * Without keys (``--insecure``) only requests to the loopback address are answered. A web page whose host name points to
   127.0.0.1 (DNS rebinding) therefore reads nothing.
 * Requests from other sites that could change data are refused, with or without a cookie. So are their websockets.
+* The websocket of an open page is closed when its key is revoked or its session ends.
+* Answers are not kept by browsers or proxies (``no-store``), except scripts and styles of the page.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +42,12 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
 }
+
+
+_CLOSE: Message = {"type": "websocket.close", "code": 1008}
+_DISCONNECT: Message = {"type": "websocket.disconnect", "code": 1008}
+_ASSETS = "/ui/_nicegui/"
+"""Scripts and styles of the page, which hold no data: the only answers that a browser may keep."""
 
 
 def is_loopback(host: str) -> bool:
@@ -74,10 +83,11 @@ class AccessMiddleware:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         if refused is None:
-            await self._app(scope, receive, send)
+            guard = _SocketGuard(receive, send, allowed=lambda: self._refusal(scope, Headers(scope=scope)) is None)
+            await self._app(scope, guard.receive, guard.send)
         else:
             await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await send(_CLOSE)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         begin = time.perf_counter()
@@ -118,6 +128,36 @@ class AccessMiddleware:
         return cookie is not None and self._sessions.valid(cookie)
 
 
+class _SocketGuard:
+    """The messages of one websocket, until its key is revoked or its session ends; then it is closed.
+
+    A page that is open receives messages at least every few seconds (heartbeats), so it is closed soon.
+    """
+
+    def __init__(self, receive: Receive, send: Send, *, allowed: Callable[[], bool]) -> None:
+        self._receive, self._send, self._allowed = receive, send, allowed
+        self._closed = False
+
+    async def receive(self) -> Message:
+        """Receive the next message; *disconnect* once the socket is closed."""
+        message = await self._receive()
+        if message["type"] == "websocket.receive" and not self._allowed():
+            await self._close()
+        return _DISCONNECT if self._closed else message
+
+    async def send(self, message: Message) -> None:
+        """Send the next message; nothing is sent once access has ended."""
+        if message["type"] == "websocket.send" and not self._closed and not self._allowed():
+            await self._close()
+        if not self._closed:
+            await self._send(message)
+
+    async def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._send(_CLOSE)
+
+
 class _MessageRelay:
     """The messages of one request and its response, with security headers and the status."""
 
@@ -125,6 +165,7 @@ class _MessageRelay:
         headers = Headers(scope=scope)
         self.status = 500
         self._request_id: str = scope["state"]["request_id"]
+        self._is_asset = scope["path"].startswith(_ASSETS)
         self._receive, self._send = receive, send
         self._unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
@@ -142,6 +183,8 @@ class _MessageRelay:
             headers["x-request-id"] = self._request_id
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            if not self._is_asset:
+                headers["cache-control"] = "private, no-store"
             if self._unread:
                 # Otherwise the server would read the body of a refused request until the client stops sending.
                 headers["connection"] = "close"

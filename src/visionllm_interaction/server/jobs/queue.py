@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 WORKFLOW = "analyze_video"
 QUEUE = "videos"
+MAX_BACKOFF_S = 30.0
+"""Longest pause before another worker is started in place of one that was killed."""
 JOBS_VERSION = "visionllm-jobs-1"
 """Raised only when the steps or arguments of the workflow change: DBOS resumes only jobs of its own version."""
 
@@ -77,6 +79,7 @@ class JobQueue:
         self._workflow: Callable[[str], dict[str, Any]] | None = None
         self._stopping = threading.Event()
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._active: set[str] = set()
         self._cancelled: set[str] = set()
 
     @property
@@ -137,12 +140,17 @@ class JobQueue:
         if not self.get([job_id]):
             return
         DBOS.cancel_workflow(job_id)
+        self.stop_worker(job_id)
+        DBOS.delete_workflow(job_id)
+
+    def stop_worker(self, job_id: str) -> None:
+        """Kill the worker of a job, if it has one; the job does not start another."""
+        if job_id in self._active:
+            self._cancelled.add(job_id)
         worker = self._workers.get(job_id)
         if worker is not None:
-            self._cancelled.add(job_id)
             worker.kill()
             worker.wait()
-        DBOS.delete_workflow(job_id)
 
     def _register(self) -> Callable[[str], dict[str, Any]]:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._config.max_job_attempts)
@@ -158,22 +166,46 @@ class JobQueue:
         except VideoError as error:
             return failed(error)
         log_file = request.video.parent / "job.log"
+        self._active.add(job_id)
+        try:
+            output, code = self._attempts(job_id, request, log_file)
+        finally:
+            self._active.discard(job_id)
+            self._cancelled.discard(job_id)
+        return _outcome(output, code, log_file=log_file)
+
+    def _attempts(self, job_id: str, request: AnalysisRequest, log_file: Path) -> tuple[bytes, int]:
+        """Run workers until one ends by itself, the time is up, or too many were killed: output and exit code."""
+        deadline = time.monotonic() + self._config.job_timeout_s
+        for attempt in range(1, self._config.max_job_attempts + 1):
+            output, code = self._attempt(job_id, request, log_file, deadline=deadline)
+            # A killed worker says nothing about the video. If it had published its result, the next one finds it.
+            if code >= 0 or time.monotonic() > deadline or attempt == self._config.max_job_attempts:
+                break
+            _log.warning("the worker of %s was killed by signal %s; starting another", request.video_id, -code)
+            self._stopping.wait(min(2.0 ** (attempt - 1), MAX_BACKOFF_S))
+        return output, code
+
+    def _attempt(self, job_id: str, request: AnalysisRequest, log_file: Path, *, deadline: float) -> tuple[bytes, int]:
+        """Run one worker to its end; what it wrote, and its exit code (negative: the signal that killed it)."""
+        self._end_if_interrupted(job_id)
         with log_file.open("ab") as log:
             worker = _start_worker(request, log.fileno())
             self._workers[job_id] = worker
             try:
-                output = self._wait(worker)
+                output = self._wait(worker, deadline=deadline)
             finally:
                 self._workers.pop(job_id, None)
+        self._end_if_interrupted(job_id)
+        return output, worker.returncode
+
+    def _end_if_interrupted(self, job_id: str) -> None:
         if self._stopping.is_set() or job_id in self._cancelled:
             # Not an Exception, so DBOS records no result: a stopped job is resumed at the next start, and a deleted one
             # has no record.
-            self._cancelled.discard(job_id)
             raise SystemExit("the job was interrupted")
-        return _outcome(output, worker.returncode, log_file=log_file)
 
-    def _wait(self, worker: subprocess.Popen[bytes]) -> bytes:
-        deadline = time.monotonic() + self._config.job_timeout_s
+    def _wait(self, worker: subprocess.Popen[bytes], *, deadline: float) -> bytes:
         assert worker.stdout is not None
         while worker.poll() is None:
             if time.monotonic() > deadline or self._stopping.is_set():

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoMetadata
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
+from visionllm_interaction.utils.logs import log
 
 DIGEST_DIGITS = 12
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")
@@ -137,6 +138,15 @@ class Uploads:
             return Upload.model_validate_json(record.read_bytes())
         except FileNotFoundError:
             return None
+        except (OSError, ValidationError) as error:
+            log.error(
+                "the record of an upload is damaged: erase it, and upload the video again", error=str(error)[:300]
+            )
+            return None
+
+    def has_folder(self, video_id: str) -> bool:
+        """Whether there is anything of an upload with this id, be its record damaged."""
+        return bool(_ID.match(video_id)) and (self._folder / video_id).is_dir()
 
     def find(self, sha256: str) -> Upload | None:
         """The upload with these bytes, or ``None``."""

@@ -42,7 +42,7 @@ async def upload_video(request: Request, response: Response) -> AnalysisJob:
     the same bytes are sent again, the response is the same job.
     """
     service, metrics = context_of(request)
-    service.check_capacity()
+    service.check_capacity(_announced_bytes(request))
     limit = int(service.config.limits.max_video_mb * 1e6)
     with service.uploads.receiving() as incoming:
         received = await receive_file(request, incoming.write, limit_bytes=limit)
@@ -53,6 +53,12 @@ async def upload_video(request: Request, response: Response) -> AnalysisJob:
     job = await run_in_threadpool(service.job, job_id)
     response.headers["Location"] = f"/v1/jobs/{job_id}"
     return AnalysisJob.of(job)
+
+
+def _announced_bytes(request: Request) -> int:
+    """The size of the request's body as its header states it; 0 where it states none."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile) -> AcceptedUpload:

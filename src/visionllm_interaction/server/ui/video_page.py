@@ -58,7 +58,13 @@ def _wait(context: ServiceContext, video: Video) -> None:
         text = ui.label("")
 
     async def poll() -> None:
-        now = Video.of(await asyncio.to_thread(context.service.video, video.video_id))
+        try:
+            now = Video.of(await asyncio.to_thread(context.service.video, video.video_id))
+        except HTTPException:  # it was erased while the page was open
+            timer.deactivate()
+            spinner.visible = False
+            text.text = "This video has been erased."
+            return
         if now.analysed:
             ui.navigate.reload()
             return
@@ -66,7 +72,7 @@ def _wait(context: ServiceContext, video: Video) -> None:
         spinner.visible = error is None
         text.text = f"{error.message} {error.found or ''}" if error else f"The analysis is {state_of(now)[0]} …"
 
-    ui.timer(POLL_S, poll, immediate=True)
+    timer = ui.timer(POLL_S, poll, immediate=True)
 
 
 def _erase_button(context: ServiceContext, video: Video) -> None:
