@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from visionllm_interaction.config import Settings
 from visionllm_interaction.errors import PluginError
 from visionllm_interaction.plugins import plugin_groups
+from visionllm_interaction.utils.extras import DISTRIBUTION, USES, missing_packages
 from visionllm_interaction.utils.plugins import PluginEntry, PluginGroup
 
 SAFE_VERSIONS: dict[str, tuple[int, ...]] = {
@@ -55,7 +56,7 @@ def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
         settings: where artifacts go, and the endpoint of the language model.
 
     Returns:
-        The checks: Python, libraries, GPU, codecs, disk, language model, plug-ins.
+        The checks: Python, libraries, GPU, codecs, disk, language model, plug-ins, extras.
     """
     return (
         _check_python(),
@@ -65,6 +66,7 @@ def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
         _check_disk(Path(settings.artifacts_dir)),
         _check_language_model(settings.reason.endpoint.base_url),
         *_check_plugins(),
+        *(_check_extra(extra, use) for extra, use in USES.items()),
     )
 
 
@@ -114,6 +116,15 @@ def _check_disk(artifacts_dir: Path) -> DiagnosticCheck:
     free = shutil.disk_usage(existing).free
     found = f"{free / 2**30:.0f} GiB free at {existing}"
     return _result("disk", free >= FREE_BYTES_NEEDED, found, fix="free 5 GiB or more")
+
+
+def _check_extra(extra: str, use: str) -> DiagnosticCheck:
+    """Whether an extra is installed. One that is not is no fault: it says what it would bring."""
+    missing = missing_packages(extra)
+    if not missing:
+        return DiagnosticCheck(f"extra {extra}", True, "installed")
+    found = f"not installed; for {use}: pip install '{DISTRIBUTION}[{extra}]' (missing: {', '.join(missing)})"
+    return DiagnosticCheck(f"extra {extra}", True, found)
 
 
 def _check_plugins() -> tuple[DiagnosticCheck, ...]:

@@ -18,6 +18,8 @@ class CommandEntry(NamedTuple):
     """Its function, or a group of commands."""
     summary: str
     """The first line of the command's own help."""
+    extra: str | None = None
+    """The extra that brings what the command needs beyond the base installation."""
 
 
 ENTRY_POINTS = "visionllm.commands"
@@ -71,6 +73,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "data",
         "run",
         "Stages 1-4: ingest, validate, transform, train. Skips what is up to date; a killed run continues.",
+        extra="train",
     ),
     "ingest": CommandEntry(
         "data", "ingest", "Stage 1: ingest a COCO-style source into data_manifest.yaml. The raw data is only read."
@@ -96,27 +99,36 @@ COMMANDS: dict[str, CommandEntry] = {
         "verify",
         "Hash every raw file again and compare it with the index of stage 1; any difference exits with code 3.",
     ),
-    "train": CommandEntry("detection", "train", "Stage 4: train, after bringing stages 1-3 up to date."),
+    "train": CommandEntry("detection", "train", "Stage 4: train, after bringing stages 1-3 up to date.", extra="train"),
     "tune": CommandEntry(
-        "detection", "tune", "Run an Optuna study over the keys in `tune:` and print the best values as overrides."
+        "detection",
+        "tune",
+        "Run an Optuna study over the keys in `tune:` and print the best values as overrides.",
+        extra="train",
     ),
     "evaluate": CommandEntry(
         "detection",
         "evaluate",
         "The twelve COCO metrics; with --report also intervals, errors, calibration, slices and an HTML page.",
+        extra="train",
     ),
     "export-model": CommandEntry(
-        "detection", "export_model", "Export a checkpoint to another format and compare both on real images."
+        "detection",
+        "export_model",
+        "Export a checkpoint to another format and compare both on real images.",
+        extra="export",
     ),
     "sync-tracking": CommandEntry(
         "detection",
         "sync_tracking",
         "Send the records that a tracking server missed while it was unreachable; exits with code 4 if it still is.",
+        extra="train",
     ),
     "analyze": CommandEntry(
         "analysis",
         "analyze",
         "Analyse videos into tracks, relations and events in the store. A bad file never stops the others.",
+        extra="video",
     ),
     "ledger": CommandEntry(
         "analysis",
@@ -136,29 +148,37 @@ COMMANDS: dict[str, CommandEntry] = {
         "analysis",
         "blur",
         "Copy a video with faces or whole people blurred, also in frames where the detector missed them.",
+        extra="video",
     ),
-    "heads": CommandEntry("analysis", "heads", "Write heads and their directions, for `visionllm analyze --heads`."),
+    "heads": CommandEntry(
+        "analysis", "heads", "Write heads and their directions, for `visionllm analyze --heads`.", extra="video"
+    ),
     "export": CommandEntry(
         "stores",
         "export",
         "Export results for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.",
+        extra="video",
     ),
     "import": CommandEntry("stores", "import_", "Import codes from another program, so that measures can use them."),
     "sync": CommandEntry(
         "stores",
         "sync",
         "Find how a recording lies on a video's clock, from their sound; what was imported from it moves along.",
+        extra="video",
     ),
     "migrate": CommandEntry(
         "stores", "migrate", "Migrate a store of an older version to the present one; nothing is analysed again."
     ),
-    "serve": CommandEntry("service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C."),
+    "serve": CommandEntry(
+        "service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C.", extra="serve"
+    ),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
     "doctor": CommandEntry("doctor", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."),
     "ask": CommandEntry(
         "questions",
         "ask",
         "Answer a question with numbers computed from the store, or refuse it with the reason.",
+        extra="reason",
     ),
     "describe": CommandEntry(
         "questions", "describe", "Tell what happens in a video, in sentences that each cite their evidence."
@@ -173,6 +193,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "questions",
         "look",
         "Ask a vision model a closed question about marked objects; needs `reason.look.enabled`.",
+        extra="reason",
     ),
     "audit": CommandEntry(
         "validity", "audit", "Which frames or clips people label, their tasks, and the labels that come back."

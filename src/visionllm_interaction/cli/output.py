@@ -76,12 +76,29 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         progress_console().print("Stopped. The same command continues where it stopped.")
         return 130
+    except ModuleNotFoundError as error:
+        problem = _missing_extra(error, arguments)
+        return _fail(problem, as_json=as_json) if problem else _unexpected(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001 (outermost frame: anything that arrives here is a bug, exit 1)
-        import traceback
-
-        traceback.print_exc(file=sys.stderr)
-        return _fail(VisionLLMError(f"Unexpected {type(error).__name__}: {error}"), as_json=as_json)
+        return _unexpected(error, as_json=as_json)
     return _succeed(outcome)
+
+
+def _missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> UsageError | None:
+    """What to install for the command that was called; ``None`` if no extra brings the module."""
+    from visionllm_interaction.cli.commands import COMMANDS, added_commands
+    from visionllm_interaction.utils.extras import explain_missing
+
+    commands = COMMANDS | added_commands()
+    command = next((word for word in arguments if word in commands), "")
+    return explain_missing(error.name or "", command=command, extra=commands[command].extra if command else None)
+
+
+def _unexpected(error: Exception, *, as_json: bool) -> int:
+    import traceback
+
+    traceback.print_exception(error, file=sys.stderr)
+    return _fail(VisionLLMError(f"Unexpected {type(error).__name__}: {error}"), as_json=as_json)
 
 
 def _succeed(outcome: CommandResult | int | None) -> int:

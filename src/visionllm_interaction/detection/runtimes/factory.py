@@ -7,6 +7,7 @@ from pathlib import Path
 from visionllm_interaction.detection.runtimes.detector import Detector
 from visionllm_interaction.detection.runtimes.plugins import BUILT_IN_ENDINGS, load_plugin_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
+from visionllm_interaction.utils.extras import explain_missing
 from visionllm_interaction.utils.paths import StrPath
 
 
@@ -37,6 +38,9 @@ def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = 
     except (VisionLLMError, MemoryError):
         raise
     except Exception as error:
+        missing = isinstance(error, ModuleNotFoundError) and explain_missing(error.name or "", extra="video")
+        if missing:
+            raise missing from error
         raise CheckpointError(
             "A detector cannot be loaded.",
             expected="a whole checkpoint or export, and room for it on the device",
@@ -47,10 +51,18 @@ def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = 
 
 
 def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
-    if path.suffix.lower() == ".onnx":
-        return _load_onnx(path)
     if not _is_built_in(path) and (detector := load_plugin_detector(path, device=device)):
         return detector
+    if not path.exists():
+        raise CheckpointError(
+            "There is no detector at this path.",
+            expected="a checkpoint (.pt, .safetensors), a graph (.onnx), or the folder of an OpenVINO export",
+            found="no such file or folder",
+            where=str(path),
+            fix="correct the path; `visionllm run` trains a detector and prints where it is",
+        )
+    if path.suffix.lower() == ".onnx":
+        return _load_onnx(path)
     if path.is_dir() or path.name == "detector.json":
         from visionllm_interaction.detection.runtimes.openvino_detector import load_openvino
 
