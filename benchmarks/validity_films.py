@@ -16,11 +16,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from validity_toyroom import FILMS, FPS, Columns
 
 from visionllm_bench.demo.expected_answers import VISIBLE_SHARE
 from visionllm_bench.toyroom.categories import TOYS
@@ -32,48 +32,9 @@ from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.validity.audit.states import StateOfPair, intervals_of
 
-FILMS = Path(__file__).parent / "validity_films.json"
-CHILDREN, AGES, FPS, SECONDS, SEED = 14, (10, 16), 5.0, 40.0, 900
+CHILDREN, AGES, SECONDS, SEED = 14, (10, 16), 40.0, 900
 SMALL, LARGE = (240, 180), (480, 360)
 OTHERS = tuple(name for name in TOYS if name != "ball")
-Columns = Mapping[str, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True)
-class Film:
-    """One visit of one child.
-
-    Attributes:
-        video_id: in stores.
-        child: which child.
-        age_months: 10 or 16.
-        camera: width × height in pixels.
-        truth: state → (T,) whether it holds by ``truth.json``.
-        detected: name or state → (T,) whether it is seen, or holds, as detected.
-    """
-
-    video_id: str
-    child: str
-    age_months: int
-    camera: str
-    truth: Columns
-    detected: Columns
-
-
-def load_films() -> tuple[Film, ...]:
-    """The films as they were measured."""
-    content = json.loads(FILMS.read_text(encoding="utf-8"))
-    return tuple(
-        Film(
-            row["video_id"],
-            row["child"],
-            row["age_months"],
-            row["camera"],
-            {name: _series(runs) for name, runs in row["truth"].items()},
-            {name: _series(runs) for name, runs in row["detected"].items()},
-        )
-        for row in content["films"]
-    )
 
 
 def make_films(detector: Path, folder: Path) -> None:
@@ -163,10 +124,6 @@ def _runs(series: NDArray[np.bool_]) -> list[int]:
     """Lengths of runs; the first is of False, and may be 0."""
     found = find_runs(series).lengths.tolist()
     return ([0] if series[0] else []) + found
-
-
-def _series(runs: list[int]) -> NDArray[np.bool_]:
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
 
 
 if __name__ == "__main__":
