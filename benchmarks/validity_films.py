@@ -3,7 +3,7 @@
     visionllm demo --out DEMO -o demo.images=300     # trains the detector: AP 0.57
     python benchmarks/validity_films.py DEMO/artifacts/*/model_trainer/fasterrcnn_best.pt FOLDER
 
-renders 28 videos of 40 seconds, five frames a second, analyses each as ``visionllm analyze`` does, and writes
+renders 28 videos of 40 seconds, 25 frames in 4 s, analyses each as ``visionllm analyze`` does, and writes
 ``validity_films.json``: for each video the lengths of runs of frames in which a state holds by ``truth.json`` and as
 detected, and in which somebody is seen at all. No image is kept. A second call goes on where the first one stopped.
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from validity_toyroom import FILMS, FPS, Columns
+from validity_toyroom import FPS, Columns, runs_of, write_films
 
 from visionllm_bench.demo.expected_answers import VISIBLE_SHARE
 from visionllm_bench.toyroom.categories import TOYS
@@ -28,7 +28,6 @@ from visionllm_bench.toyroom.config import ToyRoomConfig
 from visionllm_bench.toyroom.videos import write_video
 from visionllm_interaction.analysis import analyze
 from visionllm_interaction.core.intervals import as_intervals, contains, union
-from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.validity.audit.states import StateOfPair, intervals_of
 
@@ -51,10 +50,7 @@ def make_films(detector: Path, folder: Path) -> None:
                 row |= {"child": f"C{child + 1:02d}", "age_months": age, "camera": f"{size[0]} × {size[1]}"}
                 done.write_text(json.dumps(row))
             rows.append(json.loads(done.read_text()))
-    content = {"fps": FPS, "seconds": SECONDS, "visible_share": VISIBLE_SHARE, "films": rows}
-    lines = ",\n".join(json.dumps(row, separators=(",", ":"), ensure_ascii=False) for row in content.pop("films"))
-    head = json.dumps(content)[1:-1]
-    FILMS.write_text(f'{{{head}, "films": [\n{lines}\n]}}\n', encoding="utf-8")
+    write_films(rows, f"whole videos, rendered and analysed (visible: {VISIBLE_SHARE:.0%} of an object)")
 
 
 def _measure(folder: Path, name: str, index: int, size: tuple[int, int], detector: Path) -> dict[str, object]:
@@ -69,7 +65,7 @@ def _measure(folder: Path, name: str, index: int, size: tuple[int, int], detecto
     with open_store(folder / "store") as store:
         detected = detected_columns(store, name, times)
     columns = {"truth": true_columns(truth, times), "detected": detected}
-    return {"video_id": name, **{kind: {key: _runs(c) for key, c in of.items()} for kind, of in columns.items()}}
+    return {"video_id": name, **{kind: {key: runs_of(c) for key, c in of.items()} for kind, of in columns.items()}}
 
 
 def true_columns(truth: Mapping[str, object], times: NDArray[np.float64]) -> Columns:
@@ -118,12 +114,6 @@ def detected_columns(store: Store, video_id: str, times: NDArray[np.float64]) ->
         "holding_ball": during([StateOfPair("holding", "child", "ball")]),
         "holding_other": during([StateOfPair("holding", "child", name) for name in OTHERS]),
     }
-
-
-def _runs(series: NDArray[np.bool_]) -> list[int]:
-    """Lengths of runs; the first is of False, and may be 0."""
-    found = find_runs(series).lengths.tolist()
-    return ([0] if series[0] else []) + found
 
 
 if __name__ == "__main__":

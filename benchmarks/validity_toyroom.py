@@ -1,9 +1,15 @@
 """Studies of ToyRoom children with a trained detector's own errors, from plan to corrected number as a user goes.
 
+    python benchmarks/validity_toyroom.py compose
+
 Each study takes 12 of the children of ``validity_films.json`` with both their visits. The store holds what the detector
-found in the rendered frames; ``audit plan`` draws, ``audit export`` writes the tasks, ``truth.json`` answers them,
-``audit import`` reads the answers, ``correct`` corrects. Rendered, detected and true are real here; which children take
-part, and which frames and clips are drawn, differs from study to study.
+found in rendered frames; ``audit plan`` draws, ``audit export`` writes the tasks, the truth answers them,
+``audit import`` reads the answers, ``correct`` corrects. Which children take part, and which frames and clips are
+drawn, differs from study to study.
+
+The visits of ``validity_films.json`` are whole videos where ``validity_films.py`` rendered them; its ``made`` says so.
+``compose`` puts them together from pieces of 6 to 12 s of the five videos in ``validity_toyroom_errors.json`` instead:
+truth and detections of a piece stay together, each child has its own mixture of the videos.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +29,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
-from visionllm_interaction.core.run_lengths import true_runs
+from visionllm_interaction.core.run_lengths import find_runs, true_runs
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.layout import STORE_FILE
 from visionllm_interaction.store.reader import publish_video
@@ -34,8 +41,11 @@ from visionllm_interaction.validity.audit.population import clip_values
 from visionllm_interaction.validity.audit.states import bouts
 from visionllm_interaction.validity.audit.tasks import export_tasks
 
-FILMS = Path(__file__).parent / "validity_films.json"
-FPS = 5.0
+HERE = Path(__file__).parent
+FILMS = HERE / "validity_films.json"
+ERRORS = HERE / "validity_toyroom_errors.json"
+FPS = 6.25
+"""Frames a second of the films."""
 CHILDREN = 12
 CLIP_S = 8.0
 TRACKS = {1: "child", 2: "caregiver", 3: "ball", 4: "block"}
@@ -78,6 +88,77 @@ def load_films() -> tuple[Film, ...]:
         )
         for row in content["films"]
     )
+
+
+def write_films(rows: Sequence[Mapping[str, object]], made: str) -> None:
+    """Write the table of films, a line for each.
+
+    Args:
+        rows: ``video_id``, ``child``, ``age_months``, ``camera``, and lengths of runs of ``truth`` and ``detected``.
+        made: how.
+    """
+    lines = ",\n".join(json.dumps(row, separators=(",", ":"), ensure_ascii=False) for row in rows)
+    head = json.dumps({"made": made, "fps": FPS}, ensure_ascii=False)[1:-1]
+    FILMS.write_text(f'{{{head}, "films": [\n{lines}\n]}}\n', encoding="utf-8")
+
+
+def compose(children: int = 14, seconds: float = 40.0, seed: int = 900) -> None:
+    """Put the visits of children together from pieces of five videos."""
+    states = json.loads(ERRORS.read_text(encoding="utf-8"))["states"]
+    near, holding, ball = (states[name] for name in ("child near caregiver", "child holding thing", "ball visible"))
+    videos = [_columns_of(*three) for three in zip(near, holding, ball, strict=True)]
+    rng, rows = np.random.default_rng(seed), []
+    for child in range(children):
+        mixture = rng.dirichlet(np.full(len(videos), 0.6))
+        for age in (10, 16):
+            columns = _pieces(videos, mixture, round(seconds * FPS), rng)
+            named = {name: runs_of(column) for name, column in columns.items()}
+            rows.append(
+                {
+                    "video_id": f"c{child + 1:02d}_{age}m",
+                    "child": f"C{child + 1:02d}",
+                    "age_months": age,
+                    "camera": "640 × 480",
+                    "truth": {name[6:]: runs for name, runs in named.items() if name.startswith("truth ")},
+                    "detected": {name: runs for name, runs in named.items() if not name.startswith("truth ")},
+                }
+            )
+    write_films(rows, "composed of pieces of five rendered videos (detector: AP 0.57)")
+
+
+def _columns_of(
+    near: Mapping[str, list[int]], holding: Mapping[str, list[int]], ball: Mapping[str, list[int]]
+) -> Columns:
+    """The columns of one video; every second frame of 12.5 a second."""
+    long = {
+        "truth near": near["truth"],
+        "truth holding": holding["truth"],
+        "truth ball": ball["truth"],
+        "caregiver": near["known"],
+        "ball": ball["detected"],
+        "other": holding["known"],
+        "near": near["detected"],
+        "holding_other": holding["detected"],
+    }
+    columns = {name: _series(runs)[::2] for name, runs in long.items()}
+    always = np.ones_like(columns["near"])
+    return {**columns, "child": always, "holding_ball": ~always}
+
+
+def _pieces(videos: Sequence[Columns], mixture: NDArray[np.float64], frames: int, rng: np.random.Generator) -> Columns:
+    parts: list[Columns] = []
+    while sum(len(part["near"]) for part in parts) < frames:
+        video = videos[rng.choice(len(videos), p=mixture)]
+        size = int(rng.uniform(6, 12) * FPS)
+        begin = int(rng.integers(0, max(len(video["near"]) - size, 1)))
+        parts.append({name: column[begin : begin + size] for name, column in video.items()})
+    return {name: np.concatenate([part[name] for part in parts])[:frames] for name in parts[0]}
+
+
+def runs_of(series: NDArray[np.bool_]) -> list[int]:
+    """Lengths of runs; the first is of False, and may be 0."""
+    found = find_runs(series).lengths.tolist()
+    return ([0] if series[0] else []) + found
 
 
 def _series(runs: list[int]) -> NDArray[np.bool_]:
@@ -253,7 +334,7 @@ def _record(film: Film, frames: int, detections: int) -> VideoRecord:
         rotation_deg=0,
         duration_s=frames / FPS,
         fps=FPS,
-        time_base="1/5",
+        time_base="4/25",
         container="mov,mp4",
         codec="h264",
         n_frames=frames,
@@ -268,3 +349,7 @@ def _record(film: Film, frames: int, detections: int) -> VideoRecord:
         fingerprint=film.video_id,
         created_at="2026-01-01T00:00:00+00:00",
     )
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["compose"]:
+    compose()
