@@ -205,7 +205,7 @@ def toyroom(question: Question) -> Simulation:
         return text, found["corrected"] / n >= 0.93
 
     line = f"4 ToyRoom, {CHILDREN} children, {question.measure} of {question.state}"
-    return Simulation(line, partial(studies, question), tell, 200, 20)
+    return Simulation(line, partial(studies, question), tell, 200, 50)
 
 
 def planner(seed: int, repetitions: int) -> Counts:

@@ -187,7 +187,6 @@ QUESTIONS = (
     Question("near_duration", "near", {**_NEAR, "labels": 300}),
     Question("bout_count", "near", {**_NEAR, "predicate": "near", "clip_s": CLIP_S, "labels": 60}, bouts=True),
     Question("holding_duration", "holding", {"subject": "child", "object": "thing", "labels": 300}),
-    Question("visible_share", "ball", {"subject": "ball", "labels": 300}),
 )
 
 
