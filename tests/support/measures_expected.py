@@ -71,7 +71,7 @@ def values(store: Store, *, every: int) -> list[dict[str, Any]]:
 
 
 def _short(item: dict[str, Any]) -> dict[str, Any]:
-    left_out = ("id", "measure", "kind")
+    left_out = ("id", "measure", "kind", "basis")
     return {key: value for key, value in item.items() if key not in left_out and value is not None}
 
 
@@ -79,7 +79,7 @@ def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
     """The tidy table of whole videos, and of bins."""
     return {
         str(bin_s): [
-            {k: v for k, v in row.items() if v is not None}
+            {k: v for k, v in row.items() if v is not None and k != "basis"}
             for row in measures_table(store, bin_s=bin_s).to_pylist()
             if row["measure"] in MEASURES  # not those of docs/sequential-measures.md
         ]

@@ -107,3 +107,24 @@ def test_a_wrong_table_of_videos_changes_nothing(
     assert run_app(app, arguments) == code
     capsys.readouterr()
     assert (store / "videos" / "v1" / "covariates.json").read_bytes() == before
+
+
+def test_the_report_says_each_reason_once_and_lists_covariates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, audit = child_store(tmp_path / "store"), tmp_path / "audit"
+    plan = ("audit", "plan", "near_duration", "--store", store, "--object", "caregiver", "--out", audit)
+    _run(capsys, *plan, "--labels", 150)
+    _run(capsys, "audit", "export", audit, "--out", tmp_path / "tasks")
+    done = answer_csv(tmp_path / "tasks" / "tasks.csv", tmp_path / "done.csv")
+    _run(capsys, "audit", "import", audit, done, "--coder", "ann")
+    (tmp_path / "study.yaml").write_text(
+        "title: Near\nstore: store\nmeasures: [{measure: near_duration, audit: audit, by: [group, age_months]}]\n"
+        "agreement: [{codings: [store, store]}]\n",
+        encoding="utf-8",
+    )
+    found = _run(capsys, "report", tmp_path / "study.yaml", "--out", tmp_path / "report")[1]
+    markdown = Path(str(found["markdown"])).read_text(encoding="utf-8")
+    assert markdown.count("have no label: a third class") == 1
+    assert "| video | length | processed | child | age\\_months | group |" in markdown
+    assert "| C1 | 10 | young |" in markdown

@@ -62,7 +62,15 @@ def answer_text(answer: Answer) -> str:
     if answer.status == "abstained":
         return f"No answer: {answer.reason}"
     evidence = [f"  [{item.id}] {_evidence_text(item)}" for item in answer.evidence]
-    return "\n".join([str(answer.answer), f"  planner: {answer.planner}", *evidence])
+    return "\n".join([str(answer.answer), *standings(answer), f"  planner: {answer.planner}", *evidence])
+
+
+def standings(answer: Answer) -> list[str]:
+    """What the numbers of an answer rest on: one line for all, or one for each claim where they differ."""
+    found = [claim.standing for claim in answer.claims]
+    if len(set(found)) <= 1:
+        return [f"  {text}" for text in found[:1]]
+    return [f"  {claim.standing}: {claim.text}" for claim in answer.claims]
 
 
 def _evidence_text(item: EvidenceItem) -> str:
@@ -70,7 +78,8 @@ def _evidence_text(item: EvidenceItem) -> str:
     when = "" if item.begin_s is None else f", {item.begin_s:.2f}-{item.end_s:.2f} s"
     frames = "" if not item.frames else f", frames {item.frames[0]}-{item.frames[1]}"
     tracks = f", tracks {', '.join(map(str, item.track_ids))}" if item.track_ids else ""
-    return f"{item.measure} = {shown} {item.unit}  ({item.video_id}{tracks}{when}{frames})"
+    corrected = "" if item.corrected is None else f"; {item.corrected}"
+    return f"{item.measure} = {shown} {item.unit} {item.basis}{corrected}  ({item.video_id}{tracks}{when}{frames})"
 
 
 def regions_text(grounding: Grounding) -> str:

@@ -139,13 +139,29 @@ def correct(
         Literal["recordings", "children"], typer.Option(help="These recordings, or children in general.")
     ] = "recordings",
     store: MovedStore = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep it in the store: answers and tables show it beside what is detected.")
+    ] = False,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Correct a measure by an audit: as detected, from people alone and corrected, always side by side."""
     from visionllm_interaction.validity.audit.measure_correction import correct as correct_measure
 
+    if keep and (by is not None or target != "recordings"):
+        raise UsageError(
+            "Only corrections of the recordings can be kept: values of single recordings are shown beside them.",
+            expected="--keep alone",
+            found="--keep with --by or --target children",
+        )
     found = correct_measure(measure, audit_folder, by=by, target=target, store=store)
-    return CommandResult(found.to_dict(), correction_text(found), json_output)
+    if not keep:
+        return CommandResult(found.to_dict(), correction_text(found), json_output)
+    from visionllm_interaction.validity.audit.kept import keep_correction
+
+    kept = keep_correction(measure, audit_folder, store=store)
+    result = {**found.to_dict(), "kept": {"file": str(kept.file), "by_video": sorted(kept.by_video)}}
+    line = f"kept in {kept.file}: {kept.videos} videos together, {len(kept.by_video)} of them by themselves"
+    return CommandResult(result, as_lines([correction_text(found), line]), json_output)
 
 
 def correction_text(found: Correction) -> str:

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+Basis = Literal["as detected", "coded", "detected and coded", "processed time", "plug-in"]
+"""What a value rests on: the detector's results, with its errors; codes that people gave; both; the processed time of
+the video alone; or whatever a plug-in reads."""
+
+
+def basis_of(*, codes: bool, detections: bool) -> Basis:
+    """What a value rests on that reads people's codes, the detector's results, both, or neither."""
+    if codes:
+        return "detected and coded" if detections else "coded"
+    return "as detected" if detections else "processed time"
+
+
+def joined_basis(parts: Iterable[Basis]) -> Basis:
+    """What a value rests on that is computed from several parts."""
+    found = set(parts)
+    if "plug-in" in found:
+        return "plug-in"
+    return basis_of(
+        codes=bool(found & {"coded", "detected and coded"}),
+        detections=bool(found & {"as detected", "detected and coded"}),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +48,7 @@ class Evidence:
             means that nothing was found.
         definition_version: version of the measure's definition.
         settings: the settings it was computed with, for measures that have any.
+        basis: what it rests on. A corrected value stands beside it, never in its place.
     """
 
     id: str
@@ -40,6 +64,7 @@ class Evidence:
     missing: str | None = None
     definition_version: int = 1
     settings: str | None = None
+    basis: Basis = "as detected"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form."""

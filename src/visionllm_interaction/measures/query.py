@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.engine import Measured, MeasureEngine
+from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import (
     MEASURE_PLUGINS,
@@ -125,6 +126,7 @@ class QueryRunner:
             missing=engine.missing.text(int(found.missing[place])),
             definition_version=measure.version,
             settings=settings_of(measure, query),
+            basis=measure_basis(measure, query.predicate, has_object=query.object is not None),
         )
 
     def _computed(self, measure: PluginMeasure, query: Query, engine: MeasureEngine, scopes: Scopes) -> list[Evidence]:
@@ -223,6 +225,23 @@ def _window_within(query: Query, duration_s: float, begin_s: float, end_s: float
         begin_s if query.begin_s is None else max(begin_s, float(query.begin_s)),
         end_s if query.end_s is None else min(end_s, float(query.end_s)),
     )
+
+
+def measure_basis(measure: Measure, predicate: str | None, *, has_object: bool) -> Basis:
+    """What the values of a measure rest on; nobody knows what a plug-in reads.
+
+    Args:
+        measure: the measure.
+        predicate: of measures of bouts, or the kind of event; None: the measure's own.
+        has_object: whether there is an object.
+
+    Returns:
+        What they rest on.
+    """
+    if isinstance(measure, PluginMeasure):
+        return "plug-in"
+    named = predicate or measure.predicate or "visible"
+    return expression_basis(expression_of(measure, predicate=named, has_object=has_object))
 
 
 def settings_of(measure: Measure, query: Query) -> str | None:

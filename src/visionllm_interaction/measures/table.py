@@ -45,6 +45,10 @@ TIDY_SCHEMA = pa.schema(
         "missing": pa.string(),
         "definition_version": pa.int64(),
         "settings": pa.string(),
+        "basis": pa.string(),
+        "corrected": pa.float64(),
+        "corrected_low": pa.float64(),
+        "corrected_high": pa.float64(),
     }
 )
 """One row per video × subject × object × measure (× predicate × time bin).
@@ -53,7 +57,9 @@ TIDY_SCHEMA = pa.schema(
 is the coded seconds, where the files say what was coded. A bin without processed frames has no rows.
 ``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
 value (no speech was imported, the detector does not know the category …); a null without it means that nothing was
-found. ``definition_version`` and ``settings`` say by which definition a value was computed.
+found. ``definition_version`` and ``settings`` say by which definition a value was computed. ``basis`` says what it
+rests on: *as detected*, *coded*, *detected and coded*, *processed time* or *plug-in*. ``value`` is never a corrected
+one: ``corrected`` with its 95 % interval stands beside it where a correction of the whole video is kept in the store.
 """
 
 
@@ -100,7 +106,7 @@ class MeasuresTable:
         return f"<{len(self)} rows: {names} measures of {videos} videos>"
 
     def _repr_html_(self) -> str:
-        columns = ("video_id", "subject", "object", "measure", "predicate", "value", "unit")
+        columns = ("video_id", "subject", "object", "measure", "predicate", "value", "unit", "basis")
         shown = self._arrow.select(columns).slice(0, MAX_ROWS).to_pylist()
         return html_table(columns, ([row[name] for name in columns] for row in shown), caption=repr(self)[1:-1])
 

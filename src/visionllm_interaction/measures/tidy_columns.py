@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
+from visionllm_interaction.measures.corrected import Corrections, corrected_of
 from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
 from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
-from visionllm_interaction.measures.query import Query, QueryRunner, settings_of
+from visionllm_interaction.measures.query import Query, QueryRunner, measure_basis, settings_of
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Scopes, time_bins
 from visionllm_interaction.measures.streams.vocabulary import StringCodes
@@ -32,6 +33,8 @@ MAX_DETECTIONS = 400_000
 MAX_VIDEOS = 50
 """Most detections and videos that are in memory at once (one video always is)."""
 _OF_ANY_THING = frozenset({"visible_duration", "visible_share", "mean_count", "instance_count"})
+CORRECTED = ("corrected", "corrected_low", "corrected_high")
+"""Columns of the corrected value beside the detected one, and of its 95 % interval."""
 Columns = dict[str, NDArray[Any]]
 
 
@@ -74,6 +77,11 @@ class TidyColumns:
     def coded_people(self) -> Mapping[str, frozenset[str]]:
         """Kind of code → who is coded in it, in lower case."""
         return {kind: frozenset(w.lower() for w in who) for kind, who in self.whole.codes.participants.items()}
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """The corrections that are kept in the store."""
+        return Corrections.of_store(self.store)
 
     @property
     def limits(self) -> TurnLimits:
@@ -141,7 +149,32 @@ class TidyColumns:
             "missing": reasons[found.missing],
             "definition_version": np.full(rows, measure.version),
             "settings": np.full(rows, -1 if text is None else self.texts.code(text)),
+            "basis": np.full(rows, self.texts.code(self._basis(task))),
+            **self._corrected(task, found, engine, scopes),
         }
+
+    def _basis(self, task: ColumnTask) -> str:
+        return measure_basis(task.measure, task.predicate, has_object=any(object_ for _, object_ in task.pairs))
+
+    def _corrected(
+        self, task: ColumnTask, found: Measured, engine: MeasureEngine, scopes: Scopes
+    ) -> dict[str, NDArray[np.float64]]:
+        """Kept corrections of whole videos, and the ends of their intervals; NaN where there are none."""
+        columns = {name: np.full(len(found.scope), np.nan) for name in CORRECTED}
+        if not self.corrections or self.bin_s is not None:
+            return columns
+        from visionllm_interaction.store.corrections import MeasuredState
+
+        predicate = task.predicate if task.measure.inputs == "bout" else None
+        for place, (subject, object_) in enumerate(task.pairs):
+            kept = self.corrections.of_state(MeasuredState(task.measure.name, predicate, subject, object_))
+            for row in np.flatnonzero(found.pair == place).tolist() if kept else ():
+                video_id = engine.batch.video_ids[int(scopes.video[found.scope[row]])]
+                value = corrected_of(kept, video_id=video_id, videos=())
+                if value is not None:
+                    for name, number in zip(CORRECTED, (value.value, value.low, value.high), strict=True):
+                        columns[name][row] = np.nan if number is None else number
+        return columns
 
     def _of_plugin(
         self,

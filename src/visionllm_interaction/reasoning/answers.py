@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.reasoning.planning.plan import Plan
+from visionllm_interaction.store.corrections import CorrectedValue
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ class Claim(_AnswerModel):
     """Ids of the evidence it rests on."""
     operation: Operation = "value"
     """How `value` follows from the evidence: taken as it is, or what is made of several (docs/reasoning.md)."""
+    basis: Basis = "as detected"
+    """What `value` rests on; it is never a corrected one."""
+    corrected: CorrectedValue | None = None
+    """The corrected value with its interval, where a correction of just this value is kept in the store."""
+
+    @property
+    def standing(self) -> str:
+        """What the value rests on and, where there is one, the corrected value, in words."""
+        return self.basis if self.corrected is None else f"{self.basis}; {self.corrected}"
 
 
 class DroppedClaim(_AnswerModel):
@@ -77,6 +87,10 @@ class EvidenceItem(_AnswerModel):
     """Version of the measure's definition."""
     settings: str | None = None
     """What it was computed with, where the measure has settings."""
+    basis: Basis = "as detected"
+    """What `value` rests on; it is never a corrected one."""
+    corrected: CorrectedValue | None = None
+    """The corrected value with its interval, where a correction of this video is kept in the store."""
 
     @classmethod
     def of(cls, evidence: Evidence) -> EvidenceItem:
@@ -142,7 +156,7 @@ class Answer(_AnswerModel):
         return f"<{self.status}: {self} ({len(self.evidence)} pieces of evidence)>"
 
     def _repr_html_(self) -> str:
-        columns = ("id", "measure", "value", "unit", "video_id", "begin_s", "end_s")
+        columns = ("id", "measure", "value", "unit", "basis", "corrected", "video_id", "begin_s", "end_s")
         rows = ([getattr(item, name) for name in columns] for item in self.evidence[:MAX_ROWS])
         return html_table(columns, rows, caption=str(self))
 

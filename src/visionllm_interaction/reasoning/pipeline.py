@@ -9,12 +9,13 @@ from typing import Any, Literal, TypeVar
 
 from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreachable, UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.reasoning.answers import Answer, EvidenceItem, Usage
+from visionllm_interaction.reasoning.answers import Answer, Usage
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
+from visionllm_interaction.reasoning.standing import Standing
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
@@ -188,6 +189,7 @@ class _Computed:
     planned: Planned
     verified: Verified | None = None
     results: Sequence[StepResult] = ()
+    standing: Standing = field(default_factory=Standing)
     needs_rewording: bool = False
 
 
@@ -209,9 +211,11 @@ def _compute(
         return _Computed(_abstain(planned, reason, verified), planned)
     if all(item.missing for item in verified.evidence):
         return _Computed(_abstain(planned, "; ".join(_missing_inputs(results)), verified), planned)
-    answer = _answer(planned, verified, results, config=config)
+    standing = Standing.of_steps(store, results)
+    verified = replace(verified, claims=standing.claims(verified.claims))
+    answer = _answer(planned, verified, results, standing, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
-    return _Computed(answer, planned, verified, results, needs_rewording=wanted)
+    return _Computed(answer, planned, verified, results, standing, needs_rewording=wanted)
 
 
 def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, measures: MeasuresConfig) -> Answer:
@@ -227,11 +231,12 @@ def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, mea
         return _abstain(planned, found.missing)
     if not found.claims:
         return _abstain(planned, _NO_CLAIM_HOLDS if found.dropped else _NO_EVIDENCE)
+    standing = Standing.of_expressions(store, found.evidence, planned.plan.expressions)
     return Answer(
         status="answered",
         answer=found.text,
-        claims=found.claims,
-        evidence=tuple(EvidenceItem.of(item) for item in found.evidence),
+        claims=standing.claims(found.claims),
+        evidence=tuple(standing.items(found.evidence)),
         planner=planned.planner,
         model=planned.model,
         plan=planned.plan,
@@ -273,17 +278,19 @@ async def _reword_async(computed: _Computed, *, vocabulary: Vocabulary, config: 
         return computed.answer
     worded = replace(verified, claims=claims, dropped=(*verified.dropped, *dropped))
     cost = replace(planned, usage=sum_usage(planned.usage, spent.total))
-    answer = _answer(cost, worded, results, config=config)
+    answer = _answer(cost, worded, results, computed.standing, config=config)
     changed = any(new.text != old.text for new, old in zip(claims, verified.claims, strict=True))
     return answer.model_copy(update={"wording": "llm", "model": config.endpoint.model}) if changed else answer
 
 
-def _answer(planned: Planned, verified: Verified, results: Sequence[StepResult], *, config: ReasonConfig) -> Answer:
+def _answer(
+    planned: Planned, verified: Verified, results: Sequence[StepResult], standing: Standing, *, config: ReasonConfig
+) -> Answer:
     return Answer(
         status="answered",
         answer=answer_text(verified.claims, results, max_listed=config.max_listed_videos),
         claims=verified.claims,
-        evidence=tuple(EvidenceItem.of(item) for item in verified.evidence),
+        evidence=tuple(standing.items(verified.evidence)),
         planner=planned.planner,
         model=planned.model,
         plan=planned.plan,

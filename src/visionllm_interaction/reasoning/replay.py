@@ -88,7 +88,7 @@ def _replay(answer: Answer, store: Store, vocabulary: Vocabulary, *, measures: M
         return ReplayReport(status="holds", claims=(), evidence_changed=())
     fresh = run_plan(store, answer.plan)
     now = all_evidence(fresh)
-    shown = [_evidence(item) for item in answer.evidence]
+    shown = [_evidence(item, now.get(item.id)) for item in answer.evidence]
     by_evidence = {frozenset(claim.evidence) | {claim.operation}: claim for claim in compose_claims(answer.plan, fresh)}
     claims = []
     for claim in answer.claims:
@@ -129,8 +129,10 @@ def _content(item: EvidenceItem) -> str:
     return json.dumps({**_rounded(item), "id": ""}, sort_keys=True)
 
 
-def _evidence(item: EvidenceItem) -> Evidence:
-    return Evidence(**item.model_dump())
+def _evidence(item: EvidenceItem, now: Evidence | None) -> Evidence:
+    """An old piece of evidence; what it rests on follows from its measure, which older answers do not say."""
+    basis = item.basis if now is None else now.basis
+    return Evidence(**{**item.model_dump(exclude={"corrected"}), "basis": basis})
 
 
 def _unchanged(item: EvidenceItem, now: Evidence | None) -> bool:
@@ -138,4 +140,5 @@ def _unchanged(item: EvidenceItem, now: Evidence | None) -> bool:
 
 
 def _rounded(item: EvidenceItem) -> dict[str, Any]:
-    return {key: round(value, 5) if isinstance(value, float) else value for key, value in item.model_dump().items()}
+    content = item.model_dump(exclude={"basis", "corrected"})
+    return {key: round(value, 5) if isinstance(value, float) else value for key, value in content.items()}

@@ -15,6 +15,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
+from visionllm_interaction.store.corrections import forget_corrections
 from visionllm_interaction.store.covariates import COVARIATES_FILE
 from visionllm_interaction.store.layout import (
     RECORD_FILE,
@@ -169,6 +170,7 @@ def erase_video(store: StrPath, video_id: str) -> None:
             sync_folder(folder.parent)
         for partial in _partial_folders(folder):
             shutil.rmtree(partial)
+        forget_corrections(store, video_id)
         forget_video(store, video_id, path=record.source.path if record else None)
         sync_folder(folder.parent)
 

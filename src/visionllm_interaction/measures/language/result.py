@@ -6,11 +6,16 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+
+if TYPE_CHECKING:
+    from visionllm_interaction.store.corrections import CorrectedValue
+
+_CORRECTED = ("corrected", "corrected_low", "corrected_high")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class QueryRow:
         p: share of random shifts that give as much or more.
         processed_s: processed seconds behind it; coded ones of what people coded, where the files say what was coded.
         evidence: one piece per video, and per interval or moment where the expression is a stream.
+        corrected: the corrected value with its interval, where one is kept in the store; it stands beside ``value``.
     """
 
     value: float | int | bool | None
@@ -42,6 +48,7 @@ class QueryRow:
     p: float | None
     processed_s: float
     evidence: tuple[Evidence, ...]
+    corrected: CorrectedValue | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form; what does not apply is left out."""
@@ -54,6 +61,7 @@ class QueryRow:
             "n": self.n,
             "expected": self.expected,
             "p": self.p,
+            "corrected": None if self.corrected is None else self.corrected.model_dump(),
         }
         return {
             "value": self.value,
@@ -73,12 +81,14 @@ class QueryResult:
             each interval or moment).
         unit: of the values.
         rows: the values.
+        basis: what the values rest on.
     """
 
     expression: str
     kind: str
     unit: str
     rows: tuple[QueryRow, ...]
+    basis: Basis = "as detected"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -100,25 +110,33 @@ class QueryResult:
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``visionllm query``."""
         rows = [row.to_dict() for row in self.rows]
-        return {"expression": self.expression, "kind": self.kind, "unit": self.unit, "rows": rows}
+        return {
+            "expression": self.expression,
+            "kind": self.kind,
+            "unit": self.unit,
+            "basis": self.basis,
+            "rows": rows,
+        }
 
     def to_csv(self) -> str:
         """One line per row: what it is of, its value and unit."""
         buffer = io.StringIO()
         variables = list(dict.fromkeys(name for row in self.rows for name in row.names))
         writer = csv.writer(buffer, lineterminator="\n")
-        columns = ("value", "unit", "n", "expected", "p", "processed_s", "missing")
+        columns = ("value", "unit", "n", "expected", "p", "processed_s", "missing", "basis", *_CORRECTED)
         writer.writerow(["video_id", "begin_s", "end_s", *(name.lstrip("$") for name in variables), *columns])
         for row in self.rows:
             names = [to_cell(row.names.get(name, "")) for name in variables]
             cells = [row.value, self.unit, row.n, row.expected, row.p, row.processed_s, to_cell(row.missing or "")]
+            own = row.corrected
+            cells += [self.basis, *((None,) * 3 if own is None else (own.value, own.low, own.high))]
             about = [to_cell(row.video_id or ""), row.begin_s, row.end_s]
             writer.writerow(["" if cell is None else cell for cell in (*about, *names, *cells)])
         return buffer.getvalue()
 
     def __str__(self) -> str:
         lines = [self._line(row) for row in self.rows] or ["nothing"]
-        return "\n".join([self.expression, *(f"  {line}" for line in lines)])
+        return "\n".join([f"{self.expression}  ({self.basis})", *(f"  {line}" for line in lines)])
 
     def _line(self, row: QueryRow) -> str:
         where = [*row.names.values(), *([row.video_id] if row.video_id else [])]
@@ -133,14 +151,19 @@ class QueryResult:
             extra.append(f"by chance {row.expected:.3g}, p = {row.p:.3g}")
         if row.value is not None and row.missing:
             extra.append(row.missing)
+        if row.corrected is not None:
+            extra.append(str(row.corrected))
         return " ".join(
             [f"{', '.join(where)}:" if where else "", shown, f"({'; '.join(extra)})" if extra else ""]
         ).strip()
 
     def _repr_html_(self) -> str:
-        columns = ("video", "names", "value", "unit", "n", "missing")
+        columns = ("video", "names", "value", "unit", "basis", "corrected", "n", "missing")
         shown = [
-            (row.video_id, ", ".join(row.names.values()), row.value, self.unit, row.n, row.missing)
+            (
+                *(row.video_id, ", ".join(row.names.values()), row.value, self.unit, self.basis),
+                *(None if row.corrected is None else str(row.corrected), row.n, row.missing),
+            )
             for row in self.rows[:MAX_ROWS]
         ]
         return html_table(columns, shown, caption=self.expression)

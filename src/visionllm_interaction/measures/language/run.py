@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.measures.corrected import Corrections, corrected_of
 from visionllm_interaction.measures.language.aggregation.grouping import Axis, GroupTable, scopes_of
+from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
@@ -144,13 +146,23 @@ class _Run:
         """The values."""
         value, found = self.grouped.value, self.checked.type
         if found.kind in STREAM:
-            return QueryResult(text, "stream", "s", tuple(self._interval_rows()))
+            return QueryResult(text, "stream", "s", tuple(self._interval_rows()), self.basis)
         if isinstance(value, Call) and value.function in SELECTIONS:
             kind = "number" if value.function == "how_many" else "names"
-            return QueryResult(text, kind, found.unit, tuple(self._chosen(value)))
+            return QueryResult(text, kind, found.unit, tuple(self._chosen(value)), self.basis)
         kind = "yes/no" if found.kind is Kind.YES_NO else "number"
         unit = found.unit or ("share" if isinstance(value, Quantity) and value.unit == "%" else "number")
-        return QueryResult(text, kind, "yes/no" if kind == "yes/no" else unit, tuple(self._rows(value, found)))
+        rows = tuple(self._with_corrected(self._rows(value, found), value))
+        return QueryResult(text, kind, "yes/no" if kind == "yes/no" else unit, rows, self.basis)
+
+    def _with_corrected(self, rows: Sequence[QueryRow], value: Node) -> Iterator[QueryRow]:
+        """The rows with the corrections that are kept in the store; those are of whole videos."""
+        corrections = Corrections.of_store(self.batch.store)
+        kept = corrections.of_expression(value.to_text()) if corrections and self.grouped.bin_s is None else None
+        for row in rows:
+            videos = {item.video_id for item in row.evidence}
+            one = row.video_id or (next(iter(videos)) if len(videos) == 1 else None)
+            yield replace(row, corrected=corrected_of(kept, video_id=one, videos=videos)) if kept else row
 
     def _axes(self, by: Sequence[Binding], over: Sequence[Binding], grouped: Grouped) -> list[Axis]:
         return [
@@ -291,7 +303,13 @@ class _Run:
             end_s=end_s if np.isfinite(end_s) else None,
             frames=(first, last) if first >= 0 else None,
             missing=missing,
+            basis=self.basis,
         )
+
+    @cached_property
+    def basis(self) -> Basis:
+        """What the values rest on."""
+        return expression_basis(self.grouped.value)
 
     @cached_property
     def processed(self) -> Processed:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence, joined_basis
 from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES
+from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.missing_inputs import NOT_PROCESSED
-from visionllm_interaction.measures.query import QueryRunner
+from visionllm_interaction.measures.query import QueryRunner, measure_basis
 from visionllm_interaction.reasoning.execution.intervals import (
     Proposition,
     TrackInterval,
@@ -81,7 +82,25 @@ def _with_id(item: Evidence, identifier: str) -> Evidence:
 def _run(runner: QueryRunner, step: Step) -> list[Evidence]:
     if not step.atoms and step.measure in MEASURES:
         return runner.run(step.to_query())
-    return [item for window in _windows(runner, step) for item in _within(runner, step, window)]
+    basis = _basis(step)
+    return [replace(item, basis=basis) for window in _windows(runner, step) for item in _within(runner, step, window)]
+
+
+def _basis(step: Step) -> Basis:
+    """What the values of a step rest on that depends on conditions or moments."""
+    return joined_basis([_own_basis(step), *(_predicate_basis(atom.predicate) for atom in step.atoms)])
+
+
+def _own_basis(step: Step) -> Basis:
+    if step.measure == PROCESSED_DURATION:
+        return "processed time"
+    if step.measure in MEASURES:
+        return measure_basis(MEASURES[step.measure], step.predicate, has_object=step.object is not None)
+    return _predicate_basis(step.predicate or DEFAULT_PREDICATE)
+
+
+def _predicate_basis(predicate: str) -> Basis:
+    return "coded" if predicate in CODED_PREDICATES else "as detected"
 
 
 def _within(runner: QueryRunner, step: Step, window: VideoWindow) -> Iterator[Evidence]:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from visionllm_interaction.core.evidence import Evidence
+from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.syntax import Grouped
 
@@ -90,6 +91,7 @@ def _bare(row: QueryRow, measure: str, unit: str) -> Evidence:
         end_s=None,
         frames=None,
         missing=row.missing,
+        basis=expression_basis(parsed(measure).value),
     )
 
 

@@ -80,6 +80,7 @@ class AskBox:
         for claim in answer.claims:
             with ui.row().classes("claim"):
                 ui.label(claim.text).classes("claim-text")
+                ui.label(claim.standing).classes("standing")
                 for name in claim.evidence:
                     if name in evidence:
                         self._chip(evidence[name])
@@ -91,7 +92,8 @@ class AskBox:
         chip.classes("chip").props(f'aria-label="Show evidence {item.id}"')
         with chip:
             ui.label(f"{item.id}  {_span(item)}")
-            ui.tooltip(f"{item.measure} = {item.value} {item.unit} in {item.video_id}, tracks {list(item.track_ids)}")
+            shown = f"{item.measure} = {item.value} {item.unit} {item.basis}"
+            ui.tooltip(f"{shown}, in {item.video_id}, tracks {list(item.track_ids)}")
 
 
 def _span(item: EvidenceItem) -> str:

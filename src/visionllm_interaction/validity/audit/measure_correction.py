@@ -126,11 +126,24 @@ def _is_slope(units: Units, by: str) -> bool:
 
 def _unit(spec: CorrectableMeasure, units: Units, target: Target, by: str | None) -> tuple[str, float]:
     """The unit of the result, and what a mean over time is multiplied by."""
+    if target == "recordings" and by is None:
+        return total_unit(spec, units)
+    return ("share", 1.0) if spec.unit == "share" else (spec.rate_unit, 60.0)
+
+
+def total_unit(spec: CorrectableMeasure, units: Units) -> tuple[str, float]:
+    """The unit of a measure of whole recordings, and what a mean over time is multiplied by.
+
+    Args:
+        spec: the measure.
+        units: the units of the recordings.
+
+    Returns:
+        Both.
+    """
     if spec.unit == "share":
         return "share", 1.0
-    if target == "recordings" and by is None and spec.unit != "per min":
-        return spec.unit, float(units.amount.sum())
-    return spec.rate_unit, 60.0
+    return ("per min", 60.0) if spec.unit == "per min" else (spec.unit, float(units.amount.sum()))
 
 
 def audit_units(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from functools import cache
+from itertools import combinations
 from math import comb
 from typing import Literal
 
@@ -79,7 +80,7 @@ def permute_children(
     _check_reachable(arrangements, alternative, "children")
     exact = arrangements <= MAX_EXACT
     if exact:
-        chosen = np.array(list(combinations(range(count), size)))
+        chosen = _choices(count, size)
     else:
         draws = np.random.default_rng(seed).random((permutations, count))
         chosen = np.argsort(draws, axis=1)[:, :size]
@@ -113,10 +114,8 @@ def flip_children(
     value = np.asarray(differences, np.float64)
     _check_reachable(2 ** len(value) if len(value) else 0, alternative, "children")
     exact = 2 ** len(value) <= MAX_EXACT
-    if exact:
-        signs = np.array(list(product((-1.0, 1.0), repeat=len(value))))
-    else:
-        signs = np.random.default_rng(seed).choice((-1.0, 1.0), (permutations, len(value)))
+    rng = np.random.default_rng(seed)
+    signs = _signs(len(value)) if exact else rng.choice((-1.0, 1.0), (permutations, len(value)))
     return _result(
         float(value.mean()), signs @ value / len(value), alternative, exact=exact, scheme="signs of children"
     )
@@ -163,6 +162,18 @@ def shift_in_time(
         observed += float(together[0])
         moved += together[rng.integers(0, len(a), permutations)]
     return _result(observed / total, moved / total, alternative, exact=False, scheme="shifts in time")
+
+
+@cache
+def _choices(count: int, size: int) -> NDArray[np.int64]:
+    """(C, size) every choice of ``size`` of ``count`` children."""
+    return np.array(list(combinations(range(count), size)))
+
+
+@cache
+def _signs(count: int) -> Floats:
+    """(2 ** count, count) every pattern of signs."""
+    return np.asarray(np.where((np.arange(2**count)[:, None] >> np.arange(count)) & 1, 1.0, -1.0))
 
 
 def _all_shifts(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Floats:

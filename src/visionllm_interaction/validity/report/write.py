@@ -92,25 +92,34 @@ def correct_one(measure: StudyMeasure, by: str | None, study: StudyDescription) 
 
 
 def _sample(study: StudyDescription) -> ReportSection:
-    rows, detectors = [], set()
+    facts, known, detectors = [], [], set()
     with open_store(study.store) as store:
         for video_id in store.video_ids():
             record = store.record(video_id)
-            known = read_covariates(study.store, video_id)
-            values = known.values() if known else {}
-            shown = ", ".join(f"{name} {value}" for name, value in values.items()) or "nothing set"
+            covariates = read_covariates(study.store, video_id)
+            known.append(covariates.values() if covariates else {})
             share = record.n_processed / record.n_frames if record.n_frames else 0.0
-            rows.append((video_id, f"{record.duration_s:.0f} s", f"{share:.0%} of {record.n_frames} frames", shown))
+            facts.append((video_id, f"{record.duration_s:.0f} s", f"{share:.0%} of {record.n_frames} frames"))
             detectors.add(f"{record.detector.kind} {record.detector.name}, digest {record.detector.digest[:16]}")
-    children = {read.child for row in rows if (read := read_covariates(study.store, row[0])) and read.child}
+    children = {values["child"] for values in known if values.get("child")}
     told = sorted(detectors)
     named = "; ".join(told[:3]) + (f"; and {len(told) - 3} more" if len(told) > 3 else "")
     paragraphs = (
-        f"{len(rows)} videos of {len(children) or 'an unknown number of'} children.",
+        f"{len(facts)} videos of {len(children) or 'an unknown number of'} children.",
         f"Detections come from: {named}.",
     )
-    table = ReportTable(("video", "length", "processed", "covariates"), tuple(rows))
+    names = tuple(dict.fromkeys(name for values in known for name in values))
+    rows = tuple(
+        (*fact, *(_covariate(values.get(name)) for name in names)) for fact, values in zip(facts, known, strict=True)
+    )
+    table = ReportTable(("video", "length", "processed", *names), rows)
     return ReportSection("Sample and detector", paragraphs, (table,))
+
+
+def _covariate(value: float | str | None) -> str:
+    if value is None:
+        return "not set"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: StudyDescription) -> ReportSection:
@@ -118,7 +127,7 @@ def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: 
     first = found[0]
     definition = all_measures()[measure.measure].definition if measure.measure in all_measures() else ""
     whom = "these recordings" if first.target == "recordings" else "children in general"
-    refusals = [f"{f'by {c.by}: ' if c.by else ''}{reason}" for c in found for reason in c.constant_rates.refusals]
+    refusals = _refusals(found)
     paragraphs = [
         f"Definition: {definition}",
         f"About: {first.state}. Intervals are for {whom}.",
@@ -149,6 +158,19 @@ def _measure_section(measure: StudyMeasure, found: Sequence[Correction], study: 
         (*tables, ReportTable(columns, tuple(rows))),
         tuple(charts),
     )
+
+
+def _refusals(found: Sequence[Correction]) -> list[str]:
+    """Why constant rates of errors were refused; what holds for several estimates is said once."""
+    estimates: dict[str, list[str]] = {}
+    for correction in found:
+        for reason in correction.constant_rates.refusals:
+            estimates.setdefault(reason, []).append(f"by {correction.by}" if correction.by else "all together")
+    everywhere = len(found)
+    return [
+        reason if len(where) == everywhere else f"{' and '.join(where)}: {reason}"
+        for reason, where in estimates.items()
+    ]
 
 
 def _means(correction: Correction) -> list[ComparedEstimate]:
@@ -199,20 +221,27 @@ def _slice_cells(estimate: ComparedEstimate | None, factor: float) -> tuple[str,
 
 
 def _agreement_section(found: AgreementReport) -> ReportSection:
+    pairs = [(f"{pair.first} / {pair.second}", tier) for pair in found.pairs for tier in pair.tiers]
     rows = [
         (
-            f"{pair.first} / {pair.second}",
+            coders,
             tier.tier,
             *_kappa_cells(tier),
             str(found.alpha.get(tier.tier, AgreementValue(None, "not computed"))),
             "; ".join(f"{c.code}: precision {c.accuracy.precision}, recall {c.accuracy.recall}" for c in tier.codes),
         )
-        for pair in found.pairs
-        for tier in pair.tiers
+        for coders, tier in pairs
+        if tier.recordings
     ]
+    lacking: dict[str, list[str]] = {}
+    for coders, tier in pairs:
+        if not tier.recordings:
+            lacking.setdefault(f"{coders}: {tier.pooled.kappa}", []).append(tier.tier)
+    missing = (f"{reason}. Tiers: {', '.join(tiers)}." for reason, tiers in lacking.items())
     columns = ("coders", "tier", "kappa, mean over children", "kappa, pooled", "largest kappa", "alpha", "by code")
     tolerance = f", tolerance {found.tolerance_s:g} s" if found.tolerance_s else ""
-    return ReportSection(f"Agreement by {found.unit}{tolerance}", found.notes, (ReportTable(columns, tuple(rows)),))
+    title = f"Agreement by {found.unit}{tolerance}"
+    return ReportSection(title, (*found.notes, *missing), (ReportTable(columns, tuple(rows)),) if rows else ())
 
 
 def _kappa_cells(tier: TierAgreement) -> tuple[str, str, str]:
