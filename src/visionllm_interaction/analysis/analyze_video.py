@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
@@ -22,19 +24,24 @@ from visionllm_interaction.analysis.provenance import (
 from visionllm_interaction.analysis.results import VideoResult
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.versions import library_versions
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
+from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
+from visionllm_interaction.interactions.sampling_error import expected_errors, unknown_at
 from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
     RoleGuess,
+    SamplingRecord,
     SourceFile,
     VideoRecord,
+    WeakSighting,
     make_video_id,
     read_record,
 )
@@ -57,6 +64,9 @@ _HEADER_FIELDS = (
     *("header_fps", "time_base", "container", "codec", "stream"),
 )
 
+_LOST_SHARE = 0.05
+_WEAK_S, _WEAK_SHARE = 1.0, 0.02
+"""Detections on no track for at least so many seconds, and such a share of the processed time, are no stray ones."""
 _ATTEMPTS = 3
 """A video over which so many processes died is given up."""
 
@@ -171,6 +181,7 @@ def _result_of(path: Path, analysed: _Analysed, *, seconds: float) -> VideoResul
         processed=record.n_processed,
         detections=record.n_detections,
         tracks=record.n_tracks,
+        untracked=record.n_untracked or 0,
         seconds=seconds,
         changed="; ".join(analysed.changed) or None,
         notes=tuple(record.notes),
@@ -334,16 +345,17 @@ def _publish(
 ) -> VideoRecord:
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
+    from visionllm_interaction.video.tracking.sampling_rate import processed_step_s
 
     known = summarise_tracks(tracked.detections, tracked.frames, roles=job.roles)
     size_px = (tracked.info.width, tracked.info.height)
     proxies = guess_roles(tracked.detections, known, size_px=size_px, config=job.config.video.roles)
     tracks = with_proxies(known, proxies)
     scenes = job.config.scenes
-    relations = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
-    relations = sorted(
-        [*relations, *_facing(tracked, tracks, inputs.heads, job)], key=lambda relation: relation.begin_s
-    )
+    unknown = unknown_at(processed_step_s(tracked.frames))
+    found = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
+    found = [*found, *_facing(tracked, tracks, inputs.heads, job)]
+    relations = sorted((r for r in found if r.predicate not in unknown), key=lambda relation: relation.begin_s)
     events = find_events(
         tracked.detections,
         tracked.frames,
@@ -352,6 +364,7 @@ def _publish(
         size_px=size_px,
         config=scenes.events,
     )
+    events = [event for event in events if event.kind not in unknown]
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
     record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
@@ -385,6 +398,8 @@ def _facing(
 def _record(
     tracked: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: AnalysisTask
 ) -> VideoRecord:
+    from visionllm_interaction.video.tracking.sampling_rate import processed_step_s
+
     header = asdict(tracked.info)
     shared = {name: header[name] for name in _HEADER_FIELDS}
     return VideoRecord(
@@ -397,10 +412,13 @@ def _record(
         n_processed=int(tracked.frames.processed.sum()),
         n_detections=int((~tracked.detections.interpolated).sum()),
         n_tracks=len(tracks),
+        n_untracked=int((tracked.detections.track_id == UNTRACKED).sum()),
+        sampling=_sampling(processed_step_s(tracked.frames)),
+        weak=weak_sightings(tracked.detections, tracked.frames),
         view=job.view,
         detector=inputs.origin.model_copy(update={"categories": tracked.categories}),
         roles=dict(job.roles),
-        notes=tracked.notes(),
+        notes=(*tracked.notes(), *_tracking_notes(tracked, job)),
         config=job.config.model_dump(mode="json"),
         algorithms=dict(inputs.provenance.algorithms),
         versions={
@@ -411,3 +429,47 @@ def _record(
         fingerprint=inputs.provenance.fingerprint(),
         created_at=utc_now(),
     )
+
+
+def _sampling(step_s: float | None) -> SamplingRecord | None:
+    if step_s is None:
+        return None
+    return SamplingRecord(step_s=step_s, expected_errors=expected_errors(step_s), unknown=unknown_at(step_s))
+
+
+def _tracking_notes(tracked: TrackedVideo, job: AnalysisTask) -> Iterator[str]:
+    """What the rate does not show, and detections that are on no track although the detector was sure."""
+    from visionllm_interaction.video.tracking.sampling_rate import processed_step_s
+
+    step_s = processed_step_s(tracked.frames)
+    unknown = unknown_at(step_s)
+    if step_s is not None and unknown:
+        yield f"frames {step_s:.2g} s apart (sample_fps) do not show {', '.join(unknown)}: these are not known"
+    rows = tracked.detections
+    sure = rows.confidence >= job.config.video.track.high_confidence
+    lost = int((sure & (rows.track_id == UNTRACKED)).sum())
+    if lost > _LOST_SHARE * int(sure.sum()):
+        yield f"{lost} of {int(sure.sum())} sure detections are on no track: too short, too far apart or too unsteady"
+
+
+def weak_sightings(detections: DetectionTable, frames: FrameTable) -> dict[str, WeakSighting]:
+    """Categories with detections of which none is on a track, where these are more than stray ones.
+
+    Args:
+        detections: all detections of the video.
+        frames: its frames.
+
+    Returns:
+        Category → how long it was detected.
+    """
+    categories = detections.category.astype(str)
+    lengths_s = dict(zip(frames.frame_index.tolist(), frames.duration_s.tolist(), strict=True))
+    processed_s = float(frames.duration_s[frames.processed].sum())
+    found = {}
+    for category in sorted(set(categories) - set(categories[detections.track_id != UNTRACKED])):
+        own = categories == category
+        seconds = sum(lengths_s[index] for index in np.unique(detections.frame_index[own]).tolist())
+        if seconds >= max(_WEAK_S, _WEAK_SHARE * processed_s):
+            highest = float(detections.confidence[own].max())
+            found[category] = WeakSighting(seconds=round(seconds, 3), max_confidence=round(highest, 3))
+    return found

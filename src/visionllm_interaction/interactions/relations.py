@@ -14,6 +14,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, reference_height_px, relative_gap
 from visionllm_interaction.interactions.config import RelationsConfig, ScenesConfig
+from visionllm_interaction.interactions.fine_grid import refine_grid
 from visionllm_interaction.interactions.holder_assignment import Contact
 from visionllm_interaction.interactions.holding import find_holding
 from visionllm_interaction.interactions.pair_geometry import approach_deficit, containment, directions
@@ -70,7 +71,7 @@ def find_relations(
     Returns:
         Bouts by begin, with half-open times ``[begin_s, end_s)`` of frames.
     """
-    grid = build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations))
+    grid = refine_grid(build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations)))
     found: list[Relation] = []
     contacts: list[Contact] = []
     for pair in pairs_of(grid):
