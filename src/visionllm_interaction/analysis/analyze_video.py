@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis.config import AnalysisConfig
@@ -19,33 +17,31 @@ from visionllm_interaction.analysis.provenance import (
     ANALYSIS,
     Provenance,
     parts_of,
-    same_in_version_2,
 )
 from visionllm_interaction.analysis.results import VideoResult
+from visionllm_interaction.analysis.sampling import sampling_record, tracking_notes, weak_sightings
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.versions import library_versions
-from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.core.frames import processed_step_s
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.interactions.sampling_error import expected_errors, unknown_at
+from visionllm_interaction.interactions.sampling_error import unknown_at
 from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
     DetectorRecord,
     RoleGuess,
-    SamplingRecord,
     SourceFile,
     VideoRecord,
-    WeakSighting,
     make_video_id,
     read_record,
 )
-from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
@@ -64,9 +60,6 @@ _HEADER_FIELDS = (
     *("header_fps", "time_base", "container", "codec", "stream"),
 )
 
-_LOST_SHARE = 0.05
-_WEAK_S, _WEAK_SHARE = 1.0, 0.02
-"""Detections on no track for at least so many seconds, and such a share of the processed time, are no stray ones."""
 _ATTEMPTS = 3
 """A video over which so many processes died is given up."""
 
@@ -207,20 +200,6 @@ class _Inputs:
     provenance: Provenance
 
 
-def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: AnalysisTask) -> list[str]:
-    def same() -> bool:
-        # Imported here: only stores of an older version ask.
-        import pyarrow.parquet as pq
-
-        from visionllm_interaction.video.decoding.reader import VideoReader
-
-        frames = pq.read_table(job.store / "videos" / former.video_id / "frames.parquet", columns=["timestamp_s"])
-        info = VideoReader(path, config=job.config.video.decode).info
-        return same_in_version_2(info, frames["timestamp_s"].to_numpy(), size_px=(former.width, former.height))
-
-    return provenance.changes_since(former, same_in_version_2=same)
-
-
 def _analyze_one(
     path: Path, video_id: str | None, job: AnalysisTask, *, detector: Detector | None, progress: Progress
 ) -> _Analysed:
@@ -231,7 +210,7 @@ def _analyze_one(
     heads = _heads_of(path, job)
     inputs = _Inputs(source, origin, heads, _provenance(source, origin, heads, job, detector))
     former = read_record(job.store / "videos" / chosen_id)
-    changed = _changes(former, inputs.provenance, path, job) if former else []
+    changed = inputs.provenance.changes_since(former) if former else []
     if former is not None and not changed:
         return _Analysed(move_source(job.store, former, source), "up_to_date")
     if changed:
@@ -251,7 +230,14 @@ def _origin(path: Path, job: AnalysisTask, detector: Detector | None) -> tuple[D
         return DetectorRecord(kind="checkpoint", name=name, digest=digest, categories=()), None
     kind: Literal["truth", "file"] = "truth" if job.detections == "truth" else "file"
     given = path.parent / "truth.json" if job.detections == "truth" else Path(str(job.detections))
-    return DetectorRecord(kind=kind, name=given.name, digest=sha256_file(given), categories=()), given
+    return DetectorRecord(kind=kind, name=given.name, digest=_digest(given), categories=()), given
+
+
+def _digest(given: Path) -> str:
+    """Digest of a file, or of the text files in a folder."""
+    if not given.is_dir():
+        return sha256_file(given)
+    return sha256_value([[path.name, sha256_file(path)] for path in sorted(given.glob("*.txt"))])
 
 
 def _heads_of(path: Path, job: AnalysisTask) -> SourceFile | None:
@@ -345,7 +331,6 @@ def _publish(
 ) -> VideoRecord:
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
-    from visionllm_interaction.video.tracking.sampling_rate import processed_step_s
 
     known = summarise_tracks(tracked.detections, tracked.frames, roles=job.roles)
     size_px = (tracked.info.width, tracked.info.height)
@@ -398,8 +383,6 @@ def _facing(
 def _record(
     tracked: TrackedVideo, video_id: str, tracks: Sequence[Track], inputs: _Inputs, *, job: AnalysisTask
 ) -> VideoRecord:
-    from visionllm_interaction.video.tracking.sampling_rate import processed_step_s
-
     header = asdict(tracked.info)
     shared = {name: header[name] for name in _HEADER_FIELDS}
     return VideoRecord(
@@ -413,12 +396,12 @@ def _record(
         n_detections=int((~tracked.detections.interpolated).sum()),
         n_tracks=len(tracks),
         n_untracked=int((tracked.detections.track_id == UNTRACKED).sum()),
-        sampling=_sampling(processed_step_s(tracked.frames)),
+        sampling=sampling_record(tracked.frames),
         weak=weak_sightings(tracked.detections, tracked.frames),
         view=job.view,
         detector=inputs.origin.model_copy(update={"categories": tracked.categories}),
         roles=dict(job.roles),
-        notes=(*tracked.notes(), *_tracking_notes(tracked, job)),
+        notes=(*tracked.notes(), *tracking_notes(tracked.detections, tracked.frames, job.config.video.track)),
         config=job.config.model_dump(mode="json"),
         algorithms=dict(inputs.provenance.algorithms),
         versions={
@@ -429,47 +412,3 @@ def _record(
         fingerprint=inputs.provenance.fingerprint(),
         created_at=utc_now(),
     )
-
-
-def _sampling(step_s: float | None) -> SamplingRecord | None:
-    if step_s is None:
-        return None
-    return SamplingRecord(step_s=step_s, expected_errors=expected_errors(step_s), unknown=unknown_at(step_s))
-
-
-def _tracking_notes(tracked: TrackedVideo, job: AnalysisTask) -> Iterator[str]:
-    """What the rate does not show, and detections that are on no track although the detector was sure."""
-    from visionllm_interaction.video.tracking.sampling_rate import processed_step_s
-
-    step_s = processed_step_s(tracked.frames)
-    unknown = unknown_at(step_s)
-    if step_s is not None and unknown:
-        yield f"frames {step_s:.2g} s apart (sample_fps) do not show {', '.join(unknown)}: these are not known"
-    rows = tracked.detections
-    sure = rows.confidence >= job.config.video.track.high_confidence
-    lost = int((sure & (rows.track_id == UNTRACKED)).sum())
-    if lost > _LOST_SHARE * int(sure.sum()):
-        yield f"{lost} of {int(sure.sum())} sure detections are on no track: too short, too far apart or too unsteady"
-
-
-def weak_sightings(detections: DetectionTable, frames: FrameTable) -> dict[str, WeakSighting]:
-    """Categories with detections of which none is on a track, where these are more than stray ones.
-
-    Args:
-        detections: all detections of the video.
-        frames: its frames.
-
-    Returns:
-        Category → how long it was detected.
-    """
-    categories = detections.category.astype(str)
-    lengths_s = dict(zip(frames.frame_index.tolist(), frames.duration_s.tolist(), strict=True))
-    processed_s = float(frames.duration_s[frames.processed].sum())
-    found = {}
-    for category in sorted(set(categories) - set(categories[detections.track_id != UNTRACKED])):
-        own = categories == category
-        seconds = sum(lengths_s[index] for index in np.unique(detections.frame_index[own]).tolist())
-        if seconds >= max(_WEAK_S, _WEAK_SHARE * processed_s):
-            highest = float(detections.confidence[own].max())
-            found[category] = WeakSighting(seconds=round(seconds, 3), max_confidence=round(highest, 3))
-    return found

@@ -158,10 +158,10 @@ class DetectionFile:
 
 
 def load_detections(
-    path: StrPath, frames: FrameTable, *, scale: Scale = (1.0, 1.0)
+    path: StrPath, frames: FrameTable, *, scale: Scale = (1.0, 1.0), stored_px: tuple[int, int] | None = None
 ) -> tuple[DetectionTable, tuple[str, ...]]:
     """Untracked detections in frames that were processed, and category names; see :func:`read_detections`."""
-    given = read_detections(path, scale=scale)
+    given = read_detections(path, scale=scale, stored_px=stored_px, clock=lambda: frames.timestamp_s)
     return given.table(frames), given.names
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, SKIPPED_QUALITIES, Frame, FrameTable
 from visionllm_interaction.utils.paths import StrPath
-from visionllm_interaction.video.config import TrackConfig, VideoConfig
+from visionllm_interaction.video.config import DecodeConfig, TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, NO_TIME
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
@@ -245,7 +245,7 @@ def track_from_file(
 
     Args:
         path: the video file.
-        detections: the JSON file (see :func:`~visionllm_interaction.video.tracking.detections_file.read_detections`).
+        detections: the file or folder (see :func:`.read_detections`).
         config: decoding and tracking.
         moving: whether the camera moves; its motion is then compensated before linking.
         progress: called with the frames read and the frames expected (``None`` if unknown).
@@ -263,7 +263,7 @@ def track_from_file(
     given = read_detections(
         detections,
         scale=info.stored_to_square,
-        stored_px=(info.stored_width, info.stored_height),
+        stored_px=(info.stored_width or info.width, info.stored_height or info.height),
         clock=lambda: read_times(path, config=_every_frame(config))[1].timestamp_s,
     )
     if given.is_sampled:
@@ -291,7 +291,7 @@ def track_from_file(
             log.add(int(np.searchsorted(table.frame_index, index)), features)
     known = log.features(len(table)) if config.track.appearance else None
     tracked = track(table, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=known)
-    remarks = (*given.notes, *_left_out_note(given.left_out(frames)))
+    remarks = (*given.notes, *_left_out_note(given.left_out(frames), config.decode, rest=len(table)))
     return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks)
 
 
@@ -301,8 +301,12 @@ def _every_frame(config: VideoConfig) -> VideoConfig:
     return config.model_copy(update={"decode": decode})
 
 
-def _left_out_note(n: int) -> tuple[str, ...]:
-    return (f"{_count(n, 'detection')} of frames that were not processed were left out",) if n else ()
+def _left_out_note(n: int, config: DecodeConfig, *, rest: int) -> tuple[str, ...]:
+    """A note on ``n`` detections of frames that were not processed, unless sampling was asked for and left some."""
+    asked_for = config.sample_fps is not None or config.adaptive
+    if not n or (asked_for and rest):
+        return ()
+    return (f"{_count(n, 'detection')} of frames that were not processed were left out",)
 
 
 def _feature_frames(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import FrameTable, processed_step_s
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
@@ -20,7 +20,6 @@ from visionllm_interaction.video.tracking.sampling_rate import (
     adapt_to_rate,
     add_single_detections,
     adopt_between,
-    processed_step_s,
     stands_alone,
 )
 from visionllm_interaction.video.tracking.stitching import extend_to_first_detection, remove_noise, stitch_tracklets

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_centres
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import UNCHANGED, FrameTable
+from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
 
 _NEXT_FRAME = 1.5
@@ -21,13 +21,6 @@ _NEXT_FRAME = 1.5
 _FULL_STEP_S, _WIDEST = 0.1, 4.0
 """Between frames further apart objects move further, so boxes are enlarged in proportion, up to so many times."""
 _ROUNDING_S = 1e-6
-
-
-def processed_step_s(frames: FrameTable) -> float | None:
-    """Usual time between processed frames in seconds, unchanged ones included; ``None`` for fewer than two."""
-    unchanged = np.array([note == UNCHANGED for note in frames.quality], dtype=np.bool_)
-    steps = np.diff(frames.timestamp_s[frames.processed | unchanged])
-    return float(np.median(steps)) if len(steps) else None
 
 
 def stands_alone(config: TrackConfig, step_s: float | None) -> bool:
