@@ -40,6 +40,11 @@ def durations(found: Found) -> dict[Key, float]:
     return {key: float(np.diff(union(as_intervals(own))).sum()) for key, own in spans.items()}
 
 
+def pair_of(subject: str, predicate: str, object_: str) -> Key:
+    """The pair by name: of two people the subject is the one with the lower track id, which tells nothing."""
+    return (min(subject, object_), predicate, max(subject, object_))
+
+
 def all_frames(path: Path) -> FrameTable:
     times = np.array([frame["timestamp_s"] for frame in json.loads(path.read_text())["frames"]])
     return FrameTable.from_times(np.arange(len(times)), times, processed=np.ones(len(times), np.bool_))
@@ -55,7 +60,7 @@ def true_durations(path: Path) -> dict[Key, float]:
         for run in find_sightings(table, frames).to_pylist()
     )
     related = (
-        ((names[r["subject_track_id"]], r["predicate"], names[r["object_track_id"]]), r["begin_s"], r["end_s"])
+        (pair_of(names[r["subject_track_id"]], r["predicate"], names[r["object_track_id"]]), r["begin_s"], r["end_s"])
         for r in truth["relations"]
     )
     return durations(iter([*seen, *related]))
@@ -73,7 +78,7 @@ def found_durations(path: Path, fps: float | None) -> dict[Key, float]:
         for run in find_sightings(table, frames).to_pylist()
     )
     related = (
-        ((names[r.subject_track_id], r.predicate, names[r.object_track_id]), r.begin_s, r.end_s)
+        (pair_of(names[r.subject_track_id], r.predicate, names[r.object_track_id]), r.begin_s, r.end_s)
         for r in find_relations(table, frames, tracks)
         if r.predicate in WHAT
     )

@@ -129,10 +129,16 @@ def test_settings_are_as_given_at_full_rate_and_adapt_below() -> None:
 
 def test_a_toy_picked_up_between_two_frames_stays_on_its_track() -> None:
     frames = frames_at(5, 6)
-    x = np.interp(frames.timestamp_s, [0, 2, 2.6, 6], [20.0, 20.0, 200.0, 200.0])  # 60 pixels a frame, 20 wide
+    x = np.interp(frames.timestamp_s, [0, 2, 2.4, 6], [20.0, 20.0, 110.0, 110.0])  # 45 pixels a frame, 20 wide
     n = len(frames)
-    boxes = np.stack([x, np.full(n, 50.0), x + 20, np.full(n, 70.0)], axis=1)
-    index, sure = frames.frame_index, np.full(n, 0.9, np.float32)
-    names = np.full(n, "ball", dtype=object)
-    rows = DetectionTable(index, frames.timestamp_s, names, sure, boxes.astype(np.float32), np.full(n, UNTRACKED))
-    assert set(track(rows, frames).track_id.tolist()) == {1}
+    ball = np.stack([x, np.full(n, 50.0), x + 20, np.full(n, 70.0)], axis=1)
+    child = np.tile([100.0, 0.0, 160.0, 200.0], (n, 1))
+    rows = DetectionTable(
+        np.repeat(frames.frame_index, 2),
+        np.repeat(frames.timestamp_s, 2),
+        np.array(["child", "ball"] * n, dtype=object),
+        np.full(2 * n, 0.9, np.float32),
+        np.stack([child, ball], axis=1).reshape(-1, 4).astype(np.float32),
+        np.full(2 * n, UNTRACKED),
+    )
+    assert track(rows, frames).track_id.tolist() == [2, 1] * n
