@@ -34,7 +34,7 @@ def analyze(
     store: StoreOption = Path("store"),
     detector: Annotated[Path | None, typer.Option(help="A YOLOX model in ONNX, an export or a checkpoint.")] = None,
     detections: Annotated[
-        str | None, typer.Option(help="A file of detections (JSON, CSV, MOT, CVAT, YOLO), or `truth` of ToyRoom videos.")
+        str | None, typer.Option(help="A detections file (JSON, CSV, MOT, CVAT, YOLO), or `truth` of ToyRoom videos.")
     ] = None,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
