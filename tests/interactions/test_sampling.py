@@ -44,6 +44,17 @@ def test_what_was_set_down_on_a_table_is_not_held_until_the_end(to: float, until
     assert (begin, end) == (pytest.approx(2.0, abs=0.2), pytest.approx(until, abs=0.2))
 
 
+def test_what_lies_on_the_floor_behind_somebody_who_walked_to_the_front_is_not_held() -> None:
+    # Carried and put down at 4.6 s; then the person comes nearer: the feet are lower in the image than the toy.
+    frames = frames_at(25, 12)
+    t, n = frames.timestamp_s, len(frames)
+    y = np.interp(t, [0, 2, 2.6, 4, 4.6, 12], [280, 280, 180, 180, 280, 280.0])
+    top = np.interp(t, [0, 7, 8, 12], [100, 100, 200, 200.0])
+    things = {1: ("child", box(100, top, 60, HEIGHT, n)), 2: ("cup", box(150, y, 20, 20, n))}
+    [(_, _, begin, end)] = of(scene(frames, things)[0], "holding")
+    assert (begin, end) == (pytest.approx(2.0, abs=0.2), pytest.approx(4.6, abs=0.2))
+
+
 @pytest.mark.parametrize(("grows", "kinds"), [(True, ["enters"]), (False, [])])
 def test_who_walks_in_from_below_enters_and_who_stands_in_front_does_not(grows: bool, kinds: list[str]) -> None:
     frames = frames_at(10, 12)

@@ -48,6 +48,8 @@ _DIP = 0.7
 """A movement slower than this share of the movements before and after it is a pause between two movements."""
 _LOWERED, _LOWERING_S = 0.06, 1.5
 """An object that a last movement lowered by this share of the person's height, in so many seconds, was set down."""
+_WALKED = 0.3
+"""A person who moved by this share of their height while an object rested does not hold it."""
 _DECIMALS = 6
 """Parts of a frame that count."""
 
@@ -143,7 +145,7 @@ def _held(touch: ContactMovements, begin: int, end: int, next_first: int | None,
     if (
         is_last
         and _cut_off(touch.contact, touch.after, grid)
-        and is_off_floor(touch, touch.after - FINAL_FRAMES, touch.after)
+        and is_off_floor(touch, end - FINAL_FRAMES, min(end + FINAL_FRAMES, touch.after))
         and not _is_set_down(touch, begin, end, grid)
     ):
         end = touch.after
@@ -151,15 +153,22 @@ def _held(touch: ContactMovements, begin: int, end: int, next_first: int | None,
 
 
 def _is_set_down(touch: ContactMovements, begin: int, after: int, grid: SceneGrid) -> bool:
-    """Whether an object held since ``begin`` was lowered, as on a table, until ``after``, and has rested since.
+    """Whether an object held since ``begin`` was set down at the end of its last movement, ``after``.
 
-    An object that was only just picked up may have been lowered too: taken from a shelf, to be held.
+    The person has walked since while the object rested, or the movement lowered it, as onto a table. An object that was
+    only just picked up may have been lowered too: taken from a shelf, to be held.
     """
+    if after >= touch.after - FINAL_FRAMES:
+        return False
+    height, person = person_height(touch.contact.person, touch.first, touch.after), touch.contact.person
+    then, last = (person.boxes_xyxy[place - person.first] for place in (after, touch.after - 1))
+    if np.hypot((last[[0, 2]] - then[[0, 2]]).mean(), last[3] - then[3]) >= _WALKED * height:
+        return True
     first = int(np.searchsorted(grid.begins_s, grid.ends_s[after - 1] - _LOWERING_S))
-    if first < begin or after >= touch.after - FINAL_FRAMES:
+    if first < begin:
         return False
     before = height_above_floor(touch, first, after)
-    now = height_above_floor(touch, touch.after - FINAL_FRAMES, touch.after)
+    now = height_above_floor(touch, after, after + FINAL_FRAMES)
     if not (np.isfinite(before).any() and np.isfinite(now).any()):
         return False
     return bool(np.nanmax(before) - np.nanmedian(now) >= _LOWERED)
