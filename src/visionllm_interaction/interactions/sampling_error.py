@@ -22,8 +22,8 @@ FROM_COMING = frozenset({"enters", "leaves"})
 _ROUNDING_S = 0.01
 EXPECTED_ERRORS: Mapping[float, Mapping[str, float]] = MappingProxyType(
     {
-        0.04: {"visible": 0.01, "near": 0.01, "in_contact": 0.02, "holding": 0.05},
-        0.1: {"visible": 0.01, "near": 0.01, "in_contact": 0.02, "holding": 0.05},
+        0.04: {"visible": 0.01, "near": 0.01, "in_contact": 0.02, "holding": 0.02},
+        0.1: {"visible": 0.01, "near": 0.01, "in_contact": 0.02, "holding": 0.02},
         0.2: {"visible": 0.01, "near": 0.02, "in_contact": 0.02, "holding": 0.05},
         0.5: {"visible": 0.01, "near": 0.03, "in_contact": 0.04, "holding": 0.19},
         1.0: {"visible": 0.01, "near": 0.07, "in_contact": 0.09},

@@ -77,10 +77,12 @@ def truth_categories(path: Path) -> tuple[str, ...]:
 class DetectionFile:
     """Untracked detections of a file, before the video's times are known.
 
-    Attributes:
+    Args:
+        path: the file or folder.
+        rows: its detections.
         names: category names.
-        notes: what was assumed in reading the file.
         processed: frames that the file says were processed; ``None``: it does not say.
+        notes: what was assumed in reading the file.
     """
 
     def __init__(
