@@ -213,3 +213,47 @@ def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.split()[-1] == "set()"
+
+
+def test_without_a_detector_one_line_to_paste_is_said(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        analyze([clip], tmp_path / "my store")
+    assert caught.value.exit_code == 2
+    fix = str(caught.value.fix)
+    assert fix.startswith("curl -LO https://") and "\n" not in fix
+    assert fix.endswith(f"visionllm analyze {clip} --store '{tmp_path}/my store' --detector yolox_s.onnx")
+
+
+def _detections(path: Path, *, score: float, every: int = 1) -> Path:
+    rows = [{"frame_index": n, "category_id": 1, "bbox": [40, 30, 20, 80], "score": score} for n in range(0, 50, every)]
+    names = [{"id": 1, "name": "child"}, {"id": 2, "name": "ball"}]
+    path.write_text(json.dumps({"categories": names, "detections": rows}))
+    return path
+
+
+def test_who_was_seen_weakly_is_not_absent(clip: Path, tmp_path: Path) -> None:
+    given = _detections(tmp_path / "d.json", score=0.4)
+    [video] = analyze([clip], tmp_path / "store", detections=given).to_dict()["videos"]
+    assert (video["tracks"], video["untracked"]) == (0, 50)
+    with open_store(tmp_path / "store") as store:
+        [weak] = run_query(store, Query("visible_duration", "child"))
+        [absent] = run_query(store, Query("visible_duration", "ball"))
+    assert weak.value is None and "2.0 s" in str(weak.missing) and "0.40" in str(weak.missing)
+    assert absent.value == 0.0
+
+
+def test_what_a_low_rate_does_not_show_is_null_with_the_reason(clip: Path, tmp_path: Path) -> None:
+    given = _detections(tmp_path / "d.json", score=0.9, every=25)
+    settings = AnalysisConfig.model_validate({"video": {"decode": {"sample_fps": 1}}})
+    [video] = analyze([clip], tmp_path / "store", detections=given, config=settings).to_dict()["videos"]
+    assert video["processed"] == 2 and any("holding" in note for note in video["notes"])
+    with open_store(tmp_path / "store") as store:
+        record = store.record(video["video_id"])
+        [seen] = run_query(store, Query("visible_share", "child"))
+        [held] = run_query(store, Query("holding_duration", "child", "ball"))
+        [near] = run_query(store, Query("near_duration", "child", "ball"))
+        [taken] = run_query(store, Query("event_count", "child", predicate="picks_up"))
+    assert (seen.value, near.value) == (1.0, 0.0)
+    assert held.value is None and "1 s apart" in str(held.missing) and taken.value is None
+    assert record.sampling is not None and record.sampling.step_s == pytest.approx(1.0)
+    assert record.sampling.expected_errors["near"] > 0

@@ -1,4 +1,4 @@
-"""A run and a store made before algorithms had versions: they open, are up to date, and answer the same.
+"""A run and a store made before algorithms had versions: they open and answer the same; the run is up to date.
 
 ``files/before_algorithm_versions.tar.gz`` was made by the last version that decided by its source text, all of it by
 way of ``/proc/self/cwd``, so that it fits into any folder one works in:
@@ -25,6 +25,7 @@ import yaml
 from tiny_run import TINY
 
 from visionllm_interaction.analysis import analyze
+from visionllm_interaction.analysis.provenance import ALGORITHM_VERSION
 from visionllm_interaction.artifacts.staleness import DigestCache, files_stale, settings_stale
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.measures.api import write_measures
@@ -68,15 +69,17 @@ def test_an_edited_manifest_still_shows(before: Path) -> None:
     assert settings_stale(run, stages_of(settings())[1].recipe) == "its manifest was edited"
 
 
-def test_the_store_is_up_to_date(before: Path) -> None:
+def test_the_store_opens_and_its_videos_are_analysed_again_under_their_ids(before: Path) -> None:
     found = FILM.with_name("found.json")
     untouched = sha256_tree(before / "store" / "videos")
+    with open_store(before / "store") as store:
+        ids = store.video_ids()
+    assert sha256_tree(before / "store" / "videos") == untouched
     [true] = analyze([FILM], HERE / "store", detections="truth").to_dict()["videos"]
     [tracked] = analyze([FILM], HERE / "store", detections=found, video_ids=["from-file"]).to_dict()["videos"]
-    assert (true["status"], tracked["status"]) == ("up_to_date", "up_to_date")
-    assert sha256_tree(before / "store" / "videos") == untouched
-    with open_store(before / "store") as store:
-        assert store.video_ids() == ["from-file", true["video_id"]]
+    why = f"algorithm of analysis: version 1 → {ALGORITHM_VERSION}"
+    assert (true["changed"], tracked["changed"]) == (why, why)
+    assert ids == ["from-file", true["video_id"]]
 
 
 @pytest.mark.parametrize(("bin_s", "file"), [(None, "measures.csv"), (4.0, "measures_binned.csv")])

@@ -9,7 +9,7 @@ import pytest
 from video_files import write_video
 
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
-from visionllm_interaction.detection.runtimes.centerface import load_centerface
+from visionllm_interaction.detection.runtimes.centerface import decode_maps, load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.video.head_yaw.csv_file import heads_file, load_heads
 from visionllm_interaction.video.head_yaw.estimation import NOSE_DEPTH, WrittenHeads, write_heads, yaw_deg
@@ -100,3 +100,10 @@ def test_real_heads_are_turned_as_one_sees(shared_data: Path, tmp_path: Path) ->
     assert heads.yaw_deg[left].max() < -10
     assert np.median(heads.yaw_deg[left]) == pytest.approx(-25, abs=8)
     assert np.abs(heads.yaw_deg[~left]).max() < 15
+
+
+def test_a_frame_without_a_face_has_no_faces_and_is_no_error() -> None:
+    empty = (np.zeros((channels, 8, 8), np.float32) for channels in (1, 2, 2, 10))
+    boxes, scores, points = decode_maps(*empty, min_confidence=0.5)
+    assert boxes.shape == (0, 4) and scores.shape == (0,) and points.shape == (0, 5, 2)
+    assert yaw_deg(points).shape == (0,)

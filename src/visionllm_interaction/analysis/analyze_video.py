@@ -17,16 +17,19 @@ from visionllm_interaction.analysis.provenance import (
     ANALYSIS,
     Provenance,
     parts_of,
-    same_in_version_2,
 )
 from visionllm_interaction.analysis.results import VideoResult
+from visionllm_interaction.analysis.sampling import sampling_record, tracking_notes, weak_sightings
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.artifacts.versions import library_versions
+from visionllm_interaction.core.detection_table import UNTRACKED
+from visionllm_interaction.core.frames import processed_step_s
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
+from visionllm_interaction.interactions.sampling_error import unknown_at
 from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_identity import known_video_id, move_source
@@ -38,7 +41,7 @@ from visionllm_interaction.store.video_record import (
     make_video_id,
     read_record,
 )
-from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
@@ -171,6 +174,7 @@ def _result_of(path: Path, analysed: _Analysed, *, seconds: float) -> VideoResul
         processed=record.n_processed,
         detections=record.n_detections,
         tracks=record.n_tracks,
+        untracked=record.n_untracked or 0,
         seconds=seconds,
         changed="; ".join(analysed.changed) or None,
         notes=tuple(record.notes),
@@ -196,20 +200,6 @@ class _Inputs:
     provenance: Provenance
 
 
-def _changes(former: VideoRecord, provenance: Provenance, path: Path, job: AnalysisTask) -> list[str]:
-    def same() -> bool:
-        # Imported here: only stores of an older version ask.
-        import pyarrow.parquet as pq
-
-        from visionllm_interaction.video.decoding.reader import VideoReader
-
-        frames = pq.read_table(job.store / "videos" / former.video_id / "frames.parquet", columns=["timestamp_s"])
-        info = VideoReader(path, config=job.config.video.decode).info
-        return same_in_version_2(info, frames["timestamp_s"].to_numpy(), size_px=(former.width, former.height))
-
-    return provenance.changes_since(former, same_in_version_2=same)
-
-
 def _analyze_one(
     path: Path, video_id: str | None, job: AnalysisTask, *, detector: Detector | None, progress: Progress
 ) -> _Analysed:
@@ -220,7 +210,7 @@ def _analyze_one(
     heads = _heads_of(path, job)
     inputs = _Inputs(source, origin, heads, _provenance(source, origin, heads, job, detector))
     former = read_record(job.store / "videos" / chosen_id)
-    changed = _changes(former, inputs.provenance, path, job) if former else []
+    changed = inputs.provenance.changes_since(former) if former else []
     if former is not None and not changed:
         return _Analysed(move_source(job.store, former, source), "up_to_date")
     if changed:
@@ -240,7 +230,14 @@ def _origin(path: Path, job: AnalysisTask, detector: Detector | None) -> tuple[D
         return DetectorRecord(kind="checkpoint", name=name, digest=digest, categories=()), None
     kind: Literal["truth", "file"] = "truth" if job.detections == "truth" else "file"
     given = path.parent / "truth.json" if job.detections == "truth" else Path(str(job.detections))
-    return DetectorRecord(kind=kind, name=given.name, digest=sha256_file(given), categories=()), given
+    return DetectorRecord(kind=kind, name=given.name, digest=_digest(given), categories=()), given
+
+
+def _digest(given: Path) -> str:
+    """Digest of a file, or of the text files in a folder."""
+    if not given.is_dir():
+        return sha256_file(given)
+    return sha256_value([[path.name, sha256_file(path)] for path in sorted(given.glob("*.txt"))])
 
 
 def _heads_of(path: Path, job: AnalysisTask) -> SourceFile | None:
@@ -340,10 +337,10 @@ def _publish(
     proxies = guess_roles(tracked.detections, known, size_px=size_px, config=job.config.video.roles)
     tracks = with_proxies(known, proxies)
     scenes = job.config.scenes
-    relations = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
-    relations = sorted(
-        [*relations, *_facing(tracked, tracks, inputs.heads, job)], key=lambda relation: relation.begin_s
-    )
+    unknown = unknown_at(processed_step_s(tracked.frames))
+    found = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
+    found = [*found, *_facing(tracked, tracks, inputs.heads, job)]
+    relations = sorted((r for r in found if r.predicate not in unknown), key=lambda relation: relation.begin_s)
     events = find_events(
         tracked.detections,
         tracked.frames,
@@ -352,6 +349,7 @@ def _publish(
         size_px=size_px,
         config=scenes.events,
     )
+    events = [event for event in events if event.kind not in unknown]
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
     record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
@@ -397,10 +395,13 @@ def _record(
         n_processed=int(tracked.frames.processed.sum()),
         n_detections=int((~tracked.detections.interpolated).sum()),
         n_tracks=len(tracks),
+        n_untracked=int((tracked.detections.track_id == UNTRACKED).sum()),
+        sampling=sampling_record(tracked.frames),
+        weak=weak_sightings(tracked.detections, tracked.frames),
         view=job.view,
         detector=inputs.origin.model_copy(update={"categories": tracked.categories}),
         roles=dict(job.roles),
-        notes=tracked.notes(),
+        notes=(*tracked.notes(), *tracking_notes(tracked.detections, tracked.frames, job.config.video.track)),
         config=job.config.model_dump(mode="json"),
         algorithms=dict(inputs.provenance.algorithms),
         versions={

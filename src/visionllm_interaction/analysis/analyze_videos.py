@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -29,6 +30,9 @@ from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector import Detector
+
+READY_DETECTOR = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_s.onnx"
+"""A detector of COCO's 80 categories that needs no training (Apache-2.0)."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def analyze(
     detector = None if detector is None else Path(detector)
     roles = None if roles is None else Path(roles)
     heads = None if heads is None else Path(heads)
-    _check_arguments(paths, detector, given, video_ids)
+    _check_arguments(paths, store, detector=detector, detections=given, video_ids=video_ids)
     _check_heads(heads, paths)
     prepare_store(store)
     job = AnalysisTask(
@@ -151,23 +155,38 @@ def _side_by_side(
 
 def _check_arguments(
     videos: Sequence[Path],
+    store: Path,
+    *,
     detector: Path | None,
     detections: Path | str | None,
     video_ids: Sequence[str] | None,
 ) -> None:
     if not videos:
         raise UsageError("There is nothing to analyse.", expected="one video or more", found="none")
-    if (detector is None) == (detections is None):
+    if detector is not None and detections is not None:
         raise UsageError(
             "It must be said where the detections come from, once.",
-            expected="--detector CHECKPOINT, or --detections FILE, or --detections truth",
-            found="both" if detector else "neither",
-            fix="train a detector with `visionllm run`; for ToyRoom videos `--detections truth` needs none",
+            expected="--detector FILE, or --detections FILE, or --detections truth",
+            found="both",
+            fix="leave one of them out",
         )
+    if detector is None and detections is None:
+        raise _no_source(videos[0], store)
     if video_ids is not None and len(video_ids) != len(videos):
         raise UsageError("Ids and videos differ in number.", expected=str(len(videos)), found=str(len(video_ids)))
     for video_id in video_ids or ():
         check_video_id(video_id)
+
+
+def _no_source(video: Path, store: Path) -> UsageError:
+    """Says what to type when neither a detector nor detections are given."""
+    command = shlex.join(["visionllm", "analyze", str(video), "--store", str(store)])
+    return UsageError(
+        "It must be said where the detections come from.",
+        expected="--detector FILE (a YOLOX model in ONNX, an export or a checkpoint), or --detections FILE",
+        found="neither",
+        fix=f"curl -LO {READY_DETECTOR} && {command} --detector {READY_DETECTOR.rsplit('/', 1)[-1]}",
+    )
 
 
 def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:

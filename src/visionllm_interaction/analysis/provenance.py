@@ -7,12 +7,9 @@ versions counts as made by the first ones, and a library whose version it does n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.artifacts.staleness import changed_keys
@@ -20,20 +17,17 @@ from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION, li
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-if TYPE_CHECKING:
-    from visionllm_interaction.video.decoding.containers import VideoInfo
-
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
 ``tests/pipeline/test_algorithm_versions.py`` holds a small result of it and fails if that changes and this does not.
 
 Version 2 takes square pixels, the stream that a player shows and all eight orientations for granted no more, and counts
-in seconds where version 1 counted in usual steps. On other videos both find the same: :func:`same_in_version_2`.
+in seconds where version 1 counted in usual steps. Version 3 adapts tracking to the rate of processed frames, lets bouts
+begin between frames that are far apart, ends holding where an object is set down on a table, and finds who comes and
+goes at the lower edge.
 """
-MAX_UNEVEN_SHARE = 0.1
-"""Steps between frames that differ by no more than this share of the usual one count as even."""
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""
 
@@ -71,49 +65,22 @@ class Provenance:
         """One digest over all of it."""
         return sha256_value(asdict(self))
 
-    def changes_since(self, record: VideoRecord, *, same_in_version_2: Callable[[], bool]) -> list[str]:
+    def changes_since(self, record: VideoRecord) -> list[str]:
         """What changed since a record was made, such as ``torch 2.14.0 → 2.15.0``.
 
         Args:
             record: of the video in the store.
-            same_in_version_2: asked for records of the analysis' version 1 only: whether version 2 finds the same.
 
         Returns:
             The changes in words; empty if the video is up to date.
         """
-        before, algorithms = _parts_of(record), dict(record.algorithms)
-        if (
-            algorithms.get(ANALYSIS, FIRST_ALGORITHM_VERSION) == 1
-            and self.algorithms[ANALYSIS] == 2
-            and same_in_version_2()
-        ):
-            algorithms[ANALYSIS] = 2
+        before = _parts_of(record)
         return [
             *(f"another {name}" for name, value in self.parts.items() if before[name] != value),
             *_settings(record.config, self.config),
-            *_algorithms(algorithms, self.algorithms),
+            *_algorithms(record.algorithms, self.algorithms),
             *library_changes(record.versions, self.libraries),
         ]
-
-
-def same_in_version_2(info: VideoInfo, timestamps_s: NDArray[np.float64], *, size_px: tuple[int, int]) -> bool:
-    """Whether the second version of the analysis finds in a video what the first one found.
-
-    Args:
-        info: the video's header.
-        timestamps_s: (n,) times of its frames.
-        size_px: width and height that the first one saw.
-
-    Returns:
-        True for one stream of square pixels, not mirrored, whose frames are evenly spaced.
-    """
-    if info.pixel_aspect != "1" or info.mirrored or len(info.streams) > 1 or (info.width, info.height) != size_px:
-        return False
-    steps_s = np.diff(timestamps_s)
-    if not len(steps_s):
-        return True
-    usual_s = float(np.median(steps_s))
-    return bool(np.abs(steps_s - usual_s).max() <= MAX_UNEVEN_SHARE * usual_s)
 
 
 def parts_of(

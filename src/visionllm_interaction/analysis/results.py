@@ -22,6 +22,7 @@ class VideoResult:
         processed: how many of them were processed.
         detections: how many boxes were found.
         tracks: how many people and objects they belong to.
+        untracked: how many of the boxes are on no track.
         seconds: how long it took.
         reason: why it failed.
         changed: why a video that was in the store was analysed again.
@@ -35,6 +36,7 @@ class VideoResult:
     processed: int = 0
     detections: int = 0
     tracks: int = 0
+    untracked: int = 0
     seconds: float = 0.0
     reason: str | None = None
     changed: str | None = None

@@ -32,9 +32,9 @@ StreamOption = Annotated[
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     store: StoreOption = Path("store"),
-    detector: Annotated[Path | None, typer.Option(help="A checkpoint, for example …/fasterrcnn_best.pt.")] = None,
+    detector: Annotated[Path | None, typer.Option(help="A YOLOX model in ONNX, an export or a checkpoint.")] = None,
     detections: Annotated[
-        str | None, typer.Option(help="A detections file, or `truth` for the ground truth of ToyRoom videos.")
+        str | None, typer.Option(help="A detections file (JSON, CSV, MOT, CVAT, YOLO), or `truth` of ToyRoom videos.")
     ] = None,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,

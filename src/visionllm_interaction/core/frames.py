@@ -156,6 +156,13 @@ class FrameTable:
         return float(self.duration_s[-1]) or float(usual_steps(self.timestamp_s)[-1])
 
 
+def processed_step_s(frames: FrameTable) -> float | None:
+    """Usual time between processed frames in seconds, unchanged ones included; ``None`` for fewer than two."""
+    unchanged = np.array([note == UNCHANGED for note in frames.quality], dtype=np.bool_)
+    steps = np.diff(frames.timestamp_s[frames.processed | unchanged])
+    return float(np.median(steps)) if len(steps) else None
+
+
 def usual_steps(timestamp_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """The usual step between frames around each frame, as frame rates change within videos.
 

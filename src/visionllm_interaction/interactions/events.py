@@ -13,10 +13,13 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Event, Relation, Track
 from visionllm_interaction.interactions.config import EventsConfig
 from visionllm_interaction.interactions.dyadic_events import find_approaches, find_joint_handling
+from visionllm_interaction.interactions.fine_grid import refine_grid
 from visionllm_interaction.interactions.spans import runs
 from visionllm_interaction.interactions.track_grid import SceneGrid, Smoothing, TrackGrid, build_grid
 
 _STAYS_S = 0.5
+_CUT_BY_EDGE = 0.8
+"""A person whose box is lower than this share of its usual height is cut by the image's lower edge."""
 _CUT_S = 0.1
 """Holding that reaches so close to the video's begin or end was cut off by it."""
 
@@ -47,7 +50,7 @@ def find_events(
         Events by begin. The actor's track id comes first: giver, receiver, object for hands_over; holder, other person,
         object for joint_handling.
     """
-    grid = build_grid(detections, frames, tracks, smoothing=Smoothing(0.0))
+    grid = refine_grid(build_grid(detections, frames, tracks, smoothing=Smoothing(0.0)))
     if not len(grid.begins_s):
         return []
     found = [f for t in grid.tracks if t.is_person for f in _comings_and_goings(t, grid, size_px, config)]
@@ -70,10 +73,10 @@ def _comings_and_goings(
     begin_s, end_s = float(grid.begins_s[0]), float(grid.ends_s[-1])
     for first, after in _presences(person, grid, config):
         came, went = float(grid.begins_s[first + person.first]), float(grid.ends_s[after - 1 + person.first])
-        box_in, box_out = person.boxes_xyxy[first], person.boxes_xyxy[after - 1]
-        if came - begin_s > config.edge_s and _at_border(box_in, size_px, config.border_share):
+        seen = person.boxes_xyxy[first:after]
+        if came - begin_s > config.edge_s and _at_border(seen, seen[0], size_px, config.border_share):
             yield came, "enters", ids, sure
-        if end_s - went > config.edge_s and _at_border(box_out, size_px, config.border_share):
+        if end_s - went > config.edge_s and _at_border(seen, seen[-1], size_px, config.border_share):
             yield went, "leaves", ids, sure
 
 
@@ -90,11 +93,20 @@ def _presences(person: TrackGrid, grid: SceneGrid, config: EventsConfig) -> list
     return joined
 
 
-def _at_border(box_xyxy: NDArray[np.float64], size_px: tuple[int, int], share: float) -> bool:
-    """Whether a box touches the left, right or lower edge of the image; nobody enters from above."""
+def _at_border(
+    boxes_xyxy: NDArray[np.float64], box_xyxy: NDArray[np.float64], size_px: tuple[int, int], share: float
+) -> bool:
+    """Whether a box is at the left, right or lower edge of the image; nobody enters from above.
+
+    People in front stand at the lower edge for long. They come or go there only if the edge cuts them: if the box
+    touches it, or is near it and lower than the person's other ``boxes_xyxy``.
+    """
     width, height = size_px
-    x1, _, x2, y2 = box_xyxy.tolist()
-    return bool(x1 <= share * width or x2 >= (1 - share) * width or y2 >= height - 1)
+    x1, y1, x2, y2 = box_xyxy.tolist()
+    if x1 <= share * width or x2 >= (1 - share) * width or y2 >= height - 1:
+        return True
+    whole = float(np.nanmedian(boxes_xyxy[:, 3] - boxes_xyxy[:, 1]))
+    return bool(y2 >= (1 - share) * height and y2 - y1 <= _CUT_BY_EDGE * whole)
 
 
 def _handling(holding: Sequence[Relation], grid: SceneGrid, config: EventsConfig) -> Iterator[Found]:

@@ -148,6 +148,15 @@ def is_off_floor(touch: ContactMovements, first: int, after: int) -> bool:
     return bool(person - item >= _OFF_FLOOR * person_height(touch.contact.person, touch.first, touch.after))
 
 
+def height_above_floor(touch: ContactMovements, first: int, after: int) -> NDArray[np.float64]:
+    """(after - first,) height of the object's lower edge over the person's, in the person's heights; NaN: not seen."""
+    person, item = (
+        track.boxes_xyxy[first - track.first : after - track.first, 3]
+        for track in (touch.contact.person, touch.contact.object)
+    )
+    return np.asarray((person - item) / person_height(touch.contact.person, touch.first, touch.after))
+
+
 def person_height(person: TrackGrid, first: int, after: int) -> float:
     """Largest height in frames ``[first, after)`` in pixels; a person may be partly occluded or bent down at times."""
     boxes = person.boxes_xyxy[first - person.first : after - person.first]

@@ -8,7 +8,7 @@ Boxes cannot show a grip; what they show is an object that is touched and moves.
   beside it or goes away), or when contact ends while the object moves (it was taken or thrown).
 
 Where contact ends because one of the two is no longer seen or the video ends, an object that is off the floor is
-still held.
+still held, unless its last movement lowered it: it was set down on a table.
 
 One object has one holder at a time. A movement while several people touch it is assigned to one of them, with as few
 changes of holder as possible (see :mod:`.holder_assignment`). A change within a movement is placed at the pause between
@@ -35,6 +35,7 @@ from visionllm_interaction.interactions.holder_assignment import (
     Movement,
     assign_holders,
     find_movements,
+    height_above_floor,
     is_off_floor,
     person_height,
 )
@@ -45,6 +46,10 @@ _PAUSE_S = 1.0
 """Longest pause between bringing and taking."""
 _DIP = 0.7
 """A movement slower than this share of the movements before and after it is a pause between two movements."""
+_LOWERED, _LOWERING_S = 0.06, 1.5
+"""An object that a last movement lowered by this share of the person's height, in so many seconds, was set down."""
+_WALKED = 0.3
+"""A person who moved by this share of their height while an object rested does not hold it."""
 _DECIMALS = 6
 """Parts of a frame that count."""
 
@@ -140,10 +145,33 @@ def _held(touch: ContactMovements, begin: int, end: int, next_first: int | None,
     if (
         is_last
         and _cut_off(touch.contact, touch.after, grid)
-        and is_off_floor(touch, touch.after - FINAL_FRAMES, touch.after)
+        and is_off_floor(touch, end - FINAL_FRAMES, min(end + FINAL_FRAMES, touch.after))
+        and not _is_set_down(touch, begin, end, grid)
     ):
         end = touch.after
     return Span(float(grid.begins_s[begin]), float(grid.ends_s[end - 1]))
+
+
+def _is_set_down(touch: ContactMovements, begin: int, after: int, grid: SceneGrid) -> bool:
+    """Whether an object held since ``begin`` was set down at the end of its last movement, ``after``.
+
+    The person has walked since while the object rested, or the movement lowered it, as onto a table. An object that was
+    only just picked up may have been lowered too: taken from a shelf, to be held.
+    """
+    if after >= touch.after - FINAL_FRAMES:
+        return False
+    height, person = person_height(touch.contact.person, touch.first, touch.after), touch.contact.person
+    then, last = (person.boxes_xyxy[place - person.first] for place in (after, touch.after - 1))
+    if np.hypot((last[[0, 2]] - then[[0, 2]]).mean(), last[3] - then[3]) >= _WALKED * height:
+        return True
+    first = int(np.searchsorted(grid.begins_s, grid.ends_s[after - 1] - _LOWERING_S))
+    if first < begin:
+        return False
+    before = height_above_floor(touch, first, after)
+    now = height_above_floor(touch, after, after + FINAL_FRAMES)
+    if not (np.isfinite(before).any() and np.isfinite(now).any()):
+        return False
+    return bool(np.nanmax(before) - np.nanmedian(now) >= _LOWERED)
 
 
 def _is_shared(movements: list[Movement], beyond: int, near: int, touch: int, grid: SceneGrid) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, reference_height_px, relative_gap
 from visionllm_interaction.interactions.config import RelationsConfig, ScenesConfig
+from visionllm_interaction.interactions.fine_grid import refine_grid
 from visionllm_interaction.interactions.holder_assignment import Contact
 from visionllm_interaction.interactions.holding import find_holding
 from visionllm_interaction.interactions.pair_geometry import approach_deficit, containment, directions
@@ -70,7 +70,7 @@ def find_relations(
     Returns:
         Bouts by begin, with half-open times ``[begin_s, end_s)`` of frames.
     """
-    grid = build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations))
+    grid = refine_grid(build_grid(detections, frames, tracks, smoothing=smoothing_of(config.relations)))
     found: list[Relation] = []
     contacts: list[Contact] = []
     for pair in pairs_of(grid):
@@ -97,10 +97,14 @@ def smoothing_of(config: RelationsConfig) -> Smoothing:
 def pairs_of(grid: SceneGrid) -> Iterator[Pair]:
     """Pairs of a person and another track, over the frames in which both exist."""
     ordered = sorted(grid.tracks, key=lambda t: (not t.is_person, t.track.track_id))
-    for subject, other in combinations(ordered, 2):
-        first, after = max(subject.first, other.first), min(subject.after, other.after)
-        if subject.is_person and first < after:
-            yield Pair(subject, other, first, after)
+    begins, ends = np.array([t.first for t in ordered]), np.array([t.after for t in ordered])
+    for place, subject in enumerate(ordered):
+        if not subject.is_person:
+            return
+        # At one frame a second there may be thousands of tracks, few of them at the same time.
+        at_once = (begins[place + 1 :] < subject.after) & (ends[place + 1 :] > subject.first)
+        for other in (ordered[place + 1 + n] for n in np.flatnonzero(at_once).tolist()):
+            yield Pair(subject, other, max(subject.first, other.first), min(subject.after, other.after))
 
 
 def _placements(pair: Pair, gap: Floats, grid: SceneGrid, config: RelationsConfig) -> Iterator[Relation]:

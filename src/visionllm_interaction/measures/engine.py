@@ -224,7 +224,7 @@ class MeasureEngine:
             reasons = missing.uncoded(CODED_PREDICATES[predicate], (subject,), video)
             return np.where((reasons == KNOWN) & (measure.name == "bout_rate"), unprocessed, reasons)
         if measure.inputs == "event":
-            reasons = missing.of_event(subject, names[1:], video)
+            reasons = missing.of_event(predicate, subject, names[1:], video)
         else:
             reasons = missing.of_predicate(PREDICATE_OF.get(measure.name, predicate), subject, object_, video)
         reasons = np.where(unprocessed != KNOWN, unprocessed, reasons)

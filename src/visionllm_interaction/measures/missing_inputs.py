@@ -41,3 +41,11 @@ def not_searched(name: str) -> str:
 def nobody_marked(name: str) -> str:
     """The reason where people were detected and none of them was given the role ``name``."""
     return f"nobody who was detected is marked as {name!r}"
+
+
+def seen_weakly(seconds: float, max_confidence: float) -> str:
+    """The reason where something was detected, but never surely enough for a track."""
+    return (
+        f"unsure: it was detected for {seconds:.1f} s, but never surely enough for a track "
+        f"(confidence up to {max_confidence:.2f}; see analysis.video.track)"
+    )

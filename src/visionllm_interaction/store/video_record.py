@@ -42,6 +42,37 @@ class RoleGuess(BaseModel):
     confidence: float
 
 
+class SamplingRecord(BaseModel):
+    """How densely a video was processed, and what follows from that.
+
+    Attributes:
+        step_s: usual time between processed frames.
+        expected_errors: predicate (or ``visible``) → relative error to expect of its durations, as measured on
+            simulated videos; what is not there was not measured at this rate.
+        unknown: predicate or kind of event → why it is not known at this rate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_s: float
+    expected_errors: dict[str, float] = {}
+    unknown: dict[str, str] = {}
+
+
+class WeakSighting(BaseModel):
+    """A category with detections of which none became a track.
+
+    Attributes:
+        seconds: processed time with at least one detection of it.
+        max_confidence: the highest confidence of these detections.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float
+    max_confidence: float
+
+
 class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
@@ -71,6 +102,9 @@ class VideoRecord(BaseModel):
         roles: name of a category, or track id → role, as given.
         role_proxies: track id → role guessed from sizes.
         heads: the file of head directions; without one *facing* is not known.
+        n_untracked: number of detections on no track; None: stores of before do not say.
+        sampling: how densely the video was processed; None: stores of before do not say.
+        weak: categories that were detected but are on no track.
         notes: problems of the file, or unusual events of its analysis.
         config: all settings as resolved; a JSON document.
         algorithms: versions of the analysis and of the detector's runtime; a record without them has the first ones.
@@ -106,6 +140,9 @@ class VideoRecord(BaseModel):
     roles: dict[str, str]
     role_proxies: dict[int, RoleGuess] = {}
     heads: SourceFile | None = None
+    n_untracked: int | None = None
+    sampling: SamplingRecord | None = None
+    weak: dict[str, WeakSighting] = {}
     notes: tuple[str, ...] = ()
     config: dict[str, Any]
     algorithms: dict[str, int] = {}

@@ -13,7 +13,7 @@ class DecodeConfig(Section):
     stream: int | None = Field(default=None, ge=0, le=1023)
     """Which stream of the file, as ffprobe counts; null = the default one; cover images are ignored."""
     sample_fps: float | None = Field(default=None, gt=0.0, le=240.0)
-    """Frames processed per second of video; null = every frame. 5 to 10 keep most measures within a few per cent."""
+    """Frames processed per second of video; null = every frame; docs/video.md has the error at each rate."""
     adaptive: bool = False
     """Skip frames that are similar to the last processed one; movement is processed in every (sampled) frame."""
     adaptive_change: float = Field(default=5.0, gt=0.0, le=255.0)

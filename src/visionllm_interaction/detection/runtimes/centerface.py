@@ -30,6 +30,7 @@ STRIDE = 4
 """Input pixels per cell of the maps of centres, sizes and offsets."""
 NMS_THRESHOLD = 0.3
 OUTPUTS = 4
+_LANDMARKS = 5
 _MULTIPLE = 32
 _LONG_SIDE = 960
 FACES = Categories.from_pairs([(1, "face")])
@@ -115,7 +116,7 @@ def decode_maps(
     y = (rows + offsets[0, rows, columns] + 0.5) * STRIDE
     x = (columns + offsets[1, rows, columns] + 0.5) * STRIDE
     boxes = np.stack([x - half[1], y - half[0], x + half[1], y + half[0]], axis=1)
-    shares = landmarks[:, rows, columns].reshape(-1, 2, len(rows)).transpose(2, 0, 1)[..., ::-1]
+    shares = landmarks[:, rows, columns].reshape(_LANDMARKS, 2, len(rows)).transpose(2, 0, 1)[..., ::-1]
     points = boxes[:, None, :2] + shares * (2 * half[::-1].T)[:, None]
     return boxes.astype(np.float32), centres[0, rows, columns].astype(np.float32), points.astype(np.float32)
 

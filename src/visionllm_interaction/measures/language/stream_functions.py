@@ -55,7 +55,7 @@ def joint_handling(arguments: Arguments) -> Stream:
     missing = arguments.evaluator.missing
     if missing is not None:
         names = tuple(name for name in (arguments.name("y"),) if name is not None)
-        reasons = missing.of_event(arguments.required_name("x"), names, arguments.groups.video)
+        reasons = missing.of_event("joint_handling", arguments.required_name("x"), names, arguments.groups.video)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(arguments.groups)), found.group)
     return found
 
@@ -88,7 +88,7 @@ def _event(arguments: Arguments, kind: str) -> Stream:
     found = atoms.events(arguments.groups, kind, tuple(actors + others))
     missing = arguments.evaluator.missing
     if missing is not None:
-        reasons = missing.of_event(actors[0], tuple(others), arguments.groups.video)
+        reasons = missing.of_event(kind, actors[0], tuple(others), arguments.groups.video)
         arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(arguments.groups)), found.group)
     return found
 

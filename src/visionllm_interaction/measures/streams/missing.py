@@ -26,6 +26,7 @@ from visionllm_interaction.measures.missing_inputs import (
     nobody_marked,
     not_searched,
     nothing_imported,
+    seen_weakly,
 )
 from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import ANYTHING, Name, NameTable, StreamGroups
@@ -47,6 +48,8 @@ class _VideoInputs:
     coded: frozenset[str]
     has_heads: bool
     has_placement: bool
+    unknown: Mapping[str, str]
+    weak: Mapping[str, str]
 
 
 @dataclass
@@ -137,6 +140,7 @@ class MissingInputs:
             found = _first(found, self.unsearched(object_, video))
         if predicate == "visible":
             return found
+        found = _first(found, self._unknown(predicate)[video])
         if predicate == "facing":
             found = _first(found, self._where(lambda one: not one.has_heads, NO_HEADS)[video])
         if predicate in PLACEMENT:
@@ -148,12 +152,17 @@ class MissingInputs:
             found = _first(found, np.where(one == two, self.reasons.code(NO_HOLDER), KNOWN))
         return _first(found, np.where(one | two, KNOWN, self.reasons.code(NO_PERSON)))
 
-    def of_event(self, subject: Ints, others: tuple[Ints, ...], video: Ints) -> Ints:
-        """Why it is not known when events with these actors happen, (Q,)."""
+    def of_event(self, kind: str, subject: Ints, others: tuple[Ints, ...], video: Ints) -> Ints:
+        """Why it is not known when events of a kind with these actors happen, (Q,)."""
         found = self.unsearched(subject, video)
         for names in others:
             found = _first(found, self.unsearched(names, video))
+        found = _first(found, self._unknown(kind)[video])
         return _first(found, np.where(self._are_people(subject), KNOWN, self.reasons.code(NO_ACTOR)))
+
+    def _unknown(self, what: str) -> Ints:
+        """(V,) why a predicate or a kind of event is not known at the rate at which each video was processed."""
+        return np.array([self._code(one.unknown.get(what)) for one in self.videos], dtype=np.int64)
 
     def _where(self, lacks: Callable[[_VideoInputs], bool], reason: str) -> Ints:
         return np.array([self.reasons.code(reason) if lacks(one) else KNOWN for one in self.videos], dtype=np.int64)
@@ -177,7 +186,15 @@ def _inputs_of(record: Mapping[str, Any], present: set[str], coded: set[str]) ->
         coded=frozenset(coded),
         has_heads=record.get("heads") is not None,
         has_placement=_placement(record.get("config") or {}),
+        unknown=(record.get("sampling") or {}).get("unknown") or {},
+        weak=_weak(record.get("weak") or {}, roles),
     )
+
+
+def _weak(weak: Mapping[str, Mapping[str, float]], roles: Mapping[str, str]) -> dict[str, str]:
+    """Category or role → why it is not known whether it was there: it was detected, but never surely enough."""
+    reasons = {name: seen_weakly(float(each["seconds"]), float(each["max_confidence"])) for name, each in weak.items()}
+    return reasons | {roles[name]: reason for name, reason in reasons.items() if name in roles}
 
 
 def _placement(config: Mapping[str, Any]) -> bool:
@@ -187,9 +204,15 @@ def _placement(config: Mapping[str, Any]) -> bool:
 
 
 def _unsearched(name: str, video: _VideoInputs) -> str | None:
+    if name in video.weak and name not in video.present:
+        return video.weak[name]
     if video.is_truth or name == ANYTHING or name in video.searched | video.present | video.assigned:
         return None
     known = video.searched | video.present
+    if name == ANY_PERSON and not video.present & PERSON_CATEGORIES:
+        weak = [reason for category, reason in video.weak.items() if category in PERSON_CATEGORIES]
+        if weak:
+            return weak[0]
     if name == ANY_PERSON:
         return None if known & PERSON_CATEGORIES else not_searched(name)
     if name == ANY_THING:

@@ -121,7 +121,7 @@ def blur_video(
         source: the video file.
         out: the new MP4 file; the CSV and JSON files are written next to it.
         detector: finds faces or people; either this or ``detections`` is required.
-        detections: a JSON file of detections (format: :func:`.read_detections`).
+        detections: a file of detections (formats: :func:`.read_detections`).
         what: blur ``"faces"`` or whole ``"people"``.
         keep_audio: decode the sound and encode it again as AAC, each sample at its original time.
         config: margins, gap lengths and thresholds of the blurred regions.
@@ -185,7 +185,10 @@ def _detections(
         for index in reader.scan():
             progress(index + 1, total)
         frames = reader.frame_table()
-        rows, names = load_detections(detections or Path(), frames, scale=reader.info.stored_to_square)
+        info = reader.info
+        stored_px = (info.stored_width or info.width, info.stored_height or info.height)
+        given = detections or Path()
+        rows, names = load_detections(given, frames, scale=info.stored_to_square, stored_px=stored_px)
         return rows.select(rows.confidence >= config.min_confidence), frames, names
     log = DetectionBuffer(detector.categories)
     for frame in read_ahead(reader, depth=4):

@@ -48,9 +48,19 @@ def _groups(rows: DetectionTable, ids: Ids, config: TrackConfig) -> list[list[in
     members = {int(i): np.flatnonzero(ids == i) for i in np.unique(ids[ids != UNTRACKED])}
     by_length = sorted(members, key=lambda i: -len(members[i]))
     groups: list[list[int]] = []
+    ends_s = {
+        i: (rows.timestamp_s[own[0]] - config.lost_s, rows.timestamp_s[own[-1]] + config.lost_s)
+        for i, own in members.items()
+    }
+    spans_s = np.zeros((len(members), 2))
     for tracklet in by_length:
-        home = next((g for g in groups if _is_same_object(rows, members[g[0]], members[tracklet], config)), None)
+        begin_s, end_s = ends_s[tracklet]
+        known = spans_s[: len(groups)]
+        near = np.flatnonzero((known[:, 0] <= end_s) & (begin_s <= known[:, 1])).tolist()
+        together = (groups[n] for n in near)
+        home = next((g for g in together if _is_same_object(rows, members[g[0]], members[tracklet], config)), None)
         if home is None:
+            spans_s[len(groups)] = ends_s[tracklet]
             groups.append([tracklet])
         else:
             home.append(tracklet)

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.boxes import xywh_to_xyxy
-from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
+from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.video.detection_files.formats import EXPECTED, UNREADABLE, Clock, Row, read_content
+from visionllm_interaction.video.detection_files.processed_frames import FrameGrid, find_frame_grid, with_processed
 
 TRUTH_FILE = "truth.json"
-_EXPECTED = "categories[] with id, name; detections[] with frame_index, category_id, bbox (4 numbers), score"
-
-Row = tuple[int, str, float, tuple[float, float, float, float], int]
-"""frame_index, category, confidence, box xyxy, track id."""
-
 
 Scale = tuple[float, float]
 """Factors (x, y) from stored pixels to square pixels."""
@@ -78,16 +75,71 @@ def truth_categories(path: Path) -> tuple[str, ...]:
 
 
 class DetectionFile:
-    """Untracked detections of a file, before the video's times are known; ``names`` are its category names."""
+    """Untracked detections of a file, before the video's times are known.
 
-    def __init__(self, path: Path, rows: Iterable[Row], names: tuple[str, ...]) -> None:
+    Args:
+        path: the file or folder.
+        rows: its detections.
+        names: category names.
+        processed: frames that the file says were processed; ``None``: it does not say.
+        notes: what was assumed in reading the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        rows: Iterable[Row],
+        names: tuple[str, ...],
+        *,
+        processed: frozenset[int] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self._path, self._rows, self.names = path, sorted(rows, key=lambda row: row[0]), names
+        self.processed, self.notes = processed, notes
         self._frames = [row[0] for row in self._rows]
+
+    @cached_property
+    def grid(self) -> FrameGrid | None:
+        """The regular pattern of frames that were processed; ``None``: every frame, or as the file says."""
+        return None if self.processed is not None else find_frame_grid(np.array(self._frames, dtype=np.int64))
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the detector did not process every frame."""
+        return self.processed is not None or self.grid is not None
+
+    def frame_table(self, frames: FrameTable, *, sample_fps: float | None = None, gaps: bool = True) -> FrameTable:
+        """The table of frames with those marked that the detector processed.
+
+        Args:
+            frames: all frames of the video.
+            sample_fps: use at most so many of them a second.
+            gaps: whether long steps between time stamps are gaps.
+
+        Returns:
+            The table.
+
+        Raises:
+            InputDataError: if none of the video's frames was processed.
+        """
+        if self.processed is not None:
+            index = np.array(sorted(self.processed | set(self._frames)), dtype=np.int64)
+        else:
+            index = self.grid.frames(len(frames)) if self.grid else frames.frame_index
+        found = with_processed(frames, index, sample_fps=sample_fps, gaps=gaps)
+        if not found.processed.any():
+            raise _refused(self._path, expected="detections of frames of this video", found="none of its frames")
+        return found
 
     def boxes(self, frame_index: int) -> NDArray[np.float32]:
         """(n, 4) boxes of one frame, xyxy in pixels, in the order of :meth:`table`."""
         own = slice(bisect_left(self._frames, frame_index), bisect_right(self._frames, frame_index))
         return np.array([row[3] for row in self._rows[own]], np.float32).reshape(-1, 4)
+
+    def left_out(self, frames: FrameTable) -> int:
+        """Number of detections in frames that were not processed."""
+        processed = frames.frame_index[frames.processed]
+        return int((~np.isin(np.array(self._frames, dtype=np.int64), processed)).sum())
 
     def table(self, frames: FrameTable) -> DetectionTable:
         """The detections in processed frames.
@@ -104,26 +156,35 @@ class DetectionFile:
         try:
             return _table(self._rows, frames)
         except (OverflowError, ValueError) as error:
-            raise _refused(self._path, expected=_EXPECTED, found=error) from error
+            raise _refused(self._path, expected=EXPECTED, found=error) from error
 
 
 def load_detections(
-    path: StrPath, frames: FrameTable, *, scale: Scale = (1.0, 1.0)
+    path: StrPath, frames: FrameTable, *, scale: Scale = (1.0, 1.0), stored_px: tuple[int, int] | None = None
 ) -> tuple[DetectionTable, tuple[str, ...]]:
     """Untracked detections in frames that were processed, and category names; see :func:`read_detections`."""
-    given = read_detections(path, scale=scale)
+    given = read_detections(path, scale=scale, stored_px=stored_px, clock=lambda: frames.timestamp_s)
     return given.table(frames), given.names
 
 
-def read_detections(path: StrPath, *, scale: Scale = (1.0, 1.0)) -> DetectionFile:
-    """Read detections from a JSON file.
+def read_detections(
+    path: StrPath,
+    *,
+    scale: Scale = (1.0, 1.0),
+    stored_px: tuple[int, int] | None = None,
+    clock: Clock | None = None,
+) -> DetectionFile:
+    """Read detections of another program: JSON, CSV, MOT, CVAT for video, or a folder of YOLO text.
 
-    The file is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id", "bbox", "score"}]}``:
-    COCO results with ``frame_index`` in place of ``image_id``.
+    The file of this program is ``{"categories": [{"id", "name"}], "detections": [{"frame_index", "category_id",
+    "bbox", "score"}]}``: COCO results with ``frame_index`` in place of ``image_id``. ``"processed_frames"`` may list
+    the frames that the detector processed; without it, a regular pattern such as every 25th frame is recognised.
 
     Args:
-        path: the JSON file; ``bbox`` is x, y, width, height in pixels of the upright image as stored.
+        path: the file or folder; boxes are in pixels of the upright image as stored.
         scale: factors (x, y) from stored pixels to square pixels.
+        stored_px: width and height of the upright image as stored; for boxes in shares of them.
+        clock: gives the times of all frames; for files with times instead of frames.
 
     Returns:
         The detections and the category names of the file.
@@ -132,30 +193,16 @@ def read_detections(path: StrPath, *, scale: Scale = (1.0, 1.0)) -> DetectionFil
         InputDataError: if the file is unreadable or of another form.
     """
     path = Path(path)
-    content = _read(path)
     try:
-        names = {int(c["id"]): str(c["name"]) for c in content["categories"]}
-        rows = [
-            (
-                int(d["frame_index"]),
-                names[int(d["category_id"])],
-                float(d["score"]),
-                _scaled(_xyxy(d["bbox"]), scale),
-                UNTRACKED,
-            )
-            for d in content["detections"]
-        ]
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise _refused(path, expected=_EXPECTED, found=error) from error
-    return DetectionFile(path, rows, tuple(names.values()))
-
-
-def _xyxy(bbox: Any) -> tuple[float, float, float, float]:
-    box = np.array(bbox, dtype=np.float64).reshape(4)
-    if not np.isfinite(box).all():
-        raise ValueError(f"a box is not four numbers: {bbox}")
-    x1, y1, x2, y2 = xywh_to_xyxy(box).tolist()
-    return x1, y1, x2, y2
+        content = read_content(path, clock=clock)
+        if content.normalised:
+            if stored_px is None:
+                raise ValueError("boxes in shares of an image of unknown size")
+            scale = (scale[0] * stored_px[0], scale[1] * stored_px[1])
+        rows = [(frame, name, sure, _scaled(box, scale), track) for frame, name, sure, box, track in content.rows]
+    except UNREADABLE as error:
+        raise _refused(path, expected=EXPECTED, found=error) from error
+    return DetectionFile(path, rows, content.names, processed=content.processed, notes=content.notes)
 
 
 def _scaled(box_xyxy: Iterable[Any], scale: Scale) -> tuple[float, float, float, float]:

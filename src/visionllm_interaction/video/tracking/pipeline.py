@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import OK, SKIPPED_QUALITIES, Frame, FrameTable
 from visionllm_interaction.utils.paths import StrPath
-from visionllm_interaction.video.config import TrackConfig, VideoConfig
+from visionllm_interaction.video.config import DecodeConfig, TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, NO_TIME
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
@@ -31,6 +31,7 @@ from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameD
 from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath, move_boxes
 from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections, truth_categories
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
+from visionllm_interaction.video.tracking.sampling_rate import adapt_to_rate
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector import Detector
@@ -53,6 +54,7 @@ class TrackedVideo:
         detections: boxes (xyxy, pixels) with track ids.
         categories: category names of the detector or file.
         ending: facts known after reading the file to its end.
+        remarks: notes on the detections.
     """
 
     info: VideoInfo
@@ -60,10 +62,11 @@ class TrackedVideo:
     detections: DetectionTable
     categories: tuple[str, ...]
     ending: EndOfStream | None = None
+    remarks: tuple[str, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
         """Notes on irregularities of the file: unreadable frames, gaps, an early end; usually empty."""
-        return tuple(_notes(self.info, self.frames, self.ending))
+        return (*_notes(self.info, self.frames, self.ending), *self.remarks)
 
 
 def _notes(info: VideoInfo, frames: FrameTable, ending: EndOfStream | None) -> Iterator[str]:
@@ -141,7 +144,8 @@ def track_with_detector(
     reader = VideoReader(path, config=config.decode)
     total = reader.info.declared_frames or None
     log = DetectionBuffer(detector.categories)
-    linker = Linker(config.track, fps=config.decode.sample_fps or reader.info.header_fps)
+    fps = min((rate for rate in (config.decode.sample_fps, reader.info.header_fps) if rate), default=None)
+    linker = Linker(adapt_to_rate(config.track, None if fps is None else 1.0 / fps), fps=fps)
     camera_path = _CameraPathBuffer()
     # Closed in any case, the detector first: when it raises, the decoder and its thread end now, not some time later.
     with (
@@ -241,7 +245,7 @@ def track_from_file(
 
     Args:
         path: the video file.
-        detections: the JSON file (see :func:`~visionllm_interaction.video.tracking.detections_file.read_detections`).
+        detections: the file or folder (see :func:`.read_detections`).
         config: decoding and tracking.
         moving: whether the camera moves; its motion is then compensated before linking.
         progress: called with the frames read and the frames expected (``None`` if unknown).
@@ -255,32 +259,65 @@ def track_from_file(
     """
     path = Path(path)
     reader = VideoReader(path, config=config.decode)
-    given = read_detections(detections, scale=reader.info.stored_to_square)
+    info = reader.info
+    given = read_detections(
+        detections,
+        scale=info.stored_to_square,
+        stored_px=(info.stored_width or info.width, info.stored_height or info.height),
+        clock=lambda: read_times(path, config=_every_frame(config))[1].timestamp_s,
+    )
+    if given.is_sampled:
+        reader = VideoReader(path, config=_every_frame(config).decode)
     camera_path, frame_features = _CameraPathBuffer(), list[tuple[int, NDArray[np.uint8]]]()
-    extractor, total = _FeatureExtractor(config.track), reader.info.declared_frames or None
+    extractor, total = _FeatureExtractor(config.track), info.declared_frames or None
     if moving or config.track.appearance:
-        for frame, to_first in _feature_frames(reader, config.track, moving=moving):
+        for frame, to_first in _feature_frames(reader, config.track, moving=moving, every=given.is_sampled):
             camera_path.note(frame.frame_index, to_first)
-            features = extractor.features(frame, given.boxes(frame.frame_index))
+            boxes = given.boxes(frame.frame_index)
+            features = extractor.features(frame, boxes) if len(boxes) or not given.is_sampled else None
             if features is not None:
                 frame_features.append((frame.frame_index, features))
             progress(frame.frame_index + 1, total)
     else:
         _read_times(reader, progress)
     frames = reader.frame_table()
+    if given.is_sampled:
+        frames = given.frame_table(frames, sample_fps=config.decode.sample_fps, gaps=info.container != "gif")
     progress(len(frames), len(frames))
-    table, size_px, log = given.table(frames), (reader.info.width, reader.info.height), FeatureBuffer()
+    table, size_px, log = given.table(frames), (info.width, info.height), FeatureBuffer()
+    processed = set(frames.frame_index[frames.processed].tolist())
     for index, features in frame_features:
-        log.add(int(np.searchsorted(table.frame_index, index)), features)
+        if index in processed:
+            log.add(int(np.searchsorted(table.frame_index, index)), features)
     known = log.features(len(table)) if config.track.appearance else None
     tracked = track(table, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=known)
-    return TrackedVideo(reader.info, frames, tracked, given.names, reader.ending)
+    remarks = (*given.notes, *_left_out_note(given.left_out(frames), config.decode, rest=len(table)))
+    return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks)
+
+
+def _every_frame(config: VideoConfig) -> VideoConfig:
+    """The settings without sampling."""
+    decode = config.decode.model_copy(update={"sample_fps": None, "adaptive": False})
+    return config.model_copy(update={"decode": decode})
+
+
+def _left_out_note(n: int, config: DecodeConfig, *, rest: int) -> tuple[str, ...]:
+    """A note on ``n`` detections of frames that were not processed, unless sampling was asked for and left some."""
+    asked_for = config.sample_fps is not None or config.adaptive
+    if not n or (asked_for and rest):
+        return ()
+    return (f"{_count(n, 'detection')} of frames that were not processed were left out",)
 
 
 def _feature_frames(
-    reader: VideoReader, config: TrackConfig, *, moving: bool
+    reader: VideoReader, config: TrackConfig, *, moving: bool, every: bool
 ) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
-    """Frames to process without a detector: all for a moving camera, else those for appearance features."""
+    """Frames to process without a detector: all for a moving camera, else those for appearance features.
+
+    Detections of some frames only may be of any frame, so all are asked for (``every``).
+    """
+    if every and not moving:
+        return ((frame, None) for frame in reader)
     if moving:
         return _with_camera_motion(reader, moving=True, pixel_format="rgb" if config.appearance else "grey")
     return ((frame, None) for frame in reader.frames("rgb", per_s=1.0 / config.appearance_step_s))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import FrameTable, processed_step_s
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
@@ -16,6 +16,12 @@ from visionllm_interaction.video.tracking.camera_motion import CameraPath
 from visionllm_interaction.video.tracking.category_voting import vote_categories
 from visionllm_interaction.video.tracking.identity_switches import TrackAppearance, correct_identity_switches
 from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
+from visionllm_interaction.video.tracking.sampling_rate import (
+    adapt_to_rate,
+    add_single_detections,
+    adopt_between,
+    stands_alone,
+)
 from visionllm_interaction.video.tracking.stitching import extend_to_first_detection, remove_noise, stitch_tracklets
 
 
@@ -45,7 +51,8 @@ def track(
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
     from visionllm_interaction.video.tracking.bytetrack import link
 
-    ids = link(stabilised(detections, camera), frames, config=config)
+    adapted = adapt_to_rate(config, processed_step_s(frames))
+    ids = link(stabilised(detections, camera), frames, config=adapted)
     return postprocess_tracklets(
         detections, ids, frames, config=config, camera=camera, size_px=size_px, features=features
     )
@@ -82,7 +89,13 @@ def postprocess_tracklets(
     Returns:
         The tracked and interpolated detections.
     """
-    rows, ids = vote_categories(stabilised(detections, camera), ids, config=config)
+    step_s = processed_step_s(frames)
+    config = adapt_to_rate(config, step_s)
+    rows = stabilised(detections, camera)
+    if stands_alone(config, step_s):
+        ids = extend_to_first_detection(rows, ids, frames, config=config)
+        ids = add_single_detections(rows, ids, config=config, step_s=step_s)
+    rows, ids = vote_categories(rows, ids, config=config)
     ids = extend_to_first_detection(rows, ids, frames, config=config)
     appearance = (
         None if features is None else TrackAppearance.of(rows, ids, features, window_s=config.appearance_window_s)
@@ -97,6 +110,7 @@ def postprocess_tracklets(
     if appearance is not None:
         # After a correction, a track may continue one that did not match its appearance before.
         ids = stitched(correct_identity_switches(rows, ids, appearance, margin=config.appearance_margin))
+    ids = adopt_between(rows, ids, frames, config=config, step_s=step_s)
     ids = remove_noise(rows, ids, frames, config=config)
     tracked = interpolate_gaps(rows.replace(track_id=ids), frames, config=config)
     return tracked if camera is None else _restore_boxes(tracked, detections, camera)

@@ -126,6 +126,8 @@ def stitch_tracklets(
     least_size = _MIN_OBJECT_SIZE * _person_height(rows)
     ends: dict[int, Tracklet] = {}
     for tracklet in tracklets:
+        # At one frame a second there may be thousands of tracklets; most have ended too long ago to be continued.
+        ends = {key: former for key, former in ends.items() if tracklet.begin_s - former.end_s <= limits.gap_s}
         costs = {
             key: _stitching_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
         }

@@ -1,0 +1,1 @@
+"""Files of detections of other programs: their formats, and which frames they are of."""

@@ -1,0 +1,102 @@
+"""Detections as other programs write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.video.tracking.detections_file import DetectionFile, read_detections
+
+TIMES_S = np.arange(100) / 25
+FRAMES = FrameTable.from_times(np.arange(100), TIMES_S, processed=np.ones(100, np.bool_))
+
+CVAT = """<annotations><version>1.1</version>
+<track id="0" label="child">
+ <box frame="3" outside="0" occluded="0" xtl="10" ytl="20" xbr="40" ybr="60"/>
+ <box frame="4" outside="1" occluded="0" xtl="10" ytl="20" xbr="40" ybr="60"/></track></annotations>"""
+COCO_BOX = {"bbox": [10, 20, 30, 40], "score": 0.5}
+BOX = {"x1": 10.0, "y1": 20.0, "x2": 40.0, "y2": 60.0}
+FILES = {
+    "coco.json": json.dumps([{"image_id": 3, "category_id": 1, **COCO_BOX}]),
+    "dataset.json": json.dumps(
+        {
+            "categories": [{"id": 1, "name": "person"}],
+            "images": [{"id": 17, "frame_index": 3}],
+            "annotations": [{"image_id": 17, "category_id": 1, **COCO_BOX}],
+        }
+    ),
+    "results.json": json.dumps([[], [], [], [{"name": "person", "class": 0, "confidence": 0.5, "box": BOX}]]),
+    "det.txt": "4,-1,10,20,30,40,0.5,-1,-1,-1\n",
+    "gt.txt": "4,2,10,20,30,40,0.5,1,1.0\n5,2,10,20,30,40,0,1,1.0\n",
+    "frames.csv": "frame,class_name,score,xmin,ymin,xmax,ymax\n3,person,0.5,10,20,40,60\n",
+    "times.csv": "time_s,label,confidence,x,y,width,height\n0.12,person,0.5,10,20,30,40\n",
+    "ms.csv": "time_ms;category;conf;x1;y1;x2;y2\n119;person;0.5;10;20;40;60\n",
+    "shares.csv": "frame_index,class,confidence,x1,y1,x2,y2\n3,person,0.5,0.1,0.2,0.4,0.6\n",
+}
+
+
+def read(path: Path) -> DetectionFile:
+    return read_detections(path, stored_px=(100, 100), clock=lambda: TIMES_S)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_detections_of_other_programs_are_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(FILES[name])
+    found = read(path)
+    table = found.table(FRAMES)
+    assert table.frame_index.tolist() == [3] and table.category.tolist() == ["person"] and "person" in found.names
+    assert table.boxes_xyxy[0].tolist() == pytest.approx([10, 20, 40, 60], abs=1e-4)
+    assert table.confidence.tolist() == [0.5]
+
+
+def test_coco_results_say_that_their_names_were_assumed(tmp_path: Path) -> None:
+    (tmp_path / "coco.json").write_text(FILES["coco.json"])
+    assert "COCO" in read(tmp_path / "coco.json").notes[0]
+
+
+def test_tracks_of_cvat_are_read_while_they_are_in_view(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(CVAT)
+    found = read(tmp_path / "a.xml")
+    assert found.names == ("child",) and found.table(FRAMES).frame_index.tolist() == [3]
+
+
+def test_a_folder_of_yolo_text_counts_frames_from_one(tmp_path: Path) -> None:
+    (tmp_path / "v_4.txt").write_text("1 0.25 0.4 0.3 0.4 0.5\n")
+    (tmp_path / "classes.txt").write_text("child\ncup\n")
+    found = read(tmp_path)
+    table = found.table(FRAMES)
+    assert (table.frame_index.tolist(), table.category.tolist(), found.names) == ([3], ["cup"], ("child", "cup"))
+    assert table.boxes_xyxy[0].tolist() == pytest.approx([10, 20, 40, 60], abs=1e-4)
+
+
+def test_lines_without_a_box_are_frames_in_which_nothing_was_found(tmp_path: Path) -> None:
+    lines = [f"{n / 25},{'person,0.9,1,2,30,40' if n == 50 else ',,,,,'}" for n in range(0, 100, 25)]
+    (tmp_path / "d.csv").write_text("\n".join(["time,name,score,x1,y1,x2,y2", *lines]))
+    found = read(tmp_path / "d.csv")
+    assert found.processed == frozenset({0, 25, 50, 75}) and found.is_sampled
+    assert found.frame_table(FRAMES).duration_s[50] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("a.json", json.dumps([{"image_id": 3, "category_id": 12, **COCO_BOX}]), "names no categories"),
+        ("b.json", json.dumps({"categories": [], "images": [{"id": 1}], "annotations": []}), "frame_index"),
+        ("c.csv", "frame,score,x1,y1,x2,y2\n3,0.5,1,2,3,4\n", "none of categories"),
+        ("d.csv", "time,label,score,x1,y1,x2,y2\n9.5,cup,0.5,10,20,30,40\n", "from the nearest frame"),
+        ("e.csv", "frame,label,score,x1,y1,x2,y2\n1,cup,55,10,20,30,40\n", "within 0 and 1"),
+        ("f.xml", "<annotations><image/></annotations>", "CVAT for video"),
+        ("g.txt", "0,-1,10,20,30,40,0.5,-1,-1,-1\n", "line 1"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path: Path, name: str, text: str, found: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputDataError) as caught:
+        read(tmp_path / name)
+    assert found in str(caught.value.found) and caught.value.where == str(tmp_path / name)
