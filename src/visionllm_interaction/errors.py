@@ -15,6 +15,7 @@
     │   ├── ValidationFailed                     stage 2 ended with status FAIL
     │   ├── ImageError                           an image cannot be decoded
     │   ├── VideoError                           a video cannot be decoded
+    │   ├── ProofFailed                          something in a copy is not hidden; the copy was deleted
     │   ├── CheckpointError                      a checkpoint is unreadable or belongs to another model
     │   ├── StoreError                           an interaction store is missing, damaged or of another version
     │   └── LineageError                         a link between an artifact and its inputs is broken
@@ -186,6 +187,12 @@ class VideoError(InputDataError):
     """A video cannot be decoded or exceeds the limits."""
 
     code = "VIDEO"
+
+
+class ProofFailed(InputDataError):
+    """Something that was to be hidden in a copy of a video is not hidden; the copy was deleted."""
+
+    code = "PROOF-FAILED"
 
 
 class CheckpointError(InputDataError):

@@ -118,7 +118,12 @@ def test_the_copy_has_the_same_frames_and_times_and_nothing_else(tmp_path: Path)
     reader = VideoReader(out)
     assert len(list(reader)) == len(times) == report.frames
     assert reader.frame_table().timestamp_s == pytest.approx(np.array(times) / 1000, abs=1e-4)
-    assert {p.name for p in out.parent.iterdir()} == {"blurred.mp4", "blurred.mp4.json", "blurred.mp4.regions.csv"}
+    assert {p.name for p in out.parent.iterdir()} == {
+        "blurred.mp4",
+        "blurred.mp4.json",
+        "blurred.mp4.proof.json",
+        "blurred.mp4.regions.csv",
+    }
     assert json.loads((tmp_path / "out" / "blurred.mp4.json").read_text()) == report.to_dict()
     with (tmp_path / "out" / "blurred.mp4.regions.csv").open() as stream:
         rows = list(csv.DictReader(stream))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
+from visionllm_interaction.cli.option_values import parse_intervals
 from visionllm_interaction.cli.output import (
     CommandResult,
     ConfigFiles,
@@ -22,6 +24,8 @@ from visionllm_interaction.cli.output import (
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from visionllm_interaction.video.anonymization.blur import BlurReport
 
 StreamOption = Annotated[
     int | None,
@@ -133,24 +137,56 @@ def erase(
 
 def blur(
     video: Annotated[Path, typer.Argument(help="A video file.")],
-    out: Annotated[Path, typer.Option(help="The copy: a new .mp4 file; FILE.json and FILE.regions.csv lie beside it.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="The copy: a new .mp4 file; FILE.json, FILE.proof.json and FILE.regions.csv lie beside it."),
+    ],
     detector: Annotated[Path | None, typer.Option(help="For example centerface.onnx, or a person detector.")] = None,
     detections: Annotated[Path | None, typer.Option(help="A detections file instead.")] = None,
     what: Annotated[Literal["faces", "people"], typer.Option(help="What to blur.")] = "faces",
-    keep_audio: Annotated[
-        bool, typer.Option("--keep-audio", help="Copy the audio; voices can identify people.")
+    blackout: Annotated[
+        list[str] | None,
+        typer.Option(metavar="BEGIN-END", help="Black and silent from BEGIN to END, in seconds or hh:mm:ss."),
+    ] = None,
+    blackout_tier: Annotated[
+        list[str] | None, typer.Option(metavar="TIER", help="The same for every interval of a coded tier of --store.")
+    ] = None,
+    mute: Annotated[list[str] | None, typer.Option(metavar="BEGIN-END", help="Silent from BEGIN to END.")] = None,
+    mute_tier: Annotated[
+        list[str] | None, typer.Option(metavar="TIER", help="Silent in every interval of a coded tier of --store.")
+    ] = None,
+    widen_s: Annotated[
+        float, typer.Option(min=0.0, help="Hide so many seconds more before and after each listed interval.")
+    ] = 0.0,
+    keep_sound_in_blackout: Annotated[
+        bool, typer.Option("--keep-sound-in-blackout", help="Black out the images only.")
     ] = False,
+    keep_audio: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-audio/--no-audio",
+            help="Sound of the copy; voices can identify people. Default: none where faces or people are blurred, "
+            "unless --mute or --keep-sound-in-blackout speak of it.",
+        ),
+    ] = None,
+    store: StoreOption = Path("store"),
     stream: StreamOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
-    """Copy a video with faces or whole people blurred, also in frames where the detector missed them."""
+    """Copy a video with faces or people blurred and listed intervals black or silent; prove that it hides them."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.models import load_detector
     from visionllm_interaction.video.anonymization.blur import blur_video
+    from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals
 
     settings = load(config, _with_stream(override, stream)).analysis.video
+    listed = ListedIntervals(
+        (*parse_intervals(blackout, "--blackout"), *_tier_intervals(store, video, blackout_tier)),
+        (*parse_intervals(mute, "--mute"), *_tier_intervals(store, video, mute_tier)),
+        keep_sound_in_blackout,
+    )
     with VideoProgress() as progress:
         result = blur_video(
             video,
@@ -158,18 +194,46 @@ def blur(
             detector=load_detector(detector) if detector else None,
             detections=detections,
             what=what,
+            listed=listed.widened(widen_s),
             keep_audio=keep_audio,
             config=settings.blur,
             decode=settings.decode,
             progress=lambda done, total: progress(video.name, done, total),
         )
-    whole = "; ".join(f"{begin:.2f}-{end:.2f} s" for begin, end in result.whole) or "none"
-    lines = [
-        f"{result.out}: {result.frames} frames, {result.frames_blurred} with blur, {result.tracks} tracks",
-        f"blurred whole: {whole}",
-        "Watch the copy before you share it: a detector can miss a face in every frame.",
-    ]
-    return CommandResult(result.to_dict(), as_lines(lines), json_output)
+    return CommandResult(result.to_dict(), as_lines(_blur_lines(result)), json_output)
+
+
+def _tier_intervals(store: Path, video: Path, tiers: list[str] | None) -> list[tuple[float, float]]:
+    if not tiers:
+        return []
+    from visionllm_interaction.store.recordings.tier_intervals import read_tier_intervals
+    from visionllm_interaction.store.video_identity import resolve_video
+
+    video_id = resolve_video(store, str(video.absolute()))
+    return [span for tier in tiers for span in read_tier_intervals(store, video_id, tier)]
+
+
+def _blur_lines(result: BlurReport) -> list[str]:
+    lines = [f"{result.out}: {result.frames} frames, {result.frames_blurred} with blur, {result.tracks} tracks"]
+    if result.what is not None:
+        lines.append(f"blurred whole: {_spans(result.whole)}")
+    if result.listed.blackout:
+        lines.append(f"black: {result.frames_black} frames, {_spans(result.listed.blackout)}")
+    silent = _spans(result.listed.silent)
+    lines.append(f"sound: kept, muted: {silent}" if result.audio else "sound: none")
+    lines.append(f"removed: {', '.join(result.removed) or 'nothing: there was no metadata'}")
+    proof = result.proof
+    hidden = f"{proof.blackout.frames} frames black, {proof.blur.regions} regions blurred"
+    if result.audio and result.listed.silent:
+        hidden += f", muted sound at most {proof.silence.loudest_dbfs:.0f} dBFS"
+    lines.append(f"proof: {proof.status}, {hidden}")
+    if result.what is not None:
+        lines.append("Watch the copy before you share it: a detector can miss a face in every frame.")
+    return lines
+
+
+def _spans(spans: Sequence[tuple[float, float]]) -> str:
+    return "; ".join(f"{begin:.2f}-{end:.2f} s" for begin, end in spans) or "none"
 
 
 def heads(

@@ -147,7 +147,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "blur": CommandEntry(
         "analysis",
         "blur",
-        "Copy a video with faces or whole people blurred, also in frames where the detector missed them.",
+        "Copy a video with faces or people blurred and listed intervals black or silent; prove that it hides them.",
         extra="video",
     ),
     "heads": CommandEntry(

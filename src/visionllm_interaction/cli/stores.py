@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
+from visionllm_interaction.cli.option_values import parse_intervals, parse_pairs
 from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
     from visionllm_interaction.interop.gaze.import_gaze import GazeResult
     from visionllm_interaction.interop.import_codes import ImportResult
+    from visionllm_interaction.interop.motion.import_motion import MotionResult
 
 
 def export(
@@ -43,7 +45,7 @@ def import_(
         Path,
         typer.Argument(
             help="A file of ELAN, BORIS, Datavyu or Praat, RTTM, LENA's, CHAT's or Whisper's, subtitles, a table, a "
-            "plug-in's, or the folder of an eye tracker."
+            "plug-in's, the folder of an eye tracker, a GoPro video, or BabyView's imu.csv."
         ),
     ],
     video: Annotated[str, typer.Option(help="The video_id that was coded, or the video's path.")],
@@ -86,7 +88,7 @@ def import_(
         bool | None,
         typer.Option("--naming/--no-naming", help="Words that name a category become naming; default: of transcripts."),
     ] = None,
-    wearer: Annotated[str, typer.Option(help="Of an eye tracker: who wears it.")] = "child",
+    wearer: Annotated[str, typer.Option(help="Of an eye tracker or a GoPro: who wears it.")] = "child",
     skip_bad: Annotated[bool, typer.Option(help="Import the rest where rows cannot be used, and list those.")] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
@@ -96,23 +98,27 @@ def import_(
     from visionllm_interaction.config import load
     from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
+    from visionllm_interaction.interop.motion.import_motion import import_motion, is_motion
     from visionllm_interaction.store.recordings.clocks import Clock
     from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = resolve_video(store, video)
+    clock = Clock(offset_s or 0.0, drift_ppm)
+    if is_motion(file):
+        motion = import_motion(file, store, video_id=video_id, wearer=wearer, clock=clock)
+        return CommandResult(motion.to_dict(), as_lines(_motion_lines(motion)), json_output)
     if is_gaze(file):
-        clock = Clock(offset_s or 0.0, drift_ppm)
         gaze = import_gaze(file, store, video_id=video_id, wearer=wearer, clock=clock)
         return CommandResult(gaze.to_dict(), as_lines(_gaze_lines(gaze)), json_output)
     options = ImportOptions(
-        kinds=_pairs(kind, "--kind"),
-        participants=_pairs(participant, "--participant"),
-        speakers=_pairs(speaker, "--speaker"),
+        kinds=parse_pairs(kind, "--kind"),
+        participants=parse_pairs(participant, "--participant"),
+        speakers=parse_pairs(speaker, "--speaker"),
         observation=observation,
         medium=medium,
         columns=columns,
         skip_bad=skip_bad,
-        coded=_intervals(coded) if coded else None,
+        coded=parse_intervals(coded, "--coded") if coded else None,
         offset_s=offset_s,
         drift_ppm=drift_ppm,
         on=on,
@@ -127,6 +133,14 @@ def _gaze_lines(result: GazeResult) -> list[str]:
     lines = [f"{label}: {count} looks" for label, count in sorted(result.looks.items())]
     lines += [f"note: {note}" for note in result.notes]
     return [*lines, f"{result.samples} samples of {result.recording.recording}, {result.lost} of them lost"]
+
+
+def _motion_lines(result: MotionResult) -> list[str]:
+    lines = [f"head of {result.wearer}: moving {result.moving_s:.1f} s, still {result.still_s:.1f} s"]
+    lines += [f"{result.marks} HiLight marks"] if result.marks else []
+    lines += [f"note: {note}" for note in result.notes]
+    samples = f"{result.samples} samples of {result.recording.recording}"
+    return [*lines, f"{samples}; places and serial numbers were not read"]
 
 
 def _import_lines(result: ImportResult) -> list[str]:
@@ -149,22 +163,6 @@ def _import_lines(result: ImportResult) -> list[str]:
     ]
     lines += [f"left out: {row.where}: {row.reason}" for row in result.refused]
     return [*lines, f"{result.codes} imported" + (f", {len(result.refused)} left out" if result.refused else "")]
-
-
-def _intervals(texts: list[str]) -> list[tuple[float, float]]:
-    from visionllm_interaction.interop.formats.clock_times import parse_seconds
-
-    found = []
-    for text in texts:
-        begin, sign, end = text.partition("-")
-        try:
-            span = parse_seconds(begin), parse_seconds(end)
-        except ValueError as error:
-            raise UsageError("--coded cannot be read.", expected="BEGIN-END", found=f"{text}: {error}") from error
-        if not sign or span[1] <= span[0]:
-            raise UsageError("--coded cannot be read.", expected="an end after its begin", found=text)
-        found.append(span)
-    return found
 
 
 def sync(
@@ -204,14 +202,6 @@ def sync(
         lines.append(f"within {found.residual_s:.3f} s; {agreeing}")
     lines += [f"outside the video now: {item.code.code_id}: {item.reason}" for item in result.outside]
     return CommandResult(result.to_dict(), as_lines(lines), json_output)
-
-
-def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
-    pairs = [text.rpartition("=") for text in texts or ()]
-    for name, sign, value in pairs:
-        if not (name and sign and value):
-            raise UsageError(f"{option} cannot be read.", expected=f"{option} NAME=…", found=f"{name}{sign}{value}")
-    return {name: value for name, _, value in pairs}
 
 
 def migrate(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+HEAD_MOTION: Final = "head_motion"
+"""The kind of codes, derived from motion sensors, that say whether a head is moving or still (their label)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Code:
     Attributes:
         code_id: id within the video.
         tier: the tier or column of the other program.
-        kind: how measures read it: ``"speech"``, ``"gaze"``, ``"naming"``, or ``"code"`` for anything else.
+        kind: how measures read it: ``"speech"``, ``"gaze"``, ``"naming"``, :data:`HEAD_MOTION`, or ``"code"`` for
+            anything else.
         participant: who did it, as a role or category; ``""`` if unknown.
         label: the coded value; for gaze and naming the object that was looked at or named.
         begin_s: first moment in seconds.

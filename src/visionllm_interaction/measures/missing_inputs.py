@@ -25,12 +25,16 @@ PREDICATE_OF: Mapping[str, str] = {"joint_handling_duration": "holding", "mean_g
 
 def nothing_imported(kind: str) -> str:
     """The reason where no code of ``kind`` (speech, gaze, naming) was imported for a video."""
-    return f"no {kind} was imported"
+    return f"no {_in_words(kind)} was imported"
 
 
 def nobody_coded(kind: str, name: str) -> str:
     """The reason where ``kind`` was imported, but ``name`` is coded in no video of the store."""
-    return f"no {kind} of {name!r} was imported"
+    return f"no {_in_words(kind)} of {name!r} was imported"
+
+
+def _in_words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def not_searched(name: str) -> str:

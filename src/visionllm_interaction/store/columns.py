@@ -92,5 +92,12 @@ OPTIONAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
         "y": "float32",
         "valid": "bool",
     },
+    "motion": {
+        "recording": "string",
+        "wearer": "string",
+        "t": "float64",
+        "speed_dps": "float32",
+        "acceleration": "float32",
+    },
 }
 """As :data:`COLUMNS`, for files that a video has only where something was imported for it."""

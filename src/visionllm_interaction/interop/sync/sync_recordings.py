@@ -13,7 +13,7 @@ from visionllm_interaction.interop.sync.sound import Alignment, NoAlignmentError
 from visionllm_interaction.interop.sync.sound_files import read_loudness
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Clock, Misplaced, Recording
-from visionllm_interaction.store.recordings.files import read_recordings, write_recording
+from visionllm_interaction.store.recordings.files import read_recordings, recordings_with_gaze, write_recording
 from visionllm_interaction.utils.paths import StrPath
 
 _SOUND_ONLY = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg"})
@@ -131,7 +131,9 @@ def sync_by_hand(
 
 def _keep(store: StrPath, video_id: str, recording: Recording) -> Sequence[Misplaced]:
     outside = write_recording(store, video_id, recording)
-    for name, other in read_recordings(Path(store) / "videos" / video_id).items():
-        if other.kind == "tracker" and recording.recording in (name, other.follows):
+    folder = Path(store) / "videos" / video_id
+    with_gaze = recordings_with_gaze(folder)
+    for name, other in read_recordings(folder).items():
+        if name in with_gaze and recording.recording in (name, other.follows):
             derive_looks(store, video_id, name)
     return outside

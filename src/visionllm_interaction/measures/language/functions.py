@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.core.interactions import HEAD_MOTION
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.measures.language.sequential.functions import SEQUENTIAL
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
@@ -84,6 +85,10 @@ def _coded() -> Iterable[Function]:
     yield Function("looks_at", (gazer, seen), _INTERVALS, "Coded gaze of x, at y.", coder)
     yield Function("speaks", (_SPEAKER, _OTHER), _INTERVALS, "Coded speech of x (with the label y).", coder)
     yield Function("names", (namer, named), _INTERVALS, "Coded naming by x, of y.", coder)
+    wearer = Parameter("x", (Kind.NAME,), fits="person", coded=HEAD_MOTION)
+    for name, words in (("head_moving", "moves"), ("head_still", "is still")):
+        definition = f"Time in which the head of x {words}, from the motion sensors of a worn camera."
+        yield Function(name, (wearer,), _INTERVALS, definition, f"{_ATOMS}:{name}")
     word = Parameter("word", (Kind.TEXT,))
     yield Function("says", (_SPEAKER, word), _INTERVALS, "Coded speech of x in which the word is.", f"{_ATOMS}:says")
     tier, label = Parameter("tier", (Kind.TEXT,)), Parameter("label", (Kind.TEXT,), optional=True)

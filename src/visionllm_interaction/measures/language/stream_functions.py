@@ -8,6 +8,7 @@ import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
+from visionllm_interaction.core.interactions import HEAD_MOTION
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.core.predicates import EVENT_KINDS
 from visionllm_interaction.errors import ExpressionError
@@ -99,14 +100,24 @@ def coded_as(arguments: Arguments) -> Stream:
     return _coded(arguments, kind)
 
 
+def head_moving(arguments: Arguments) -> Stream:
+    """``head_moving``."""
+    return _coded(arguments, HEAD_MOTION, text="moving")
+
+
+def head_still(arguments: Arguments) -> Stream:
+    """``head_still``."""
+    return _coded(arguments, HEAD_MOTION, text="still")
+
+
 def says(arguments: Arguments) -> Stream:
     """``says``."""
     return _coded(arguments, "speech", word=arguments.text("word"))
 
 
-def _coded(arguments: Arguments, kind: str, *, word: str | None = None) -> Stream:
-    who = arguments.required_name("x")
-    found = atoms.coded(arguments.groups, kind=kind, participant=who, label=arguments.given_name("y"), word=word)
+def _coded(arguments: Arguments, kind: str, *, word: str | None = None, text: str | None = None) -> Stream:
+    who, label = arguments.required_name("x"), arguments.given_name("y")
+    found = atoms.coded(arguments.groups, kind=kind, participant=who, label=label, word=word, text=text)
     missing = arguments.evaluator.missing
     if missing is not None:
         arguments.evaluator.lacks(missing.uncoded(kind, (who,), arguments.groups.video), found.group)

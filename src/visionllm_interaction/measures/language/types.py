@@ -64,7 +64,7 @@ class Parameter:
     keyword: bool = False
     default: str | None = None
     fits: Literal["any", "person", "thing"] = "any"
-    coded: Literal["speech", "gaze", "naming"] | None = None
+    coded: Literal["speech", "gaze", "naming", "head_motion"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.interactions import HEAD_MOTION, Code
 from visionllm_interaction.errors import UsageError
 
 RecordingKind = Literal["video", "audio", "tracker", "codes"]
 KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "hand"]
 """How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, stamps in
 UTC, the sound, a flash or clap, or said by hand."""
+_CONTINUOUS = frozenset({"coded", HEAD_MOTION})
+"""Kinds of codes that go on before and after the video; what of them lies in it counts."""
 EDGE_S = 0.5
 """A code may reach this far over the ends of the video, for sound that is longer than its images; it is cut there."""
 
@@ -141,7 +143,7 @@ def _problem(code: Code, begin_s: float, end_s: float, duration_s: float) -> str
         return "its times are no numbers"
     if end_s < begin_s:
         return f"it ends at {end_s:.3f} s, before it begins at {begin_s:.3f} s"
-    if code.kind == "coded":
+    if code.kind in _CONTINUOUS:
         return None if begin_s < last_s and end_s > 0 else ""
     if begin_s < -EDGE_S:
         return f"it begins at {begin_s:.3f} s, before the video"

@@ -1,7 +1,8 @@
 """Read and write what was imported for a video, and the clocks that place it.
 
-Imported times are kept as they came (``imported.parquet``, ``gaze.parquet``); ``recordings.parquet`` says how each
-clock maps to the video's, and ``codes.parquet`` is the result. A better clock needs no new import.
+Imported times are kept as they came (``imported.parquet``, ``gaze.parquet``, ``motion.parquet``);
+``recordings.parquet`` says how each clock maps to the video's, and ``codes.parquet`` is the result. A better clock
+needs no new import.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ def read_recordings(folder: Path) -> dict[str, Recording]:
         Name → recording; empty where nothing was imported.
     """
     return {row["recording"]: Recording(**row) for row in _read(folder, "recordings").to_pylist()}
+
+
+def recordings_with_gaze(folder: Path) -> frozenset[str]:
+    """The recordings of a video that hold gaze; other trackers hold motion."""
+    return frozenset(_read(folder, "gaze")["recording"].unique().to_pylist())
 
 
 def read_imported(folder: Path) -> list[Code]:
@@ -88,11 +94,30 @@ def write_gaze(store: StrPath, video_id: str, recording: Recording, samples: pa.
     Raises:
         StoreError: if the store or the video is not there.
     """
+    _write_samples(store, video_id, recording, "gaze", samples)
+
+
+def write_motion(store: StrPath, video_id: str, recording: Recording, samples: pa.Table) -> None:
+    """Keep the samples of motion sensors, in place of earlier ones from them.
+
+    Args:
+        store: the store's folder.
+        video_id: the worn camera's video.
+        recording: the sensors with their clock.
+        samples: the columns of ``motion.parquet``, times as they came.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    _write_samples(store, video_id, recording, "motion", samples)
+
+
+def _write_samples(store: StrPath, video_id: str, recording: Recording, name: str, samples: pa.Table) -> None:
     with wait_for_lock(Path(store)):
         folder = _folder(store, video_id)
-        former = _read(folder, "gaze")
+        former = _read(folder, name)
         kept = former.filter(pc.not_equal(former["recording"], recording.recording))
-        write_table(folder / "gaze.parquet", pa.concat_tables([kept, samples]))
+        write_table(folder / f"{name}.parquet", pa.concat_tables([kept, samples]))
         _write_recordings(folder, {**read_recordings(folder), recording.recording: recording})
 
 

@@ -35,6 +35,15 @@ class Regions:
     boxes: DetectionTable
     whole: tuple[tuple[float, float], ...]
 
+    @classmethod
+    def none(cls) -> Regions:
+        """No regions: nothing is blurred."""
+        return cls(DetectionTable.empty(), ())
+
+    def any(self) -> bool:
+        """Whether anything is blurred."""
+        return bool(len(self.boxes) or self.whole)
+
     def at(self, frame_index: int) -> NDArray[np.float32]:
         """(n, 4) regions of one frame, xyxy in pixels."""
         begin, end = np.searchsorted(self.boxes.frame_index, [frame_index, frame_index + 1])

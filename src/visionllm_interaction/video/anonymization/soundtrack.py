@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from visionllm_interaction.video.decoding.worker_messages import AudioChunk
 
 _BITS_PER_S = 128_000
 _LATE_S = 0.005
 """Sound that begins later than what went before it ends by more follows after silence, earlier sound is cut."""
+_SPREAD = 3072
+"""Samples by which silence is begun earlier and ended later than listed: AAC transforms 2048 samples at a time, so
+that sound spreads that far, and it looks ahead by half of that."""
 
 
 class AudioTrackWriter:
     """Writes ``sound`` into ``container`` as AAC; to be made before the container's first packet is written.
 
     The track begins at 0 s, with silence if the sound begins later: not every player heeds a late beginning.
+
+    Args:
+        container: the open container.
+        sound: the samples.
+        silent: intervals (begin, end) in seconds in which the copy is to be silent.
     """
 
-    def __init__(self, container: Any, sound: Iterator[AudioChunk]) -> None:
+    def __init__(
+        self, container: Any, sound: Iterator[AudioChunk], *, silent: Sequence[tuple[float, float]] = ()
+    ) -> None:
         first = next(sound)
         self._container, self._sound = container, chain([first], sound)
         self._rate, self._channels = first.rate, first.channels
         self._layout = "mono" if first.channels == 1 else "stereo"
         self._stream = container.add_stream("aac", rate=first.rate, layout=self._layout)
         self._stream.bit_rate = _BITS_PER_S
+        self._silent = [
+            (math.floor(begin * first.rate) - _SPREAD, math.ceil(end * first.rate) + _SPREAD) for begin, end in silent
+        ]
         self._written = 0
         self._next: AudioChunk | None = next(self._sound, None)
 
@@ -55,11 +70,24 @@ class AudioTrackWriter:
         if len(samples):
             self._encode(samples)
 
-    def _encode(self, samples: Any) -> None:
+    def _encode(self, samples: NDArray[np.int16]) -> None:
+        samples = self._muted(samples)
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._written
         self._written += len(samples)
         self._container.mux(self._stream.encode(frame))
+
+    def _muted(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """The samples (n, channels) with zeros where the copy is to be silent."""
+        at, after = self._written, self._written + len(samples)
+        spans = [
+            (max(begin, at) - at, min(end, after) - at) for begin, end in self._silent if begin < after and end > at
+        ]
+        if spans:
+            samples = samples.copy()
+        for begin, end in spans:
+            samples[begin:end] = 0
+        return samples
 
 
 def _pieces(count: int, size: int) -> Iterator[int]:

@@ -73,6 +73,7 @@ class VideoInfo:
         mirrored: whether stored images are mirrored left to right before the rotation.
         stream: index of the analysed stream, as FFmpeg counts.
         streams: descriptions of all video streams except cover images.
+        metadata: names, without values, of what the container holds beside images and sound.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class VideoInfo:
     mirrored: bool = False
     stream: int = 0
     streams: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
 
     @property
     def stored_to_square(self) -> tuple[float, float]:

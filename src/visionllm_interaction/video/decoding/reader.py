@@ -397,4 +397,5 @@ def _info(path: Path, container: str, header: StreamHeader) -> VideoInfo:
         mirrored=header.mirrored,
         stream=header.stream,
         streams=tuple(describe_stream(entry) for entry in header.streams),
+        metadata=tuple(header.metadata),
     )

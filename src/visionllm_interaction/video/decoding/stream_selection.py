@@ -12,7 +12,7 @@ _STILLS = ("attached_pic", "timed_thumbnails", "still_image")
 
 def video_streams(container: Any) -> list[Any]:
     """The video streams except cover images, thumbnails and stills."""
-    return [stream for stream in container.streams.video if not _is_still(stream)]
+    return [stream for stream in container.streams.video if not is_still(stream)]
 
 
 def choose_stream(container: Any, index: int | None) -> Any:
@@ -56,7 +56,8 @@ def describe_stream(entry: StreamEntry) -> str:
     return f"{entry.index} ({entry.codec}, {entry.width} x {entry.height})"
 
 
-def _is_still(stream: Any) -> bool:
+def is_still(stream: Any) -> bool:
+    """Whether a video stream is a cover image, a thumbnail or a still."""
     return any(_has(stream, name) for name in _STILLS)
 
 

@@ -26,6 +26,7 @@ from visionllm_interaction.core.frames import NOT_SAMPLED, OK
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.decoding.audio import decode_audio
 from visionllm_interaction.video.decoding.canvas import Canvas, pixel_aspect
+from visionllm_interaction.video.decoding.container_metadata import metadata_names
 from visionllm_interaction.video.decoding.containers import (
     corrupt_video,
     no_frames,
@@ -124,6 +125,9 @@ class _VideoDecoder:
     def run(self) -> None:
         """Send the header, wait for the :class:`ReadRequest`, and send the frames."""
         self._check_header()
+        sound = audio_stream(self._container)
+        kept = (self._stream.index, *(() if sound is None else (sound.index,)))
+        self._metadata = metadata_names(self._container, kept=kept)
         frames = timed(self._within_limits())
         held = []
         for item in frames:
@@ -200,6 +204,7 @@ class _VideoDecoder:
             time_base=str(stream.time_base),
             duration_s=self._duration_s(),
             frames=stream.frames,
+            metadata=self._metadata,
         )
 
     def _prepare(self, read_request: ReadRequest) -> None:

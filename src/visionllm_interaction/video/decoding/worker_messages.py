@@ -73,7 +73,8 @@ class StreamHeader(msgspec.Struct, frozen=True, tag=True):
 
     ``width`` and ``height`` are in square pixels, ``stored_width`` and ``stored_height`` in stored ones. ``aspect`` is
     the width of a stored pixel over its height, as a fraction. ``rotation_deg`` is counter-clockwise, after mirroring.
-    ``streams`` are all video streams except cover images.
+    ``streams`` are all video streams except cover images. ``metadata`` names what the container holds beside images and
+    sound.
     """
 
     stream: int
@@ -90,6 +91,7 @@ class StreamHeader(msgspec.Struct, frozen=True, tag=True):
     time_base: str
     duration_s: float | None
     frames: int
+    metadata: list[str] = []
 
 
 class FrameBatch(msgspec.Struct, frozen=True, tag=True):
