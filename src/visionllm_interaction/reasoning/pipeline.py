@@ -14,7 +14,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
+from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
@@ -25,7 +25,8 @@ _NO_CLAIM_HOLDS = "no claim held when it was computed again"
 _NO_EVIDENCE = "no frame of any video was processed in the time asked about"
 
 T = TypeVar("T")
-PlannerName = Literal["rules", "llm"]
+PlannerName = Literal["auto", "rules", "llm"]
+"""``auto``: the rules, and the language model for what they cannot read."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Planned:
     """A plan, who made it, and what it cost."""
 
     plan: Plan
-    planner: PlannerName
+    planner: Literal["rules", "llm"]
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
 
@@ -54,7 +55,7 @@ def ask(
         question: one question in plain words.
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
-        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of those measures that have any.
 
     Returns:
@@ -88,7 +89,7 @@ async def ask_async(
         question: one question in plain words.
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
-        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of those measures that have any.
 
     Returns:
@@ -117,10 +118,10 @@ async def ask_async(
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:
-    """The planner to use: the one asked for, else the configured one; ``auto`` is llm where an endpoint is set."""
+    """The planner to use: the one asked for, else the configured one; ``auto`` is rules where no endpoint is set."""
     chosen = planner or config.planner
     if chosen == "auto":
-        return "llm" if config.endpoint.base_url else "rules"
+        return "auto" if config.endpoint.base_url else "rules"
     if chosen == "llm" and not config.endpoint.base_url:
         raise ConfigError(
             "The llm planner needs an endpoint and none is configured",
@@ -134,16 +135,26 @@ def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> Planner
 
 def make_plan(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName) -> Planned:
     """Turn ``question`` into a plan with one of the planners."""
-    if planner == "rules":
-        return Planned(plan_by_rules(question, vocabulary), "rules")
+    by_rules = _by_rules(question, vocabulary, planner)
+    if by_rules is not None:
+        return by_rules
     return _run_sync(_make_plan_async(question, vocabulary, config=config, planner=planner))
+
+
+def _by_rules(question: str, vocabulary: Vocabulary, planner: PlannerName) -> Planned | None:
+    """The plan or the refusal of the rules; None where the language model is to be asked."""
+    if planner == "llm":
+        return None
+    plan = plan_by_rules(question, vocabulary)
+    return None if planner == "auto" and is_unread(plan) else Planned(plan, "rules")
 
 
 async def _make_plan_async(
     question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName
 ) -> Planned:
-    if planner == "rules":
-        return Planned(plan_by_rules(question, vocabulary), "rules")
+    by_rules = _by_rules(question, vocabulary, planner)
+    if by_rules is not None:
+        return by_rules
     try:
         return await _plan_by_llm(question, vocabulary, config)
     except LLMUnreachable:
