@@ -160,6 +160,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "ask",
         "Answer a question with numbers computed from the store, or refuse it with the reason.",
     ),
+    "chat": CommandEntry(
+        "questions",
+        "chat",
+        'Answer questions line by line; a question may lean on the one before ("and the book?", "how often?", "why?").',
+    ),
     "describe": CommandEntry(
         "questions", "describe", "Tell what happens in a video, in sentences that each cite their evidence."
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
+    from visionllm_interaction.reasoning.dialogue.conversation import Reply
     from visionllm_interaction.reasoning.answers import Answer, EvidenceItem
     from visionllm_interaction.reasoning.grounding.phrases import Grounding
 
@@ -63,6 +64,16 @@ def answer_text(answer: Answer) -> str:
         return f"No answer: {answer.reason}"
     evidence = [f"  [{item.id}] {_evidence_text(item)}" for item in answer.evidence]
     return "\n".join([str(answer.answer), f"  planner: {answer.planner}", *evidence])
+
+
+def reply_text(reply: Reply) -> str:
+    """A reply in a conversation: what a follow-up became, and the answer; the evidence where it was asked for."""
+    rewritten = [f"= {expression}" for expression in reply.expressions]
+    if reply.answer.status == "abstained":
+        return "\n".join([*rewritten, f"No answer: {reply.answer.reason}"])
+    if reply.shows_evidence:
+        return "\n".join(f"[{item.id}] {_evidence_text(item)}" for item in reply.answer.evidence)
+    return "\n".join([*rewritten, str(reply.answer.answer)])
 
 
 def _evidence_text(item: EvidenceItem) -> str:

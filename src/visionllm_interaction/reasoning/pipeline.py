@@ -67,7 +67,7 @@ def ask(
         LLMUnreachable: the endpoint does not answer as such and ``config.on_unreachable`` is ``"fail"``.
         StoreError: the store is missing or damaged.
     """
-    asked = _checked_question(question, config)
+    asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
         vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
@@ -104,7 +104,7 @@ async def ask_async(
     # Imported here: an answer by rules on the command line needs no event loop.
     import asyncio
 
-    asked = _checked_question(question, config)
+    asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
     with await asyncio.to_thread(open_store, Path(store)) as opened:
         vocabulary = await asyncio.to_thread(Vocabulary.of_store, opened, aliases=config.aliases)
@@ -339,7 +339,19 @@ async def _plan_by_llm(question: str, vocabulary: Vocabulary, config: ReasonConf
     return Planned(plan, "llm", config.endpoint.model, usage)
 
 
-def _checked_question(question: str, config: ReasonConfig) -> str:
+def checked_question(question: str, config: ReasonConfig) -> str:
+    """A question with single blanks.
+
+    Args:
+        question: as it was typed.
+        config: for the longest question allowed.
+
+    Returns:
+        Its text.
+
+    Raises:
+        UsageError: if it is empty or too long.
+    """
     text = " ".join(question.split())
     if not text:
         raise UsageError("The question is empty", expected="a question in words", found="nothing")
