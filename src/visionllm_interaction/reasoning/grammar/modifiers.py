@@ -11,7 +11,8 @@ from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _KINDS = frozenset({"superlative", "ordinal", "aggregate", "modifier"})
-_IGNORED = frozenset({"ever"})
+_IGNORED = frozenset({"ever", "different"})
+_NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
 """Modifiers that change nothing: "did the child ever …"."""
 Length = Literal["mean", "median", "longest", "shortest"]
 
@@ -100,6 +101,15 @@ class Marks:
         """
         if self._left:
             raise NotUnderstood(self._left[0].text)
+
+
+def compares_objects(tags: Sequence[Tag]) -> bool:
+    """Whether numbers of objects are compared: "the most toys", "more different things"."""
+    plain = [tag for tag in tags if not tag.is_("modifier", "different")]
+    return any(
+        tag.is_("superlative", "most", "least") and tag.text.split()[-1] in _NUMBERS_OF and after.is_("noun", "object")
+        for tag, after in zip(plain, plain[1:], strict=False)
+    )
 
 
 def read_marks(tags: Sequence[Tag]) -> Marks:

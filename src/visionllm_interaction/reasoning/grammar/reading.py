@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood, read_clause
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
-from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_lag, read_latency
+from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_elapsed, read_lag, read_latency
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     OBJECT_VARIABLE,
@@ -21,15 +21,24 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Scope,
     Stream,
 )
-from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
-from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects, read_marks
+from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, name_nobody, resolve
+from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
+_FOR_EACH_VIDEO = ("time", "holds", "next")
+"""What is always said of each video by itself, also of names."""
 _POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
 
 
-def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: float | None = None) -> Asked:
+def read_question(
+    tagged: Tagged,
+    scope: Scope,
+    people: tuple[str, ...],
+    *,
+    at: float | None = None,
+    versus_video: str | None = None,
+) -> Asked:
     """What a tagged question asks.
 
     Args:
@@ -37,6 +46,7 @@ def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: 
         scope: the video and the window that were cut out of it before.
         people: names of people in the store.
         at: the moment that was cut out of it before, in seconds.
+        versus_video: the second of two videos that it compares.
 
     Returns:
         What is asked.
@@ -46,12 +56,21 @@ def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: 
     """
     tags, names_it, asks_length = cut_tail(tagged.tags)
     head, tags = _take_head(tags)
+    each_video = any(tag.is_("modifier", "each_video") for tag in tags)
+    tags = name_nobody([tag for tag in tags if not tag.is_("modifier", "each_video")], people)
+    if tags and tags[0].is_("modifier", "different"):
+        tags = tags[1:]
     tags, point = _take_point(tags)
     moment = at if at is not None else point
     tags, half = _take_half(tags)
     tags, shared = resolve(tags)
-    request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared)
+    shared = shared or any(tag.is_("noun", SAME) for tag in tags)
+    request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared, versus_video)
     asked = _reader_of(request)(request)
+    if versus_video is not None and asked.than is None:
+        raise NotUnderstood("than")
+    if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
+        raise NotUnderstood("in each video")
     asked = replace(asked, language=tagged.language)
     if names_it:
         asked = _which_was_it(asked)
@@ -65,9 +84,14 @@ def _take_head(tags: Sequence[Tag]) -> tuple[Tag | None, list[Tag]]:
     if place is None:
         return None, list(tags)
     before = tags[:place]
-    if any(tag.kind not in ("preposition", "auxiliary", "conjunction", "half", "point") for tag in before):
+    if any(
+        tag.kind not in ("preposition", "auxiliary", "conjunction", "half", "point", "aggregate")
+        and not tag.is_("modifier", "each_video")
+        for tag in before
+    ):
         raise NotUnderstood(tags[place].text)
-    return tags[place], [*[tag for tag in before if tag.kind in ("preposition", "half", "point")], *tags[place + 1 :]]
+    kept = [tag for tag in before if tag.kind in ("preposition", "half", "point", "aggregate", "modifier")]
+    return tags[place], [*kept, *tags[place + 1 :]]
 
 
 def _take_point(tags: Sequence[Tag]) -> tuple[list[Tag], str | None]:
@@ -107,7 +131,7 @@ def _total_of(asked: Asked) -> Asked:
 
 
 def _read_duration(request: QuestionRequest) -> Asked:
-    spread = _each(request)
+    spread = _each(request) or read_elapsed(request)
     if spread:
         return spread
     clause, marks, scope, _ = request.read()
@@ -137,6 +161,10 @@ def _each(request: QuestionRequest) -> Asked | None:
 
 
 def _read_share(request: QuestionRequest) -> Asked:
+    if request.head and request.head.text.split()[-1] in _OPENS_CLAUSE:
+        of_clause = _share_of_clause(request)
+        if of_clause is not None:
+            return of_clause
     clause, marks, scope, parts = request.read()
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
@@ -147,6 +175,32 @@ def _read_share(request: QuestionRequest) -> Asked:
     if len(scope.during) == 1:
         other, scope = scope.during[0], replace(scope, during=())
     return finish(Asked("share", clause.stream, scope, other=other), marks, is_never=clause.is_never)
+
+
+_OPENS_CLAUSE = ("that", "when", "which", "når", "da", "som")
+_AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are")
+
+
+def _share_of_clause(request: QuestionRequest) -> Asked | None:
+    """Read "What percentage of the time that the ball was in view was it held?"; None where that is not certain."""
+    found = []
+    for place in range(1, len(request.tags) - 1):
+        if request.tags[place].text in _AUXILIARIES:
+            base = _plain_clause(request, request.tags[:place])
+            main = _plain_clause(request, request.tags[place + 1 :])
+            if base is not None and main is not None:
+                found.append(Asked("share", main, request.scope, other=base, is_shared=request.is_shared))
+    return found[0] if len(found) == 1 and not request.is_shared and request.scope == Scope() else None
+
+
+def _plain_clause(request: QuestionRequest, tags: Sequence[Tag]) -> Stream | None:
+    """The stream of intervals of a clause without adverbs; None if it has any, or says something else."""
+    try:
+        clause = read_clause(plain_tags(tags), request.around())
+        read_marks(tags).check_used()
+    except NotUnderstood:
+        return None
+    return None if clause.is_never or clause.stream.is_moment else clause.stream
 
 
 def _followed(request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, part: Part) -> Asked:
@@ -275,6 +329,7 @@ def _read_what(request: QuestionRequest) -> Asked:
         return _read_quantity(request)
     if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):
         return _read_doing(request)
+    tags = _superlative_last(tags)
     number = None
     if tags and tags[0].number is not None:
         number = int(tags[0].number or 1)
@@ -285,6 +340,15 @@ def _read_what(request: QuestionRequest) -> Asked:
     tags = tags[1:] if noun else tags
     focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
     return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)
+
+
+def _superlative_last(tags: Sequence[Tag]) -> list[Tag]:
+    """Read "What was the first toy that the child picked up?" as "What toy did the child pick up first?"."""
+    place = next((i for i, tag in enumerate(tags) if tag.kind != "auxiliary"), len(tags))
+    opens = tags[place : place + 2]
+    if len(opens) == 2 and opens[0].is_("superlative", "first", "last") and opens[1].is_("noun", "object", "person"):
+        return [opens[1], *tags[place + 2 :], opens[0]]
+    return list(tags)
 
 
 def _is_relation_word(tag: Tag) -> bool:
@@ -370,6 +434,10 @@ def read_pick(
         asked = Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="any")
         return finish(asked, marks, is_never=clause.is_never)
     follows = _follows_at_once(clause, scope)
+    if compares_objects(request.tags) and not clause.stream.is_moment:
+        _, pick = marks.take_pick(is_moment=False)
+        asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
+        return finish(asked, marks, is_never=clause.is_never)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
