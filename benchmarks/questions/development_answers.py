@@ -22,13 +22,10 @@ from room_truth import (
     RoomTruth,
     both,
     bouts,
-    cut,
     holds_at,
-    median,
     total,
     union,
     weighted_mean,
-    without,
 )
 
 _EPS = 1e-6
@@ -153,7 +150,7 @@ def _most_in_video(truths: Truths) -> frozenset[str]:
     return largest({t.video_id: float(len(t.moments("picks_up", "child"))) for t in truths})
 
 
-def _apart(t: RoomTruth, spans: list[tuple[float, float]], others: list[tuple[float, float]]) -> float:
+def _apart(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -> float:
     return total(spans) - total(both(union(spans), union(others)))
 
 
@@ -200,15 +197,15 @@ def _ball_held(t: RoomTruth) -> float:
 
 
 def _alone_in_view(t: RoomTruth) -> float:
-    return _apart(t, t.visible("child"), t.visible("caregiver"))
+    return _apart(t.visible("child"), t.visible("caregiver"))
 
 
 def _ball_far_from_caregiver(t: RoomTruth) -> float:
-    return _apart(t, t.related("holding", "child", "ball"), t.related("near", "child", "caregiver"))
+    return _apart(t.related("holding", "child", "ball"), t.related("near", "child", "caregiver"))
 
 
 def _empty_handed(t: RoomTruth) -> float:
-    return _apart(t, t.visible("child"), t.related("holding", "child"))
+    return _apart(t.visible("child"), t.related("holding", "child"))
 
 
 ANSWERS: Mapping[str, Callable[[Truths], Expected]] = {

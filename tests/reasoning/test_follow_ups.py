@@ -33,7 +33,8 @@ REWRITTEN = (
     (HELD, "and in the first half?", "total(holding(child, ball) & between(0%, 50%))"),
     (HELD, "between 5 and 10 seconds?", "total(holding(child, ball) & between(5s, 10s))"),
     (HELD, "and how often the book in the second video?", None),
-    ("total(holding(child, ball) & between(0%, 50%))", "and in the second half?", "total(holding(child, ball) & between(50%, 100%))"),
+    ("total(holding(child, ball) & between(0%, 50%))", "and in the second half?",
+     "total(holding(child, ball) & between(50%, 100%))"),
     ("count(merged(holding(child, ball), 0.5s))", "how long?", HELD),
     ("count(merged(holding(child, ball) & near(child, caregiver), 0.5s))", "in the first half?",
      "count(merged(holding(child, ball) & near(child, caregiver) & between(0%, 50%), 0.5s))"),
@@ -70,7 +71,7 @@ def test_one_part_is_replaced(vocabulary: Vocabulary, last: str, said: str, want
     assert change.refusal is None
     plan = rewritten(Plan(expressions=(ExpressionStep(expression=last),)), change)
     found = plan.expressions[0].expression
-    wanted = wanted or 'count(merged(holding(child, book), 0.5s)) in video room_s7_001'
+    wanted = wanted or "count(merged(holding(child, book), 0.5s)) in video room_s7_001"
     assert found == wanted
 
 
@@ -133,5 +134,3 @@ def test_a_follow_up_to_nothing_is_refused(two_videos: Path) -> None:
     chat = Conversation(two_videos)
     assert "no answer yet" in (chat.say("why?").answer.reason or "")
     assert chat.say("and the book?").answer.status == "abstained"
-
-

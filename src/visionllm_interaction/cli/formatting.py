@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
-    from visionllm_interaction.reasoning.dialogue.conversation import Reply
     from visionllm_interaction.reasoning.answers import Answer, EvidenceItem
+    from visionllm_interaction.reasoning.dialogue.conversation import Reply
     from visionllm_interaction.reasoning.grounding.phrases import Grounding
 
 

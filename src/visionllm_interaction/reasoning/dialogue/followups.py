@@ -32,7 +32,8 @@ _EVIDENCE = re.compile(
 _AGGREGATES: tuple[tuple[Aggregate, str], ...] = (
     (
         "rate",
-        r"(?:how (?:often|many times)|(?:hvor|kor) (?:ofte|mange (?:ganger|gonger))) (?:per|a|each|i|pr) (?:minute|minuttet|minutt)"
+        r"(?:how (?:often|many times)|(?:hvor|kor) (?:ofte|mange (?:ganger|gonger)))"
+        r" (?:per|a|each|i|pr) (?:minute|minuttet|minutt)"
         r"|(?:per|a|each|i|pr) (?:minute|minuttet|minutt)",
     ),
     ("count", r"how (?:often|many times|frequently)|(?:hvor|kor) (?:ofte|mange (?:ganger|gonger))"),
@@ -46,19 +47,19 @@ _AGGREGATES: tuple[tuple[Aggregate, str], ...] = (
     ),
     (
         "total",
-        r"(?:for )?how (?:long|much time|many seconds)(?: in (?:all|total))?|(?:i )?(?:hvor|kor) (?:lenge|lang tid)(?: i alt)?",
+        r"(?:for )?how (?:long|much time|many seconds)(?: in (?:all|total))?"
+        r"|(?:i )?(?:hvor|kor) (?:lenge|lang tid)(?: i alt)?",
     ),
     ("last_time", r"(?:and )?when last|when (?:was (?:it|that) )?(?:for )?the last time|når sist"),
     ("first_time", r"when(?: first)?|when (?:was (?:it|that) )?(?:for )?the first time|når(?: først| fyrst)?"),
     ("exists", r"ever|at all|did (?:it|that) (?:ever )?happen|i det hele tatt|noen gang|nokon gong"),
 )
 _HALF = re.compile(
-    r"(?:(?:in|during|i|under) )?(?:the |den )?(first|second|other|latter|last|første|fyrste|andre|siste) (?:half|halvdel\w*)"
+    r"(?:(?:in|during|i|under) )?(?:the |den )?(first|second|other|latter|last|første|fyrste|andre|siste)"
+    r" (?:half|halvdel\w*)"
     r"(?: of the video| av videoen)?"
 )
-_ORDINAL = re.compile(
-    r"\b(?:first|second|third|fourth|other|older|younger|første|fyrste|andre|tredje|eldste|yngste)\b"
-)
+_ORDINAL = re.compile(r"\b(?:first|second|third|fourth|other|older|younger|første|fyrste|andre|tredje|eldste|yngste)\b")
 _FILLER = re.compile(
     r"\b(?:the|a|an|for|with|of|by|to|at|did|does|do|was|is|it|that|then|only|too|alone|about|den|det|de|dei|med|av|til|en|ei"
     r"|et|ein|eit|da|så|bare|berre|også|òg)\b"
@@ -132,7 +133,7 @@ def read_follow_up(question: str, vocabulary: Vocabulary) -> FollowUp | None:
 
 
 def _is_short(text: str) -> bool:
-    return len(text.split()) <= len("in the second video called x".split())
+    return len(text.split()) <= len(["in", "the", "second", "video", "called", "x"])
 
 
 def _language(text: str) -> Language:

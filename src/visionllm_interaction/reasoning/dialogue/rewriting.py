@@ -218,7 +218,9 @@ def _pooled(stream: Node, over: tuple[Binding, ...], *, in_bouts: bool) -> tuple
     if over and not in_bouts and [binding.to_text() for binding in over] == [OBJECT_VARIABLE]:
         return substituted(stream, {OBJECT_VARIABLE: NameTerm("thing")}), ()
     first, *limits = _conjuncts(stream)
-    of_anything = isinstance(first, Call) and first.function == "holding" and first.arguments[1:] == (NameTerm("thing"),)
+    of_anything = (
+        isinstance(first, Call) and first.function == "holding" and first.arguments[1:] == (NameTerm("thing"),)
+    )
     if in_bouts and not over and of_anything and isinstance(first, Call):
         varied = replace(first, arguments=(first.arguments[0], NameTerm(OBJECT_VARIABLE)))
         return _joined([varied, *limits]), (Binding(OBJECT_VARIABLE),)

@@ -165,7 +165,17 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
 
 def _value(tag: Tag) -> str | None:
     """What a name or noun stands for; None for nouns that name nobody ("time", "bouts")."""
-    if tag.kind == "name" or tag.value in (*_GROUPS, "either", "nobody", "nothing", "else", "other", FOCUS, SHARED, SAME):
+    if tag.kind == "name" or tag.value in (
+        *_GROUPS,
+        "either",
+        "nobody",
+        "nothing",
+        "else",
+        "other",
+        FOCUS,
+        SHARED,
+        SAME,
+    ):
         return tag.value
     if tag.value in ("something", "object"):
         return ANY_OBJECT

@@ -52,7 +52,7 @@ def _scope_of(request: QuestionRequest, clauses: Sequence[Tag]) -> Scope:
 
 
 def read_elapsed(request: QuestionRequest) -> Asked | None:
-    """Read "How many seconds passed between A putting a toy down and B picking it up?"; None if it is no such question."""
+    """Read "How many seconds passed between A doing this and B doing that?"; None if it is no such question."""
     tags = [tag for tag in request.tags if "elapse" not in tag.lemmas]
     if len(tags) == len(request.tags) or not any(tag.is_("preposition", "from", "between") for tag in tags):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
@@ -108,7 +109,7 @@ def compares_objects(tags: Sequence[Tag]) -> bool:
     plain = [tag for tag in tags if not tag.is_("modifier", "different")]
     return any(
         tag.is_("superlative", "most", "least") and tag.text.split()[-1] in _NUMBERS_OF and after.is_("noun", "object")
-        for tag, after in zip(plain, plain[1:], strict=False)
+        for tag, after in pairwise(plain)
     )
 
 

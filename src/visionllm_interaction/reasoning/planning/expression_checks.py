@@ -1,4 +1,4 @@
-"""Checks of an expression against the words of its question: what is not said stands nowhere, what is said somewhere."""
+"""Checks of an expression against its question: what is not said stands nowhere in it, what is said somewhere."""
 
 from __future__ import annotations
 
@@ -80,17 +80,17 @@ _YES_NO = re.compile(
     r"^(?:is|are|was|were|did|does|do|has|have|had|can|could|er|var|ble|blei|vart|har|hadde|holdt|heldt|kom|tok|ga)\b"
 )
 _NEGATIVE = re.compile(
-    r"\b(?:without|uten|utan|except|other than|apart from|neither|nor|verken|hverken|absent|missing|hidden|gone|away|out of"
-    r"|alone|alene|åleine|aleine|borte|off|only|kun|bare|exactly|nothing|nobody|none|ingen|ingenting|n't|no longer|no)\b"
+    r"\b(?:without|uten|utan|except|other than|apart from|neither|nor|verken|hverken|absent|missing|hidden|gone|away"
+    r"|out of|alone|alene|åleine|aleine|borte|off|only|kun|bare|exactly|nothing|nobody|none|ingen|ingenting|n't"
+    r"|no longer|no)\b"
 )
 _LINKING = re.compile(r"\b(?:with|without|and|both|but|med|uten|utan|og|begge|men|together|while|same|samme|same)\b")
-_FUNCTION_WORDS = frozenset(
-    (
-        "for that as it by an at on or if so he she who whom whose which this these those there than then with into onto "
-        "give tell me us please exactly about some any each per one someone's somebody's anyone's their his her its my "
-        "han hun ho som for av en ein et eit den det de dei så da då meg oss etter å i på med hos ble blei vart"
-    ).split()
+_FUNCTION_LINES = (
+    "for that as it by an at on or if so he she who whom whose which this these those there than then with into onto",
+    "give tell me us please exactly about some any each per one someone's somebody's anyone's their his her its my",
+    "han hun ho som for av en ein et eit den det de dei så da då meg oss etter å i på med hos ble blei vart",
 )
+_FUNCTION_WORDS = frozenset(word for line in _FUNCTION_LINES for word in line.split())
 """Words that say nothing by themselves."""
 _FREE_NUMBERS = ((0.5, "s"), (0.1, "s"), (0.0, "s"), (0.0, "%"), (50.0, "%"), (100.0, "%"), (1.0, ""))
 _EPS = 1e-6
@@ -403,7 +403,9 @@ def _order(question: ExpressionQuestion, expression: Grouped) -> Iterator[str]:
 
 
 def _stands_first(question: ExpressionQuestion, first: Node, second: Node) -> bool:
-    functions = [[n.function for n in walk(node) if isinstance(n, Call) and n.function in _STREAMS] for node in (first, second)]
+    functions = [
+        [n.function for n in walk(node) if isinstance(n, Call) and n.function in _STREAMS] for node in (first, second)
+    ]
     if not functions[0] or not functions[1]:
         return False
     people = [_first_person(node, question) for node in (first, second)]

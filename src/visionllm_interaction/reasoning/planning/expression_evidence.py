@@ -19,15 +19,21 @@ KIND_OF_CODE: Mapping[str, str] = {name: kind for kind, names in _CODED.items() 
 
 _WORDS: Mapping[str, str] = {
     "visible": (
-        r"visib\w*|seen?|sees|saw|view|sight|screen|camera|appear\w*|present|presence|shown?|image|picture|frame|scene|shot"
-        r"|synlig\w*|synleg\w*|sett|bildet|biletet|syne|vises|absent|missing|hidden|gone|away|borte|disappear\w*|vanish\w*"
+        r"visib\w*|seen?|sees|saw|view|sight|screen|camera|appear\w*|present|presence|shown?|image"
+        r"|picture|frame|scene|shot"
+        r"|synlig\w*|synleg\w*|sett|bildet|biletet|syne|vises|absent|missing|hidden|gone|away|borte"
+        r"|disappear\w*|vanish\w*"
         r"|alone|alene|åleine|aleine|enter\w*|leav\w*|left|room|rommet|there"
     ),
-    "near": r"near\w*|close\w*|next to|beside|besides|proximity|vicinity|approach\w*|side by side|adjacent|nær\w*|ved siden|ved sida|inntil|apart",
+    "near": (
+        r"near\w*|close\w*|next to|beside|besides|proximity|vicinity|approach\w*|side by side|adjacent|apart"
+        r"|nær\w*|ved siden|ved sida|inntil"
+    ),
     "in_contact": r"touch\w*|contacts?|rør\w*|røyr\w*|berør\w*|kontakt",
     "holding": (
-        r"h[oe]ld\w*|carr(?:y|ies|ied|ying)|grip\w*|grasp\w*|clutch\w*|hands?|handl\w+|play\w*|grab\w*|let go|lets go|releas\w*"
-        r"|drop\w*|holdt?\w*|haldt?\w*|held|bar|bær\w*|hånd\w*|hand[ae]\w*|lek(?:te|er|e)|leik\w+|slapp|slepp\w*|sleppte"
+        r"h[oe]ld\w*|carr(?:y|ies|ied|ying)|grip\w*|grasp\w*|clutch\w*|hands?|handl\w+|play\w*|grab\w*"
+        r"|let go|lets go|releas\w*|drop\w*|holdt?\w*|haldt?\w*|held|bar|bær\w*|hånd\w*|hand[ae]\w*"
+        r"|lek(?:te|er|e)|leik\w+|slapp|slepp\w*|sleppte"
     ),
     "picks_up": r"pick\w*|pick-up\w*|lift\w*|grab\w*|takes?|took|taken|taking|plukk\w*|løft\w*|tok|tek|teke|tatt|tar?",
     "puts_down": r"put\w*|set|sets|setting|lay|lays|laid|laying|plac\w+|down|legg\w*|la|lagt|sett\w*|satte|seg",

@@ -35,7 +35,7 @@ from visionllm_interaction.reasoning.planning.expression_reading import checked_
 from visionllm_interaction.reasoning.planning.lexical_evidence import unknown_object
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import explain_unknown
-from visionllm_interaction.reasoning.planning.unanswerable import outside_catalogue, outside_without_codes
+from visionllm_interaction.reasoning.planning.unanswerable import outside_without_codes
 
 NOTHING_WRITTEN = "the model found nothing in the language of quantities that the question asks for"
 _LONGEST_REPLY = 400

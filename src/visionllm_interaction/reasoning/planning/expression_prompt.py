@@ -17,21 +17,22 @@ _MOST_NAMES = 40
 """Names listed in the prompt; names that the question speaks of stand in every prompt."""
 
 _HEAD = """\
-Write the question about videos as one expression. Do not answer the question. Reply {{"expression": "…"}}.
+Write the question about videos as one expression. Do not answer it. Reply {{"expression": "…"}}.
 
 Names (and other words for them): {names}
 person is anybody, thing any object. $o is each object in turn, $p each person.
 
-Times in which something holds: visible(x), visible(x, y), near(x, y), in_contact(x, y) touches, holding(person, object), \
-alone(person){coded_states}
+Times in which something holds: visible(x), visible(x, y), near(x, y), in_contact(x, y) touches, \
+holding(person, object), alone(person){coded_states}
 Moments: picks_up(person, object), puts_down(person, object), hands_over(giver, receiver, object), enters(person), \
 leaves(person), starts(a), ends(a)
 Combined: a & b at the same time, while; a | b; !a not; merged(a, 0.5s) bouts; longer_than(a, 3s); at_least(2, a); \
 first(a), last(a), nth(a, 2); since(first(a)) from then on; before(first(a)) until then; \
 padded(a, 0s, 3s) within 3 s after a; padded(a, 3s, 0s) within 3 s before; between(5s, 10s); between(0%, 50%) first half
 Numbers: total(a) seconds; share(a) of the time; share(a, of=b) of b; count(a) how often; rate(a) times per minute; \
-mean(a), median(a), longest(a), shortest(a) of bouts; first_time(a), last_time(a) when; mean(gap(x, y)), min(gap(x, y)) \
-distance; median(latency(a -> b)) seconds from a to b; prob(b, within=3s, after=a) share of a followed by b{coded_values}
+mean(a), median(a), longest(a), shortest(a) of bouts; first_time(a), last_time(a) when; mean(gap(x, y)), \
+min(gap(x, y)) distance; median(latency(a -> b)) seconds from a to b; prob(b, within=3s, after=a) share of a followed \
+by b{coded_values}
 Yes or no: exists(a); holds(a, at=12s); number > number
 Names: top(1, number by $o) the most; bottom(1, number by $o) the least or first; which(yes_or_no by $o); \
 how_many(yes_or_no by $o)

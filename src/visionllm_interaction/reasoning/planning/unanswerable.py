@@ -117,7 +117,7 @@ def outside_model(question: str, coded: frozenset[str] = frozenset()) -> str | N
 
 
 def outside_without_codes(question: str, coded: frozenset[str]) -> str | None:
-    """The reason why a normalised ``question`` is outside the language of quantities, if codes of these kinds are in it.
+    """The reason why a normalised ``question`` is outside the language where codes of these kinds are in the store.
 
     Unlike :func:`outside_catalogue` it lets every question about codes pass that were imported.
     """

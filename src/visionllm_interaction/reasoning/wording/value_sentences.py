@@ -84,7 +84,9 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
     if node.function in ("min", "max") and isinstance(node.arguments[0], Call) and node.arguments[0].function == "gap":
         return _gap(node, node.arguments[0], value, words)
     if node.function == "objects_handled" and isinstance(node.arguments[0], NameTerm):
-        return words.say("objects_handled", a=words.name(node.arguments[0].base), v=words.number(float(value.value or 0)))
+        return words.say(
+            "objects_handled", a=words.name(node.arguments[0].base), v=words.number(float(value.value or 0))
+        )
     if node.function == "prob":
         return _prob(node, value, words)
     if node.function in _TIMES:
