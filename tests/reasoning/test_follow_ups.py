@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
+from visionllm_interaction.cli import app
+from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning.dialogue.conversation import Conversation
 from visionllm_interaction.reasoning.dialogue.followups import read_follow_up
@@ -134,3 +137,13 @@ def test_a_follow_up_to_nothing_is_refused(two_videos: Path) -> None:
     chat = Conversation(two_videos)
     assert "no answer yet" in (chat.say("why?").answer.reason or "")
     assert chat.say("and the book?").answer.status == "abstained"
+
+
+def test_the_command_reads_lines_and_shows_what_a_follow_up_became(
+    two_videos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("How long did the child hold the ball?\n\nand the book?\nwhy?\n"))
+    assert run_app(app, ["chat", "--store", str(two_videos), "--planner", "rules"]) == 0
+    out = capsys.readouterr().out
+    assert "= total(holding(child, book))" in out
+    assert "[e1] " in out

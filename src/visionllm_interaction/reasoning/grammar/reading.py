@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood, read_clause
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
 from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_elapsed, read_lag, read_latency
 from visionllm_interaction.reasoning.grammar.meaning import (
@@ -21,9 +21,10 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Scope,
     Stream,
 )
-from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects, read_marks
-from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, name_nobody, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled, plain_tags
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects
+from visionllm_interaction.reasoning.grammar.references import Parts, cut_tail, name_nobody, resolve
+from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
+from visionllm_interaction.reasoning.grammar.shares import read_followed, read_share
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _FOR_EACH_VIDEO = ("time", "holds", "next")
@@ -160,72 +161,6 @@ def _each(request: QuestionRequest) -> Asked | None:
     return finish(Asked(ask, clause.stream, scope, variable=focus, pick="each"), marks, is_never=clause.is_never)
 
 
-def _read_share(request: QuestionRequest) -> Asked:
-    if request.head and request.head.text.split()[-1] in _OPENS_CLAUSE:
-        of_clause = _share_of_clause(request)
-        if of_clause is not None:
-            return of_clause
-    clause, marks, scope, parts = request.read()
-    followed = [part for part in parts.clauses if part.role == "followed"]
-    if followed:
-        return _followed(request, clause, marks, scope, followed[0])
-    if clause.stream.is_moment:
-        raise NotUnderstood("share")
-    other: Stream | None = None
-    if len(scope.during) == 1:
-        other, scope = scope.during[0], replace(scope, during=())
-    return finish(Asked("share", clause.stream, scope, other=other), marks, is_never=clause.is_never)
-
-
-_OPENS_CLAUSE = ("that", "when", "which", "når", "da", "som")
-_AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are")
-
-
-def _share_of_clause(request: QuestionRequest) -> Asked | None:
-    """Read "What percentage of the time that the ball was in view was it held?"; None where that is not certain."""
-    found = []
-    for place in range(1, len(request.tags) - 1):
-        if request.tags[place].text in _AUXILIARIES:
-            base = _plain_clause(request, request.tags[:place])
-            main = _plain_clause(request, request.tags[place + 1 :])
-            if base is not None and main is not None:
-                found.append(Asked("share", main, request.scope, other=base, is_shared=request.is_shared))
-    return found[0] if len(found) == 1 and not request.is_shared and request.scope == Scope() else None
-
-
-def _plain_clause(request: QuestionRequest, tags: Sequence[Tag]) -> Stream | None:
-    """The stream of intervals of a clause without adverbs; None if it has any, or says something else."""
-    try:
-        clause = read_clause(plain_tags(tags), request.around())
-        read_marks(tags).check_used()
-    except NotUnderstood:
-        return None
-    return None if clause.is_never or clause.stream.is_moment else clause.stream
-
-
-def _followed(request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, part: Part) -> Asked:
-    within = part.within_s
-    if within is None:
-        raise NotUnderstood("followed, without within how many seconds")
-    answer = request.read_part(part)
-    read_marks(part.tags).check_used()
-    asked = Asked(
-        "prob",
-        _moments_of_begin(clause.stream),
-        scope,
-        other=answer.stream,
-        within_s=within,
-        is_shared=request.is_shared,
-    )
-    return finish(asked, marks, is_never=clause.is_never)
-
-
-def _moments_of_begin(stream: Stream) -> Stream:
-    if isinstance(stream, (Joined, AtLeast)) or stream.negated:
-        raise NotUnderstood("followed")
-    return stream
-
-
 def _read_count(request: QuestionRequest) -> Asked:
     spread = _each(request)
     if spread:
@@ -233,7 +168,7 @@ def _read_count(request: QuestionRequest) -> Asked:
     clause, marks, scope, parts = request.read()
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
-        return _followed(request, clause, marks, scope, followed[0])
+        return read_followed(request, clause, marks, scope, followed[0])
     kind: Literal["rate", "count"] = "rate" if marks.take("per_minute") or _is_rate(request) else "count"
     asked = Asked(
         kind,
@@ -299,7 +234,7 @@ def _read_exists(request: QuestionRequest) -> Asked:
     clause, marks, scope, parts = request.read(at=True)
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
-        return _followed(request, clause, marks, scope, followed[0])
+        return read_followed(request, clause, marks, scope, followed[0])
     marks.take("ever")
     marks.take("again")
     if request.at is not None:
@@ -463,7 +398,7 @@ def _follows_at_once(clause: Clause, scope: Scope) -> bool:
 
 _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "duration": _read_duration,
-    "share": _read_share,
+    "share": read_share,
     "rate": _read_count,
     "count": _read_count,
     "many": _read_many,
