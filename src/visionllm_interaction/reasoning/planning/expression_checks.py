@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -153,11 +153,16 @@ def expression_objections(question: ExpressionQuestion, expression: Grouped) -> 
     yield from _order(question, expression)
 
 
+def unexplained_words(words: Iterable[str], functions: frozenset[str] = _STREAMS) -> Iterator[str]:
+    """Those of ``words``, which no list of the grammar holds, that say something and are no words for ``functions``."""
+    for word in words:
+        if word not in GENERAL_WORDS | _FUNCTION_WORDS and not explains(word, functions) and not word.startswith("'"):
+            yield word
+
+
 def _unknown_words(question: ExpressionQuestion, calls: Sequence[Call]) -> Iterator[str]:
-    used = frozenset(call.function for call in calls)
-    for word in question.tagged.unknown:
-        if word not in GENERAL_WORDS | _FUNCTION_WORDS and not explains(word, used) and not word.startswith("'"):
-            yield f"the word {word!r} of the question is not in the expression; if nothing stands for it, write none"
+    for word in unexplained_words(question.tagged.unknown, frozenset(call.function for call in calls)):
+        yield f"the word {word!r} of the question is not in the expression; if nothing stands for it, write none"
 
 
 def _names(question: ExpressionQuestion, expression: Grouped) -> Iterator[str]:

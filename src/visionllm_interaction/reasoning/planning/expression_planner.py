@@ -24,7 +24,11 @@ from visionllm_interaction.reasoning.language.subordinate_clauses import move_cl
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model
-from visionllm_interaction.reasoning.planning.expression_checks import ExpressionQuestion, expression_objections
+from visionllm_interaction.reasoning.planning.expression_checks import (
+    ExpressionQuestion,
+    expression_objections,
+    unexplained_words,
+)
 from visionllm_interaction.reasoning.planning.expression_prompt import (
     NO_EXPRESSION,
     expression_examples,
@@ -115,6 +119,9 @@ def _refusal_without_model(question: str, asked: _Asked, vocabulary: Vocabulary)
     names = unknown_names(question, understood, vocabulary)
     unknown = names[0] if names else unknown_object(asked.question.text, vocabulary)
     outside = outside_without_codes(asked.question.text, vocabulary.coded)
+    unread = next(unexplained_words(asked.question.tagged.unknown), None)
+    if outside is None and unknown is None and unread is not None:
+        return f"the word {unread!r} is not understood"
     return outside or (explain_unknown(unknown, vocabulary) if unknown else None)
 
 

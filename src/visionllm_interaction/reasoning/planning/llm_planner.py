@@ -16,7 +16,7 @@ from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.language.references import resolve_it
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model, sum_usage
+from visionllm_interaction.reasoning.llm_client import REPLIES_FAILED, Request, RequestRecord, ask_model, sum_usage
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
 from visionllm_interaction.reasoning.planning.intent import Intent, read_intent
 from visionllm_interaction.reasoning.planning.lexical_evidence import (
@@ -90,6 +90,9 @@ async def plan_by_llm_async(question: str, vocabulary: Vocabulary, *, config: En
     before, after = next(split_at_and(question), (question, ""))
     plan, cost = await _one_part(before, vocabulary, config=config)
     if plan.unanswerable:
+        if cost.requests and plan.unanswerable.startswith(REPLIES_FAILED):
+            # A model whose corrected replies still fail is not asked for more.
+            return plan, cost
         return await _or_expression(question, plan, cost, vocabulary, config=config)
     if not after:
         return plan, cost
