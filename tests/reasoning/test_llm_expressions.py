@@ -64,7 +64,7 @@ def test_mistakes_of_syntax_and_type_go_back_to_the_model(one_video: Path) -> No
     assert answer.plan.expressions[0].expression == RIGHT
     assert len(requests) == 3
     assert "column" in last_text(requests[1])
-    assert "two streams, or between two yes or no" in last_text(requests[2])
+    assert "does not fit" in last_text(requests[2])
 
 
 # question, what a lying model writes

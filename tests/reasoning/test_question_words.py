@@ -237,6 +237,7 @@ NEWER = (
      "total(holding(child, ball) & !near(child, caregiver))", None),
     ("Kor lenge var barnet synleg utan at den vaksne heldt noko?",
      "total(visible(child) & !holding(caregiver, thing))", None),
+    ("Hvor lenge var barnet synlig uten å ha ballen i hånda?", "total(visible(child) & !holding(child, ball))", None),
     ("Who held the most toys?", "objects_handled($p) by $p", None),
     ("Did the child hold fewer toys than the caregiver?", "objects_handled(child)", "objects_handled(caregiver)"),
     ("Holdt barnet flere ulike leker enn den voksne?", "objects_handled(child)", "objects_handled(caregiver)"),

@@ -78,6 +78,12 @@ def rewritten(plan: Plan, change: FollowUp) -> Plan:
 def expression_steps(plan: Plan) -> list[ExpressionStep]:
     """The expressions of a plan; those of a plan of steps say the same as its steps.
 
+    Args:
+        plan: of an answer.
+
+    Returns:
+        Its expressions with their readings.
+
     Raises:
         Ambiguous: if the plan has no expressions that a follow-up could change.
     """

@@ -167,7 +167,12 @@ def _is_of_several(stream: Stream) -> bool:
 
 def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     """A clause that begins with its verb ("after putting down the ball") with the subject of the main clause."""
-    opens_with_verb = bool(part.tags) and bool(part.tags[0].lemmas) and any(part.tags[0].lemmas)
+    opens_with_verb = bool(part.tags) and any(part.tags[0].lemmas)
+    if part.role == "without" and not any(
+        tag.kind == "name" and tag.value in PERSON_CATEGORIES for tag in part.tags[:1]
+    ):
+        # "Uten å være nær den voksne", "without having the ball in hand": whoever acts in the main clause.
+        opens_with_verb = opens_with_verb or (bool(part.tags) and part.tags[0].kind == "auxiliary")
     if not opens_with_verb:
         return part
     subjects = [
