@@ -12,7 +12,6 @@ from visionllm_interaction.reasoning.grammar.references import Part
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
-_OPENS_CLAUSE = ("that", "when", "which", "når", "da", "som")
 _AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are")
 
 
@@ -28,10 +27,16 @@ def read_share(request: QuestionRequest) -> Asked:
     Raises:
         NotUnderstood: if it is a share of something else.
     """
-    if request.head and request.head.text.split()[-1] in _OPENS_CLAUSE:
+    try:
+        return _share(request)
+    except NotUnderstood:
         of_clause = _share_of_clause(request)
-        if of_clause is not None:
-            return of_clause
+        if of_clause is None:
+            raise
+        return of_clause
+
+
+def _share(request: QuestionRequest) -> Asked:
     clause, marks, scope, parts = request.read()
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
@@ -46,12 +51,18 @@ def read_share(request: QuestionRequest) -> Asked:
 
 def _share_of_clause(request: QuestionRequest) -> Asked | None:
     """Read "What percentage of the time that the ball was in view was it held?"; None where that is not certain."""
+    if request.head is None or not {"time", "tid", "tida", "tiden"} & set(request.head.text.split()):
+        return None
+    # "… that the ball was in view" begins with its subject; "… was the ball in view" is no clause.
+    if not request.tags or request.tags[0].kind == "auxiliary" or any(t.kind == "conjunction" for t in request.tags):
+        return None
     found = []
     for place in range(1, len(request.tags) - 1):
         if request.tags[place].text in _AUXILIARIES:
             base = _plain_clause(request, request.tags[:place])
             main = _plain_clause(request, request.tags[place + 1 :])
-            if base is not None and main is not None:
+            is_said = any(tag.kind in ("name", "noun") for tag in request.tags[place + 1 :])
+            if base is not None and main is not None and is_said:
                 found.append(Asked("share", main, request.scope, other=base, is_shared=request.is_shared))
     return found[0] if len(found) == 1 and not request.is_shared and request.scope == Scope() else None
 
