@@ -112,7 +112,7 @@ def chat(
 
     settings = load_question_settings(config, override)
     conversation = Conversation(store, settings.reason, planner, settings.measures)
-    turns = []
+    turns: list[dict[str, Any]] = []
     for line in _lines(with_prompt=not json_output):
         try:
             reply = conversation.say(line)

@@ -63,7 +63,7 @@ _VALUES = {
     "lag": frozenset({"latency"}),
 }
 """Question words → aggregates of which one must stand in the expression."""
-_AGGREGATES = frozenset().union(*_VALUES.values(), _STATISTICS, {"exists", "holds", "top", "bottom", "which"})
+_AGGREGATES = frozenset[str]().union(*_VALUES.values(), _STATISTICS, {"exists", "holds", "top", "bottom", "which"})
 _CLAUSE_LIMITS = frozenset(
     {"since", "after", "before", "until", "padded", "then", "within", "latency", "prob", "during", "overlapping"}
 )
