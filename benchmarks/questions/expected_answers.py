@@ -31,7 +31,7 @@ class Expected:
 Truths = Sequence[RoomTruth]
 
 
-def _sum(of: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
+def sum_of(of: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
     def expected(truths: Truths) -> Expected:
         values = {t.video_id: of(t) for t in truths}
         return Expected("number", values, float(sum(values.values())))
@@ -39,7 +39,7 @@ def _sum(of: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
     return expected
 
 
-def _share(part: Callable[[RoomTruth], float], whole: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
+def share(part: Callable[[RoomTruth], float], whole: Callable[[RoomTruth], float]) -> Callable[[Truths], Expected]:
     def expected(truths: Truths) -> Expected:
         values = {t.video_id: part(t) / whole(t) if whole(t) else None for t in truths}
         base = sum(whole(t) for t in truths)
@@ -48,7 +48,7 @@ def _share(part: Callable[[RoomTruth], float], whole: Callable[[RoomTruth], floa
     return expected
 
 
-def _each(
+def each(
     of: Callable[[RoomTruth], Value], kind: Literal["number", "names", "yes_no"] = "number"
 ) -> Callable[[Truths], Expected]:
     def expected(truths: Truths) -> Expected:
@@ -57,20 +57,20 @@ def _each(
     return expected
 
 
-def _refused(*reason: str) -> Callable[[Truths], Expected]:
+def refused(*reason: str) -> Callable[[Truths], Expected]:
     return lambda _: Expected("refused", reason=reason)
 
 
-def _all_objects(truths: Truths) -> set[str]:
+def all_objects(truths: Truths) -> set[str]:
     return {name for t in truths for name in t.objects}
 
 
-def _held_total(truths: Truths, who: str) -> dict[str, float]:
-    names = _all_objects(truths)
-    return {n: sum(total(t.related("holding", who, n)) for t in truths) for n in names}
+def held_total(truths: Truths, who: str) -> dict[str, float]:
+    known = all_objects(truths)
+    return {n: sum(total(t.related("holding", who, n)) for t in truths) for n in known}
 
 
-def _largest(values: Mapping[str, float], n: int = 1) -> frozenset[str]:
+def largest(values: Mapping[str, float], n: int = 1) -> frozenset[str]:
     positive = {k: v for k, v in values.items() if v > 0}
     if not positive:
         return frozenset()
@@ -78,7 +78,7 @@ def _largest(values: Mapping[str, float], n: int = 1) -> frozenset[str]:
     return frozenset(k for k, v in positive.items() if v >= edge - 1e-6)
 
 
-def _names(of: Callable[[Truths], frozenset[str]]) -> Callable[[Truths], Expected]:
+def names(of: Callable[[Truths], frozenset[str]]) -> Callable[[Truths], Expected]:
     return lambda truths: Expected("names", together=of(truths))
 
 
@@ -88,11 +88,11 @@ def _never_touched(truths: Truths) -> frozenset[str]:
             t.related("in_contact", who, name) or t.related("holding", who, name) for t in truths for who in PEOPLE
         )
 
-    return frozenset(name for name in _all_objects(truths) if not touched(name))
+    return frozenset(name for name in all_objects(truths) if not touched(name))
 
 
 def _both_held(truths: Truths) -> frozenset[str]:
-    held = [{n for n, s in _held_total(truths, who).items() if s > 0} for who in PEOPLE]
+    held = [{n for n, s in held_total(truths, who).items() if s > 0} for who in PEOPLE]
     return frozenset(held[0] & held[1])
 
 
@@ -133,7 +133,7 @@ def _exactly_one(t: RoomTruth) -> float:
 def _a16(truths: Truths) -> Expected:
     lengths = {
         n: max((e - b for t in truths for b, e in bouts(t.related("holding", "child", n))), default=0.0)
-        for n in _all_objects(truths)
+        for n in all_objects(truths)
     }
     return Expected("number", {}, max(lengths.values(), default=0.0))
 
@@ -153,7 +153,7 @@ def _a19(truths: Truths) -> Expected:
 
 
 def _a20(truths: Truths) -> frozenset[str]:
-    return _largest({t.video_id: total(t.related("near", "child", "caregiver")) for t in truths})
+    return largest({t.video_id: total(t.related("near", "child", "caregiver")) for t in truths})
 
 
 def _a24(truths: Truths) -> Expected:
@@ -194,7 +194,7 @@ def _two_held(t: RoomTruth) -> float:
 
 
 def _a37(truths: Truths) -> frozenset[str]:
-    return _largest({who: float(sum(len(t.moments("hands_over", who)) for t in truths)) for who in PEOPLE})
+    return largest({who: float(sum(len(t.moments("hands_over", who)) for t in truths)) for who in PEOPLE})
 
 
 def _a38(truths: Truths) -> Expected:
@@ -208,11 +208,11 @@ def _a39(t: RoomTruth) -> Value:
 
 
 def _a15(truths: Truths) -> frozenset[str]:
-    return _largest(_held_total(truths, "child"), 3)
+    return largest(held_total(truths, "child"), 3)
 
 
 def _never_held(truths: Truths) -> frozenset[str]:
-    return frozenset(name for name, seconds in _held_total(truths, "child").items() if seconds == 0)
+    return frozenset(name for name, seconds in held_total(truths, "child").items() if seconds == 0)
 
 
 def _gap(truths: Truths) -> Expected:
@@ -227,46 +227,46 @@ def _near_while_holding(t: RoomTruth) -> float:
 
 
 ANSWERS: Mapping[str, Callable[[Truths], Expected]] = {
-    "A01": _names(lambda ts: _largest(_held_total(ts, "child"))),
-    "A02": _sum(lambda t: float(len(t.moments("hands_over", "caregiver", "child")))),
+    "A01": names(lambda ts: largest(held_total(ts, "child"))),
+    "A02": sum_of(lambda t: float(len(t.moments("hands_over", "caregiver", "child")))),
     "A03": _gap,
-    "A04": _names(_never_touched),
-    "A05": _share(lambda t: total(t.alone("child")), lambda t: t.duration_s),
+    "A04": names(_never_touched),
+    "A05": share(lambda t: total(t.alone("child")), lambda t: t.duration_s),
     "A06": lambda _: Expected("text"),
-    "A07": _refused("gaze"),
-    "A08": _each(_a08),
-    "A09": _each(_a09, "names"),
-    "A10": _sum(_a10),
+    "A07": refused("gaze"),
+    "A08": each(_a08),
+    "A09": each(_a09, "names"),
+    "A10": sum_of(_a10),
     "A11": _a11,
-    "A12": _names(_both_held),
-    "A13": _sum(lambda t: total(without((0.0, t.duration_s), t.related("holding")))),
-    "A14": _sum(_exactly_one),
-    "A15": _names(_a15),
+    "A12": names(_both_held),
+    "A13": sum_of(lambda t: total(without((0.0, t.duration_s), t.related("holding")))),
+    "A14": sum_of(_exactly_one),
+    "A15": names(_a15),
     "A16": _a16,
-    "A17": _each(lambda t: _at(t, "child", t.duration_s - 1e-3), "names"),
-    "A18": _each(lambda t: holds_at(t.related("near", "caregiver", "child"), 12.5), "yes_no"),
+    "A17": each(lambda t: _at(t, "child", t.duration_s - 1e-3), "names"),
+    "A18": each(lambda t: holds_at(t.related("near", "caregiver", "child"), 12.5), "yes_no"),
     "A19": _a19,
-    "A20": _names(_a20),
-    "A21": _share(lambda t: 60.0 * len(t.moments("picks_up", "child")), lambda t: t.duration_s),
-    "A22": _sum(lambda t: total(t.at_least_people(2))),
-    "A23": _sum(
+    "A20": names(_a20),
+    "A21": share(lambda t: 60.0 * len(t.moments("picks_up", "child")), lambda t: t.duration_s),
+    "A22": sum_of(lambda t: total(t.at_least_people(2))),
+    "A23": sum_of(
         lambda t: float(sum(e - b > 3 + 1e-6 for spans in t.held_objects("child").values() for b, e in bouts(spans)))
     ),
     "A24": _a24,
-    "A25": _refused("girl"),
-    "A26": _refused("feeling"),
-    "A27": _refused("speech", "sound"),
-    "A28": _sum(lambda t: total(t.alone("child"))),
-    "A29": _names(_never_held),
-    "A30": _sum(_a30),
-    "A31": _each(_a31, "names"),
-    "A32": _share(_near_while_holding, lambda t: total(t.related("holding", "child"))),
+    "A25": refused("girl"),
+    "A26": refused("feeling"),
+    "A27": refused("speech", "sound"),
+    "A28": sum_of(lambda t: total(t.alone("child"))),
+    "A29": names(_never_held),
+    "A30": sum_of(_a30),
+    "A31": each(_a31, "names"),
+    "A32": share(_near_while_holding, lambda t: total(t.related("holding", "child"))),
     "A33": lambda _: Expected("text"),
-    "A34": _sum(lambda t: float(len(t.moments("hands_over", "child", "caregiver")))),
-    "A35": _each(_a35),
+    "A34": sum_of(lambda t: float(len(t.moments("hands_over", "child", "caregiver")))),
+    "A35": each(_a35),
     "A36": lambda truths: Expected("yes_no", together=sum(map(_two_held, truths)) > 0),
-    "A37": _names(_a37),
+    "A37": names(_a37),
     "A38": _a38,
-    "A39": _each(_a39),
-    "A40": _refused("judge", "normal", "development"),
+    "A39": each(_a39),
+    "A40": refused("judge", "normal", "development"),
 }

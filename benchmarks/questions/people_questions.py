@@ -2,7 +2,8 @@
 
     python benchmarks/questions/people_questions.py QUESTIONS.tsv --folder /tmp/rooms --planner rules
 
-The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``.
+The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
+for the questions of ``development.tsv`` in ``development_answers.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from expected_answers import ANSWERS, Expected, Value
+from development_answers import ANSWERS as DEVELOPMENT
+from expected_answers import ANSWERS as HANDED
+from expected_answers import Expected, Value
 from room_truth import RoomTruth
 from rooms import make_rooms
 
@@ -23,6 +26,7 @@ from visionllm_interaction.reasoning import ReasonConfig, ask
 from visionllm_interaction.reasoning.answers import Answer, Claim
 
 _TOLERANCE = 5e-3
+ANSWERS = {**HANDED, **DEVELOPMENT}
 
 
 @dataclass(frozen=True)

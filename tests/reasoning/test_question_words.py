@@ -228,3 +228,59 @@ def test_answers_can_say_the_same_in_every_language() -> None:
         words = load_words(language)  # type: ignore[arg-type]
         for part in ("clauses", "limits", "sentences", "account", "words"):
             assert getattr(words, part).keys() == getattr(english, part).keys(), (language, part)
+
+
+# question, its expression (and what it is compared with), language of the answer
+NEWER = (
+    ("How long was the child in view without the caregiver?", "total(visible(child) & !visible(caregiver))", None),
+    ("Hvor lenge holdt barnet ballen uten å være nær den voksne?",
+     "total(holding(child, ball) & !near(child, caregiver))", None),
+    ("Kor lenge var barnet synleg utan at den vaksne heldt noko?",
+     "total(visible(child) & !holding(caregiver, thing))", None),
+    ("Hvor lenge var barnet synlig uten å ha ballen i hånda?", "total(visible(child) & !holding(child, ball))", None),
+    ("What percentage of the time that the ball was in view was it in someone's hands?",
+     "share(holding(person, ball), of=visible(ball))", None),
+    ("What share of the time that the child held the ball was the caregiver near the child?",
+     "share(near(caregiver, child), of=holding(child, ball))", None),
+    ("How long were there at least two people in view?", "total(at_least(2, visible(person)))", None),
+    ("Who held the most toys?", "objects_handled($p) by $p", None),
+    ("Did the child hold fewer toys than the caregiver?", "objects_handled(child)", "objects_handled(caregiver)"),
+    ("Holdt barnet flere ulike leker enn den voksne?", "objects_handled(child)", "objects_handled(caregiver)"),
+    ("For how long did both of them hold the same toy?",
+     "total((holding(child, $o) & holding(caregiver, $o))) over $o", None),
+    ("Did the child hold the ball for longer in the second video than in the first video?",
+     'total(holding(child, ball)) in video "room_s7_001"', 'total(holding(child, ball)) in video "room_s7_000"'),
+    ("How many seconds passed on average between the child putting a toy down and the caregiver picking it up?",
+     "mean(latency(puts_down(child, $o) -> picks_up(caregiver, $o))) over $o", None),
+    ("Hva var den minste avstanden mellom barnet og den voksne?", "min(gap(child, caregiver))", None),
+    ("Which toys did neither the caregiver nor the child pick up?", "exists(picks_up(person, $o)) by $o", None),
+    ("What was the last toy the child picked up in each video?", "last_time(picks_up(child, $o)) by $o", None),
+    ("How often did the child pick something up in each video?", "count(picks_up(child, thing))", None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "expression", "than"), NEWER)
+def test_newer_kinds_of_questions_become_expressions(
+    vocabulary: Vocabulary, question: str, expression: str, than: str | None
+) -> None:
+    plan = plan_by_rules(question, vocabulary)
+    assert plan.unanswerable is None
+    assert plan.expressions[0].expression == expression
+    assert plan.expressions[0].than == than
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("How much joint attention was there between the child and the caregiver?", "gaze is not measured"),
+        ("Hvor ofte hadde barnet og den voksne øyekontakt?", "gaze is not measured"),
+        ("What share of the time was the child in view and the ball was held?", "none of the known forms"),
+        ("What did the child hold the most in each video?", "none of the known forms"),
+        ("Who held the most toys in the first half?", "none of the known forms"),
+        ("How long did the child hold the ball without the caregiver?", "none of the known forms"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_for_a_true_reason(
+    vocabulary: Vocabulary, question: str, reason: str
+) -> None:
+    assert reason in (plan_by_rules(question, vocabulary).unanswerable or "")

@@ -117,7 +117,7 @@ def put(question: str, store: Path, endpoint: Endpoint, **settings: Any) -> Answ
     config = EndpointConfig.model_validate(
         {"base_url": endpoint.url, "model": "scripted", "timeout_s": 20.0, **settings}
     )
-    return ask(question, store, config=ReasonConfig(endpoint=config))
+    return ask(question, store, config=ReasonConfig(endpoint=config), planner="llm")
 
 
 def test_good_plan_is_computed_by_code(serve: Callable[..., Endpoint], one_video: Path) -> None:

@@ -222,7 +222,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("Was the child happy?", "feelings"),
     ("What did the caregiver say?", "speech"),
     ("Why did the child hold the cup?", "reasons"),
-    ("How long was the child near the ball without the caregiver?", "the word 'without' is not understood"),
+    ("How long was the child near the ball without the caregiver?", "near 'without'"),
     ("How fast did the child walk?", "sizes"),
     ("Is the child's development normal?", "judgements of people"),
     ("How long was the child visible while the dog was away?", "condition 'the dog was away'"),

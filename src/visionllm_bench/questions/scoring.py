@@ -88,7 +88,7 @@ def score_questions(
         try:
             planned = make_plan(question.text, vocabulary, config=config, planner=planner)
         except LLMUnreachable as error:
-            planned = Planned(Plan.refuse(f"unreachable: {error.found}"), planner)
+            planned = Planned(Plan.refuse(f"unreachable: {error.found}"), "llm")
         seconds = time.monotonic() - begin
         answer = execute(planned, store, vocabulary=vocabulary, config=config)
         scores.append(_score(question, answer, worlds=worlds, truths=truths, seconds=seconds))

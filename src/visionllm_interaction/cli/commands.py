@@ -180,6 +180,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "Answer a question with numbers computed from the store, or refuse it with the reason.",
         extra="reason",
     ),
+    "chat": CommandEntry(
+        "questions",
+        "chat",
+        'Answer questions line by line; a question may lean on the one before ("and the book?", "how often?", "why?").',
+    ),
     "describe": CommandEntry(
         "questions", "describe", "Tell what happens in a video, in sentences that each cite their evidence."
     ),

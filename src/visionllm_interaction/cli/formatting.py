@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
     from visionllm_interaction.reasoning.answers import Answer, EvidenceItem
+    from visionllm_interaction.reasoning.dialogue.conversation import Reply
     from visionllm_interaction.reasoning.grounding.phrases import Grounding
 
 
@@ -71,6 +72,16 @@ def standings(answer: Answer) -> list[str]:
     if len(set(found)) <= 1:
         return [f"  {text}" for text in found[:1]]
     return [f"  {claim.standing}: {claim.text}" for claim in answer.claims]
+
+
+def reply_text(reply: Reply) -> str:
+    """A reply in a conversation: what a follow-up became, and the answer; the evidence where it was asked for."""
+    rewritten = [f"= {expression}" for expression in reply.expressions]
+    if reply.answer.status == "abstained":
+        return "\n".join([*rewritten, f"No answer: {reply.answer.reason}"])
+    if reply.shows_evidence:
+        return "\n".join(f"[{item.id}] {_evidence_text(item)}" for item in reply.answer.evidence)
+    return "\n".join([*rewritten, str(reply.answer.answer)])
 
 
 def _evidence_text(item: EvidenceItem) -> str:

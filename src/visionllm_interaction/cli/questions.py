@@ -1,16 +1,17 @@
-"""Commands on questions: ask, describe, replay, ground, look."""
+"""Commands on questions: ask, chat, describe, replay, ground, look."""
 
 # Packages are imported inside the commands, so that questions are answered without torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text
+from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text, reply_text
 from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
 from visionllm_interaction.config_files import layers
 from visionllm_interaction.config_loading import Section, load_if_only
@@ -19,7 +20,10 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.utils.paths import StrPath
 
-PlannerOption = Annotated[Literal["rules", "llm"] | None, typer.Option(help="Default: llm if one is configured.")]
+PlannerOption = Annotated[
+    Literal["rules", "llm"] | None,
+    typer.Option(help="Default: rules, then the language model for what they do not read, if one is configured."),
+]
 
 VideoOption = Annotated[str | None, typer.Option(help="video_id; needed where the store has several videos.")]
 
@@ -94,6 +98,46 @@ def ask(
         result["explain"] = [step.to_dict() for step in explained]
         text = as_lines([text, *map(str, explained)])
     return CommandResult(result, text, json_output)
+
+
+def chat(
+    store: StoreOption = Path("store"),
+    planner: PlannerOption = None,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Answer questions line by line; a question may lean on the one before ("and the book?", "how often?", "why?")."""
+    from visionllm_interaction.reasoning.dialogue.conversation import Conversation
+
+    settings = load_question_settings(config, override)
+    conversation = Conversation(store, settings.reason, planner, settings.measures)
+    turns: list[dict[str, Any]] = []
+    for line in _lines(with_prompt=not json_output):
+        try:
+            reply = conversation.say(line)
+        except UsageError as error:
+            if not json_output:
+                typer.echo(f"No answer: {error.message}")
+            turns.append({"question": line, "error": error.to_dict()})
+            continue
+        turns.append({"question": line, **reply.to_dict()})
+        if not json_output:
+            typer.echo(reply_text(reply))
+    return CommandResult({"turns": turns}, "", json_output)
+
+
+def _lines(*, with_prompt: bool) -> Iterator[str]:
+    """The lines of stdin that are not empty; at a terminal each after a prompt."""
+    at_terminal = with_prompt and sys.stdin.isatty()
+    while True:
+        if at_terminal:
+            typer.echo("> ", nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.strip()
 
 
 def describe(

@@ -62,7 +62,7 @@ class ReasonConfig(Section):
     """How questions are turned into plans."""
 
     planner: Literal["auto", "rules", "llm"] = "auto"
-    """`auto` takes the language model if an endpoint is configured, else the rules."""
+    """`auto`: the rules, and for what they cannot read the language model if an endpoint is configured."""
     on_unreachable: Literal["fail", "rules"] = "fail"
     """When the endpoint does not answer: end with exit code 4, or plan by rules (the answer says which did)."""
     max_question_chars: int = Field(default=500, ge=20, le=10_000)

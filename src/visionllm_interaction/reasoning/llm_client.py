@@ -37,6 +37,9 @@ from visionllm_interaction.utils.atomic_files import write_file
 _NO_KEY = "none"
 """Sent as the key to endpoints that ask for none; the client insists on a value."""
 
+REPLIES_FAILED = "the model's repl"
+"""How the reasons begin where no reply passed the checks."""
+
 Reply = TypeVar("Reply", bound=BaseModel)
 
 

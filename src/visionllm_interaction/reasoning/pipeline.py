@@ -14,7 +14,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
+from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
 from visionllm_interaction.reasoning.standing import Standing
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
@@ -26,7 +26,8 @@ _NO_CLAIM_HOLDS = "no claim held when it was computed again"
 _NO_EVIDENCE = "no frame of any video was processed in the time asked about"
 
 T = TypeVar("T")
-PlannerName = Literal["rules", "llm"]
+PlannerName = Literal["auto", "rules", "llm"]
+"""``auto``: the rules, and the language model for what they cannot read."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Planned:
     """A plan, who made it, and what it cost."""
 
     plan: Plan
-    planner: PlannerName
+    planner: Literal["rules", "llm"]
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
 
@@ -55,7 +56,7 @@ def ask(
         question: one question in plain words.
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
-        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of those measures that have any.
 
     Returns:
@@ -67,7 +68,7 @@ def ask(
         LLMUnreachable: the endpoint does not answer as such and ``config.on_unreachable`` is ``"fail"``.
         StoreError: the store is missing or damaged.
     """
-    asked = _checked_question(question, config)
+    asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
         vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
@@ -89,7 +90,7 @@ async def ask_async(
         question: one question in plain words.
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
-        planner: ``"rules"``, ``"llm"``, or None to follow ``config.planner``.
+        planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of those measures that have any.
 
     Returns:
@@ -104,7 +105,7 @@ async def ask_async(
     # Imported here: an answer by rules on the command line needs no event loop.
     import asyncio
 
-    asked = _checked_question(question, config)
+    asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
     with await asyncio.to_thread(open_store, Path(store)) as opened:
         vocabulary = await asyncio.to_thread(Vocabulary.of_store, opened, aliases=config.aliases)
@@ -118,10 +119,10 @@ async def ask_async(
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:
-    """The planner to use: the one asked for, else the configured one; ``auto`` is llm where an endpoint is set."""
+    """The planner to use: the one asked for, else the configured one; ``auto`` is rules where no endpoint is set."""
     chosen = planner or config.planner
     if chosen == "auto":
-        return "llm" if config.endpoint.base_url else "rules"
+        return "auto" if config.endpoint.base_url else "rules"
     if chosen == "llm" and not config.endpoint.base_url:
         raise ConfigError(
             "The llm planner needs an endpoint and none is configured",
@@ -135,16 +136,26 @@ def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> Planner
 
 def make_plan(question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName) -> Planned:
     """Turn ``question`` into a plan with one of the planners."""
-    if planner == "rules":
-        return Planned(plan_by_rules(question, vocabulary), "rules")
+    by_rules = _by_rules(question, vocabulary, planner)
+    if by_rules is not None:
+        return by_rules
     return _run_sync(_make_plan_async(question, vocabulary, config=config, planner=planner))
+
+
+def _by_rules(question: str, vocabulary: Vocabulary, planner: PlannerName) -> Planned | None:
+    """The plan or the refusal of the rules; None where the language model is to be asked."""
+    if planner == "llm":
+        return None
+    plan = plan_by_rules(question, vocabulary)
+    return None if planner == "auto" and is_unread(plan) else Planned(plan, "rules")
 
 
 async def _make_plan_async(
     question: str, vocabulary: Vocabulary, *, config: ReasonConfig, planner: PlannerName
 ) -> Planned:
-    if planner == "rules":
-        return Planned(plan_by_rules(question, vocabulary), "rules")
+    by_rules = _by_rules(question, vocabulary, planner)
+    if by_rules is not None:
+        return by_rules
     try:
         return await _plan_by_llm(question, vocabulary, config)
     except LLMUnreachable:
@@ -335,7 +346,19 @@ async def _plan_by_llm(question: str, vocabulary: Vocabulary, config: ReasonConf
     return Planned(plan, "llm", config.endpoint.model, usage)
 
 
-def _checked_question(question: str, config: ReasonConfig) -> str:
+def checked_question(question: str, config: ReasonConfig) -> str:
+    """A question with single blanks.
+
+    Args:
+        question: as it was typed.
+        config: for the longest question allowed.
+
+    Returns:
+        Its text.
+
+    Raises:
+        UsageError: if it is empty or too long.
+    """
     text = " ".join(question.split())
     if not text:
         raise UsageError("The question is empty", expected="a question in words", found="nothing")

@@ -17,6 +17,8 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_up
+from visionllm_interaction.reasoning.pipeline import checked_question
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, default_threads
@@ -297,6 +299,27 @@ class Service:
                 409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video"
             )
         return ask(question, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
+
+    def say(self, question: str, last: Answer | None) -> Reply:
+        """Answer a question that may lean on the last answer, which the caller keeps: nothing of it is stored here.
+
+        Args:
+            question: the question in plain words.
+            last: the last answer of this conversation; None: there is none.
+
+        Returns:
+            The answer, and what a follow-up was rewritten into.
+
+        Raises:
+            HTTPException: 409 if the store is empty.
+            UsageError: if the question is empty or too long.
+        """
+        asked = checked_question(question, self.reason)
+        if self.stored_ids():
+            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
+            if reply is not None:
+                return reply
+        return Reply(self.ask(asked))
 
     def readiness(self) -> dict[str, str]:
         """The state of each part; :func:`is_ready` evaluates it."""

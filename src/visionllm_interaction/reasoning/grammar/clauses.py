@@ -36,6 +36,7 @@ _GROUPS = frozenset({"both", "one_of"})
 _MOST_LEMMA_CHOICES = 64
 FOCUS = "focus"
 SHARED = "shared"
+SAME = "same_object"
 
 
 class NotUnderstood(Exception):
@@ -164,7 +165,17 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
 
 def _value(tag: Tag) -> str | None:
     """What a name or noun stands for; None for nouns that name nobody ("time", "bouts")."""
-    if tag.kind == "name" or tag.value in (*_GROUPS, "either", "nobody", "nothing", "else", "other", FOCUS, SHARED):
+    if tag.kind == "name" or tag.value in (
+        *_GROUPS,
+        "either",
+        "nobody",
+        "nothing",
+        "else",
+        "other",
+        FOCUS,
+        SHARED,
+        SAME,
+    ):
         return tag.value
     if tag.value in ("something", "object"):
         return ANY_OBJECT
@@ -235,10 +246,20 @@ def _of_object(relation: RelationWord, named: Sequence[Participant], around: Sur
     objects = [p.value for p in named if not is_person(p.value)]
     if any(p.mark in ("to", "from") for p in named) or len(objects) > 2:
         raise NotUnderstood(" ".join(p.value for p in named))
+    if objects == [SAME]:
+        return _same_object(relation, people, around)
     if len(objects) == 2:
         return _two_objects(relation, people, objects)
     target = objects[0] if objects and objects[0] != "nothing" else ANY_OBJECT
     return _for_people(relation, people, (target,), around)
+
+
+def _same_object(relation: RelationWord, people: Sequence[str], around: Surroundings) -> Stream:
+    """Two people who hold one and the same object at once."""
+    pair = _pair(around) if list(people) == ["both"] else tuple(people)
+    if len(set(pair)) != 2 or _GROUPS & set(pair) or relation.relation != HOLDING or relation.edge or around.focus:
+        raise NotUnderstood("the same object")
+    return Joined("&", tuple(_holds(relation, (who, OBJECT_VARIABLE)) for who in pair), needs_at_once=True)
 
 
 def _two_objects(relation: RelationWord, people: Sequence[str], objects: Sequence[str]) -> Stream:

@@ -10,7 +10,8 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.latencies import read_distance
 from visionllm_interaction.reasoning.grammar.meaning import Asked, Scope
-from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish
+from visionllm_interaction.reasoning.grammar.modifiers import compares_objects
+from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, handled
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _NEARER = ("nearest", "farther")
@@ -31,6 +32,11 @@ def read_comparison(request: QuestionRequest) -> Asked:
     if request.at is not None:
         raise NotUnderstood("at that moment")
     tags, others = _cut(request.tags)
+    if request.versus_video is not None:
+        if any(not _is_empty(tag) or tag.kind == "half" for tag in others):
+            raise NotUnderstood("than")
+        other = replace(request.scope, video_id=request.versus_video)
+        return _compared(request, tags, tags, scopes=(request.scope, other))
     halves = [tag.value for tag in (*tags, *others) if tag.kind == "half"]
     plain = [tag for tag in tags if tag.kind != "half"]
     if len(halves) == 2 and halves[0] != halves[1] and all(_is_empty(tag) for tag in others):
@@ -125,6 +131,9 @@ def _value(request: QuestionRequest, tags: Sequence[Tag]) -> Asked:
             raise NotUnderstood(rest[0].text)
         return read_distance(request.with_tags([Tag("noun", "distance", ""), *names]))
     clause, marks, scope, _ = request.with_tags(tags).read()
+    if compares_objects(tags) and not clause.stream.is_moment:
+        marks.take_pick(is_moment=False)
+        return finish(handled(clause, scope), marks, is_never=clause.is_never)
     if compared is None:
         asked = Asked("count" if clause.stream.is_moment else "total", clause.stream, scope)
         return finish(asked, marks, is_never=clause.is_never)

@@ -52,6 +52,9 @@ def _domain(asked: Asked) -> str:
 def _core(asked: Asked) -> str:
     if asked.ask == "gap":
         return _gap(asked)
+    if asked.ask == "handled":
+        assert isinstance(asked.stream, Holds)
+        return f"objects_handled({quoted(asked.stream.names[0])})"
     if asked.stream is None:
         raise ValueError(f"{asked.ask} has no expression")
     if asked.ask in ("latency", "prob"):
@@ -166,7 +169,8 @@ def _gap(asked: Asked) -> str:
     first, second = (quoted(name) for name in asked.gap_names)
     limits = scope_texts(asked.scope)
     during = f", during={' & '.join(limits)}" if limits else ""
-    return f"mean(gap({first}, {second}){during})"
+    statistic = {"least": "min", "most": "max"}.get(asked.pick or "", "mean")
+    return f"{statistic}(gap({first}, {second}){during})"
 
 
 def _window_base(scope: Scope) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
-from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Pick, Scope, Stream
 from visionllm_interaction.reasoning.grammar.modifiers import read_marks
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
@@ -24,12 +24,14 @@ def read_distance(request: QuestionRequest) -> Asked:
     names = [tag.value for tag in main if tag.kind == "name"]
     if any(tag.is_("noun", "both") for tag in main):
         names = list(request.people)
-    if any(tag.is_("aggregate", "longest", "shortest", "median") for tag in main):
+    if any(tag.is_("aggregate", "median") for tag in main):
         raise NotUnderstood("distance")
     if len(names) != 2 or names[0] == names[1]:
         raise NotUnderstood("distance")
     scope = _scope_of(request, clauses)
-    return Asked("gap", None, scope, gap_names=(names[0], names[1]))
+    extremes: dict[str, Pick] = {"shortest": "least", "longest": "most"}
+    pick = next((extremes[tag.value] for tag in main if tag.is_("aggregate", *extremes)), None)
+    return Asked("gap", None, scope, gap_names=(names[0], names[1]), pick=pick)
 
 
 def _before_clause(tags: Sequence[Tag]) -> tuple[list[Tag], list[Tag]]:
@@ -47,6 +49,14 @@ def _scope_of(request: QuestionRequest, clauses: Sequence[Tag]) -> Scope:
     _, marks, scope, _ = request.with_tags((*dummy, *clauses)).read()
     marks.check_used()
     return scope
+
+
+def read_elapsed(request: QuestionRequest) -> Asked | None:
+    """Read "How many seconds passed between A doing this and B doing that?"; None if it is no such question."""
+    tags = [tag for tag in request.tags if "elapse" not in tag.lemmas]
+    if len(tags) == len(request.tags) or not any(tag.is_("preposition", "from", "between") for tag in tags):
+        return None
+    return read_latency(request.with_tags([Tag("noun", "time", ""), *tags]))
 
 
 def read_latency(request: QuestionRequest) -> Asked | None:

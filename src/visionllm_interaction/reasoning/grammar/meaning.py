@@ -18,7 +18,7 @@ CUT = "0.1s"
 """What is in view so soon after the begin of the video was there before."""
 
 EVENTS = frozenset({"picks_up", "puts_down", "hands_over", "enters", "leaves"})
-SYMMETRIC = frozenset({"near", "in_contact"})
+SYMMETRIC = frozenset({"near", "in_contact", "joint_attention", "mutual_gaze"})
 ALONE, VISIBLE, HOLDING = "alone", "visible", "holding"
 
 Edge = Literal["start", "end"]
@@ -132,6 +132,7 @@ Ask = Literal[
     "doing",
     "next",
     "describe",
+    "handled",
 ]
 Pick = Literal["most", "least", "any", "none", "each", "first", "last", "number"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
@@ -11,7 +12,8 @@ from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _KINDS = frozenset({"superlative", "ordinal", "aggregate", "modifier"})
-_IGNORED = frozenset({"ever"})
+_IGNORED = frozenset({"ever", "different"})
+_NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
 """Modifiers that change nothing: "did the child ever …"."""
 Length = Literal["mean", "median", "longest", "shortest"]
 
@@ -100,6 +102,15 @@ class Marks:
         """
         if self._left:
             raise NotUnderstood(self._left[0].text)
+
+
+def compares_objects(tags: Sequence[Tag]) -> bool:
+    """Whether numbers of objects are compared: "the most toys", "more different things"."""
+    plain = [tag for tag in tags if not tag.is_("modifier", "different")]
+    return any(
+        tag.is_("superlative", "most", "least") and tag.text.split()[-1] in _NUMBERS_OF and after.is_("noun", "object")
+        for tag, after in pairwise(plain)
+    )
 
 
 def read_marks(tags: Sequence[Tag]) -> Marks:

@@ -18,14 +18,29 @@ from visionllm_interaction.reasoning.grammar.meaning import (
 from visionllm_interaction.reasoning.grammar.reading import read_question
 from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
 from visionllm_interaction.reasoning.language.patterns import normalise
-from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
+from visionllm_interaction.reasoning.language.references import extract_two_videos, extract_video, unknown_video
 from visionllm_interaction.reasoning.language.subordinate_clauses import move_clause_to_end
 from visionllm_interaction.reasoning.language.time_expressions import UNIT, Window, extract_window, time_in_seconds
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Reading
 from visionllm_interaction.reasoning.planning.unanswerable import GAZE, NAMING, SPEECH
 
-_CODED = {"speaks": ("speech", SPEECH), "looks_at": ("gaze", GAZE), "names": ("naming", NAMING)}
+_CODED = {
+    "speaks": ("speech", SPEECH),
+    "looks_at": ("gaze", GAZE),
+    "joint_attention": ("gaze", GAZE),
+    "mutual_gaze": ("gaze", GAZE),
+    "names": ("naming", NAMING),
+}
+_CODED_LEMMAS = {
+    "look": ("gaze", GAZE),
+    "joint_attention": ("gaze", GAZE),
+    "eye_contact": ("gaze", GAZE),
+    "speak": ("speech", SPEECH),
+    "answer": ("speech", SPEECH),
+    "name": ("naming", NAMING),
+}
+"""Words that are only said of what people code → the kind of code, and why it is not there."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
@@ -61,7 +76,13 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         Its plan, or what was not understood of it.
     """
     text = normalise(move_clause_to_end(question))
-    rest, video_id = extract_video(text, vocabulary.video_ids)
+    versus = None
+    compared = extract_two_videos(text, vocabulary.video_ids)
+    if compared is not None:
+        text, video_id, versus = compared
+        rest = text
+    else:
+        rest, video_id = extract_video(text, vocabulary.video_ids)
     missing = None if video_id else unknown_video(text, vocabulary.video_ids)
     tagged, scope, at = tag_text(rest, video_id, vocabulary)
     if missing is None and scope.begin_s is not None and scope.end_s is not None and scope.begin_s >= scope.end_s:
@@ -69,14 +90,25 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
     if missing:
         return Understood(None, tagged, refusal=missing)
     if tagged.unknown:
-        return Understood(None, tagged)
+        return Understood(None, tagged, refusal=_not_coded(tagged, vocabulary))
     try:
-        asked = read_question(tagged, scope, vocabulary.people, at=at)
+        asked = read_question(tagged, scope, vocabulary.people, at=at, versus_video=versus)
         refusal = _uncoded(asked, vocabulary)
         plan = None if refusal else plan_of_asked(asked)
     except NotUnderstood as error:
-        return Understood(None, tagged, problem=str(error) or "?")
+        return Understood(None, tagged, problem=str(error) or "?", refusal=_not_coded(tagged, vocabulary))
     return Understood(plan, tagged, refusal=refusal)
+
+
+def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
+    """Why a question with words for gaze, speech or naming has no answer here, however it is put; None if it may."""
+    for tag in tagged.tags:
+        kinds = {_CODED_LEMMAS[lemma] for lemma in tag.lemmas if lemma in _CODED_LEMMAS}
+        if len(kinds) == 1 and all(lemma in _CODED_LEMMAS for lemma in tag.lemmas):
+            ((kind, reason),) = kinds
+            if kind not in vocabulary.coded:
+                return reason
+    return None
 
 
 def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[Tagged, Scope, float | None]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood
+from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
-from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_lag, read_latency
+from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_elapsed, read_lag, read_latency
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     OBJECT_VARIABLE,
@@ -21,15 +21,25 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Scope,
     Stream,
 )
-from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
-from visionllm_interaction.reasoning.grammar.references import Part, Parts, cut_tail, resolve
-from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects
+from visionllm_interaction.reasoning.grammar.references import Parts, cut_tail, name_nobody, resolve
+from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
+from visionllm_interaction.reasoning.grammar.shares import read_followed, read_share
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
+_FOR_EACH_VIDEO = ("time", "holds", "next")
+"""What is always said of each video by itself, also of names."""
 _POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
 
 
-def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: float | None = None) -> Asked:
+def read_question(
+    tagged: Tagged,
+    scope: Scope,
+    people: tuple[str, ...],
+    *,
+    at: float | None = None,
+    versus_video: str | None = None,
+) -> Asked:
     """What a tagged question asks.
 
     Args:
@@ -37,6 +47,7 @@ def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: 
         scope: the video and the window that were cut out of it before.
         people: names of people in the store.
         at: the moment that was cut out of it before, in seconds.
+        versus_video: the second of two videos that it compares.
 
     Returns:
         What is asked.
@@ -46,12 +57,21 @@ def read_question(tagged: Tagged, scope: Scope, people: tuple[str, ...], *, at: 
     """
     tags, names_it, asks_length = cut_tail(tagged.tags)
     head, tags = _take_head(tags)
+    each_video = any(tag.is_("modifier", "each_video") for tag in tags)
+    tags = name_nobody([tag for tag in tags if not tag.is_("modifier", "each_video")], people)
+    if tags and tags[0].is_("modifier", "different"):
+        tags = tags[1:]
     tags, point = _take_point(tags)
     moment = at if at is not None else point
     tags, half = _take_half(tags)
     tags, shared = resolve(tags)
-    request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared)
+    shared = shared or any(tag.is_("noun", SAME) for tag in tags)
+    request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared, versus_video)
     asked = _reader_of(request)(request)
+    if versus_video is not None and asked.than is None:
+        raise NotUnderstood("than")
+    if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
+        raise NotUnderstood("in each video")
     asked = replace(asked, language=tagged.language)
     if names_it:
         asked = _which_was_it(asked)
@@ -65,9 +85,14 @@ def _take_head(tags: Sequence[Tag]) -> tuple[Tag | None, list[Tag]]:
     if place is None:
         return None, list(tags)
     before = tags[:place]
-    if any(tag.kind not in ("preposition", "auxiliary", "conjunction", "half", "point") for tag in before):
+    if any(
+        tag.kind not in ("preposition", "auxiliary", "conjunction", "half", "point", "aggregate")
+        and not tag.is_("modifier", "each_video")
+        for tag in before
+    ):
         raise NotUnderstood(tags[place].text)
-    return tags[place], [*[tag for tag in before if tag.kind in ("preposition", "half", "point")], *tags[place + 1 :]]
+    kept = [tag for tag in before if tag.kind in ("preposition", "half", "point", "aggregate", "modifier")]
+    return tags[place], [*kept, *tags[place + 1 :]]
 
 
 def _take_point(tags: Sequence[Tag]) -> tuple[list[Tag], str | None]:
@@ -107,7 +132,7 @@ def _total_of(asked: Asked) -> Asked:
 
 
 def _read_duration(request: QuestionRequest) -> Asked:
-    spread = _each(request)
+    spread = _each(request) or read_elapsed(request)
     if spread:
         return spread
     clause, marks, scope, _ = request.read()
@@ -136,42 +161,6 @@ def _each(request: QuestionRequest) -> Asked | None:
     return finish(Asked(ask, clause.stream, scope, variable=focus, pick="each"), marks, is_never=clause.is_never)
 
 
-def _read_share(request: QuestionRequest) -> Asked:
-    clause, marks, scope, parts = request.read()
-    followed = [part for part in parts.clauses if part.role == "followed"]
-    if followed:
-        return _followed(request, clause, marks, scope, followed[0])
-    if clause.stream.is_moment:
-        raise NotUnderstood("share")
-    other: Stream | None = None
-    if len(scope.during) == 1:
-        other, scope = scope.during[0], replace(scope, during=())
-    return finish(Asked("share", clause.stream, scope, other=other), marks, is_never=clause.is_never)
-
-
-def _followed(request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, part: Part) -> Asked:
-    within = part.within_s
-    if within is None:
-        raise NotUnderstood("followed, without within how many seconds")
-    answer = request.read_part(part)
-    read_marks(part.tags).check_used()
-    asked = Asked(
-        "prob",
-        _moments_of_begin(clause.stream),
-        scope,
-        other=answer.stream,
-        within_s=within,
-        is_shared=request.is_shared,
-    )
-    return finish(asked, marks, is_never=clause.is_never)
-
-
-def _moments_of_begin(stream: Stream) -> Stream:
-    if isinstance(stream, (Joined, AtLeast)) or stream.negated:
-        raise NotUnderstood("followed")
-    return stream
-
-
 def _read_count(request: QuestionRequest) -> Asked:
     spread = _each(request)
     if spread:
@@ -179,7 +168,7 @@ def _read_count(request: QuestionRequest) -> Asked:
     clause, marks, scope, parts = request.read()
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
-        return _followed(request, clause, marks, scope, followed[0])
+        return read_followed(request, clause, marks, scope, followed[0])
     kind: Literal["rate", "count"] = "rate" if marks.take("per_minute") or _is_rate(request) else "count"
     asked = Asked(
         kind,
@@ -245,7 +234,7 @@ def _read_exists(request: QuestionRequest) -> Asked:
     clause, marks, scope, parts = request.read(at=True)
     followed = [part for part in parts.clauses if part.role == "followed"]
     if followed:
-        return _followed(request, clause, marks, scope, followed[0])
+        return read_followed(request, clause, marks, scope, followed[0])
     marks.take("ever")
     marks.take("again")
     if request.at is not None:
@@ -275,6 +264,7 @@ def _read_what(request: QuestionRequest) -> Asked:
         return _read_quantity(request)
     if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):
         return _read_doing(request)
+    tags = _superlative_last(tags)
     number = None
     if tags and tags[0].number is not None:
         number = int(tags[0].number or 1)
@@ -285,6 +275,15 @@ def _read_what(request: QuestionRequest) -> Asked:
     tags = tags[1:] if noun else tags
     focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
     return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)
+
+
+def _superlative_last(tags: Sequence[Tag]) -> list[Tag]:
+    """Read "What was the first toy that the child picked up?" as "What toy did the child pick up first?"."""
+    place = next((i for i, tag in enumerate(tags) if tag.kind != "auxiliary"), len(tags))
+    opens = tags[place : place + 2]
+    if len(opens) == 2 and opens[0].is_("superlative", "first", "last") and opens[1].is_("noun", "object", "person"):
+        return [opens[1], *tags[place + 2 :], opens[0]]
+    return list(tags)
 
 
 def _is_relation_word(tag: Tag) -> bool:
@@ -370,6 +369,10 @@ def read_pick(
         asked = Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="any")
         return finish(asked, marks, is_never=clause.is_never)
     follows = _follows_at_once(clause, scope)
+    if compares_objects(request.tags) and not clause.stream.is_moment:
+        _, pick = marks.take_pick(is_moment=False)
+        asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
+        return finish(asked, marks, is_never=clause.is_never)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
@@ -395,7 +398,7 @@ def _follows_at_once(clause: Clause, scope: Scope) -> bool:
 
 _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "duration": _read_duration,
-    "share": _read_share,
+    "share": read_share,
     "rate": _read_count,
     "count": _read_count,
     "many": _read_many,

@@ -48,7 +48,7 @@ def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
             last_object = place
         elif tag.is_("noun", "it") and _is_actor(out, place) and len(people) == 1:
             out[place] = replace(people[0], text=tag.text)
-        elif tag.is_("noun", "it"):
+        elif tag.is_("noun", "it") or (tag.is_("noun", "same_object") and last_object is not None):
             referent = last_object if last_object is not None else _next_object(out, place)
             if referent is None:
                 out[place] = replace(people[0], text=tag.text) if len(people) == 1 else tag
@@ -84,6 +84,18 @@ def _next_object(tags: Sequence[Tag], place: int) -> int | None:
         if tag.kind == "name" and tag.value not in PERSON_CATEGORIES:
             return later
     return None
+
+
+def name_nobody(tags: Sequence[Tag], people: Sequence[str]) -> list[Tag]:
+    """``tags`` with "neither A nor B" as *nobody*, where A and B are all people there are."""
+    for place in range(len(tags) - 3):
+        opening, first, link, second = tags[place : place + 4]
+        said = {first.value, second.value} if first.kind == second.kind == "name" else set()
+        denies = opening.is_("modifier", "neither") or (opening.is_("noun", "nobody") and "neither" in opening.text)
+        if denies and link.is_("conjunction", "nor", "or") and said == set(people):
+            nobody = Tag("noun", "nobody", f"{opening.text} {first.text} {link.text} {second.text}")
+            return [*tags[:place], nobody, *tags[place + 4 :]]
+    return list(tags)
 
 
 def cut_tail(tags: Sequence[Tag]) -> tuple[list[Tag], bool, bool]:

@@ -8,7 +8,18 @@ from typing import Literal
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, Clause, NotUnderstood, Surroundings, read_clause
-from visionllm_interaction.reasoning.grammar.meaning import VISIBLE, Asked, AtLeast, Holds, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.meaning import (
+    ANY_OBJECT,
+    HOLDING,
+    OBJECT_VARIABLE,
+    VISIBLE,
+    Asked,
+    AtLeast,
+    Holds,
+    Joined,
+    Scope,
+    Stream,
+)
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.references import Part, Parts, split_parts
 from visionllm_interaction.reasoning.grammar.tagging import Tag
@@ -27,6 +38,7 @@ class QuestionRequest:
         people: names of people in the store.
         at: the moment it asks about.
         is_shared: whether "it" is a toy that is not named.
+        versus_video: the video with which the one of ``scope`` is compared.
     """
 
     head: Tag | None
@@ -35,6 +47,7 @@ class QuestionRequest:
     people: tuple[str, ...]
     at: float | str | None
     is_shared: bool
+    versus_video: str | None = None
 
     def around(self, focus: Focus | None = None) -> Surroundings:
         """What clauses of the question may refer to."""
@@ -64,13 +77,16 @@ class QuestionRequest:
         marks = read_marks(parts.main)
         if _is_of_several(main.stream):
             at_once = marks.take("at_once")
-            if isinstance(main.stream, Joined) and main.stream.needs_at_once and not at_once:
+            of_same = isinstance(main.stream, Joined) and OBJECT_VARIABLE in main.stream.parts[0].names
+            if isinstance(main.stream, Joined) and main.stream.needs_at_once and not (at_once or of_same):
                 raise NotUnderstood("and")
             if isinstance(main.stream, Joined) and at_once:
                 main = replace(main, stream=replace(main.stream, needs_at_once=True))
         scope = self.scope
         for part in parts.clauses:
-            if part.role != "followed":
+            if part.role == "without":
+                scope = replace(scope, during=(*scope.during, self._without(part, parts.main, main.stream, focus)))
+            elif part.role != "followed":
                 scope = self._limited(scope, _with_subject(part, parts.main), focus)
         if scope.after is not None:
             marks.take("right")
@@ -82,6 +98,21 @@ class QuestionRequest:
         named = [tag.value for tag in main if tag.kind == "name" and tag.value in PERSON_CATEGORIES]
         around = Surroundings(self.people, focus, named[0] if named else None)
         return read_clause(plain_tags(part.tags), around)
+
+    def _without(self, part: Part, main: Sequence[Tag], of: Stream, focus: Focus | None) -> Stream:
+        """What does not hold meanwhile: "in view without the caregiver", "without holding anything"."""
+        if all(tag.kind == "name" for tag in part.tags) and len(part.tags) == 1:
+            if not isinstance(of, Holds) or of.relation != VISIBLE or of.negated or of.edge:
+                raise NotUnderstood("without")
+            return Holds(VISIBLE, (part.tags[0].value,), negated=True)
+        clause = self.read_part(_with_subject(part, main), focus)
+        read_marks(part.tags).check_used()
+        if clause.is_never or clause.stream.is_moment:
+            raise NotUnderstood("without")
+        # "Without holding nothing" is said for "without holding anything" in some dialects; it is not guessed at.
+        if clause.stream.negated:
+            raise NotUnderstood("without")
+        return replace(clause.stream, negated=True)
 
     def _limited(self, scope: Scope, part: Part, focus: Focus | None) -> Scope:
         clause = self.read_part(part, focus)
@@ -107,6 +138,28 @@ class QuestionRequest:
         raise NotUnderstood(part.role)
 
 
+def handled(clause: Clause, scope: Scope) -> Asked:
+    """How many different objects somebody held, which is known of whole videos only.
+
+    Args:
+        clause: "the child held toys".
+        scope: its limits.
+
+    Returns:
+        What is asked.
+
+    Raises:
+        NotUnderstood: if the clause is about something else, or within limits.
+    """
+    stream = clause.stream
+    of_holding = isinstance(stream, Holds) and stream.relation == HOLDING and not (stream.negated or stream.edge)
+    if not of_holding or not isinstance(stream, Holds) or stream.names[-1] != ANY_OBJECT:
+        raise NotUnderstood("the number of objects")
+    if scope != Scope(video_id=scope.video_id):
+        raise NotUnderstood("the number of objects within a part of the video")
+    return Asked("handled", stream, scope)
+
+
 def _is_of_several(stream: Stream) -> bool:
     pair = isinstance(stream, Holds) and stream.relation == VISIBLE and len(stream.names) > 1
     return pair or isinstance(stream, (Joined, AtLeast))
@@ -114,7 +167,12 @@ def _is_of_several(stream: Stream) -> bool:
 
 def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     """A clause that begins with its verb ("after putting down the ball") with the subject of the main clause."""
-    opens_with_verb = bool(part.tags) and bool(part.tags[0].lemmas) and any(part.tags[0].lemmas)
+    opens_with_verb = bool(part.tags) and any(part.tags[0].lemmas)
+    if part.role == "without" and not any(
+        tag.kind == "name" and tag.value in PERSON_CATEGORIES for tag in part.tags[:1]
+    ):
+        # "Uten å være nær den voksne", "without having the ball in hand": whoever acts in the main clause.
+        opens_with_verb = opens_with_verb or (bool(part.tags) and part.tags[0].kind == "auxiliary")
     if not opens_with_verb:
         return part
     subjects = [

@@ -21,6 +21,7 @@ _NOUN = r"(?:the )?(?:video|videoen|recording|clip|file|opptaket)(?: (?:called|n
 _IN = r"(?:^|(?<=\s))(?:in|from|of|for|on|during|i|fra|frå|av|under) "
 _VIDEO_NOUN = r"videos?|videoen|recordings?|clips?|films?|filmen|session|opptaket|opptak|klippet|klipp"
 _DIGEST = re.compile(r"-[0-9a-f]{8}$")
+_COMPARES = re.compile(r"\b(?:than|enn|compared|versus|vs|sammenlignet|samanlikna)\b")
 _ENDING = r"(?:mp4|mov|avi|mkv|webm|m4v|mpe?g|mts|m2ts|wmv|3gp|ts|ogv)"
 _PLACES = {
     "first": 1,
@@ -88,6 +89,30 @@ def extract_video(question: str, video_ids: Sequence[str]) -> tuple[str, str | N
         return question, None
     rest = question[: found.begin] + question[found.end :]
     return " ".join(rest.replace(" ,", ",").split()).strip(" ,"), found.video_ids[0]
+
+
+def extract_two_videos(question: str, video_ids: Sequence[str]) -> tuple[str, str, str] | None:
+    """Cut two videos that are compared out of a normalised ``question``.
+
+    Args:
+        question: normalised.
+        video_ids: the videos in the order of the store.
+
+    Returns:
+        The rest, and the ids in the order in which they are named; None unless "than" or the like stands between two.
+    """
+    first = next(_mentions(question, video_ids), None)
+    if first is None or len(first.video_ids) != 1:
+        return None
+    blanked = question[: first.begin] + " " * (first.end - first.begin) + question[first.end :]
+    second = next(_mentions(blanked, video_ids), None)
+    if second is None or len(second.video_ids) != 1 or second.video_ids == first.video_ids:
+        return None
+    first, second = sorted((first, second), key=lambda mention: mention.begin)
+    if not _COMPARES.search(question[first.end : second.begin]):
+        return None
+    kept = (question[: first.begin], question[first.end : second.begin], question[second.end :])
+    return " ".join(" ".join(kept).split()).strip(" ,"), first.video_ids[0], second.video_ids[0]
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ _GENERAL_LINES = (
     "typical usual given following break pause interruption gap bit lot few couple pair group different distinct",
     "various tracked visible listed close full short long little while",
 )
-_GENERAL = frozenset(word for line in _GENERAL_LINES for word in line.split())
+GENERAL_WORDS = frozenset(word for line in _GENERAL_LINES for word in line.split())
 """Words that may follow an article and name no object of a store."""
 _ARTICLE = re.compile(r"(?<!\w)(?:the|an?|his|her|their|its|my) ([a-z][\w-]*)")
 _ANYTHING = re.compile(
@@ -87,7 +87,7 @@ def unknown_object(text: str, vocabulary: Vocabulary) -> str | None:
     "The bicycle" must not be ignored, nor "the red car" where the store only knows cars.
     """
     words = _ARTICLE.findall(_without_names(text, vocabulary))
-    return next((word for word in words if word not in _GENERAL and not word.endswith(("ing", "est"))), None)
+    return next((word for word in words if word not in GENERAL_WORDS and not word.endswith(("ing", "est"))), None)
 
 
 def leaves_object_open(text: str) -> bool:

@@ -16,7 +16,7 @@ from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.language.references import resolve_it
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model, sum_usage
+from visionllm_interaction.reasoning.llm_client import REPLIES_FAILED, Request, RequestRecord, ask_model, sum_usage
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
 from visionllm_interaction.reasoning.planning.intent import Intent, read_intent
 from visionllm_interaction.reasoning.planning.lexical_evidence import (
@@ -89,11 +89,30 @@ async def plan_by_llm_async(question: str, vocabulary: Vocabulary, *, config: En
         return of_codes, Usage()
     before, after = next(split_at_and(question), (question, ""))
     plan, cost = await _one_part(before, vocabulary, config=config)
-    if not after or plan.unanswerable:
+    if plan.unanswerable:
+        if cost.requests and plan.unanswerable.startswith(REPLIES_FAILED):
+            # A model whose corrected replies still fail is not asked for more.
+            return plan, cost
+        return await _or_expression(question, plan, cost, vocabulary, config=config)
+    if not after:
         return plan, cost
     second, more = await plan_by_llm_async(resolve_it(plan, after), vocabulary, config=config)
-    whole = second if second.unanswerable else plan.model_copy(update={"also": second})
-    return whole, sum_usage(cost, more)
+    if second.unanswerable or second.expressions:
+        # An expression is a plan of its own, and no part of a chain of steps.
+        reason = second.unanswerable or "of its two questions ask each one alone"
+        return await _or_expression(question, Plan.refuse(reason), sum_usage(cost, more), vocabulary, config=config)
+    return plan.model_copy(update={"also": second}), sum_usage(cost, more)
+
+
+async def _or_expression(
+    question: str, refused: Plan, cost: Usage, vocabulary: Vocabulary, *, config: EndpointConfig
+) -> tuple[Plan, Usage]:
+    """An expression that the model writes for a question which no plan of steps can say; else the first refusal."""
+    # Imported here: a question of a fixed form needs neither the grammar's word lists nor the parser.
+    from visionllm_interaction.reasoning.planning.expression_planner import plan_expression_by_llm
+
+    plan, more = await plan_expression_by_llm(question, vocabulary, config=config)
+    return (plan if plan is not None and plan.expressions else refused), sum_usage(cost, more)
 
 
 async def _one_part(question: str, vocabulary: Vocabulary, *, config: EndpointConfig) -> tuple[Plan, Usage]:

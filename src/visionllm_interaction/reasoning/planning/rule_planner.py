@@ -65,6 +65,8 @@ _MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _NO_FORM = "the question fits none of the known forms"
+_NOT_READ = (_NO_FORM, _UNREADABLE_CLAUSE.split("'", 1)[0])
+"""How reasons begin that say that a question was not understood, and not that it has no answer."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
         if by_words.expressions and not (plan.steps and _OTHER_MOMENTS.search(by_words.expressions[0].expression)):
             return by_words
     return plan if plan.steps else _by_words(question, plan, vocabulary)
+
+
+def is_unread(plan: Plan) -> bool:
+    """Whether the rules refused a question because they do not understand it: a language model may."""
+    return plan.unanswerable is not None and plan.unanswerable.startswith(_NOT_READ)
 
 
 def plan_by_forms(question: str, vocabulary: Vocabulary) -> Plan:

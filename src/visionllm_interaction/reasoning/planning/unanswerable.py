@@ -116,6 +116,18 @@ def outside_model(question: str, coded: frozenset[str] = frozenset()) -> str | N
     return reason or next((reason for pattern, reason in _compiled(_MODEL_LIMITS) if pattern.search(question)), None)
 
 
+def outside_without_codes(question: str, coded: frozenset[str]) -> str | None:
+    """The reason why a normalised ``question`` is outside the language where codes of these kinds are in the store.
+
+    Unlike :func:`outside_catalogue` it lets every question about codes pass that were imported.
+    """
+    for pattern, reason in _COMPILED:
+        kind, _ = _IMPORTED.get(reason, ("", ""))
+        if kind not in coded and pattern.search(question):
+            return reason
+    return None
+
+
 def outside_catalogue(question: str, coded: frozenset[str] = frozenset()) -> str | None:
     """The reason why a normalised ``question`` is outside the catalogue, or None if no such word is in it.
 

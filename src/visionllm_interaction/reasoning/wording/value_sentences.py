@@ -81,6 +81,12 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
         and node.arguments[0].function == "latency"
     ):
         return _latency(node.function, node.arguments[0], value, words)
+    if node.function in ("min", "max") and isinstance(node.arguments[0], Call) and node.arguments[0].function == "gap":
+        return _gap(node, node.arguments[0], value, words)
+    if node.function == "objects_handled" and isinstance(node.arguments[0], NameTerm):
+        return words.say(
+            "objects_handled", a=words.name(node.arguments[0].base), v=words.number(float(value.value or 0))
+        )
     if node.function == "prob":
         return _prob(node, value, words)
     if node.function in _TIMES:
@@ -152,7 +158,8 @@ def _prob(node: Call, value: Value, words: Words) -> str:
 
 def _gap(node: Call, gap: Call, value: Value, words: Words) -> str:
     names = [argument.base for argument in gap.arguments if isinstance(argument, NameTerm)]
-    if len(names) != 2 or node.function != "mean":
+    sentences = {"mean": "gap", "min": "min_gap", "max": "max_gap"}
+    if len(names) != 2 or node.function not in sentences:
         raise NoWords(node.to_text())
     during = dict(node.keywords).get("during")
     limits = ""
@@ -164,7 +171,7 @@ def _gap(node: Call, gap: Call, value: Value, words: Words) -> str:
     if value.value is None:
         together = stream_words(Call("visible", tuple(NameTerm(name) for name in names)), words)
         return together.never + limits
-    return words.say("gap", a=a, b=b, v=value_words(value, words), l=limits)
+    return words.say(sentences[node.function], a=a, b=b, v=value_words(value, words), l=limits)
 
 
 def yes_no_sentence(node: Node, holds: bool, words: Words) -> str:

@@ -48,29 +48,38 @@ class AskBox:
                     )
             place = ui.element("div").classes("answer").props('aria-live="polite"')
 
+        last: Answer | None = None
+
         async def ask() -> None:
+            nonlocal last
             text = (question.value or "").strip()
             if text:
-                await self._answer(text, place)
+                # The last answer is kept by the page, so that "and the book?" can lean on it.
+                last = await self._answer(text, last, place)
 
         button.on_click(ask)
         question.on("keydown.enter", ask)
 
-    async def _answer(self, question: str, place: ui.element) -> None:
+    async def _answer(self, question: str, last: Answer | None, place: ui.element) -> Answer | None:
+        """Show the answer; returns the one that the next question may lean on."""
         place.clear()
         with place:
             ui.spinner(size="sm")
         try:
-            answer = await asyncio.to_thread(self.context.service.ask, question)
+            reply = await asyncio.to_thread(self.context.service.say, question, last)
         except (VisionLLMError, HTTPException) as error:
             place.clear()
             with place:
                 ui.label(_message(error)).classes("refused")
-            return
+            return last
+        answer = reply.answer
         self.context.metrics.questions.labels(answer.status, answer.planner).inc()
         place.clear()
         with place:
+            for expression in reply.expressions:
+                ui.label(f"= {expression}").classes("note")
             self._show(answer)
+        return answer if answer.status == "answered" else last
 
     def _show(self, answer: Answer) -> None:
         if answer.status == "abstained":
