@@ -42,13 +42,17 @@ def import_for(store: Path, videos: str | list[str], codes: list[Code], *, follo
         write_imported(store, video_id, recording, codes, skip_misplaced=True)
 
 
+def frames_at(times_s: np.ndarray) -> FrameTable:
+    return FrameTable.from_times(np.arange(len(times_s)), times_s, processed=np.ones(len(times_s), np.bool_))
+
+
 def publish_frames(store: Path, video_id: str, times_s: np.ndarray, *, stated_s: float) -> None:
     """A video with the given time stamps, whose record states another length."""
     n = len(times_s)
     publish_video(
         store,
         record(video_id).model_copy(update={"duration_s": stated_s, "n_frames": n, "n_processed": n}),
-        frames=FrameTable.from_times(np.arange(n), times_s),
+        frames=frames_at(times_s),
         detections=detection_table([]),
         tracks=[],
         relations=[],
@@ -172,7 +176,7 @@ def test_chapters_that_were_analysed_differently_are_not_one(tmp_path: Path) -> 
     publish_frames(store, "b", np.arange(200) / 10, stated_s=20.0)
     odd = record("b").model_copy(update={"width": 320, "n_frames": 10, "n_processed": 10})
     publish_video(
-        store, odd, frames=FrameTable.from_times(np.arange(10), np.arange(10) / 10), detections=detection_table([]),
+        store, odd, frames=frames_at(np.arange(10) / 10), detections=detection_table([]),
         tracks=[], relations=[], events=[],
     )  # fmt: skip
     set_session(store, "S", ["a", "b"])
@@ -242,7 +246,7 @@ def test_a_video_found_under_another_path_keeps_its_id_and_its_recordings(tmp_pa
         update={"source": SourceFile(path=str(tmp_path / "gone.mp4"), name="gone.mp4", sha256="0" * 64, bytes=3)}
     )
     content = {"detections": detection_table([]), "tracks": [], "relations": [], "events": []}
-    frames = FrameTable.from_times(np.arange(200), np.arange(200) / 10)
+    frames = frames_at(np.arange(200) / 10)
     publish_video(store, known, frames=frames, **content)
     set_session(store, "S", ["old-00000000"])
     import_for(store, ["old-00000000"], [speech(1, 2)])

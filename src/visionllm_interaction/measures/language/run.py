@@ -91,9 +91,13 @@ def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None
     chosen = choose_videos(store, plain)
     alone = plain.by_video or plain.by_session
     if checked.per_video and len(chosen.video_ids) > 1 and not alone:
-        by = {"by_session": True} if plain.by_child else {"by_video": True}
-        plain, expression = replace(plain, **by), replace(expression, **by)
+        # A time of one video is none of a child: it is one of each of its sessions.
+        plain, expression = (_separate(one, by_session=plain.by_child) for one in (plain, expression))
     return _Run(chosen, plain, checked, config).result(expression.to_text())
+
+
+def _separate(grouped: Grouped, *, by_session: bool) -> Grouped:
+    return replace(grouped, by_session=True) if by_session else replace(grouped, by_video=True)
 
 
 class _Run:

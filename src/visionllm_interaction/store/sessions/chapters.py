@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.intervals import TOLERANCE_S
@@ -29,7 +29,7 @@ from visionllm_interaction.store.recordings.files import (
 from visionllm_interaction.store.video_identity import resolve_video
 from visionllm_interaction.utils.paths import StrPath
 
-SESSION_KIND = "session"
+SESSION_KIND: Literal["session"] = "session"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
 
 

@@ -113,18 +113,24 @@ def _part_of(record: VideoRecord) -> _Part | None:
     stem, folder, ending = path.stem, str(path.parent), path.suffix.lower()
     if match := _CHAPTERS.match(stem):
         about, chapter = match.groupdict(default=""), int(match["chapter"])
-        key = (folder, ending, about["before"], about["kind"].upper(), about["number"], about["behind"])
-        return _Part(key, chapter, True, record, f"{about['before']}{about['kind'].upper()}{about['number']}")
+        named = (about["before"], about["kind"].upper(), about["number"], about["behind"])
+        return _Part(
+            (folder, ending, *named),
+            chapter,
+            True,
+            record,
+            f"{about['before']}{about['kind'].upper()}{about['number']}",
+        )
     for pattern, first in ((_OLD_FIRST, True), (_OLD_NEXT, False)):
         if match := pattern.match(stem):
             about = match.groupdict(default="")
-            key = (folder, ending, about["before"], "GOPR", about["number"], about["behind"])
+            named = (about["before"], "GOPR", about["number"], about["behind"])
             chapter = 1 if first else int(match["chapter"]) + 1
-            return _Part(key, chapter, True, record, f"{about['before']}GOPR{about['number']}")
+            return _Part((folder, ending, *named), chapter, True, record, f"{about['before']}GOPR{about['number']}")
     if match := _CLIPS.match(stem):
         look = (record.width, record.height, record.codec, record.header_fps or record.fps)
-        key = (folder, ending, match["before"], *map(str, look))
-        return _Part(key, int(match["number"]), False, record, stem)
+        clips = (folder, ending, match["before"], *map(str, look))
+        return _Part(clips, int(match["number"]), False, record, stem)
     return None
 
 
