@@ -92,9 +92,7 @@ def import_session_codes(
         write_imported(store, video_id, recording, kept, skip_misplaced=True)
     cut = sum(_is_cut(code, clock, found.chapters) for code in kept if code.kind != "coded")
     if cut:
-        notes.append(
-            f"{cut} intervals go on over the border of two videos and are cut there; in the session each is one"
-        )
+        notes.append(f"{cut} intervals are cut at the border of two videos; in the session each of them is one")
     return result_of(store, session, recording, kept, refused, read, videos=ids, notes=notes)
 
 
