@@ -86,7 +86,8 @@ def analyze(
         + "".join(f"; note: {note}" for note in video.notes)
         for video in result.videos
     ]
-    lines += [line for one in propose_sessions(result.store) for line in proposal_lines(one)]
+    proposed = (one for one in propose_sessions(result.store) if one.follows)
+    lines += [line for one in proposed for line in proposal_lines(one)]
     return CommandResult(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
 
 
