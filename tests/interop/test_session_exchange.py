@@ -11,14 +11,15 @@ import pytest
 from coded_videos import make_video
 from exchange_random import random_timeline, rows
 
-from visionllm_interaction.errors import InputDataError
+from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.import_codes import ImportOptions
 from visionllm_interaction.interop.registry import export
-from visionllm_interaction.interop.sessions.import_session import import_session_codes
+from visionllm_interaction.interop.sessions.import_session import import_session_codes, import_session_gaze
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_with_session
 from visionllm_interaction.interop.tiers import Medium, Timeline
+from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Clock
 from visionllm_interaction.store.sessions.chapters import set_session
@@ -142,3 +143,29 @@ def test_bids_events_have_onset_duration_and_a_sidecar(visit: Path, tmp_path: Pa
     assert lines[0] == "onset\tduration\ttrial_type\tvalue\tparticipant"
     assert "21.5\t2.75\tspeech\thi\tchild" in lines
     assert set(json.loads((tmp_path / "visit_events.json").read_text())) == set(lines[0].split("\t"))
+
+
+def test_a_look_over_a_border_is_in_both_videos_and_one_in_the_session(tmp_path: Path) -> None:
+    store, tracker = tmp_path / "store", tmp_path / "tracker"
+    for video_id in ("a", "b"):
+        make_video(store, {"ball": [(0, 20)]}, video_id)  # a box of ten pixels in the corner
+    set_session(store, "visit", ["a", "b"], camera="head")
+    tracker.mkdir()
+    samples = [(at / 50, 5.0 if 18 <= at / 50 < 22 else 600.0) for at in range(2000)]
+    rows_ = "".join(f"{at * 1000:.1f}\t{at_px}\t{at_px}\n" for at, at_px in samples)
+    (tracker / "gazeData.tsv").write_text("timestamp\tgaze_pos_vid_x\tgaze_pos_vid_y\n" + rows_)
+    (tracker / "frameTimestamps.tsv").write_text("frame_idx\ttimestamp\n0\t0.0\n")
+    found = import_session_gaze(tracker, store, session="visit")
+    assert (found.samples, found.looks) == (2000, {"ball": 2})
+    by_video = [row.value for row in query("total(looks_at(child, ball)) by video", store)]
+    assert by_video == pytest.approx([2.0, 2.0], abs=0.05)
+    assert query("count(looks_at(child, ball)) in session visit", store).value == 1
+    assert query("total(looks_at(child, ball)) in session visit", store).value == pytest.approx(4.0, abs=0.05)
+
+
+def test_gaze_of_one_of_several_cameras_has_to_be_told_which(tmp_path: Path) -> None:
+    for video_id, camera in (("a", "head"), ("b", "room")):
+        make_video(tmp_path / "store", {}, video_id)
+        set_session(tmp_path / "store", "visit", [video_id], camera=camera)
+    with pytest.raises(UsageError, match="Which camera"):
+        import_session_gaze(tmp_path, tmp_path / "store", session="visit")
