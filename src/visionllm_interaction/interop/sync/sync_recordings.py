@@ -158,7 +158,9 @@ def sync_with_session(
         StoreError: if the store is not there.
     """
     found = read_session(store, session)
-    path, alignment, residual_s = Path(recording), None, None
+    path = Path(recording)
+    alignment: Alignment | None = None
+    residual_s: float | None = None
     if clock is None:
         chapter = next((one for one in found.chapters if video_id in (None, one.video_id)), None)
         if chapter is None:

@@ -108,7 +108,7 @@ def _place_before(
 def _unsaid_time(parts: Sequence[ChapterCodes]) -> list[Code]:
     """Coded time for files that say none, where another video has no codes of theirs, or does say it."""
     added: list[Code] = []
-    for source in sorted(set().union(*(part.sources for part in parts))):
+    for source in sorted(set[str]().union(*(part.sources for part in parts))):
         owners = [part for part in parts if source in part.sources]
         says = {
             part.chapter.video_id

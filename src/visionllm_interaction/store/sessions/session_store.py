@@ -138,7 +138,9 @@ class SessionStore(Store):
         """As of a store; of a session those of all of its videos."""
         if video_id not in self.sessions:
             return self.base.words(video_id, name, columns)
-        return set().union(*(self.base.words(part.chapter.video_id, name, columns) for part in self.parts(video_id)))
+        return set[str]().union(
+            *(self.base.words(part.chapter.video_id, name, columns) for part in self.parts(video_id))
+        )
 
     def codes(self, video_id: str) -> list[Code]:
         """As of a store; of a session what was cut at a border is one again."""
