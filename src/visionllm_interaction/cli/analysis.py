@@ -14,12 +14,16 @@ import typer
 from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.option_values import parse_intervals
 from visionllm_interaction.cli.output import (
+    ByOption,
+    CameraOption,
     CommandResult,
     ConfigFiles,
     JsonFlag,
     Overrides,
+    SessionOption,
     StoreOption,
     progress_console,
+    session_choice,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +64,9 @@ def analyze(
     """Analyse videos into tracks, relations and events in the store. A bad file never stops the others."""
     from visionllm_interaction.analysis import Pool
     from visionllm_interaction.analysis import analyze as analyze_videos
+    from visionllm_interaction.cli.sessions import proposal_lines
     from visionllm_interaction.config import load
+    from visionllm_interaction.store.sessions.proposals import propose_sessions
 
     source: Path | Literal["truth"] | None = Path(detections) if detections else None
     if detections == "truth":
@@ -84,6 +90,8 @@ def analyze(
         + "".join(f"; note: {note}" for note in video.notes)
         for video in result.videos
     ]
+    proposed = (one for one in propose_sessions(result.store) if one.follows)
+    lines += [line for one in proposed for line in proposal_lines(one)]
     return CommandResult(result.to_dict(), as_lines([*lines, f"store: {result.store}"]), json_output)
 
 
@@ -91,15 +99,19 @@ def measures(
     store: StoreOption = Path("store"),
     out: Annotated[Path | None, typer.Option(help=".csv or .parquet; default: only the row count is shown.")] = None,
     bin_s: Annotated[float | None, typer.Option(help="Compute every measure per bin of this many seconds.")] = None,
+    by: ByOption = "video",
+    session: SessionOption = None,
+    camera: CameraOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
-    """Compute every measure for every video, subject and object, as one tidy table."""
+    """Compute every measure for every video (or session), subject and object, as one tidy table."""
     from visionllm_interaction.cli.query import load_measures_settings
     from visionllm_interaction.measures.table import write_measures
 
-    result = write_measures(store, out, bin_s=bin_s, config=load_measures_settings(config, override))
+    settings = load_measures_settings(config, override)
+    result = write_measures(store, out, bin_s=bin_s, sessions=session_choice(by, session, camera), config=settings)
     return CommandResult(result.to_dict(), f"{result.rows} rows" + (f" in {out}" if out else ""), json_output)
 
 

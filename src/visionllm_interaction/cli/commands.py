@@ -136,7 +136,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "The state of every video to be analysed: done, failed, interrupted or running, with the reason.",
     ),
     "measures": CommandEntry(
-        "analysis", "measures", "Compute every measure for every video, subject and object, as one tidy table."
+        "analysis",
+        "measures",
+        "Compute every measure for every video (or session), subject and object, as one tidy table.",
     ),
     "query": CommandEntry(
         "query",
@@ -214,6 +216,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
     ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
+    "session": CommandEntry("sessions", "session", "Sessions: recordings of one visit on one clock, such as chapters."),
     "report": CommandEntry(
         "validity",
         "report",

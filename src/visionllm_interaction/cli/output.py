@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -18,6 +18,8 @@ from visionllm_interaction.utils.logs import log
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from visionllm_interaction.store.sessions.choice import SessionChoice
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 ConfigFiles = Annotated[
@@ -29,6 +31,11 @@ Overrides = Annotated[
     typer.Option("--override", "-o", metavar="KEY=VALUE", help="One setting, for example -o train.epochs=3."),
 ]
 StoreOption = Annotated[Path, typer.Option("--store", help="The interaction store's folder.")]
+ByOption = Annotated[
+    Literal["video", "session"], typer.Option(help="Each video by itself, or sessions with their videos as one.")
+]
+SessionOption = Annotated[str | None, typer.Option("--session", help="Only this session, as one.")]
+CameraOption = Annotated[str | None, typer.Option(help="Of sessions: only videos of this camera.")]
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,29 @@ class CommandResult:
     text: str
     as_json: bool
     exit_code: int = 0
+
+
+def session_choice(by: str, session: str | None, camera: str | None) -> SessionChoice | None:
+    """Which sessions a command is about.
+
+    Args:
+        by: ``video`` or ``session``.
+        session: only this session.
+        camera: only videos of this camera.
+
+    Returns:
+        The sessions; None: videos.
+
+    Raises:
+        UsageError: if a camera is named and sessions are not asked about.
+    """
+    if by != "session" and session is None:
+        if camera is None:
+            return None
+        raise UsageError("A camera is chosen of sessions.", expected="--by session beside --camera", found="no session")
+    from visionllm_interaction.store.sessions.choice import SessionChoice
+
+    return SessionChoice(session, camera)
 
 
 def progress_console() -> Console:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def query(
-    expression: Annotated[str, typer.Argument(help='For example "total(holding(child, ball)) by video".')],
+    expression: Annotated[str, typer.Argument(help='For example "total(holding(child, ball)) by session".')],
     store: StoreOption = Path("store"),
     csv: Annotated[bool, typer.Option("--csv", help="Print a table with one line per value.")] = False,
     config: ConfigFiles = None,

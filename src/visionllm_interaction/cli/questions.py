@@ -12,7 +12,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from visionllm_interaction.cli.formatting import answer_text, as_lines, regions_text, reply_text
-from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
+from visionllm_interaction.cli.output import (
+    ByOption,
+    CameraOption,
+    CommandResult,
+    ConfigFiles,
+    JsonFlag,
+    Overrides,
+    SessionOption,
+    StoreOption,
+    session_choice,
+)
 from visionllm_interaction.config_files import layers
 from visionllm_interaction.config_loading import Section, load_if_only
 from visionllm_interaction.errors import UsageError
@@ -72,6 +82,9 @@ def ask(
         str | None, typer.Option(help="Fill this coding sheet: a built-in name or a YAML file.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="With --template: write the rows to this CSV file.")] = None,
+    by: ByOption = "video",
+    session: SessionOption = None,
+    camera: CameraOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the plan and the expression behind every number.")
     ] = False,
@@ -88,7 +101,14 @@ def ask(
     if question is None:
         raise UsageError("There is no question.", expected="a question, or --template", found="neither")
     settings = load_question_settings(config, override)
-    answer = answer_question(question, store, config=settings.reason, planner=planner, measures=settings.measures)
+    answer = answer_question(
+        question,
+        store,
+        config=settings.reason,
+        planner=planner,
+        measures=settings.measures,
+        sessions=session_choice(by, session, camera),
+    )
     result: dict[str, Any] = answer.model_dump(mode="json")
     text = answer_text(answer)
     if explain:

@@ -9,7 +9,17 @@ import typer
 
 from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.option_values import parse_intervals, parse_pairs
-from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides, StoreOption
+from visionllm_interaction.cli.output import (
+    ByOption,
+    CameraOption,
+    CommandResult,
+    ConfigFiles,
+    JsonFlag,
+    Overrides,
+    SessionOption,
+    StoreOption,
+    session_choice,
+)
 from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,12 +32,15 @@ def export(
     format_: Annotated[
         str,
         typer.Option(
-            "--format", help="eaf, boris, datavyu, textgrid, csv, parquet, coco, json, mp4, rrd or a plug-in's."
+            "--format", help="eaf, boris, datavyu, textgrid, bids, csv, parquet, coco, json, mp4, rrd or a plug-in's."
         ),
     ],
     out: Annotated[Path, typer.Option(help="A folder; one file per video.")],
     store: StoreOption = Path("store"),
     video: Annotated[str | None, typer.Option(help="Only this video_id.")] = None,
+    by: ByOption = "video",
+    session: SessionOption = None,
+    camera: CameraOption = None,
     pictures: Annotated[bool, typer.Option(help="COCO: also write the frames as JPEG.")] = False,
     every_s: Annotated[float, typer.Option(min=0.0, help="COCO: least time between two frames.")] = 0.0,
     json_output: JsonFlag = False,
@@ -35,7 +48,15 @@ def export(
     """Export results for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video."""
     from visionllm_interaction.interop.registry import export as export_store
 
-    result = export_store(store, out, format=format_, video_id=video, images=pictures, every_s=every_s)
+    result = export_store(
+        store,
+        out,
+        format=format_,
+        video_id=video,
+        images=pictures,
+        every_s=every_s,
+        sessions=session_choice(by, session, camera),
+    )
     lines = [f"wrote {file.path}" for file in result.files]
     return CommandResult(result.to_dict(), as_lines(lines), json_output)
 
@@ -48,7 +69,8 @@ def import_(
             "plug-in's, the folder of an eye tracker, a GoPro video, or BabyView's imu.csv."
         ),
     ],
-    video: Annotated[str, typer.Option(help="The video_id that was coded, or the video's path.")],
+    video: Annotated[str | None, typer.Option(help="The video_id that was coded, or the video's path.")] = None,
+    session: Annotated[str | None, typer.Option(help="The session that was coded, in place of a video.")] = None,
     store: StoreOption = Path("store"),
     kind: Annotated[
         list[str] | None,
@@ -89,6 +111,9 @@ def import_(
         typer.Option("--naming/--no-naming", help="Words that name a category become naming; default: of transcripts."),
     ] = None,
     wearer: Annotated[str, typer.Option(help="Of an eye tracker or a GoPro: who wears it.")] = "child",
+    camera: Annotated[
+        str | None, typer.Option(help="Of an eye tracker in a session: which camera is its scene camera.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option(help="Import the rest where rows cannot be used, and list those.")] = False,
     config: ConfigFiles = None,
     override: Overrides = None,
@@ -99,16 +124,29 @@ def import_(
     from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
     from visionllm_interaction.interop.motion.import_motion import import_motion, is_motion
+    from visionllm_interaction.interop.sessions.import_session import import_session_codes, import_session_gaze
     from visionllm_interaction.store.recordings.clocks import Clock
     from visionllm_interaction.store.video_identity import resolve_video
 
-    video_id = resolve_video(store, video)
+    _check_one_place(video, session)
+    video_id = resolve_video(store, video) if video else ""
     clock = Clock(offset_s or 0.0, drift_ppm)
     if is_motion(file):
+        if session:
+            raise UsageError(
+                "Motion sensors belong to the video of their camera.",
+                expected="--video ID: each chapter has its own sensors",
+                found=f"--session {session}",
+                where=str(file),
+                fix="import the file of each chapter for its own video",
+            )
         motion = import_motion(file, store, video_id=video_id, wearer=wearer, clock=clock)
         return CommandResult(motion.to_dict(), as_lines(_motion_lines(motion)), json_output)
     if is_gaze(file):
-        gaze = import_gaze(file, store, video_id=video_id, wearer=wearer, clock=clock)
+        if session:
+            gaze = import_session_gaze(file, store, session=session, camera=camera, wearer=wearer, clock=clock)
+        else:
+            gaze = import_gaze(file, store, video_id=video_id, wearer=wearer, clock=clock)
         return CommandResult(gaze.to_dict(), as_lines(_gaze_lines(gaze)), json_output)
     options = ImportOptions(
         kinds=parse_pairs(kind, "--kind"),
@@ -125,8 +163,18 @@ def import_(
         naming=naming,
     )
     settings = load(config, override).interop
-    result = import_codes(file, store, video_id=video_id, options=options, config=settings)
+    if session:
+        result = import_session_codes(file, store, session=session, options=options, config=settings)
+    else:
+        result = import_codes(file, store, video_id=video_id, options=options, config=settings)
     return CommandResult(result.to_dict(), as_lines(_import_lines(result)), json_output)
+
+
+def _check_one_place(video: str | None, session: str | None) -> None:
+    if (video is None) == (session is None):
+        raise UsageError(
+            "Name a video or a session.", expected="--video ID, or --session NAME", found="both" if video else "neither"
+        )
 
 
 def _gaze_lines(result: GazeResult) -> list[str]:
@@ -172,7 +220,12 @@ def sync(
             help="A WAV file or a video with sound; with --offset-s also the name of one, or of a coded file."
         ),
     ],
-    video: Annotated[str, typer.Option(help="The video_id on whose clock it is to lie, or the video's path.")],
+    video: Annotated[
+        str | None, typer.Option(help="The video_id on whose clock it is to lie, or the video's path.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option(help="The session on whose clock it is to lie; --video: by the sound of which video.")
+    ] = None,
     store: StoreOption = Path("store"),
     offset_s: Annotated[
         float | None, typer.Option(help="Say it by hand: second of the video at which the recording's clock shows 0.")
@@ -181,19 +234,29 @@ def sync(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
-    from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_by_sound
+    from visionllm_interaction.interop.sync.sync_recordings import (
+        sync_by_hand,
+        sync_by_sound,
+        sync_with_session,
+    )
     from visionllm_interaction.store.recordings.clocks import Clock
     from visionllm_interaction.store.video_identity import resolve_video
 
-    video_id = resolve_video(store, video)
+    if session is None:
+        _check_one_place(video, session)
+    video_id = resolve_video(store, video) if video else None
     if offset_s is None and drift_ppm:
         raise UsageError("A drift needs an offset.", expected="--offset-s beside --drift-ppm", found="no offset")
-    if offset_s is not None:
-        clock = Clock(offset_s, drift_ppm)
-        result = sync_by_hand(store, video_id=video_id, recording=recording, clock=clock)
+    clock = None if offset_s is None else Clock(offset_s, drift_ppm)
+    reference = video if video and Path(video).is_file() else None
+    if session is not None:
+        result = sync_with_session(
+            store, session=session, recording=recording, clock=clock, video_id=video_id, reference=reference
+        )
+    elif clock is not None:
+        result = sync_by_hand(store, video_id=str(video_id), recording=recording, clock=clock)
     else:
-        reference = video if Path(video).is_file() else None
-        result = sync_by_sound(store, video_id=video_id, other=recording, reference=reference)
+        result = sync_by_sound(store, video_id=str(video_id), other=recording, reference=reference)
     found = result.recording
     clock_text = f"offset {found.offset_s:+.3f} s, drift {found.drift_ppm:+.1f} ppm"
     lines = [f"{found.recording}: {clock_text}, by {found.known_by}"]

@@ -89,6 +89,23 @@ def select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Medi
     return chosen
 
 
+def medium_of_video(timeline: Timeline, video: str) -> Medium | None:
+    """The medium that is called like a video.
+
+    Args:
+        timeline: the coded file.
+        video: name of the video's file.
+
+    Returns:
+        The first medium of that name, or of sound that was taken from the video; None if there is none.
+    """
+    linked = timeline.linked
+    same_name = [one for one in linked if _name(one.name) == video.casefold()]
+    # Sound that was taken from the video is called like it.
+    alike = same_name or [one for one in linked if _stem(one.name) == _stem(video)]
+    return alike[0] if alike else None
+
+
 def _select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Medium:
     linked = timeline.linked
     if medium is not None:
@@ -96,11 +113,9 @@ def _select_medium(timeline: Timeline, medium: str | None, *, video: str) -> Med
         if len(matching) != 1:
             check_known("medium", medium, [] if matching else [_name(one.name) for one in linked])
         return matching[0]
-    same_name = [one for one in linked if _name(one.name) == video.casefold()]
-    # Sound that was taken from the video is called like it.
-    alike = same_name or [one for one in linked if _stem(one.name) == _stem(video)]
-    if alike:
-        return alike[0]
+    alike = medium_of_video(timeline, video)
+    if alike is not None:
+        return alike
     places = {(one.offset_s, one.begin_s, one.end_s) for one in linked}
     if not linked:
         return Medium("")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.interactions.spans import Span, clean_spans
+from visionllm_interaction.interop.sessions.linked_media import is_session, linked_media
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S
 from visionllm_interaction.store.reader import Store
@@ -21,7 +22,8 @@ def store_to_timeline(store: Store, video_id: str) -> Timeline:
     Returns:
         Its tiers: ``NAME in view`` per track (pauses up to 0.5 s are closed), ``NAME PREDICATE`` per track with
         relations (the label is the other track), one per kind of event (the label is who took part), and the tiers of
-        imported codes. ``NAME`` is category and track id; the participant is the role, else the category.
+        imported codes. ``NAME`` is category and track id; the participant is the role, else the category. Its media
+        are the video and the recordings beside it, or the videos of a session.
     """
     record, tracks = store.video(video_id), store.tracks(video_id)
     names = {track.track_id: f"{track.category} {track.track_id}" for track in tracks}
@@ -32,8 +34,10 @@ def store_to_timeline(store: Store, video_id: str) -> Timeline:
         *_events(names, store.events(video_id)),
         *_codes(store.codes(video_id)),
     ]
-    source = record["source"]
-    return Timeline(tuple(tiers), str(source["path"]), float(record["duration_s"]), str(record["created_at"]))
+    media = linked_media(store, video_id)
+    length_s, created_at = float(record["duration_s"]), str(record["created_at"])
+    name = None if is_session(store, video_id) else media[0].name
+    return Timeline(tuple(tiers), name, length_s, created_at, linked=media)
 
 
 def _participant(track: Track) -> str:

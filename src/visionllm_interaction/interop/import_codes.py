@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from visionllm_interaction.interop.naming import LemmaTable, naming_codes
 from visionllm_interaction.interop.participants import role_table
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tier_meaning import KINDS, TierMeaning, coded_intervals, codes_of
-from visionllm_interaction.interop.tiers import RefusedRow
+from visionllm_interaction.interop.tiers import Medium, RefusedRow, Timeline
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import KnownBy, Misplaced, Recording
 from visionllm_interaction.store.recordings.files import write_imported
+from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.paths import StrPath
 
 _MEASURED_KINDS = ("speech", "gaze")
@@ -78,7 +79,7 @@ class ImportResult:
 
     Attributes:
         store: the store's folder.
-        video_id: the video that was coded.
+        video_id: the video that was coded, or the session.
         source: name of the coded file.
         codes: how many codes were imported, without ``coded`` intervals.
         tiers: by the tier's name.
@@ -87,6 +88,7 @@ class ImportResult:
         unmatched: participants that are neither in the store nor in the table of names → how many codes they have.
         without_participant: tiers of speech and gaze that say nobody; they are not measured.
         notes: what should be known of the file.
+        videos: of a session, the videos that the codes were imported for; empty otherwise.
     """
 
     store: Path
@@ -99,13 +101,16 @@ class ImportResult:
     unmatched: Mapping[str, int] = field(default_factory=dict)
     without_participant: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``visionllm import``."""
         tiers = {name: asdict(tier) for name, tier in self.tiers.items()}
+        of_session = {"session": self.video_id, "videos": list(self.videos)} if self.videos else {}
         return {
             "store": str(self.store),
             "video_id": self.video_id,
+            **of_session,
             "source": self.source,
             "codes": self.codes,
             "tiers": tiers,
@@ -156,33 +161,121 @@ def import_codes(
     options = options or ImportOptions(kinds, participants, observation=observation)
     with open_store(store) as opened:
         record = opened.record(video_id)
-        known = {*opened.names(video_id), *record.detector.categories, *record.roles.values()}
+        names = StoreNames.of([record], opened.names(video_id))
+    timeline = read_timeline(path, options, config, video=record.source.name)
+    medium = select_medium(timeline, options.medium, video=record.source.name)
+    read = read_codes(path, timeline, medium, names, options, config)
+    recording = recording_of(path.name, medium.offset_s, options, follows=options.on)
+    if timeline.refused and not options.skip_bad:
+        raise refusal(path, timeline.refused, total=len(read.codes) + len(timeline.refused))
+    placed, misplaced = write_imported(store, video_id, recording, read.codes, skip_misplaced=options.skip_bad)
+    refused = (*timeline.refused, *(read.as_row(item) for item in misplaced))
+    if misplaced and not options.skip_bad:
+        raise refusal(path, refused, total=len(read.codes))
+    return result_of(store, video_id, recording, placed, refused, read)
+
+
+@dataclass(frozen=True)
+class StoreNames:
+    """The names that a coded file may use.
+
+    Attributes:
+        known: roles and categories of people and objects.
+        categories: categories that are no people, sorted.
+    """
+
+    known: frozenset[str]
+    categories: tuple[str, ...]
+
+    @classmethod
+    def of(cls, records: Sequence[VideoRecord], names: Collection[str]) -> StoreNames:
+        """Those of some videos.
+
+        Args:
+            records: the videos' records.
+            names: categories and roles of their tracks.
+
+        Returns:
+            The names.
+        """
+        searched = {name for record in records for name in record.detector.categories}
+        roles = {role for record in records for role in record.roles.values()}
+        return cls(frozenset({*names, *searched, *roles}), tuple(sorted(searched - PERSON_CATEGORIES)))
+
+
+@dataclass(frozen=True)
+class ReadCodes:
+    """The codes of a file.
+
+    Attributes:
+        codes: the codes, times as they came.
+        meaning: what its tiers mean.
+        notes: what should be known of the file.
+    """
+
+    codes: Sequence[Code]
+    meaning: TierMeaning
+    notes: Sequence[str]
+
+    def as_row(self, item: Misplaced) -> RefusedRow:
+        """A code that cannot be placed, as a row of the file."""
+        code = item.code
+        places = {one.code_id: place for one, place in self.meaning.places([code])}
+        where = places.get(code.code_id) or f"a code of tier {code.tier}"
+        return RefusedRow(where, item.reason, f"{code.tier}: {code.label}"[:80])
+
+
+def read_timeline(path: Path, options: ImportOptions, config: InteropConfig, *, video: str) -> Timeline:
+    """Read the timeline that is meant from a coded file.
+
+    Args:
+        path: the file.
+        options: what the caller says about it.
+        config: presets of columns.
+        video: name of the video's file, or of the session.
+
+    Returns:
+        The timeline.
+
+    Raises:
+        InputDataError: if the file cannot be read.
+        UsageError: if a tier, a kind or the observation is not known.
+    """
     timelines = read_timelines(path, columns=_columns(options.columns, config))
-    timeline = select_timeline(timelines, options.observation, video=record.source.name)
+    timeline = select_timeline(timelines, options.observation, video=video)
     names = [tier.name for tier in timeline.tiers]
     for name in {**(options.kinds or {}), **(options.participants or {})}:
         check_known("tier", name, names)
     for kind in (options.kinds or {}).values():
         check_known("kind", kind, KINDS)
-    medium = select_medium(timeline, options.medium, video=record.source.name)
+    return timeline
+
+
+def read_codes(
+    path: Path, timeline: Timeline, medium: Medium, names: StoreNames, options: ImportOptions, config: InteropConfig
+) -> ReadCodes:
+    """The codes of a timeline, and what they mean.
+
+    Args:
+        path: the file.
+        timeline: its timeline.
+        medium: the video among its media; one without begin and end: all codes are taken.
+        names: the names that it may use.
+        options: what the caller says about it.
+        config: names of participants, words of categories.
+
+    Returns:
+        The codes.
+    """
     table = role_table(config.participants) | {k.casefold(): v for k, v in (options.speakers or {}).items()}
-    meaning = TierMeaning(options.kinds or {}, options.participants or {}, known, table)
+    meaning = TierMeaning(options.kinds or {}, options.participants or {}, names.known, table)
     codes, notes = codes_of(timeline, medium, meaning, source=path.name)
     if options.coded is not None:
         codes = [code for code in codes if code.kind != "coded"]
     codes += coded_intervals(timeline, codes, options.coded, source=path.name)
-    categories = sorted(set(record.detector.categories) - PERSON_CATEGORIES)
-    lemmas = LemmaTable(categories, config.words)
+    lemmas = LemmaTable(list(names.categories), config.words)
     codes += naming_codes(codes, timeline, lemmas, wanted=options.naming, source=path.name)
-    recording = _recording(path.name, medium.offset_s, options)
-    places = {code.code_id: place for code, place in meaning.places(codes)}
-    if timeline.refused and not options.skip_bad:
-        raise _refusal(path, timeline.refused, total=len(codes) + len(timeline.refused))
-    placed, misplaced = write_imported(store, video_id, recording, codes, skip_misplaced=options.skip_bad)
-    refused = (*timeline.refused, *(_as_row(item, places) for item in misplaced))
-    if misplaced and not options.skip_bad:
-        raise _refusal(path, refused, total=len(codes))
-    return _result(store, video_id, recording, placed, refused, (*timeline.notes, *notes), meaning)
+    return ReadCodes(codes, meaning, (*timeline.notes, *notes))
 
 
 def _columns(columns: str | ColumnMap | None, config: InteropConfig) -> ColumnMap | None:
@@ -191,20 +284,35 @@ def _columns(columns: str | ColumnMap | None, config: InteropConfig) -> ColumnMa
     return parse_columns(config.columns.get(columns, columns))
 
 
-def _recording(name: str, own_offset_s: float, options: ImportOptions) -> Recording:
+def recording_of(name: str, own_offset_s: float, options: ImportOptions, *, follows: str | None) -> Recording:
+    """The recording that a coded file is, with its clock.
+
+    Args:
+        name: name of the file.
+        own_offset_s: what the file itself says of its offset.
+        options: what the caller says.
+        follows: the recording on whose clock it counts; None: the video's.
+
+    Returns:
+        The recording.
+    """
     by_hand = options.offset_s is not None or options.drift_ppm != 0.0
     known_by: KnownBy = "hand" if by_hand else "file" if own_offset_s else "own"
     offset_s = own_offset_s * (1.0 + options.drift_ppm * 1e-6) + (options.offset_s or 0.0)
-    return Recording(name, "codes", offset_s, options.drift_ppm, known_by, follows=options.on)
+    return Recording(name, "codes", offset_s, options.drift_ppm, known_by, follows=follows)
 
 
-def _as_row(item: Misplaced, places: Mapping[str, str]) -> RefusedRow:
-    code = item.code
-    where = places.get(code.code_id) or f"a code of tier {code.tier}"
-    return RefusedRow(where, item.reason, f"{code.tier}: {code.label}"[:80])
+def refusal(path: Path, rows: Sequence[RefusedRow], *, total: int) -> InputDataError:
+    """The error for a file with rows that cannot be used.
 
+    Args:
+        path: the file.
+        rows: those rows.
+        total: how many rows there are.
 
-def _refusal(path: Path, rows: Sequence[RefusedRow], *, total: int) -> InputDataError:
+    Returns:
+        The error, which names the first ones.
+    """
     shown = "; ".join(f"{row.where}: {row.reason}" for row in rows[:_SHOWN])
     more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     return InputDataError(
@@ -216,15 +324,33 @@ def _refusal(path: Path, rows: Sequence[RefusedRow], *, total: int) -> InputData
     )
 
 
-def _result(
+def result_of(
     store: Path,
     video_id: str,
     recording: Recording,
     codes: Sequence[Code],
     refused: Sequence[RefusedRow],
-    notes: Sequence[str],
-    meaning: TierMeaning,
+    read: ReadCodes,
+    *,
+    videos: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> ImportResult:
+    """The result of an import.
+
+    Args:
+        store: the store's folder.
+        video_id: the video, or the session.
+        recording: the file's clock.
+        codes: the codes that were imported.
+        refused: rows that were left out.
+        read: what was read from the file.
+        videos: of a session, the videos that they were imported for.
+        notes: further notes.
+
+    Returns:
+        The result.
+    """
+    meaning = read.meaning
     real = [code for code in codes if code.kind != "coded"]
     counts = Counter((code.tier, code.kind, code.participant) for code in codes)
     tiers = {tier: ImportedTier(kind, who, count) for (tier, kind, who), count in counts.items()}
@@ -240,7 +366,8 @@ def _result(
         tuple(refused),
         dict(unmatched),
         tuple(nobody),
-        tuple(notes),
+        (*read.notes, *notes),
+        tuple(videos),
     )
 
 

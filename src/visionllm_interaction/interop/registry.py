@@ -12,6 +12,7 @@ from typing import Any
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.coco import coco_bytes
 from visionllm_interaction.interop.export_timeline import store_to_timeline
+from visionllm_interaction.interop.formats.bids import events_json_bytes, events_tsv_bytes
 from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.formats.columns import ColumnMap
 from visionllm_interaction.interop.formats.datavyu import opf_bytes, read_opf
@@ -29,6 +30,7 @@ from visionllm_interaction.interop.speech.whisper import read_whisper
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
+from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath
 
@@ -55,6 +57,7 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
         "boris": ".boris",
         "datavyu": ".opf",
         "textgrid": ".TextGrid",
+        "bids": "_events.tsv",
         "csv": ".csv",
         "parquet": ".parquet",
         "coco": ".coco.json",
@@ -70,11 +73,13 @@ _WRITERS: Mapping[str, Write] = MappingProxyType(
         "boris": _boris,
         "datavyu": _timeline_writer(opf_bytes),
         "textgrid": _timeline_writer(textgrid_bytes),
+        "bids": _timeline_writer(events_tsv_bytes),
         "csv": _timeline_writer(csv_bytes),
         "parquet": _timeline_writer(parquet_bytes),
         "json": _json,
     }
 )
+_OF_VIDEOS = frozenset({"coco", "mp4", "rrd", "json"})
 _YIELDING = frozenset({".tsv", ".txt", ".tab", ".rttm", ".its", ".cha", ".json", ".srt", ".vtt"})
 _TABLES = (".csv", ".tsv", ".txt", ".tab")
 _READERS: Mapping[str, Callable[[Path], Timeline | dict[str, Timeline]]] = MappingProxyType(
@@ -170,22 +175,25 @@ def export(
     video_id: str | None = None,
     images: bool = False,
     every_s: float = 0.0,
+    sessions: SessionChoice | None = None,
 ) -> ExportResult:
-    """Export each video for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
+    """Export each video (or session) for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
 
     Args:
         store: the store's folder.
-        out: a folder, created if it does not exist; one file per video.
+        out: a folder, created if it does not exist; one file per video (of BIDS with its sidecar).
         format: a key of :data:`ENDINGS`, for example ``"eaf"``, or the name of a plug-in that writes.
         video_id: only this video.
         images: with COCO, also write the frames as JPEG.
         every_s: with COCO, the least time between two frames in seconds.
+        sessions: a file for each session, on its clock, in place of its videos; None: for each video.
 
     Returns:
         The files written.
 
     Raises:
-        UsageError: for an unknown format, or images with another format than COCO.
+        UsageError: for an unknown format, images with another format than COCO, or sessions with one that needs the
+            images of a video.
         PluginError: if the format is a plug-in's that cannot be used.
         StoreError: if the store or the video is not there.
         VideoError: if a format needs the source video and it is gone or has changed.
@@ -195,7 +203,10 @@ def export(
     if format_ != "coco" and (images or every_s):
         raise UsageError("Images, and the time between them, belong to COCO.", expected="--format coco", found=format_)
     files = []
-    with open_store(store) as opened:
+    if sessions is not None and format_ in _OF_VIDEOS:
+        raise UsageError("The format is one of single videos.", expected="a format of coding programs", found=format_)
+    with open_store(store) as base:
+        opened = opened_as(base, sessions)
         for id_ in [video_id] if video_id else opened.video_ids():
             opened.video(id_)
             path = out / f"{id_}{ending}"
@@ -241,3 +252,5 @@ def _write(format_: str, store: Store, video_id: str, path: Path) -> None:
         write_rerun(store, video_id, path)
     else:
         write_file(path, _WRITERS[format_](store, video_id))
+        if format_ == "bids":
+            write_file(path.with_suffix(".json"), events_json_bytes())

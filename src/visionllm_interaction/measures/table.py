@@ -16,6 +16,7 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.plugins import measure_names
 from visionllm_interaction.measures.tidy_columns import TidyColumns
 from visionllm_interaction.store.reader import Store, StoreLimits, open_store
+from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
@@ -55,6 +56,7 @@ TIDY_SCHEMA = pa.schema(
 
 ``processed_s``, the processed seconds of the video or bin, is the denominator for rates; of gaze, speech and naming it
 is the coded seconds, where the files say what was coded. A bin without processed frames has no rows.
+Where sessions are asked about ``video_id`` is the session's name, and times and frames are the session's.
 ``bin_begin_s`` and ``bin_end_s`` are null without bins. ``missing`` says why there can be no
 value (no speech was imported, the detector does not know the category …); a null without it means that nothing was
 found. ``definition_version`` and ``settings`` say by which definition a value was computed. ``basis`` says what it
@@ -117,6 +119,7 @@ def measures(
     bin_s: float | None = None,
     limits: StoreLimits = StoreLimits(),
     config: MeasuresConfig | None = None,
+    sessions: SessionChoice | None = None,
 ) -> MeasuresTable:
     """Compute every measure of the catalogue, and those of plug-ins, for every video, subject and object.
 
@@ -125,18 +128,19 @@ def measures(
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use; of a folder only.
         config: settings of those measures that have any, and named measures; None: the defaults.
+        sessions: sessions in place of their videos (``video_id`` is the session then); None: each video by itself.
 
     Returns:
         The tidy table, one row per video × subject × object × measure (× predicate × bin).
 
     Raises:
-        UsageError: if ``bin_s`` is not positive.
+        UsageError: if ``bin_s`` is not positive, or sessions cannot be taken as one.
         StoreError: if the store is missing or damaged.
     """
     if isinstance(store, Store):
-        return MeasuresTable(measures_table(store, bin_s=bin_s, config=config))
+        return MeasuresTable(measures_table(opened_as(store, sessions), bin_s=bin_s, config=config))
     with open_store(store, limits=limits) as opened:
-        return MeasuresTable(measures_table(opened, bin_s=bin_s, config=config))
+        return MeasuresTable(measures_table(opened_as(opened, sessions), bin_s=bin_s, config=config))
 
 
 def _check_ending(out: Path) -> None:
@@ -152,7 +156,7 @@ class WrittenMeasures:
         store: the store's folder.
         out: the file written; None where the rows were only counted.
         rows: rows of the tidy table.
-        videos: videos in the store.
+        videos: videos in the store, or sessions and videos that are in none.
         measures: names of the measures, sorted.
     """
 
@@ -181,6 +185,7 @@ def write_measures(
     bin_s: float | None = None,
     limits: StoreLimits = StoreLimits(),
     config: MeasuresConfig | None = None,
+    sessions: SessionChoice | None = None,
 ) -> WrittenMeasures:
     """Compute every measure for every video and write the tidy table.
 
@@ -190,20 +195,22 @@ def write_measures(
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use.
         config: settings of those measures that have any, and named measures; None: the defaults.
+        sessions: sessions in place of their videos; None: each video by itself.
 
     Returns:
         What was written, in numbers.
 
     Raises:
-        UsageError: if ``out`` has another ending, or ``bin_s`` is not positive.
+        UsageError: if ``out`` has another ending, ``bin_s`` is not positive, or sessions cannot be taken as one.
         StoreError: if the store is missing or damaged.
     """
     path = None if out is None else Path(out)
     if path is not None:
         _check_ending(path)
     with open_store(store, limits=limits) as opened:
-        table = measures(opened, bin_s=bin_s, config=config)
-        videos = len(opened.video_ids())
+        asked = opened_as(opened, sessions)
+        table = measures(asked, bin_s=bin_s, config=config)
+        videos = len(asked.video_ids())
     if path is not None:
         table.write(path)
     return WrittenMeasures(

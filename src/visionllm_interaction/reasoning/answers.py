@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.store.corrections import CorrectedValue
+from visionllm_interaction.store.sessions.choice import SessionChoice
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ class Answer(_AnswerModel):
     tokens: int = 0
     """Tokens spent on planning, read and written."""
     usage: Usage = Field(default_factory=Usage)
+    sessions: SessionChoice | None = None
+    """Which sessions were asked about in place of their videos; null: videos."""
 
     def to_json(self) -> dict[str, Any]:
         """The JSON of ``visionllm ask --json``."""

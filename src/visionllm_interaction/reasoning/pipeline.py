@@ -20,6 +20,7 @@ from visionllm_interaction.reasoning.wording.claims import answer_text, compose_
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
 from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
 from visionllm_interaction.utils.paths import StrPath
 
 _NO_CLAIM_HOLDS = "no claim held when it was computed again"
@@ -47,6 +48,7 @@ def ask(
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
     measures: MeasuresConfig = MeasuresConfig(),
+    sessions: SessionChoice | None = None,
 ) -> Answer:
     """Answer ``question`` from the store, or abstain with the reason.
 
@@ -58,6 +60,7 @@ def ask(
         config: limits, aliases, endpoint and wording.
         planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of those measures that have any.
+        sessions: sessions in place of their videos; None: each video by itself.
 
     Returns:
         The answer; every number in it was computed by code and cites its evidence.
@@ -71,9 +74,11 @@ def ask(
     asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
+        read = opened_as(opened, sessions)
+        vocabulary = Vocabulary.of_store(read, aliases=config.aliases)
         planned = make_plan(asked, vocabulary, config=config, planner=chosen)
-        return execute(planned, opened, vocabulary=vocabulary, config=config, measures=measures)
+        answer = execute(planned, read, vocabulary=vocabulary, config=config, measures=measures)
+        return answer.model_copy(update={"sessions": sessions})
 
 
 async def ask_async(
@@ -83,6 +88,7 @@ async def ask_async(
     config: ReasonConfig = ReasonConfig(),
     planner: PlannerName | None = None,
     measures: MeasuresConfig = MeasuresConfig(),
+    sessions: SessionChoice | None = None,
 ) -> Answer:
     """As :func:`ask`, without blocking the event loop: the endpoint is awaited, the store is read in a thread.
 
@@ -92,6 +98,7 @@ async def ask_async(
         config: limits, aliases, endpoint and wording.
         planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
         measures: settings of those measures that have any.
+        sessions: as for :func:`ask`.
 
     Returns:
         The same answer as :func:`ask` gives.
@@ -108,14 +115,16 @@ async def ask_async(
     asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
     with await asyncio.to_thread(open_store, Path(store)) as opened:
-        vocabulary = await asyncio.to_thread(Vocabulary.of_store, opened, aliases=config.aliases)
+        read = await asyncio.to_thread(opened_as, opened, sessions)
+        vocabulary = await asyncio.to_thread(Vocabulary.of_store, read, aliases=config.aliases)
         planned = await _make_plan_async(asked, vocabulary, config=config, planner=chosen)
         computed = await asyncio.to_thread(
-            _compute, planned, opened, vocabulary=vocabulary, config=config, measures=measures
+            _compute, planned, read, vocabulary=vocabulary, config=config, measures=measures
         )
-        if not computed.needs_rewording:
-            return computed.answer
-        return await _reword_async(computed, vocabulary=vocabulary, config=config)
+        answer = computed.answer
+        if computed.needs_rewording:
+            answer = await _reword_async(computed, vocabulary=vocabulary, config=config)
+        return answer.model_copy(update={"sessions": sessions})
 
 
 def choose_planner(config: ReasonConfig, planner: PlannerName | None) -> PlannerName:

@@ -19,6 +19,7 @@ from visionllm_interaction.reasoning.wording.claims import compose_claims
 from visionllm_interaction.reasoning.wording.paraphrase_check import unproven
 from visionllm_interaction.reasoning.wording.verification import verify
 from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.store.sessions.choice import opened_as
 from visionllm_interaction.utils.paths import StrPath
 
 
@@ -72,9 +73,10 @@ def replay(
     """
     store = Path(store)
     with open_store(store) as opened:
-        vocabulary = Vocabulary.of_store(opened, aliases=aliases)
         try:
-            return _replay(answer, opened, vocabulary, measures=measures)
+            read = opened_as(opened, answer.sessions)
+            vocabulary = Vocabulary.of_store(read, aliases=aliases)
+            return _replay(answer, read, vocabulary, measures=measures)
         except UsageError as error:
             # A name or video of the plan is gone from the store: no claim can be computed any more.
             lost = tuple(ReplayedClaim(text=c.text, holds=False, reason=error.message) for c in answer.claims)

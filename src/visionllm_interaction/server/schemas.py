@@ -217,8 +217,59 @@ class DetectorUsed(_Model):
     categories: list[str]
 
 
+class LaneInterval(_Model):
+    """One coded interval, `[begin_s, end_s)`; both are equal for a moment."""
+
+    begin_s: float
+    end_s: float
+    label: str
+
+
+class CodeLane(_Model):
+    """What was coded of somebody: looks, speech, names or a tier."""
+
+    kind: str
+    """`gaze`, `speech`, `naming`, `word` or `code`."""
+    tier: str
+    participant: str
+    intervals: list[LaneInterval]
+    uncoded: list[tuple[float, float]]
+    """Time of which nothing is known, because it was not coded, or the eyes were lost; empty where no file says so."""
+
+
+class LinkedRecording(_Model):
+    """Sound, a tracker, another camera or a coded file beside the video."""
+
+    name: str
+    kind: Literal["video", "audio", "tracker", "codes"]
+    offset_s: float
+    """Second of the video at which its own clock shows 0."""
+    drift_ppm: float
+    known_by: str
+    residual_s: float | None
+
+
+class SessionPlace(_Model):
+    """One video of the session, on the session's clock."""
+
+    video_id: str
+    name: str
+    camera: str | None
+    begin_s: float
+    end_s: float
+
+
+class VideoSession(_Model):
+    """The session that the video is part of."""
+
+    session: str
+    offset_s: float
+    """Second of the session at which the video's clock shows 0."""
+    videos: list[SessionPlace]
+
+
 class VideoTimeline(_Model):
-    """Tracks, relations and events of one video. Times are seconds of the video's own time stamps."""
+    """Tracks, relations, events, codes and recordings of one video. Times are seconds of its own time stamps."""
 
     video_id: str
     name: str
@@ -231,6 +282,9 @@ class VideoTimeline(_Model):
     tracks: list[VisibleTrack]
     relations: list[RelationBout]
     events: list[VideoEvent]
+    lanes: list[CodeLane] = []
+    recordings: list[LinkedRecording] = []
+    session: VideoSession | None = None
 
 
 class DetectionColumns(_Model):

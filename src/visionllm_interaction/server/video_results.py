@@ -11,18 +11,25 @@ from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.schemas import DetectionColumns, VideoTimeline
+from visionllm_interaction.server.timeline_lanes import code_lanes, linked_recordings, session_of_video
 from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
 
 
 def read_timeline(store: Store, video_id: str) -> VideoTimeline:
-    """Tracks, relations and events of one video."""
+    """Tracks, relations, events, codes and recordings of one video."""
     content = store.timeline(video_id)
     visible = _visible_intervals(store.frames(video_id), store.detections(video_id))
     for track in content["tracks"]:
         track["visible"] = visible.get(track["track_id"], [])
-    return VideoTimeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+    timeline = VideoTimeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+    beside = {
+        "lanes": code_lanes(store.codes(video_id), duration_s=timeline.duration_s),
+        "recordings": linked_recordings(store, video_id),
+        "session": session_of_video(store, video_id),
+    }
+    return timeline.model_copy(update=beside)
 
 
 def _visible_intervals(frames: Any, detections: Any) -> dict[int, list[tuple[float, float]]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
@@ -69,6 +69,9 @@ class Store:
         path: the store's folder.
         limits: memory, threads and time a query may use.
     """
+
+    has_sessions: ClassVar[bool] = False
+    """Whether its videos may be sessions: :class:`.sessions.session_store.SessionStore`."""
 
     def __init__(self, path: StrPath, *, limits: StoreLimits) -> None:
         path = Path(path)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import mimetypes
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.interop.formats.safe_reading import MAX_BYTES, import_error, parse_json, read_bytes
 from visionllm_interaction.interop.tiers import (
     Interval,
@@ -84,22 +86,57 @@ def _observation(
             events.append((interval.begin_s, order, start))
             if kinds[tier.name] == _STATE:
                 events.append((interval.end_s, order, [interval.end_s, tier.participant, tier.name, "", ""]))
-    media = [timeline.media] if timeline.media else []
-    info: dict[str, Any] = {"length": dict.fromkeys(media, timeline.end_s), "offset": {"1": 0.0}}
-    info |= {"fps": dict.fromkeys(media, fps or 0.0), "hasVideo": dict.fromkeys(media, True)}
+    players = _players(timeline)
+    files = {str(number): [medium.name for medium in media] for number, media in enumerate(players, start=1)}
+    offsets = {str(number): -media[0].offset_s for number, media in enumerate(players, start=1)}
+    every = [medium for media in players for medium in media]
+    sound = {medium.name: _is_sound(medium.name) for medium in every}
+    info: dict[str, Any] = {
+        "length": {medium.name: _length_s(medium, timeline) for medium in every},
+        "offset": offsets or {"1": 0.0},
+        "fps": {name: 0.0 if is_sound else fps or 0.0 for name, is_sound in sound.items()},
+        "hasVideo": {name: not is_sound for name, is_sound in sound.items()},
+        "hasAudio": sound,
+    }
     return {
-        "file": {"1": media},
-        "type": "MEDIA" if media else "LIVE",
+        "file": files or {"1": []},
+        "type": "MEDIA" if every else "LIVE",
         "date": (timeline.created_at or datetime.now(UTC).strftime(_ISO))[:19],
         "description": "",
         "time offset": 0.0,
         "independent_variables": {},
         "close_behaviors_between_videos": False,
         "visualize_spectrogram": False,
-        "media_info": {**info, "hasAudio": dict.fromkeys(media, False)},
+        "media_info": info,
         # Sorting is stable: within one moment a state stops before it starts again.
         "events": [event for _, _, event in sorted(events, key=lambda e: (e[0], e[1]))],
     }
+
+
+def _players(timeline: Timeline) -> list[list[Medium]]:
+    """Media by player: those that follow each other without a pause share one, as BORIS plays them."""
+    media = timeline.linked or ((Medium(timeline.media),) if timeline.media else ())
+    players: list[list[Medium]] = []
+    for medium in sorted(media, key=lambda one: -one.offset_s):
+        queue = next((one for one in players if _follows(medium, one[-1])), None)
+        if queue is None:
+            players.append([medium])
+        else:
+            queue.append(medium)
+    return players
+
+
+def _follows(medium: Medium, former: Medium) -> bool:
+    begins_with_file = medium.begin_s == -medium.offset_s
+    return begins_with_file and former.end_s is not None and abs(-medium.offset_s - former.end_s) <= TOLERANCE_S
+
+
+def _length_s(medium: Medium, timeline: Timeline) -> float:
+    return timeline.end_s if medium.end_s is None else medium.end_s + medium.offset_s
+
+
+def _is_sound(name: str) -> bool:
+    return (mimetypes.guess_type(PurePath(name).name)[0] or "").startswith("audio/")
 
 
 def read_boris(path: StrPath) -> dict[str, Timeline]:

@@ -34,6 +34,9 @@ _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _ISO = "%Y-%m-%dT%H:%M:%S+00:00"
 _FREE_TYPE = "coded"
+_HALF_MS = 0.0005 + 1e-9
+_EXACT_OFFSET = "media_offset_s:"
+"""Property of the header, with the number of the medium: its offset with all digits."""
 
 
 def eaf_bytes(timeline: Timeline) -> bytes:
@@ -59,17 +62,24 @@ def eaf_bytes(timeline: Timeline) -> bytes:
 
 def _header(root: Element, timeline: Timeline) -> None:
     header = SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    if timeline.media:
-        path = Path(timeline.media)
-        address = path.as_uri() if path.is_absolute() else f"file:///{quote(timeline.media)}"
+    media = timeline.linked or ((Medium(timeline.media),) if timeline.media else ())
+    for medium in media:
+        path = Path(medium.name)
+        address = path.as_uri() if path.is_absolute() else f"file:///{quote(medium.name)}"
         kind = mimetypes.guess_type(path.name)[0] or "video/mp4"
+        origin = {"TIME_ORIGIN": str(milliseconds(medium.offset_s))} if milliseconds(medium.offset_s) else {}
         SubElement(
             header,
             "MEDIA_DESCRIPTOR",
+            origin,
             MEDIA_URL=address,
             MIME_TYPE=kind,
             RELATIVE_MEDIA_URL=f"./{quote(path.name)}",
         )
+    for number, medium in enumerate(media):
+        # ELAN knows whole milliseconds.
+        if medium.offset_s != milliseconds(medium.offset_s) / 1000:
+            SubElement(header, "PROPERTY", NAME=f"{_EXACT_OFFSET}{number}").text = repr(medium.offset_s)
     if timeline.duration_s is not None:
         SubElement(header, "PROPERTY", NAME="duration_s").text = repr(timeline.duration_s)
 
@@ -150,7 +160,9 @@ def read_eaf(path: StrPath) -> Timeline:
         spans = AnnotationTimes(root).spans_s()
         vocabularies = _read_vocabularies(root)
         read = [_read_tier(tier, spans, vocabularies) for tier in root.iter("TIER")]
-        linked = tuple(_medium(element) for element in root.iterfind("HEADER/MEDIA_DESCRIPTOR"))
+        exact = _exact_offsets(root)
+        media = root.findall("HEADER/MEDIA_DESCRIPTOR")
+        linked = tuple(_medium(element, exact.get(number)) for number, element in enumerate(media))
         duration_s = _duration(root)
     except (KeyError, ValueError) as error:
         raise import_error(
@@ -166,13 +178,29 @@ def read_eaf(path: StrPath) -> Timeline:
     )
 
 
-def _medium(element: Element) -> Medium:
-    """A linked medium. ELAN plays it at the document's time plus ``TIME_ORIGIN`` (ms)."""
+def _exact_offsets(root: Element) -> dict[int, float]:
+    """Number of a medium → its offset in seconds, where the document says it with all digits."""
+    found: dict[int, float] = {}
+    for element in root.iterfind("HEADER/PROPERTY"):
+        name, text = element.get("NAME") or "", element.text or ""
+        number = name.removeprefix(_EXACT_OFFSET)
+        if name.startswith(_EXACT_OFFSET) and number.isdigit():
+            found[int(number)] = float(text)
+    return found
+
+
+def _medium(element: Element, exact_s: float | None) -> Medium:
+    """A linked medium. ELAN plays it at the document's time plus ``TIME_ORIGIN`` (ms).
+
+    The offset with all digits is used as long as it says the same: somebody may have moved the medium in ELAN since.
+    """
     address = unquote(element.get("MEDIA_URL") or element.get("RELATIVE_MEDIA_URL") or "")
     path = address.removeprefix("file://")
     # A name without a folder was written as file:///name.
     name = path[1:] if path.startswith("/") and path.count("/") == 1 else path
-    return Medium(name, float(element.get("TIME_ORIGIN") or 0.0) / 1000)
+    origin_s = float(element.get("TIME_ORIGIN") or 0.0) / 1000
+    is_same = exact_s is not None and abs(exact_s - origin_s) <= _HALF_MS
+    return Medium(name, exact_s if exact_s is not None and is_same else origin_s)
 
 
 def _duration(root: Element) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,13 @@ from visionllm_interaction.interop.gaze.pupil import read_cloud, read_core, read
 from visionllm_interaction.interop.gaze.samples import GazeRecording
 from visionllm_interaction.interop.gaze.tobii import read_common_table, read_glasses3
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.store.recordings.clocks import Clock, Recording, clock_of
-from visionllm_interaction.store.recordings.files import read_recordings, write_gaze, write_imported
+from visionllm_interaction.store.recordings.clocks import Clock, Recording, chain_of, clock_of
+from visionllm_interaction.store.recordings.files import (
+    read_recordings,
+    recordings_with_gaze,
+    write_gaze,
+    write_imported,
+)
 from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.utils.paths import StrPath
 
@@ -145,13 +151,52 @@ def import_gaze(
     name = f"{gaze.device} of {wearer}"
     by_hand = bool(clock.offset_s or clock.drift_ppm)
     recording = Recording(name, "tracker", clock.offset_s, clock.drift_ppm, "hand" if by_hand else "file")
-    columns = [[name] * len(gaze.t), [wearer] * len(gaze.t), gaze.t, gaze.x, gaze.y, gaze.valid]
-    schema = SCHEMAS["gaze"]
-    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
-    write_gaze(store, video_id, recording, pa.Table.from_arrays(arrays, schema=schema))
+    write_gaze(store, video_id, recording, gaze_table(gaze, name, wearer))
     looks = derive_looks(store, video_id, name, limits=limits)
-    lost = int(np.count_nonzero(~gaze.valid))
-    return GazeResult(store, video_id, recording, wearer, len(gaze.t), lost, looks, gaze.notes)
+    return GazeResult(store, video_id, recording, wearer, len(gaze.t), lost_samples(gaze), looks, gaze.notes)
+
+
+def gaze_table(
+    gaze: GazeRecording, name: str, wearer: str, *, begin_s: float = -math.inf, end_s: float = math.inf
+) -> pa.Table:
+    """Samples as the store keeps them.
+
+    Args:
+        gaze: the samples.
+        name: the recording.
+        wearer: who wears the tracker.
+        begin_s: only samples from here on the tracker's clock.
+        end_s: only samples before this.
+
+    Returns:
+        The columns of ``gaze.parquet``.
+    """
+    kept = (gaze.t >= begin_s) & (gaze.t < end_s)
+    rows, schema = int(kept.sum()), SCHEMAS["gaze"]
+    columns = [pa.repeat(name, rows), pa.repeat(wearer, rows)]
+    columns += [pa.array(values[kept]) for values in (gaze.t, gaze.x, gaze.y, gaze.valid)]
+    arrays = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def lost_samples(gaze: GazeRecording) -> int:
+    """How many samples have no gaze."""
+    return int(np.count_nonzero(~gaze.valid))
+
+
+def rederive_looks(store: StrPath, video_id: str, moved: str) -> None:
+    """Derive the looks of trackers again whose clock moved.
+
+    Args:
+        store: the store's folder.
+        video_id: the scene camera's video.
+        moved: the recording whose clock was set; trackers that follow it move along.
+    """
+    folder = Path(store) / "videos" / video_id
+    recordings = read_recordings(folder)
+    for name in sorted(recordings_with_gaze(folder) & set(recordings)):
+        if moved in chain_of(name, recordings):
+            derive_looks(store, video_id, name)
 
 
 def derive_looks(store: StrPath, video_id: str, recording: str, *, limits: LookLimits = LookLimits()) -> dict[str, int]:

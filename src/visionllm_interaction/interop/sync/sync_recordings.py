@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.interop.gaze.import_gaze import derive_looks
+from visionllm_interaction.interop.gaze.import_gaze import rederive_looks
 from visionllm_interaction.interop.sync.sound import Alignment, NoAlignmentError, align
 from visionllm_interaction.interop.sync.sound_files import read_loudness
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.store.recordings.clocks import Clock, Misplaced, Recording
-from visionllm_interaction.store.recordings.files import read_recordings, recordings_with_gaze, write_recording
+from visionllm_interaction.store.recordings.clocks import Clock, KnownBy, Misplaced, Recording
+from visionllm_interaction.store.recordings.files import read_recordings, write_recording
+from visionllm_interaction.store.sessions.chapters import read_session
 from visionllm_interaction.utils.paths import StrPath
 
 _SOUND_ONLY = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg"})
@@ -129,11 +130,56 @@ def sync_by_hand(
     return RecordingSync(new, None, _keep(store, video_id, new))
 
 
+def sync_with_session(
+    store: StrPath,
+    *,
+    session: str,
+    recording: StrPath,
+    clock: Clock | None = None,
+    video_id: str | None = None,
+    reference: StrPath | None = None,
+) -> RecordingSync:
+    """Find or set the clock of a recording that runs through a session, on the session's clock.
+
+    Args:
+        store: the store's folder.
+        session: name of the session.
+        recording: the recording's file; with ``clock`` also just its name.
+        clock: from its own times to the session's; None: it is found from the sound of one video.
+        video_id: that video; None: the first of the session.
+        reference: the video's file, if it is no longer where it was analysed.
+
+    Returns:
+        The clock, and codes that it moves out of the session.
+
+    Raises:
+        InputDataError: as :func:`align_files`.
+        UsageError: if the session is not known, or the video is not in it.
+        StoreError: if the store is not there.
+    """
+    found = read_session(store, session)
+    path = Path(recording)
+    alignment: Alignment | None = None
+    residual_s: float | None = None
+    if clock is None:
+        chapter = next((one for one in found.chapters if video_id in (None, one.video_id)), None)
+        if chapter is None:
+            members = ", ".join(one.video_id for one in found.chapters)
+            raise UsageError("The video is not in the session.", expected=f"one of: {members}", found=str(video_id))
+        with open_store(store) as opened:
+            record = opened.record(chapter.video_id)
+        alignment = align_files(reference or record.source.path, path)
+        clock, residual_s = alignment.clock.then(Clock(chapter.offset_s)), alignment.residual_s
+    name = path.name if alignment is not None else str(recording)
+    known = read_recordings(Path(store) / "videos" / found.chapters[0].video_id).get(name)
+    kind = known.kind if known else "audio" if Path(name).suffix.lower() in _SOUND_ONLY else "video"
+    known_by: KnownBy = "sound" if alignment is not None else "hand"
+    new = Recording(name, kind, clock.offset_s, clock.drift_ppm, known_by, residual_s, session)
+    outside = [item for chapter in found.chapters for item in _keep(store, chapter.video_id, new)]
+    return RecordingSync(new, alignment, outside)
+
+
 def _keep(store: StrPath, video_id: str, recording: Recording) -> Sequence[Misplaced]:
     outside = write_recording(store, video_id, recording)
-    folder = Path(store) / "videos" / video_id
-    with_gaze = recordings_with_gaze(folder)
-    for name, other in read_recordings(folder).items():
-        if name in with_gaze and recording.recording in (name, other.follows):
-            derive_looks(store, video_id, name)
+    rederive_looks(store, video_id, recording.recording)
     return outside

@@ -227,7 +227,7 @@ class _Checker:
             number = arguments.pop(0)
             self._fits(number, self.of(number, bound), Parameter("n", (Kind.NUMBER,)), node.function)
         inner = arguments[0]
-        if not isinstance(inner, Grouped) or not inner.by or inner.by_video or inner.bin_s or inner.video:
+        if not isinstance(inner, Grouped) or not inner.by or _is_about_videos(inner):
             raise _error(
                 f"{node.function} chooses among the names of a variable.", inner,
                 expected="an expression with by $o", found=inner.to_text(), fix=f"write {example}",
@@ -387,6 +387,12 @@ def _product(node: Operation, left: Type, right: Type) -> Type:
             found=f"{left.unit} and {right.unit}", fix="multiply by a number, or divide one by the other",
         )  # fmt: skip
     return Type(Kind.VALUE, f"{left.unit or '1'}/{right.unit}")
+
+
+def _is_about_videos(grouped: Grouped) -> bool:
+    """Whether it is said of which videos, or for which parts of them, a value is."""
+    separate = grouped.by_video or grouped.by_session or grouped.by_child or grouped.bin_s is not None
+    return separate or any(only is not None for only in (grouped.video, grouped.session, grouped.camera))
 
 
 def _arguments(node: Call, expected: str, example: str) -> ExpressionError:

@@ -127,7 +127,8 @@ def _literal(name: str) -> str:
     known = {
         "PLUS": "+", "MINUS": "-", "STAR": "*", "SLASH": "/", "BANG": "!", "EQUAL": "=", "__ANON_1": "&",
         "OVER": "over", "BY": "by", "IN": "in", "AND": "and", "OR": "or", "NOT": "not", "EXCEPT": "except",
-        "VIDEO": "video", "BIN": "bin", "AMPERSAND": "&",
+        "VIDEO": "video", "BIN": "bin", "SESSION": "session", "CAMERA": "camera", "CHILD": "child",
+        "AMPERSAND": "&",
     }  # fmt: skip
     return known.get(name, "")
 
@@ -170,7 +171,8 @@ def _between_words(before: str, found: str, expected: str) -> str:
     """How to write two words that stand side by side."""
     if before in FUNCTIONS or before in SELECTIONS:
         return f"put what {before} is about in brackets: {before}(…)"
-    near = nearest_names(found, [word for word in ("video", "bin", "by", "over", "in") if word in expected], limit=1)
+    words = ("video", "session", "child", "camera", "bin", "by", "over", "in")
+    near = nearest_names(found, [word for word in words if word in expected], limit=1)
     if before in RESERVED or near:
         return f"did you mean {near[0]}?" if near else f"write {expected}"
     return f'put a sign (&, |, a comma) between the two, or quotes around a name of two words: "{before} {found}"'
@@ -241,20 +243,36 @@ class _Builder(Transformer[Token, Any]):
             )  # fmt: skip
         return length
 
+    def by_session(self, _: Token) -> str:
+        return "session"
+
+    def by_child(self, _: Token) -> str:
+        return "child"
+
     def only(self, video: Token) -> tuple[str, Any]:
         return "video", str(video)
+
+    def only_session(self, _: Token, session: Token) -> tuple[str, Any]:
+        return "session", str(session)
+
+    def only_camera(self, _: Token, camera: Token) -> tuple[str, Any]:
+        return "camera", str(camera)
 
     def grouped(self, value: Node, *clauses: tuple[str, Any]) -> Grouped:
         keys = [key for name, found in clauses if name == "by" for key in found]
         bins = [key.value for key in keys if isinstance(key, Quantity)]
-        videos = [found for name, found in clauses if name == "video"]
+        only = {name: found for name, found in reversed(clauses) if name in ("video", "session", "camera")}
         return Grouped(
             value,
             by=tuple(key for key in keys if isinstance(key, Binding)),
             over=tuple(key for name, found in clauses if name == "over" for key in found),
             by_video="video" in keys,
             bin_s=bins[0] if bins else None,
-            video=videos[0] if videos else None,
+            video=only.get("video"),
+            by_session="session" in keys,
+            by_child="child" in keys,
+            session=only.get("session"),
+            camera=only.get("camera"),
             column=value.column,
         )
 

@@ -33,8 +33,11 @@ class QueryRow:
         expected: what chance would give.
         p: share of random shifts that give as much or more.
         processed_s: processed seconds behind it; coded ones of what people coded, where the files say what was coded.
-        evidence: one piece per video, and per interval or moment where the expression is a stream.
+        evidence: one piece per video, and per interval or moment where the expression is a stream. Of a session there
+            is one per video of it, each with the value of the whole session.
         corrected: the corrected value with its interval, where one is kept in the store; it stands beside ``value``.
+        session: the session that it is of, where values are for each session.
+        child: the child that it is of, where values are for each child; ``""``: of videos without a child.
     """
 
     value: float | int | bool | None
@@ -49,11 +52,15 @@ class QueryRow:
     processed_s: float
     evidence: tuple[Evidence, ...]
     corrected: CorrectedValue | None = None
+    session: str | None = None
+    child: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form; what does not apply is left out."""
         about: dict[str, Any] = {
             "missing": self.missing,
+            "session": self.session,
+            "child": self.child,
             "video_id": self.video_id,
             "begin_s": self.begin_s,
             "end_s": self.end_s,
@@ -124,14 +131,17 @@ class QueryResult:
         variables = list(dict.fromkeys(name for row in self.rows for name in row.names))
         writer = csv.writer(buffer, lineterminator="\n")
         columns = ("value", "unit", "n", "expected", "p", "processed_s", "missing", "basis", *_CORRECTED)
-        writer.writerow(["video_id", "begin_s", "end_s", *(name.lstrip("$") for name in variables), *columns])
+        about_rows = [name for name in ("session", "child") if any(getattr(row, name) is not None for row in self.rows)]
+        names = [name.lstrip("$") for name in variables]
+        writer.writerow([*about_rows, "video_id", "begin_s", "end_s", *names, *columns])
         for row in self.rows:
             names = [to_cell(row.names.get(name, "")) for name in variables]
+            groups = [to_cell(getattr(row, name) or "") for name in about_rows]
             cells = [row.value, self.unit, row.n, row.expected, row.p, row.processed_s, to_cell(row.missing or "")]
             own = row.corrected
             cells += [self.basis, *((None,) * 3 if own is None else (own.value, own.low, own.high))]
             about = [to_cell(row.video_id or ""), row.begin_s, row.end_s]
-            writer.writerow(["" if cell is None else cell for cell in (*about, *names, *cells)])
+            writer.writerow(["" if cell is None else cell for cell in (*groups, *about, *names, *cells)])
         return buffer.getvalue()
 
     def __str__(self) -> str:
@@ -139,7 +149,8 @@ class QueryResult:
         return "\n".join([f"{self.expression}  ({self.basis})", *(f"  {line}" for line in lines)])
 
     def _line(self, row: QueryRow) -> str:
-        where = [*row.names.values(), *([row.video_id] if row.video_id else [])]
+        where = [*row.names.values(), *(one for one in (row.session, row.video_id) if one)]
+        where += [row.child or "no child set"] if row.child is not None else []
         if row.begin_s is not None and row.end_s is not None:
             where.append(f"{row.begin_s:g}-{row.end_s:g} s")
         value = f"{row.value:.6g}" if isinstance(row.value, float) else str(row.value)
@@ -158,11 +169,11 @@ class QueryResult:
         ).strip()
 
     def _repr_html_(self) -> str:
-        columns = ("video", "names", "value", "unit", "basis", "corrected", "n", "missing")
+        columns = ("of", "names", "value", "unit", "basis", "corrected", "n", "missing")
         shown = [
             (
-                *(row.video_id, ", ".join(row.names.values()), row.value, self.unit, self.basis),
-                *(None if row.corrected is None else str(row.corrected), row.n, row.missing),
+                *(row.session or row.child or row.video_id, ", ".join(row.names.values()), row.value, self.unit),
+                *(self.basis, None if row.corrected is None else str(row.corrected), row.n, row.missing),
             )
             for row in self.rows[:MAX_ROWS]
         ]

@@ -11,12 +11,12 @@ import numpy as np
 
 from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
-from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.corrected import Corrections, corrected_of
 from visionllm_interaction.measures.language.aggregation.grouping import Axis, GroupTable, scopes_of
 from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
+from visionllm_interaction.measures.language.chosen_videos import ChosenVideos, choose_videos
 from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.known_time import known_seconds
@@ -90,56 +90,30 @@ def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None
     """
     plain = written_out(expression, named_measures(config))
     checked = check(plain)
-    video_ids = [find_video(store, plain.video)] if plain.video is not None else store.video_ids()
-    if checked.per_video and len(video_ids) > 1 and not plain.by_video:
-        plain, expression = replace(plain, by_video=True), replace(expression, by_video=True)
-    return _Run(store, plain, checked, video_ids, config).result(expression.to_text())
+    chosen = choose_videos(store, plain)
+    alone = plain.by_video or plain.by_session
+    if checked.per_video and len(chosen.video_ids) > 1 and not alone:
+        # A time of one video is none of a child: it is one of each of its sessions.
+        plain, expression = (_separate(one, by_session=plain.by_child) for one in (plain, expression))
+    return _Run(chosen, plain, checked, config).result(expression.to_text())
 
 
-def find_video(store: Store, wanted: str) -> str:
-    """The id of a video that is named by its id, its file's name, or its number from 1.
-
-    Args:
-        store: the open store.
-        wanted: how it is named.
-
-    Returns:
-        The id.
-
-    Raises:
-        UsageError: if no video, or more than one, is named so.
-    """
-    ids = store.video_ids()
-    if wanted in ids:
-        return wanted
-    if wanted.isdigit() and 1 <= int(wanted) <= len(ids):
-        return ids[int(wanted) - 1]
-    names = {id_: str(store.video(id_)["source"]["name"]) for id_ in ids}
-    lowered = wanted.lower()
-    found = [id_ for id_, name in names.items() if lowered in (name.lower(), name.rsplit(".", 1)[0].lower())]
-    found = found or [id_ for id_ in ids if id_.lower() == lowered]
-    if len(found) == 1:
-        return found[0]
-    raise UsageError(
-        f"The video {wanted!r} is not known here." if not found else f"Several videos are called {wanted!r}.",
-        expected=f"one of: {', '.join(found or ids[:20]) or 'nothing yet'}",
-        found=wanted,
-        fix="name the video by its id",
-    )
+def _separate(grouped: Grouped, *, by_session: bool) -> Grouped:
+    return replace(grouped, by_session=True) if by_session else replace(grouped, by_video=True)
 
 
 class _Run:
     """One evaluation of one expression."""
 
-    def __init__(
-        self, store: Store, grouped: Grouped, checked: Checked, video_ids: list[str], config: MeasuresConfig | None
-    ) -> None:
+    def __init__(self, chosen: ChosenVideos, grouped: Grouped, checked: Checked, config: MeasuresConfig | None) -> None:
         self.grouped, self.checked, self.config = grouped, checked, config
-        self.batch = Batch(store, video_ids)
+        self.chosen, store = chosen, chosen.store
+        self.batch = Batch(store, chosen.video_ids)
+        self.is_separate = grouped.by_video or grouped.by_session or grouped.bin_s is not None
         check_names(self.batch, grouped, dict(FUNCTIONS))
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
-        self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(store, self.batch))
+        self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(chosen.whole, self.batch))
         self.scopes = scopes_of(self.batch, grouped.bin_s)
 
     def result(self, text: str) -> QueryResult:
@@ -175,9 +149,11 @@ class _Run:
         return GroupTable.of(self.batch, self.names, self.scopes, axes, self._outer_keys())
 
     def _outer_keys(self) -> Ints:
-        """(S,) the output that each scope belongs to before variables: itself, or all videos together."""
-        if self.grouped.by_video or self.grouped.bin_s is not None:
+        """(S,) the output that each scope belongs to before variables: itself, its child's, or all videos together."""
+        if self.is_separate:
             return np.arange(len(self.scopes))
+        if self.grouped.by_child:
+            return self.chosen.place_of_child[self.scopes.video]
         return np.zeros(len(self.scopes), np.int64)
 
     def _evaluator(self, groups: StreamGroups) -> Evaluator:
@@ -208,7 +184,7 @@ class _Run:
         number = float("nan") if unknown.all() else float(whole.value[place])
         shown = _typed(number, type_, value)
         scope = int(table.groups.scope[groups[0]])
-        separate = self.grouped.by_video or self.grouped.bin_s is not None
+        video = self.batch.video_ids[int(self.scopes.video[scope])]
         seconds = self._seconds(value, table, evaluator, groups[~unknown])
         if shown is None and not unknown.all():
             why = _why(whole, place) or _nothing(value)
@@ -216,7 +192,7 @@ class _Run:
         return QueryRow(
             value=shown,
             missing=missing,
-            video_id=self.batch.video_ids[int(self.scopes.video[scope])] if separate else None,
+            video_id=video if self.is_separate and not self.chosen.is_session(video) else None,
             begin_s=float(self.scopes.begin_s[scope]) if self.grouped.bin_s is not None else None,
             end_s=float(self.scopes.end_s[scope]) if self.grouped.bin_s is not None else None,
             names=table.names_of(place),
@@ -225,6 +201,8 @@ class _Run:
             p=_optional(whole.p, place) if shown is not None else None,
             processed_s=seconds,
             evidence=self._evidence(place, type_, value, table, evaluator, fine),
+            session=video if self.is_separate and self.chosen.is_session(video) else None,
+            child=self.chosen.children.get(video, "") if self.grouped.by_child else None,
         )
 
     def _seconds(self, value: Node, table: GroupTable, evaluator: Evaluator, groups: Ints) -> float:
@@ -269,7 +247,7 @@ class _Run:
                     missing=missing,
                 )
             )
-        return tuple(found)
+        return self.chosen.located(found)
 
     def _piece(
         self,
@@ -339,7 +317,7 @@ class _Run:
                 QueryRow(
                     value=value,
                     missing=None,
-                    video_id=piece.video_id,
+                    video_id=None if self.chosen.is_session(piece.video_id) else piece.video_id,
                     begin_s=float(rows.begin_s[row]),
                     end_s=float(rows.end_s[row]),
                     names=table.names_of(int(table.output[group]), group),
@@ -347,7 +325,9 @@ class _Run:
                     expected=None,
                     p=None,
                     processed_s=float(known_s[group]),
-                    evidence=(piece,),
+                    evidence=self.chosen.located([piece]),
+                    session=piece.video_id if self.chosen.is_session(piece.video_id) else None,
+                    child=self.chosen.children.get(piece.video_id, "") if self.grouped.by_child else None,
                 )
             )
         return found
@@ -363,7 +343,7 @@ class _Run:
         outer = {binding.variable for binding in self.grouped.by}
         keyed: dict[tuple[object, ...], list[QueryRow]] = {}
         for row in rows:
-            key = (row.video_id, row.begin_s, *(row.names[v] for v in sorted(outer)))
+            key = (row.session, row.child, row.video_id, row.begin_s, *(row.names[v] for v in sorted(outer)))
             keyed.setdefault(key, []).append(row)
         return [row for group in keyed.values() for row in _select(node, group)]
 

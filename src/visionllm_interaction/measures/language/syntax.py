@@ -171,8 +171,12 @@ class Grouped:
         by: variables with a value for each of their names.
         over: variables whose names are taken together.
         by_video: a value for each video.
+        by_session: a value for each session, whose videos are one on its clock.
+        by_child: a value for each child, as the covariate says.
         bin_s: length in seconds of bins with a value each.
         video: only this video.
+        session: only this session.
+        camera: only videos of this camera, as the covariate says.
         column: where it stands in the text.
     """
 
@@ -182,6 +186,10 @@ class Grouped:
     by_video: bool = False
     bin_s: float | None = None
     video: str | None = None
+    by_session: bool = False
+    by_child: bool = False
+    session: str | None = None
+    camera: str | None = None
     column: int = field(default=0, compare=False)
 
     @property
@@ -191,12 +199,13 @@ class Grouped:
 
     def to_text(self) -> str:
         """As it is written."""
-        keys = ["video"] * self.by_video
+        keys = ["video"] * self.by_video + ["session"] * self.by_session + ["child"] * self.by_child
         keys += [f"bin({_digits(self.bin_s)}s)"] if self.bin_s is not None else []
         keys += [binding.to_text() for binding in self.by]
         # Before `by`: behind it `in` would be read as the names of a variable.
         parts = [self.value.to_text()]
-        parts += [f"in video {quoted(self.video)}"] if self.video is not None else []
+        about = (("video", self.video), ("session", self.session), ("camera", self.camera))
+        parts += [f"in {what} {quoted(name)}" for what, name in about if name is not None]
         parts += [f"over {', '.join(binding.to_text() for binding in self.over)}"] if self.over else []
         parts += [f"by {', '.join(keys)}"] if keys else []
         return " ".join(parts)

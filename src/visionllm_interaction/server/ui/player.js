@@ -4,6 +4,11 @@ const CHUNK_S = 30;
 const COLOURS = ["#e07a1f", "#1f77b4", "#2e9e5b", "#b5338a", "#7a5cc4", "#c23b3b", "#0f9aa8", "#8a6d1f", "#5b6b7b", "#d45fa0"];
 const ROW = 26;
 const LANE = 14;
+// Lanes of codes: the words of a row, and the colour of its bars.
+const KINDS = {
+  gaze: ["looks", "#7a5cc4"], speech: ["speaks", "#0f9aa8"], naming: ["names", "#b5338a"],
+  word: ["words", "#8a6d1f"], code: ["", "#5b6b7b"],
+};
 const PREDICATES = { near: [4, 0.35], in_contact: [8, 0.6], holding: [12, 1] };
 const WORDS = { near: "near", in_contact: "in contact with", holding: "holding" };
 
@@ -23,9 +28,22 @@ export default {
           <span v-for="fact in facts" :key="fact.text" class="fact" :style="{ borderColor: fact.colour }">{{ fact.text }}</span>
         </div>
       </div>
+      <div class="panel session" v-if="timeline && timeline.session">
+        <h2>Session {{ timeline.session.session }}</h2>
+        <div v-for="row in sessionRows" :key="row.camera" class="session-row">
+          <span class="session-camera" v-if="row.camera">{{ row.camera }}</span>
+          <div class="session-track">
+            <a v-for="one in row.videos" :key="one.video_id" :class="{ here: one.video_id === video_id }" :style="sessionStyle(one)"
+               :href="one.video_id" :title="one.name + ', from ' + one.begin_s.toFixed(2) + ' s to ' + one.end_s.toFixed(2) + ' s'">{{ one.name }}</a>
+          </div>
+        </div>
+        <p class="note">{{ (timeline.session.offset_s + time).toFixed(2) }} s of the session; it lasts {{ sessionEnd.toFixed(2) }} s.</p>
+      </div>
       <div class="panel timeline" v-if="timeline">
         <svg :viewBox="'0 0 ' + width + ' ' + height" :width="width" :height="height" ref="svg" role="img"
-             aria-label="Timeline of tracks, relations and events" @click="clickEmpty">
+             aria-label="Timeline of tracks, relations, events, codes and recordings" @click="clickEmpty">
+          <defs><pattern id="unknown" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <rect width="6" height="6" fill="#eef1f4"></rect><line y2="6" stroke="#c3ccd5" stroke-width="2"></line></pattern></defs>
           <g class="axis">
             <g v-for="t in ticks" :key="t" :transform="'translate(' + x(t) + ' 0)'">
               <line :y1="16" :y2="height"></line><text y="11" text-anchor="middle">{{ t }} s</text>
@@ -33,7 +51,9 @@ export default {
           </g>
           <rect v-if="interval" class="interval" :x="x(interval[0])" y="16" :width="span(interval[0], interval[1])" :height="height - 16"></rect>
           <g v-for="row in rows" :key="row.key" :transform="'translate(0 ' + row.y + ')'" :class="{ dim: row.dim }">
-            <text class="label" :class="{ sub: row.sub }" :x="row.sub ? 16 : 4" :y="LANE - 2">{{ row.label }}</text>
+            <text class="label" :class="{ sub: row.sub }" :x="row.sub ? 16 : 4" :y="LANE - 2">{{ short(row.label) }}<title>{{ row.label }}</title></text>
+            <rect v-for="gap in row.gaps" :key="gap[0]" class="unknown" :x="x(gap[0])" :width="span(gap[0], gap[1])" y="1" :height="LANE"
+                  fill="url(#unknown)"><title>not known from {{ gap[0].toFixed(2) }} to {{ gap[1].toFixed(2) }} s: not coded</title></rect>
             <rect v-for="bar in row.bars" :key="bar.key" class="bar" :x="x(bar.begin)" :width="span(bar.begin, bar.end)"
                   :y="(LANE - bar.size) / 2 + 1" :height="bar.size" rx="2" :fill="bar.colour" :opacity="bar.opacity"
                   @click.stop="showInterval(bar.begin, bar.end, bar.tracks)"><title>{{ bar.title }}</title></rect>
@@ -48,6 +68,7 @@ export default {
           <span><i style="height:8px;opacity:.6"></i> in contact</span>
           <span><i style="height:12px"></i> holding</span>
           <span><b>◆</b> event</span>
+          <span v-if="timeline.lanes.some((lane) => lane.uncoded.length)"><i class="hatched"></i> not coded: unknown</span>
           <span class="note">Click a bar to go there.</span>
         </p>
       </div>
@@ -86,7 +107,7 @@ export default {
       const rows = [];
       let y = 24;
       const add = (row, advance) => {
-        rows.push({ bars: [], marks: [], ...row, y });
+        rows.push({ bars: [], marks: [], gaps: [], ...row, y });
         y += advance;
       };
       if (this.timeline.events.length) add({ key: "events", label: "events", marks: this.eventMarks() }, ROW);
@@ -95,11 +116,21 @@ export default {
         for (const pair of this.pairs(track.track_id)) add({ ...pair, sub: true }, ROW - 8);
         y += 4;
       }
+      for (const [n, lane] of this.timeline.lanes.entries()) add(this.codeRow(lane, n), ROW - 4);
+      for (const one of this.timeline.recordings) add(this.recordingRow(one), ROW - 6);
       return rows;
     },
     height() {
       const last = this.rows[this.rows.length - 1];
       return (last ? last.y : 20) + ROW;
+    },
+    sessionEnd() {
+      return Math.max(...this.timeline.session.videos.map((one) => one.end_s));
+    },
+    sessionRows() {
+      const videos = this.timeline.session.videos;
+      const cameras = [...new Set(videos.map((one) => one.camera || ""))];
+      return cameras.map((camera) => ({ camera, videos: videos.filter((one) => (one.camera || "") === camera) }));
     },
     facts() {
       if (!this.timeline) return [];
@@ -110,10 +141,15 @@ export default {
         const known = strongest.get(pair);
         if (!known || PREDICATES[r.predicate][0] > PREDICATES[known.predicate][0]) strongest.set(pair, r);
       }
-      return [...strongest.values()].map((r) => ({
+      const seen = [...strongest.values()].map((r) => ({
         text: `${this.names[r.subject_track_id]} ${WORDS[r.predicate]} ${this.names[r.object_track_id]}`,
         colour: this.colours[r.subject_track_id],
       }));
+      const coded = this.timeline.lanes.filter((lane) => lane.kind !== "word").flatMap((lane) =>
+        lane.intervals.filter(within).map((item) => ({
+          text: [this.laneName(lane), item.label].filter(Boolean).join(": "), colour: (KINDS[lane.kind] || KINDS.code)[1],
+        })));
+      return [...seen, ...coded];
     },
   },
   async mounted() {
@@ -168,6 +204,39 @@ export default {
             title: `${this.names[id]} ${WORDS[r.predicate]} ${this.names[other]} ${r.begin_s.toFixed(2)}–${r.end_s.toFixed(2)} s`,
           })),
       }));
+    },
+    short(label) {
+      return label.length > 24 ? `${label.slice(0, 23)}…` : label;
+    },
+    laneName(lane) {
+      const [verb] = KINDS[lane.kind] || KINDS.code;
+      return [lane.participant || (verb ? "somebody" : ""), verb || lane.tier].filter(Boolean).join(" ");
+    },
+    codeRow(lane, n) {
+      const name = this.laneName(lane);
+      const colour = (KINDS[lane.kind] || KINDS.code)[1];
+      const about = (item) => `${name}${item.label ? `: ${item.label}` : ""} ${item.begin_s.toFixed(2)}–${item.end_s.toFixed(2)} s`;
+      const item = (one, key) => ({ key, begin: one.begin_s, end: one.end_s, tracks: [], title: about(one) });
+      return {
+        key: `lane${n}`, label: name, gaps: lane.uncoded,
+        bars: lane.intervals.filter((one) => one.end_s > one.begin_s)
+          .map((one, key) => ({ ...item(one, key), size: 10, opacity: 0.85, colour })),
+        marks: lane.intervals.filter((one) => one.end_s <= one.begin_s).map(item),
+      };
+    },
+    recordingRow(one) {
+      const begin = Math.max(one.offset_s, 0);
+      const exact = one.residual_s === null ? "" : ` within ${one.residual_s.toFixed(3)} s`;
+      const place = `${one.offset_s >= 0 ? "+" : "−"}${Math.abs(one.offset_s).toFixed(2)} s`;
+      const bar = {
+        key: 0, begin, end: this.timeline.duration_s, size: 4, opacity: 0.5, colour: "#1c2733", tracks: [],
+        title: `${one.kind} ${one.name}: its clock shows 0 at ${place} (by ${one.known_by}${exact})`,
+      };
+      return { key: `recording ${one.name}`, label: `${one.name} ${place}`, sub: true, bars: begin < bar.end ? [bar] : [] };
+    },
+    sessionStyle(one) {
+      const whole = this.sessionEnd;
+      return { left: `${(100 * one.begin_s) / whole}%`, width: `${(100 * (one.end_s - one.begin_s)) / whole}%` };
     },
     eventMarks() {
       return this.timeline.events.map((e) => ({

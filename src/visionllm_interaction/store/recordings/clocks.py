@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from visionllm_interaction.core.interactions import HEAD_MOTION, Code
+from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.errors import UsageError
 
-RecordingKind = Literal["video", "audio", "tracker", "codes"]
+RecordingKind = Literal["video", "audio", "tracker", "codes", "session"]
 KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "hand"]
 """How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, stamps in
 UTC, the sound, a flash or clap, or said by hand."""
@@ -53,7 +54,7 @@ class Recording:
 
     Attributes:
         recording: its name.
-        kind: what it is.
+        kind: what it is; of a ``session`` the clock of all recordings of a visit, of which the video is one.
         offset_s: time of the video (or of ``follows``) at which its own clock shows 0.
         drift_ppm: by how many millionths its own seconds are too long.
         known_by: how its clock is known.
@@ -111,44 +112,88 @@ def clock_of(name: str, recordings: Mapping[str, Recording]) -> Clock:
     return clock
 
 
-def place_codes(codes: Sequence[Code], clock: Clock, *, duration_s: float) -> tuple[list[Code], list[Misplaced]]:
-    """Put codes on the video's clock.
+def chain_of(name: str, recordings: Mapping[str, Recording]) -> list[str]:
+    """A recording and those that it follows, one after the other.
 
     Args:
-        codes: the codes, on their own clock.
+        name: the recording.
+        recordings: all of the video's.
+
+    Returns:
+        Their names; in a ring each once, and none for an unknown recording.
+    """
+    names: list[str] = []
+    following: str | None = name
+    while following is not None and following in recordings and following not in names:
+        names.append(following)
+        following = recordings[following].follows
+    return names
+
+
+def is_of_session(name: str, recordings: Mapping[str, Recording]) -> bool:
+    """Whether a recording counts on the clock of the video's session, and so may go on in other videos of it.
+
+    Args:
+        name: the recording.
+        recordings: all of the video's.
+
+    Returns:
+        Whether it follows one of kind ``session``.
+    """
+    return any(recordings[one].kind == "session" for one in chain_of(name, recordings)[1:])
+
+
+def place_codes(
+    codes: Sequence[Code], clock: Clock, *, span_s: tuple[float, float], is_part: bool = False
+) -> tuple[list[Code], list[Misplaced]]:
+    """Put codes on the video's clock.
+
+    Where the codes say which time was coded and none of it lies in the video, an interval without length says that
+    nothing of the video was coded: without it, all of the video would count as coded.
+
+    Args:
+        codes: the codes of one recording, on their own clock.
         clock: the clock.
-        duration_s: length of the video in seconds; 0: not known.
+        span_s: begin and end of the video on its own clock; an end of 0: not known.
+        is_part: whether the recording goes on in other videos of a session. Intervals are cut at the video's ends then,
+            and what lies outside it is not misplaced; a moment at the very end belongs to the next video.
 
     Returns:
         The codes that lie in the video, cut at its ends, and those that do not.
     """
+    first_s, last_s = span_s[0], span_s[1] or math.inf
     placed: list[Code] = []
     misplaced: list[Misplaced] = []
     for code in codes:
         begin_s, end_s = clock.map(code.begin_s), clock.map(code.end_s)
-        reason = _problem(code, begin_s, end_s, duration_s)
+        reason = _problem(code, begin_s, end_s, first_s, last_s, is_part=is_part)
         if reason is None:
-            last_s = duration_s or math.inf
-            cut = (min(max(begin_s, 0.0), last_s), min(max(end_s, 0.0), last_s))
+            cut = (min(max(begin_s, first_s), last_s), min(max(end_s, first_s), last_s))
             placed.append(replace(code, begin_s=cut[0], end_s=cut[1]))
         elif reason:
             misplaced.append(Misplaced(code, reason))
+    said = next((code for code in codes if code.kind == "coded"), None)
+    if said is not None and not any(code.kind == "coded" for code in placed):
+        placed.append(replace(said, begin_s=first_s, end_s=first_s))
     return placed, misplaced
 
 
-def _problem(code: Code, begin_s: float, end_s: float, duration_s: float) -> str | None:
+def _problem(code: Code, begin_s: float, end_s: float, first_s: float, last_s: float, *, is_part: bool) -> str | None:
     """Why a code cannot be placed; None if it can, empty if there is just nothing of it in the video."""
-    last_s = duration_s or math.inf
     if not (math.isfinite(begin_s) and math.isfinite(end_s)):
         return "its times are no numbers"
     if end_s < begin_s:
         return f"it ends at {end_s:.3f} s, before it begins at {begin_s:.3f} s"
     if code.kind in _CONTINUOUS:
-        return None if begin_s < last_s and end_s > 0 else ""
-    if begin_s < -EDGE_S:
+        return None if begin_s < last_s and end_s > first_s else ""
+    if is_part and code.end_s <= code.begin_s:
+        return None if first_s - TOLERANCE_S <= begin_s < last_s - TOLERANCE_S else ""
+    if is_part:
+        return None if begin_s < last_s - TOLERANCE_S and end_s > first_s + TOLERANCE_S else ""
+    if begin_s < min(first_s, 0.0) - EDGE_S:
         return f"it begins at {begin_s:.3f} s, before the video"
     if end_s > last_s + EDGE_S:
-        return f"it ends at {end_s:.3f} s, the video at {duration_s:.3f} s"
-    if code.end_s > code.begin_s and (end_s <= 0 or begin_s >= last_s):
+        return f"it ends at {end_s:.3f} s, the video at {last_s:.3f} s"
+    if code.end_s > code.begin_s and (end_s <= first_s or begin_s >= last_s):
         return f"it lies at {begin_s:.3f} s, outside the video"
     return None

@@ -18,7 +18,14 @@ import pyarrow.parquet as pq
 from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video
-from visionllm_interaction.store.recordings.clocks import Misplaced, Recording, clock_of, place_codes
+from visionllm_interaction.store.recordings.clocks import (
+    Misplaced,
+    Recording,
+    chain_of,
+    clock_of,
+    is_of_session,
+    place_codes,
+)
 from visionllm_interaction.store.schema import SCHEMAS, arrow_to_codes, symbols_to_arrow
 from visionllm_interaction.store.video_record import read_record
 from visionllm_interaction.store.writer import replace_codes, write_table
@@ -71,8 +78,7 @@ def write_imported(
         folder = _folder(store, video_id)
         recordings = {**read_recordings(folder), recording.recording: recording}
         _check_follows(recording, recordings)
-        clock = clock_of(recording.recording, recordings)
-        placed, misplaced = place_codes(codes, clock, duration_s=_duration_s(folder))
+        placed, misplaced = _placed(folder, codes, recording.recording, recordings)
         if misplaced and not skip_misplaced:
             return placed, misplaced
         former = [code for code in read_imported(folder) if code.source != recording.recording]
@@ -141,7 +147,7 @@ def write_recording(store: StrPath, video_id: str, recording: Recording) -> list
         recordings = {**read_recordings(folder), recording.recording: recording}
         _check_follows(recording, recordings)
         imported = read_imported(folder)
-        moved = {name for name in recordings if recording.recording in _chain(name, recordings)}
+        moved = {name for name in recordings if recording.recording in chain_of(name, recordings)}
         known = {code.source for code in imported}
         # Codes from before times were kept as they came: theirs are the video's.
         older = [code for code in _read_codes(folder) if code.source in moved - known]
@@ -153,7 +159,7 @@ def write_recording(store: StrPath, video_id: str, recording: Recording) -> list
         all_misplaced: list[Misplaced] = []
         for source in sorted(sources):
             codes = [code for code in imported if code.source == source]
-            placed, misplaced = place_codes(codes, clock_of(source, recordings), duration_s=_duration_s(folder))
+            placed, misplaced = _placed(folder, codes, source, recordings)
             all_placed += placed
             all_misplaced += misplaced
         _write_recordings(folder, recordings)
@@ -162,17 +168,69 @@ def write_recording(store: StrPath, video_id: str, recording: Recording) -> list
         return all_misplaced
 
 
+def remove_recording(store: StrPath, video_id: str, name: str) -> None:
+    """Remove a recording of a video, those that follow its clock, and everything that was imported from them.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+        name: the recording.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    with wait_for_lock(Path(store)):
+        folder = _folder(store, video_id)
+        recordings = read_recordings(folder)
+        gone = {one for one in recordings if name in chain_of(one, recordings)}
+        kept = [code for code in read_imported(folder) if code.source not in gone]
+        if (folder / "imported.parquet").is_file():
+            write_table(folder / "imported.parquet", symbols_to_arrow("imported", kept))
+        if (folder / "gaze.parquet").is_file():
+            gaze = _read(folder, "gaze")
+            write_table(
+                folder / "gaze.parquet", gaze.filter(pc.invert(pc.is_in(gaze["recording"], pa.array(sorted(gone)))))
+            )
+        replace_codes(folder, [], gone)
+        _write_recordings(folder, {one: recording for one, recording in recordings.items() if one not in gone})
+
+
+def frame_span(folder: Path) -> tuple[float, float]:
+    """Begin of a video's first frame and end of its last one, in seconds of its own clock.
+
+    Args:
+        folder: the video's folder.
+
+    Returns:
+        Both, by the time stamps of the frames.
+
+    Raises:
+        StoreError: if the video has no frames, or their file is damaged.
+    """
+    path = folder / "frames.parquet"
+    try:
+        table = pq.read_table(path, columns=["timestamp_s", "duration_s"], partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError("A file of the store cannot be read.", found=str(error), where=str(path)) from error
+    if not table.num_rows:
+        raise StoreError("A video has no frames.", expected="at least one", found="none", where=folder.name)
+    begins, lengths = table["timestamp_s"].to_pylist(), table["duration_s"].to_pylist()
+    # Frames that were skipped stand for no time; the end of the last one is then that of the one before it.
+    return begins[0], max(begin + length for begin, length in zip(begins, lengths, strict=True))
+
+
+def _placed(
+    folder: Path, codes: Sequence[Code], source: str, recordings: Mapping[str, Recording]
+) -> tuple[list[Code], list[Misplaced]]:
+    """The codes of a recording on the video's clock."""
+    clock = clock_of(source, recordings)
+    if is_of_session(source, recordings):
+        return place_codes(codes, clock, span_s=frame_span(folder), is_part=True)
+    return place_codes(codes, clock, span_s=(0.0, _duration_s(folder)))
+
+
 def _read_codes(folder: Path) -> list[Code]:
     return arrow_to_codes(_read(folder, "codes"))
-
-
-def _chain(name: str, recordings: Mapping[str, Recording]) -> list[str]:
-    names: list[str] = []
-    following: str | None = name
-    while following is not None and following in recordings and following not in names:
-        names.append(following)
-        following = recordings[following].follows
-    return names
 
 
 def _check_follows(recording: Recording, recordings: Mapping[str, Recording]) -> None:
