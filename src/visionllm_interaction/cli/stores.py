@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ from visionllm_interaction.errors import UsageError
 if TYPE_CHECKING:
     from visionllm_interaction.interop.gaze.import_gaze import GazeResult
     from visionllm_interaction.interop.import_codes import ImportResult
+    from visionllm_interaction.interop.sync.sync_recordings import RecordingSync
 
 
 def export(
@@ -176,34 +177,64 @@ def sync(
     ],
     video: Annotated[str, typer.Option(help="The video_id on whose clock it is to lie, or the video's path.")],
     store: StoreOption = Path("store"),
+    by: Annotated[
+        Literal["sound", "flash", "clap", "utc"],
+        typer.Option(help="What shows it: their sound, a flash of light, a clap, or the dates in both files."),
+    ] = "sound",
+    video_zone: Annotated[
+        str | None, typer.Option(help="With --by utc: the video's date is local time of this zone, such as +02:00.")
+    ] = None,
+    recording_zone: Annotated[
+        str | None, typer.Option(help="With --by utc: the recording's date is local time of this zone.")
+    ] = None,
     offset_s: Annotated[
         float | None, typer.Option(help="Say it by hand: second of the video at which the recording's clock shows 0.")
     ] = None,
     drift_ppm: Annotated[float, typer.Option(help="By hand: millionths by which its seconds are too long.")] = 0.0,
     json_output: JsonFlag = False,
 ) -> CommandResult:
-    """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
-    from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_by_sound
+    """Find how a recording lies on a video's clock; what was imported from it moves along."""
+    from visionllm_interaction.interop.sync import sync_recordings as ways
     from visionllm_interaction.store.recordings.clocks import Clock
     from visionllm_interaction.store.video_identity import resolve_video
 
     video_id = resolve_video(store, video)
     if offset_s is None and drift_ppm:
         raise UsageError("A drift needs an offset.", expected="--offset-s beside --drift-ppm", found="no offset")
+    if offset_s is not None and by != "sound":
+        raise UsageError("The clock is given twice.", expected="--offset-s or --by", found=f"--offset-s and --by {by}")
+    if by != "utc" and (video_zone or recording_zone):
+        raise UsageError("A zone is of dates only.", expected="--by utc beside it", found=f"--by {by}")
     if offset_s is not None:
-        clock = Clock(offset_s, drift_ppm)
-        result = sync_by_hand(store, video_id=video_id, recording=recording, clock=clock)
+        result = ways.sync_by_hand(store, video_id=video_id, recording=recording, clock=Clock(offset_s, drift_ppm))
     else:
         reference = video if Path(video).is_file() else None
-        result = sync_by_sound(store, video_id=video_id, other=recording, reference=reference)
+        if by == "utc":
+            result = ways.sync_by_dates(
+                store,
+                video_id=video_id,
+                other=recording,
+                reference=reference,
+                video_zone=video_zone,
+                recording_zone=recording_zone,
+            )
+        else:
+            way = {"sound": ways.sync_by_sound, "flash": ways.sync_by_flash, "clap": ways.sync_by_clap}[by]
+            result = way(store, video_id=video_id, other=recording, reference=reference)
+    return CommandResult(result.to_dict(), _sync_text(result), json_output)
+
+
+def _sync_text(result: RecordingSync) -> str:
     found = result.recording
     clock_text = f"offset {found.offset_s:+.3f} s, drift {found.drift_ppm:+.1f} ppm"
     lines = [f"{found.recording}: {clock_text}, by {found.known_by}"]
-    if found.residual_s is not None and result.alignment is not None:
-        agreeing = f"{result.alignment.agreeing} of {result.alignment.windows} parts of the sound agree"
-        lines.append(f"within {found.residual_s:.3f} s; {agreeing}")
+    if found.residual_s is not None:
+        lines.append(f"within {found.residual_s:.3f} s")
+    if result.alignment is not None:
+        lines[-1] += f"; {result.alignment.agreeing} of {result.alignment.windows} parts of the sound agree"
+    lines += result.notes
     lines += [f"outside the video now: {item.code.code_id}: {item.reason}" for item in result.outside]
-    return CommandResult(result.to_dict(), as_lines(lines), json_output)
+    return as_lines(lines)
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

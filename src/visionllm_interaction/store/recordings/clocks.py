@@ -11,9 +11,9 @@ from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.errors import UsageError
 
 RecordingKind = Literal["video", "audio", "tracker", "codes"]
-KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "hand"]
-"""How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, stamps in
-UTC, the sound, a flash or clap, or said by hand."""
+KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "clap", "hand"]
+"""How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, dates in
+UTC, the sound, a flash of light, a clap, or said by hand."""
 EDGE_S = 0.5
 """A code may reach this far over the ends of the video, for sound that is longer than its images; it is cut there."""
 
