@@ -91,7 +91,7 @@ def _film(times: Floats, flash_s: float | None, *, rise_s: float = 0.0, seed: in
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_switched_light_is_one_flash_within_half_a_frame(seed: int) -> None:
-    flash_s = 3.0 + 0.0173 * seed
+    flash_s = 3.01 + 0.0171 * seed
     [found] = flashes(_film(np.arange(200) / 25, flash_s, seed=seed))
     assert abs(found.time_s - flash_s) <= found.within_s == pytest.approx(0.02)
     assert found.sign == 1
@@ -117,7 +117,7 @@ def test_a_photographers_flash_goes_on_and_off_and_is_one() -> None:
 
 
 def _write_video(path: Path, *, flash_s: float | None, fps: int = 25, seconds: float = 6.0, created: str = "") -> Path:
-    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
+    with av.open(str(path), "w") as container:
         if created:
             container.metadata["creation_time"] = created
         stream = container.add_stream("libx264", rate=fps)

@@ -111,7 +111,7 @@ def record_gaze(
     people = [(who, min(k for k, v in film.categories.items() if v == who)) for who in ("child", "caregiver")]
     gazes = list(random_gaze(rng, people, film.frames, film.edges_s, size=film.size))
     for gaze in gazes:
-        folder = store.parent / f"tracker {seed} {gaze.who}"
+        folder = store.parent / f"tracker {seed} {gaze.who} {loss}"
         tracked = track(rng, gaze, film.edges_s, noise_deg=noise_deg, loss=loss, size=film.size)
         write_tracker(folder, tracked, film.edges_s)
         import_gaze(folder, store, video_id=VIDEO, wearer=gaze.who)

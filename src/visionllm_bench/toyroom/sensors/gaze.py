@@ -330,7 +330,7 @@ def track(
 
 
 def _blinks(rng: np.random.Generator, count: int, loss: float) -> NDArray[np.bool_]:
-    """False in blinks that are apart from each other and make up a share of the samples."""
+    """False in blinks that are apart from each other and from both ends, and make up a share of the samples."""
     valid = np.ones(count, np.bool_)
     if not loss:
         return valid
@@ -340,7 +340,7 @@ def _blinks(rng: np.random.Generator, count: int, loss: float) -> NDArray[np.boo
     while True:
         at += _BLINKS_APART_S + float(rng.exponential(max(pause_s - _BLINKS_APART_S, 0.01)))
         end = at + float(rng.uniform(*_BLINK_S))
-        if at * TRACKER_HZ >= count:
+        if (end + _BLINKS_APART_S) * TRACKER_HZ >= count:
             return valid
         valid[int(at * TRACKER_HZ) : int(end * TRACKER_HZ)] = False
         at = end

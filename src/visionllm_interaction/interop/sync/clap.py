@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 STEP_HZ = 1000
 """Steps of energy per second."""
 _HIGH_PASS_HZ = 800
-_RISE_DB = 20.0
+_RISE_DB = 15.0
 """A clap is louder by this than the tenth of a second before it."""
 _RISE_S, _BEFORE_S = 0.005, 0.1
 _FALL_DB = 8.0
@@ -22,8 +22,9 @@ _FALL_DB = 8.0
 _FALL_FROM_S, _FALL_TO_S = 0.1, 0.16
 _BELOW_LOUDEST_DB = 12.0
 """Of several, those count that are at most this much quieter than the loudest."""
-_ABOVE_REST_DB = 6.0
+_ABOVE_REST_DB = 8.0
 """It is louder by this than all but the loudest thousandth of the rest."""
+_ALMOST_DB = 9.0
 _ONE_CLAP_S = 0.25
 _WITHIN_S = 0.003
 MICROPHONES_APART_S = 0.02
@@ -88,7 +89,7 @@ def _after_db(level: Floats) -> Floats:
 
 
 def _onset(level: Floats, at: int) -> Moment:
-    """The steepest rise near a step."""
-    low, high = max(at - 5, 1), min(at + 10, len(level))
-    steepest = low + int(np.argmax(level[low:high] - level[low - 1 : high - 1]))
-    return Moment(steepest / STEP_HZ, _WITHIN_S)
+    """The first step near another one that is almost as loud as the loudest there."""
+    near = level[at : at + 2 * int(_RISE_S * STEP_HZ)]
+    first = at + int(np.argmax(near >= near.max() - _ALMOST_DB))
+    return Moment(first / STEP_HZ, _WITHIN_S)
