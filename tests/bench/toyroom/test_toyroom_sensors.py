@@ -32,9 +32,11 @@ TINY = ToyRoomConfig(video_width=160, video_height=120, video_seconds=8.0, fps=5
 def _room_store(path: Path, seconds: float) -> Path:
     """A store with a video of the play room and all its categories."""
     spans = [(n, name, 0, 5) for n, name in enumerate(CATEGORY_IDS, start=1)]
+    plain = record("a")
+    detector = plain.detector.model_copy(update={"categories": tuple(CATEGORY_IDS)})
     publish_video(
         path,
-        record("a").model_copy(update={"duration_s": seconds, "n_frames": 10, "n_processed": 10}),
+        plain.model_copy(update={"duration_s": seconds, "n_frames": 10, "n_processed": 10, "detector": detector}),
         frames=frame_table(n=10),
         detections=detection_table(spans),
         tracks=[Track(n, name, None, 0.0, 5 / FPS, 5, 0.9) for n, name, _, _ in spans],
@@ -47,8 +49,7 @@ def _room_store(path: Path, seconds: float) -> Path:
 def test_every_naming_of_twenty_minutes_is_found_and_nothing_else(tmp_path: Path) -> None:
     seconds = 1200.0
     rng = np.random.default_rng(20)
-    categories = tuple(CATEGORY_IDS)
-    said = random_speech(rng, speakers=SPEAKERS, categories=categories, begin_s=0.0, end_s=seconds)
+    said = random_speech(rng, speakers=SPEAKERS, categories=TOYS, begin_s=0.0, end_s=seconds)
     named = namings(said)
     # All forms are said: plurals and definite forms too.
     forms = {form for utterance in said for form in _forms(utterance.text)}

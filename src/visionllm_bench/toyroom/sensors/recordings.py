@@ -177,7 +177,10 @@ def _people(film: Film) -> list[tuple[str, int | None]]:
     """The child (who wears the camera in the head camera's view) and the caregiver, with their tracks."""
     tracks = {member.category: member.number for member in reversed(film.script.members) if member.is_person}
     child = None if isinstance(film.camera, EgoCamera) else tracks.get("child")
-    return [("child", child), *(("caregiver", tracks[who]) for who in ("caregiver",) if who in tracks)]
+    people: list[tuple[str, int | None]] = [("child", child)]
+    if "caregiver" in tracks:
+        people.append(("caregiver", tracks["caregiver"]))
+    return people
 
 
 def write_head_imu(place: Path, film: Film, *, duration_s: float) -> Mapping[str, Path]:

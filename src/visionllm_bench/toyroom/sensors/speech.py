@@ -17,8 +17,6 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "teddy bear": ("teddy bear", "teddy bears", "teddy", "bamse", "bamsen", "bamser", "bamsene"),
         "car": ("car", "cars", "bil", "bilen", "biler", "bilene"),
         "block": ("block", "blocks", "kloss", "klossen", "klosser", "klossene"),
-        "child": ("child", "children"),
-        "caregiver": ("caregiver", "caregivers"),
     }
 )
 """Category → every form that the sentences use for it: English plurals, Norwegian indefinite and definite forms."""

@@ -22,7 +22,7 @@ _FALL_DB = 8.0
 _FALL_FROM_S, _FALL_TO_S = 0.1, 0.16
 _BELOW_LOUDEST_DB = 12.0
 """Of several, those count that are at most this much quieter than the loudest."""
-_ABOVE_REST_DB = 8.0
+_ABOVE_REST_DB = 3.0
 """It is louder by this than all but the loudest thousandth of the rest."""
 _ALMOST_DB = 9.0
 _ONE_CLAP_S = 0.25
