@@ -46,7 +46,7 @@ def test_a_tracker_loses_the_eyes_in_blinks_and_is_noisy() -> None:
     assert 1 - found.valid.mean() == pytest.approx(0.2, abs=0.02)
     assert np.hypot(*(found.points_px - 100.0).T).std() < 10 < 2 * found.points_px.std()
     lost = np.flatnonzero(np.diff(np.concatenate([[True], found.valid, [True]]).astype(int)))
-    assert np.diff(lost)[::2].max() <= 41  # samples of a blink, 200 a second
+    assert np.diff(lost)[::2].max() <= 31  # samples of a blink, 200 a second
 
 
 def test_looks_and_joint_attention_of_two_trackers_are_those_of_the_truth(

@@ -29,7 +29,7 @@ _CLEAR_DEG = 2.5
 _TRIES = 60
 _JOINT_UNCLEAR_S = ((0.001, 0.7), (0.7, 1.3))
 """Joint looks, and pauses between two at one object, that could be counted either way are avoided."""
-_BLINK_S = (0.05, 0.2)
+_BLINK_S = (0.05, 0.15)
 _BLINKS_APART_S = 0.1
 
 Floats = NDArray[np.float64]
@@ -316,7 +316,7 @@ def track(
         gaze: where somebody looks.
         edges_s: (n + 1,) begins of the frames, and the end of the last one.
         noise_deg: standard deviation of the direction, over both axes together.
-        loss: share of the samples in which the eyes are lost; blinks of 0.05 to 0.2 s.
+        loss: share of the samples in which the eyes are lost; blinks of 0.05 to 0.15 s.
         size: width and height of the images in pixels.
 
     Returns:
