@@ -24,12 +24,25 @@ def toyroom(
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     duration_s: Annotated[float, typer.Option(min=8.0, max=600.0, help="Length of each video, seconds.")] = 20.0,
     variable_rate: Annotated[bool, typer.Option(help="Videos with a variable frame rate.")] = False,
+    sound: Annotated[
+        bool, typer.Option("--sound", help="Videos with speech, a second recorder's sound and the transcript.")
+    ] = False,
+    gaze: Annotated[
+        bool, typer.Option("--gaze", help="Where child and caregiver look, and recordings of their eye trackers.")
+    ] = False,
+    imu: Annotated[bool, typer.Option("--imu", help="What the head camera's inertial sensor measures.")] = False,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Make images and videos of a simulated play room, with exact truth."""
     from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 
-    config = ToyRoomConfig(video_seconds=duration_s, frame_rate="variable" if variable_rate else "constant")
+    config = ToyRoomConfig(
+        video_seconds=duration_s,
+        frame_rate="variable" if variable_rate else "constant",
+        sound=sound,
+        gaze=gaze,
+        imu=imu,
+    )
     made = make_toyroom(out, images=images, videos=videos, seed=seed, view=view, config=config)
     counts = f"{made.images['train']} training and {made.images['val']} validation images, {len(made.videos)} videos"
     return CommandResult(made.to_dict(), f"{counts} in {out}", json_output)

@@ -37,7 +37,7 @@ def scene(seconds: float, rng: np.random.Generator) -> Sound:
                 low, high = formant * 0.8, min(formant * 1.25, 3800)
                 sections = signal.butter(1, (low, high), "bandpass", fs=RATE, output="sos")
                 start = int(at * RATE)
-                part = signal.sosfilt(sections, burst)[: n - start]
+                part = signal.sosfilt(sections, burst)[: max(n - start, 0)]
                 sound[start : start + len(part)] += (rng.uniform(0.3, 1.0) * part).astype(np.float32)
             at += length + rng.uniform(0.0, 0.12)
         at += rng.exponential(1.5) + 0.2

@@ -32,3 +32,13 @@ class ToyRoomConfig(Section):
     """Frames per second (the mean rate when ``frame_rate`` is variable)."""
     frame_rate: Literal["constant", "variable"] = "constant"
     """``variable`` spaces the frames unevenly, as phones do; true times are in the file and in truth.json."""
+    sound: bool = False
+    """Whether videos have sound; beside them are a second recorder's, the transcript and the truth of both clocks."""
+    gaze: bool = False
+    """Whether it is written where child and caregiver look, and what an eye tracker of each records."""
+    imu: bool = False
+    """Whether it is written what the head camera's inertial sensor measures (head camera only)."""
+    gaze_noise_deg: float = Field(default=1.0, ge=0.0, le=10.0)
+    """Standard deviation of the eye trackers' noise in degrees, over both axes together."""
+    gaze_loss: float = Field(default=0.2, ge=0.0, le=0.6)
+    """Share of the time in which the eye trackers lose the eyes (blinks)."""

@@ -32,7 +32,11 @@ class ToyRoom:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as ``visionllm toyroom --json`` prints them."""
-        videos = [{"path": str(video.path), "truth": str(video.truth)} for video in self.videos]
+        videos = [
+            {"path": str(video.path), "truth": str(video.truth)}
+            | {name: str(path) for name, path in video.sensors.items()}
+            for video in self.videos
+        ]
         return {"images": dict(self.images), "videos": videos, "root": str(self.root)}
 
 
@@ -61,11 +65,16 @@ def make_toyroom(
         What was made and where it is.
 
     Raises:
-        UsageError: if ``out`` exists and is not an empty folder, or a number is negative.
+        UsageError: if ``out`` exists and is not an empty folder, a number is negative, or a room camera is to have an
+            inertial sensor.
     """
     out = Path(out)
     _check(out, images=images, videos=videos, seed=seed)
     settings = config or ToyRoomConfig()
+    if settings.imu and view == "room":
+        raise UsageError(
+            "The room's camera does not move.", expected="--view ego beside --imu", found="--view room", where="--imu"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.parent / f".partial-{out.name}-{uuid.uuid4().hex[:8]}"
     partial.mkdir()
@@ -80,8 +89,13 @@ def make_toyroom(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    moved = (VideoFiles(out / m.path.relative_to(partial), out / m.truth.relative_to(partial)) for m in made)
-    return ToyRoom(out, counts, tuple(moved))
+    return ToyRoom(out, counts, tuple(_moved(video, partial, out) for video in made))
+
+
+def _moved(video: VideoFiles, before: Path, after: Path) -> VideoFiles:
+    """The files of a video after its folder was renamed."""
+    sensors = {name: after / path.relative_to(before) for name, path in video.sensors.items()}
+    return VideoFiles(after / video.path.relative_to(before), after / video.truth.relative_to(before), sensors)
 
 
 def _check(out: Path, *, images: int, videos: int, seed: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,14 @@ from visionllm_bench.toyroom.render.camera import Camera, RoomCamera
 from visionllm_bench.toyroom.render.frames import Film, Shot, shoot
 from visionllm_bench.toyroom.render.head_camera import EgoCamera, random_ego_camera
 from visionllm_bench.toyroom.render.sprites import Room
+from visionllm_bench.toyroom.sensors.recordings import (
+    RoomSound,
+    Soundtrack,
+    make_sound,
+    write_gaze,
+    write_head_imu,
+    write_sound,
+)
 from visionllm_bench.toyroom.story.ambiguity import unclear_s
 from visionllm_bench.toyroom.story.random_script import random_script
 from visionllm_bench.toyroom.story.script import Script
@@ -38,14 +46,15 @@ ViewName = Literal["room", "ego"]
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """A video and its truth.json."""
+    """A video, its truth.json, and by name what its sensors recorded."""
 
     path: Path
     truth: Path
+    sensors: Mapping[str, Path] = field(default_factory=dict)
 
 
 def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: ToyRoomConfig) -> VideoFiles:
-    """Write ``<name>/<name>.mp4`` and ``<name>/truth.json`` below ``folder``."""
+    """Write ``<name>/<name>.mp4`` and ``<name>/truth.json`` below ``folder``, and what sensors record beside them."""
     name = f"{view}_s{seed}_{index:03d}"
     place = folder / name
     place.mkdir(parents=True)
@@ -53,11 +62,19 @@ def write_video(folder: Path, *, index: int, seed: int, view: ViewName, config: 
     ticks = frame_ticks(rng, config)
     film = make_film(rng, view=view, config=config)
     path = place / f"{name}.mp4"
-    seen = _encode(path, film, ticks, rng=rng, config=config)
+    edges_s = ticks / TICKS_PER_S
+    duration_s = float(edges_s[-1])
+    sound = make_sound(film, name=name, seed=seed, index=index, duration_s=duration_s) if config.sound else None
+    seen = _encode(path, film, ticks, rng=rng, config=config, sound=sound)
     truth = {**_truth(film.script, seen, ticks, view=view, config=config), **_camera_truth(film.camera, ticks)}
     truth_path = place / "truth.json"
     truth_path.write_text(json.dumps(truth, separators=(",", ":")), encoding="utf-8")
-    return VideoFiles(path, truth_path)
+    sensors = dict(write_sound(place, sound)) if sound else {}
+    if config.gaze:
+        sensors |= write_gaze(place, film, seen, edges_s, seed=seed, index=index, config=config)
+    if config.imu:
+        sensors |= write_head_imu(place, film, duration_s=duration_s)
+    return VideoFiles(path, truth_path, sensors)
 
 
 def make_film(rng: np.random.Generator, *, view: ViewName, config: ToyRoomConfig) -> Film:
@@ -104,7 +121,13 @@ def frame_ticks(rng: np.random.Generator, config: ToyRoomConfig) -> NDArray[np.i
 
 
 def _encode(
-    path: Path, film: Film, ticks: NDArray[np.int64], *, rng: np.random.Generator, config: ToyRoomConfig
+    path: Path,
+    film: Film,
+    ticks: NDArray[np.int64],
+    *,
+    rng: np.random.Generator,
+    config: ToyRoomConfig,
+    sound: RoomSound | None,
 ) -> list[tuple[Sighting, ...]]:
     seen: list[tuple[Sighting, ...]] = []
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
@@ -112,10 +135,15 @@ def _encode(
         stream.width, stream.height, stream.pix_fmt = config.video_width, config.video_height, "yuv420p"
         stream.options = {"preset": "superfast", "crf": "23", "bf": "0", "threads": "1"}
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
+        soundtrack = Soundtrack(container, sound.first) if sound else None
         for pts, shot in zip(ticks[:-1].tolist(), shoot(film, ticks[:-1] / TICKS_PER_S, rng=rng), strict=True):
             container.mux(stream.encode(_frame(shot, pts)))
             seen.append(shot.sightings)
+            if soundtrack:
+                soundtrack.write_to(pts / TICKS_PER_S)
         container.mux(stream.encode(None))
+        if soundtrack:
+            soundtrack.finish()
     return seen
 
 

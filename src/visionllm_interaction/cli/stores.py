@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.interop.gaze.import_gaze import GazeResult
     from visionllm_interaction.interop.import_codes import ImportResult
     from visionllm_interaction.interop.motion.import_motion import MotionResult
+    from visionllm_interaction.interop.sync.sync_recordings import RecordingSync
 
 
 def export(
@@ -227,18 +228,24 @@ def sync(
         str | None, typer.Option(help="The session on whose clock it is to lie; --video: by the sound of which video.")
     ] = None,
     store: StoreOption = Path("store"),
+    by: Annotated[
+        Literal["sound", "flash", "clap", "utc"],
+        typer.Option(help="What shows it: their sound, a flash of light, a clap, or the dates in both files."),
+    ] = "sound",
+    video_zone: Annotated[
+        str | None, typer.Option(help="With --by utc: the video's date is local time of this zone, such as +02:00.")
+    ] = None,
+    recording_zone: Annotated[
+        str | None, typer.Option(help="With --by utc: the recording's date is local time of this zone.")
+    ] = None,
     offset_s: Annotated[
         float | None, typer.Option(help="Say it by hand: second of the video at which the recording's clock shows 0.")
     ] = None,
     drift_ppm: Annotated[float, typer.Option(help="By hand: millionths by which its seconds are too long.")] = 0.0,
     json_output: JsonFlag = False,
 ) -> CommandResult:
-    """Find how a recording lies on a video's clock, from their sound; what was imported from it moves along."""
-    from visionllm_interaction.interop.sync.sync_recordings import (
-        sync_by_hand,
-        sync_by_sound,
-        sync_with_session,
-    )
+    """Find how a recording lies on a video's clock; what was imported from it moves along."""
+    from visionllm_interaction.interop.sync import sync_recordings as ways
     from visionllm_interaction.store.recordings.clocks import Clock
     from visionllm_interaction.store.video_identity import resolve_video
 
@@ -247,24 +254,55 @@ def sync(
     video_id = resolve_video(store, video) if video else None
     if offset_s is None and drift_ppm:
         raise UsageError("A drift needs an offset.", expected="--offset-s beside --drift-ppm", found="no offset")
+    _check_way(by, offset_s=offset_s, zones=(video_zone, recording_zone), session=session)
     clock = None if offset_s is None else Clock(offset_s, drift_ppm)
     reference = video if video and Path(video).is_file() else None
     if session is not None:
-        result = sync_with_session(
+        result = ways.sync_with_session(
             store, session=session, recording=recording, clock=clock, video_id=video_id, reference=reference
         )
     elif clock is not None:
-        result = sync_by_hand(store, video_id=str(video_id), recording=recording, clock=clock)
+        result = ways.sync_by_hand(store, video_id=str(video_id), recording=recording, clock=clock)
+    elif by == "utc":
+        result = ways.sync_by_dates(
+            store,
+            video_id=str(video_id),
+            other=recording,
+            reference=reference,
+            video_zone=video_zone,
+            recording_zone=recording_zone,
+        )
     else:
-        result = sync_by_sound(store, video_id=str(video_id), other=recording, reference=reference)
+        way = {"sound": ways.sync_by_sound, "flash": ways.sync_by_flash, "clap": ways.sync_by_clap}[by]
+        result = way(store, video_id=str(video_id), other=recording, reference=reference)
+    return CommandResult(result.to_dict(), _sync_text(result), json_output)
+
+
+def _check_way(by: str, *, offset_s: float | None, zones: tuple[str | None, ...], session: str | None) -> None:
+    if offset_s is not None and by != "sound":
+        raise UsageError("The clock is given twice.", expected="--offset-s or --by", found=f"--offset-s and --by {by}")
+    if by != "utc" and any(zones):
+        raise UsageError("A zone is of dates only.", expected="--by utc beside it", found=f"--by {by}")
+    if session is not None and by != "sound":
+        raise UsageError(
+            "A session's recording is found by its sound.",
+            expected="--by sound, or --offset-s",
+            found=f"--by {by}",
+            fix=f"sync it with one video of the session: --video ID --by {by}",
+        )
+
+
+def _sync_text(result: RecordingSync) -> str:
     found = result.recording
     clock_text = f"offset {found.offset_s:+.3f} s, drift {found.drift_ppm:+.1f} ppm"
     lines = [f"{found.recording}: {clock_text}, by {found.known_by}"]
-    if found.residual_s is not None and result.alignment is not None:
-        agreeing = f"{result.alignment.agreeing} of {result.alignment.windows} parts of the sound agree"
-        lines.append(f"within {found.residual_s:.3f} s; {agreeing}")
+    if found.residual_s is not None:
+        lines.append(f"within {found.residual_s:.3f} s")
+    if result.alignment is not None:
+        lines[-1] += f"; {result.alignment.agreeing} of {result.alignment.windows} parts of the sound agree"
+    lines += result.notes
     lines += [f"outside the video now: {item.code.code_id}: {item.reason}" for item in result.outside]
-    return CommandResult(result.to_dict(), as_lines(lines), json_output)
+    return as_lines(lines)
 
 
 def migrate(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:

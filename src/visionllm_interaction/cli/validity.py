@@ -177,7 +177,12 @@ def correction_text(found: Correction) -> str:
 
 
 def agree(
-    codings: Annotated[list[Path], typer.Argument(help="Two or more coded files, folders of them, or stores.")],
+    codings: Annotated[
+        list[Path], typer.Argument(help="Two or more coded files, folders of them, or stores; with --looks one store.")
+    ],
+    looks: Annotated[
+        bool, typer.Option("--looks", help="Within one store: looks from eye trackers with looks that people coded.")
+    ] = False,
     unit: Annotated[Literal["time", "event", "frame"], typer.Option(help="What is compared.")] = "time",
     tolerance: Annotated[str, typer.Option(help="How far codes or onsets may lie apart, for example 2s.")] = "0s",
     tier: Annotated[
@@ -191,6 +196,8 @@ def agree(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first."""
+    if looks:
+        return _agree_looks(codings, unit, _seconds(tolerance), step_s, json_output, others=bool(tier or child))
     from visionllm_interaction.validity.agreement.agree import agree as compare_coders
 
     found = compare_coders(
@@ -202,6 +209,27 @@ def agree(
         coded_tier=coded_tier,
         step_s=step_s,
     )
+    return CommandResult(found.to_dict(), agreement_text(found), json_output)
+
+
+def _agree_looks(
+    stores: list[Path],
+    unit: Literal["time", "event", "frame"],
+    tolerance_s: float,
+    step_s: float,
+    json_output: bool,
+    *,
+    others: bool,
+) -> CommandResult:
+    from visionllm_interaction.validity.agreement.looks import agree_looks
+
+    if len(stores) != 1 or others:
+        raise UsageError(
+            "--looks compares within one store.",
+            expected="one store, without --tier and --child",
+            found=f"{len(stores)} paths" if len(stores) != 1 else "--tier or --child",
+        )
+    found = agree_looks(stores[0], unit=unit, tolerance_s=tolerance_s, step_s=step_s)
     return CommandResult(found.to_dict(), agreement_text(found), json_output)
 
 

@@ -59,6 +59,17 @@ def shoot(film: Film, times_s: NDArray[np.float64], *, rng: np.random.Generator)
         yield Shot(expose(image, film.optics, rng=rng), tuple(sightings(standings, owners, view)))
 
 
+def observe(film: Film, times_s: NDArray[np.float64]) -> Iterator[tuple[Sighting, ...]]:
+    """What is seen at ``times_s``, without drawing the frames: the same as in :func:`shoot`, much faster."""
+    room = film.script.room
+    fixed = [(p.y, furniture_layer(p.appearance, room, x=p.x, y=p.y)) for p in film.script.furniture]
+    for time in times_s.tolist():
+        standings = film.script.at(time)
+        view = film.camera.at(time)
+        owners = view.sample(own((room.width, room.height), in_order([*fixed, *member_layers(standings)])))
+        yield tuple(sightings(standings, owners, view))
+
+
 def sightings(standings: list[Standing], owners: Owners, view: View) -> Iterator[Sighting]:
     """The visible part of each member in a view, by number."""
     for standing in sorted(standings, key=lambda s: s.member.number):

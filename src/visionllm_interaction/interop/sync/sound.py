@@ -24,7 +24,7 @@ ENVELOPE_HZ = 200
 _BANDS_HZ = ((150, 400), (400, 1000), (1000, 2000), (2000, 3600))
 _WINDOW_S = (8.0, 30.0)
 _MAX_DRIFT_PPM = 300.0
-_PRIOR_DRIFT_PPM = 60.0
+PRIOR_DRIFT_PPM = 60.0
 """Clocks of cameras and recorders differ by some tens of millionths."""
 _NEAR_S = 0.08
 """Windows agree that lie within this of the line."""
@@ -212,7 +212,7 @@ def _line(centres: Floats, lags: Floats) -> tuple[Clock, float]:
         weights = 1.0 / np.maximum(1.0, np.abs(left) / (2 * spread))
         design = np.stack([np.ones_like(x), x], axis=1)
         precision = (design * weights[:, None]).T @ design / spread**2
-        precision[1, 1] += 1.0 / (_PRIOR_DRIFT_PPM * 1e-6) ** 2
+        precision[1, 1] += 1.0 / (PRIOR_DRIFT_PPM * 1e-6) ** 2
         covariance = np.asarray(np.linalg.inv(precision), np.float64)
         offset, drift = (covariance @ ((design * weights[:, None]).T @ lags / spread**2)).tolist()
     ends = np.array([[1.0, x.min()], [1.0, x.max()]])

@@ -29,6 +29,21 @@ def read_loudness(path: StrPath) -> Floats:
     Raises:
         InputDataError: if it has no sound, or cannot be read.
     """
+    return loudness(read_sound(path), RATE_HZ)
+
+
+def read_sound(path: StrPath) -> npt.NDArray[np.float32]:
+    """The sound of a recording on its own clock.
+
+    Args:
+        path: a WAV file, or a video with sound.
+
+    Returns:
+        Samples of one channel, shape (n,), at :data:`.sound.RATE_HZ`; silence where the file has no sound.
+
+    Raises:
+        InputDataError: if it has no sound, or cannot be read.
+    """
     path = Path(path)
     parts: list[npt.NDArray[np.float32]] = []
     samples: list[npt.NDArray[np.float32]] = []
@@ -47,7 +62,7 @@ def read_loudness(path: StrPath) -> Floats:
     sound = np.concatenate(parts)
     if len(sound) > _MAX_S * RATE_HZ:
         raise InputDataError("The recording is too long.", expected=f"at most {_MAX_S} s", where=str(path))
-    return loudness(sound, RATE_HZ)
+    return sound
 
 
 def _resampled(sound: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:

@@ -12,9 +12,9 @@ from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.errors import UsageError
 
 RecordingKind = Literal["video", "audio", "tracker", "codes", "session"]
-KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "hand"]
-"""How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, stamps in
-UTC, the sound, a flash or clap, or said by hand."""
+KnownBy = Literal["own", "file", "container", "utc", "sound", "flash", "clap", "hand"]
+"""How a clock is known: taken as the video's own, the file's own origin or offset, the container's times, dates in
+UTC, the sound, a flash of light, a clap, or said by hand."""
 _CONTINUOUS = frozenset({"coded", HEAD_MOTION})
 """Kinds of codes that go on before and after the video; what of them lies in it counts."""
 EDGE_S = 0.5

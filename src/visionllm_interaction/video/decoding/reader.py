@@ -25,7 +25,9 @@ from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.containers import AUDIO_SAMPLE_RATES, VideoInfo, open_video, over_limit
 from visionllm_interaction.video.decoding.stream_selection import describe_stream
 from visionllm_interaction.video.decoding.worker_messages import (
+    STAMP_KEYS,
     AudioChunk,
+    ContainerStamps,
     DecodeFailure,
     DecodeRequest,
     Finished,
@@ -175,6 +177,25 @@ def read_audio(
         decoder.close()
 
 
+def read_stamps(path: StrPath) -> ContainerStamps:
+    """Read when a video or sound file was recorded, as its container says; read in a separate process.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its dates, and its length.
+
+    Raises:
+        VideoError: if the file is in no supported format or damaged.
+    """
+    decoder = _DecoderProcess(Path(path), DecodeConfig(), stamps=True)
+    try:
+        return decoder.stamps()
+    finally:
+        decoder.close()
+
+
 def read_frame_at(path: StrPath, index: int, *, stream: int | None = None) -> Frame:
     """Read one frame.
 
@@ -206,6 +227,7 @@ class _DecoderProcess:
         config: DecodeConfig,
         *,
         sound: bool = False,
+        stamps: bool = False,
         clock_jumps: Sequence[tuple[float, float]] = (),
     ) -> None:
         self._path, self._config = path, config
@@ -216,8 +238,9 @@ class _DecoderProcess:
                 self._process = _start((video_fd, self._shared_fd))
                 self.close = weakref.finalize(self, _end, self._process, self._shared_fd)
                 request = _request(config, container, video_fd, shared=(self._shared_fd, self._shared_bytes))
-                self._send(msgspec.structs.replace(request, sound=sound, clock_jumps=list(clock_jumps)))
-                if not sound:
+                jumps = list(clock_jumps)
+                self._send(msgspec.structs.replace(request, sound=sound, stamps=stamps, clock_jumps=jumps))
+                if not sound and not stamps:
                     self.info = _info(path, container, self._header())
         except BaseException:
             self.close() if hasattr(self, "close") else os.close(self._shared_fd)
@@ -229,6 +252,13 @@ class _DecoderProcess:
             if not isinstance(report, AudioChunk) or not self._is_sane(report):
                 raise self._crashed("it spoke out of turn")
             yield report
+
+    def stamps(self) -> ContainerStamps:
+        """The dates of the file."""
+        report = self._receive()
+        if not isinstance(report, ContainerStamps) or not set(report.entries) <= set(STAMP_KEYS):
+            raise self._crashed("it spoke out of turn")
+        return report
 
     def _is_sane(self, sound: AudioChunk) -> bool:
         return (
@@ -363,6 +393,7 @@ def _request(config: DecodeConfig, container: str, video_fd: int, *, shared: tup
         container=container,
         stream=config.stream,
         sound=False,
+        stamps=False,
         clock_jumps=[],
         sample_fps=config.sample_fps,
         adaptive=config.adaptive,

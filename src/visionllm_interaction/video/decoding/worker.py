@@ -40,6 +40,8 @@ from visionllm_interaction.video.decoding.frame_sampling import CandidateFrame, 
 from visionllm_interaction.video.decoding.sandbox import allow_cpu, lock_down
 from visionllm_interaction.video.decoding.stream_selection import audio_stream, choose_stream, entry_of, video_streams
 from visionllm_interaction.video.decoding.worker_messages import (
+    STAMP_KEYS,
+    ContainerStamps,
     DecodeFailure,
     DecodeRequest,
     Finished,
@@ -55,6 +57,7 @@ from visionllm_interaction.video.decoding.worker_messages import (
 
 _IN, _OUT = 0, 1
 _NOTES_AT_ONCE = 256
+_STAMP_CHARACTERS = 64
 _GIF_CPU_S, _GIF_CPU_S_PER_S = 3.0, 0.25
 """A GIF can ask for gigabytes of pixels with a few bytes; honest ones are small and short."""
 
@@ -90,6 +93,9 @@ def _decode(video: BinaryIO, shared: mmap.mmap, request: DecodeRequest) -> None:
             raise
         raise corrupt_video(request.container, str(error)) from error
     with container:
+        if request.stamps:
+            _send(_stamps(container))
+            return
         if request.sound:
             _send_audio(container, request)
             return
@@ -106,6 +112,18 @@ def _send_audio(container: Any, request: DecodeRequest) -> None:
         check_limits(request, sound.begin_s, 0)
         _send(sound)
     _send(Finished())
+
+
+def _stamps(container: Any) -> ContainerStamps:
+    """The dates of the container, else of its first stream that has one; and whether a GoPro wrote it."""
+    found: dict[str, str] = {}
+    for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
+        for key, value in metadata.items():
+            if key.lower() in STAMP_KEYS:
+                found.setdefault(key.lower(), str(value)[:_STAMP_CHARACTERS])
+            if key.lower() == "handler_name" and "gopro" in str(value).lower():
+                found["maker"] = "GoPro"
+    return ContainerStamps(found, container.duration / TIME_UNIT if container.duration else None)
 
 
 class _VideoDecoder:

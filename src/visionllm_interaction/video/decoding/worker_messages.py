@@ -23,7 +23,8 @@ GREY_WIDTH = 240
 class DecodeRequest(msgspec.Struct, frozen=True):
     """The file to decode and its limits. File descriptors are those of the child process; times in seconds.
 
-    With ``sound`` the audio is sent and no images; ``clock_jumps`` are then those of :class:`Finished`.
+    With ``sound`` the audio is sent and no images; ``clock_jumps`` are then those of :class:`Finished`. With ``stamps``
+    only :class:`ContainerStamps` are sent.
     """
 
     video_fd: int
@@ -32,6 +33,7 @@ class DecodeRequest(msgspec.Struct, frozen=True):
     container: str
     stream: int | None
     sound: bool
+    stamps: bool
     clock_jumps: list[tuple[float, float]]
     sample_fps: float | None
     adaptive: bool
@@ -111,6 +113,17 @@ class AudioChunk(msgspec.Struct, frozen=True, tag=True):
     samples: bytes
 
 
+class ContainerStamps(msgspec.Struct, frozen=True, tag=True):
+    """What the file says about when it was recorded; the keys are those of :data:`STAMP_KEYS` that it has."""
+
+    entries: dict[str, str]
+    duration_s: float | None
+
+
+STAMP_KEYS = ("creation_time", "com.apple.quicktime.creationdate", "com.android.version", "maker")
+"""Metadata that is read: dates, and what tells who wrote them. Names, places and serial numbers are not."""
+
+
 class Finished(msgspec.Struct, frozen=True, tag=True):
     """The file has been read to its end.
 
@@ -132,7 +145,7 @@ class DecodeFailure(msgspec.Struct, frozen=True, tag=True):
     fix: str | None
 
 
-WorkerMessage = StreamHeader | FrameBatch | AudioChunk | Finished | DecodeFailure
+WorkerMessage = StreamHeader | FrameBatch | AudioChunk | ContainerStamps | Finished | DecodeFailure
 
 
 def pack(message: msgspec.Struct) -> bytes:
