@@ -14,13 +14,13 @@ from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.reasoning import Answer, EndpointConfig, ReasonConfig, ask
 from visionllm_interaction.reasoning.explain import explain
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.expression_prompt import (
+from visionllm_interaction.reasoning.planning.expressions.prompt import (
     NO_EXPRESSION,
     expression_examples,
     expression_instructions,
     expression_request,
 )
-from visionllm_interaction.reasoning.planning.expression_reading import checked_expression, step_of
+from visionllm_interaction.reasoning.planning.expressions.reading import checked_expression, step_of
 from visionllm_interaction.reasoning.replay import replay
 
 # Neither a fixed form nor read word by word.

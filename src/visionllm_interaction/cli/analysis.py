@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.option_values import parse_intervals
 from visionllm_interaction.cli.output import (
     ByOption,
     CameraOption,
@@ -190,6 +189,7 @@ def blur(
     """Copy a video with faces or people blurred and listed intervals black or silent; prove that it hides them."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.models import load_detector
+    from visionllm_interaction.interop.formats.clock_times import parse_intervals
     from visionllm_interaction.video.anonymization.blur import blur_video
     from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals
 

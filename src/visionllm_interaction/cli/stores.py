@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.option_values import parse_intervals, parse_pairs
 from visionllm_interaction.cli.output import (
     ByOption,
     CameraOption,
@@ -122,6 +121,7 @@ def import_(
 ) -> CommandResult:
     """Import codes from another program, so that measures can use them."""
     from visionllm_interaction.config import load
+    from visionllm_interaction.interop.formats.clock_times import parse_intervals
     from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
     from visionllm_interaction.interop.motion.import_motion import import_motion, is_motion
@@ -150,9 +150,9 @@ def import_(
             gaze = import_gaze(file, store, video_id=video_id, wearer=wearer, clock=clock)
         return CommandResult(gaze.to_dict(), as_lines(_gaze_lines(gaze)), json_output)
     options = ImportOptions(
-        kinds=parse_pairs(kind, "--kind"),
-        participants=parse_pairs(participant, "--participant"),
-        speakers=parse_pairs(speaker, "--speaker"),
+        kinds=_pairs(kind, "--kind"),
+        participants=_pairs(participant, "--participant"),
+        speakers=_pairs(speaker, "--speaker"),
         observation=observation,
         medium=medium,
         columns=columns,
@@ -312,3 +312,23 @@ def migrate(store: StoreOption = Path("store"), json_output: JsonFlag = False) -
     before, after = migrate_store(store)
     text = f"{store} has version {after}" + (f", before {before}" if before != after else " already")
     return CommandResult({"store": str(store), "before": before, "after": after}, text, json_output)
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    """Read pairs of a name and what it means.
+
+    Args:
+        texts: each ``NAME=MEANING``; the name may hold further equals signs.
+        option: the option that has them, for messages.
+
+    Returns:
+        Name → meaning.
+
+    Raises:
+        UsageError: if one is no pair.
+    """
+    pairs = [text.rpartition("=") for text in texts or ()]
+    for name, sign, value in pairs:
+        if not (name and sign and value):
+            raise UsageError(f"{option} cannot be read.", expected=f"{option} NAME=…", found=f"{name}{sign}{value}")
+    return {name: value for name, _, value in pairs}

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from visionllm_interaction.store.documents import TimelineDocument, VideoDocument
     from visionllm_interaction.store.tables import VideoView
-    from visionllm_interaction.store.video_record import VideoRecord
+    from visionllm_interaction.store.video_record import TimelineDocument, VideoDocument, VideoRecord
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 
 __all__ = [

@@ -1,10 +1,10 @@
-"""``video.json``: the record of a video and of its analysis."""
+"""``video.json``: the record of a video and of its analysis, as a model and as the plain JSON document that it is."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -168,3 +168,83 @@ def make_video_id(path: Path, sha256: str) -> str:
     """A readable, safe id: the file's name and eight digits of its digest."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "video"
     return f"{stem[:80]}-{sha256[:8]}"
+
+
+class SourceDocument(TypedDict):
+    """The video file: where it was, its sha256 and size in bytes."""
+
+    path: str
+    name: str
+    sha256: str
+    bytes: int
+
+
+class DetectorDocument(TypedDict):
+    """Where the detections came from, and all names it can find."""
+
+    kind: str
+    name: str
+    digest: str
+    categories: list[str]
+
+
+class VideoDocument(TypedDict):
+    """``video.json`` as it is in the file; ``VideoRecord`` says what each key means.
+
+    Sizes in pixels, times in seconds. Keys that a store of an earlier version may lack are not required.
+    """
+
+    video_id: str
+    source: SourceDocument
+    width: int
+    height: int
+    rotation_deg: int
+    duration_s: float
+    fps: float | None
+    header_fps: NotRequired[float | None]
+    mirrored: NotRequired[bool]
+    pixel_aspect: NotRequired[str]
+    stored_width: NotRequired[int | None]
+    stored_height: NotRequired[int | None]
+    stream: NotRequired[int | None]
+    time_base: str
+    container: str
+    codec: str
+    n_frames: int
+    n_processed: int
+    n_detections: int
+    n_tracks: int
+    view: Literal["room", "ego"]
+    detector: DetectorDocument
+    roles: dict[str, str]
+    role_proxies: NotRequired[dict[str, dict[str, Any]]]
+    heads: NotRequired[SourceDocument | None]
+    notes: NotRequired[list[str]]
+    config: dict[str, Any]
+    algorithms: NotRequired[dict[str, int]]
+    versions: dict[str, str]
+    fingerprint: str
+    created_at: str
+
+
+class FrameSpan(TypedDict):
+    """First and last frame index (None: no frames), number of frames, and number of processed ones."""
+
+    first: int | None
+    last: int | None
+    count: int
+    processed: int
+
+
+class TimelineDocument(TypedDict):
+    """Frames, tracks, relations and events of one video; rows as in ``core.interactions``."""
+
+    video_id: str
+    name: str
+    width: int
+    height: int
+    duration_s: float
+    frames: FrameSpan
+    tracks: list[dict[str, Any]]
+    relations: list[dict[str, Any]]
+    events: list[dict[str, Any]]

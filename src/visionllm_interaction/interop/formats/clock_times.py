@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from visionllm_interaction.errors import UsageError
+
 UNITS_S: Mapping[str, float] = MappingProxyType(
     {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "0.1ms": 1e-4}
 )
@@ -87,3 +89,29 @@ def _of_clock(hours: str | None, minutes: str, seconds: str, text: str) -> float
     total = int(hours or 0) * 3600 + int(minutes) * 60 + int(whole or 0)
     # One rounding only: 00:00:02.600 is exactly what "2.6" is.
     return float(f"{total}.{fraction or 0}")
+
+
+def parse_intervals(texts: list[str] | None, option: str) -> list[tuple[float, float]]:
+    """Read intervals of time.
+
+    Args:
+        texts: each ``BEGIN-END``, in seconds or ``hh:mm:ss``.
+        option: the option that has them, for messages.
+
+    Returns:
+        Begin and end of each in seconds.
+
+    Raises:
+        UsageError: if one cannot be read, or does not end after its begin.
+    """
+    found = []
+    for text in texts or ():
+        begin, sign, end = text.partition("-")
+        try:
+            span = parse_seconds(begin), parse_seconds(end)
+        except ValueError as error:
+            raise UsageError(f"{option} cannot be read.", expected="BEGIN-END", found=f"{text}: {error}") from error
+        if not sign or span[1] <= span[0]:
+            raise UsageError(f"{option} cannot be read.", expected="an end after its begin", found=text)
+        found.append(span)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.language.run import find_video
+from visionllm_interaction.measures.language.chosen_videos import find_video
 from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.grammar.lexicon import Language

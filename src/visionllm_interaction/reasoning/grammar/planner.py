@@ -76,7 +76,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         Its plan, or what was not understood of it.
     """
     text = normalise(move_clause_to_end(question))
-    versus = None
+    versus: str | None = None
+    video_id: str | None
     compared = extract_two_videos(text, vocabulary.video_ids)
     if compared is not None:
         text, video_id, versus = compared

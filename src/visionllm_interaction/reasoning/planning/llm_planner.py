@@ -109,7 +109,7 @@ async def _or_expression(
 ) -> tuple[Plan, Usage]:
     """An expression that the model writes for a question which no plan of steps can say; else the first refusal."""
     # Imported here: a question of a fixed form needs neither the grammar's word lists nor the parser.
-    from visionllm_interaction.reasoning.planning.expression_planner import plan_expression_by_llm
+    from visionllm_interaction.reasoning.planning.expressions.planner import plan_expression_by_llm
 
     plan, more = await plan_expression_by_llm(question, vocabulary, config=config)
     return (plan if plan is not None and plan.expressions else refused), sum_usage(cost, more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from visionllm_interaction.core.interactions import Code
     from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.video_record import VideoDocument
 
 TRACK_STEP = 1_000_000
 """Track n of the k-th video of a session (from 0) is track ``k * TRACK_STEP + n`` of the session."""
@@ -108,12 +109,12 @@ class SessionStore(Store):
             self._parts[name] = tuple(parts)
         return self._parts[name]
 
-    def video(self, video_id: str) -> dict[str, Any]:
+    def video(self, video_id: str) -> VideoDocument:
         """As of a store; of a session one record made of those of its videos."""
         if video_id not in self.sessions:
             return self.base.video(video_id)
         parts = self.parts(video_id)
-        records = [self.base.video(part.chapter.video_id) for part in parts]
+        records = [dict[str, Any](self.base.video(part.chapter.video_id)) for part in parts]
         digest = hashlib.sha256("".join(str(r["source"]["sha256"]) for r in records).encode()).hexdigest()
         size = sum(int(r["source"]["bytes"]) for r in records)
         of_tracks = {
@@ -124,7 +125,7 @@ class SessionStore(Store):
             }
             for key in ("roles", "role_proxies")
         }
-        return {
+        joined = {
             **records[0],
             "video_id": video_id,
             "source": {**records[0]["source"], "name": video_id, "sha256": digest, "bytes": size},
@@ -133,6 +134,7 @@ class SessionStore(Store):
             **of_tracks,
             **{key: sum(int(record[key]) for record in records) for key in _COUNTS},
         }
+        return cast("VideoDocument", joined)
 
     def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
         """As of a store; of a session those of all of its videos."""

@@ -24,18 +24,18 @@ from visionllm_interaction.reasoning.language.subordinate_clauses import move_cl
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.llm_client import Request, RequestRecord, ask_model
-from visionllm_interaction.reasoning.planning.expression_checks import (
+from visionllm_interaction.reasoning.planning.expressions.checks import (
     ExpressionQuestion,
     expression_objections,
     unexplained_words,
 )
-from visionllm_interaction.reasoning.planning.expression_prompt import (
+from visionllm_interaction.reasoning.planning.expressions.prompt import (
     NO_EXPRESSION,
     expression_examples,
     expression_instructions,
     expression_request,
 )
-from visionllm_interaction.reasoning.planning.expression_reading import checked_expression, step_of
+from visionllm_interaction.reasoning.planning.expressions.reading import checked_expression, step_of
 from visionllm_interaction.reasoning.planning.lexical_evidence import unknown_object
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import explain_unknown

@@ -24,7 +24,7 @@ from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tagged
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.expression_evidence import (
+from visionllm_interaction.reasoning.planning.expressions.evidence import (
     KIND_OF_CODE,
     MEANT_BY,
     explains,
