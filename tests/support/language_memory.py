@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class MemoryStore:
     Args:
         videos: timelines by video id.
     """
+
+    has_sessions = False
+    path = Path("nowhere: kept in memory")
 
     def __init__(self, videos: Mapping[str, Timeline]) -> None:
         self.videos = dict(sorted(videos.items()))
