@@ -165,7 +165,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "sync": CommandEntry(
         "stores",
         "sync",
-        "Find how a recording lies on a video's clock, from their sound; what was imported from it moves along.",
+        "Find how a recording lies on a video's clock; what was imported from it moves along.",
         extra="video",
     ),
     "migrate": CommandEntry(

@@ -78,7 +78,7 @@ def test_a_truncated_file_is_refused(checkpoint: Path, share: float) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="No such file"):
+    with pytest.raises(CheckpointError, match="There is no detector at this path"):
         load_detector(tmp_path / "absent.pt")
 
 

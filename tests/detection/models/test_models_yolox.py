@@ -91,7 +91,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"\x08\x07 nothing of the kind")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_detector(tmp_path / "bad.onnx")
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="There is no detector at this path"):
         load_detector(tmp_path / "missing.onnx")
 
 

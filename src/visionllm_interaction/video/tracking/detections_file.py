@@ -20,6 +20,8 @@ from visionllm_interaction.video.detection_files.formats import EXPECTED, UNREAD
 from visionllm_interaction.video.detection_files.processed_frames import FrameGrid, find_frame_grid, with_processed
 
 TRUTH_FILE = "truth.json"
+_MOST_FRAMES = 2**62
+"""More than any video has, and still an int64."""
 
 Scale = tuple[float, float]
 """Factors (x, y) from stored pixels to square pixels."""
@@ -200,9 +202,18 @@ def read_detections(
                 raise ValueError("boxes in shares of an image of unknown size")
             scale = (scale[0] * stored_px[0], scale[1] * stored_px[1])
         rows = [(frame, name, sure, _scaled(box, scale), track) for frame, name, sure, box, track in content.rows]
+        _check_frames([row[0] for row in rows])
+        _check_frames(content.processed or ())
     except UNREADABLE as error:
         raise _refused(path, expected=EXPECTED, found=error) from error
     return DetectionFile(path, rows, content.names, processed=content.processed, notes=content.notes)
+
+
+def _check_frames(numbers: Iterable[int]) -> None:
+    """Refuse numbers that no frame can have; whether a frame exists is known once the video is read."""
+    impossible = next((number for number in numbers if not -_MOST_FRAMES <= number <= _MOST_FRAMES), None)
+    if impossible is not None:
+        raise ValueError(f"frame {impossible:.3g} does not exist")
 
 
 def _scaled(box_xyxy: Iterable[Any], scale: Scale) -> tuple[float, float, float, float]:
