@@ -23,7 +23,7 @@ from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_bench.toyroom.render.random_scene import MIN_SHARE, MIN_SIDE_PX
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.config import load
-from visionllm_interaction.detection.training.export_command import export_with_data
+from visionllm_interaction.detection.export.export_with_data import export_with_data
 from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.video.decoding.reader import VideoReader
 

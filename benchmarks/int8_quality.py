@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from visionllm_interaction.detection.evaluation.evaluate import evaluate_checkpoint
-from visionllm_interaction.detection.training.export_command import export_with_data
+from visionllm_interaction.detection.export.export_with_data import export_with_data
 
 OUT = Path(__file__).parent / "results" / "int8_quality.json"
 METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
