@@ -15,9 +15,9 @@ from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs,
 from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.syntax import Node
 from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
-from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, frame_spans
 from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged

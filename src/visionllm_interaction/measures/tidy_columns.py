@@ -20,7 +20,7 @@ from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
 from visionllm_interaction.measures.language.syntax import Call, Prefix
 from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, measure_basis, settings_of
-from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.groups import Scopes, time_bins
 from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from visionllm_interaction.store.tables import VideoView
-    from visionllm_interaction.store.video_record import TimelineDocument, VideoDocument, VideoRecord
+    from visionllm_interaction.store.video_record import TimelineContent, VideoDocument, VideoRecord
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 
 __all__ = [
@@ -306,7 +306,7 @@ class Store:
         """``frames.parquet`` of one video."""
         return self.read_table(video_id, "frames")
 
-    def timeline(self, video_id: str) -> TimelineDocument:
+    def timeline(self, video_id: str) -> TimelineContent:
         """Frames, tracks, relations and events of one video, as the plain JSON document that the service sends."""
         record, frames = self.video(video_id), self.frames(video_id)
         index = frames["frame_index"].to_pylist()

@@ -236,7 +236,7 @@ class FrameSpan(TypedDict):
     processed: int
 
 
-class TimelineDocument(TypedDict):
+class TimelineContent(TypedDict):
     """Frames, tracks, relations and events of one video; rows as in ``core.interactions``."""
 
     video_id: str

@@ -10,7 +10,7 @@ from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.check import Place, arguments_of
 from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, is_variable, walk
 from visionllm_interaction.measures.language.types import Function, Kind
-from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.groups import ANYTHING, Name
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 

@@ -25,8 +25,8 @@ from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.result import QueryResult, QueryRow
 from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, Node, Quantity
 from visionllm_interaction.measures.language.types import STREAM, Kind, Type
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
-from visionllm_interaction.measures.streams.columns import Batch
 from visionllm_interaction.measures.streams.groups import (
     NameTable,
     Processed,

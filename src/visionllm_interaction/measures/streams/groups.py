@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, sums
-from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 ANYTHING = "anything"

@@ -28,7 +28,7 @@ from visionllm_interaction.measures.missing_inputs import (
     nothing_imported,
     seen_weakly,
 )
-from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.groups import ANYTHING, Name, NameTable, StreamGroups
 from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING

@@ -10,7 +10,7 @@ import numpy as np
 
 from visionllm_interaction.core.grouped_arrays import Ints, ranked
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.streams.columns import Batch
+from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, time_bins
 
 MAX_GROUPS = 2_000_000
