@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 from test_relations import HEIGHT, box, frames_at, of, scene
 
+from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.interactions.sampling_error import expected_errors, unknown_at
 
 
-@pytest.mark.parametrize("fps", [25.0, 5.0, 4.0])
-def test_a_bout_begins_between_frames_that_are_far_apart(fps: float) -> None:
+def sampled(every: int, seconds: float) -> FrameTable:
+    """25 frames a second, of which every ``every``-th was processed."""
+    frames = frames_at(25, seconds)
+    processed = frames.frame_index % every == 0
+    notes = tuple(OK if one else NOT_SAMPLED for one in processed.tolist())
+    return FrameTable.from_times(frames.frame_index, frames.timestamp_s, processed=processed, quality=notes)
+
+
+@pytest.mark.parametrize("every", [1, 5, 6])
+def test_a_bout_begins_between_frames_that_are_far_apart(every: int) -> None:
     # The gap closes from 140 to 0 px in 2.13 to 4.13 s and opens from 7.07 to 9.07 s: near at 50 px.
-    frames = frames_at(fps, 12)
+    frames = sampled(every, 12)
     t, n = frames.timestamp_s, len(frames)
     x = np.interp(t, [0, 2.13, 4.13, 7.07, 9.07, 12], [100, 100, 240, 240, 100, 100])
     relations, _ = scene(
@@ -22,9 +31,19 @@ def test_a_bout_begins_between_frames_that_are_far_apart(fps: float) -> None:
     assert (begin, end) == (pytest.approx(3.42, abs=0.06), pytest.approx(7.78, abs=0.06))
 
 
-@pytest.mark.parametrize("fps", [25.0, 5.0])
-def test_holding_is_from_lifting_to_putting_down_at_five_frames_a_second(fps: float) -> None:
-    frames = frames_at(fps, 10)
+def test_where_no_frame_was_left_out_a_frame_stands_for_the_time_until_the_next() -> None:
+    # A video of six frames a second: near in four frames, from 3 s on.
+    frames = frames_at(6, 8)
+    t, n = frames.timestamp_s, len(frames)
+    x = np.where((t > 2.99) & (t < 3.6), 240.0, 20.0)
+    things = {1: ("child", box(300, 100, 60, HEIGHT, n)), 2: ("caregiver", box(x, 100, 60, HEIGHT, n))}
+    [(_, _, begin, end)] = of(scene(frames, things)[0], "near")
+    assert (begin, end) == (pytest.approx(3.0), pytest.approx(3.0 + 4 / 6))
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_holding_is_from_lifting_to_putting_down_at_five_frames_a_second(every: int) -> None:
+    frames = sampled(every, 10)
     t, n = frames.timestamp_s, len(frames)
     y = np.interp(t, [0, 2, 2.6, 5, 5.6, 10], [280, 280, 180, 180, 280, 280.0])
     relations, _ = scene(frames, {1: ("child", box(100, 100, 60, HEIGHT, n)), 2: ("cup", box(150, y, 20, 20, n))})

@@ -1,7 +1,8 @@
-"""Instants between frames that are far apart, so that bouts begin and end between frames, not only at them.
+"""Instants between sampled frames, so that bouts begin and end between them, not only at them.
 
-At five frames a second, what happens between two frames shows in both of them: where a box moves from one place to
-another, it was in between in the meantime. Without this, every begin and end would be late by up to one step.
+Of a video of 25 frames a second of which five are processed, what happens in the frames between shows in those on both
+sides: where a box moves from one place to another, it was in between in the meantime. Without this, every begin and end
+would be late by up to one step. Where no frame was left out, a frame stands for the time until the next one.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from numpy.typing import NDArray
 from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, TrackGrid
 
 COARSE_STEP_S = 0.11
-"""Instants are added after frames that stand for longer than this, in seconds …"""
+"""Instants are added after frames that stand for longer than this, in seconds, if frames were left out after them …"""
 FINE_STEP_S = 0.05
 """… so that they are no further apart than this."""
 _TOUCH_S = 1e-6
 
 
 def refine_grid(grid: SceneGrid) -> SceneGrid:
-    """Add instants to ``grid`` where its frames are far apart.
+    """Add instants to ``grid`` where frames of the video were left out and the others are far apart.
 
     A box that is seen in two consecutive frames moves evenly from one to the other. A box that is seen in the first one
     only stays where it is until the next frame: as everywhere, a frame stands for the time until the next one.
@@ -30,10 +31,13 @@ def refine_grid(grid: SceneGrid) -> SceneGrid:
         grid: tracks over the frames of a video.
 
     Returns:
-        The grid with the instants; the same grid if all frames are close together.
+        The grid with the instants; the same grid if no frames were left out or all are close together.
     """
     lengths_s = grid.ends_s - grid.begins_s
-    parts = np.where(lengths_s > COARSE_STEP_S, np.ceil(lengths_s / FINE_STEP_S - _TOUCH_S), 1).astype(np.int64)
+    left_out = np.append(np.diff(grid.frame_index) > 1, False)
+    parts = np.where(left_out & (lengths_s > COARSE_STEP_S), np.ceil(lengths_s / FINE_STEP_S - _TOUCH_S), 1).astype(
+        np.int64
+    )
     if not len(parts) or parts.max() == 1:
         return grid
     offsets = np.concatenate([[0], np.cumsum(parts)])
