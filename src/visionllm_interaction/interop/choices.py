@@ -24,10 +24,11 @@ def check_known(what: str, name: str, known: Sequence[str]) -> None:
     """
     if name in known:
         return
-    near = nearest_names(name, known)
+    names = list(dict.fromkeys(known))
+    near = nearest_names(name, names)
     raise UsageError(
         f"The {what} {name!r} is not known here.",
-        expected=f"one of: {', '.join(known)}",
+        expected=f"one of: {', '.join(names)}",
         found=name,
         fix=f"did you mean {' or '.join(map(repr, near))}?" if near else None,
     )

@@ -31,7 +31,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class ImportedTier:
-    """One imported tier: how measures read it (:data:`KINDS`), whom it is about, and its number of codes."""
+    """One imported tier: how measures read it (:data:`KINDS`), all whom it is about, and its number of codes."""
 
     kind: str
     participant: str
@@ -352,8 +352,6 @@ def result_of(
     """
     meaning = read.meaning
     real = [code for code in codes if code.kind != "coded"]
-    counts = Counter((code.tier, code.kind, code.participant) for code in codes)
-    tiers = {tier: ImportedTier(kind, who, count) for (tier, kind, who), count in counts.items()}
     unmatched = Counter(code.participant for code in real if code.participant in meaning.unmatched)
     nobody = sorted({code.tier for code in real if code.kind in _MEASURED_KINDS and not code.participant})
     return ImportResult(
@@ -361,7 +359,7 @@ def result_of(
         video_id,
         recording.recording,
         len(real),
-        tiers,
+        _tiers(codes),
         recording,
         tuple(refused),
         dict(unmatched),
@@ -369,6 +367,21 @@ def result_of(
         (*read.notes, *notes),
         tuple(videos),
     )
+
+
+def _tiers(codes: Sequence[Code]) -> dict[str, ImportedTier]:
+    """Each tier with all of its codes, whoever they are about."""
+    by_tier: dict[str, list[Code]] = {}
+    for code in codes:
+        by_tier.setdefault(code.tier, []).append(code)
+    return {
+        tier: ImportedTier(
+            ", ".join(dict.fromkeys(code.kind for code in own)),
+            ", ".join(dict.fromkeys(code.participant for code in own if code.participant)),
+            len(own),
+        )
+        for tier, own in by_tier.items()
+    }
 
 
 __all__ = ["KINDS", "ImportOptions", "ImportResult", "ImportedTier", "import_codes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,13 +24,16 @@ _KIND_WORDS: Mapping[str, str] = {
     "utterance": "speech",
     "ytring": "speech",
 }
+_LANE = re.compile(r"\s*\(\d+\)\s*\Z")
 _CODED_TIERS = frozenset({"coded", "transcribed", "coded time", "coded interval", "coded intervals", "kodet"})
 
 
 def kind_of_name(tier: str) -> str:
     """How measures read a tier of this name."""
     name = tier.casefold()
-    if " ".join(name.replace("_", " ").split()) in _CODED_TIERS:
+    # Exports put overlapping intervals on "NAME (2)", and Praat's tiers begin with their participant.
+    alone = _LANE.sub("", name.rpartition(":")[2]).replace("_", " ")
+    if " ".join(alone.split()) in _CODED_TIERS:
         return "coded"
     return next((kind for word, kind in _KIND_WORDS.items() if word in name), "code")
 

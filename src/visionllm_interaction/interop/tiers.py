@@ -121,8 +121,8 @@ class Timeline:
 
 
 def milliseconds(seconds: float) -> int:
-    """Nearest whole millisecond."""
-    return round(seconds * 1000)
+    """Nearest whole millisecond, half ones up; times that differ by rounding errors only become the same one."""
+    return math.floor(round(seconds * 1000, 6) + 0.5)
 
 
 def sort_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:

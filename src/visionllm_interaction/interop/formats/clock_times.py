@@ -107,11 +107,15 @@ def parse_intervals(texts: list[str] | None, option: str) -> list[tuple[float, f
     found = []
     for text in texts or ():
         begin, sign, end = text.partition("-")
+        if not sign:
+            raise UsageError(
+                f"{option} cannot be read.", expected="begin and end with - between them, as in 1:30-2:00", found=text
+            )
         try:
             span = parse_seconds(begin), parse_seconds(end)
         except ValueError as error:
             raise UsageError(f"{option} cannot be read.", expected="BEGIN-END", found=f"{text}: {error}") from error
-        if not sign or span[1] <= span[0]:
+        if span[1] <= span[0]:
             raise UsageError(f"{option} cannot be read.", expected="an end after its begin", found=text)
         found.append(span)
     return found

@@ -132,10 +132,11 @@ def _coded(batch: Batch) -> set[str]:
 
 
 def _refuse(argument: NameTerm, word: str, known: list[str]) -> None:
-    near = nearest_names(word, known)
+    names = list(dict.fromkeys([*known[:20], ANY_PERSON, ANY_THING, ANYTHING]))
+    near = nearest_names(word, list(dict.fromkeys(known)))
     raise ExpressionError(
         f"The name {word!r} is not known here.",
-        expected=f"one of: {', '.join([*known[:20], ANY_PERSON, ANY_THING, ANYTHING])}",
+        expected=f"one of: {', '.join(names)}",
         found=word,
         column=max(argument.column, 1),
         fix=f"did you mean {' or '.join(map(repr, near))}?" if near else "use one of these names",

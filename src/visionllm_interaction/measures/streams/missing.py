@@ -110,6 +110,9 @@ class MissingInputs:
     def uncoded(self, kind: str, people: tuple[Ints, ...], video: Ints) -> Ints:
         """(Q,) whether ``kind`` was imported for ``video`` (Q,), and each of ``people`` (Q,) is coded anywhere."""
         imported = np.array([kind in one.coded for one in self.videos], dtype=np.bool_)
+        if kind == "naming" and imported.any():
+            # Namings are found among the words of transcripts: words without a naming mean that nobody named anything.
+            imported |= np.array(["word" in one.coded for one in self.videos], dtype=np.bool_)
         found = np.full(len(video), KNOWN)
         for names in reversed(people):
             reasons = {code: self._nobody(kind, self.names.names[code]) for code in distinct(names).tolist()}

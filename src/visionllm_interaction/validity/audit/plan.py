@@ -288,7 +288,10 @@ def _notes(design: AuditDesign, sample: DrawnSample, children: int) -> list[str]
     if children < 5:
         notes.append(f"{children} children allow results for these recordings only, not for children in general.")
     if sample.expected_half_width > design.half_width and design.quantity == "share":
-        notes.append(f"The half width to expect is {sample.expected_half_width:.3f}: all units would not be enough.")
+        notes.append(
+            f"The half width to expect is {sample.expected_half_width:.3f}; {design.half_width:.3f} needs more labels "
+            "than are planned."
+        )
     if design.unit == "frame":
         notes.append("Frames cannot correct counts of bouts; plan those with --clip-s.")
     notes.append("Label the tasks in their order, all of them; who stops early keeps a random sample only then.")
