@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faulty_server import Server, faulty_server
@@ -168,7 +169,12 @@ def test_a_full_disk_is_noticed_before_the_first_byte(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2_000_000))
+
+    def two_megabytes(_: object) -> Any:
+        """What is written takes up room, so that it does not matter which of two downloads is first."""
+        return usage._replace(free=2_000_000 - sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()))
+
+    monkeypatch.setattr(shutil, "disk_usage", two_megabytes)
     with pytest.raises(SpaceError, match="no room") as caught:
         fetch(tmp_path, server.add("a.zip", CONTENT))
     assert caught.value.exit_code == 3 and list(tmp_path.iterdir()) == []
