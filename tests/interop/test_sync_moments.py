@@ -23,7 +23,7 @@ from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
 from visionllm_interaction.interop.sync.clap import MICROPHONES_APART_S, claps
 from visionllm_interaction.interop.sync.flash import GRID, Brightness, flashes
-from visionllm_interaction.interop.sync.moments import Moment, MomentAlignment, align_moments
+from visionllm_interaction.interop.sync.moments import MomentAlignment, SyncMoment, align_moments
 from visionllm_interaction.interop.sync.sound import NoAlignmentError
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_clap, sync_by_dates, sync_by_flash, sync_by_hand
 from visionllm_interaction.interop.sync.utc import BeginStamp, align_stamps, begin_stamp, parse_zone
@@ -35,7 +35,7 @@ RATE = 8000
 
 
 def _aligned(first: list[float], second: list[float], *, within_s: float = 0.01) -> MomentAlignment:
-    one, two = ([Moment(time, within_s) for time in times] for times in (first, second))
+    one, two = ([SyncMoment(time, within_s) for time in times] for times in (first, second))
     return align_moments(one, two, reference_s=600.0, other_s=600.0, noun="clap")
 
 
@@ -43,7 +43,7 @@ def test_one_moment_in_each_gives_an_offset_that_drift_makes_less_sure_far_away(
     found = _aligned([300.0], [290.0])
     assert found.clock.map(290.0) == pytest.approx(300.0) and found.clock.drift_ppm == 0.0
     assert 0.02 <= found.residual_s < 0.06
-    near = align_moments([Moment(5, 0.01)], [Moment(4, 0.01)], reference_s=10, other_s=10, noun="clap")
+    near = align_moments([SyncMoment(5, 0.01)], [SyncMoment(4, 0.01)], reference_s=10, other_s=10, noun="clap")
     assert near.residual_s < found.residual_s
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
-from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
+from visionllm_interaction.measures.language.evaluate import Evaluator
 from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.syntax import Node
+from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable

@@ -20,7 +20,7 @@ _SAME = 1e-5
 
 
 @dataclass(frozen=True)
-class Standing:
+class EvidenceBasis:
     """Which kept corrections are about which evidence of an answer.
 
     Attributes:
@@ -32,8 +32,8 @@ class Standing:
     corrections: Mapping[str, ValidCorrection] = field(default_factory=dict)
 
     @classmethod
-    def of_steps(cls, store: Store, results: Sequence[StepResult]) -> Standing:
-        """The standing of evidence that steps of a plan gave.
+    def of_steps(cls, store: Store, results: Sequence[StepResult]) -> EvidenceBasis:
+        """What the evidence rests on that steps of a plan gave.
 
         Args:
             store: the open store.
@@ -48,8 +48,10 @@ class Standing:
         return cls({item.id: item for _, item in pairs}, {name: one for name, one in found if one is not None})
 
     @classmethod
-    def of_expressions(cls, store: Store, evidence: Sequence[Evidence], steps: Iterable[ExpressionStep]) -> Standing:
-        """The standing of evidence that expressions gave.
+    def of_expressions(
+        cls, store: Store, evidence: Sequence[Evidence], steps: Iterable[ExpressionStep]
+    ) -> EvidenceBasis:
+        """What the evidence rests on that expressions gave.
 
         Args:
             store: the open store.

@@ -11,11 +11,11 @@ from visionllm_interaction.errors import ConfigError, ExpressionError, LLMUnreac
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.answers import Answer, Usage
 from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.reasoning.evidence_basis import EvidenceBasis
 from visionllm_interaction.reasoning.execution.executor import StepResult, all_evidence, run_plan
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
-from visionllm_interaction.reasoning.standing import Standing
 from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
 from visionllm_interaction.reasoning.wording.verification import Verified, verify
@@ -209,7 +209,7 @@ class _Computed:
     planned: Planned
     verified: Verified | None = None
     results: Sequence[StepResult] = ()
-    standing: Standing = field(default_factory=Standing)
+    basis: EvidenceBasis = field(default_factory=EvidenceBasis)
     needs_rewording: bool = False
 
 
@@ -231,11 +231,11 @@ def _compute(
         return _Computed(_abstain(planned, reason, verified), planned)
     if all(item.missing for item in verified.evidence):
         return _Computed(_abstain(planned, "; ".join(_missing_inputs(results)), verified), planned)
-    standing = Standing.of_steps(store, results)
-    verified = replace(verified, claims=standing.claims(verified.claims))
-    answer = _answer(planned, verified, results, standing, config=config)
+    basis = EvidenceBasis.of_steps(store, results)
+    verified = replace(verified, claims=basis.claims(verified.claims))
+    answer = _answer(planned, verified, results, basis, config=config)
     wanted = config.wording == "llm" and bool(config.endpoint.base_url)
-    return _Computed(answer, planned, verified, results, standing, needs_rewording=wanted)
+    return _Computed(answer, planned, verified, results, basis, needs_rewording=wanted)
 
 
 def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, measures: MeasuresConfig) -> Answer:
@@ -251,12 +251,12 @@ def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, mea
         return _abstain(planned, found.missing)
     if not found.claims:
         return _abstain(planned, _NO_CLAIM_HOLDS if found.dropped else _NO_EVIDENCE)
-    standing = Standing.of_expressions(store, found.evidence, planned.plan.expressions)
+    basis = EvidenceBasis.of_expressions(store, found.evidence, planned.plan.expressions)
     return Answer(
         status="answered",
         answer=found.text,
-        claims=standing.claims(found.claims),
-        evidence=tuple(standing.items(found.evidence)),
+        claims=basis.claims(found.claims),
+        evidence=tuple(basis.items(found.evidence)),
         planner=planned.planner,
         model=planned.model,
         plan=planned.plan,
@@ -298,19 +298,19 @@ async def _reword_async(computed: _Computed, *, vocabulary: Vocabulary, config: 
         return computed.answer
     worded = replace(verified, claims=claims, dropped=(*verified.dropped, *dropped))
     cost = replace(planned, usage=sum_usage(planned.usage, spent.total))
-    answer = _answer(cost, worded, results, computed.standing, config=config)
+    answer = _answer(cost, worded, results, computed.basis, config=config)
     changed = any(new.text != old.text for new, old in zip(claims, verified.claims, strict=True))
     return answer.model_copy(update={"wording": "llm", "model": config.endpoint.model}) if changed else answer
 
 
 def _answer(
-    planned: Planned, verified: Verified, results: Sequence[StepResult], standing: Standing, *, config: ReasonConfig
+    planned: Planned, verified: Verified, results: Sequence[StepResult], basis: EvidenceBasis, *, config: ReasonConfig
 ) -> Answer:
     return Answer(
         status="answered",
         answer=answer_text(verified.claims, results, max_listed=config.max_listed_videos),
         claims=verified.claims,
-        evidence=tuple(standing.items(verified.evidence)),
+        evidence=tuple(basis.items(verified.evidence)),
         planner=planned.planner,
         model=planned.model,
         plan=planned.plan,

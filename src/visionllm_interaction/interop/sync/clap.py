@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, signal
 
-from visionllm_interaction.interop.sync.moments import Moment
+from visionllm_interaction.interop.sync.moments import SyncMoment
 from visionllm_interaction.interop.sync.sound import RATE_HZ
 
 Floats = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ MOST = 12
 """Recordings with more of them than this hold no clap: something bangs all the time."""
 
 
-def claps(sound: npt.NDArray[np.floating]) -> list[Moment]:
+def claps(sound: npt.NDArray[np.floating]) -> list[SyncMoment]:
     """The claps of a recording.
 
     Args:
@@ -88,8 +88,8 @@ def _after_db(level: Floats) -> Floats:
     return np.concatenate([loudest[ahead:], np.full(ahead, level[-1])])
 
 
-def _onset(level: Floats, at: int) -> Moment:
+def _onset(level: Floats, at: int) -> SyncMoment:
     """The first step near another one that is almost as loud as the loudest there."""
     near = level[at : at + 2 * int(_RISE_S * STEP_HZ)]
     first = at + int(np.argmax(near >= near.max() - _ALMOST_DB))
-    return Moment(first / STEP_HZ, _WITHIN_S)
+    return SyncMoment(first / STEP_HZ, _WITHIN_S)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from visionllm_interaction.interop.sync.moments import Moment
+from visionllm_interaction.interop.sync.moments import SyncMoment
 from visionllm_interaction.utils.paths import StrPath
 
 Floats = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def _blocks(image: npt.NDArray[np.uint8]) -> Floats:
     return np.array([[image[np.ix_(r, c)].mean() for c in wide] for r in tall])
 
 
-def flashes(brightness: Brightness) -> list[Moment]:
+def flashes(brightness: Brightness) -> list[SyncMoment]:
     """The flashes of a video.
 
     A flash is a step of the mean brightness that is far above what frames usually change by, happens in most of the
@@ -99,7 +99,7 @@ def flashes(brightness: Brightness) -> list[Moment]:
     changes = np.diff(brightness.blocks, axis=0)
     same = np.maximum((changes > 0.5 * _MIN_STEP).mean(axis=(1, 2)), (changes < -0.5 * _MIN_STEP).mean(axis=(1, 2)))
     large = (np.abs(step) >= max(_MIN_STEP, _TIMES_USUAL * usual)) & (same >= _MIN_SHARE) & (np.diff(times) <= _GAP_S)
-    found: list[Moment] = []
+    found: list[SyncMoment] = []
     last_s = -np.inf
     for n in np.flatnonzero(large).tolist():
         is_new = times[n + 1] - last_s > _ONE_FLASH_S
@@ -118,10 +118,10 @@ def _is_sudden(mean: Floats, n: int) -> bool:
     return bool(np.ptp(before) <= _SETTLED * abs(step) and later <= _SETTLED)
 
 
-def _moment(times: Floats, mean: Floats, n: int) -> Moment:
+def _moment(times: Floats, mean: Floats, n: int) -> SyncMoment:
     """The step from frame n to n + 1; a frame that was being exposed while it happened shows part of it."""
     step = float(mean[n + 1] - mean[n])
     sign = 1 if step > 0 else -1
     is_partial = n + 2 < len(mean) and (mean[n + 2] - mean[n + 1]) / step > _SETTLED
     begin, end = float(times[n]), float(times[n + 2] if is_partial else times[n + 1])
-    return Moment((begin + end) / 2, (end - begin) / 2, sign)
+    return SyncMoment((begin + end) / 2, (end - begin) / 2, sign)

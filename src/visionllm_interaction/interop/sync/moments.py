@@ -19,7 +19,7 @@ _MAX_DRIFT = 300e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class SyncMoment:
     """Something sudden in a recording.
 
     Attributes:
@@ -50,8 +50,8 @@ class MomentAlignment:
 
 
 def align_moments(
-    reference: Sequence[Moment],
-    other: Sequence[Moment],
+    reference: Sequence[SyncMoment],
+    other: Sequence[SyncMoment],
     *,
     reference_s: float,
     other_s: float,
@@ -88,7 +88,7 @@ def align_moments(
 
 
 def _pairing(
-    reference: Sequence[Moment], other: Sequence[Moment], *, noun: str, floor_s: float
+    reference: Sequence[SyncMoment], other: Sequence[SyncMoment], *, noun: str, floor_s: float
 ) -> list[tuple[int, int]]:
     """Indices of the moments that are the same."""
     found: dict[frozenset[tuple[int, int]], int] = {}
@@ -110,7 +110,7 @@ def _pairing(
 
 
 def _pairs_near(
-    reference: Sequence[Moment], other: Sequence[Moment], *, anchor: tuple[int, int], floor_s: float
+    reference: Sequence[SyncMoment], other: Sequence[SyncMoment], *, anchor: tuple[int, int], floor_s: float
 ) -> list[tuple[int, int]]:
     """Pairs of moments at about the offset of one of them, each moment once."""
     first, second = reference[anchor[0]], other[anchor[1]]

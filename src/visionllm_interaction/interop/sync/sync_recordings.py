@@ -12,7 +12,7 @@ from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.gaze.import_gaze import rederive_looks
 from visionllm_interaction.interop.sync.clap import MICROPHONES_APART_S, claps
 from visionllm_interaction.interop.sync.flash import flashes, read_brightness
-from visionllm_interaction.interop.sync.moments import Moment, align_moments
+from visionllm_interaction.interop.sync.moments import SyncMoment, align_moments
 from visionllm_interaction.interop.sync.sound import RATE_HZ, Alignment, NoAlignmentError, align
 from visionllm_interaction.interop.sync.sound_files import read_loudness, read_sound
 from visionllm_interaction.interop.sync.utc import BeginStamp, align_stamps, parse_zone, read_begin
@@ -154,7 +154,7 @@ def _by_moments(
     store: StrPath,
     video_id: str,
     other: StrPath,
-    moments: tuple[Sequence[Moment], Sequence[Moment]],
+    moments: tuple[Sequence[SyncMoment], Sequence[SyncMoment]],
     lengths_s: tuple[float, float],
     *,
     known_by: Literal["flash", "clap"],

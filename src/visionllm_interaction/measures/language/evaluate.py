@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
@@ -25,6 +25,7 @@ from visionllm_interaction.measures.language.syntax import (
     is_variable,
 )
 from visionllm_interaction.measures.language.types import Function, Kind, Parameter
+from visionllm_interaction.measures.language.values import Evaluated, Outputs, Values
 from visionllm_interaction.measures.missing_inputs import NOT_CODED
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.boxes import BoxQuantity, BoxTable
@@ -35,58 +36,6 @@ from visionllm_interaction.measures.streams.stream import Stream
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Times, one for each row of what proves them.
-
-    Attributes:
-        rows: from the begin to the end of each.
-        value: (N,) seconds.
-    """
-
-    rows: Stream
-    value: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Values:
-    """A value for each output.
-
-    Attributes:
-        value: (O,) NaN where there is none.
-        proof: the rows that it comes from, by group.
-        found: (O,) whether anything was found.
-        n: (O,) how many it is of; None: not counted.
-        expected: (O,) what chance would give; None: not known.
-        p: (O,) share of random shifts with as much or more; None: not known.
-        why: (O,) why there is no value; None: nothing more is known.
-    """
-
-    value: Floats
-    proof: Stream
-    found: NDArray[np.bool_]
-    n: Ints | None = None
-    expected: Floats | None = None
-    p: Floats | None = None
-    why: Sequence[str | None] | None = None
-
-
-Evaluated = Stream | Samples | BoxQuantity
-
-
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """How groups make values together.
-
-    Attributes:
-        of_group: (G,) the output that each group belongs to.
-        count: number of outputs.
-    """
-
-    of_group: Ints
-    count: int
 
 
 @dataclass

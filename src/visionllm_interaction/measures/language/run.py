@@ -17,7 +17,7 @@ from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.chosen_videos import ChosenVideos, choose_videos
-from visionllm_interaction.measures.language.evaluate import Evaluator, Outputs, Values
+from visionllm_interaction.measures.language.evaluate import Evaluator
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.named import named_measures, written_out
@@ -25,6 +25,7 @@ from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.result import QueryResult, QueryRow
 from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, Node, Quantity
 from visionllm_interaction.measures.language.types import STREAM, Kind, Type
+from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.groups import (

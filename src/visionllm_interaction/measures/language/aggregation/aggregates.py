@@ -12,9 +12,10 @@ from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.aggregation.lags import turn_lags
 from visionllm_interaction.measures.language.aggregation.spreads import SPREADS, cumulated, divided
-from visionllm_interaction.measures.language.evaluate import Arguments, Evaluated, Samples, Values
+from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
 from visionllm_interaction.measures.language.types import STREAM, Kind
+from visionllm_interaction.measures.language.values import Evaluated, Samples, Values
 from visionllm_interaction.measures.missing_inputs import NOT_ALIKE, NOT_CODED
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from visionllm_interaction.measures.language.evaluate import Arguments, Samples
+from visionllm_interaction.measures.language.evaluate import Arguments
+from visionllm_interaction.measures.language.values import Samples
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import turns as spoken
 from visionllm_interaction.measures.streams.coded_time import KnownTime

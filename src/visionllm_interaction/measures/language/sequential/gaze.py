@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, distinct, running_max
 from visionllm_interaction.core.grouped_intervals import row_order
 from visionllm_interaction.core.intervals import TOLERANCE_S
-from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
+from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.sequential.timelines import values_of
+from visionllm_interaction.measures.language.values import Samples, Values
 from visionllm_interaction.measures.sequential.looks import TransitionTable, transition_table
 from visionllm_interaction.measures.sequential.statistic import Statistic
 from visionllm_interaction.measures.streams import stream as algebra

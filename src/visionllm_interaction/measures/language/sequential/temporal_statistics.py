@@ -9,9 +9,10 @@ import numpy as np
 
 from visionllm_interaction.core.grouped_arrays import distinct
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals
-from visionllm_interaction.measures.language.evaluate import Arguments, Samples, Values
+from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.sequential.gaze import looks_of
 from visionllm_interaction.measures.language.sequential.timelines import OutputTimeline, computed, timelines, values_of
+from visionllm_interaction.measures.language.values import Samples, Values
 from visionllm_interaction.measures.sequential.burstiness import allan_factor as allan_factor_of
 from visionllm_interaction.measures.sequential.burstiness import burstiness as burstiness_of
 from visionllm_interaction.measures.sequential.lag_sequential import Association, window_association
