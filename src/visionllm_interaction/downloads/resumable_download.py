@@ -18,16 +18,16 @@ from typing import Any, BinaryIO
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from visionllm_interaction.datasets.ingestion.config import DownloadConfig
-from visionllm_interaction.datasets.ingestion.sources.disk_space import Space, full_disk_reported
-from visionllm_interaction.datasets.ingestion.sources.http_range import (
+from visionllm_interaction.downloads.config import Advice, DownloadConfig
+from visionllm_interaction.downloads.disk_space import Space, full_disk_reported
+from visionllm_interaction.downloads.http_range import (
     PermanentHttpError,
     RangeResponse,
     TransientHttpError,
     read_response,
 )
-from visionllm_interaction.datasets.ingestion.sources.progress import Report
-from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote, digests_of
+from visionllm_interaction.downloads.progress import Report
+from visionllm_interaction.downloads.remote_files import Remote, digests_of
 from visionllm_interaction.errors import DownloadFailed, InputDataError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import sync_folder, write_file
 from visionllm_interaction.utils.logs import log
@@ -60,6 +60,7 @@ class BatchContext:
     space: Space
     report: Report
     stop: threading.Event
+    advice: Advice = Advice()
 
 
 class Transfer:
@@ -145,7 +146,7 @@ class Transfer:
                 self.part.touch()
                 return
             self._accept(answer)
-            with full_disk_reported(self.part.parent):
+            with full_disk_reported(self.part.parent, advice=self._around.advice.space):
                 self._write(response, answer.begin)
 
     def _accept(self, answer: RangeResponse) -> None:
@@ -221,7 +222,7 @@ class Transfer:
                 expected=str(self.remote.checksum) if self.remote.checksum else "the same file each time",
                 found=f"the server {fault.reason}",
                 where=self.remote.public_url,
-                fix="check the address and the checksum of data.source",
+                fix=self._around.advice.checksum,
             )
         return fault
 
