@@ -127,6 +127,7 @@ def test_always_wrong_is_bad_input_and_nothing_is_kept(server: Server, tmp_path:
     with pytest.raises(InputDataError, match="wrong each time") as caught:
         fetch(tmp_path, f"{url}#sha256={server.sha256('a.zip')}")
     assert caught.value.exit_code == 3 and list(tmp_path.iterdir()) == []
+    assert len(server.requests) == 3, "the same wrong file three times is what the server has"
 
 
 @pytest.mark.parametrize(

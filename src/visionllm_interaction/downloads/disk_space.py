@@ -17,7 +17,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Space:
     """Room on the disk of ``folder``, shared out among several writers (thread-safe).
 
-    ``reserve_bytes`` stay free, for everybody else who uses the disk; ``advice`` says what to do where that is too much.
+    ``reserve_bytes`` stay free, for everybody else who uses the disk. ``advice`` is what an error says to do.
     """
 
     def __init__(self, folder: Path, *, reserve_bytes: int, advice: str = "free some space") -> None:

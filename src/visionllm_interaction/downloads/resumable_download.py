@@ -35,6 +35,9 @@ from visionllm_interaction.utils.logs import log
 _UNKNOWN_STEP = 64 << 20
 """How much room is claimed at a time for a file whose length the server does not tell."""
 
+_SAME_WRONG_FILE = 3
+"""After so many times the same wrong file the server is taken at its word."""
+
 
 class Stopped(Exception):
     """Another file failed or the user stopped; this one keeps what it has."""
@@ -60,7 +63,7 @@ class BatchContext:
     space: Space
     report: Report
     stop: threading.Event
-    advice: Advice = Advice()
+    advice: Advice
 
 
 class Transfer:
@@ -73,6 +76,7 @@ class Transfer:
         self._around = around
         self._highest = self._have()
         self._discards = 0
+        self._wrong_digests: list[str] = []
         self._validator, self._total = self._read_note()
 
     def run(self) -> Downloaded:
@@ -208,6 +212,9 @@ class Transfer:
             return
         found = digests_of(self.part, [checksum.algorithm])[checksum.algorithm]
         if found != checksum.value:
+            self._wrong_digests.append(found)
+            if self._wrong_digests.count(found) == _SAME_WRONG_FILE:
+                self._discards = self._around.config.retries  # it is the file that the server has
             raise self._discard(TransientHttpError(f"sent a file of {checksum.algorithm} {found}"))
 
     def _discard(self, fault: TransientHttpError) -> TransientHttpError:
