@@ -39,7 +39,12 @@ StreamOption = Annotated[
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     store: StoreOption = Path("store"),
-    detector: Annotated[Path | None, typer.Option(help="A YOLOX model in ONNX, an export or a checkpoint.")] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file (ONNX, export, checkpoint), or a name of `models list`; default: the best on this machine."
+        ),
+    ] = None,
     detections: Annotated[
         str | None, typer.Option(help="A detections file (JSON, CSV, MOT, CVAT, YOLO), or `truth` of ToyRoom videos.")
     ] = None,
