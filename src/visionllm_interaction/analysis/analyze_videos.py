@@ -20,6 +20,7 @@ from visionllm_interaction.analysis.analyze_video import (
     silent,
     try_one,
 )
+from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.results import AnalysisResult
 from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VisionLLMError
@@ -56,6 +57,7 @@ def analyze(
     view: View = "room",
     roles: StrPath | None = None,
     heads: StrPath | None = None,
+    models: Sequence[str] | None = None,
     config: AnalysisConfig = AnalysisConfig(),
     video_ids: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -76,6 +78,8 @@ def analyze(
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
         roles: a CSV (``name,role``) that maps categories or track ids to roles.
         heads: a CSV of heads (:mod:`.video.head_yaw.csv_file`), or a folder of them: who faces what.
+        models: what to look for, of ``people``, ``hands``, ``faces`` and ``pose``; by default people and, where neither
+            a detector nor detections are given, whatever else there are ready-made models for on this machine.
         config: settings of decoding, tracking, relations and events.
         video_ids: ids for the videos; by default the file's name and eight digits of its digest.
         progress: called with the video's name, frames read, and frames in all if known.
@@ -99,6 +103,8 @@ def analyze(
     _check_arguments(paths, detector=detector, detections=given, video_ids=video_ids)
     finder = None if given is not None else _find_detector(detector, paths[0], store)
     _check_heads(heads, paths)
+    alone = detector is None and given is None
+    bodies = find_models(models) if models is not None or alone else None
     prepare_store(store)
     job = AnalysisTask(
         run=uuid.uuid4().hex,
@@ -108,6 +114,7 @@ def analyze(
         roles=_load_roles(roles),
         config=config,
         heads=heads,
+        bodies=bodies,
     )
     ids: Sequence[str | None] = video_ids or [None] * len(paths)
     tasks = list(zip(paths, ids, strict=True))

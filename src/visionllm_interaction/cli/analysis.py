@@ -51,6 +51,14 @@ def analyze(
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
     heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of such files, for `facing`.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="Of people,hands,faces,pose. Default: people; without --detector and --detections whatever there are "
+            "models for.",
+        ),
+    ] = None,
     stream: StreamOption = None,
     cluster: Annotated[
         Literal["none", "ray"],
@@ -68,6 +76,7 @@ def analyze(
     """Analyse videos into tracks, relations and events in the store. A bad file never stops the others."""
     from visionllm_interaction.analysis import Pool
     from visionllm_interaction.analysis import analyze as analyze_videos
+    from visionllm_interaction.analysis.bodies import parse_kinds
     from visionllm_interaction.cli.sessions import proposal_lines
     from visionllm_interaction.config import load
     from visionllm_interaction.store.sessions.proposals import propose_sessions
@@ -84,6 +93,7 @@ def analyze(
             view=view,
             roles=roles,
             heads=heads,
+            models=None if models is None else parse_kinds(models),
             config=load(config, _with_stream(override, stream)).analysis,
             progress=progress,
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,

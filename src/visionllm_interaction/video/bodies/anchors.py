@@ -15,6 +15,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.boxes import box_iou
+
 Floats = NDArray[np.float32]
 
 ANCHORS_PER_LAYER = 2
@@ -102,7 +104,7 @@ def suppress(found: Candidates, *, max_iou: float) -> Candidates:
     values = np.concatenate([found.boxes_xyxy, points], axis=1)
     means, scores = [], []
     while len(left):
-        overlap = iou(found.boxes_xyxy[left[0]], found.boxes_xyxy[left])
+        overlap = box_iou(found.boxes_xyxy[left[0]], found.boxes_xyxy[left])
         same = overlap > max_iou
         same[0] = True
         weights = found.scores[left[same]]
@@ -113,12 +115,3 @@ def suppress(found: Candidates, *, max_iou: float) -> Candidates:
     return Candidates(
         rows[:, :4], np.array(scores, np.float32), rows[:, 4:].reshape(len(means), *found.points_xy.shape[1:])
     )
-
-
-def iou(box_xyxy: Floats, boxes_xyxy: Floats) -> NDArray[np.float64]:
-    """(n,) intersection over union of one box (4,) with others (n, 4)."""
-    boxes = np.asarray(boxes_xyxy, np.float64)
-    sides = np.minimum(box_xyxy[2:], boxes[:, 2:]) - np.maximum(box_xyxy[:2], boxes[:, :2])
-    shared = np.clip(sides, 0, None).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + float(np.prod(box_xyxy[2:] - box_xyxy[:2]))
-    return np.asarray(shared / np.maximum(areas - shared, 1e-12))

@@ -10,6 +10,8 @@ from visionllm_interaction.config_loading import Section
 class BodiesConfig(Section):
     """How sure faces, hands and poses have to be; see docs/bodies.md for how well that works."""
 
+    per_s: float = Field(default=5.0, gt=0.0, le=240.0)
+    """At most so many of the processed frames a second are looked at."""
     min_pose: float = Field(default=0.5, ge=0.0, le=1.0)
     """Poses below this are left out."""
     min_palm: float = Field(default=0.15, gt=0.0, le=1.0)

@@ -7,14 +7,15 @@ are cut while earlier ones are computed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.video.bodies.anchors import iou
+from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind
+from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.faces import LANDMARKS_HOLD, Face, FaceEstimator
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator, region_of_points
@@ -53,6 +54,20 @@ class BodyModels:
     hands: Path | None = None
     face_detector: Path | None = None
     face_landmarks: Path | None = None
+
+    @property
+    def finds(self) -> tuple[BodyKind, ...]:
+        """What these models find."""
+        there = {
+            "hands": bool(self.palms and self.hands),
+            "faces": bool(self.face_detector and self.face_landmarks),
+            "pose": bool(self.pose),
+        }
+        return tuple(kind for kind in BODY_KINDS if there[kind])
+
+    def files(self) -> tuple[Path, ...]:
+        """The files, in the order of the attributes."""
+        return tuple(path for path in (getattr(self, one.name) for one in fields(self)) if path is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +128,8 @@ class BodyEstimator:
         self._config = config
         self._poses = PoseEstimator(models.pose) if models.pose else None
         self._hands = HandEstimator(models.palms, models.hands) if models.palms and models.hands else None
-        known = models.face_detector and models.face_landmarks
-        self._faces = FaceEstimator(models.face_detector, models.face_landmarks) if known else None
+        faces = models.face_detector, models.face_landmarks
+        self._faces = FaceEstimator(faces[0], faces[1]) if faces[0] and faces[1] else None
 
     def estimate(self, images_rgb: Sequence[Image], boxes_xyxy: Sequence[Floats]) -> list[Bodies]:
         """Find faces, hands and poses.
@@ -231,7 +246,7 @@ def _distinct(boxes: Sequence[Floats], scores: Sequence[float]) -> list[int]:
     """Rows without those that overlap a better one, best first."""
     kept: list[int] = []
     for row in sorted(range(len(boxes)), key=lambda n: -scores[n]):
-        if not kept or iou(boxes[row], np.array([boxes[n] for n in kept])).max() < _SAME_IOU:
+        if not kept or box_iou(boxes[row], np.array([boxes[n] for n in kept])).max() < _SAME_IOU:
             kept.append(row)
     return kept
 
