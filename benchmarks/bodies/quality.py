@@ -21,8 +21,8 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.detection.models import load_detector
-from visionllm_interaction.video.bodies.anchors import iou
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import BodyEstimator, BodyModels
 
@@ -116,18 +116,20 @@ def faces_result(marks: dict, found: list) -> dict:
     total = seen = right = 0
     wrong = []
     for image, bodies in zip(marks["images"], found, strict=True):
+        taken: set[int] = set()
         for one in by_image[image["id"]]:
             total += 1
             x, y, w, h = one["bbox"]
             box = np.array([x, y, x + w, y + h], np.float32)
-            best, yaw = 0.0, None
-            for owned in bodies.faces:
-                overlap = float(iou(box, owned.face.box_xyxy[None])[0])
-                if overlap > max(best, 0.2):
-                    best, yaw = overlap, owned.face.yaw_deg
-            if yaw is None:
+            overlaps = [
+                0.0 if n in taken else float(box_iou(box, f.face.box_xyxy[None])[0]) for n, f in enumerate(bodies.faces)
+            ]
+            best = max(range(len(overlaps)), key=overlaps.__getitem__, default=-1)
+            if best < 0 or overlaps[best] < 0.2:
                 continue
+            taken.add(best)
             seen += 1
+            yaw = bodies.faces[best].face.yaw_deg
             right += (yaw > 0) == (one["turned"] == "right")
             if (yaw > 0) != (one["turned"] == "right"):
                 wrong.append({"image_id": image["id"], "turned": one["turned"], "yaw_deg": round(yaw, 1)})

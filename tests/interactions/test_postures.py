@@ -10,7 +10,9 @@ from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.interactions.postures import find_postures, is_held, posture_of
 
 
-def _points(*, shoulders: tuple[float, float, float], hips: tuple[float, float, float], knees: tuple[float, float, float]):
+def _points(
+    *, shoulders: tuple[float, float, float], hips: tuple[float, float, float], knees: tuple[float, float, float]
+):
     points = np.zeros((33, 3))
     for side, shift in ((0, 15.0), (1, -15.0)):
         for first, at in ((11, shoulders), (23, hips), (25, knees)):

@@ -20,7 +20,7 @@ from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.faces import LANDMARKS_HOLD, Face, FaceEstimator
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator, region_of_points
 from visionllm_interaction.video.bodies.head_pose import profile_yaw_deg
-from visionllm_interaction.video.bodies.ownership import owner_of_face, owner_of_hand
+from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose, PoseEstimator
 from visionllm_interaction.video.bodies.regions import Region
 from visionllm_interaction.video.bodies.search_regions import (
@@ -30,6 +30,8 @@ from visionllm_interaction.video.bodies.search_regions import (
     hand_guess,
     hand_searches,
     has_head,
+    is_usable,
+    shows_face,
 )
 
 Image = NDArray[np.uint8]
@@ -240,6 +242,7 @@ def _is_met(x: float, y: float, found: Sequence[Face] | Sequence[Hand]) -> bool:
 _SAME_IOU = 0.4
 """Two boxes that overlap by more are of one hand or face."""
 _EVEN = 0.5
+_SURE_FACE = 0.6
 
 
 def _distinct(boxes: Sequence[Floats], scores: Sequence[float]) -> list[int]:
@@ -258,11 +261,24 @@ def _own_faces(faces: Sequence[Face], people: Sequence[_Person]) -> list[OwnedFa
     for row in _distinct([f.box_xyxy for f in faces], [f.score + f.presence for f in faces]):
         face = faces[row]
         owner = owner_of_face(face.box_xyxy, boxes, poses, taken=taken)
+        pose = None if owner is None else poses[owner]
+        if face.presence < LANDMARKS_HOLD and not _may_be_profile(face, pose):
+            continue
         if owner is not None:
             taken.add(owner)
-            face = _turned_as_pose(face, poses[owner])
+            face = _turned_as_pose(face, pose)
         owned.append(OwnedFace(owner, face))
     return owned
+
+
+def _may_be_profile(face: Face, pose: Pose | None) -> bool:
+    """Whether a face on which no landmarks lie is one all the same.
+
+    The detector takes backs of heads for faces. A pose tells them apart; where it fails, only a sure face counts.
+    """
+    if pose is None:
+        return False
+    return shows_face(pose) if is_usable(pose) else face.score >= _SURE_FACE
 
 
 def _turned_as_pose(face: Face, pose: Pose | None) -> Face:
@@ -286,6 +302,8 @@ def _own_hands(hands: Sequence[Hand], people: Sequence[_Person]) -> list[OwnedHa
     for row in _distinct([h.box_xyxy for h in hands], [h.score for h in hands]):
         hand = hands[row]
         owner = owner_of_hand(hand, boxes, poses, taken=taken)
+        if owner is None and is_within(hand.box_xyxy, boxes, poses):
+            continue  # the pose of this person has the wrists elsewhere: a foot, or an ear
         if owner is None:
             owned.append(OwnedHand(None, "right" if hand.right >= _EVEN else "left", hand))
         else:

@@ -82,6 +82,15 @@ def owner_of_hand(
     return best
 
 
+def is_within(box_xyxy: Floats, people_xyxy: Sequence[Floats], poses: Sequence[Pose | None]) -> bool:
+    """Whether the middle of a box (4,) lies in the box of somebody whose pose is known."""
+    x, y = (box_xyxy[:2] + box_xyxy[2:]) / 2
+    return any(
+        pose is not None and is_usable(pose) and person[0] <= x <= person[2] and person[1] <= y <= person[3]
+        for person, pose in zip(people_xyxy, poses, strict=True)
+    )
+
+
 def _costs(
     hand: Hand, people_xyxy: Sequence[Floats], poses: Sequence[Pose | None]
 ) -> Iterator[tuple[tuple[int, Side], float]]:

@@ -25,6 +25,8 @@ _HEAD = list(range(Point.MOUTH_RIGHT + 1))
 _HEAD_SCALE, _FACE_SCALE = 3.0, 2.2
 _LEAST_PX = 8.0
 _HAS_HEAD = 0.5
+_FROM_BEHIND = 0.3
+"""Distance between the eyes, in sizes of the head, from which on their order counts: in profile they are together."""
 
 
 def is_usable(pose: Pose | None) -> bool:
@@ -101,6 +103,14 @@ def face_guess(pose: Pose) -> Region | None:
 def has_head(pose: Pose) -> bool:
     """Whether the head is in the image and its points may be used."""
     return is_usable(pose) and float(pose.presence[_HEAD].min()) >= _HAS_HEAD
+
+
+def shows_face(pose: Pose) -> bool:
+    """Whether a head is not seen from behind: there the left eye would be far to the left of the right one."""
+    if not has_head(pose):
+        return False
+    across = float(pose.points_xy[Point.LEFT_EYE, 0] - pose.points_xy[Point.RIGHT_EYE, 0])
+    return across >= -_FROM_BEHIND * _head_px(pose)
 
 
 def _head_px(pose: Pose) -> float:
