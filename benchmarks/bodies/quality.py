@@ -1,9 +1,9 @@
-"""How well hands and head directions are found on real images: AP of hands, and the sign of yaw on marked faces.
+"""How well bodies are read on real images: AP of hands, the sign of yaw on turned faces, and postures.
 
     python benchmarks/bodies/quality.py --coco COCO --models MEDIAPIPE --detector yolox_nano.onnx --out FILE
 
 COCO holds train2017/, val2017/ and annotations/ (the images themselves are not part of the project); MEDIAPIPE the
-tflite files. The marks are in hands_and_faces.json, in COCO's format. People are found by the detector, as in a video,
+tflite files. The marks are in marks.json, in COCO's format. People are found by the detector, as in a video,
 and, with ``--people marked``, taken from COCO's own boxes.
 """
 
@@ -23,11 +23,12 @@ from pycocotools.cocoeval import COCOeval
 
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.detection.models import load_detector
+from visionllm_interaction.interactions.postures import posture_of
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import BodyEstimator, BodyModels
 
-MARKS = Path(__file__).with_name("hands_and_faces.json")
-HAND, FACE = 1, 2
+MARKS = Path(__file__).with_name("marks.json")
+HAND, FACE, PERSON = 1, 2, 3
 CHUNK = 8
 
 
@@ -43,6 +44,7 @@ def main() -> None:
     for begin in range(0, len(images), CHUNK):
         found += estimator.estimate(images[begin : begin + CHUNK], people[begin : begin + CHUNK])
     result = {"people": options.people, "hands": hands_result(marks, found), "faces": faces_result(marks, found)}
+    result["postures"] = postures_result(options.coco, marks, estimator)
     print(json.dumps(result, indent=1))
     if options.out:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
@@ -140,6 +142,27 @@ def faces_result(marks: dict, found: list) -> dict:
         "share": round(right / max(seen, 1), 3),
         "wrong": wrong,
     }
+
+
+def postures_result(coco: Path, marks: dict, estimator: BodyEstimator) -> dict:
+    """Of people whose posture was marked: how many postures are right, wrong and not known, by posture."""
+    table: dict[str, dict[str, int]] = {}
+    by_image = defaultdict(list)
+    for one in marks["annotations"]:
+        if one["category_id"] == PERSON:
+            by_image[one["image_id"]].append(one)
+    images = [image for image in marks["images"] if image["id"] in by_image]
+    for image in images:
+        own = by_image[image["id"]]
+        boxes = [np.array([x, y, x + w, y + h], np.float32) for x, y, w, h in (one["bbox"] for one in own)]
+        [bodies] = estimator.estimate([_image(coco, image)], [np.array(boxes)])
+        for one, pose in zip(own, bodies.poses, strict=True):
+            said = None
+            if pose is not None and pose.score >= BodiesConfig().min_pose:
+                said = posture_of(np.concatenate([pose.points_xy, pose.depth[:, None]], axis=1), pose.visibility)
+            row = table.setdefault(one["posture"], {"right": 0, "wrong": 0, "not known": 0})
+            row["not known" if said is None else "right" if said == one["posture"] else "wrong"] += 1
+    return table
 
 
 def _image(coco: Path, one: dict) -> np.ndarray:
