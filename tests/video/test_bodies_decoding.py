@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, suppress
+from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, distinct, suppress
 from visionllm_interaction.video.bodies.faces import ANCHORS as FACES
 from visionllm_interaction.video.bodies.hands import ANCHORS as PALMS
 from visionllm_interaction.video.bodies.regions import Region, angle_of, around_box, box_of
@@ -89,3 +89,17 @@ def test_a_head_up_body_is_not_turned_and_one_that_lies_is() -> None:
 def test_boxes_around_points_and_squares_around_boxes() -> None:
     np.testing.assert_allclose(box_of(np.array([[10.0, 20], [30, 60]]), margin=0.1), [6, 16, 34, 64])
     assert around_box(np.array([10.0, 20, 30, 60]), scale=1.5) == Region(20, 40, 60)
+
+
+def test_what_is_seen_in_two_regions_of_one_image_is_one_thing() -> None:
+    image, other = np.zeros((100, 100, 3), np.uint8), np.zeros((100, 100, 3), np.uint8)
+    whole, part = Region(50, 50, 100), Region(25, 25, 50)
+
+    def one(score: float, *box: float) -> Candidates:
+        boxes = np.array([box], np.float32)
+        return Candidates(boxes, np.array([score], np.float32), boxes[:, None, :2])
+
+    seen = [one(0.4, 0.1, 0.1, 0.3, 0.3), one(0.9, 0.2, 0.2, 0.6, 0.6), one(0.5, 0.1, 0.1, 0.3, 0.3)]
+    assert distinct(seen, [image, image, other], [whole, part, whole]) == [(1, 0), (2, 0)]
+    apart = [seen[0], one(0.9, 0.7, 0.7, 0.9, 0.9)]
+    assert distinct(apart, [image, image], [whole, part]) == [(0, 0), (1, 0)]

@@ -8,6 +8,7 @@ Source: Liu et al., SSD: Single Shot MultiBox Detector, 2016; Bazarevsky et al.,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_iou
+from visionllm_interaction.video.bodies.regions import Region
 
 Floats = NDArray[np.float32]
 
@@ -115,3 +117,35 @@ def suppress(found: Candidates, *, max_iou: float) -> Candidates:
     return Candidates(
         rows[:, :4], np.array(scores, np.float32), rows[:, 4:].reshape(len(means), *found.points_xy.shape[1:])
     )
+
+
+_SAME_IOU = 0.5
+"""Candidates of two regions of one image that overlap by more are the same thing."""
+
+
+def distinct(
+    seen: Sequence[Candidates], images_rgb: Sequence[NDArray[np.uint8]], regions: Sequence[Region]
+) -> list[tuple[int, int]]:
+    """What was seen in regions that overlap, each thing once.
+
+    Args:
+        seen: for each region its candidates.
+        images_rgb: for each region its image; the same object for regions of one image.
+        regions: where the candidates were found.
+
+    Returns:
+        (region, row) of the best candidate of each thing, by region and row.
+    """
+    by_image: dict[int, list[tuple[int, int]]] = {}
+    for n, (one, image) in enumerate(zip(seen, images_rgb, strict=True)):
+        by_image.setdefault(id(image), []).extend((n, row) for row in range(len(one)))
+    kept: list[tuple[int, int]] = []
+    for rows in by_image.values():
+        ranked = sorted(rows, key=lambda at: -float(seen[at[0]].scores[at[1]]))
+        corners = [regions[n].to_image(seen[n].boxes_xyxy[row].reshape(2, 2)).reshape(4) for n, row in ranked]
+        taken: list[int] = []
+        for place, box in enumerate(corners):
+            if not taken or box_iou(box, np.array([corners[t] for t in taken])).max() <= _SAME_IOU:
+                taken.append(place)
+        kept += [ranked[place] for place in taken]
+    return sorted(kept)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, suppress
+from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, distinct, suppress
 from visionllm_interaction.video.bodies.head_pose import head_angles_deg, profile_yaw_deg
 from visionllm_interaction.video.bodies.network import Network
 from visionllm_interaction.video.bodies.regions import Region, angle_of, box_of
@@ -83,7 +83,7 @@ class FaceEstimator:
             suppress(decode(raw, logits, ANCHORS, min_score=min_score), max_iou=MAX_IOU)
             for raw, logits in self._detector.run(crops)
         ]
-        found = [(n, row) for n, one in enumerate(seen) for row in range(len(one))]
+        found = distinct(seen, images_rgb, regions)
         places = [face_region(seen[n], row, regions[n]) for n, row in found]
         scores = [float(seen[n].scores[row]) for n, row in found]
         measured = self.measure([images_rgb[n] for n, _ in found], places, scores)

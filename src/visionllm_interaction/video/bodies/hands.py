@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, suppress
+from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, distinct, suppress
 from visionllm_interaction.video.bodies.network import Network
 from visionllm_interaction.video.bodies.regions import Region, angle_of, box_of
 
@@ -82,7 +82,7 @@ class HandEstimator:
             suppress(decode(raw, logits, ANCHORS, min_score=min_palm), max_iou=MAX_IOU)
             for raw, logits in self._palms.run(crops)
         ]
-        found = [(n, row) for n, one in enumerate(seen) for row in range(len(one))]
+        found = distinct(seen, images_rgb, regions)
         places = [hand_region(seen[n], row, regions[n]) for n, row in found]
         hands: list[list[Hand]] = [[] for _ in regions]
         for (n, _), hand in zip(found, self.measure([images_rgb[n] for n, _ in found], places), strict=True):
