@@ -106,7 +106,10 @@ clean: ## Remove what was built here, but not .venv
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # One package (promise, which MLflow needs through graphene) is published as source only: the locked setuptools builds it.
-INSTALL = $(UV) pip install -q --python $(BIN)/python --require-hashes -b requirements/dev.txt -r
+# Where Python may not write byte code, each of a test run's processes would compile torch anew: it is compiled here, once.
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+INSTALL = $(UV) pip install -q $(COMPILE) --python $(BIN)/python --require-hashes -b requirements/dev.txt -r
+OURSELVES = $(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . $(if $(COMPILE),&& $(BIN)/python -m compileall -q src)
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 $(UV): requirements/uv.txt
@@ -117,12 +120,12 @@ $(UV): requirements/uv.txt
 
 $(VENV)/.ready-all: $(UV) requirements/all.txt pyproject.toml
 	$(INSTALL) requirements/all.txt
-	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(OURSELVES)
 	@touch $@
 
 $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(INSTALL) requirements/dev.txt
-	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(OURSELVES)
 	@touch $@ $(VENV)/.ready-all
 
 $(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
