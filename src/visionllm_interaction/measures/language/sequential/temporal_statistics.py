@@ -248,13 +248,14 @@ def naming_ranks(arguments: Arguments) -> Samples:
 def _rank(arguments: Arguments, named: int, video: int, begin_s: float, end_s: float) -> int | None:
     """The rank of the named object's mean size among all objects; None if it is not in view."""
     batch, boxes = arguments.groups.batch, arguments.evaluator.boxes.boxes(video)
-    first, after = np.searchsorted(batch.frames.video, [video, video + 1])
-    frames = batch.frames
+    video_start, video_stop = np.searchsorted(batch.frames.video, [video, video + 1])
     end_s = max(end_s, begin_s + TOLERANCE_S)
-    length_s = np.minimum(frames.end_s[first:after], end_s) - np.maximum(frames.begin_s[first:after], begin_s)
-    weight = np.maximum(length_s, 0.0)[boxes.frame]
-    shown = weight > 0
-    sizes = np.bincount(boxes.track[shown], (boxes.share * weight)[shown], len(batch.tracks.video))
+    first = video_start + np.searchsorted(batch.frames.end_s[video_start:video_stop], begin_s, side="right")
+    after = video_start + np.searchsorted(batch.frames.begin_s[video_start:video_stop], end_s)
+    length_s = np.minimum(batch.frames.end_s[first:after], end_s) - np.maximum(batch.frames.begin_s[first:after], begin_s)
+    rows = slice(*np.searchsorted(boxes.frame, [first - video_start, after - video_start]))
+    weight = length_s[boxes.frame[rows] - (first - video_start)]
+    sizes = np.bincount(boxes.track[rows], boxes.share[rows] * weight, len(batch.tracks.video))
     own = arguments.groups.names.stands_for(np.full(len(sizes), named), np.arange(len(sizes)))
     largest = sizes[own].max(initial=0.0)
     rivals = ~own & ~batch.tracks.is_person & ~batch.tracks.is_body
