@@ -152,7 +152,6 @@ def test_ids_roles_and_progress(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        {},  # neither detector nor detections
         {"detections": "truth", "detector": Path("x.pt")},
         {"detections": "truth", "video_ids": []},
         {"detections": "truth", "video_ids": ["../x"]},
