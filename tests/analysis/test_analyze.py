@@ -214,15 +214,6 @@ def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path
     assert done.stdout.split()[-1] == "set()"
 
 
-def test_without_a_detector_one_line_to_paste_is_said(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        analyze([clip], tmp_path / "my store")
-    assert caught.value.exit_code == 2
-    fix = str(caught.value.fix)
-    assert fix.startswith("curl -LO https://") and "\n" not in fix
-    assert fix.endswith(f"visionllm analyze {clip} --store '{tmp_path}/my store' --detector yolox_s.onnx")
-
-
 def _detections(path: Path, *, score: float, every: int = 1) -> Path:
     rows = [{"frame_index": n, "category_id": 1, "bbox": [40, 30, 20, 80], "score": score} for n in range(0, 50, every)]
     names = [{"id": 1, "name": "child"}, {"id": 2, "name": "ball"}]

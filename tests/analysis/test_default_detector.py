@@ -53,7 +53,7 @@ def test_the_model_on_this_machine_is_used(clip: Path, tmp_path: Path, model: Pa
     [video] = analyze([clip], tmp_path / "store").to_dict()["videos"]
     assert video["status"] == "done"
     with open_store(tmp_path / "store") as store:
-        assert store.video(video["video_id"])["detector"]["sha256"] == sha256_file(model)
+        assert store.video(video["video_id"])["detector"]["digest"] == sha256_file(model)
     [again] = analyze([clip], tmp_path / "store", detector="yolox_nano").to_dict()["videos"]
     assert again["status"] == "up_to_date", "its name means the same file"
 
