@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 DEPLOY_BIN := $(VENV)/deploy/bin
 DEPLOY_OUT := $(VENV)/deploy/rendered
 DEMO_DIR ?= demo
@@ -98,6 +99,14 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
+release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, components (SBOM), notes, digests
+	rm -rf dist && mkdir dist
+	@awk -v head="## $(VERSION)" 'on && /^## / {exit} on {print} index($$0, head) == 1 {on = 1}' CHANGELOG.md >dist/NOTES.md
+	@grep -q . dist/NOTES.md || { echo "CHANGELOG.md has no section '## $(VERSION)': rename 'Unreleased', or set the version" >&2; exit 1; }
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build -q --python $(BIN)/python --no-build-isolation --out-dir dist
+	rm -f dist/.gitignore
+	$(DEPLOY_BIN)/cyclonedx-py requirements requirements/all.txt --output-reproducible -o dist/sbom.cdx.json
+	cd dist && sha256sum -- * >SHA256SUMS
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -133,4 +142,4 @@ $(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
 	$(UV) pip install -q --python $(DEPLOY_BIN)/python --require-hashes --only-binary :all: -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
