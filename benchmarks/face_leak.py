@@ -1,6 +1,6 @@
 """Faces that a blur lets through, on films made of real images with hand-marked faces.
 
-    python benchmarks/face_leak.py --data COCO [--detector centerface.onnx] [--drop 0.2] [--seconds 2] [--seeds 5]
+    python benchmarks/face_leak.py --data COCO [--detector centerface.onnx] [--drop 0.2] [--seconds 1.5] [--seeds 5]
 
 ``faces_coco.json`` marks 200 faces in images of COCO 2017 (below --data). From each image a film is made: the view
 pans and zooms over it, 10 frames a second. A share of the detections is dropped at random, the rest goes through the
@@ -67,7 +67,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--detector")
     parser.add_argument("--drop", type=float, default=0.2)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
     marked = json.loads((HERE / "faces_coco.json").read_text())
