@@ -21,6 +21,8 @@ from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.http.content import ContentMiddleware
+from visionllm_interaction.server.http.patience import Stopping
 from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
@@ -57,7 +59,7 @@ def create_app(
     check_exposure(serve, keys)
     sessions = Sessions(serve.data_dir / "session.secret", keys)
     service = Service(serve, analysis=analysis, reason=reason, measures=measures)
-    context = ServiceContext(service, Metrics(service))
+    context = ServiceContext(service, Metrics(service), Stopping())
     app = FastAPI(
         title="VisionLLM Interaction Analysis",
         version=__version__,
@@ -73,6 +75,8 @@ def create_app(
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:
         _add_page(app)
+    app.state.stopping = context.stopping
+    app.add_middleware(ContentMiddleware)
     app.add_middleware(AccessMiddleware, context=context, keys=keys, sessions=sessions)
     return app
 

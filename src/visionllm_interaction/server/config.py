@@ -31,6 +31,9 @@ class ServeLimits(Section):
     max_rows: int = Field(default=200_000, ge=1000)
     """Maximum number of detections in one response; request a shorter time window for more."""
 
+    stall_s: float = Field(default=30.0, gt=0)
+    """Longest time in seconds without a byte of a request that is not complete; then the connection is closed."""
+
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""
 

@@ -10,13 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.schemas import AskRequest, DetectedObject, DetectResult
 from visionllm_interaction.server.state import context_of
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
 
 
 @router.post(
@@ -28,10 +29,12 @@ router = APIRouter(prefix="/v1")
 )
 async def detect(
     request: Request,
-    min_confidence: Annotated[float, Query(ge=0, le=1, description="detections below this are left out")] = 0.5,
+    min_confidence: Annotated[
+        float, Query(ge=0, le=1, allow_inf_nan=False, description="detections below this are left out")
+    ] = 0.5,
 ) -> DetectResult:
     """Send the image as the form part `file`, or as the bare body."""
-    service, metrics = context_of(request)
+    service, metrics, _ = context_of(request)
     limits = service.config.limits
     service.detector.require()
     data = bytearray()
@@ -75,7 +78,7 @@ def detected_objects(found: Detections, categories: Categories) -> list[Detected
 )
 def ask(request: Request, body: AskRequest) -> Answer:
     """The answer of `visionllm ask`: claims, each with its evidence, or a refusal with the reason."""
-    service, metrics = context_of(request)
+    service, metrics, _ = context_of(request)
     longest = service.config.limits.max_question_chars
     if len(body.question) > longest:
         raise http_problem(422, "The question is too long.", code="TOO-LONG", expected=f"at most {longest} characters")

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
@@ -19,7 +20,7 @@ from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
 from visionllm_interaction.server.video_results import read_detections, read_timeline
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 _OPTION_FIELDS = {
     "view": {"type": "string", "enum": ["room", "ego"], "default": "room"},
@@ -35,13 +36,17 @@ _OPTION_FIELDS = {
     responses=problems(400, 409, 413, 422, 503, 507),
     openapi_extra=file_body("A video.", "video/*", _OPTION_FIELDS),
 )
-async def upload_video(request: Request, response: Response) -> AnalysisJob:
+async def upload_video(
+    request: Request,
+    response: Response,
+    _name: Annotated[str, Query(alias="name", max_length=1000, description="name of a bare file")] = "",
+) -> AnalysisJob:
     """Send the video as the form part `file`, and options as further parts (`view`, `sample_fps`).
 
     The file must be a video that can be decoded, or the job is not accepted. `Location` is the address of the job. If
     the same bytes are sent again, the response is the same job.
     """
-    service, metrics = context_of(request)
+    service, metrics, _ = context_of(request)
     service.check_capacity(_announced_bytes(request))
     limit = int(service.config.limits.max_video_mb * 1e6)
     with service.uploads.receiving() as incoming:
@@ -105,15 +110,16 @@ def get_timeline(request: Request, video_id: VideoId) -> VideoTimeline:
     "/videos/{video_id}/detections",
     tags=["videos"],
     summary="Detections of a time window",
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 422),
 )
 def get_detections(
     request: Request,
     video_id: VideoId,
-    begin_s: Annotated[float, Query(ge=0)] = 0.0,
-    end_s: Annotated[float | None, Query(gt=0)] = None,
+    begin_s: Seconds = 0.0,
+    end_s: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
 ) -> DetectionColumns:
     """Boxes with their time stamps, as columns."""
+    check_window(begin_s, end_s)
     service = context_of(request).service
     with service.analysed_video(video_id) as store:
         return read_detections(store, video_id, begin_s=begin_s, end_s=end_s, max_rows=service.config.limits.max_rows)
@@ -124,7 +130,11 @@ def get_detections(
     tags=["videos"],
     summary="The file of an uploaded video",
     response_class=FileResponse,
-    responses={**problems(404), 200: {"content": {"video/*": {}}}},
+    responses={
+        **problems(400, 404, 416),
+        200: {"content": {"video/*": {}}},
+        206: {"description": "The part that `Range` asks for.", "content": {"video/*": {}}},
+    },
 )
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
     """The uploaded file. Range requests are supported, so that a player can seek."""
