@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from visionllm_interaction.analysis.analyze_video import (
     AnalysisTask,
@@ -54,7 +54,7 @@ def analyze(
     videos: StrPath | Sequence[StrPath],
     store: StrPath,
     *,
-    detector: StrPath | None = None,
+    detector: StrPath | Detector | None = None,
     detections: StrPath | Literal["truth"] | None = None,
     view: View = "room",
     roles: StrPath | None = None,
@@ -73,7 +73,7 @@ def analyze(
     Args:
         videos: one video file or several.
         store: the store's folder.
-        detector: a checkpoint or an export that finds the objects; or else
+        detector: a checkpoint or an export that finds the objects, or one that is loaded already; or else
         detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
             video.
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
@@ -96,11 +96,17 @@ def analyze(
     if detections is not None:
         given = "truth" if detections == "truth" else Path(detections)
     store = Path(store)
-    detector = None if detector is None else Path(detector)
+    checkpoint = Path(detector) if isinstance(detector, str | os.PathLike) else None
     roles = None if roles is None else Path(roles)
     heads = None if heads is None else Path(heads)
-    _check_arguments(paths, store, detector=detector, detections=given, video_ids=video_ids)
+    _check_arguments(paths, store, has_detector=detector is not None, detections=given, video_ids=video_ids)
     _check_heads(heads, paths)
+    if pool is not None and detector is not None and checkpoint is None:
+        raise UsageError(
+            "A loaded detector cannot be sent to other processes.",
+            expected="the file of the detector",
+            found=type(detector).__name__,
+        )
     prepare_store(store)
     job = AnalysisTask(
         run=uuid.uuid4().hex,
@@ -114,10 +120,12 @@ def analyze(
     ids: Sequence[str | None] = video_ids or [None] * len(paths)
     tasks = list(zip(paths, ids, strict=True))
     if pool is None:
-        loaded = _load_detector(detector, compiled=config.video.detect.compile)
+        if checkpoint is not None:
+            detector = _load_detector(checkpoint, compiled=config.video.detect.compile)
+        loaded = cast("Detector | None", detector)
         outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
     else:
-        outcomes = _side_by_side(tasks, job, detector, pool, progress or silent)
+        outcomes = _side_by_side(tasks, job, checkpoint, pool, progress or silent)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(errors) == len(outcomes):
         raise _all_failed(paths, errors)
@@ -157,20 +165,20 @@ def _check_arguments(
     videos: Sequence[Path],
     store: Path,
     *,
-    detector: Path | None,
+    has_detector: bool,
     detections: Path | str | None,
     video_ids: Sequence[str] | None,
 ) -> None:
     if not videos:
         raise UsageError("There is nothing to analyse.", expected="one video or more", found="none")
-    if detector is not None and detections is not None:
+    if has_detector and detections is not None:
         raise UsageError(
             "It must be said where the detections come from, once.",
             expected="--detector FILE, or --detections FILE, or --detections truth",
             found="both",
             fix="leave one of them out",
         )
-    if detector is None and detections is None:
+    if not has_detector and detections is None:
         raise _no_source(videos[0], store)
     if video_ids is not None and len(video_ids) != len(videos):
         raise UsageError("Ids and videos differ in number.", expected=str(len(videos)), found=str(len(video_ids)))
@@ -198,9 +206,7 @@ def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:
         )
 
 
-def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
-    if path is None:
-        return None
+def _load_detector(path: Path, *, compiled: bool) -> Detector:
     # Imported here so that an analysis of given detections starts without torch.
     from visionllm_interaction.detection.models import load_detector
 

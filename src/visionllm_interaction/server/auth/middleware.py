@@ -31,12 +31,11 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
-# 'self' only: neither the page nor injected code can load from another host or send to it.
+# Only files of this service run or load, and nothing inline: markup in a name or an answer is text, and stays it.
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; "
-        "base-uri 'self'; form-action 'self'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -46,8 +45,9 @@ SECURITY_HEADERS = {
 CLIENT_GONE = 499
 """Status in the metrics of a request whose client hung up before it was answered."""
 _CLOSE: Message = {"type": "websocket.close", "code": 1008}
-_ASSETS = "/ui/_nicegui/"
-"""Scripts and styles of the page, which hold no data: the only answers that a browser may keep."""
+_ASSETS = "/ui/static/"
+"""Scripts and styles of the page, which hold no data: the only answers that a browser may keep, once it has asked
+whether they have changed. They need no key: the page on which a key is entered uses them."""
 
 
 def is_loopback(host: str) -> bool:
@@ -112,7 +112,7 @@ class AccessMiddleware:
         )
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or (self._config.public_metrics and path == "/metrics")
+        return path in OPEN_PATHS or path.startswith(_ASSETS) or (self._config.public_metrics and path == "/metrics")
 
     def _is_known(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -149,8 +149,7 @@ class _MessageRelay:
             headers["x-request-id"] = self._request_id
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-            if not self._is_asset:
-                headers["cache-control"] = "private, no-store"
+            headers["cache-control"] = "no-cache" if self._is_asset else "private, no-store"
             if self._unread:
                 # Otherwise the server would read the body of a refused request until the client stops sending.
                 headers["connection"] = "close"

@@ -25,7 +25,7 @@ _TEXT = ("application/json", MEDIA_TYPE, "application/javascript", "image/svg+xm
 _KEPT_IN_304 = ("cache-control", "content-location", "etag", "expires", "last-modified", "vary", "x-request-id")
 
 
-class _Sent(Exception):  # noqa: N818 (no error: it ends an answer whose body nobody wants)
+class _Sent(Exception):
     """The answer is complete, whatever its route would still send."""
 
 

@@ -14,7 +14,7 @@ from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.schemas import AskRequest, DetectedObject, DetectResult
+from visionllm_interaction.server.schemas import AskRequest, DetectedObject, DetectResult, QuestionList
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
@@ -82,6 +82,23 @@ def ask(request: Request, body: AskRequest) -> Answer:
     longest = service.config.limits.max_question_chars
     if len(body.question) > longest:
         raise http_problem(422, "The question is too long.", code="TOO-LONG", expected=f"at most {longest} characters")
-    answer = service.ask(body.question, planner=body.planner)
+    if body.planner is None:
+        answer = service.say(body.question, body.after, video_id=body.video_id).answer
+    else:
+        answer = service.ask(body.question, planner=body.planner, video_id=body.video_id)
     metrics.questions.labels(answer.status, answer.planner).inc()
     return answer
+
+
+@router.get(
+    "/questions",
+    tags=["questions"],
+    summary="Questions that have an answer",
+    responses=problems(404, 409),
+)
+def list_questions(
+    request: Request,
+    video_id: Annotated[str | None, Query(max_length=200, description="default: the video analysed last")] = None,
+) -> QuestionList:
+    """A few questions made from what is in the video; each was asked of it and is answered."""
+    return QuestionList(questions=context_of(request).service.questions(video_id))

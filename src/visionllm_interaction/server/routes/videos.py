@@ -15,12 +15,13 @@ from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.video_results import read_detections, read_timeline
 from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, Video, VideoList, VideoTimeline
 from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
-from visionllm_interaction.server.video_results import read_detections, read_timeline
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
+COPY_WAIT_S, POSTER_WAIT_S = 1.0, 30.0
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 _OPTION_FIELDS = {
     "view": {"type": "string", "enum": ["room", "ego"], "default": "room"},
@@ -128,7 +129,7 @@ def get_detections(
 @router.get(
     "/videos/{video_id}/file",
     tags=["videos"],
-    summary="The file of an uploaded video",
+    summary="The file of a video",
     response_class=FileResponse,
     responses={
         **problems(400, 404, 416),
@@ -137,15 +138,64 @@ def get_detections(
     },
 )
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
-    """The uploaded file. Range requests are supported, so that a player can seek."""
+    """The file as it is. Range requests are supported, so that a player can seek."""
+    _, path = context_of(request).service.playable_file(video_id)
+    return FileResponse(path)
+
+
+@router.get(
+    "/videos/{video_id}/copy",
+    tags=["videos"],
+    summary="A copy of a video that browsers can play",
+    response_class=FileResponse,
+    responses={
+        **problems(400, 404, 416, 422, 503),
+        200: {"content": {"video/mp4": {}}},
+        206: {"description": "The part that `Range` asks for.", "content": {"video/mp4": {}}},
+    },
+)
+async def get_copy(request: Request, video_id: VideoId) -> FileResponse:
+    """H.264 in MP4, upright, with the time stamps of the video; made when it is first wanted: 503 until it is there."""
     service = context_of(request).service
-    state = service.video(video_id)
-    if state.upload is None:
-        raise http_problem(404, "No copy of this video is kept here.", code="NO-COPY", found=video_id)
-    return FileResponse(service.uploads.path(state.upload), headers={"Cache-Control": "private, no-store"})
+    _, path = await run_in_threadpool(service.playable_file, video_id)
+    copy = await service.previews.wait(video_id, "copy", path, seconds=COPY_WAIT_S)
+    if copy is None:
+        raise http_problem(503, "The copy is being made.", code="IN-WORK", headers={"Retry-After": "2"})
+    return FileResponse(copy)
+
+
+@router.get(
+    "/videos/{video_id}/poster",
+    tags=["videos"],
+    summary="The first frame of a video, small",
+    response_class=FileResponse,
+    responses={**problems(400, 404, 416, 422, 503), 200: {"content": {"image/jpeg": {}}}},
+)
+async def get_poster(request: Request, video_id: VideoId) -> FileResponse:
+    """A JPEG of 320 pixels width."""
+    service = context_of(request).service
+    _, path = await run_in_threadpool(service.playable_file, video_id)
+    poster = await service.previews.wait(video_id, "poster", path, seconds=POSTER_WAIT_S)
+    if poster is None:
+        raise http_problem(503, "The poster is being made.", code="IN-WORK", headers={"Retry-After": "2"})
+    return FileResponse(poster)
 
 
 @router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404))
 def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
     """Poll this until `status` is `done` or `failed`."""
     return AnalysisJob.of(context_of(request).service.job(job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=202,
+    tags=["videos"],
+    summary="Try a failed job again",
+    responses=problems(404, 409, 503),
+)
+def retry_job(request: Request, response: Response, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
+    """A new job for the same video and options. `Location` is its address."""
+    job = context_of(request).service.retry(job_id)
+    response.headers["Location"] = f"/v1/jobs/{job.job_id}"
+    return AnalysisJob.of(job)

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.stored_videos import shown_from
+from visionllm_interaction.server.results.timeline_lanes import code_lanes, linked_recordings, session_of_video
 from visionllm_interaction.server.schemas import DetectionColumns, VideoTimeline
-from visionllm_interaction.server.timeline_lanes import code_lanes, linked_recordings, session_of_video
 from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
@@ -23,7 +24,10 @@ def read_timeline(store: Store, video_id: str) -> VideoTimeline:
     visible = _visible_intervals(store.frames(video_id), store.detections(video_id))
     for track in content["tracks"]:
         track["visible"] = visible.get(track["track_id"], [])
-    timeline = VideoTimeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+    record: Any = store.video(video_id)
+    timeline = VideoTimeline.model_validate(
+        {**content, "detector": record["detector"], "min_confidence": shown_from(record)}
+    )
     beside = {
         "lanes": code_lanes(store.codes(video_id), duration_s=timeline.duration_s),
         "recordings": linked_recordings(store, video_id),
