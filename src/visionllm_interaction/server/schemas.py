@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.server.jobs.previews import browser_plays
 from visionllm_interaction.server.jobs.queue import JobRecord
-from visionllm_interaction.server.service import VideoState
+from visionllm_interaction.server.video_state import VideoState
 
 
 class _Model(BaseModel):
@@ -357,7 +357,7 @@ class MeasureDefinition(_Model):
     definition: str
     unit: str
     inputs: str
-    """`none`: the video; `one`: a subject; `pair`, `bout`, `event`: a subject and perhaps an object; `own`: the lab's."""
+    """`none`: the video; `one`: a subject; `pair`, `bout`, `event`: a subject, perhaps an object; `own`: the lab's."""
     source: str
 
 

@@ -32,8 +32,10 @@ from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.example_questions import example_questions
+from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.measure_values import MeasureValues
 from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
+from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
@@ -42,27 +44,6 @@ from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 _ALL_VIDEOS = re.compile(
     r"\b(all|every|each|alle|hver)\b( (of )?(the|de))? (video|session|recording|opptak)", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True)
-class VideoState:
-    """A video: an upload with its job, an entry of the store, or both.
-
-    Attributes:
-        video_id: its id.
-        upload: the upload, if it came over HTTP.
-        job: its analysis.
-        stored: what the store says of it; None while it is not analysed, or where its record is damaged.
-        analysed: whether it is in the store.
-        media: the file to play; None: no copy is here, or its folder is not one of ``serve.media_dirs``.
-    """
-
-    video_id: str
-    upload: Upload | None
-    job: JobRecord | None
-    stored: StoredVideo | None
-    analysed: bool
-    media: Path | None
 
 
 @dataclass(frozen=True)
@@ -99,6 +80,7 @@ class Service:
         self.jobs = JobQueue(config, self._request_for)
         self.stored_videos = StoredVideos(config.store_dir)
         self.measure_values = MeasureValues(config.store_dir, measures)
+        self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
             config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
@@ -350,6 +332,7 @@ class Service:
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.previews.erase(video_id)
+            self.timelines.forget(video_id)
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
             if stored or video_id in self.stored_ids():
@@ -381,6 +364,21 @@ class Service:
             raise http_problem(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
         with open_store(self.config.store_dir) as store:
             yield store
+
+    def timeline_json(self, video_id: str) -> bytes:
+        """The timeline of an analysed video as JSON; the last ones are kept, since hours of it take a second.
+
+        Args:
+            video_id: id of the video.
+
+        Returns:
+            The document.
+
+        Raises:
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
+        """
+        with self.analysed_video(video_id) as store:
+            return self.timelines.get(store, video_id)
 
     def ask(
         self, question: str, *, planner: Literal["rules", "llm"] | None = None, video_id: str | None = None

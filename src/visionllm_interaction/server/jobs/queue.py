@@ -15,6 +15,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,8 +228,9 @@ class JobQueue:
 def _outcome(output: bytes, code: int, *, log_file: Path) -> JobOutcome:
     lines = output.decode("utf-8", "replace").splitlines()
     if code == 0 and lines:
-        outcome: JobOutcome = json.loads(lines[-1])
-        return outcome
+        with suppress(ValueError):
+            outcome: JobOutcome = json.loads(lines[-1])
+            return outcome
     # The last line of the log is the best explanation; the log itself is deleted with the video.
     log = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
     tail = log.strip().splitlines()[-1:]

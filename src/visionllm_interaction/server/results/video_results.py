@@ -44,8 +44,12 @@ def _visible_intervals(frames: Any, detections: Any) -> dict[int, list[tuple[flo
     track_ids = detections["track_id"].to_numpy()
     places = np.searchsorted(index, detections["frame_index"].to_numpy())
     found: dict[int, list[tuple[float, float]]] = {}
-    for track_id in np.unique(track_ids[track_ids != UNTRACKED]):
-        seen = np.unique(places[track_ids == track_id])
+    order = np.argsort(track_ids, kind="stable")  # frames stay in order within each track
+    known, begins = np.unique(track_ids[order], return_index=True)
+    for track_id, rows in zip(known, np.split(order, begins[1:]), strict=True):
+        if track_id == UNTRACKED:
+            continue
+        seen = np.unique(places[rows])
         runs = find_runs(seen - np.arange(len(seen)))  # consecutive frames have the same difference
         begins_s, ends_s = times[seen[runs.starts]], ends[seen[runs.ends - 1]]
         found[int(track_id)] = list(zip(begins_s.tolist(), ends_s.tolist(), strict=True))

@@ -15,7 +15,7 @@ from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.video_results import read_detections, read_timeline
+from visionllm_interaction.server.results.video_results import read_detections
 from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, Video, VideoList, VideoTimeline
 from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
@@ -99,12 +99,12 @@ def delete_video(request: Request, video_id: VideoId) -> None:
     "/videos/{video_id}/timeline",
     tags=["videos"],
     summary="Tracks, relations and events of a video",
+    response_model=VideoTimeline,
     responses=problems(404, 409),
 )
-def get_timeline(request: Request, video_id: VideoId) -> VideoTimeline:
+def get_timeline(request: Request, video_id: VideoId) -> Response:
     """Tracks with the intervals in which they are visible, relations and events."""
-    with context_of(request).service.analysed_video(video_id) as store:
-        return read_timeline(store, video_id)
+    return Response(context_of(request).service.timeline_json(video_id), media_type="application/json")
 
 
 @router.get(

@@ -9,6 +9,7 @@ import { TimelineModel } from "./timeline_model.js";
 const CHUNK_S = 30;
 const CHUNKS = 6;
 const FACTS_EVERY_MS = 200;
+const MOST_FACTS = 10;
 const COPY_POLL_MS = 2000;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
@@ -179,7 +180,8 @@ function Loaded({ video, content, show, handle }) {
           <label>Speed <select aria-label="Speed" onChange=${(event) => (player.current.playbackRate = parseFloat(event.target.value))}>${SPEEDS.map((one) => html`<option value=${one} selected=${one === 1}>${one}×</option>`)}</select></label>
           ${hasInterval && html`<label><input type="checkbox" checked=${looping} onChange=${(event) => setLooping(event.target.checked)} /> loop this bout</label> <button class="button small quiet" onClick=${clear}>Clear</button>`}
         </span>`}
-        ${facts.map((fact) => html`<${Fact} key=${fact.text} fact=${fact} />`)}
+        ${facts.slice(0, MOST_FACTS).map((fact) => html`<${Fact} key=${fact.text} fact=${fact} />`)}
+        ${facts.length > MOST_FACTS && html`<span class="note">and ${facts.length - MOST_FACTS} more</span>`}
       </div>
       ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     </section>
