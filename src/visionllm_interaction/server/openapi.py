@@ -66,6 +66,7 @@ def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = 
     """The request body of a route that streams a file: a form with the part ``file``, or the bare file."""
     properties = {"file": {"type": "string", "format": "binary", "description": description}, **(fields or {})}
     form = {"schema": {"type": "object", "required": ["file"], "properties": properties}}
+    form["schema"]["additionalProperties"] = False
     bare = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form, bare_type: bare}}}
 
@@ -90,6 +91,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
+    _state_limits(content, app)
     content["security"] = [{"bearer": []}, {"header": []}]
     for operations in content["paths"].values():
         for operation in operations.values():
@@ -97,6 +99,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(unused, None)
     return content
+
+
+def _state_limits(content: dict[str, Any], app: FastAPI) -> None:
+    """Say how long a question may be on this service."""
+    longest = getattr(app.state, "max_question_chars", None)
+    request = content["components"].get("schemas", {}).get("AskRequest")
+    if longest is not None and request is not None:
+        properties = request["properties"]
+        properties["question"]["maxLength"] = properties["after"]["items"]["maxLength"] = longest
 
 
 def _describe_problems(operation: dict[str, Any]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.server.jobs.previews import browser_plays
 from visionllm_interaction.server.jobs.queue import JobRecord
 from visionllm_interaction.server.video_state import VideoState
+
+MAX_TURNS = 50
+"""Most earlier questions that a question may lean on."""
 
 
 class _Model(BaseModel):
@@ -335,13 +337,15 @@ class AskRequest(_Model):
         json_schema_extra={"example": {"question": "How long is the child visible?"}},
     )
 
-    question: str = Field(min_length=1, max_length=10_000)
+    question: str = Field(min_length=1, max_length=10_000, pattern=r"\S")
     planner: Literal["rules", "llm"] | None = None
     """The planner that turns the question into a query; default: the configuration of the service."""
     video_id: str | None = Field(default=None, max_length=200)
     """The video it is about, unless it names others; default: all."""
-    after: Answer | None = None
-    """The last answer, as it came, so that "and the book?" can lean on it; nothing of it is stored."""
+    after: list[Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"\S")]] = Field(
+        default=[], max_length=MAX_TURNS
+    )
+    """The questions before this one that were answered, first to last, so that "and the book?" can lean on them."""
 
 
 class QuestionList(_Model):
@@ -408,3 +412,9 @@ class Readiness(_Model):
     status: Literal["ready", "not ready"]
     parts: dict[str, str]
     reasons: dict[str, str] = Field(default={}, description="why a part failed")
+
+
+class InWork(_Model):
+    """What was asked for is being made; `Retry-After` says when to ask again."""
+
+    status: Literal["in work"] = "in work"

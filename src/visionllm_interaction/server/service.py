@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions, 
 from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.conversations import Conversations
 from visionllm_interaction.server.results.example_questions import example_questions
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.measure_values import MeasureValues
@@ -81,6 +82,7 @@ class Service:
         self.stored_videos = StoredVideos(config.store_dir)
         self.measure_values = MeasureValues(config.store_dir, measures)
         self.timelines = KeptTimelines()
+        self.conversations = Conversations()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
             config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
@@ -333,6 +335,7 @@ class Service:
                 self.jobs.stop_worker(upload.job_id)
             self.previews.erase(video_id)
             self.timelines.forget(video_id)
+            self.conversations.forget()
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
             if stored or video_id in self.stored_ids():
@@ -432,12 +435,12 @@ class Service:
         latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
         return self.questions(latest.video_id) if latest else []
 
-    def say(self, question: str, last: Answer | None, *, video_id: str | None = None) -> Reply:
-        """Answer a question that may lean on the last answer, which the caller keeps: nothing of it is stored here.
+    def say(self, question: str, after: Sequence[str] = (), *, video_id: str | None = None) -> Reply:
+        """Answer a question that may lean on those before it.
 
         Args:
             question: the question in plain words.
-            last: the last answer of this conversation; None: there is none.
+            after: the questions before it that were answered, first to last.
             video_id: the video it is about unless it names others; None: all.
 
         Returns:
@@ -445,14 +448,33 @@ class Service:
 
         Raises:
             HTTPException: 409 if the store is empty.
-            UsageError: if the question is empty or too long.
+            UsageError: if a question is empty or too long.
         """
         asked = checked_question(question, self.reason)
-        if self.stored_ids():
+        if self.stored_ids() and after:
+            last = self._answered(tuple(after), video_id)
             reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
             if reply is not None:
+                self.conversations.keep((*after, question), video_id, reply.answer)
                 return reply
-        return Reply(self.ask(asked, video_id=video_id))
+        reply = Reply(self.ask(asked, video_id=video_id))
+        self.conversations.keep((*after, question), video_id, reply.answer)
+        return reply
+
+    def _answered(self, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
+        """The answer to the last of some questions: the one that was given, or given anew by the rules."""
+        known = self.conversations.get(questions, video_id)
+        if known is not None:
+            return known
+        last: Answer | None = None
+        for question in questions:
+            asked = checked_question(question, self.reason)
+            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
+            answer = reply.answer if reply is not None else self.ask(asked, planner="rules", video_id=video_id)
+            last = answer if answer.status == "answered" else last
+        if last is not None:
+            self.conversations.keep(questions, video_id, last)
+        return last
 
     def readiness(self) -> dict[str, str]:
         """The state of each part; :func:`is_ready` evaluates it."""

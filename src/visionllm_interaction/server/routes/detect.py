@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
@@ -38,7 +39,11 @@ async def detect(
     limits = service.config.limits
     service.detector.require()
     data = bytearray()
-    await receive_file(request, data.extend, limit_bytes=int(limits.max_image_mb * 1e6))
+    received = await receive_file(request, data.extend, limit_bytes=int(limits.max_image_mb * 1e6))
+    if received.fields:
+        raise RequestValidationError(
+            [{"loc": ("body", name[:100]), "msg": "not a part of this form"} for name in sorted(received.fields)]
+        )
     found = await run_in_threadpool(
         service.detector.detect,
         bytes(data),
@@ -80,8 +85,12 @@ def ask(request: Request, body: AskRequest) -> Answer:
     """The answer of `visionllm ask`: claims, each with its evidence, or a refusal with the reason."""
     service, metrics, _ = context_of(request)
     longest = service.config.limits.max_question_chars
-    if len(body.question) > longest:
+    if max(map(len, (body.question, *body.after))) > longest:
         raise http_problem(422, "The question is too long.", code="TOO-LONG", expected=f"at most {longest} characters")
+    if body.planner == "llm" and not service.reason.endpoint.base_url:
+        raise http_problem(
+            409, "This service has no language model.", code="NO-ENDPOINT", fix="ask with planner rules, or without one"
+        )
     if body.planner is None:
         answer = service.say(body.question, body.after, video_id=body.video_id).answer
     else:

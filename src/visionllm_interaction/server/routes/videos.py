@@ -16,7 +16,7 @@ from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.video_results import read_detections
-from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, Video, VideoList, VideoTimeline
+from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, InWork, Video, VideoList, VideoTimeline
 from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
 
@@ -25,7 +25,12 @@ COPY_WAIT_S, POSTER_WAIT_S = 1.0, 30.0
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 _OPTION_FIELDS = {
     "view": {"type": "string", "enum": ["room", "ego"], "default": "room"},
-    "sample_fps": {"type": "number", "description": "frames processed per second"},
+    "sample_fps": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 240,
+        "description": "frames processed per second",
+    },
 }
 
 
@@ -133,8 +138,8 @@ def get_detections(
     response_class=FileResponse,
     responses={
         **problems(400, 404, 416),
-        200: {"content": {"video/*": {}}},
-        206: {"description": "The part that `Range` asks for.", "content": {"video/*": {}}},
+        200: {"content": {"video/*": {}, "image/gif": {}}},
+        206: {"description": "The part that `Range` asks for.", "content": {"video/*": {}, "image/gif": {}}},
     },
 )
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
@@ -149,19 +154,18 @@ def get_file(request: Request, video_id: VideoId) -> FileResponse:
     summary="A copy of a video that browsers can play",
     response_class=FileResponse,
     responses={
-        **problems(400, 404, 416, 422, 503),
+        **problems(400, 404, 416, 422),
         200: {"content": {"video/mp4": {}}},
+        202: {"model": InWork, "description": "The copy is being made."},
         206: {"description": "The part that `Range` asks for.", "content": {"video/mp4": {}}},
     },
 )
-async def get_copy(request: Request, video_id: VideoId) -> FileResponse:
-    """H.264 in MP4, upright, with the time stamps of the video; made when it is first wanted: 503 until it is there."""
+async def get_copy(request: Request, video_id: VideoId) -> Response:
+    """H.264 in MP4, upright, with the time stamps of the video; made when it is first wanted: 202 until it is there."""
     service = context_of(request).service
     _, path = await run_in_threadpool(service.playable_file, video_id)
     copy = await service.previews.wait(video_id, "copy", path, seconds=COPY_WAIT_S)
-    if copy is None:
-        raise http_problem(503, "The copy is being made.", code="IN-WORK", headers={"Retry-After": "2"})
-    return FileResponse(copy)
+    return FileResponse(copy) if copy else _in_work()
 
 
 @router.get(
@@ -169,16 +173,19 @@ async def get_copy(request: Request, video_id: VideoId) -> FileResponse:
     tags=["videos"],
     summary="The first frame of a video, small",
     response_class=FileResponse,
-    responses={**problems(400, 404, 416, 422, 503), 200: {"content": {"image/jpeg": {}}}},
+    responses={
+        **problems(400, 404, 416, 422),
+        200: {"content": {"image/jpeg": {}}},
+        202: {"model": InWork, "description": "The poster is being made."},
+        206: {"description": "The part that `Range` asks for.", "content": {"image/jpeg": {}}},
+    },
 )
-async def get_poster(request: Request, video_id: VideoId) -> FileResponse:
+async def get_poster(request: Request, video_id: VideoId) -> Response:
     """A JPEG of 320 pixels width."""
     service = context_of(request).service
     _, path = await run_in_threadpool(service.playable_file, video_id)
     poster = await service.previews.wait(video_id, "poster", path, seconds=POSTER_WAIT_S)
-    if poster is None:
-        raise http_problem(503, "The poster is being made.", code="IN-WORK", headers={"Retry-After": "2"})
-    return FileResponse(poster)
+    return FileResponse(poster) if poster else _in_work()
 
 
 @router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404))
@@ -199,3 +206,8 @@ def retry_job(request: Request, response: Response, job_id: Annotated[str, Path(
     job = context_of(request).service.retry(job_id)
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     return AnalysisJob.of(job)
+
+
+def _in_work() -> Response:
+    content = InWork().model_dump_json()
+    return Response(content, status_code=202, media_type="application/json", headers={"Retry-After": "2"})

@@ -1,14 +1,16 @@
 // The box in which questions are asked: a conversation, each claim with the evidence that proves it.
 import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { api } from "./api.js";
-import { clock } from "./format.js";
+import { clock, number } from "./format.js";
+
+const KEPT = 20;
 
 export function AskBox({ videoId = null, onEvidence }) {
   const [question, setQuestion] = useState("");
   const [turns, setTurns] = useState([]);
   const [examples, setExamples] = useState([]);
   const [busy, setBusy] = useState(false);
-  const last = useRef(null);
+  const earlier = useRef([]);
   useEffect(() => {
     const about = videoId ? `?video_id=${encodeURIComponent(videoId)}` : "";
     api(`/questions${about}`).then((found) => setExamples(found.questions), () => setExamples([]));
@@ -18,9 +20,9 @@ export function AskBox({ videoId = null, onEvidence }) {
     setBusy(true);
     const turn = { question: text };
     try {
-      turn.answer = await api("/ask", { method: "POST", body: { question: text, video_id: videoId, after: last.current } });
-      // The page keeps the last answer, so that "and the book?" can lean on it.
-      if (turn.answer.status === "answered") last.current = turn.answer;
+      turn.answer = await api("/ask", { method: "POST", body: { question: text, video_id: videoId, after: earlier.current } });
+      // What was answered so far goes with the next question, so that "and the book?" can lean on it.
+      if (turn.answer.status === "answered") earlier.current = [...earlier.current, text].slice(-KEPT);
       setQuestion("");
     } catch (problem) {
       turn.problem = problem;
@@ -72,14 +74,15 @@ function Claims({ answer, videoId, onEvidence }) {
 function standing(claim) {
   const corrected = claim.corrected;
   if (!corrected) return claim.basis;
-  return `${claim.basis}; corrected ${corrected.value} (${corrected.low} to ${corrected.high})`;
+  const interval = corrected.low === null ? "" : `, 95 % interval ${number(corrected.low)} to ${number(corrected.high)}`;
+  return `${claim.basis}; corrected ${number(corrected.value)} ${corrected.unit}${interval}`;
 }
 
 function Chip({ item, videoId, onEvidence }) {
   const elsewhere = item.video_id !== videoId ? ` in ${item.video_id}` : "";
   const span = item.begin_s === null ? item.video_id : `▸ ${clock(item.begin_s, 1)}${item.end_s === null ? "" : `–${clock(item.end_s, 1)}`}`;
   const about = `${item.measure} = ${item.value} ${item.unit} ${item.basis}${elsewhere}`;
-  return html`<button class="chip" title=${about} aria-label=${`Show evidence ${item.id}: ${about}`} onClick=${() => onEvidence(item)}>${item.id} ${span}</button>`;
+  return html`<button class="chip" title=${`Show evidence ${item.id}: ${about}`} onClick=${() => onEvidence(item)}>${item.id} ${span}<span class="hidden">: ${about}</span></button>`;
 }
 
 export function CopyButton({ text, label }) {

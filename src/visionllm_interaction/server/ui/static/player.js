@@ -204,8 +204,8 @@ function useSource(video) {
     let timer = null;
     const look = async () => {
       const response = await fetch(path("/copy"), { method: "HEAD" }).catch(() => null);
-      if (response && response.ok) setSource(path("/copy"));
-      else if (response && response.status !== 503) setSource(null);
+      if (response && response.status === 200) setSource(path("/copy"));
+      else if (response && response.status !== 202) setSource(null);
       else timer = setTimeout(look, COPY_POLL_MS);
     };
     look();
