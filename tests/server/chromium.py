@@ -34,7 +34,8 @@ FLAGS = [
 PATIENCE_S = 120.0
 _WATCH = """
 window.faults = [];
-addEventListener("securitypolicyviolation", (event) => window.faults.push(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+const note = (event) => window.faults.push(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+addEventListener("securitypolicyviolation", note);
 """
 
 
@@ -85,8 +86,8 @@ def faults_of(page: Any) -> list[str]:
 
 @contextmanager
 def page_server(folder: Path, store: Path, **settings: Any) -> Iterator[str]:
-    """The address of a service without keys and jobs, in a thread of this process."""
-    config = ServeConfig(data_dir=folder / "service", store=store, insecure=True, **settings)
+    """The address of a service without jobs, and unless told otherwise without keys, in a thread of this process."""
+    config = ServeConfig(data_dir=folder / "service", store=store, **{"insecure": True, **settings})
     Uploads(config.uploads_dir, config.incoming_dir).prepare()
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
     port = free_port()
@@ -100,7 +101,7 @@ def page_server(folder: Path, store: Path, **settings: Any) -> Iterator[str]:
 
 
 def axe_source() -> str:
-    """The script of axe-core, from the npm registry or ``VISIONLLM_AXE``; the test is skipped where neither is there."""
+    """The script of axe-core, from the npm registry or ``VISIONLLM_AXE``; skips the test where neither is there."""
     import subprocess
     import tarfile
     import tempfile

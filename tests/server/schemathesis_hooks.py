@@ -1,4 +1,4 @@
-"""Hooks of ``schemathesis run`` for what a schema cannot say; ``SCHEMATHESIS_HOOKS=tests/server/schemathesis_hooks.py``.
+"""Hooks of ``schemathesis run`` for what a schema cannot say; docs/service.md has the command.
 
 A file has to be an image or a video (this small GIF is both), and a window has to end after it begins.
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,9 +50,7 @@ def test_two_hours_of_200_tracks_pan_smoothly(browser: Any, address: str) -> Non
     seconds, frames = time.monotonic() - begin, page.evaluate("window.frames_drawn") - frames
     per_frame = (figures(page)["TaskDuration"] - before["TaskDuration"]) / frames
     heap_mb = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
-    print(
-        f"first paint {painted:.2f} s, {frames / seconds:.0f} frames/s, {per_frame * 1000:.2f} ms each, {heap_mb:.0f} MB"
-    )
+    print(f"first paint {painted:.2f} s, {frames / seconds:.0f} frames/s, {per_frame * 1000:.2f} ms, {heap_mb:.0f} MB")
     assert per_frame < 1 / 50, "processor time of one frame, so that 50 a second fit"
     assert heap_mb < 400
     assert page.locator("svg").count() == 0, "nothing is drawn as nodes"

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
-from visionllm_interaction.server.auth.api_keys import KeyRing, create_key, revoke_key
+from visionllm_interaction.server.auth.api_keys import KeyRing, create_key
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.uploads import JobOptions, Upload, Uploads

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from visionllm_interaction.server.ui.home import detector_notice
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.detection import models
@@ -18,7 +19,6 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.service import Service
-from visionllm_interaction.server.ui.home import detector_notice
 
 MISSING = "loads only with openvino, which is not installed"
 

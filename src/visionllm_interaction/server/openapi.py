@@ -65,8 +65,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
     """The request body of a route that streams a file: a form with the part ``file``, or the bare file."""
     properties = {"file": {"type": "string", "format": "binary", "description": description}, **(fields or {})}
-    form = {"schema": {"type": "object", "required": ["file"], "properties": properties}}
-    form["schema"]["additionalProperties"] = False
+    schema = {"type": "object", "required": ["file"], "properties": properties, "additionalProperties": False}
+    form = {"schema": schema}
     bare = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form, bare_type: bare}}}
 

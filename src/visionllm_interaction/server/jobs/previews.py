@@ -177,6 +177,7 @@ def _write_poster(path: Path, out: Path, decode: DecodeConfig) -> None:
 def _write_copy(path: Path, out: Path, decode: DecodeConfig) -> None:
     """All frames as H.264 in MP4, each at its time stamp."""
     import av
+    import numpy as np
     from PIL import Image
 
     from visionllm_interaction.video.decoding.reader import VideoReader
@@ -189,9 +190,9 @@ def _write_copy(path: Path, out: Path, decode: DecodeConfig) -> None:
         stream.codec_context.time_base = _TIME_BASE
         for frame in _in_order(iter(reader)):
             image = Image.fromarray(frame.image_rgb)
-            picture = av.VideoFrame.from_image(
-                image.resize((width, height)) if image.size != (width, height) else image
-            )
+            if image.size != (width, height):
+                image = image.resize((width, height))
+            picture: Any = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
             picture.pts, picture.time_base = round(frame.timestamp_s / _TIME_BASE), _TIME_BASE
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
