@@ -390,8 +390,8 @@ class Service:
 
         Args:
             question: the question in plain words.
-            video_id: the video it is about unless it names others; None: all.
             planner: the planner; default: the configuration of the service.
+            video_id: the video it is about unless it names others; None: all.
 
         Returns:
             The answer with its evidence, or a refusal with the reason.
