@@ -97,6 +97,13 @@ def test_the_timeline_is_used_by_keyboard(browser: Any, address: str) -> None:
     assert page.evaluate(now) == pytest.approx(72.0)
 
 
+def test_the_home_page_says_that_there_is_no_detector(browser: Any, address: str) -> None:
+    page = open_page(browser)
+    page.goto(f"{address}/ui/")
+    page.wait_for_selector(".notice")
+    assert "no detector" in page.inner_text(".notice")
+
+
 @pytest.fixture(scope="module")
 def axe() -> str:
     return axe_source()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from visionllm_interaction.server.ui.home import detector_notice
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.detection import models
@@ -104,12 +103,14 @@ def test_a_failed_detector_is_told_by_health_figures_and_requests(
     assert 'visionllm_detector{state="loading"} 0.0' in figures
 
 
-def test_the_page_says_what_is_wrong_with_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_tells_the_page_what_is_wrong_with_the_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(models, "load_detector", raising(RuntimeError("no kernel")))
     config = ServeConfig(data_dir=tmp_path, detector=tmp_path / "detector.onnx")
     service = Service(config, analysis=AnalysisConfig(), reason=ReasonConfig())
-    assert "still loading" in detector_notice(service)
+    assert service.readiness()["detector"] == "loading"
     wait(service.detector)
-    assert "cannot be analysed" in detector_notice(service) and "no kernel" in detector_notice(service)
+    assert service.readiness()["detector"] == "failed" and "no kernel" in service.reasons()["detector"]
     bare = Service(ServeConfig(data_dir=tmp_path), analysis=AnalysisConfig(), reason=ReasonConfig())
-    assert detector_notice(bare) == ""
+    assert bare.readiness()["detector"] == "not configured" and bare.reasons() == {}
