@@ -30,28 +30,34 @@ def browser() -> Iterator[Any]:
         yield found
 
 
-def figures(page: Any) -> dict[str, float]:
+def watched(page: Any) -> Any:
+    """Chromium's own measurement of a page, in processor time."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    return session
+
+
+def figures(session: Any) -> dict[str, float]:
     return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
 
 
 def test_two_hours_of_200_tracks_pan_smoothly(browser: Any, address: str) -> None:
     page = open_page(browser)
+    session = watched(page)
     page.goto(f"{address}/ui/videos/{VIDEO}")
     until(page, DRAWN)
     painted = page.evaluate("performance.getEntriesByName('timeline-drawn')[0].startTime / 1000")
-    assert figures(page)["TaskDuration"] < 2.0, "processor time of the page until the first paint"
+    assert figures(session)["TaskDuration"] < 2.0, "processor time of the page until the first paint"
     page.focus(".tl-scroll")
     for _ in range(5):
         page.keyboard.press("+")
-    before, frames, begin = figures(page), _count_frames(page), time.monotonic()
+    before, frames, begin = figures(session), _count_frames(page), time.monotonic()
     _pan(page, 200)
     seconds, frames = time.monotonic() - begin, page.evaluate("window.frames_drawn") - frames
-    per_frame = (figures(page)["TaskDuration"] - before["TaskDuration"]) / frames
+    per_frame = (figures(session)["TaskDuration"] - before["TaskDuration"]) / frames
     heap_mb = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
     print(f"first paint {painted:.2f} s, {frames / seconds:.0f} frames/s, {per_frame * 1000:.2f} ms, {heap_mb:.0f} MB")
-    assert per_frame < 1 / 50, "processor time of one frame, so that 50 a second fit"
+    assert 0 < per_frame < 1 / 50, "processor time of one frame, so that 50 a second fit"
     assert heap_mb < 400
     assert page.locator("svg").count() == 0, "nothing is drawn as nodes"
     assert faults_of(page) == []
