@@ -52,7 +52,7 @@ def analyze(
     videos: StrPath | Sequence[StrPath],
     store: StrPath,
     *,
-    detector: StrPath | None = None,
+    detector: StrPath | Detector | None = None,
     detections: StrPath | Literal["truth"] | None = None,
     view: View = "room",
     roles: StrPath | None = None,
@@ -72,7 +72,8 @@ def analyze(
     Args:
         videos: one video file or several.
         store: the store's folder.
-        detector: a checkpoint, an export or the name of a ready-made model that finds the objects; or else
+        detector: a checkpoint, an export or the name of a ready-made model that finds the objects, or a detector that is
+            loaded already; or else
         detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
             video. Without either the best ready-made model on this machine is used.
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
@@ -98,10 +99,18 @@ def analyze(
     if detections is not None:
         given = "truth" if detections == "truth" else Path(detections)
     store = Path(store)
+    checkpoint = detector if detector is None or isinstance(detector, str | os.PathLike) else None
+    loaded = None if detector is None or isinstance(detector, str | os.PathLike) else detector
     roles = None if roles is None else Path(roles)
     heads = None if heads is None else Path(heads)
-    _check_arguments(paths, detector=detector, detections=given, video_ids=video_ids)
-    finder = None if given is not None else _find_detector(detector, paths[0], store)
+    _check_arguments(paths, has_detector=detector is not None, detections=given, video_ids=video_ids)
+    if pool is not None and loaded is not None:
+        raise UsageError(
+            "A loaded detector cannot be sent to other processes.",
+            expected="the file of the detector",
+            found=type(loaded).__name__,
+        )
+    finder = None if given is not None or loaded is not None else _find_detector(checkpoint, paths[0], store)
     _check_heads(heads, paths)
     alone = detector is None and given is None
     bodies = find_models(models) if models is not None or alone else None
@@ -119,7 +128,7 @@ def analyze(
     ids: Sequence[str | None] = video_ids or [None] * len(paths)
     tasks = list(zip(paths, ids, strict=True))
     if pool is None:
-        loaded = _load_detector(finder, compiled=config.video.detect.compile)
+        loaded = loaded or _load_detector(finder, compiled=config.video.detect.compile)
         outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
     else:
         outcomes = _side_by_side(tasks, job, finder, pool, progress or silent)
@@ -161,13 +170,13 @@ def _side_by_side(
 def _check_arguments(
     videos: Sequence[Path],
     *,
-    detector: StrPath | None,
+    has_detector: bool,
     detections: Path | str | None,
     video_ids: Sequence[str] | None,
 ) -> None:
     if not videos:
         raise UsageError("There is nothing to analyse.", expected="one video or more", found="none")
-    if detector is not None and detections is not None:
+    if has_detector and detections is not None:
         raise UsageError(
             "It must be said where the detections come from, once.",
             expected="--detector FILE-OR-NAME, or --detections FILE, or --detections truth",
@@ -212,9 +221,7 @@ def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:
         )
 
 
-def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
-    if path is None:
-        return None
+def _load_detector(path: Path, *, compiled: bool) -> Detector:
     # Imported here so that an analysis of given detections starts without torch.
     from visionllm_interaction.detection.models import load_detector
 

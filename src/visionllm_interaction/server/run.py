@@ -15,6 +15,7 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.http.patience import DrainingServer, patient_protocol
 from visionllm_interaction.server.service import lock_data_dir
 from visionllm_interaction.utils.logs import log
 
@@ -50,10 +51,16 @@ def serve(
         bound.info("serving", address=f"http://{config.host}:{config.port}", keys=not config.insecure)
         # No access log: it would record the names of videos and who watched them.
         settings = uvicorn.Config(
-            app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
+            app,
+            http=patient_protocol(config.limits.stall_s),
+            ws="none",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
         with suppress(KeyboardInterrupt):  # the server has stopped cleanly and passes Ctrl-C on
-            uvicorn.Server(settings).run(sockets=[listener])
+            DrainingServer(settings, app.state.stopping).run(sockets=[listener])
 
 
 def _with_detector(config: ServeConfig) -> ServeConfig:

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.stored_videos import shown_from
+from visionllm_interaction.server.results.timeline_lanes import code_lanes, linked_recordings, session_of_video
 from visionllm_interaction.server.schemas import DetectionColumns, VideoTimeline
-from visionllm_interaction.server.timeline_lanes import code_lanes, linked_recordings, session_of_video
 from visionllm_interaction.store.reader import Store
 
 _COLUMNS = ("frame_index", "timestamp_s", "track_id", "category", "confidence", "x1", "y1", "x2", "y2", "interpolated")
@@ -23,7 +24,10 @@ def read_timeline(store: Store, video_id: str) -> VideoTimeline:
     visible = _visible_intervals(store.frames(video_id), store.detections(video_id))
     for track in content["tracks"]:
         track["visible"] = visible.get(track["track_id"], [])
-    timeline = VideoTimeline.model_validate({**content, "detector": store.video(video_id)["detector"]})
+    record: Any = store.video(video_id)
+    timeline = VideoTimeline.model_validate(
+        {**content, "detector": record["detector"], "min_confidence": shown_from(record)}
+    )
     beside = {
         "lanes": code_lanes(store.codes(video_id), duration_s=timeline.duration_s),
         "recordings": linked_recordings(store, video_id),
@@ -40,8 +44,12 @@ def _visible_intervals(frames: Any, detections: Any) -> dict[int, list[tuple[flo
     track_ids = detections["track_id"].to_numpy()
     places = np.searchsorted(index, detections["frame_index"].to_numpy())
     found: dict[int, list[tuple[float, float]]] = {}
-    for track_id in np.unique(track_ids[track_ids != UNTRACKED]):
-        seen = np.unique(places[track_ids == track_id])
+    order = np.argsort(track_ids, kind="stable")  # frames stay in order within each track
+    known, begins = np.unique(track_ids[order], return_index=True)
+    for track_id, rows in zip(known, np.split(order, begins[1:]), strict=True):
+        if track_id == UNTRACKED:
+            continue
+        seen = np.unique(places[rows])
         runs = find_runs(seen - np.arange(len(seen)))  # consecutive frames have the same difference
         begins_s, ends_s = times[seen[runs.starts]], ends[seen[runs.ends - 1]]
         found[int(track_id)] = list(zip(begins_s.tolist(), ends_s.tolist(), strict=True))
