@@ -17,7 +17,7 @@ from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION, li
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
