@@ -3,8 +3,8 @@
 The confidence of a person is a logit, linear in the logarithm of the height and in the share of the box that somebody
 in front covers, with normal scatter; a person below the least confidence is missed. Coefficients, scatter, errors of
 edges, and further boxes were fitted to what YOLOX-nano finds of 1,088 people in 271 photographs of COCO (a Tobit model,
-because what is missed has no confidence). Photographs tell nothing about how errors last, so that is assumed: two thirds
-of the variance stay for half a second, the rest is new in every frame.
+because what is missed has no confidence). Photographs tell nothing about how errors last, so that is assumed: two
+thirds of the variance stay for half a second, the rest is new in every frame.
 
 Sources: Tobin (1958), Econometrica 26(1); YOLOX, Ge et al. (2021).
 """
@@ -75,7 +75,7 @@ def simulate_detections(
     noise: DetectorNoise,
     rng: np.random.Generator,
 ) -> DetectionTable:
-    """What a detector with ``noise`` finds of the people in ``truth`` (boxes xyxy in pixels of images of ``size_px``)."""
+    """What a detector with ``noise`` finds of people in ``truth``: boxes xyxy in pixels of images of ``size_px``."""
     times = frames.timestamp_s[frames.processed]
     step_s = float(np.median(np.diff(times)))
     ids = np.unique(truth.track_id)
@@ -151,7 +151,7 @@ def _new_ghosts(
     for _ in range(rng.poisson(noise.false_per_frame * share)):
         height = float(rng.choice(heights)) * rng.uniform(0.5, 1.2)
         corner = rng.uniform(0, 1, 2) * np.maximum(np.array(size_px) - [height / 2.5, height], 1.0)
-        made.append(np.concatenate([corner, corner + [height / 2.5, height]]))
+        made.append(np.concatenate([corner, corner + np.array([height / 2.5, height])]))
     return [_Ghost(box, float(_sigmoid(rng.normal(*noise.false_logit)))) for box in made]
 
 

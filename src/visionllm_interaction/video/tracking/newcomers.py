@@ -1,9 +1,9 @@
 """Whether an interrupted track of a person is continued by another one, or whether somebody else came.
 
-In a room where three people play, a child that is lost behind an adult and a child that is found there two seconds later
-are one child. In a street, somebody else has come by in the meantime. The video itself tells which it is: how often people
-appear at a place is counted over the whole video, and two tracks are one person only if hardly anybody would have
-appeared there by chance in the time between them. Size and direction must fit as well.
+In a room where three people play, a child that is lost behind an adult and a child that is found there two seconds
+later are one child. In a street, somebody else has come by in the meantime. The video itself tells which it is: how
+often people appear at a place is counted over the whole video, and two tracks are one person only if hardly anybody
+would have appeared there by chance in the time between them. Size, place and direction must fit as well.
 """
 
 from __future__ import annotations
