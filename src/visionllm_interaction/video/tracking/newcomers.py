@@ -120,21 +120,41 @@ def could_be_one(
     """
     if turned_back(rows, former, later):
         return False
-    gap_s = max(float(rows.timestamp_s[later[0]] - rows.timestamp_s[former[-1]]), 0.0)
-    old, new = _end_box(rows, former, last=True), _end_box(rows, later, last=False)
-    heights = max(old[3] - old[1], 1.0), max(new[3] - new[1], 1.0)
-    height = float(np.mean(heights))
-    before, after = box_centres(np.stack([old, new]))
+    gap_s = _gap_s(rows, former, later)
+    boxes = np.stack([_end_box(rows, former, last=True), _end_box(rows, later, last=False)])
+    before, after = box_centres(boxes)
+    height = max(float((boxes[:, 3] - boxes[:, 1]).mean()), 1.0)
     at_side = came_in(rows, later, width_px=width_px, step_s=step_s)
-    distance_px = float(np.hypot(*(after - before)))
-    reach_px = max(distance_px, _LEAST_REACH * height)
+    reach_px = max(float(np.hypot(*(after - before))), _LEAST_REACH * height)
     chance = appearances.expected(before, at_side=at_side, reach_px=reach_px, gap_s=max(gap_s, _LEAST_GAP_S))
-    # They stopped where they were, or went on as they did before and did after.
+    return chance <= _MAX_CHANCE * fit_of_one(rows, former, later)
+
+
+def fit_of_one(rows: DetectionTable, former: Ids, later: Ids) -> float:
+    """How well size and place after an interruption fit those before it, if it is one person: 0 to 1.
+
+    Args:
+        rows: detections, boxes xyxy in pixels.
+        former: rows before it, in order.
+        later: rows after it.
+
+    Returns:
+        1 if equal.
+    """
+    gap_s = _gap_s(rows, former, later)
+    boxes = np.stack([_end_box(rows, former, last=True), _end_box(rows, later, last=False)])
+    before, after = box_centres(boxes)
+    heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
+    # They stopped where they were, or went on as they did before or did after.
     speeds = [v for v in (velocity_of(rows, former, last=True), velocity_of(rows, later, last=False)) if v is not None]
-    went_on_px = [float(np.hypot(*(after - before - gap_s * speed))) for speed in speeds]
-    away = min([distance_px, *went_on_px]) / height / (_PLACE_SCATTER + _PLACE_SCATTER_PER_S * gap_s)
-    resized = np.log(heights[1] / heights[0]) / _SIZE_SCATTER
-    return bool(chance <= _MAX_CHANCE * _fit(away) * _fit(resized))
+    moved_px = [after - before, *(after - before - gap_s * speed for speed in speeds)]
+    away = min(float(np.hypot(*moved)) for moved in moved_px) / float(heights.mean())
+    resized = float(np.log(heights[1] / heights[0]))
+    return _fit(away / (_PLACE_SCATTER + _PLACE_SCATTER_PER_S * gap_s)) * _fit(resized / _SIZE_SCATTER)
+
+
+def _gap_s(rows: DetectionTable, former: Ids, later: Ids) -> float:
+    return max(float(rows.timestamp_s[later[0]] - rows.timestamp_s[former[-1]]), 0.0)
 
 
 def turned_back(rows: DetectionTable, former: Ids, later: Ids) -> bool:

@@ -30,6 +30,8 @@ _DOUBLE_S = 1.5
 """… and for this long if each overlaps the other in space. In a huddle an object may be detected twice, once alone and
 once together with what occludes it, and the tracker changes from one to the other. They may also alternate: an object
 that was lost for a moment gets a new tracklet, and then the old one again."""
+_TOGETHER_S, _LEAST_TOGETHER, _LOST_SHARE = 0.5, 2, 0.5
+"""If this share of at least so many tracklets end within this time of each other, the camera was jerked."""
 _UNKNOWN = 0.5
 """Cost of an unknown appearance distance; the largest allowed distance costs 1."""
 _EDGE_ROWS = 3
@@ -194,6 +196,7 @@ class _Street:
 
     rows: DetectionTable
     appearances: Mapping[str, Appearances]
+    spans_s: NDArray[np.float64]
     width_px: int
     step_s: float
 
@@ -209,14 +212,22 @@ class _Street:
             begins = [t.rows for t in people if t.category == category and t.begin_s > times[0] + _BLINK_S]
             length_s = float(times[-1] - times[0])
             found[category] = begins_of(rows, begins, size_px=size, step_s=step_s, length_s=length_s)
-        return cls(rows, found, size[0], step_s)
+        spans_s = np.array([(t.begin_s, t.end_s) for t in tracklets], np.float64).reshape(-1, 2)
+        return cls(rows, found, spans_s, size[0], step_s)
 
     def could_be_one(self, former: Tracklet, later: Tracklet) -> bool:
-        """Whether two tracklets can be one person; always for things."""
+        """Whether two tracklets can be one person; always for things, and where the camera lost what it saw."""
         appearances = self.appearances.get(former.category)
-        return appearances is None or could_be_one(
-            self.rows, former.rows, later.rows, appearances, width_px=self.width_px, step_s=self.step_s
-        )
+        if appearances is None or self._lost_at_once(former.end_s):
+            return True
+        return could_be_one(self.rows, former.rows, later.rows, appearances, width_px=self.width_px, step_s=self.step_s)
+
+    def _lost_at_once(self, end_s: float) -> bool:
+        """Whether most tracklets end together: the camera was jerked, nobody left."""
+        begins_s, ends_s = self.spans_s.T
+        there = (begins_s < end_s) & (ends_s >= end_s - _TOGETHER_S)
+        lost = there & (ends_s <= end_s + _TOGETHER_S)
+        return bool(there.sum() >= _LEAST_TOGETHER and lost.sum() >= _LOST_SHARE * there.sum())
 
 
 def _stitching_cost(
