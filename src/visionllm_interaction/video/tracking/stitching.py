@@ -30,8 +30,8 @@ _DOUBLE_S = 1.5
 """… and for this long if each overlaps the other in space. In a huddle an object may be detected twice, once alone and
 once together with what occludes it, and the tracker changes from one to the other. They may also alternate: an object
 that was lost for a moment gets a new tracklet, and then the old one again."""
-_TOGETHER_S, _LEAST_TOGETHER, _LOST_SHARE = 0.5, 2, 0.5
-"""If this share of at least so many tracklets end within this time of each other, the camera was jerked."""
+_TOGETHER_S, _LEAST_TOGETHER, _LOST_SHARE = 0.2, 2, 0.6
+"""If at least so many tracklets, and this share of all, end within this time of each other, the camera was jerked."""
 _UNKNOWN = 0.5
 """Cost of an unknown appearance distance; the largest allowed distance costs 1."""
 _EDGE_ROWS = 3
@@ -227,7 +227,7 @@ class _Street:
         begins_s, ends_s = self.spans_s.T
         there = (begins_s < end_s) & (ends_s >= end_s - _TOGETHER_S)
         lost = there & (ends_s <= end_s + _TOGETHER_S)
-        return bool(there.sum() >= _LEAST_TOGETHER and lost.sum() >= _LOST_SHARE * there.sum())
+        return bool(lost.sum() >= _LEAST_TOGETHER and lost.sum() >= _LOST_SHARE * there.sum())
 
 
 def _stitching_cost(
