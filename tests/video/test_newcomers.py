@@ -86,7 +86,7 @@ def test_in_a_street_somebody_lost_behind_a_pillar_is_found_again() -> None:
     assert len(found) == 5, found
 
 
-@pytest.mark.parametrize(("to_px", "height", "fits"), [(320, 160, True), (320, 110, False), (450, 160, False)])
+@pytest.mark.parametrize(("to_px", "height", "fits"), [(320, 160, True), (320, 110, False), (500, 160, False)])
 def test_one_person_has_the_same_size_and_place_before_and_after(to_px: float, height: float, fits: bool) -> None:
     table, _ = people([walk(0, 4, 320, 320), walk(4.8, 8, to_px, to_px, height)], seconds=8)
     before = table.timestamp_s < 4.4
