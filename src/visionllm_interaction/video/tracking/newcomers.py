@@ -99,7 +99,7 @@ def came_in(rows: DetectionTable, own: Ids, *, width_px: int, step_s: float) -> 
     velocity = velocity_of(rows, own, last=False)
     moved_px = 0.0 if velocity is None else float(velocity[0]) * step_s
     margin = _SIDE * width_px
-    return min(x1, x1 - moved_px) <= margin or max(x2, x2 - moved_px) >= width_px - margin
+    return bool(min(x1, x1 - moved_px) <= margin or max(x2, x2 - moved_px) >= width_px - margin)
 
 
 def could_be_one(
