@@ -35,6 +35,7 @@ ANALYSIS = "analysis"
 INDIFFERENT = frozenset(
     {
         "video.blur",
+        "video.bodies.batch_size",
         "video.decode.ahead",
         "video.decode.cpu_s_per_s",
         "video.decode.max_memory_mb",
@@ -77,7 +78,7 @@ class Provenance:
         """
         before = _parts_of(record)
         return [
-            *(f"another {name}" for name, value in self.parts.items() if before[name] != value),
+            *(f"another {name}" for name in {**before, **self.parts} if before.get(name) != self.parts.get(name)),
             *_settings(record.config, self.config),
             *_algorithms(record.algorithms, self.algorithms),
             *library_changes(record.versions, self.libraries),
@@ -85,9 +86,16 @@ class Provenance:
 
 
 def parts_of(
-    *, video: str, detections: str, kind: str, heads: str | None, view: str, roles: Mapping[str, str]
+    *,
+    video: str,
+    detections: str,
+    kind: str,
+    heads: str | None,
+    view: str,
+    roles: Mapping[str, str],
+    bodies: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The inputs under the names shown to users; ``video``, ``detections`` and ``heads`` are digests."""
+    """The inputs under the names shown to users; ``video``, ``detections``, ``heads`` and ``bodies`` are digests."""
     return {
         "video": video,
         "source of detections": kind,
@@ -95,6 +103,7 @@ def parts_of(
         "file of heads": heads,
         "view": view,
         "roles": dict(roles),
+        **({} if bodies is None else {"models of faces, hands and poses": dict(bodies)}),
     }
 
 
@@ -106,6 +115,7 @@ def _parts_of(record: VideoRecord) -> dict[str, Any]:
         heads=record.heads.sha256 if record.heads else None,
         view=record.view,
         roles=record.roles,
+        bodies=record.bodies.models if record.bodies else None,
     )
 
 

@@ -54,7 +54,8 @@ class ServeConfig(Section):
     """Interaction store; default ``<data_dir>/store``. The command line may write to the same store."""
 
     detector: Path | None = None
-    """Checkpoint used by ``/v1/detect`` and by jobs. Without one, both answer 503 and questions still work."""
+    """Checkpoint, or name of a ready-made model, for ``/v1/detect`` and jobs; default: the best ready-made model that
+    is on this machine. Without any, both answer 503 and questions still work."""
 
     device: DeviceName | None = None
     """Device of ``/v1/detect``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; default ``auto`` (CUDA if

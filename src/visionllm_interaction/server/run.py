@@ -9,6 +9,7 @@ from contextlib import suppress
 import uvicorn
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.detection.registry.defaults import find_default, named_or_path
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -37,7 +38,9 @@ def serve(
 
     Raises:
         UsageError: if others could use it without a key, or the data folder or the port is in use.
+        ModelMissing: if ``serve.detector`` names a ready-made model that is not on this machine.
     """
+    config = _with_detector(config)
     os.umask(GROUP_UMASK if config.group_readable else PRIVATE_UMASK)
     app = create_app(config, analysis=analysis, reason=reason, measures=measures)
     with lock_data_dir(config):
@@ -51,6 +54,14 @@ def serve(
         )
         with suppress(KeyboardInterrupt):  # the server has stopped cleanly and passes Ctrl-C on
             uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _with_detector(config: ServeConfig) -> ServeConfig:
+    """The settings with the detector's file: as set, else the best ready-made model on this machine, if any."""
+    detector = find_default("people") if config.detector is None else named_or_path(config.detector)
+    if detector is None:
+        log.info("no detector: videos cannot be analysed", fix="visionllm models list, then visionllm models get NAME")
+    return config.model_copy(update={"detector": detector})
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:

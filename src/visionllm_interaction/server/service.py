@@ -110,7 +110,8 @@ class Service:
             raise VideoError("The video was erased before it was analysed.", found=video_id)
         if self.config.detector is None:
             raise VideoError(
-                "The service has no detector.", fix="start it with -o serve.detector=FILE, then upload the video again"
+                "The service has no detector.",
+                fix="`visionllm models get yolox_s`, start the service again, then upload the video again",
             )
         return AnalysisRequest(
             video=self.uploads.path(upload).absolute(),

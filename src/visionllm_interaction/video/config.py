@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.video.bodies.config import BodiesConfig
 
 
 class DecodeConfig(Section):
@@ -155,5 +156,7 @@ class VideoConfig(Section):
     """Tracking them."""
     roles: RolesConfig = RolesConfig()
     """Inferring roles."""
+    bodies: BodiesConfig = BodiesConfig()
+    """Faces, hands and poses: `visionllm analyze --models`."""
     blur: BlurConfig = BlurConfig()
     """Anonymisation: `visionllm blur`."""

@@ -18,22 +18,25 @@ from typing import Any, BinaryIO
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from visionllm_interaction.datasets.ingestion.config import DownloadConfig
-from visionllm_interaction.datasets.ingestion.sources.disk_space import Space, full_disk_reported
-from visionllm_interaction.datasets.ingestion.sources.http_range import (
+from visionllm_interaction.downloads.config import Advice, DownloadConfig
+from visionllm_interaction.downloads.disk_space import Space, full_disk_reported
+from visionllm_interaction.downloads.http_range import (
     PermanentHttpError,
     RangeResponse,
     TransientHttpError,
     read_response,
 )
-from visionllm_interaction.datasets.ingestion.sources.progress import Report
-from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote, digests_of
+from visionllm_interaction.downloads.progress import Report
+from visionllm_interaction.downloads.remote_files import Remote, digests_of
 from visionllm_interaction.errors import DownloadFailed, InputDataError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import sync_folder, write_file
 from visionllm_interaction.utils.logs import log
 
 _UNKNOWN_STEP = 64 << 20
 """How much room is claimed at a time for a file whose length the server does not tell."""
+
+_SAME_WRONG_FILE = 3
+"""After so many times the same wrong file the server is taken at its word."""
 
 
 class Stopped(Exception):
@@ -60,6 +63,7 @@ class BatchContext:
     space: Space
     report: Report
     stop: threading.Event
+    advice: Advice
 
 
 class Transfer:
@@ -72,6 +76,7 @@ class Transfer:
         self._around = around
         self._highest = self._have()
         self._discards = 0
+        self._wrong_digests: list[str] = []
         self._validator, self._total = self._read_note()
 
     def run(self) -> Downloaded:
@@ -145,7 +150,7 @@ class Transfer:
                 self.part.touch()
                 return
             self._accept(answer)
-            with full_disk_reported(self.part.parent):
+            with full_disk_reported(self.part.parent, advice=self._around.advice.space):
                 self._write(response, answer.begin)
 
     def _accept(self, answer: RangeResponse) -> None:
@@ -207,6 +212,9 @@ class Transfer:
             return
         found = digests_of(self.part, [checksum.algorithm])[checksum.algorithm]
         if found != checksum.value:
+            self._wrong_digests.append(found)
+            if self._wrong_digests.count(found) == _SAME_WRONG_FILE:
+                self._discards = self._around.config.retries  # it is the file that the server has
             raise self._discard(TransientHttpError(f"sent a file of {checksum.algorithm} {found}"))
 
     def _discard(self, fault: TransientHttpError) -> TransientHttpError:
@@ -221,7 +229,7 @@ class Transfer:
                 expected=str(self.remote.checksum) if self.remote.checksum else "the same file each time",
                 found=f"the server {fault.reason}",
                 where=self.remote.public_url,
-                fix="check the address and the checksum of data.source",
+                fix=self._around.advice.checksum,
             )
         return fault
 

@@ -17,11 +17,12 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Space:
     """Room on the disk of ``folder``, shared out among several writers (thread-safe).
 
-    ``reserve_bytes`` stay free, for everybody else who uses the disk.
+    ``reserve_bytes`` stay free, for everybody else who uses the disk. ``advice`` is what an error says to do.
     """
 
-    def __init__(self, folder: Path, *, reserve_bytes: int) -> None:
+    def __init__(self, folder: Path, *, reserve_bytes: int, advice: str = "free some space") -> None:
         self._folder = folder
+        self._advice = advice
         self._reserve = reserve_bytes
         self._lock = threading.Lock()
         self._claims: dict[Path, int] = {}
@@ -56,7 +57,7 @@ class Space:
                 expected=f"{_gb(wanted_bytes)} for the data and {_gb(self._reserve)} left over",
                 found=f"{_gb(free)} free",
                 where=str(self._folder),
-                fix="free some space, set data.work_dir to another disk, or lower data.limits.min_free_gb",
+                fix=self._advice,
             )
 
     def release(self, path: Path) -> None:
@@ -70,7 +71,7 @@ def _lacks(path: Path, total_bytes: int) -> int:
 
 
 @contextmanager
-def full_disk_reported(folder: Path) -> Iterator[None]:
+def full_disk_reported(folder: Path, *, advice: str = "free some space") -> Iterator[None]:
     """Turn "no space left" and "quota exceeded" into a :class:`SpaceError`; a quota cannot be asked beforehand."""
     try:
         yield
@@ -81,7 +82,7 @@ def full_disk_reported(folder: Path) -> Iterator[None]:
             "The disk is full.",
             found=error.strerror,
             where=str(folder),
-            fix="free some space or set data.work_dir to another disk, then run the same command again",
+            fix=f"{advice}, then run the same command again",
         ) from error
 
 

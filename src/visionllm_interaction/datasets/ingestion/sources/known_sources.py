@@ -1,47 +1,16 @@
-"""Files on a server: what they are called, how big they are and what they hash to."""
+"""Names and addresses in ``data.source``: which files on which server they mean."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
+from urllib.parse import unquote, urldefrag, urlsplit
 
+from visionllm_interaction.downloads.remote_files import Checksum, Remote
 from visionllm_interaction.errors import ConfigError
 
 _DIGEST_LENGTHS = {"sha256": 64, "md5": 32}
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """What a file must hash to; ``algorithm`` is sha256 or md5 (against accidents only)."""
-
-    algorithm: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.algorithm} {self.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """One file to download; ``bytes`` and ``checksum`` are ``None`` where nobody said."""
-
-    url: str
-    name: str
-    bytes: int | None = None
-    checksum: Checksum | None = None
-
-    @property
-    def public_url(self) -> str:
-        """The address without user name, password and query, which may hold a secret."""
-        parts = urlsplit(self.url)
-        host = parts.hostname or ""
-        return urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
 
 
 _COCO = "http://images.cocodataset.org/"
@@ -127,13 +96,3 @@ def _checksum(fragment: str) -> Checksum:
             fix="copy the whole digest, or leave out # and what follows: size and length are still checked",
         )
     return Checksum(algorithm, value.lower())
-
-
-def digests_of(path: Path, algorithms: Sequence[str]) -> dict[str, str]:
-    """Hex digests of a file, all in one reading."""
-    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            for digest in hashes.values():
-                digest.update(chunk)
-    return {name: digest.hexdigest() for name, digest in hashes.items()}

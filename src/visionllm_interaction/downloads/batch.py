@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
 
 from visionllm_interaction import __version__
-from visionllm_interaction.datasets.ingestion.config import DownloadConfig
-from visionllm_interaction.datasets.ingestion.sources.disk_space import Space
-from visionllm_interaction.datasets.ingestion.sources.progress import byte_bars
-from visionllm_interaction.datasets.ingestion.sources.remote_files import Remote
-from visionllm_interaction.datasets.ingestion.sources.resumable_download import (
+from visionllm_interaction.downloads.config import Advice, DownloadConfig
+from visionllm_interaction.downloads.disk_space import Space
+from visionllm_interaction.downloads.progress import Report, byte_bars
+from visionllm_interaction.downloads.remote_files import Remote
+from visionllm_interaction.downloads.resumable_download import (
     BatchContext,
     Downloaded,
     Stopped,
@@ -24,7 +25,13 @@ from visionllm_interaction.errors import DownloadFailed
 
 
 def download_all(
-    remotes: Sequence[Remote], folder: Path, *, config: DownloadConfig, reserve_bytes: int
+    remotes: Sequence[Remote],
+    folder: Path,
+    *,
+    config: DownloadConfig,
+    reserve_bytes: int,
+    advice: Advice = Advice(),
+    report: Report | None = None,
 ) -> list[Downloaded]:
     """Download remote files; complete files with the right checksum are not requested again.
 
@@ -33,6 +40,8 @@ def download_all(
         folder: where they are written.
         config: the settings of downloads: retries, timeouts, parallel transfers.
         reserve_bytes: bytes that must stay free on the disk.
+        advice: what messages say can be changed.
+        report: called with the progress of each file; by default bars are drawn on a terminal.
 
     Returns:
         The downloaded files, in the order of ``remotes``.
@@ -44,11 +53,13 @@ def download_all(
     folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     with (
-        byte_bars() as report,
+        nullcontext(report) if report else byte_bars() as told,
         _client(config) as client,
         ThreadPoolExecutor(max_workers=config.parallel) as pool,
     ):
-        around = BatchContext(client, config, Space(folder, reserve_bytes=reserve_bytes), report, stop)
+        around = BatchContext(
+            client, config, Space(folder, reserve_bytes=reserve_bytes, advice=advice.space), told, stop, advice
+        )
         running = [pool.submit(Transfer(remote, folder, around).run) for remote in remotes]
         try:
             wait(running, return_when=FIRST_EXCEPTION)
@@ -56,11 +67,11 @@ def download_all(
             stop.set()
             for future in running:
                 future.cancel()
-    _raise_first(running)
+    _raise_first(running, advice)
     return [future.result() for future in running]
 
 
-def _raise_first(running: Sequence[Future[Downloaded]]) -> None:
+def _raise_first(running: Sequence[Future[Downloaded]], advice: Advice) -> None:
     """The error that made the others stop, not theirs."""
     errors = [future.exception() for future in running if not future.cancelled()]
     real = [error for error in errors if error is not None and not isinstance(error, Stopped)]
@@ -68,7 +79,7 @@ def _raise_first(running: Sequence[Future[Downloaded]]) -> None:
         raise DownloadFailed(
             "A file cannot be downloaded.",
             found=f"{type(real[0]).__name__}: {real[0]}",
-            fix="check the address in data.source and the network; the same command continues where it stopped",
+            fix=f"{advice.address}; the same command continues where it stopped",
         ) from real[0]
     if real:
         raise real[0]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from faulty_server import Server, faulty_server
 
-from visionllm_interaction.datasets.ingestion.config import DownloadConfig
-from visionllm_interaction.datasets.ingestion.sources.download import download_all
-from visionllm_interaction.datasets.ingestion.sources.remote_files import KNOWN, remotes_of
-from visionllm_interaction.datasets.ingestion.sources.resumable_download import Downloaded
+from visionllm_interaction.datasets.ingestion.sources.known_sources import KNOWN, remotes_of
+from visionllm_interaction.downloads.batch import download_all
+from visionllm_interaction.downloads.config import DownloadConfig
+from visionllm_interaction.downloads.resumable_download import Downloaded
 from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataError, SpaceError
 
 QUICK = DownloadConfig(first_pause_s=0.001, longest_pause_s=0.002, retries=3, timeout_s=5)
@@ -127,6 +127,7 @@ def test_always_wrong_is_bad_input_and_nothing_is_kept(server: Server, tmp_path:
     with pytest.raises(InputDataError, match="wrong each time") as caught:
         fetch(tmp_path, f"{url}#sha256={server.sha256('a.zip')}")
     assert caught.value.exit_code == 3 and list(tmp_path.iterdir()) == []
+    assert len(server.requests) == 3, "the same wrong file three times is what the server has"
 
 
 @pytest.mark.parametrize(
