@@ -17,7 +17,7 @@ from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION, li
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
@@ -26,7 +26,8 @@ relations, events. Videos analysed with another version are analysed again.
 Version 2 takes square pixels, the stream that a player shows and all eight orientations for granted no more, and counts
 in seconds where version 1 counted in usual steps. Version 3 adapts tracking to the rate of processed frames, lets bouts
 begin between frames that are far apart, ends holding where an object is set down on a table, and finds who comes and
-goes at the lower edge.
+goes at the lower edge. Version 4 links with C-BIoU in place of ByteTrack, starts from weaker detections, and joins
+tracks of people only where somebody else is unlikely to have come by.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""

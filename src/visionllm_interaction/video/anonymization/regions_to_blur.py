@@ -20,6 +20,8 @@ from visionllm_interaction.video.tracking.postprocess import track
 
 _REACH = 4.0
 """A face that comes back within so many heights (and so many more a second) may be the one that was lost."""
+_MIN_IOU = 0.05
+"""Least overlap, times the confidence, of a face in one frame and in the next."""
 _SPEED_S = 0.5
 """How a face moved in this time before its track ended is how it is taken to move on."""
 Floats = NDArray[np.float64]
@@ -70,6 +72,9 @@ def _follow_all(config: BlurConfig) -> TrackConfig:
     return TrackConfig(
         high_confidence=config.min_confidence,
         new_track_confidence=config.min_confidence,
+        min_iou=_MIN_IOU,
+        low_min_iou=_MIN_IOU,
+        new_min_iou=_MIN_IOU,
         min_hits=1,
         lost_s=config.carry_s,
         rejoin_s=config.whole_s,

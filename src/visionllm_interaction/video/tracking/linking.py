@@ -1,10 +1,10 @@
-"""Link detections frame by frame with ByteTrack; the only module that uses the ``trackers`` package.
+"""Link detections frame by frame with C-BIoU; the only module that uses the ``trackers`` package.
 
 There is one tracker per category, so that a ball never takes over the track of a cup it rolls past. An object whose
 category alternates is therefore split into two tracks; :mod:`.category_voting` merges them afterwards.
 
-Source: Zhang et al. (2022), ByteTrack, ECCV; implementation: roboflow ``trackers``, with the buffered IoU of
-Yang et al. (2023), C-BIoU, WACV.
+Source: Yang et al. (2023), C-BIoU, WACV: buffered IoU in a cascade, with the two passes of Zhang et al. (2022),
+ByteTrack, ECCV; implementation: roboflow ``trackers``.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
-from trackers import ByteTrackTracker
-from trackers.utils.iou import BIoU
+from trackers import CBIoUTracker
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
 
 _FALLBACK_FPS = 25.0
 _BUFFER_FPS = 30.0  # the package counts its lost buffer in frames of a 30 fps video
+_SECOND_BUFFER = 2.0
+"""In the pass for weak detections, boxes are enlarged by so many times as much."""
 
 
 class Linker:
@@ -37,7 +39,7 @@ class Linker:
     def __init__(self, config: TrackConfig, *, fps: float | None) -> None:
         self._config = config
         self._fps = fps or _FALLBACK_FPS
-        self._trackers: dict[str, ByteTrackTracker] = {}
+        self._trackers: dict[str, CBIoUTracker] = {}
         self._numbers: dict[tuple[str, int], int] = {}
         self._last: tuple[NDArray[np.object_], NDArray[np.float32], NDArray[Any]] | None = None
 
@@ -72,7 +74,7 @@ class Linker:
         self, category: str, time_s: float, confidences: NDArray[np.float32], boxes: NDArray[Any]
     ) -> NDArray[np.int64]:
         ids = np.full(len(boxes), UNTRACKED, dtype=np.int64)
-        tracker = self._trackers.setdefault(category, _tracker(self._fps, self._config))
+        tracker = self._tracker(category)
         if not len(boxes) and not tracker.tracks:
             return ids
         tracked = tracker.update(_to_supervision(confidences, boxes), timestamp=time_s)
@@ -81,6 +83,11 @@ class Linker:
                 if number != UNTRACKED:
                     ids[row] = self._numbers.setdefault((category, number), len(self._numbers) + 1)
         return ids
+
+    def _tracker(self, category: str) -> CBIoUTracker:
+        if category not in self._trackers:
+            self._trackers[category] = _tracker(self._fps, self._config, is_person=category in PERSON_CATEGORIES)
+        return self._trackers[category]
 
 
 def link(detections: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> NDArray[np.int64]:
@@ -105,15 +112,19 @@ def usual_fps(times_s: NDArray[np.float64]) -> float | None:
     return 1.0 / float(np.median(steps)) if len(steps) else None
 
 
-def _tracker(fps: float, config: TrackConfig) -> ByteTrackTracker:
-    return ByteTrackTracker(
+def _tracker(fps: float, config: TrackConfig, *, is_person: bool) -> CBIoUTracker:
+    buffer = config.box_buffer if is_person else config.object_buffer
+    return CBIoUTracker(
         lost_track_buffer=round(config.lost_s * _BUFFER_FPS),
         frame_rate=fps,
         track_activation_threshold=config.new_track_confidence,
         minimum_consecutive_frames=config.min_hits,
-        minimum_iou_threshold=config.min_iou,
+        minimum_iou_threshold_first_assoc=config.min_iou,
+        minimum_iou_threshold_second_assoc=config.low_min_iou,
+        minimum_iou_threshold_unconfirmed_assoc=config.new_min_iou,
         high_conf_det_threshold=config.high_confidence,
-        iou=BIoU(buffer_ratio=config.box_buffer),
+        buffer_ratio_first=buffer,
+        buffer_ratio_second=_SECOND_BUFFER * buffer,
     )
 
 
