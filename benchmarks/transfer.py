@@ -22,7 +22,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training.callbacks import BEST_NAME
 from visionllm_interaction.detection.training.config import TrainConfig
-from visionllm_interaction.detection.training.data.coco_annotations import categories_of, list_pictures, read_coco
+from visionllm_interaction.detection.training.data.coco_annotations import categories_of, list_images, read_coco
 from visionllm_interaction.detection.training.data.datamodule import TrainingData
 from visionllm_interaction.detection.training.trainer import fit
 
@@ -86,8 +86,8 @@ def data_of(name: str, toyroom: Path) -> TrainingData:
         train = only(train, train["images"][::EACH])
     categories: Categories = categories_of(train)
     return TrainingData(
-        train=list_pictures(train, toyroom / "train2017", categories=categories),
-        val=list_pictures(val, toyroom / "val2017", categories=categories),
+        train=list_images(train, toyroom / "train2017", categories=categories),
+        val=list_images(val, toyroom / "val2017", categories=categories),
         truth=val,
         categories=categories,
     )

@@ -33,7 +33,7 @@ import psutil
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.analysis.analyze_video import AnalysisJob, try_one
+from visionllm_interaction.analysis.analyze_video import AnalysisTask, try_one
 from visionllm_interaction.analysis.analyze_videos import analyze
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
@@ -95,9 +95,9 @@ def overlap(folder: Path) -> dict[str, Any]:
     def whole(clip: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as store:
             prepare_store(Path(store) / "s")
-            job = AnalysisJob("run", Path(store) / "s", None, "room", {}, AnalysisConfig())
-            outcome = try_one(clip, None, job, detector=TrueBoxes(detector, truth["frames"]))
-            assert outcome.entry["status"] == "done", outcome.entry
+            job = AnalysisTask("run", Path(store) / "s", None, "room", {}, AnalysisConfig())
+            outcome = try_one(clip, None, job, load=lambda: TrueBoxes(detector, truth["frames"]))
+            assert outcome.error is None, outcome.error
 
     whole(short)  # the first one loads libraries
     times: dict[str, list[float]] = {"detector": [], "whole": []}

@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from visionllm_interaction.config_loading import Section, load_settings
-from visionllm_interaction.core.devices import check_device_name
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.errors import ConfigError
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.utils.devices import check_device_name
 
 
 class Both(Section):

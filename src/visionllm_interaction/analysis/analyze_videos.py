@@ -72,8 +72,8 @@ def analyze(
     Args:
         videos: one video file or several.
         store: the store's folder.
-        detector: a checkpoint, an export or the name of a ready-made model that finds the objects, or a detector that is
-            loaded already; or else
+        detector: a checkpoint, an export or the name of a ready-made model that finds the objects, or a loaded
+            detector; or else
         detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
             video. Without either the best ready-made model on this machine is used.
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.

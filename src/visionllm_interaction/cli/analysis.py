@@ -24,10 +24,13 @@ from visionllm_interaction.cli.output import (
     progress_console,
     session_choice,
 )
+from visionllm_interaction.config_files import layers
+from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from visionllm_interaction.measures.config import MeasuresConfig
     from visionllm_interaction.video.anonymization.blur import BlurReport
 
 StreamOption = Annotated[
@@ -121,7 +124,6 @@ def measures(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Compute every measure for every video (or session), subject and object, as one tidy table."""
-    from visionllm_interaction.cli.query import load_measures_settings
     from visionllm_interaction.measures.table import write_measures
 
     settings = load_measures_settings(config, override)
@@ -334,3 +336,35 @@ class VideoProgress:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._tasks[name], completed=done, total=total)
+
+
+def load_measures_settings(
+    files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None
+) -> MeasuresConfig | None:
+    """The section ``measures`` of :func:`visionllm_interaction.config.load`.
+
+    If only this section is set, the other sections are not imported, which saves a short command half a second.
+    Otherwise the whole configuration is checked, so that no mistake goes unnoticed.
+
+    Args:
+        files: the files named with ``-c``, in order.
+        overrides: the texts given with ``-o``.
+
+    Returns:
+        The section; None where nothing is set.
+
+    Raises:
+        ConfigError: with all problems at once.
+    """
+    read = layers(files or ())
+    if not read and not overrides:
+        return None
+    from visionllm_interaction.config_loading import load_if_only
+    from visionllm_interaction.measures.config import MeasuresSettings
+
+    alone = load_if_only(MeasuresSettings, read, overrides or ())
+    if alone is not None:
+        return alone.measures
+    from visionllm_interaction.config import load
+
+    return load(files, overrides).measures

@@ -69,7 +69,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Write config/*.yaml to edit, with every key explained; --data adds settings for a data set.",
     ),
     "config": CommandEntry("configuring", "config", "The configuration that a command would use, and its JSON Schema."),
-    "bundle": CommandEntry("bundling", "bundle", "A folder that installs this program on a machine without a network."),
+    "bundle": CommandEntry("machine", "bundle", "A folder that installs this program on a machine without a network."),
     "run": CommandEntry(
         "data",
         "run",
@@ -145,7 +145,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Compute every measure for every video (or session), subject and object, as one tidy table.",
     ),
     "query": CommandEntry(
-        "query",
+        "questions",
         "query",
         "Compute a quantity, written in one line of the language of quantities, with its evidence.",
     ),
@@ -179,7 +179,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C.", extra="serve"
     ),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
-    "doctor": CommandEntry("doctor", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."),
+    "doctor": CommandEntry(
+        "machine", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."
+    ),
     "ask": CommandEntry(
         "questions",
         "ask",

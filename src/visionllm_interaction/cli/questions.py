@@ -1,4 +1,4 @@
-"""Commands on questions: ask, chat, describe, replay, ground, look."""
+"""Commands on questions and quantities: ask, chat, query, describe, replay, ground, look."""
 
 # Packages are imported inside the commands, so that questions are answered without torch.
 
@@ -258,3 +258,19 @@ def look(
     result = ask_about_phrase(question, phrase, store, at_s=at, video_id=video, answers=listed, config=settings)
     text = f"{result.answer or f'No answer: {result.reason}'} (visual, {result.model}; marks {result.marks})"
     return CommandResult(result.model_dump(mode="json"), text, json_output)
+
+
+def query(
+    expression: Annotated[str, typer.Argument(help='For example "total(holding(child, ball)) by session".')],
+    store: StoreOption = Path("store"),
+    csv: Annotated[bool, typer.Option("--csv", help="Print a table with one line per value.")] = False,
+    config: ConfigFiles = None,
+    override: Overrides = None,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Compute a quantity, written in one line of the language of quantities, with its evidence."""
+    from visionllm_interaction.cli.analysis import load_measures_settings
+    from visionllm_interaction.measures.language.run import query as run_expression
+
+    result = run_expression(expression, store, config=load_measures_settings(config, override))
+    return CommandResult(result.to_dict(), result.to_csv() if csv else str(result), json_output)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from visionllm_interaction.core.devices import ALLOWED_DEVICES, check_device_name
 from visionllm_interaction.errors import UsageError
+from visionllm_interaction.utils.devices import ALLOWED_DEVICES, check_device_name
 
 Precision = Literal["auto", "float32", "bfloat16"]
 NumberFormat = Literal["float32", "bfloat16"]

@@ -1,4 +1,4 @@
-"""Commands on installations without a network: bundle make, bundle verify."""
+"""Commands on this machine and others: doctor, bundle make, bundle verify."""
 
 from __future__ import annotations
 
@@ -9,10 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visionllm_interaction.cli.formatting import as_lines
-from visionllm_interaction.cli.output import CommandResult, JsonFlag
+from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
 
 if TYPE_CHECKING:
     from visionllm_interaction.offline_bundle import Bundle
+
+
+def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
+    """Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."""
+    from visionllm_interaction.config import load
+    from visionllm_interaction.diagnostics import run_diagnostics
+
+    checks = run_diagnostics(load(config, override))
+    lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}" for check in checks]
+    fixes = [f"     {check.name}: {check.fix}" for check in checks if not check.ok]
+    passed = all(check.ok for check in checks)
+    result = {"ok": passed, "checks": [check.to_dict() for check in checks]}
+    return CommandResult(result, as_lines([*lines, *fixes]), json_output, 0 if passed else 1)
+
 
 bundle = typer.Typer(
     help="A folder that installs this program on a machine without a network.",
