@@ -332,6 +332,9 @@ def _giver_and_receiver(people: Sequence[Participant], *, is_reversed: bool) -> 
     if len(people) > 2:
         raise NotUnderstood(" ".join(p.value for p in people))
     far_marks = ("from",) if is_reversed else ("to",)
+    if is_reversed and not any(p.mark == "from" for p in people):
+        # "Fikk noe av den voksne": whoever it is received from.
+        far_marks = ("by",)
     other_marks = ("to",) if is_reversed else ("from",)
     far = [p for p in people if p.mark in far_marks]
     near = [p for p in people if p.mark in other_marks and p not in far]

@@ -17,6 +17,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
 )
 from visionllm_interaction.reasoning.grammar.reading import read_question
 from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
+from visionllm_interaction.reasoning.language.constructions import plain_form
 from visionllm_interaction.reasoning.language.patterns import normalise
 from visionllm_interaction.reasoning.language.references import extract_two_videos, extract_video, unknown_video
 from visionllm_interaction.reasoning.language.subordinate_clauses import move_clause_to_end
@@ -114,6 +115,7 @@ def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
 
 def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[Tagged, Scope, float | None]:
     """Cut the window and the moment out of a normalised question without its video, and tag the rest."""
+    text = plain_form(text)
     text = _OR_MORE.sub(r"at least \1" if " or more" in text else r"minst \1", text)
     match = _AT.search(text)
     at = None

@@ -22,7 +22,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Stream,
 )
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects
-from visionllm_interaction.reasoning.grammar.references import Parts, cut_tail, name_nobody, resolve
+from visionllm_interaction.reasoning.grammar.references import Parts, cut_alternatives, cut_tail, name_nobody, resolve
 from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
 from visionllm_interaction.reasoning.grammar.shares import read_followed, read_share
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
@@ -64,6 +64,7 @@ def read_question(
     tags, point = _take_point(tags)
     moment = at if at is not None else point
     tags, half = _take_half(tags)
+    tags, among = cut_alternatives(tags, head)
     tags, shared = resolve(tags)
     shared = shared or any(tag.is_("noun", SAME) for tag in tags)
     request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared, versus_video)
@@ -73,6 +74,9 @@ def read_question(
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
         raise NotUnderstood("in each video")
     asked = replace(asked, language=tagged.language)
+    if among and asked.variable is None:
+        raise NotUnderstood("or")
+    asked = replace(asked, among=among)
     if names_it:
         asked = _which_was_it(asked)
     if asks_length:
@@ -260,6 +264,8 @@ def _read_who(request: QuestionRequest) -> Asked:
 def _read_what(request: QuestionRequest) -> Asked:
     tags = list(request.tags)
     rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
+    while len(rest) > 1 and rest[0].kind == "name" and rest[1].kind == "possessive":
+        rest = rest[2:]
     if rest and (rest[0].kind == "aggregate" or rest[0].is_("noun", "distance", "sum", "time", "bouts")):
         return _read_quantity(request)
     if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):

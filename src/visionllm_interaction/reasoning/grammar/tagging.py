@@ -14,6 +14,7 @@ _PRIORITY = (
     *("subordinator", "conjunction", "preposition", "unit", "noise", "auxiliary"),
 )
 _ARTICLES = frozenset({"den", "det", "de", "dei", "that", "this", "these", "those"})
+_PAIRS = frozenset({"the two", "de to", "dei to"})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?$")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_](?:[\w.-]*\w)?|,")
 
@@ -173,7 +174,7 @@ def _fits(
         return not follows_number
     if tag.is_("modifier", "more_than", "less_than", "at_least"):
         return bool(_number_at(words, place + length, lexicon)) if after else False
-    if tag.is_("noun", "both", "it") and tag.text in _ARTICLES:
+    if tag.is_("noun", "both", "it") and (tag.text in _ARTICLES or tag.text in _PAIRS):
         return not _opens_noun(words, place + length, lexicon, names)
     if (
         tag.is_("noun", "object")

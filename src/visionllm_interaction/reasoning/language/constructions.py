@@ -1,0 +1,74 @@
+"""Constructions that say the same as a plainer sentence: "Who was the last one to hold it?", "Hvem var det som …?".
+
+The grammar reads phrases, not constructions: what only changes the emphasis is put into the plain form before.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOYS = r"(?:toys?|objects?|things?|items?|leker|leiker|leikar|ting|gjenstander|gjenstandar|objekter|objekt)"
+_PEOPLE = r"(?:people|persons?|one|adult|personer|personar|av dem|av dei)"
+_NOBODY = r"(?:no one|nobody|noone|none of them|neither of them)"
+_IN_TIME = r"(?:within|inside|in|innen|innan|i løpet av) (?:\w+ )?\S+ (?:seconds?|secs?|s|minutes?|sekund(?:er)?|minutt(?:er)?)"
+_TOGETHER = r"(?:closer|nearer) (?:together|to each other|to one another)"
+
+_TABLE: tuple[tuple[str, str], ...] = (
+    # Compounds: "gjennomsnittsavstanden" → "gjennomsnitt avstanden", "holdeperioder" → "holde perioder".
+    (r"\b(gjennomsnitt|median|maksimum|minimum|snitt)s?(avstand|tid|leng|lengd|varighet|varigheit)(\w*)", r"\1 \2\3"),
+    (r"\b(holde|halde|hald)(period|bout|stund|tid)(\w*)", r"holde \2\3"),
+    # "Are there any toys that nobody touched?" asks which.
+    (rf"^(?:are|is|were|was) there (?:any|some) ({_TOYS}) (?:that |which )?", r"which \1 "),
+    (rf"^(?:er|var|finnes|finst|fins|fantes|fanst) det (?:noen|nokon|nokre) ({_TOYS}) (?:som )?", r"hvilke \1 "),
+    # Clefts: "it was the child who", "var det ingen som", "hvem var det som".
+    (r"\b(?:was|is) (?:it|there) (nobody|no one|anyone|anybody|someone|somebody) (?:who|that) ", r"\1 "),
+    (r"\b(?:was|is) it (the \w+) (?:who|that) ", r"\1 "),
+    (r"\b(?:var|er) det (?:som )?((?:bare |berre |kun |nøyaktig |akkurat )?(?:en|én|ein|éin) av (?:dem|dei|de) ?(?:to )?)som ",
+     r"\1"),
+    (r"\b(?:var|er) det (ingen|noen|nokon|begge|barnet|den voksne|den vaksne|mamma|pappa|mor|far) som ", r"\1 "),
+    (r"^(hvem|kven|hva|kva|hvilken \w+|hvilke \w+|kva \w+) (?:var|er) det (?:som )?(?!neste|første|fyrste|siste)", r"\1 "),
+    # "Who was the last one to hold it?", "hva var det neste barnet tok opp".
+    (rf"\b(?:was|is) the (?:very )?(first|last) (?:{_PEOPLE} |of (?:them|the two) )?(?:to|who|that) ", r"\1 "),
+    (rf"\b(?:var|er) den (?:aller )?(?:første|fyrste) (?:{_PEOPLE} )?(?:som|til å) ", "først "),
+    (rf"\b(?:var|er) den (?:aller )?siste (?:{_PEOPLE} )?(?:som|til å) ", "sist "),
+    (rf"\bwas the next ({_TOYS}) (?:that )?", r"\1 "),
+    (r"^(hva|kva) (?:var|er) det (?:neste|første|fyrste) (?:som )?(.*) etter at ", r"\1 \2 etter at "),
+    # "When was the second time (that) …": when, the second time.
+    (r"^when (?:was|is) (the (?:very )?(?:first|second|third|fourth|fifth|last|final) time)(?: that)? (.*)", r"when \2 \1"),
+    (r"^når (?:var|er) (?:den )?(første|fyrste|andre|tredje|fjerde|siste) (?:gangen|gongen|gang|gong)(?: at| som)? (.*)",
+     r"når \2 for \1 gang"),
+    # What follows is said before its window: "followed within five seconds by".
+    (rf"\bfollowed ({_IN_TIME}) by (.+)$", r"followed by \2 \1"),
+    # "The times that the child picked something up did the caregiver come near within 5 s" asks what followed.
+    (rf"^((?:in |for |on )?(?:what|which) (?:share|fraction|proportion|percentage|part)) of (?:the )?"
+     rf"(?:times|cases|occasions) (?:that |when |in which |on which )?(.+?) did (.+ {_IN_TIME})(?: of that)?$",
+     r"\1 of the times \2 followed by \3"),
+    # "The longest the child held it", "det lengste barnet holdt den": the longest time.
+    (r"\bthe (longest|shortest) (?:that )?(?=the |they |both )", r"the \1 time that "),
+    (r"\bdet (lengste|korteste|stuttaste) (?:som )?(?=barn|den |de |dei |begge )", r"den \1 tiden "),
+    # "How close were A and B on average?" is a distance; "closer together" is nearer to each other.
+    (r"^how close (?=.*\b(?:average|mean|median)\b)", "how far apart "),
+    (rf"\b{_TOGETHER}", "nearer to each other"),
+    # "Neither picked up", "did no one": nobody did.
+    (rf"\b(?:did|was|were|is|are) ({_NOBODY}) ", r"\1 "),
+    # "Two or more people" is at least two.
+    (r"\b(\w+) or more (?=people|persons|things|toys|objects|items)", r"at least \1 "),
+    (r"\b(\w+) eller (?:flere|fleire) (?=person|ting|leke|leike)", r"minst \1 "),
+    (r"\bmore than one (?=person|thing|toy|object|item)", "at least two "),
+    (r"\b(?:mer|meir|flere|fleire) enn (?:en|én|ein|éin|ei|et|eit) (?=person|ting|leke|leike|gjenstand)", "minst to "),
+)  # fmt: skip
+_RULES = tuple((re.compile(pattern), replacement) for pattern, replacement in _TABLE)
+
+
+def plain_form(text: str) -> str:
+    """A normalised question with its constructions in their plain form.
+
+    Args:
+        text: lower case, without closing punctuation.
+
+    Returns:
+        The same question for the grammar; unchanged where it holds none of them.
+    """
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return " ".join(text.split())
