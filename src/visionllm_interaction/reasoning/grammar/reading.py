@@ -116,7 +116,9 @@ def _take_half(tags: Sequence[Tag]) -> tuple[list[Tag], Literal["first", "second
 
 def _reader_of(request: QuestionRequest) -> Callable[[QuestionRequest], Asked]:
     kind = request.head.value if request.head else "exists"
-    of_distance = any(tag.is_("noun", "distance") for tag in request.tags)
+    compares = any(tag.is_("modifier", "than") for tag in request.tags)
+    compares = compares or sum(tag.kind == "half" for tag in request.tags) > 1
+    of_distance = any(tag.is_("noun", "distance") for tag in request.tags) and not compares
     return read_distance if of_distance and kind in ("exists", "what", "duration", "many") else _READERS[kind]
 
 
@@ -272,6 +274,8 @@ def _read_what(request: QuestionRequest) -> Asked:
         return _read_doing(request)
     tags = _superlative_last(tags)
     number = None
+    if len(tags) > 1 and tags[0].kind == "auxiliary" and tags[1].number is not None:
+        tags = tags[1:]
     if tags and tags[0].number is not None:
         number = int(tags[0].number or 1)
         tags = tags[1:]

@@ -11,6 +11,7 @@ _TOYS = r"(?:toys?|objects?|things?|items?|leker|leiker|leikar|ting|gjenstander|
 _PEOPLE = r"(?:people|persons?|one|adult|personer|personar|av dem|av dei)"
 _NOBODY = r"(?:no one|nobody|noone|none of them|neither of them)"
 _IN_TIME = r"(?:within|inside|in|innen|innan|i løpet av) (?:\w+ )?\S+ (?:seconds?|secs?|s|minutes?|sekund(?:er)?|minutt(?:er)?)"
+_UNIT = r"(?:seconds?|secs?|s|minutes?|sekund(?:er|ene)?|minutt(?:er|a|ene)?)"
 _TOGETHER = r"(?:closer|nearer) (?:together|to each other|to one another)"
 
 _TABLE: tuple[tuple[str, str], ...] = (
@@ -37,6 +38,41 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^when (?:was|is) (the (?:very )?(?:first|second|third|fourth|fifth|last|final) time)(?: that)? (.*)", r"when \2 \1"),
     (r"^når (?:var|er) (?:den )?(første|fyrste|andre|tredje|fjerde|siste) (?:gangen|gongen|gang|gong)(?: at| som)? (.*)",
      r"når \2 for \1 gang"),
+    # "In the five seconds after", "at most 5 s after": within.
+    (rf"\b(?:in|during|over) the (?:first |next |following )?(\S+) ({_UNIT}) (after|before|following|of)\b",
+     r"within \1 \2 \3"),
+    (rf"\b(?:at most|no more than|not more than|up to|less than|under|fewer than) (\S+) ({_UNIT}) (after|before)\b",
+     r"within \1 \2 \3"),
+    (rf"\b(?:i løpet av |i )?(?:de|dei) (?:første |fyrste |neste )?(\S+) ({_UNIT}) (etter|før)\b", r"innen \1 \2 \3"),
+    (rf"\b(?:høyst|høgst|maksimalt|maks|mindre enn|under|senest|seinast) (\S+) ({_UNIT}) (etter|før)\b",
+     r"innen \1 \2 \3"),
+    # "What is the median time until B when A": from A to B. "How long did it take on average for B to … after A".
+    (r"^(what (?:is|was) the (?:median|mean|average|typical) (?:time|delay)) (?:until|till|before|to) (.+?) "
+     r"(?:when|after|once) (.+)$", r"\1 from \3 to \2"),
+    (r"^how long (?:did|does) it (?:take|last) (on average|in the median) (?:for (.+?) to|until|before) (.+?) after (.+)$",
+     r"what is \1 the time from \4 to \2 \3"),
+    (r"^how long (?:did|does) it (?:take|last) (?:for (.+?) to|until|before) (.+?) after (.+?) (on average|in the median)$",
+     r"what is \4 the time from \3 to \1 \2"),
+    (r"^((?:hva|kva) (?:er|var) (?:den )?(?:median|gjennomsnitt|gjennomsnittlige|gjennomsnittlege) ?(?:tid|tiden|tida)) "
+     r"(?:til|før) (.+?) (?:når|etter at) (.+)$", r"\1 fra \3 til \2"),
+    # "The child's pick-up rate".
+    (r"^(?:what|how high) (?:is|was) (.+? \S+) rate(?: per minute)?\b", r"how many times per minute \1"),
+    # Differences: "between the caregiver's and the child's holding time", "Compare A's … with B's".
+    (r"^(?:what|how large|how big) (?:is|was) the difference between (the \w+'s?) and (the \w+'s?) (.+)$",
+     r"how does \1 \3 compare with \2"),
+    (r"^(?:what|how large|how big) (?:is|was) the difference in (.+?) between (the \w+) and (the \w+)$",
+     r"how does \2's \1 compare with \3's"),
+    (r"^compare (.+?) (?:with|to|and) (.+)$", r"how does \1 compare with \2"),
+    (r"^(?:hva|kva) (?:er|var) (?:forskjellen|skilnaden|forskjell) (?:på|mellom) (.+?s) og (.+?s) (.+)$",
+     r"hvordan er \1 \3 sammenlignet med \2"),
+    # "In the child's hands": held by the child.
+    (r"\bin (the \w+)'s? (?:hands?|grasp|grip|arms)\b", r"held by \1"),
+    (r"\bi (?:hendene|hånda|hånden|handa|nevane|nevene) (?:til|på) ", "holdt av "),
+    # "And which toy was it?"
+    (r"\bog (?:hvilken|hvilket|hvilke|kva|kva for ein) (leke|leike|leika|ting|gjenstand) (?:var|er) det$", r"og \1 det"),
+    # "Nobody with the child": the child alone.
+    (rf"\b{_NOBODY} (?:else )?(?:is |was )?(?:together )?with (the \w+)", r"\1 alone"),
+    (r"\bingen (?:andre )?(?:var |er )?(?:sammen|saman) med (barnet|den voksne|den vaksne)", r"\1 alene"),
     # What follows is said before its window: "followed within five seconds by".
     (rf"\bfollowed ({_IN_TIME}) by (.+)$", r"followed by \2 \1"),
     # "The times that the child picked something up did the caregiver come near within 5 s" asks what followed.

@@ -26,7 +26,7 @@ from visionllm_interaction.reasoning.language.subordinate_clauses import (
     move_clause_to_end,
     read_clause,
 )
-from visionllm_interaction.reasoning.language.synonyms import NARROWER, plural
+from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, NARROWER, plural
 from visionllm_interaction.reasoning.language.time_expressions import Window, extract_window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
 from visionllm_interaction.reasoning.planning.capabilities import SIGNATURES
@@ -65,6 +65,7 @@ _MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _NO_FORM = "the question fits none of the known forms"
+_NOT_HERE = "is not in the store"
 _NOT_READ = (_NO_FORM, _UNREADABLE_CLAUSE.split("'", 1)[0])
 """How reasons begin that say that a question was not understood, and not that it has no answer."""
 
@@ -117,14 +118,16 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
     """The plan of a question in no fixed form, read word by word; else the reason of ``refused`` or a truer one."""
     # Imported here: a question of a fixed form needs no word lists.
     from visionllm_interaction.reasoning.grammar.planner import plan_by_grammar
-    from visionllm_interaction.reasoning.grammar.refusals import why_not_understood
+    from visionllm_interaction.reasoning.grammar.refusals import unknown_names, why_not_understood
 
     understood = plan_by_grammar(question, vocabulary)
     if understood.plan is not None:
         return understood.plan
     if understood.refusal:
         return Plan.refuse(understood.refusal)
-    if refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM):
+    of_words = refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM)
+    of_names = _NOT_HERE in (refused.unanswerable or "") or is_unread(refused)
+    if of_words and not (of_names and unknown_names(question, understood, vocabulary)):
         return refused
     return Plan.refuse(why_not_understood(question, understood, vocabulary))
 
@@ -272,10 +275,15 @@ def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
     wider = next((known for known, words in NARROWER.items() if _is_one_of(name, words)), None)
     if wider in vocabulary.names:
         return f"the store knows {wider} and not {name!r}: which of them is one, it does not know"
-    near = vocabulary.nearest(name)
+    # What is another thing altogether ("ballen" where there is no ball) is not mistyped.
+    near = () if _is_built_in(name) else vocabulary.nearest(name)
     if near:
-        return f"{name!r} is not in the store; did you mean {' or '.join(near)}?"
-    return f"{name!r} is not in the store; it knows {', '.join(vocabulary.names) or 'no names at all'}"
+        return f"{name!r} {_NOT_HERE}; did you mean {' or '.join(near)}?"
+    return f"{name!r} {_NOT_HERE}; it knows {', '.join(vocabulary.names) or 'no names at all'}"
+
+
+def _is_built_in(name: str) -> bool:
+    return any(_is_one_of(name, (known, *words)) for known, words in BUILT_IN.items())
 
 
 def _is_one_of(name: str, words: Iterable[str]) -> bool:
