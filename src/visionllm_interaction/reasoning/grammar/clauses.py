@@ -320,8 +320,8 @@ def _hand_over(relation: RelationWord, named: Sequence[Participant]) -> Stream:
     if len(objects) > 1 or "nothing" in objects:
         raise NotUnderstood(" ".join(objects))
     thing = objects[0] if objects else ANY_OBJECT
-    if receiver == "other" or giver == "other":
-        receiver = giver = None
+    receiver = None if receiver in ("other", "else") else receiver
+    giver = None if giver in ("other", "else") else giver
     giver = ANY_PERSON if giver in (None, "both", "either", "nobody") else giver
     receiver = ANY_PERSON if receiver in (None, "both", "either") else receiver
     return Holds("hands_over", (giver or ANY_PERSON, receiver or ANY_PERSON, thing))

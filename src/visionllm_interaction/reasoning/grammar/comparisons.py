@@ -130,7 +130,7 @@ def _value(request: QuestionRequest, tags: Sequence[Tag]) -> Asked:
             and t.kind not in ("auxiliary", "preposition", "conjunction")
             and not t.is_("noun", "distance")
         ]
-        words = [tag for tag in rest if any(tag.lemmas)]
+        words = [tag for tag in rest if any(lemma not in ("", "do") for lemma in tag.lemmas)]
         if words or any(tag.kind in ("subordinator",) for tag in rest):
             raise NotUnderstood(rest[0].text)
         return read_distance(request.with_tags([Tag("noun", "distance", ""), *names]))

@@ -73,7 +73,8 @@ def read_question(
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
         raise NotUnderstood("in each video")
-    asked = replace(asked, language=tagged.language)
+    also = tuple(replace(more, language=tagged.language) for more in asked.also)
+    asked = replace(asked, language=tagged.language, also=also)
     if among and asked.variable is None:
         raise NotUnderstood("or")
     asked = replace(asked, among=among)
@@ -138,6 +139,8 @@ def _total_of(asked: Asked) -> Asked:
 
 
 def _read_duration(request: QuestionRequest) -> Asked:
+    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
+        return read_comparison(request)
     spread = _each(request) or read_elapsed(request)
     if spread:
         return spread
@@ -168,6 +171,8 @@ def _each(request: QuestionRequest) -> Asked | None:
 
 
 def _read_count(request: QuestionRequest) -> Asked:
+    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
+        return read_comparison(request)
     spread = _each(request)
     if spread:
         return spread
@@ -256,7 +261,17 @@ def _read_exists(request: QuestionRequest) -> Asked:
     if clause.is_never or stream.negated:
         # "Was the ball never touched?" asks whether it was: yes and no change places.
         raise NotUnderstood("never")
-    return finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
+    asked = finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
+    return _then_or_later(asked) if scope == request.scope else asked
+
+
+def _then_or_later(asked: Asked) -> Asked:
+    """Read "Var de nær hverandre etter 10 sekunder?", which may mean that moment or the time from then on: both."""
+    stream, scope = asked.stream, asked.scope
+    only_begin = scope.begin_s is not None and scope == Scope(video_id=scope.video_id, begin_s=scope.begin_s)
+    if not only_begin or stream is None or stream.is_moment:
+        return asked
+    return Asked("holds", stream, replace(scope, begin_s=None), at=scope.begin_s, also=(asked,))
 
 
 def _read_who(request: QuestionRequest) -> Asked:

@@ -88,11 +88,9 @@ def _actor(people: Sequence[Tag], pronoun: Tag) -> Tag | None:
 
 
 def _next_object(tags: Sequence[Tag], place: int) -> int | None:
-    for later in range(place + 1, len(tags)):
-        tag = tags[later]
-        if tag.kind == "name" and tag.value not in PERSON_CATEGORIES:
-            return later
-    return None
+    later = range(place + 1, len(tags))
+    named = (i for i in later if tags[i].kind == "name" and tags[i].value not in PERSON_CATEGORIES)
+    return next(named, next((i for i in later if tags[i].is_("noun", *_GENERIC)), None))
 
 
 def name_nobody(tags: Sequence[Tag], people: Sequence[str]) -> list[Tag]:

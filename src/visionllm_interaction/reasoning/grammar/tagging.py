@@ -203,7 +203,12 @@ def _opens_noun(words: Sequence[str], place: int, lexicon: Lexicon, vocabulary: 
     if next(_names_at(words, place, lexicon, vocabulary), None):
         return True
     opens = ("object", "person", "bouts")
-    return any(tag.kind == "aggregate" or tag.is_("noun", *opens) for tag, _ in _phrases_at(words, place, lexicon))
+    return any(_is_adjective(tag) or tag.is_("noun", *opens) for tag, _ in _phrases_at(words, place, lexicon))
+
+
+def _is_adjective(tag: Tag) -> bool:
+    """Whether an aggregate stands before its noun ("lengste"), and not for itself ("i gjennomsnitt")."""
+    return tag.kind == "aggregate" and " " not in tag.text
 
 
 def _has_verb(words: Sequence[str], place: int, lexicon: Lexicon) -> bool:

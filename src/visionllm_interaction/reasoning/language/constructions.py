@@ -21,6 +21,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     # "Are there any toys that nobody touched?" asks which.
     (rf"^(?:are|is|were|was) there (?:any|some) ({_TOYS}) (?:that |which )?", r"which \1 "),
     (rf"^(?:er|var|finnes|finst|fins|fantes|fanst) det (?:noen|nokon|nokre) ({_TOYS}) (?:som )?", r"hvilke \1 "),
+    (rf"^what (?:is|was|are|were) the ({_TOYS}) (?:that )?(?!of )", r"which \1 "),
     # Clefts: "it was the child who", "var det ingen som", "hvem var det som".
     (r"\b(?:was|is) (?:it|there) (nobody|no one|anyone|anybody|someone|somebody) (?:who|that) ", r"\1 "),
     (r"\b(?:was|is) it (the \w+) (?:who|that) ", r"\1 "),
@@ -46,6 +47,16 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (rf"\b(?:i løpet av |i )?(?:de|dei) (?:første |fyrste |neste )?(\S+) ({_UNIT}) (etter|før)\b", r"innen \1 \2 \3"),
     (rf"\b(?:høyst|høgst|maksimalt|maks|mindre enn|under|senest|seinast) (\S+) ({_UNIT}) (etter|før)\b",
      r"innen \1 \2 \3"),
+    # "After what share of the child's put-downs did …": what share of them was followed by it.
+    (rf"^after ((?:what|which) (?:share|fraction|proportion|percentage|part) of .+?) did (.+ {_IN_TIME})$",
+     r"\1 were followed by \2"),
+    (r"^how (?:much time|long|many seconds) (?:passed|went by|elapsed) (?:with|while|where|when) ", "how long "),
+    (r"\b(longest|shortest|average|mean|median) (time|period|stretch|bout) (?:during|in|over) which ", r"\1 \2 that "),
+    (r"\blet (it|the \w+) go\b", r"let go of \1"),
+    # "Did A hold things longer than B, and by how much?"
+    (r"^(?:did|does) (.+?) (longer|more|more often) than (.+?) and (?:if so )?by how much$", r"how much \2 did \1 than \3"),
+    (r"^(\w+) (.+?) (lenger|mer|meir) enn (.+?) og (?:med )?(?:hvor|kor) (?:mye|mykje)(?: lenger| lengre)?$",
+     r"hvor mye \3 \1 \2 enn \4"),
     # "What is the median time until B when A": from A to B. "How long did it take on average for B to … after A".
     (r"^(what (?:is|was) the (?:median|mean|average|typical) (?:time|delay)) (?:until|till|before|to) (.+?) "
      r"(?:when|after|once) (.+)$", r"\1 from \3 to \2"),

@@ -41,7 +41,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
         r"|shout\w*|yell(?:s|ed|ing)?|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
         r"|sneez\w*|clap\w*|music\w*|songs?|melod\w+|tune|quiet\w*|silen\w+|volume|language\w*|speech|vocal\w*"
-        r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)|call(?:s|ed|ing)? (?:out|for|to)|utter\w*|told"
+        r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)|call(?:s|ed|ing)? (?:out|for|to|the|her|him|his|it)|utter\w*|told"
         r"|sang|synger|rop\w*|hvisk\w*|musikk\w*"
         r"|sa|seier|sier|snakk\w*|prat\w*|hørte|høyrde|lyd\w*|ord|orda|ordene|språk\w*|spurte|stemme\w*|skrik\w*",
         SPEECH,
