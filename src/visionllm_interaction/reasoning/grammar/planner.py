@@ -40,8 +40,11 @@ _CODED_LEMMAS = {
     "speak": ("speech", SPEECH),
     "answer": ("speech", SPEECH),
     "name": ("naming", NAMING),
+    "turn_taking": ("speech", SPEECH),
 }
 """Words that are only said of what people code → the kind of code, and why it is not there."""
+_NOUNS_TOO = frozenset({"watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"})
+"""Words that say other things as well; where other words are not understood, these do not tell what is asked."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
@@ -105,6 +108,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
 def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
     """Why a question with words for gaze, speech or naming has no answer here, however it is put; None if it may."""
     for tag in tagged.tags:
+        if tag.text in _NOUNS_TOO and tagged.unknown:
+            continue
         kinds = {_CODED_LEMMAS[lemma] for lemma in tag.lemmas if lemma in _CODED_LEMMAS}
         if len(kinds) == 1 and all(lemma in _CODED_LEMMAS for lemma in tag.lemmas):
             ((kind, reason),) = kinds

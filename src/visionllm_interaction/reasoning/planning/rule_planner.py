@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.english_comparisons import FORMS as COMPARISONS_EN
@@ -33,6 +34,10 @@ from visionllm_interaction.reasoning.planning.capabilities import SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.plan_builder import QuestionScope, plan_of
 from visionllm_interaction.reasoning.planning.unanswerable import outside_catalogue
+
+if TYPE_CHECKING:
+    # Questions of a fixed form need none of the grammar.
+    from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _BY_NAME = compile_rows(
     [
@@ -118,18 +123,31 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
     """The plan of a question in no fixed form, read word by word; else the reason of ``refused`` or a truer one."""
     # Imported here: a question of a fixed form needs no word lists.
     from visionllm_interaction.reasoning.grammar.planner import plan_by_grammar
-    from visionllm_interaction.reasoning.grammar.refusals import unknown_names, why_not_understood
+    from visionllm_interaction.reasoning.grammar.refusals import in_the_language, unknown_names, why_not_understood
 
     understood = plan_by_grammar(question, vocabulary)
     if understood.plan is not None:
         return understood.plan
+    reason = refused.unanswerable or _NO_FORM
+    names_one = _is_one_name(reason, understood.tagged.tags)
     if understood.refusal:
-        return Plan.refuse(understood.refusal)
-    of_words = refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM)
-    of_names = _NOT_HERE in (refused.unanswerable or "") or is_unread(refused)
-    if of_words and not (of_names and unknown_names(question, understood, vocabulary)):
+        return refused if names_one else Plan.refuse(understood.refusal)
+    unknown = [n for n in unknown_names(question, understood, vocabulary) if not in_the_language(n, vocabulary)]
+    instead = None if unknown else in_the_language(question, vocabulary)
+    if instead and (_NOT_HERE in reason or is_unread(refused)):
+        return Plan.refuse(f"{_NO_FORM}, but {instead}")
+    if instead:
+        return Plan.refuse(f"{reason}; of the image {instead}")
+    of_names = (_NOT_HERE in reason and not names_one) or (is_unread(refused) and unknown)
+    if not reason.startswith(_NO_FORM) and not of_names:
         return refused
     return Plan.refuse(why_not_understood(question, understood, vocabulary))
+
+
+def _is_one_name(reason: str, tags: Iterable[Tag]) -> bool:
+    """Whether a form refused a question for one name that is not in the store, and the name is no general word."""
+    match = re.match(rf"'([^' ]+)' {_NOT_HERE}", reason)
+    return match is not None and not any(tag.kind == "noun" and tag.text == match[1] for tag in tags)
 
 
 def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
