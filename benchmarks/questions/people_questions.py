@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from visionllm_interaction.reasoning.answers import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import PlannerName
 
 _TOLERANCE = 5e-3
+_NO_TOY = re.compile(r"'(?:ball|block|book|car|cup|teddy|bamse|bil|bok|kloss|kopp|krus)\w*' is not in the store")
 ANSWERS = {**HANDED, **DEVELOPMENT}
 
 
@@ -58,7 +60,7 @@ def judge(answer: Answer, expected: Expected) -> str:
         if expected.kind != "refused":
             # What no video of the store ever shows is rightly refused.
             nothing = not any((*expected.per_video.values(), expected.together))
-            return "right" if nothing and "is not in the store" in reason else "refused"
+            return "right" if nothing and _NO_TOY.match(reason) else "refused"
         return "right" if any(word in reason for word in expected.reason) else "refused"
     if expected.kind == "refused":
         return "wrong"
