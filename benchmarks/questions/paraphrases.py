@@ -45,12 +45,16 @@ def meant(row: Mapping[str, str], store: Path) -> Expected:
             "threshold": float(row["threshold"]) if row["threshold"] else None,
         }
     )
+    return _expected(answer_of(Plan(expressions=(step,)), store))
+
+
+def answer_of(plan: Plan, store: Path) -> Answer:
+    """The answer that a plan gives."""
     with open_store(store) as opened:
-        planned = Planned(Plan(expressions=(step,)), "rules")
-        answer = execute(
-            planned, opened, vocabulary=Vocabulary.of_store(opened), config=ReasonConfig(), measures=MeasuresConfig()
+        vocabulary = Vocabulary.of_store(opened)
+        return execute(
+            Planned(plan, "rules"), opened, vocabulary=vocabulary, config=ReasonConfig(), measures=MeasuresConfig()
         )
-    return _expected(answer)
 
 
 def _expected(answer: Answer) -> Expected:
