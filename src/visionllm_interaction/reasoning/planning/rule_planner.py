@@ -145,9 +145,12 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
 
 
 def _is_one_name(reason: str, tags: Iterable[Tag]) -> bool:
-    """Whether a form refused a question for one name that is not in the store, and the name is no general word."""
-    match = re.match(rf"'([^' ]+)' {_NOT_HERE}", reason)
-    return match is not None and not any(tag.kind == "noun" and tag.text == match[1] for tag in tags)
+    """Whether a form refused a question for a name that is not in the store: no general word; "red ball" is one."""
+    match = re.match(rf"'(?:([^' ]+)|[^' ]+ ([^' ]+))' {_NOT_HERE}", reason)
+    if match is None:
+        return False
+    kinds = {tag.text: tag.kind for tag in tags}
+    return kinds.get(match[1]) != "noun" if match[1] else kinds.get(match[2]) == "name"
 
 
 def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
