@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+DEPLOY_BIN := $(VENV)/deploy/bin
+DEPLOY_OUT := $(VENV)/deploy/rendered
 DEMO_DIR ?= demo
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
 
@@ -35,6 +38,22 @@ check: $(VENV)/.ready-dev ## Lint, format, types, import contracts, dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/zensical build --clean --strict
+
+check-deploy: $(VENV)/.ready-deploy ## Container, cluster, workflow and monitoring files, by the checkers of each kind
+	$(DEPLOY_BIN)/hadolint deploy/docker/Dockerfile
+	$(DEPLOY_BIN)/shellcheck .ci/run deploy/slurm/*.sbatch deploy/examples/*.sh findings/*.sh
+	$(DEPLOY_BIN)/yamllint --strict deploy .github config .yamllint.yaml .hadolint.yaml
+	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/docker/compose*.yaml
+	$(DEPLOY_BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(DEPLOY_BIN)/zizmor --offline --quiet --pedantic .github
+	$(BIN)/python deploy/k8s/render.py deploy/k8s/overlays/* deploy/k8s/jobs --out $(DEPLOY_OUT)
+	$(DEPLOY_BIN)/kubernetes-validate --strict --quiet $(DEPLOY_OUT)/*.yaml
+	@if command -v promtool >/dev/null; then cd deploy/monitoring \
+	  && promtool check config prometheus.yml && promtool test rules rules_test.yml; \
+	else echo "promtool is missing, so that the alert rules were not checked: install Debian's package prometheus"; exit 1; fi
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +98,15 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/serve.txt
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
+	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
+release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, components (SBOM), notes, digests
+	rm -rf dist && mkdir dist
+	@awk -v head="## $(VERSION)" 'on && /^## / {exit} on {print} index($$0, head) == 1 {on = 1}' CHANGELOG.md >dist/NOTES.md
+	@grep -q . dist/NOTES.md || { echo "CHANGELOG.md has no section '## $(VERSION)': rename 'Unreleased', or set the version" >&2; exit 1; }
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build -q --python $(BIN)/python --no-build-isolation --out-dir dist
+	rm -f dist/.gitignore
+	$(DEPLOY_BIN)/cyclonedx-py requirements requirements/all.txt --output-reproducible -o dist/sbom.cdx.json
+	cd dist && sha256sum -- * >SHA256SUMS
 format: $(VENV)/.ready-dev ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -87,7 +115,10 @@ clean: ## Remove what was built here, but not .venv
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # One package (promise, which MLflow needs through graphene) is published as source only: the locked setuptools builds it.
-INSTALL = $(UV) pip install -q --python $(BIN)/python --require-hashes -b requirements/dev.txt -r
+# Where Python may not write byte code, each of a test run's processes would compile torch anew: it is compiled here, once.
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+INSTALL = $(UV) pip install -q $(COMPILE) --python $(BIN)/python --require-hashes -b requirements/dev.txt -r
+OURSELVES = $(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . $(if $(COMPILE),&& $(BIN)/python -m compileall -q src)
 LOCK := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 $(UV): requirements/uv.txt
@@ -98,12 +129,17 @@ $(UV): requirements/uv.txt
 
 $(VENV)/.ready-all: $(UV) requirements/all.txt pyproject.toml
 	$(INSTALL) requirements/all.txt
-	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(OURSELVES)
 	@touch $@
 
 $(VENV)/.ready-dev: $(UV) requirements/dev.txt pyproject.toml
 	$(INSTALL) requirements/dev.txt
-	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(OURSELVES)
 	@touch $@ $(VENV)/.ready-all
 
-.PHONY: bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+$(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
+	$(UV) venv -q --clear $(VENV)/deploy
+	$(UV) pip install -q --python $(DEPLOY_BIN)/python --require-hashes --only-binary :all: -r requirements/deploy.txt
+	@touch $@
+
+.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

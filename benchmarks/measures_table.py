@@ -42,6 +42,7 @@ from visionllm_interaction.store.writer import publish_video
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "measures_table.json"
 WIDE_CATEGORIES, WIDE_VIDEOS, WIDE_S, WIDE_FPS = 50, 20, 60.0, 5.0
+KEYS = ("video_id", "subject", "object", "measure", "predicate", "begin_s", "end_s")
 RUN = "import sys; from visionllm_interaction.cli import main; sys.exit(main())"
 
 
@@ -72,15 +73,16 @@ def measure(store: Path, out: Path, source: Path | None) -> Run:
 
 
 def differences(one: Path, other: Path) -> int:
-    """Rows of two tables that differ by more than 1e-9, or in a text."""
+    """Rows of the table ``other`` that ``one`` lacks or has with another text or number (1e-9); it may have more."""
     with one.open() as a, other.open() as b:
-        rows, others = list(csv.DictReader(a)), list(csv.DictReader(b))
-    if len(rows) != len(others):
-        return abs(len(rows) - len(others)) + min(len(rows), len(others))
-    return sum(
-        any(not _same(row.get(key, ""), value) for key, value in before.items())
-        for row, before in zip(rows, others, strict=True)
-    )
+        rows = {tuple(row[key] for key in KEYS): row for row in csv.DictReader(a)}
+        return sum(
+            any(
+                not _same(rows.get(tuple(before[key] for key in KEYS), {}).get(key, ""), value)
+                for key, value in before.items()
+            )
+            for before in csv.DictReader(b)
+        )
 
 
 def _same(one: str, other: str) -> bool:

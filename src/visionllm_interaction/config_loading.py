@@ -15,14 +15,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError
+from visionllm_interaction.utils.described_model import DescribedModel
 from visionllm_interaction.utils.paths import StrPath
 from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, KeyPath, YamlDocument, load_yaml, parse_yaml
 
 
-class Section(BaseModel):
+class Section(DescribedModel):
     """Base of every configuration section: frozen, unknown keys refused, docstring per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -46,17 +46,17 @@ def test_image_label_is_the_version() -> None:
     assert label[1] == PROJECT["version"]
 
 
-def test_compose_has_the_four_services_and_pinned_images() -> None:
-    assert set(COMPOSE["services"]) == {"service", "postgres", "mlflow", "prometheus"}
+def test_compose_has_the_five_services_and_pinned_images() -> None:
+    assert set(COMPOSE["services"]) == {"service", "postgres", "mlflow", "prometheus", "grafana"}
     for name, service in COMPOSE["services"].items():
         tag = service["image"].partition(":")[2]
         assert tag not in ("", "latest"), name
-        assert "healthcheck" in service or name == "service", name  # the service's is in its image
+        assert "healthcheck" in service or name in ("service", "grafana"), name  # theirs are in their images
 
 
 def test_compose_listens_on_this_machine_only() -> None:
     ports = [port for service in COMPOSE["services"].values() for port in service["ports"]]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -67,10 +67,10 @@ def test_compose_holds_no_password() -> None:
         for key, value in service.get("environment", {}).items()
         if "PASSWORD" in key
     ]
-    assert len(passwords) == 3
-    assert all(re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?[^}]+\}", value) for value in passwords)
+    assert len(passwords) == 4
+    assert all(re.fullmatch(r"\$\{(POSTGRES|GRAFANA)_PASSWORD:\?[^}]+\}", value) for value in passwords)
     example = (REPO / "deploy/docker/.env.example").read_text()
-    assert re.search(r"^POSTGRES_PASSWORD=$", example, flags=re.MULTILINE)
+    assert len(re.findall(r"^(?:POSTGRES|GRAFANA)_PASSWORD=$", example, flags=re.MULTILINE)) == 2
     ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/docker/.env"], cwd=REPO, check=False)
     assert ignored.returncode == 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from visionllm_interaction.measures.api import CATALOGUE
-from visionllm_interaction.reasoning.language.patterns import Form, normalise
+from visionllm_interaction.reasoning.language.patterns import Form, Row, compile_rows, normalise
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Step
 from visionllm_interaction.reasoning.planning.rule_planner import FORMS, plan_by_forms, plan_by_rules
@@ -128,14 +128,23 @@ def test_question_becomes_one_query(
     )
 
 
-def test_ruling_forms_out_by_their_openings_loses_none() -> None:
-    """Whatever a whole pattern matches passes the look at its opening; most other forms do not."""
+def test_ruling_forms_out_by_the_words_they_need_loses_none() -> None:
+    """Whatever a whole pattern matches passes the look at its words; most other forms are never compiled."""
     for text in (normalise(row[0]) for row in ONE_STEP):
         found = [form for form in FORMS if form.pattern.fullmatch(text)]
         assert found and [form for form in FORMS if form.match(text)] == found
-    cut = [Form(form.row, form.text) for form in FORMS]
+    cut = [Form(form.row, form.text, form.needs) for form in FORMS]
     assert not any(form.match("the child is near the ball") for form in cut)
-    assert sum("pattern" in vars(form) for form in cut) < len(cut) / 3
+    assert sum("pattern" in vars(form) for form in cut) < len(cut) / 20
+
+
+def test_a_form_needs_the_words_of_what_is_not_optional() -> None:
+    macros = {"be": "is|were", "ever": "(?: ever| at all)", "toy": "(?:of the )?toys?", "any": "{be}|"}
+    texts = ("who {be} (?:near|close to) {a}{ever}? {toy}", "{any} {a}(?: or)? b?", "{toy}|in {be}")
+    first, second, third = compile_rows([Row("bout_count", texts)], macros)
+    assert first.needs == (("who",), ("is", "were"), ("near", "close"), ("toy",))
+    assert second.needs == ()
+    assert third.needs == (("toy", "in"),)
 
 
 def test_table_covers_every_measure_at_least_five_times() -> None:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from visionllm_bench.questions.comparison_forms import READINGS
 from visionllm_bench.questions.question_form import EvalForm
+from visionllm_bench.questions.several_value_forms import READINGS
+from visionllm_bench.questions.single_value_forms import VALUES
 from visionllm_bench.questions.unanswerable_forms import UNANSWERABLE
-from visionllm_bench.questions.value_forms import VALUES
 
 FORMS: tuple[EvalForm, ...] = (*VALUES, *READINGS, *UNANSWERABLE)

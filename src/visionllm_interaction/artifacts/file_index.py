@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionllm_interaction.artifacts.image_groups import GROUP_COLUMNS
+from visionllm_interaction.artifacts.group_columns import GROUP_COLUMNS
 from visionllm_interaction.errors import InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.paths import StrPath

@@ -69,6 +69,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "Write config/*.yaml to edit, with every key explained; --data adds settings for a data set.",
     ),
     "config": CommandEntry("configuring", "config", "The configuration that a command would use, and its JSON Schema."),
+    "bundle": CommandEntry("bundling", "bundle", "A folder that installs this program on a machine without a network."),
     "run": CommandEntry(
         "data",
         "run",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.store.corrections import CorrectedValue
 from visionllm_interaction.store.sessions.choice import SessionChoice
+from visionllm_interaction.utils.described_model import DescribedModel
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ Operation = Literal[
 ]
 
 
-class _AnswerModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _AnswerModel(DescribedModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Claim(_AnswerModel):

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from visionllm_interaction.datasets.transformation.coco_shapes import numbers
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
-from visionllm_interaction.datasets.transformation.editing.geometry import numbers
 from visionllm_interaction.datasets.transformation.exif_orientation import orientation_and_size, turn_record
 from visionllm_interaction.datasets.transformation.record_edits import RecordEdit
 from visionllm_interaction.datasets.transformation.repair import RepairState

@@ -11,8 +11,8 @@ from PIL import Image, ImageOps, JpegImagePlugin
 
 from visionllm_interaction.core.images import DAMAGED, ORIENTATION, orientation_of
 from visionllm_interaction.core.run_lengths import decode_mask, encode_mask
+from visionllm_interaction.datasets.transformation.coco_shapes import numbers, run_lengths
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
-from visionllm_interaction.datasets.transformation.editing.geometry import numbers, run_lengths
 from visionllm_interaction.errors import ImageError
 
 _TURN: dict[int, tuple[bool, bool, bool]] = {

@@ -8,9 +8,10 @@ values, ``*_comparisons`` for what is made of several.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 from visionllm_interaction.reasoning.language.time_expressions import UNIT
@@ -48,12 +49,17 @@ class Row:
     against: Literal["processed"] | None = None
 
 
+Words = tuple[str, ...]
+"""Words of which a text must hold at least one."""
+
+
 @dataclass(frozen=True)
 class Form:
     """One way to ask: a text of ``row``, compiled when it is first tried."""
 
     row: Row
     text: str
+    needs: tuple[Words, ...] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -61,56 +67,67 @@ class Form:
         return re.compile(self.text)
 
     def match(self, text: str) -> re.Match[str] | None:
-        """The match with all of ``text``. Forms share their openings, so most are ruled out without being compiled."""
-        opening = _opening(self.text)
-        if opening is not None and not opening.match(text):
-            return None
+        """The match with all of ``text``. Few forms need to be compiled: most need a word that ``text`` lacks."""
+        for words in self.needs:
+            if not any(word in text for word in words):
+                return None
         return self.pattern.fullmatch(text)
 
 
-def _opening(text: str) -> re.Pattern[str] | None:
-    """The group or the letters that every match of the regular expression ``text`` begins with, if that is plain."""
-    if not text.startswith("(?:"):
-        letters = _LETTERS.match(text)
-        return _compiled(letters[0]) if letters and not _has_alternatives(text) else None
-    end = next((n for n, depth in _depths(text) if depth == 0), len(text))
-    if text[end + 1 : end + 2] in ("?", "*", "+", "{") or _has_alternatives(text):
-        return None
-    return _compiled(text[: end + 1])
+_PIECE = re.compile(r"\\.|\[[^]]*\]|\(\?[:P](?:<\w+>)?|\{\w+\}|[a-zæøå]+(?![?*])|.")
 
 
-_LETTERS = re.compile(r"[a-zæøå]+(?= )")
-_compiled = cache(re.compile)
+def _needed(text: str, macros: Mapping[str, tuple[Words, ...]]) -> tuple[Words, ...]:
+    """The words that every match of a form's text must hold; an optional part needs none.
+
+    Args:
+        text: a regular expression of letters, groups without names, bars, ``?``, and ``{macros}``.
+        macros: what each macro needs.
+
+    Returns:
+        Words of which one must be there, for each part that needs any.
+    """
+    outer: list[list[list[tuple[Words, ...]]]] = []
+    branches: list[list[tuple[Words, ...]]] = [[]]
+    for piece in _PIECE.findall(text):
+        if piece[0] == "(":
+            outer.append(branches)
+            branches = [[]]
+        elif piece == ")":
+            group = _needed_by_one_of(branches)
+            branches = outer.pop()
+            branches[-1].append(group)
+        elif piece == "|":
+            branches.append([])
+        elif piece in ("?", "*"):
+            branches[-1].pop()
+        elif piece[0] == "{":
+            branches[-1].append(macros[piece[1:-1]])
+        else:
+            branches[-1].append(((piece,),) if len(piece) > 1 and piece[0].isalpha() else ())
+    return _needed_by_one_of(branches)
 
 
-def _depths(text: str) -> Iterator[tuple[int, int]]:
-    """Place and depth behind each parenthesis and bar; escaped ones and those in sets of characters are letters."""
-    depth, in_set, n = 0, False, 0
-    while n < len(text):
-        letter = text[n]
-        if letter == "\\":
-            n += 1
-        elif in_set:
-            in_set = letter != "]"
-        elif letter == "[":
-            in_set = True
-        elif letter in "()|":
-            depth += {"(": 1, ")": -1, "|": 0}[letter]
-            yield n, depth
-        n += 1
-
-
-def _has_alternatives(text: str) -> bool:
-    return any(text[n] == "|" and depth == 0 for n, depth in _depths(text))
+def _needed_by_one_of(branches: Sequence[Sequence[tuple[Words, ...]]]) -> tuple[Words, ...]:
+    """What alternatives need: all that the only one needs, else one word of each, if each needs any."""
+    needs = [tuple(chain.from_iterable(branch)) for branch in branches]
+    if len(needs) == 1:
+        return needs[0]
+    if not all(needs):
+        return ()
+    rarest = [max(parts, key=lambda words: min(map(len, words))) for parts in needs]
+    return (tuple(dict.fromkeys(chain.from_iterable(rarest))),)
 
 
 def compile_rows(rows: Iterable[Row], macros: Mapping[str, str]) -> tuple[Form, ...]:
     """The forms of a table; macros may use macros that stand above them in the table."""
     expanded = {name: f"(?P<{name}>.+?)" for name in "abc"}
     expanded["n"] = rf"(?P<n>\d+(?:[.,]\d+)?)(?: ?(?P<unit>{UNIT}))?"
+    needs: dict[str, tuple[Words, ...]] = dict.fromkeys(expanded, ())
     for name, words in macros.items():
         expanded[name] = f"(?:{words.format(**expanded)})"
-    return tuple(Form(row, text.format(**expanded)) for row in rows for text in row.texts)
+        needs[name] = _needed(words, needs)
+    return tuple(Form(row, text.format(**expanded), _needed(text, needs)) for row in rows for text in row.texts)
 
 
 _REPLACEMENTS: tuple[tuple[str, str], ...] = (

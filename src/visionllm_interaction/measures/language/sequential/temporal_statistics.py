@@ -248,13 +248,14 @@ def naming_ranks(arguments: Arguments) -> Samples:
 def _rank(arguments: Arguments, named: int, video: int, begin_s: float, end_s: float) -> int | None:
     """The rank of the named object's mean size among all objects; None if it is not in view."""
     batch, boxes = arguments.groups.batch, arguments.evaluator.boxes.boxes(video)
-    first, after = np.searchsorted(batch.frames.video, [video, video + 1])
-    frames = batch.frames
+    of_video = slice(*np.searchsorted(batch.frames.video, [video, video + 1]))
+    frame_begin_s, frame_end_s = batch.frames.begin_s[of_video], batch.frames.end_s[of_video]
     end_s = max(end_s, begin_s + TOLERANCE_S)
-    length_s = np.minimum(frames.end_s[first:after], end_s) - np.maximum(frames.begin_s[first:after], begin_s)
-    weight = np.maximum(length_s, 0.0)[boxes.frame]
-    shown = weight > 0
-    sizes = np.bincount(boxes.track[shown], (boxes.share * weight)[shown], len(batch.tracks.video))
+    first, after = np.searchsorted(frame_end_s, begin_s, side="right"), np.searchsorted(frame_begin_s, end_s)
+    length_s = np.minimum(frame_end_s[first:after], end_s) - np.maximum(frame_begin_s[first:after], begin_s)
+    rows = slice(*np.searchsorted(boxes.frame, [first, after]))
+    weight = length_s[boxes.frame[rows] - first]
+    sizes = np.bincount(boxes.track[rows], boxes.share[rows] * weight, len(batch.tracks.video))
     own = arguments.groups.names.stands_for(np.full(len(sizes), named), np.arange(len(sizes)))
     largest = sizes[own].max(initial=0.0)
     rivals = ~own & ~batch.tracks.is_person & ~batch.tracks.is_body

@@ -1,4 +1,4 @@
-"""Names of the groups that images can belong to."""
+"""Columns of a table of groups that images can belong to."""
 
 from __future__ import annotations
 

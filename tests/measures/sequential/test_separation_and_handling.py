@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from visionllm_interaction.measures.sequential.object_handling import objects_handled
 from visionllm_interaction.measures.sequential.observation import event_rate, running_time
-from visionllm_interaction.measures.sequential.proximity import (
+from visionllm_interaction.measures.sequential.separation import (
     episodes_without_contact,
     latency_to_approach,
-    objects_handled,
     time_alone,
 )
 from visionllm_interaction.measures.sequential.statistic import Statistic

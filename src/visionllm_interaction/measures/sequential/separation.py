@@ -1,13 +1,12 @@
-"""Alone or together: time alone, latency to approach, episodes without contact, objects handled."""
+"""People apart: time alone, latency to approach, episodes without contact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, complement, intersection, total_s, union
+from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, complement, total_s
 from visionllm_interaction.measures.sequential.observation import (
     BoutSummary,
     Times,
@@ -16,7 +15,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_times,
     summarise,
 )
-from visionllm_interaction.measures.sequential.statistic import NOTHING_OBSERVED, Statistic, ratio, undefined
+from visionllm_interaction.measures.sequential.statistic import Statistic, ratio, undefined
 
 WITHOUT_CONTACT_MIN_S = 0.5
 
@@ -113,42 +112,3 @@ def episodes_without_contact(
     """
     apart = complement(contact, within=observed_parts(together, observed))
     return summarise(at_least(apart, min_s), observed)
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectsHandled:
-    """The different objects that a person handles.
-
-    Attributes:
-        names: the objects, the longest handled first.
-        count: how many they are.
-        rate: how many per observed minute.
-    """
-
-    names: tuple[str, ...]
-    count: Statistic
-    rate: Statistic
-
-
-def objects_handled(handling: Mapping[str, Intervals], *, observed: Intervals, min_s: float = 0.0) -> ObjectsHandled:
-    """How many different objects a person handles.
-
-    Args:
-        handling: object → (N, 2) seconds in which the person handles it. Two objects of one name count once.
-        observed: (M, 2) processed time.
-        min_s: shortest time of handling, in all, that counts.
-
-    Returns:
-        The objects and their number.
-    """
-    totals = {name: total_s(intersection(union(parts), union(observed))) for name, parts in handling.items()}
-    names = sorted(
-        (name for name, total in totals.items() if total > TOLERANCE_S and total >= min_s - TOLERANCE_S),
-        key=lambda name: (-totals[name], name),
-    )
-    observed_s = total_s(observed)
-    return ObjectsHandled(
-        names=tuple(names),
-        count=Statistic(len(names), "count") if observed_s else undefined("count", NOTHING_OBSERVED),
-        rate=ratio(60.0 * len(names), observed_s, unit="per_min", reason=NOTHING_OBSERVED),
-    )

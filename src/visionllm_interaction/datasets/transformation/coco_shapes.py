@@ -1,4 +1,4 @@
-"""Boxes, polygons and run lengths as COCO writes them: clipped, measured, turned."""
+"""Numbers, boxes, polygons and run lengths as COCO writes them: read, clipped, measured."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""Commands on installations without a network: bundle make, bundle verify."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visionllm_interaction.cli.formatting import as_lines
+from visionllm_interaction.cli.output import CommandResult, JsonFlag
+
+if TYPE_CHECKING:
+    from visionllm_interaction.offline_bundle import Bundle
+
+bundle = typer.Typer(
+    help="A folder that installs this program on a machine without a network.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@bundle.command()
+def make(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    extra: Annotated[list[str] | None, typer.Option(help="An extra to install, for example serve. Repeatable.")] = None,
+    model: Annotated[list[Path] | None, typer.Option(help="A detector or other model to take along.")] = None,
+    wheel: Annotated[Path | None, typer.Option(help="The wheel of this program; default: as it is installed.")] = None,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Gather wheels (with pip), models and settings, with a digest of each file and a script that installs them."""
+    from visionllm_interaction.offline_bundle import make_bundle
+
+    made = make_bundle(folder, extras=extra or (), models=model or (), wheel=wheel)
+    steps = ["Copy the folder, then:  sh install.sh ENVIRONMENT", f"digest of SHA256SUMS, to compare: {made.digest}"]
+    return CommandResult(_as_json(made), as_lines([_described(made), *steps]), json_output)
+
+
+@bundle.command()
+def verify(folder: Annotated[Path, typer.Argument(help="A bundle.")], json_output: JsonFlag = False) -> CommandResult:
+    """Compare every file of a bundle with its digest; a difference exits with code 3."""
+    from visionllm_interaction.offline_bundle import verify_bundle
+
+    found = verify_bundle(folder)
+    return CommandResult(_as_json(found), f"{_described(found)}, all as made; digest {found.digest}", json_output)
+
+
+def _described(made: Bundle) -> str:
+    return f"{made.folder}: {made.files} files, {made.bytes / 1e6:.0f} MB"
+
+
+def _as_json(made: Bundle) -> dict[str, object]:
+    return {**asdict(made), "folder": str(made.folder), "extras": list(made.extras)}

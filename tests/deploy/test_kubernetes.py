@@ -1,0 +1,102 @@
+"""The Kubernetes files: what they come to, and that they are closed. Their form: ``make check-deploy``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy_checks import REPO
+
+from visionllm_interaction.config import load
+from visionllm_interaction.errors import ConfigError
+
+K8S = REPO / "deploy" / "k8s"
+sys.path.append(str(K8S))
+import render  # noqa: E402  # a script beside the files it renders
+
+OVERLAYS = ("cpu", "gpu", "ha")
+
+
+def objects(overlay: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Kind and name → object."""
+    return {(item["kind"], item["metadata"]["name"]): item for item in render.render(K8S / "overlays" / overlay)}
+
+
+def pods() -> list[tuple[str, dict[str, Any]]]:
+    """Every pod that the files make, with a name for the test."""
+    rendered = [(name, item) for name in OVERLAYS for item in objects(name).values()]
+    rendered += [("jobs", item) for item in render.render(K8S / "jobs")]
+    return [
+        (f"{overlay} {item['metadata']['name']}", item["spec"]["template"]["spec"])
+        for overlay, item in rendered
+        if "template" in item.get("spec", {})
+    ]
+
+
+@pytest.mark.parametrize(("name", "pod"), pods(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_pod_can_do_nothing_it_need_not(name: str, pod: dict[str, Any]) -> None:
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["requests"].keys() >= {"cpu", "memory"}
+        assert "memory" in container["resources"]["limits"]
+        assert not any("value" in entry and "PASSWORD" in entry["name"] and "FILE" not in entry["name"]
+                       for entry in container.get("env", ()))  # fmt: skip
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        assert mounted == {volume["name"] for volume in pod["volumes"]} | ({"data"} if "postgres" in name else set())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_network_is_closed_but_for_the_database_and_names(overlay: str) -> None:
+    found = objects(overlay)
+    assert found["NetworkPolicy", "deny-all"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    egress = found["NetworkPolicy", "service"]["spec"]["egress"]
+    assert [[port["port"] for port in rule["ports"]] for rule in egress] == [[5432], [53, 53]]
+    assert all("ipBlock" not in peer for rule in egress for peer in rule["to"])
+    assert all(item["metadata"]["namespace"] == "visionllm" for item in found.values())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_service_starts_with_settings_that_exist(overlay: str) -> None:
+    (container,) = objects(overlay)["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"]
+    command, *arguments = container["args"]
+    assert command == "serve" and arguments[::2] == ["-o"] * (len(arguments) // 2)
+    assert "serve.executor_id=$(POD_NAME)" in arguments and container["env"][0]["name"] == "POD_NAME"
+    settings = load(overrides=[text.replace("$(POD_NAME)", "visionllm-0") for text in arguments[1::2]]).serve
+    assert settings.secure_cookie
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert str(Path(str(settings.detector)).parent) in mounts
+    assert str(Path(str(settings.database_url_file)).parent) in mounts
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["path"] in ("/v1/healthz", "/v1/readyz")
+
+
+def test_an_unknown_setting_would_be_noticed() -> None:
+    with pytest.raises(ConfigError):
+        load(overrides=["serve.executor=pod"])
+
+
+def test_overlays_change_what_they_say() -> None:
+    cpu, gpu, ha = (objects(name) for name in OVERLAYS)
+    limits = gpu["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+    assert limits["nvidia.com/gpu"] == 1
+    assert cpu["StatefulSet", "visionllm"]["spec"]["replicas"] == 1
+    assert ha["StatefulSet", "visionllm"]["spec"]["replicas"] == 2
+    assert ha["PersistentVolumeClaim", "visionllm-data"]["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert ha["HorizontalPodAutoscaler", "visionllm"]["spec"]["minReplicas"] == 2
+    assert ha["StatefulSet", "visionllm"]["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":serve")
+
+
+def test_a_patch_that_fits_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{K8S / 'base'}]\npatches: [{{path: p.yaml}}]\n")
+    (tmp_path / "p.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: visionllm}\n")
+    with pytest.raises(SystemExit, match="fits 0 objects"):
+        render.render(tmp_path)
