@@ -141,6 +141,8 @@ def test_after_ten_seconds_may_be_that_moment_or_the_time_from_then_on(vocabular
 def test_a_plain_sentence_is_left_as_it_is() -> None:
     for text in ("how long did the child hold the ball", "hvor lenge holdt barnet ballen", "who let go of it last"):
         assert plain_form(text) == text
+    text = "which toy did the child hold most in the first 10 seconds of the video"
+    assert plain_form(text) == text
 
 
 # Every word is known, and yet it is not said which of two things is meant.
