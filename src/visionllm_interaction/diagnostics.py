@@ -1,4 +1,4 @@
-"""Checks of the machine for `visionllm doctor`: versions, GPU, codecs, disk, endpoints, plug-ins."""
+"""Checks of the machine for `visionllm doctor`: versions, GPU, codecs, disk, models, endpoints, plug-ins."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import JsonValue
 
 from visionllm_interaction.config import Settings
+from visionllm_interaction.detection.registry.acquire import list_models
+from visionllm_interaction.detection.registry.cache import models_folder
 from visionllm_interaction.errors import PluginError
 from visionllm_interaction.plugins import plugin_groups
 from visionllm_interaction.utils.extras import DISTRIBUTION, USES, missing_packages
@@ -56,7 +58,7 @@ def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
         settings: where artifacts go, and the endpoint of the language model.
 
     Returns:
-        The checks: Python, libraries, GPU, codecs, disk, language model, plug-ins, extras.
+        The checks: Python, libraries, GPU, codecs, disk, ready-made models, language model, plug-ins, extras.
     """
     return (
         _check_python(),
@@ -64,6 +66,7 @@ def run_diagnostics(settings: Settings) -> tuple[DiagnosticCheck, ...]:
         _check_gpu(),
         _check_codecs(),
         _check_disk(Path(settings.artifacts_dir)),
+        _check_models(),
         _check_language_model(settings.reason.endpoint.base_url),
         *_check_plugins(),
         *(_check_extra(extra, use) for extra, use in USES.items()),
@@ -116,6 +119,13 @@ def _check_disk(artifacts_dir: Path) -> DiagnosticCheck:
     free = shutil.disk_usage(existing).free
     found = f"{free / 2**30:.0f} GiB free at {existing}"
     return _result("disk", free >= FREE_BYTES_NEEDED, found, fix="free 5 GiB or more")
+
+
+def _check_models() -> DiagnosticCheck:
+    """The ready-made models on this machine. None is no fault: it says how to get one."""
+    here = [f"{entry.name} ({entry.kind})" for entry, cached in list_models() if cached]
+    none = f"none in {models_folder()}; to analyse videos: visionllm models get yolox_s"
+    return DiagnosticCheck("ready-made models", True, ", ".join(here) or none)
 
 
 def _check_extra(extra: str, use: str) -> DiagnosticCheck:

@@ -6,6 +6,7 @@
     ├── UsageError                      exit 2   a wrong command, option or question
     │   ├── ConfigError                 exit 2   a wrong configuration file or override
     │   ├── ExpressionError             exit 2   an expression that cannot be read, or does not fit together
+    │   ├── ModelMissing                exit 2   a ready-made model is needed that is not on this machine
     │   └── PluginError                 exit 2   a requested plug-in cannot be used
     ├── InputDataError                  exit 3   wrong input data
     │   ├── ManifestError                        a manifest is missing, unreadable or of another stage
@@ -132,6 +133,12 @@ class ConfigError(UsageError):
     def to_dict(self) -> dict[str, Any]:
         """The ``error`` object, with the list of problems added."""
         return {**super().to_dict(), "problems": list(self.problems)}
+
+
+class ModelMissing(UsageError):
+    """A ready-made model is needed that is not on this machine; ``fix`` is the command that gets it."""
+
+    code = "MODEL-MISSING"
 
 
 class PluginError(UsageError):

@@ -152,7 +152,6 @@ def test_ids_roles_and_progress(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        {},  # neither detector nor detections
         {"detections": "truth", "detector": Path("x.pt")},
         {"detections": "truth", "video_ids": []},
         {"detections": "truth", "video_ids": ["../x"]},
@@ -213,15 +212,6 @@ def test_true_tracks_need_neither_torch_nor_a_tracker(clip: Path, tmp_path: Path
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.split()[-1] == "set()"
-
-
-def test_without_a_detector_one_line_to_paste_is_said(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        analyze([clip], tmp_path / "my store")
-    assert caught.value.exit_code == 2
-    fix = str(caught.value.fix)
-    assert fix.startswith("curl -LO https://") and "\n" not in fix
-    assert fix.endswith(f"visionllm analyze {clip} --store '{tmp_path}/my store' --detector yolox_s.onnx")
 
 
 def _detections(path: Path, *, score: float, every: int = 1) -> Path:

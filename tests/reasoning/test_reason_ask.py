@@ -18,6 +18,7 @@ ONE_VIDEO: tuple[tuple[str, float | int | None, str, str], ...] = (
     ("How long was the ball visible?", 10.0, "s", "The ball was visible for 10 s."),
     ("How many cars are there?", 2, "count", "2 cars were counted (the most in view at once)."),
     ("How many books are there?", 1, "count", "1 book was counted (the most in view at once)."),
+    ("How many people are there?", 2, "count", "At least 2 people were there (the most in view at once)."),
     ("When was the caregiver first seen?", 5.0, "s", "The caregiver was first seen at 5 s."),
     ("When was the car last seen?", 8.9, "s", "The car was last seen at 8.9 s."),
     (

@@ -212,7 +212,7 @@ def test_an_answer_is_the_command_lines(
         ({"question": ""}, 422, "VALIDATION"),
         ({"question": "a" * 61}, 422, "TOO-LONG"),
         ({"question": "How?", "sql": "1"}, 422, "VALIDATION"),
-        ({"question": "  "}, 400, "USAGE"),
+        ({"question": "  "}, 422, "VALIDATION"),
         ({"question": "How many balls are there?", "planner": "llm"}, 503, LLMUnreachable.code),
     ],
 )

@@ -18,7 +18,6 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.service import Service
-from visionllm_interaction.server.ui.home import detector_notice
 
 MISSING = "loads only with openvino, which is not installed"
 
@@ -104,12 +103,14 @@ def test_a_failed_detector_is_told_by_health_figures_and_requests(
     assert 'visionllm_detector{state="loading"} 0.0' in figures
 
 
-def test_the_page_says_what_is_wrong_with_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_tells_the_page_what_is_wrong_with_the_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(models, "load_detector", raising(RuntimeError("no kernel")))
     config = ServeConfig(data_dir=tmp_path, detector=tmp_path / "detector.onnx")
     service = Service(config, analysis=AnalysisConfig(), reason=ReasonConfig())
-    assert "still loading" in detector_notice(service)
+    assert service.readiness()["detector"] == "loading"
     wait(service.detector)
-    assert "cannot be analysed" in detector_notice(service) and "no kernel" in detector_notice(service)
+    assert service.readiness()["detector"] == "failed" and "no kernel" in service.reasons()["detector"]
     bare = Service(ServeConfig(data_dir=tmp_path), analysis=AnalysisConfig(), reason=ReasonConfig())
-    assert detector_notice(bare) == ""
+    assert bare.readiness()["detector"] == "not configured" and bare.reasons() == {}

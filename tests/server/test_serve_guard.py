@@ -147,7 +147,8 @@ def test_request_ids_come_back_and_odd_ones_do_not(config: ServeConfig, key: str
 
 def test_nothing_may_be_loaded_from_elsewhere(config: ServeConfig, key: str) -> None:
     policy = client_of(config).get("/login").headers["content-security-policy"]
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
+    assert "unsafe" not in policy
     assert "http" not in policy
 
 
@@ -182,7 +183,14 @@ def test_the_interface_is_described_with_examples_and_problem_details(config: Se
         "/v1/videos/{video_id}/timeline",
         "/v1/videos/{video_id}/detections",
         "/v1/videos/{video_id}/file",
+        "/v1/videos/{video_id}/copy",
+        "/v1/videos/{video_id}/poster",
         "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/retry",
+        "/v1/measures",
+        "/v1/measures/{measure}",
+        "/v1/measures/{measure}/csv",
+        "/v1/questions",
         "/v1/healthz",
         "/v1/readyz",
         "/metrics",

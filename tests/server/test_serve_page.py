@@ -1,4 +1,4 @@
-"""The page in a browser. ``VISIONLLM_TEST_CHECKPOINT`` names a trained detector for the image in the docs."""
+"""The page in a browser. ``VISIONLLM_TEST_CHECKPOINT`` names a trained detector for the images in the docs."""
 
 from __future__ import annotations
 
@@ -8,40 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import chromium, faults_of, open_page, until
 from running_service import REPO, RunningService, finished_job
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-sync_api = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 120_000
+DRAWN = "performance.getEntriesByName('timeline-drawn').length"
+AT = "begin => Math.abs(document.querySelector('video').currentTime - begin) < 0.01"
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
     """A page of a fresh Chromium that notes what goes wrong in it, and every address it asks for."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        page.set_default_timeout(PATIENCE_MS)
-        page.faults = []
-        page.asked = []
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and page.faults.append(message.text))
-        page.on("request", lambda request: page.asked.append(request.url))
-        yield page
-        browser.close()
+    with chromium() as browser:
+        yield open_page(browser, width=1440, height=1000)
 
 
 @pytest.fixture
@@ -55,13 +34,17 @@ def toy_service(service: RunningService, toy_video: Path) -> RunningService:
     return service
 
 
-def upload_by_hand(page: Any, service: RunningService, video: Path) -> str:
-    """Log in, drop the video on the page, wait until it is analysed; returns its id."""
+def log_in(page: Any, service: RunningService) -> None:
     page.goto(service.url)
     page.fill("input[name=key]", service.key)
-    page.click("button")
+    page.click("text=Log in")
     page.wait_for_selector(".drop")
-    page.set_input_files(".drop input", str(video))
+
+
+def upload_by_hand(page: Any, service: RunningService, *videos: Path) -> str:
+    """Log in, drop the files on the page, wait until the first is analysed; returns its id."""
+    log_in(page, service)
+    page.set_input_files(".drop input", [str(video) for video in videos])
     page.wait_for_selector(".video-row")
     with service.client() as client:
         [known] = client.get("/v1/videos").json()["videos"]
@@ -69,70 +52,80 @@ def upload_by_hand(page: Any, service: RunningService, video: Path) -> str:
     if not os.environ.get("VISIONLLM_TEST_CHECKPOINT"):
         from visionllm_interaction.analysis import analyze
 
-        analyze([video], service.store, detections="truth", video_ids=[known["video_id"]])
+        analyze([videos[0]], service.store, detections="truth", video_ids=[known["video_id"]])
     page.wait_for_selector(".state.good")
     return str(known["video_id"])
 
 
-def test_upload_look_ask_and_seek(page: Any, toy_service: RunningService, toy_video: Path) -> None:
-    video_id = upload_by_hand(page, toy_service, toy_video)
+def test_upload_look_ask_and_seek(page: Any, toy_service: RunningService, toy_video: Path, tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("Dear diary,\n")
+    video_id = upload_by_hand(page, toy_service, toy_video, text)
+    page.wait_for_selector(".upload-item .refused")
+    assert "cannot be read" in page.inner_text(".uploads"), "one of several uploads fails, and says why"
     with toy_service.client() as client:
         timeline = client.get(f"/v1/videos/{video_id}/timeline").json()
-        answer = client.post("/v1/ask", json={"question": "How long is the child visible?"}).json()
-    page.click(".video-row")
-    page.wait_for_selector(".timeline svg")
-    page.wait_for_function("document.querySelector('video').readyState >= 2")
-    assert page.locator(".timeline .label:not(.sub)").count() == len(timeline["tracks"]) + bool(timeline["events"])
-    assert page.locator(".timeline .mark").count() == len(timeline["events"])
+        question = {"question": "How long is the child visible?", "video_id": video_id}
+        answer = client.post("/v1/ask", json=question).json()
+    until(page, "document.querySelector('.poster img').naturalWidth > 0")
+    page.click(".video-link")
+    until(page, DRAWN)
+    until(page, "document.querySelector('video').readyState >= 2")
 
-    # Drawn above near and in contact, so that a click in the middle of its bar is a click on it.
     held = [bout for bout in timeline["relations"] if bout["predicate"] == "holding"]
     holding = max(held, key=lambda bout: bout["end_s"] - bout["begin_s"])
-    label = f"{holding['predicate'].replace('in_contact', 'in contact with')} "
-    title = page.locator(".timeline title", has_text=f"{holding['begin_s']:.2f}–{holding['end_s']:.2f}").filter(
-        has_text=label
-    )
-    title.first.locator("..").click()
-    page.wait_for_function(
-        "begin => Math.abs(document.querySelector('video').currentTime - begin) < 0.01", arg=holding["begin_s"]
-    )
-    page.wait_for_function(_BOXES_DRAWN)
+    page.mouse.click(*_place_of(page, video_id, holding))
+    until(page, AT, holding["begin_s"])
+    until(page, _BOXES_DRAWN)
 
-    page.fill(".ask input", "How long is the child visible?")
+    page.fill(".ask input", question["question"])
     page.keyboard.press("Enter")
     page.wait_for_selector(".claim")
     assert page.inner_text(".claim-text") == answer["claims"][0]["text"]
-    evidence = answer["evidence"][0]
     page.click(".chip")
-    page.wait_for_function(
-        "begin => Math.abs(document.querySelector('video').currentTime - begin) < 0.01", arg=evidence["begin_s"]
-    )
-    page.wait_for_selector(".timeline .interval")
+    until(page, AT, answer["evidence"][0]["begin_s"])
+    assert page.url.endswith(video_id), "evidence of this video does not leave its page"
 
-    _picture(page, timeline)
-    assert page.faults == []
-    assert {address.split("/")[2] for address in page.asked if address.startswith("http")} == {
-        f"127.0.0.1:{toy_service.port}"
-    }
+    _pictures(page, timeline)
+    assert faults_of(page) == []
+    addresses = {address.split("/")[2] for address in page.asked if address.startswith("http")}
+    assert addresses == {f"127.0.0.1:{toy_service.port}"}
 
 
-def test_a_text_is_refused_on_the_page(page: Any, service: RunningService, tmp_path: Path) -> None:
+def test_a_key_opens_the_page_and_logging_out_closes_it(page: Any, service: RunningService) -> None:
     service.start()
-    text = tmp_path / "notes.mp4"
-    text.write_text("Dear diary,\n")
     page.goto(service.url)
     page.fill("input[name=key]", "vli_wrong")
-    page.click("button")
+    page.click("text=Log in")
     assert "not valid" in page.inner_text("[role=alert]")
-    page.fill("input[name=key]", service.key)
-    page.click("button")
-    page.set_input_files(".drop input", str(text))
-    page.wait_for_selector(".upload-item .refused")
-    assert "cannot be read" in page.inner_text(".upload-item")
+    log_in(page, service)
+    assert "No videos yet" in page.inner_text(".empty")
+    page.click("[aria-label='Use the dark theme']")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.click("text=Log out")
     page.wait_for_selector("input[name=key]")
     page.goto(f"{service.url}/ui/")
     assert page.url.endswith("/login")
+
+
+def test_a_failed_job_says_what_to_do_and_is_tried_again(page: Any, service: RunningService, tiny_video: Path) -> None:
+    broken = service.folder / "broken.pt"
+    detector = Path(service.options[0].split("=", 1)[1])
+    service.options.append("serve.max_job_attempts=1")
+    service.start()
+    kept = detector.read_bytes()
+    log_in(page, service)
+    detector.write_bytes(b"no detector any more")
+    try:
+        page.set_input_files(".drop input", str(tiny_video))
+        page.wait_for_selector(".state.bad")
+        assert page.inner_text(".failure .refused").strip()
+        assert "What to do:" in page.inner_text(".failure")
+    finally:
+        detector.write_bytes(kept)
+    page.click(".failure >> text=Try again")
+    page.wait_for_selector(".state.good")
+    assert not broken.exists() and faults_of(page) == []
 
 
 _BOXES_DRAWN = """() => {
@@ -140,16 +133,41 @@ _BOXES_DRAWN = """() => {
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   return data.some((value, n) => n % 4 === 3 && value > 0);
 }"""
+_PLACE = """async ([id, bout]) => {
+  const { TimelineModel } = await import('/ui/static/timeline_model.js');
+  const content = await (await fetch(`/v1/videos/${id}/timeline`)).json();
+  const model = new TimelineModel(content);
+  const pair = `${bout.subject_track_id}-${bout.object_track_id}`;
+  const row = model.rows.find((one) => one.layers.some((layer) => layer.pair === pair));
+  const scroller = document.querySelector('.tl-scroll');
+  scroller.scrollTop = Math.max(0, row.y - 60);
+  const box = scroller.getBoundingClientRect();
+  const left = scroller.clientWidth < 560 ? 92 : 158;
+  const t = (bout.begin_s + bout.end_s) / 2;
+  const x = left + (t / model.duration) * (scroller.clientWidth - left - 12);
+  return [box.left + x, box.top + 22 + row.y - scroller.scrollTop + row.height / 2];
+}"""
 
 
-def _picture(page: Any, timeline: dict[str, Any]) -> None:
-    """The image in the docs: a moment in which something is held, the answer beside it."""
+def _place_of(page: Any, video_id: str, bout: dict[str, Any]) -> tuple[float, float]:
+    """Where on the screen the middle of a bout is drawn."""
+    page.locator(".tl-scroll").scroll_into_view_if_needed()
+    x, y = page.evaluate(_PLACE, [video_id, bout])
+    return float(x), float(y)
+
+
+def _pictures(page: Any, timeline: dict[str, Any]) -> None:
+    """The images in the docs: a moment in which something is held, the answer beside it; the other pages."""
+    if not os.environ.get("VISIONLLM_WRITE_PICTURES"):
+        return
+    folder = REPO / "docs" / "pictures"
     held = [bout for bout in timeline["relations"] if bout["predicate"] == "holding"] or timeline["relations"]
     longest = max(held, key=lambda bout: bout["end_s"] - bout["begin_s"])
     moment = (longest["begin_s"] + longest["end_s"]) / 2
     page.evaluate("moment => { document.querySelector('video').currentTime = moment }", moment)
     page.wait_for_timeout(1500)
     page.mouse.move(5, 5)
-    target = REPO / "docs" / "pictures" / "service-video.png"
-    if os.environ.get("VISIONLLM_WRITE_PICTURES"):
-        page.screenshot(path=str(target), full_page=True)
+    page.screenshot(path=str(folder / "service-video.png"), full_page=True)
+    page.goto(page.url.split("/ui/")[0] + "/ui/measures?measure=near_duration")
+    page.wait_for_selector(".plot")
+    page.screenshot(path=str(folder / "service-measures.png"))

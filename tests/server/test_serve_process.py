@@ -134,7 +134,9 @@ def test_a_video_erased_while_it_is_analysed_is_gone(service: RunningService, to
     service.start()
     with service.client() as client:
         accepted = client.post("/v1/videos", files={"file": (toy_video.name, toy_video.read_bytes())}).json()
-        [worker] = wait_for(lambda: _workers_of(service))
+        log = service.folder / "service" / "uploads" / accepted["video_id"] / "job.log"
+        wait_for(log.exists)  # before that the worker waits, and not for this job
+        [worker] = _workers_of(service)
         assert client.delete(f"/v1/videos/{accepted['video_id']}").status_code == 204
         assert not _alive([worker])
         assert client.get("/v1/videos").json() == {"videos": []}
@@ -142,6 +144,17 @@ def test_a_video_erased_while_it_is_analysed_is_gone(service: RunningService, to
         assert again["job_id"] != accepted["job_id"]
         assert finished_job(client, again["job_id"])["status"] == "done"
     assert "Traceback" not in service.log
+
+
+def test_a_worker_serves_one_job_after_another(service: RunningService, tiny_video: Path, toy_video: Path) -> None:
+    service.start()
+    workers = []
+    with service.client() as client:
+        for video in (tiny_video, toy_video):
+            accepted = client.post("/v1/videos", files={"file": (video.name, video.read_bytes())}).json()
+            assert finished_job(client, accepted["job_id"])["status"] == "done"
+            workers.append(_workers_of(service))
+    assert workers[0] == workers[1] and len(workers[0]) == 1
 
 
 def test_a_worker_that_was_killed_is_tried_again_and_nothing_is_open_to_others(

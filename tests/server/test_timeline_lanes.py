@@ -6,8 +6,8 @@ from pathlib import Path
 
 from coded_videos import code, make_video
 
-from visionllm_interaction.server.timeline_lanes import code_lanes
-from visionllm_interaction.server.video_results import read_timeline
+from visionllm_interaction.server.results.timeline_lanes import code_lanes
+from visionllm_interaction.server.results.video_results import read_timeline
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Recording
 from visionllm_interaction.store.recordings.files import write_recording

@@ -63,7 +63,7 @@ class MemoryStore:
         found: dict[str, Any] = {}
         for column in columns:
             values = [row[column] for row in rows]
-            if column in ("category", "role", "predicate", "kind", "tier", "participant", "label", "source"):
+            if column in ("category", "role", "predicate", "kind", "tier", "participant", "label", "source", "posture"):
                 assert encode is not None
                 found[column] = encode(values)
             elif column == "track_ids":
@@ -77,6 +77,9 @@ class MemoryStore:
         return {str(row[c]) for row in getattr(self, f"_{name}")(self.videos[video_id]) for c in columns if row[c]}
 
     def _detections(self, video: Timeline) -> list[dict[str, Any]]:
+        return []
+
+    def _postures(self, video: Timeline) -> list[dict[str, Any]]:
         return []
 
     def _frames(self, video: Timeline) -> list[dict[str, Any]]:

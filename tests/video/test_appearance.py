@@ -75,10 +75,11 @@ def huddle(folder: Path, *, handed_on: bool) -> tuple[Path, Path]:
     """Two children meet in the middle and turn back; for 2.1 s a detector sees one only: the right one all the
     time, or, ``handed_on``, less and less the right one and more and more the left one."""
     images, detections = [], []
+    nearest = 166 if handed_on else 178
     for n in range(8 * FPS):
         t = n / FPS
         left = float(np.interp(t, [0, 2.5, 4.4, 7.5], [40, 150, 150, 40]))
-        right = float(np.interp(t, [0, 2.5, 4.4, 7.5], [280, 166, 166, 280]))
+        right = float(np.interp(t, [0, 2.5, 4.4, 7.5], [280, nearest, nearest, 280]))
         image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
         draw(image, left, LEFT_CHILD)
         draw(image, right, RIGHT_CHILD)

@@ -89,6 +89,17 @@ def test_blur_begins_before_and_ends_after() -> None:
     assert (times.min(), times.max()) == (pytest.approx(2.6), pytest.approx(6.36))
 
 
+def test_a_face_missed_at_the_end_of_its_way_is_covered_where_it_goes() -> None:
+    frames = frames_at(25, 4)
+    faces = [(n, np.array([v, 50, v + 40, 100])) for n, v in enumerate(40 + 100 * frames.timestamp_s)]
+    seen = [row for row in faces if 0.5 <= row[0] / 25 < 3.5]  # at two and a half widths a second
+    carried = find_regions(as_table(seen, frames.timestamp_s), frames, config=BlurConfig())
+    assert share_shown(faces, carried, frames) == 0
+    # where it stopped instead, it is covered too
+    stopped = [row if 0.5 <= row[0] / 25 < 3.5 else (row[0], seen[0 if row[0] < 50 else -1][1]) for row in faces]
+    assert share_shown(stopped, carried, frames) == 0
+
+
 def test_what_is_hidden_cannot_be_told() -> None:
     rng = np.random.default_rng(1)
     image = rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)

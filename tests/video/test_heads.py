@@ -11,6 +11,7 @@ from video_files import write_video
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.detection.runtimes.centerface import decode_maps, load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.video.anonymization.blur import blur_video
 from visionllm_interaction.video.head_yaw.csv_file import heads_file, load_heads
 from visionllm_interaction.video.head_yaw.estimation import NOSE_DEPTH, WrittenHeads, write_heads, yaw_deg
 
@@ -107,3 +108,11 @@ def test_a_frame_without_a_face_has_no_faces_and_is_no_error() -> None:
     boxes, scores, points = decode_maps(*empty, min_confidence=0.5)
     assert boxes.shape == (0, 4) and scores.shape == (0,) and points.shape == (0, 5, 2)
     assert yaw_deg(points).shape == (0,)
+
+
+def test_twenty_frames_of_nothing_have_no_heads_and_a_copy_without_blur(shared_data: Path, tmp_path: Path) -> None:
+    finder = load_centerface(shared_data.parent / "models" / "centerface.onnx")
+    video = write_video(tmp_path / "v.mp4", times_ms=[40 * n for n in range(20)])
+    assert write_heads(video, tmp_path / "h.csv", finder=finder).heads == 0
+    report = blur_video(video, tmp_path / "b.mp4", detector=finder)
+    assert (report.frames, report.frames_blurred, report.proof.status) == (20, 0, "PASS")

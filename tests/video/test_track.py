@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.tracking.bytetrack import link
+from visionllm_interaction.video.tracking.linking import link
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, summarise_tracks, track
 
 Path_ = dict[int, tuple[float, float]]

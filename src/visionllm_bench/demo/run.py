@@ -28,6 +28,7 @@ class DemoResult:
         report: the HTML page.
         run: folder of stages 1 to 4.
         store: of the analysed videos.
+        videos: folder of the simulated videos.
         checkpoint: the detector.
         ap: validation AP.
         ap50: validation AP50.
@@ -37,6 +38,7 @@ class DemoResult:
     report: Path
     run: Path
     store: Path
+    videos: Path
     checkpoint: Path
     ap: float
     ap50: float
@@ -63,7 +65,8 @@ class DemoResult:
                 "next, for example:",
                 f'  visionllm ask "How long was the ball visible?" --store {self.store}',
                 f"  visionllm lineage {self.checkpoint}",
-                "  visionllm serve --insecure",
+                f"  visionllm serve --insecure -o serve.store={self.store} -o serve.detector={self.checkpoint}"
+                f" -o serve.media_dirs=[{self.videos}]",
             ]
         )
 
@@ -95,6 +98,7 @@ def run_demo(settings: DemoSettings, *, out: StrPath) -> DemoResult:
         report=report,
         run=Path(pipeline["run"]),
         store=store,
+        videos=room / "videos",
         checkpoint=checkpoint,
         ap=pipeline["AP"],
         ap50=pipeline["AP50"],

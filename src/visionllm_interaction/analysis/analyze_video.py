@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from visionllm_interaction import __version__
+from visionllm_interaction.analysis.bodies import (
+    AnalysedBodies,
+    BodyTask,
+    analyse_bodies,
+    body_relations,
+    with_holding_evidence,
+)
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.failures import as_known, is_out_of_memory, release_memory
 from visionllm_interaction.analysis.provenance import (
@@ -46,7 +53,7 @@ from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 
@@ -76,6 +83,7 @@ class AnalysisTask:
         run: names the run in the store's ledger.
         detections: ``"truth"``, a file, or ``None`` if there is a detector.
         heads: a file of heads, or a folder with one for each video; ``None`` without heads.
+        bodies: models for faces, hands and poses; ``None``: they are not looked for.
     """
 
     run: str
@@ -85,6 +93,7 @@ class AnalysisTask:
     roles: Mapping[str, str]
     config: AnalysisConfig
     heads: Path | None = None
+    bodies: BodyTask | None = None
 
 
 @dataclass(frozen=True)
@@ -216,7 +225,15 @@ def _analyze_one(
     if changed:
         log.info("analysed again", video_id=chosen_id, changed="; ".join(changed))
     tracked, notes = _track(path, origin_path, job, detector=detector, progress=progress)
-    return _Analysed(_publish(tracked, chosen_id, inputs, notes=notes, job=job), "done", changed)
+    bodies = None if job.bodies is None else _bodies(path, tracked, job, job.bodies, progress)
+    return _Analysed(_publish(tracked, chosen_id, inputs, notes=notes, job=job, bodies=bodies), "done", changed)
+
+
+def _bodies(path: Path, tracked: TrackedVideo, job: AnalysisTask, task: BodyTask, progress: Progress) -> AnalysedBodies:
+    def show(done: int, total: int | None) -> None:
+        progress(f"{path.name}: {', '.join(task.models.finds)}", done, total)
+
+    return analyse_bodies(path, tracked, task, job.config, progress=show)
 
 
 def _source_of(path: Path) -> SourceFile:
@@ -264,15 +281,27 @@ def _provenance(
             heads=heads.sha256 if heads else None,
             view=job.view,
             roles=job.roles,
+            bodies=job.bodies.digests if job.bodies else None,
         ),
         config=job.config.model_dump(mode="json"),
-        algorithms={ANALYSIS: ALGORITHM_VERSION, **({runtime.name: runtime.algorithm_version} if runtime else {})},
+        algorithms={ANALYSIS: ALGORITHM_VERSION, **_versions(job, runtime)},
         libraries=library_versions((*_libraries(job), *(runtime.libraries if runtime else ()))),
     )
 
 
+def _versions(job: AnalysisTask, runtime: Runtime | None) -> dict[str, int]:
+    versions = {runtime.name: runtime.algorithm_version} if runtime else {}
+    if job.bodies is not None:
+        from visionllm_interaction.video.bodies.find import ALGORITHM_VERSION as BODIES_VERSION
+
+        versions["bodies"] = BODIES_VERSION
+    return versions
+
+
 def _libraries(job: AnalysisTask) -> tuple[str, ...]:
     """Libraries that decide what the analysis itself makes of detections; true tracks need no tracker and no images."""
+    if job.bodies is not None:
+        return ("av", "trackers", "opencv", "openvino")
     if job.detections == "truth":
         return ("av",)
     sees = job.view == "ego" or job.config.video.track.appearance
@@ -327,7 +356,13 @@ def _track_once(
 
 
 def _publish(
-    tracked: TrackedVideo, video_id: str, inputs: _Inputs, *, notes: tuple[str, ...], job: AnalysisTask
+    tracked: TrackedVideo,
+    video_id: str,
+    inputs: _Inputs,
+    *,
+    notes: tuple[str, ...],
+    job: AnalysisTask,
+    bodies: AnalysedBodies | None = None,
 ) -> VideoRecord:
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
@@ -340,6 +375,10 @@ def _publish(
     unknown = unknown_at(processed_step_s(tracked.frames))
     found = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
     found = [*found, *_facing(tracked, tracks, inputs.heads, job)]
+    if bodies is not None and job.bodies is not None:
+        seen = body_relations(bodies, tracked, tracks, job.bodies, job.config)
+        # A file of heads that was given is preferred to the faces that were found.
+        found += [one for one in seen if inputs.heads is None or one.predicate != "facing"]
     relations = sorted((r for r in found if r.predicate not in unknown), key=lambda relation: relation.begin_s)
     events = find_events(
         tracked.detections,
@@ -353,7 +392,9 @@ def _publish(
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
     record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
-    record = record.model_copy(update={"role_proxies": guesses, "heads": inputs.heads, "notes": notes})
+    about = job.bodies.record(job.config) if job.bodies else None
+    update = {"role_proxies": guesses, "heads": inputs.heads, "notes": notes, "bodies": about}
+    record = record.model_copy(update=update)
     publish_video(
         job.store,
         record,
@@ -362,6 +403,7 @@ def _publish(
         tracks=tracks,
         relations=relations,
         events=events,
+        bodies=None if bodies is None else with_holding_evidence(bodies, relations, tracked, tracks, job.config),
     )
     for note in record.notes:
         log.warning("about the video", video_id=video_id, note=note)

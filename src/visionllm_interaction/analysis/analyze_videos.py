@@ -20,9 +20,10 @@ from visionllm_interaction.analysis.analyze_video import (
     silent,
     try_one,
 )
+from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.results import AnalysisResult
-from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
+from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VisionLLMError
 from visionllm_interaction.store.layout import check_video_id
 from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.writer import prepare_store
@@ -30,9 +31,6 @@ from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector import Detector
-
-READY_DETECTOR = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_s.onnx"
-"""A detector of COCO's 80 categories that needs no training (Apache-2.0)."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +52,12 @@ def analyze(
     videos: StrPath | Sequence[StrPath],
     store: StrPath,
     *,
-    detector: StrPath | None = None,
+    detector: StrPath | Detector | None = None,
     detections: StrPath | Literal["truth"] | None = None,
     view: View = "room",
     roles: StrPath | None = None,
     heads: StrPath | None = None,
+    models: Sequence[str] | None = None,
     config: AnalysisConfig = AnalysisConfig(),
     video_ids: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -73,12 +72,15 @@ def analyze(
     Args:
         videos: one video file or several.
         store: the store's folder.
-        detector: a checkpoint or an export that finds the objects; or else
+        detector: a checkpoint, an export or the name of a ready-made model that finds the objects, or a detector that is
+            loaded already; or else
         detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
-            video.
+            video. Without either the best ready-made model on this machine is used.
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
         roles: a CSV (``name,role``) that maps categories or track ids to roles.
         heads: a CSV of heads (:mod:`.video.head_yaw.csv_file`), or a folder of them: who faces what.
+        models: what to look for, of ``people``, ``hands``, ``faces`` and ``pose``; by default people and, where neither
+            a detector nor detections are given, whatever else there are ready-made models for on this machine.
         config: settings of decoding, tracking, relations and events.
         video_ids: ids for the videos; by default the file's name and eight digits of its digest.
         progress: called with the video's name, frames read, and frames in all if known.
@@ -89,6 +91,7 @@ def analyze(
 
     Raises:
         UsageError: if the arguments do not fit together, or Ray is asked for and not installed.
+        ModelMissing: if no ready-made model is on this machine; the message is what to type.
         InputDataError: if detector, roles or store cannot be used, or every single video failed.
     """
     paths = [Path(video) for video in ([videos] if isinstance(videos, str | os.PathLike) else videos)]
@@ -96,11 +99,21 @@ def analyze(
     if detections is not None:
         given = "truth" if detections == "truth" else Path(detections)
     store = Path(store)
-    detector = None if detector is None else Path(detector)
+    checkpoint = detector if detector is None or isinstance(detector, str | os.PathLike) else None
+    loaded = None if detector is None or isinstance(detector, str | os.PathLike) else detector
     roles = None if roles is None else Path(roles)
     heads = None if heads is None else Path(heads)
-    _check_arguments(paths, store, detector=detector, detections=given, video_ids=video_ids)
+    _check_arguments(paths, has_detector=detector is not None, detections=given, video_ids=video_ids)
+    if pool is not None and loaded is not None:
+        raise UsageError(
+            "A loaded detector cannot be sent to other processes.",
+            expected="the file of the detector",
+            found=type(loaded).__name__,
+        )
+    finder = None if given is not None or loaded is not None else _find_detector(checkpoint, paths[0], store)
     _check_heads(heads, paths)
+    alone = detector is None and given is None
+    bodies = find_models(models) if models is not None or alone else None
     prepare_store(store)
     job = AnalysisTask(
         run=uuid.uuid4().hex,
@@ -110,14 +123,15 @@ def analyze(
         roles=_load_roles(roles),
         config=config,
         heads=heads,
+        bodies=bodies,
     )
     ids: Sequence[str | None] = video_ids or [None] * len(paths)
     tasks = list(zip(paths, ids, strict=True))
     if pool is None:
-        loaded = _load_detector(detector, compiled=config.video.detect.compile)
+        loaded = loaded or _load_detector(finder, compiled=config.video.detect.compile)
         outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
     else:
-        outcomes = _side_by_side(tasks, job, detector, pool, progress or silent)
+        outcomes = _side_by_side(tasks, job, finder, pool, progress or silent)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(errors) == len(outcomes):
         raise _all_failed(paths, errors)
@@ -155,38 +169,47 @@ def _side_by_side(
 
 def _check_arguments(
     videos: Sequence[Path],
-    store: Path,
     *,
-    detector: Path | None,
+    has_detector: bool,
     detections: Path | str | None,
     video_ids: Sequence[str] | None,
 ) -> None:
     if not videos:
         raise UsageError("There is nothing to analyse.", expected="one video or more", found="none")
-    if detector is not None and detections is not None:
+    if has_detector and detections is not None:
         raise UsageError(
             "It must be said where the detections come from, once.",
-            expected="--detector FILE, or --detections FILE, or --detections truth",
+            expected="--detector FILE-OR-NAME, or --detections FILE, or --detections truth",
             found="both",
             fix="leave one of them out",
         )
-    if detector is None and detections is None:
-        raise _no_source(videos[0], store)
     if video_ids is not None and len(video_ids) != len(videos):
         raise UsageError("Ids and videos differ in number.", expected=str(len(videos)), found=str(len(video_ids)))
     for video_id in video_ids or ():
         check_video_id(video_id)
 
 
-def _no_source(video: Path, store: Path) -> UsageError:
-    """Says what to type when neither a detector nor detections are given."""
-    command = shlex.join(["visionllm", "analyze", str(video), "--store", str(store)])
-    return UsageError(
-        "It must be said where the detections come from.",
-        expected="--detector FILE (a YOLOX model in ONNX, an export or a checkpoint), or --detections FILE",
-        found="neither",
-        fix=f"curl -LO {READY_DETECTOR} && {command} --detector {READY_DETECTOR.rsplit('/', 1)[-1]}",
-    )
+def _find_detector(given: StrPath | None, video: Path, store: Path) -> Path:
+    """The detector's file: as given, else the best ready-made model on this machine.
+
+    Raises:
+        ModelMissing: says what to type to get one and go on.
+    """
+    # Imported here so that an analysis of given detections reads no list of models.
+    from visionllm_interaction.detection.registry.defaults import named_or_path, resolve_kind
+
+    try:
+        return named_or_path(given) if given is not None else resolve_kind("people", parts=["detector"])["detector"]
+    except ModelMissing as missing:
+        command = ["visionllm", "analyze", str(video), "--store", str(store)]
+        command += [] if given is None else ["--detector", str(given)]
+        raise ModelMissing(
+            missing.message,
+            expected=f"{missing.expected}, or --detector FILE, or --detections FILE",
+            found=missing.found,
+            where=missing.where,
+            fix=f"{missing.fix} && {shlex.join(command)}",
+        ) from missing
 
 
 def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:
@@ -198,9 +221,7 @@ def _check_heads(heads: Path | None, videos: Sequence[Path]) -> None:
         )
 
 
-def _load_detector(path: Path | None, *, compiled: bool) -> Detector | None:
-    if path is None:
-        return None
+def _load_detector(path: Path, *, compiled: bool) -> Detector:
     # Imported here so that an analysis of given detections starts without torch.
     from visionllm_interaction.detection.models import load_detector
 

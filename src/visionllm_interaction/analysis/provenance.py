@@ -17,7 +17,7 @@ from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION, li
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
@@ -26,7 +26,8 @@ relations, events. Videos analysed with another version are analysed again.
 Version 2 takes square pixels, the stream that a player shows and all eight orientations for granted no more, and counts
 in seconds where version 1 counted in usual steps. Version 3 adapts tracking to the rate of processed frames, lets bouts
 begin between frames that are far apart, ends holding where an object is set down on a table, and finds who comes and
-goes at the lower edge.
+goes at the lower edge. Version 4 links with C-BIoU in place of ByteTrack, starts from weaker detections, and joins
+tracks of people only where somebody else is unlikely to have come by.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""
@@ -34,6 +35,7 @@ ANALYSIS = "analysis"
 INDIFFERENT = frozenset(
     {
         "video.blur",
+        "video.bodies.batch_size",
         "video.decode.ahead",
         "video.decode.cpu_s_per_s",
         "video.decode.max_memory_mb",
@@ -76,7 +78,7 @@ class Provenance:
         """
         before = _parts_of(record)
         return [
-            *(f"another {name}" for name, value in self.parts.items() if before[name] != value),
+            *(f"another {name}" for name in {**before, **self.parts} if before.get(name) != self.parts.get(name)),
             *_settings(record.config, self.config),
             *_algorithms(record.algorithms, self.algorithms),
             *library_changes(record.versions, self.libraries),
@@ -84,9 +86,16 @@ class Provenance:
 
 
 def parts_of(
-    *, video: str, detections: str, kind: str, heads: str | None, view: str, roles: Mapping[str, str]
+    *,
+    video: str,
+    detections: str,
+    kind: str,
+    heads: str | None,
+    view: str,
+    roles: Mapping[str, str],
+    bodies: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The inputs under the names shown to users; ``video``, ``detections`` and ``heads`` are digests."""
+    """The inputs under the names shown to users; ``video``, ``detections``, ``heads`` and ``bodies`` are digests."""
     return {
         "video": video,
         "source of detections": kind,
@@ -94,6 +103,7 @@ def parts_of(
         "file of heads": heads,
         "view": view,
         "roles": dict(roles),
+        **({} if bodies is None else {"models of faces, hands and poses": dict(bodies)}),
     }
 
 
@@ -105,6 +115,7 @@ def _parts_of(record: VideoRecord) -> dict[str, Any]:
         heads=record.heads.sha256 if record.heads else None,
         view=record.view,
         roles=record.roles,
+        bodies=record.bodies.models if record.bodies else None,
     )
 
 

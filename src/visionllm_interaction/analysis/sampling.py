@@ -40,7 +40,7 @@ def tracking_notes(detections: DetectionTable, frames: FrameTable, config: Track
     unknown = unknown_at(step_s)
     if step_s is not None and unknown:
         yield f"frames {step_s:.2g} s apart (sample_fps) do not show {', '.join(unknown)}: these are not known"
-    sure = detections.confidence >= config.high_confidence
+    sure = detections.confidence >= config.new_track_confidence
     lost = int((sure & (detections.track_id == UNTRACKED)).sum())
     if lost > _LOST_SHARE * int(sure.sum()):
         yield f"{lost} of {int(sure.sum())} sure detections are on no track: too short, too far apart or too unsteady"

@@ -39,13 +39,26 @@ StreamOption = Annotated[
 def analyze(
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     store: StoreOption = Path("store"),
-    detector: Annotated[Path | None, typer.Option(help="A YOLOX model in ONNX, an export or a checkpoint.")] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file (ONNX, export, checkpoint), or a name of `models list`; default: the best on this machine."
+        ),
+    ] = None,
     detections: Annotated[
         str | None, typer.Option(help="A detections file (JSON, CSV, MOT, CVAT, YOLO), or `truth` of ToyRoom videos.")
     ] = None,
     view: Annotated[Literal["room", "ego"], typer.Option(help="Room camera or head camera.")] = "room",
     roles: Annotated[Path | None, typer.Option(help="CSV that maps tracks or categories to roles.")] = None,
     heads: Annotated[Path | None, typer.Option(help="CSV of heads, or a folder of such files, for `facing`.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="Of people,hands,faces,pose. Default: people; without --detector and --detections whatever there are "
+            "models for.",
+        ),
+    ] = None,
     stream: StreamOption = None,
     cluster: Annotated[
         Literal["none", "ray"],
@@ -63,6 +76,7 @@ def analyze(
     """Analyse videos into tracks, relations and events in the store. A bad file never stops the others."""
     from visionllm_interaction.analysis import Pool
     from visionllm_interaction.analysis import analyze as analyze_videos
+    from visionllm_interaction.analysis.bodies import parse_kinds
     from visionllm_interaction.cli.sessions import proposal_lines
     from visionllm_interaction.config import load
     from visionllm_interaction.store.sessions.proposals import propose_sessions
@@ -79,6 +93,7 @@ def analyze(
             view=view,
             roles=roles,
             heads=heads,
+            models=None if models is None else parse_kinds(models),
             config=load(config, _with_stream(override, stream)).analysis,
             progress=progress,
             pool=Pool(workers=workers, cpus=cpus, gpus=gpus) if cluster == "ray" else None,
@@ -152,7 +167,10 @@ def blur(
         Path,
         typer.Option(help="The copy: a new .mp4 file; FILE.json, FILE.proof.json and FILE.regions.csv lie beside it."),
     ],
-    detector: Annotated[Path | None, typer.Option(help="For example centerface.onnx, or a person detector.")] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(help="A file or a name of `models list`; default: the best for --what that is on this machine."),
+    ] = None,
     detections: Annotated[Path | None, typer.Option(help="A detections file instead.")] = None,
     what: Annotated[Literal["faces", "people"], typer.Option(help="What to blur.")] = "faces",
     blackout: Annotated[
@@ -189,6 +207,7 @@ def blur(
     """Copy a video with faces or people blurred and listed intervals black or silent; prove that it hides them."""
     from visionllm_interaction.config import load
     from visionllm_interaction.detection.models import load_detector
+    from visionllm_interaction.detection.registry.defaults import resolve_kind
     from visionllm_interaction.interop.formats.clock_times import parse_intervals
     from visionllm_interaction.video.anonymization.blur import blur_video
     from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals
@@ -199,6 +218,8 @@ def blur(
         (*parse_intervals(mute, "--mute"), *_tier_intervals(store, video, mute_tier)),
         keep_sound_in_blackout,
     )
+    if detector is None and detections is None and not listed:
+        detector = resolve_kind(what, parts=["detector"])["detector"]
     with VideoProgress() as progress:
         result = blur_video(
             video,
@@ -251,7 +272,9 @@ def _spans(spans: Sequence[tuple[float, float]]) -> str:
 def heads(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     out: Annotated[Path, typer.Option(help="A new .csv file; VIDEO_NAME.heads.csv in a folder for many videos.")],
-    detector: Annotated[Path, typer.Option(help="CenterFace: centerface.onnx.")],
+    detector: Annotated[
+        Path | None, typer.Option(help="CenterFace: its file or `centerface`; default: that of `visionllm models`.")
+    ] = None,
     min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Ignore faces below this confidence.")] = 0.5,
     stream: StreamOption = None,
     config: ConfigFiles = None,
@@ -260,6 +283,7 @@ def heads(
 ) -> CommandResult:
     """Write heads and their directions, for `visionllm analyze --heads`."""
     from visionllm_interaction.config import load
+    from visionllm_interaction.detection.registry.defaults import named_or_path
     from visionllm_interaction.detection.runtimes.centerface import load_centerface
     from visionllm_interaction.video.head_yaw.estimation import write_heads
 
@@ -267,7 +291,7 @@ def heads(
         result = write_heads(
             video,
             out,
-            finder=load_centerface(detector),
+            finder=load_centerface(named_or_path(detector or "centerface")),
             min_confidence=min_confidence,
             decode=load(config, _with_stream(override, stream)).analysis.video.decode,
             progress=lambda done, total: progress(video.name, done, total),

@@ -125,6 +125,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "Send the records that a tracking server missed while it was unreachable; exits with code 4 if it still is.",
         extra="train",
     ),
+    "models": CommandEntry(
+        "models", "models", "Ready-made models: what there is, getting them, adding files that are here."
+    ),
     "analyze": CommandEntry(
         "analysis",
         "analyze",

@@ -10,6 +10,7 @@ near         edge-to-edge gap ≤ ``NEAR_GAP`` × reference height
 in_contact   edge-to-edge gap ≤ ``CONTACT_GAP`` × reference height
 holding      in_contact, and the object moves with the person (see ``interactions.relations``)
 facing       the head is turned by ``FACING_DEG`` or more to the side at which the other's centre lies
+hand_on      the gap between a hand of the person and the object is ≤ ``HAND_GAP`` × the hand's longer side
 ===========  =====================================================================================
 
 Pairs have at least one person. The person is the subject; of two people the lower track id is.
@@ -33,6 +34,9 @@ CONTACT_GAP = 0.02
 FACING_DEG = 20.0
 """Least angle by which a head that is *facing* something is turned out of the camera's direction."""
 
+HAND_GAP = 0.1
+"""Largest gap between a hand and an object that it is on, as a share of the hand's longer side."""
+
 PREDICATES: tuple[str, ...] = ("near", "in_contact", "holding")
 """Predicates that hold between two in either order (of holding, the person is always the subject)."""
 DIRECTED_PREDICATES: tuple[str, ...] = (
@@ -44,6 +48,7 @@ DIRECTED_PREDICATES: tuple[str, ...] = (
     "overlaps",
     "approaching",
     "facing",
+    "hand_on",
 )
 """Predicates that are read from the subject to the object."""
 EVENT_KINDS: tuple[str, ...] = (

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse
 
 from visionllm_interaction import __version__
 from visionllm_interaction.analysis import AnalysisConfig
@@ -21,12 +20,16 @@ from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.http.content import ContentMiddleware
+from visionllm_interaction.server.http.patience import Stopping
 from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
+from visionllm_interaction.server.routes import measures as routes_measures
 from visionllm_interaction.server.routes import videos as routes_videos
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import ServiceContext
+from visionllm_interaction.server.ui.pages import add_pages, add_static_files
 
 
 def create_app(
@@ -38,7 +41,7 @@ def create_app(
 ) -> FastAPI:
     """Build the service as an ASGI application; jobs and detector start and stop with it.
 
-    A process holds at most one: the job engine (DBOS) and the page (NiceGUI) are singletons.
+    A process holds at most one: the job engine (DBOS) is a singleton.
 
     Args:
         serve: the section ``serve``.
@@ -57,7 +60,7 @@ def create_app(
     check_exposure(serve, keys)
     sessions = Sessions(serve.data_dir / "session.secret", keys)
     service = Service(serve, analysis=analysis, reason=reason, measures=measures)
-    context = ServiceContext(service, Metrics(service))
+    context = ServiceContext(service, Metrics(service), Stopping())
     app = FastAPI(
         title="VisionLLM Interaction Analysis",
         version=__version__,
@@ -68,11 +71,15 @@ def create_app(
     )
     problems.install(app)
     openapi.install(app)
-    for router in (routes_detect.router, routes_videos.router, routes_health.router):
+    for router in (routes_detect.router, routes_videos.router, routes_measures.router, routes_health.router):
         app.include_router(router)
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:
-        _add_page(app)
+        add_pages(app)
+    add_static_files(app)  # the login page needs them, too
+    app.state.stopping = context.stopping
+    app.state.max_question_chars = min(serve.limits.max_question_chars, reason.max_question_chars)
+    app.add_middleware(ContentMiddleware)
     app.add_middleware(AccessMiddleware, context=context, keys=keys, sessions=sessions)
     return app
 
@@ -115,14 +122,3 @@ def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManag
             await run_in_threadpool(running.__exit__, None, None, None)
 
     return run
-
-
-def _add_page(app: FastAPI) -> None:
-    # Imported here: NiceGUI sets up the whole page framework when it is imported.
-    from visionllm_interaction.server.ui.mount import mount_pages
-
-    @app.get("/", include_in_schema=False)
-    async def home() -> RedirectResponse:
-        return RedirectResponse("/ui/")
-
-    mount_pages(app, "/ui")

@@ -31,6 +31,9 @@ class ServeLimits(Section):
     max_rows: int = Field(default=200_000, ge=1000)
     """Maximum number of detections in one response; request a shorter time window for more."""
 
+    stall_s: float = Field(default=30.0, gt=0)
+    """Longest time in seconds without a byte of a request that is not complete; then the connection is closed."""
+
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""
 
@@ -53,8 +56,13 @@ class ServeConfig(Section):
     store: Path | None = None
     """Interaction store; default ``<data_dir>/store``. The command line may write to the same store."""
 
+    media_dirs: tuple[Path, ...] = ()
+    """Folders whose videos may be played where the command line analysed them; of other videos the page shows only
+    their results."""
+
     detector: Path | None = None
-    """Checkpoint used by ``/v1/detect`` and by jobs. Without one, both answer 503 and questions still work."""
+    """Checkpoint, or name of a ready-made model, for ``/v1/detect`` and jobs; default: the best ready-made model that
+    is on this machine. Without any, both answer 503 and questions still work."""
 
     device: DeviceName | None = None
     """Device of ``/v1/detect``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; default ``auto`` (CUDA if
@@ -88,6 +96,10 @@ class ServeConfig(Section):
     job_threads: int = Field(default=0, ge=0)
     """Threads of one analysis; 0 = all cores but one, so that the service keeps answering."""
 
+    warm_workers: bool = True
+    """Keep the workers waiting with libraries and detector loaded: a job starts seconds earlier. Each takes the memory
+    of the libraries and the detector."""
+
     job_timeout_s: float = Field(default=24 * 3600.0, gt=0)
     """Time limit of one analysis in seconds; a job that exceeds it fails."""
 
@@ -119,6 +131,11 @@ class ServeConfig(Section):
     def incoming_dir(self) -> Path:
         """Unfinished uploads; emptied at every start."""
         return self.data_dir / "incoming"
+
+    @property
+    def previews_dir(self) -> Path:
+        """Poster frames, and copies of videos that browsers can play."""
+        return self.data_dir / "previews"
 
     @property
     def jobs_database_url(self) -> str:

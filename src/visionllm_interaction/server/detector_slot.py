@@ -107,9 +107,10 @@ class DetectorSlot:
         if self.checkpoint is None:
             raise ServiceError(
                 "The service has no detector.",
-                expected="a checkpoint made by `visionllm train`",
-                found="serve.detector is not set",
-                fix="start the service with -o serve.detector=…/model_trainer/fasterrcnn_best.pt",
+                expected="a ready-made model on this machine, or a checkpoint made by `visionllm train`",
+                found="no ready-made model, and serve.detector is not set",
+                fix="`visionllm models get yolox_s`, or set -o serve.detector=…/model_trainer/fasterrcnn_best.pt, and "
+                "start the service again",
             )
 
     def require(self) -> Detector:

@@ -16,9 +16,14 @@ was computed and points at the frames that prove it. Errors are RFC 9457 problem
 _REASONS = {
     400: "The request is malformed.",
     401: "No valid API key.",
+    403: "From a page of another site.",
     404: "Not found.",
+    405: "The address has no such method; `Allow` names those that it has.",
+    408: "The rest of the request did not come.",
     409: "Not possible in the present state.",
     413: "Too large.",
+    416: "The file has no such range.",
+    421: "A host name that is not answered.",
     422: "Understood, but not usable.",
     503: "A part of the service, or a service behind it, is not available.",
     507: "The disk is nearly full.",
@@ -60,7 +65,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def file_body(description: str, bare_type: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
     """The request body of a route that streams a file: a form with the part ``file``, or the bare file."""
     properties = {"file": {"type": "string", "format": "binary", "description": description}, **(fields or {})}
-    form = {"schema": {"type": "object", "required": ["file"], "properties": properties}}
+    schema = {"type": "object", "required": ["file"], "properties": properties, "additionalProperties": False}
+    form = {"schema": schema}
     bare = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": form, bare_type: bare}}}
 
@@ -85,19 +91,34 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
+    _state_limits(content, app)
     content["security"] = [{"bearer": []}, {"header": []}]
     for operations in content["paths"].values():
         for operation in operations.values():
-            _describe_problems(operation["responses"])
+            _describe_problems(operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(unused, None)
     return content
 
 
-def _describe_problems(responses: dict[str, Any]) -> None:
-    """Describe all errors, including 401 and the framework's 422, as problem details."""
+def _state_limits(content: dict[str, Any], app: FastAPI) -> None:
+    """Say how long a question may be on this service."""
+    longest = getattr(app.state, "max_question_chars", None)
+    request = content["components"].get("schemas", {}).get("AskRequest")
+    if longest is not None and request is not None:
+        properties = request["properties"]
+        properties["question"]["maxLength"] = properties["after"]["items"]["maxLength"] = longest
+
+
+def _describe_problems(operation: dict[str, Any]) -> None:
+    """Describe all errors, including those of every route and the framework's 422, as problem details."""
+    responses = operation["responses"]
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    responses.setdefault("401", {"description": _REASONS[401], "content": problem})
+    everywhere = {421, 422} if operation.get("security") == [] else {401, 421, 422}
+    if "requestBody" in operation:
+        everywhere |= {403, 408, 413, 503}
+    for status in sorted(everywhere):
+        responses.setdefault(str(status), {"description": _REASONS[status], "content": problem})
     for response in responses.values():
         if "/Problem" in str(response.get("content")) or "/HTTPValidationError" in str(response.get("content")):
             response["content"] = problem

@@ -24,6 +24,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import compile_path
 
 from visionllm_interaction.errors import InputDataError, ServiceError, UsageError, VisionLLMError
 
@@ -106,6 +107,11 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
     return JSONResponse(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def problem_bytes(problem: Problem) -> bytes:
+    """The body of the response with a problem."""
+    return problem.model_dump_json(exclude_none=True).encode()
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception of ``app`` with problem details."""
     app.add_exception_handler(StarletteHTTPException, _from_http)
@@ -137,7 +143,19 @@ async def _from_http(request: Request, error: Exception) -> JSONResponse:
         members = dict(error.detail)
     else:
         members = {"detail": error.detail, "code": HTTPStatus(error.status_code).name.replace("_", "-")}
-    return _respond(request, error.status_code, members, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed_methods(request, headers.get("Allow", ""))
+    return _respond(request, error.status_code, members, headers)
+
+
+def _allowed_methods(request: Request, of_route: str) -> str:
+    """All methods of an address: the framework names those of one route, and an address may have several."""
+    found = {name.strip() for name in of_route.split(",") if name.strip()}
+    for template, operations in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].match(request.url.path):
+            found |= {name.upper() for name in operations}
+    return ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
 
 
 async def _from_validation(request: Request, error: Exception) -> JSONResponse:

@@ -9,11 +9,13 @@ from contextlib import suppress
 import uvicorn
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.detection.registry.defaults import find_default, named_or_path
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.http.patience import DrainingServer, patient_protocol
 from visionllm_interaction.server.service import lock_data_dir
 from visionllm_interaction.utils.logs import log
 
@@ -37,7 +39,9 @@ def serve(
 
     Raises:
         UsageError: if others could use it without a key, or the data folder or the port is in use.
+        ModelMissing: if ``serve.detector`` names a ready-made model that is not on this machine.
     """
+    config = _with_detector(config)
     os.umask(GROUP_UMASK if config.group_readable else PRIVATE_UMASK)
     app = create_app(config, analysis=analysis, reason=reason, measures=measures)
     with lock_data_dir(config):
@@ -47,10 +51,24 @@ def serve(
         bound.info("serving", address=f"http://{config.host}:{config.port}", keys=not config.insecure)
         # No access log: it would record the names of videos and who watched them.
         settings = uvicorn.Config(
-            app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
+            app,
+            http=patient_protocol(config.limits.stall_s),
+            ws="none",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
         with suppress(KeyboardInterrupt):  # the server has stopped cleanly and passes Ctrl-C on
-            uvicorn.Server(settings).run(sockets=[listener])
+            DrainingServer(settings, app.state.stopping).run(sockets=[listener])
+
+
+def _with_detector(config: ServeConfig) -> ServeConfig:
+    """The settings with the detector's file: as set, else the best ready-made model on this machine, if any."""
+    detector = find_default("people") if config.detector is None else named_or_path(config.detector)
+    if detector is None:
+        log.info("no detector: videos cannot be analysed", fix="visionllm models list, then visionllm models get NAME")
+    return config.model_copy(update={"detector": detector})
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from visionllm_interaction.server.jobs.previews import browser_plays
 from visionllm_interaction.server.jobs.queue import JobRecord
-from visionllm_interaction.server.service import VideoState
+from visionllm_interaction.server.video_state import VideoState
+
+MAX_TURNS = 50
+"""Most earlier questions that a question may lean on."""
 
 
 class _Model(BaseModel):
@@ -100,6 +104,10 @@ class AnalysisJob(_Model):
     finished_at: str | None = None
     attempts: int
     """Number of starts; more than 1 if the service stopped during the job."""
+    progress: float | None = None
+    """Share of the frames that are processed, in [0, 1]; null where it is not known."""
+    seconds_left: float | None = None
+    """Estimated seconds until a running job is done."""
     result: dict[str, Any] | None = None
     """The video's entry of `visionllm analyze --json`."""
     error: JobError | None = None
@@ -122,6 +130,8 @@ class AnalysisJob(_Model):
             started_at=record.started_at,
             finished_at=record.finished_at,
             attempts=record.attempts,
+            progress=record.progress,
+            seconds_left=record.seconds_left,
             result=result,
             error=error,
         )
@@ -135,9 +145,14 @@ class Video(_Model):
     """Whether it is in the store, so that it can be asked about."""
     playable: bool
     """Whether the service has its file (`/v1/videos/{video_id}/file`)."""
+    browser_plays: bool = False
+    """Whether browsers play the file as it is; else `/v1/videos/{video_id}/copy` gives one that they play."""
     name: str | None = None
-    """Name of the uploaded file."""
+    """Name of the file."""
     uploaded_at: str | None = None
+    analysed_at: str | None = None
+    tracks: int | None = None
+    """Number of tracks."""
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
@@ -148,21 +163,24 @@ class Video(_Model):
     @classmethod
     def of(cls, state: VideoState) -> Video:
         """The public form of a video's state."""
-        upload, job = state.upload, AnalysisJob.of(state.job) if state.job else None
-        if upload is None:
-            return cls(video_id=state.video_id, analysed=state.analysed, playable=False)
+        upload, stored = state.upload, state.stored
+        facts = upload.facts if upload else stored
+        options = upload.options if upload else stored
         return cls(
             video_id=state.video_id,
             analysed=state.analysed,
-            playable=True,
-            name=upload.name,
-            uploaded_at=upload.uploaded_at,
-            bytes=upload.bytes,
-            width=upload.facts.width,
-            height=upload.facts.height,
-            duration_s=upload.facts.duration_s,
-            view=upload.options.view,
-            job=job,
+            playable=state.media is not None,
+            browser_plays=state.media is not None and facts is not None and browser_plays(facts.container, facts.codec),
+            name=upload.name if upload else stored.name if stored else None,
+            uploaded_at=upload.uploaded_at if upload else None,
+            analysed_at=stored.analysed_at if stored else None,
+            tracks=stored.n_tracks if stored else None,
+            bytes=upload.bytes if upload else stored.file_bytes if stored else None,
+            width=facts.width if facts else None,
+            height=facts.height if facts else None,
+            duration_s=(stored.duration_s if stored else None) or (facts.duration_s if facts else None),
+            view=options.view if options else None,
+            job=AnalysisJob.of(state.job) if state.job else None,
         )
 
 
@@ -279,6 +297,8 @@ class VideoTimeline(_Model):
     frames: dict[str, int | None]
     """Index of the first and last frame, number of frames, number of processed frames."""
     detector: DetectorUsed
+    min_confidence: float = 0.0
+    """Detections on no track are worth drawing from this confidence on: tracks of the analysis begin with it."""
     tracks: list[VisibleTrack]
     relations: list[RelationBout]
     events: list[VideoEvent]
@@ -317,9 +337,73 @@ class AskRequest(_Model):
         json_schema_extra={"example": {"question": "How long is the child visible?"}},
     )
 
-    question: str = Field(min_length=1, max_length=10_000)
+    question: str = Field(min_length=1, max_length=10_000, pattern=r"\S")
     planner: Literal["rules", "llm"] | None = None
     """The planner that turns the question into a query; default: the configuration of the service."""
+    video_id: str | None = Field(default=None, max_length=200)
+    """The video it is about, unless it names others; default: all."""
+    after: list[Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"\S")]] = Field(
+        default=[], max_length=MAX_TURNS
+    )
+    """The questions before this one that were answered, first to last, so that "and the book?" can lean on them."""
+
+
+class QuestionList(_Model):
+    """Questions that have an answer."""
+
+    questions: list[str]
+
+
+class MeasureDefinition(_Model):
+    """One measure of the catalogue."""
+
+    name: str
+    definition: str
+    unit: str
+    inputs: str
+    """`none`: the video; `one`: a subject; `pair`, `bout`, `event`: a subject, perhaps an object; `own`: the lab's."""
+    source: str
+
+
+class MeasureCatalogue(_Model):
+    """All measures."""
+
+    measures: list[MeasureDefinition]
+
+
+class MeasureRow(_Model):
+    """One value of a measure."""
+
+    video_id: str
+    subject: str | None
+    object: str | None
+    predicate: str | None
+    value: float | None
+    unit: str | None
+    processed_s: float | None
+    begin_s: float | None
+    end_s: float | None
+    bin_begin_s: float | None
+    bin_end_s: float | None
+    missing: str | None
+    """Why there can be no value; null where nothing was found."""
+    basis: str | None
+    corrected: float | None
+    corrected_low: float | None
+    corrected_high: float | None
+
+
+class MeasureTable(_Model):
+    """The rows of one measure, and how to get them again."""
+
+    measure: MeasureDefinition
+    rows: list[MeasureRow]
+    choices: dict[str, list[str]]
+    """The subjects, objects, predicates and videos that the measure has rows of."""
+    names: dict[str, str]
+    """Video id → name of its file."""
+    command: str
+    """The command that computes the table anew."""
 
 
 class Readiness(_Model):
@@ -328,3 +412,9 @@ class Readiness(_Model):
     status: Literal["ready", "not ready"]
     parts: dict[str, str]
     reasons: dict[str, str] = Field(default={}, description="why a part failed")
+
+
+class InWork(_Model):
+    """What was asked for is being made; `Retry-After` says when to ask again."""
+
+    status: Literal["in work"] = "in work"

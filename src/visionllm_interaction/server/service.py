@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import HTTPException
@@ -18,28 +21,30 @@ from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_up
+from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
 from visionllm_interaction.reasoning.pipeline import checked_question
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
-from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, default_threads
+from visionllm_interaction.server.jobs.previews import Previews
+from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions, Upload, Uploads, new_job_id
 from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.conversations import Conversations
+from visionllm_interaction.server.results.example_questions import example_questions
+from visionllm_interaction.server.results.kept_timelines import KeptTimelines
+from visionllm_interaction.server.results.measure_values import MeasureValues
+from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
+from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
-
-@dataclass(frozen=True)
-class VideoState:
-    """A video: an upload with its job, an entry of the store, or both."""
-
-    video_id: str
-    upload: Upload | None
-    job: JobRecord | None
-    analysed: bool
+_ALL_VIDEOS = re.compile(
+    r"\b(all|every|each|alle|hver)\b( (of )?(the|de))? (video|session|recording|opptak)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class Service:
         self.measures = measures
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
         self.jobs = JobQueue(config, self._request_for)
+        self.stored_videos = StoredVideos(config.store_dir)
+        self.measure_values = MeasureValues(config.store_dir, measures)
+        self.timelines = KeptTimelines()
+        self.conversations = Conversations()
+        self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
             config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
         )
@@ -94,6 +104,7 @@ class Service:
                 self._resubmit_unknown()
                 yield
             finally:
+                self.previews.stop()
                 self.jobs.stop()
 
     def _resubmit_unknown(self) -> None:
@@ -110,7 +121,8 @@ class Service:
             raise VideoError("The video was erased before it was analysed.", found=video_id)
         if self.config.detector is None:
             raise VideoError(
-                "The service has no detector.", fix="start it with -o serve.detector=FILE, then upload the video again"
+                "The service has no detector.",
+                fix="`visionllm models get yolox_s`, start the service again, then upload the video again",
             )
         return AnalysisRequest(
             video=self.uploads.path(upload).absolute(),
@@ -119,7 +131,6 @@ class Service:
             store=self.config.store_dir.absolute(),
             detector=self.config.detector.absolute(),
             view=upload.options.view,
-            threads=self.config.job_threads or default_threads(),
             analysis=self._analysis_for(upload.options),
         )
 
@@ -176,9 +187,7 @@ class Service:
             if upload.options != options:
                 raise _other_options(upload)
             if known is not None and self._job_failed(known):
-                self.jobs.delete(known.job_id)
-                upload = known.model_copy(update={"job_id": new_job_id()})
-                self.uploads.replace(upload)
+                upload = self._with_new_job(known)
             self.jobs.submit(upload.job_id, upload.video_id)
         return AcceptedUpload(upload, is_new=known is None)
 
@@ -191,9 +200,29 @@ class Service:
         uploads = self.uploads.all()
         jobs = self.jobs.get([upload.job_id for upload in uploads])
         stored = self.stored_ids()
-        own = [VideoState(u.video_id, u, jobs.get(u.job_id), u.video_id in stored) for u in uploads]
+        own = [self._state(u.video_id, u, jobs.get(u.job_id), stored) for u in uploads]
         ours = {state.video_id for state in own}
-        return own + [VideoState(video_id, None, None, True) for video_id in sorted(stored - ours)]
+        return own + [self._state(video_id, None, None, stored) for video_id in sorted(stored - ours)]
+
+    def _state(self, video_id: str, upload: Upload | None, job: JobRecord | None, ids: set[str]) -> VideoState:
+        stored = self.stored_videos.get(video_id) if video_id in ids else None
+        media = self.uploads.path(upload) if upload else self._registered_file(stored)
+        return VideoState(video_id, upload, job, stored, video_id in ids, media)
+
+    def _registered_file(self, stored: StoredVideo | None) -> Path | None:
+        """The file that the command line analysed, if it is the same, readable, and in a folder that may be shown.
+
+        A store may come from elsewhere: without the list of folders its records could name any file of the machine.
+        """
+        if stored is None or not self.config.media_dirs:
+            return None
+        try:
+            path = stored.path.resolve(strict=True)
+            allowed = any(path.is_relative_to(folder.resolve()) for folder in self.config.media_dirs)
+            same = path.is_file() and path.stat().st_size == stored.file_bytes and os.access(path, os.R_OK)
+        except (OSError, RuntimeError):
+            return None
+        return path if allowed and same else None
 
     def video(self, video_id: str) -> VideoState:
         """Get one video.
@@ -209,10 +238,66 @@ class Service:
         """
         upload = self.uploads.get(video_id)
         job = self.jobs.get([upload.job_id]).get(upload.job_id) if upload else None
-        analysed = video_id in self.stored_ids()
-        if upload is None and not analysed:
+        ids = self.stored_ids()
+        if upload is None and video_id not in ids:
             raise not_found("video", video_id)
-        return VideoState(video_id, upload, job, analysed)
+        return self._state(video_id, upload, job, ids)
+
+    def playable_file(self, video_id: str) -> tuple[VideoState, Path]:
+        """The file of a video, to be played.
+
+        Args:
+            video_id: id of the video.
+
+        Returns:
+            The video, and the path of its file.
+
+        Raises:
+            HTTPException: 404 if there is no such video, or no copy of it that may be shown.
+        """
+        state = self.video(video_id)
+        if state.media is None:
+            raise http_problem(
+                404,
+                "No copy of this video is kept here.",
+                code="NO-COPY",
+                found=video_id,
+                fix="upload it; or, where it lies on this machine, name its folder in serve.media_dirs",
+            )
+        return state, state.media
+
+    def retry(self, job_id: str) -> JobRecord:
+        """Queue a job that failed once more.
+
+        Args:
+            job_id: id of the failed job.
+
+        Returns:
+            The new job of the same video.
+
+        Raises:
+            HTTPException: 404 if there is no such job, 409 if it has not failed or its video is gone.
+        """
+        job = self.job(job_id)
+        self.detector.check_usable()
+        with self.uploads.lock():
+            upload = self.uploads.get(job.video_id)
+            if upload is None or upload.job_id != job_id or not self._job_failed(upload):
+                raise http_problem(
+                    409,
+                    "Only a job that failed can be tried again.",
+                    code="NOT-FAILED",
+                    found=f"the job is {job.state}",
+                )
+            upload = self._with_new_job(upload)
+            self.jobs.submit(upload.job_id, upload.video_id)
+        return self.job(upload.job_id)
+
+    def _with_new_job(self, upload: Upload) -> Upload:
+        self.jobs.delete(upload.job_id)
+        renewed = upload.model_copy(update={"job_id": new_job_id()})
+        self.uploads.replace(renewed)
+        return renewed
 
     def job(self, job_id: str) -> JobRecord:
         """Get one job.
@@ -249,6 +334,9 @@ class Service:
         with self.uploads.lock():
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
+            self.previews.erase(video_id)
+            self.timelines.forget(video_id)
+            self.conversations.forget()
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
             if stored or video_id in self.stored_ids():
@@ -281,12 +369,30 @@ class Service:
         with open_store(self.config.store_dir) as store:
             yield store
 
-    def ask(self, question: str, *, planner: Literal["rules", "llm"] | None = None) -> Answer:
+    def timeline_json(self, video_id: str) -> bytes:
+        """The timeline of an analysed video as JSON; the last ones are kept, since hours of it take a second.
+
+        Args:
+            video_id: id of the video.
+
+        Returns:
+            The document.
+
+        Raises:
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
+        """
+        with self.analysed_video(video_id) as store:
+            return self.timelines.get(store, video_id)
+
+    def ask(
+        self, question: str, *, planner: Literal["rules", "llm"] | None = None, video_id: str | None = None
+    ) -> Answer:
         """Answer a question from the store.
 
         Args:
             question: the question in plain words.
             planner: the planner; default: the configuration of the service.
+            video_id: the video it is about unless it names others; None: all.
 
         Returns:
             The answer with its evidence, or a refusal with the reason.
@@ -298,28 +404,78 @@ class Service:
             raise http_problem(
                 409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video"
             )
-        return ask(question, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
+        asked = self._about(question, video_id)
+        return ask(asked, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
 
-    def say(self, question: str, last: Answer | None) -> Reply:
-        """Answer a question that may lean on the last answer, which the caller keeps: nothing of it is stored here.
+    def _about(self, question: str, video_id: str | None) -> str:
+        """The question, with the video named if it names none and does not say that it is about all."""
+        ids = sorted(self.stored_ids())
+        if video_id is None or video_id not in ids or _ALL_VIDEOS.search(question):
+            return question
+        plain = question.lower()
+        if extract_video(plain, ids)[1] is not None or unknown_video(plain, ids) is not None:
+            return question
+        return f"{question.strip().rstrip('?!. ')} in {video_id}?"
+
+    def questions(self, video_id: str | None) -> list[str]:
+        """Questions that have an answer: about one video, or about the video analysed last.
+
+        Args:
+            video_id: the video; None: the one analysed last.
+
+        Returns:
+            A few questions; none if nothing is analysed.
+
+        Raises:
+            HTTPException: 404 if there is no such video.
+        """
+        if video_id is not None:
+            with self.analysed_video(video_id) as store:
+                return example_questions(store, video_id, reason=self.reason, measures=self.measures)
+        found = [self.stored_videos.get(one) for one in self.stored_ids()]
+        latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
+        return self.questions(latest.video_id) if latest else []
+
+    def say(self, question: str, after: Sequence[str] = (), *, video_id: str | None = None) -> Reply:
+        """Answer a question that may lean on those before it.
 
         Args:
             question: the question in plain words.
-            last: the last answer of this conversation; None: there is none.
+            after: the questions before it that were answered, first to last.
+            video_id: the video it is about unless it names others; None: all.
 
         Returns:
             The answer, and what a follow-up was rewritten into.
 
         Raises:
             HTTPException: 409 if the store is empty.
-            UsageError: if the question is empty or too long.
+            UsageError: if a question is empty or too long.
         """
         asked = checked_question(question, self.reason)
-        if self.stored_ids():
+        if self.stored_ids() and after:
+            last = self._answered(tuple(after), video_id)
             reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
             if reply is not None:
+                self.conversations.keep((*after, question), video_id, reply.answer)
                 return reply
-        return Reply(self.ask(asked))
+        reply = Reply(self.ask(asked, video_id=video_id))
+        self.conversations.keep((*after, question), video_id, reply.answer)
+        return reply
+
+    def _answered(self, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
+        """The answer to the last of some questions: the one that was given, or given anew by the rules."""
+        known = self.conversations.get(questions, video_id)
+        if known is not None:
+            return known
+        last: Answer | None = None
+        for question in questions:
+            asked = checked_question(question, self.reason)
+            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
+            answer = reply.answer if reply is not None else self.ask(asked, planner="rules", video_id=video_id)
+            last = answer if answer.status == "answered" else last
+        if last is not None:
+            self.conversations.keep(questions, video_id, last)
+        return last
 
     def readiness(self) -> dict[str, str]:
         """The state of each part; :func:`is_ready` evaluates it."""

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 from starlette.requests import HTTPConnection
 
+from visionllm_interaction.server.http.patience import Stopping
 from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.service import Service
 
 
 class ServiceContext(NamedTuple):
-    """The service and its metrics."""
+    """The service, its metrics, and whether it is being stopped."""
 
     service: Service
     metrics: Metrics
+    stopping: Stopping
 
 
 def context_of(request: HTTPConnection) -> ServiceContext:

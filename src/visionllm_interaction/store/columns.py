@@ -101,3 +101,33 @@ OPTIONAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """As :data:`COLUMNS`, for files that a video has only where something was imported for it."""
+
+_BODY_PART = {
+    "frame_index": "int64",
+    "timestamp_s": "float64",
+    "track_id": "int64",
+    "confidence": "float32",
+}
+_BOX = {"x1": "float32", "y1": "float32", "x2": "float32", "y2": "float32"}
+BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "hands": {**_BODY_PART, "side": "string", **_BOX, "points": "list<float32>"},
+    "faces": {**_BODY_PART, **_BOX, "yaw_deg": "float32", "pitch_deg": "float32"},
+    "poses": {**_BODY_PART, "posture": "string", "points": "list<float32>", "visibility": "list<float32>"},
+    "postures": {
+        "track_id": "int64",
+        "posture": "string",
+        "begin_s": "float64",
+        "end_s": "float64",
+        "share": "float64",
+    },
+    "holdings": {
+        "subject_track_id": "int64",
+        "object_track_id": "int64",
+        "begin_s": "float64",
+        "end_s": "float64",
+        "frames": "int64",
+        "touching": "int64",
+        "evidence": "string",
+    },
+}
+"""As :data:`COLUMNS`, for files that a video has only where bodies were analysed; elsewhere they count as empty."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
@@ -323,7 +323,7 @@ class Store:
                 "processed": sum(frames["processed"].to_pylist()),
             },
             "tracks": [asdict(track) for track in self.tracks(video_id)],
-            "relations": [asdict(relation) for relation in self.relations(video_id)],
+            "relations": [_plain(relation) for relation in self.relations(video_id)],
             "events": [{**asdict(event), "track_ids": list(event.track_ids)} for event in self.events(video_id)],
         }
 
@@ -358,9 +358,12 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        from visionllm_interaction.store.columns import BODY_COLUMNS
         from visionllm_interaction.store.schema import SCHEMAS
 
         path = self._folder(video_id) / f"{name}.parquet"
+        if name in BODY_COLUMNS and not path.is_file():
+            return SCHEMAS[name].empty_table()
         try:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)
         except (OSError, pa.ArrowException) as error:
@@ -392,6 +395,14 @@ class Store:
         from visionllm_interaction.store.schema import read_columns
 
         return read_columns(self._folder(video_id) / f"{name}.parquet", columns, encode=encode)
+
+
+_RELATION_FIELDS = tuple(field.name for field in fields(Relation))
+
+
+def _plain(relation: Relation) -> dict[str, Any]:
+    """As ``asdict``, which copies each value: an hour has tens of thousands of bouts."""
+    return {name: getattr(relation, name) for name in _RELATION_FIELDS}
 
 
 def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.store.columns import COLUMNS, OPTIONAL_COLUMNS
+from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, OPTIONAL_COLUMNS
 
 
 def _arrow_type(name: str) -> pa.DataType:
@@ -26,7 +27,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     name: pa.schema({column: _arrow_type(type_) for column, type_ in columns.items()})
-    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS}.items()
+    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **BODY_COLUMNS}.items()
 }
 """File name without ``.parquet`` → its columns."""
 
@@ -80,6 +81,55 @@ def arrow_to_codes(table: pa.Table) -> list[Code]:
     return [Code(**row) for row in table.to_pylist()]
 
 
+def bodies_to_arrow(bodies: BodyTables) -> dict[str, pa.Table]:
+    """The files of :data:`.BODY_COLUMNS`, by name."""
+    return {
+        name: pa.Table.from_pylist([_body_row(row) for row in getattr(bodies, name)], schema=SCHEMAS[name])
+        for name in BODY_COLUMNS
+    }
+
+
+def _body_row(row: HandRow | FaceRow | PoseRow | PostureBout | HoldingEvidence) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name in row.__slots__:
+        value = getattr(row, name)
+        if name == "box_xyxy":
+            columns |= dict(zip(("x1", "y1", "x2", "y2"), value.tolist(), strict=True))
+        elif isinstance(value, np.ndarray):
+            columns[_LISTS[name]] = value.ravel().tolist()
+        else:
+            columns[name] = value
+    return columns
+
+
+_LISTS = {"points_xy": "points", "visibility": "visibility"}
+
+
+def body_row(name: str, columns: Mapping[str, Any]) -> Any:
+    """One row of one of the files of :data:`.BODY_COLUMNS` (``name``), as its class of ``core.bodies``."""
+    return _BODY_ROWS[name](**_body_fields(columns))
+
+
+def _body_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: value for name, value in row.items() if name not in ("x1", "y1", "x2", "y2", "points")}
+    if "x1" in row:
+        fields["box_xyxy"] = np.array([row[name] for name in ("x1", "y1", "x2", "y2")], np.float32)
+    if "points" in row:
+        fields["points_xy"] = np.array(row["points"], np.float32).reshape(-1, 2)
+    if "visibility" in row:
+        fields["visibility"] = np.array(row["visibility"], np.float32)
+    return fields
+
+
+_BODY_ROWS: Mapping[str, type] = {
+    "hands": HandRow,
+    "faces": FaceRow,
+    "poses": PoseRow,
+    "postures": PostureBout,
+    "holdings": HoldingEvidence,
+}
+
+
 def _table(name: str, columns: Sequence[Any]) -> pa.Table:
     schema = SCHEMAS[name]
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
@@ -96,7 +146,10 @@ Encode = Callable[[Sequence[str | None]], NDArray[np.int64]]
 def read_columns(path: Path, columns: Sequence[str], *, encode: Encode | None = None) -> dict[str, NDArray[Any]]:
     """See :meth:`visionllm_interaction.store.reader.Store.read_columns`."""
     try:
-        texts = [name for name in columns if COLUMNS[path.stem][name] == "string"]
+        types = COLUMNS[path.stem] if path.stem in COLUMNS else BODY_COLUMNS[path.stem]
+        texts = [name for name in columns if types[name] == "string"]
+        if path.stem in BODY_COLUMNS and not path.is_file():
+            return _no_rows(path.stem, columns)
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(columns=list(columns), use_threads=False)
         found: dict[str, NDArray[Any]] = {}
@@ -151,6 +204,15 @@ def _of_chunk(name: str, chunk: pa.Array, encode: Encode | None) -> dict[str, ND
         members = _numbers(chunk.values)[offsets[0] : offsets[-1]] if len(chunk) else np.zeros(0, np.int64)
         return {name: members, f"{name}:length": np.diff(offsets).astype(np.int64)}
     return {name: _numbers(chunk)}
+
+
+def _no_rows(table: str, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Columns of a table that a video does not have."""
+    found: dict[str, NDArray[Any]] = {}
+    for name in columns:
+        type_ = SCHEMAS[table].field(name).type
+        found |= {name: np.zeros(0, np.int64)} if pa.types.is_string(type_) else _nothing(name, type_)
+    return found
 
 
 def _nothing(name: str, type_: pa.DataType) -> dict[str, NDArray[Any]]:

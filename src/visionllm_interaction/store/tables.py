@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 import numpy as np
 import pyarrow as pa
 
+from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import UsageError
@@ -165,6 +166,36 @@ class VideoView:
     def codes(self) -> VideoTable[Code]:
         """Intervals that people coded in another program."""
         return VideoTable("codes", self._store.read_table(self.video_id, "codes"), lambda row: Code(**row))
+
+    @property
+    def hands(self) -> VideoTable[HandRow]:
+        """Every hand that was found, frame by frame; none where hands were not looked for."""
+        return self._body_table("hands")
+
+    @property
+    def faces(self) -> VideoTable[FaceRow]:
+        """Every face that was found, with the turn of the head, frame by frame."""
+        return self._body_table("faces")
+
+    @property
+    def poses(self) -> VideoTable[PoseRow]:
+        """The key points of every person, frame by frame."""
+        return self._body_table("poses")
+
+    @property
+    def postures(self) -> VideoTable[PostureBout]:
+        """Bouts of standing, sitting, lying and being held."""
+        return self._body_table("postures")
+
+    @property
+    def holdings(self) -> VideoTable[HoldingEvidence]:
+        """What each bout of *holding* rests on: hands, or boxes alone."""
+        return self._body_table("holdings")
+
+    def _body_table(self, name: str) -> VideoTable[Any]:
+        from visionllm_interaction.store.schema import body_row
+
+        return VideoTable(name, self._store.read_table(self.video_id, name), lambda row: body_row(name, row))
 
     @property
     def recordings(self) -> tuple[Recording, ...]:

@@ -73,6 +73,22 @@ class WeakSighting(BaseModel):
     max_confidence: float
 
 
+class BodiesRecord(BaseModel):
+    """What was looked for in the people of a video, and by which models.
+
+    Attributes:
+        finds: of ``hands``, ``faces`` and ``pose``.
+        models: name of the file → its sha256.
+        per_s: at most so many frames a second were looked at.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    finds: tuple[str, ...]
+    models: dict[str, str]
+    per_s: float | None = None
+
+
 class VideoRecord(BaseModel):
     """One analysed video. Sizes in pixels, times in seconds.
 
@@ -102,6 +118,7 @@ class VideoRecord(BaseModel):
         roles: name of a category, or track id → role, as given.
         role_proxies: track id → role guessed from sizes.
         heads: the file of head directions; without one *facing* is not known.
+        bodies: what was looked for in people; None: nothing, as in stores of before.
         n_untracked: number of detections on no track; None: stores of before do not say.
         sampling: how densely the video was processed; None: stores of before do not say.
         weak: categories that were detected but are on no track.
@@ -140,6 +157,7 @@ class VideoRecord(BaseModel):
     roles: dict[str, str]
     role_proxies: dict[int, RoleGuess] = {}
     heads: SourceFile | None = None
+    bodies: BodiesRecord | None = None
     n_untracked: int | None = None
     sampling: SamplingRecord | None = None
     weak: dict[str, WeakSighting] = {}
@@ -219,6 +237,7 @@ class VideoDocument(TypedDict):
     roles: dict[str, str]
     role_proxies: NotRequired[dict[str, dict[str, Any]]]
     heads: NotRequired[SourceDocument | None]
+    bodies: NotRequired[dict[str, Any] | None]
     notes: NotRequired[list[str]]
     config: dict[str, Any]
     algorithms: NotRequired[dict[str, int]]

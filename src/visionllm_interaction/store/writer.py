@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from visionllm_interaction.core.bodies import BodyTables
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
@@ -30,6 +31,7 @@ from visionllm_interaction.store.migrations import migrate_store
 from visionllm_interaction.store.schema import (
     SCHEMAS,
     arrow_to_codes,
+    bodies_to_arrow,
     detections_to_arrow,
     frames_to_arrow,
     symbols_to_arrow,
@@ -60,6 +62,7 @@ def publish_video(
     tracks: Sequence[Track],
     relations: Sequence[Relation],
     events: Sequence[Event],
+    bodies: BodyTables | None = None,
 ) -> Path:
     """Write one analysed video into a store.
 
@@ -74,6 +77,7 @@ def publish_video(
         tracks: the tracks.
         relations: bouts of relations.
         events: the events.
+        bodies: faces, hands and poses; None: they were not looked for.
 
     Returns:
         The video's folder.
@@ -91,6 +95,7 @@ def publish_video(
         "events": symbols_to_arrow("events", events),
         "sightings": find_sightings(detections, frames),
         "codes": SCHEMAS["codes"].empty_table(),
+        **({} if bodies is None else bodies_to_arrow(bodies)),
     }
     final = store / "videos" / record.video_id
     partial = partial_of(final)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.video.bodies.config import BodiesConfig
 
 
 class DecodeConfig(Section):
@@ -54,16 +55,22 @@ class DetectConfig(Section):
 
 
 class TrackConfig(Section):
-    """ByteTrack (Zhang et al., 2022), one tracker per category, and the postprocessing of its tracks."""
+    """C-BIoU (Yang et al., 2023), one tracker per category, and the postprocessing of its tracks."""
 
-    high_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Detections from here on are matched first."""
+    high_confidence: float = Field(default=0.3, ge=0.0, le=1.0)
+    """Detections from here on are matched first; weaker ones only continue a track that was seen one frame before."""
     new_track_confidence: float = Field(default=0.55, ge=0.0, le=1.0)
     """Only detections from here on begin a track."""
-    min_iou: float = Field(default=0.1, ge=0.0, le=1.0)
-    """Least overlap of a predicted and a detected box (both enlarged by `box_buffer`) that can be the same object."""
-    box_buffer: float = Field(default=0.3, ge=0.0, le=2.0)
-    """Boxes are enlarged by this share on each side for matching, so that small and fast objects still overlap."""
+    min_iou: float = Field(default=0.2, ge=0.0, le=1.0)
+    """Least overlap of a predicted and a detected box, both enlarged, times the confidence, to be the same object."""
+    low_min_iou: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Least overlap, not times the confidence, for a detection below `high_confidence`."""
+    new_min_iou: float = Field(default=0.3, ge=0.0, le=1.0)
+    """`min_iou` for the second detection of a track."""
+    box_buffer: float = Field(default=0.15, ge=0.0, le=2.0)
+    """Boxes of people are enlarged by this share on each side for matching; twice as much for weak detections."""
+    object_buffer: float = Field(default=0.5, ge=0.0, le=2.0)
+    """`box_buffer` of things: they are small, and carried further than their own size."""
     min_hits: int = Field(default=2, ge=1, le=30)
     """Detections in a row that make a track."""
     same_place_iou: float = Field(default=0.5, ge=0.0, le=1.0)
@@ -100,7 +107,7 @@ class TrackConfig(Section):
     """Shorter tracks are noise: their detections stay, on no track."""
     min_detections: int = Field(default=4, ge=1)
     """Tracks with fewer detections are noise."""
-    min_mean_confidence: float = Field(default=0.5, ge=0.0, le=1.0)
+    min_mean_confidence: float = Field(default=0.4, ge=0.0, le=1.0)
     """Tracks with a lower mean confidence are noise."""
     min_density: float = Field(default=0.4, ge=0.0, le=1.0)
     """Tracks seen in a smaller share of the frames they span (gaps over `lost_s` left out) are noise."""
@@ -149,5 +156,7 @@ class VideoConfig(Section):
     """Tracking them."""
     roles: RolesConfig = RolesConfig()
     """Inferring roles."""
+    bodies: BodiesConfig = BodiesConfig()
+    """Faces, hands and poses: `visionllm analyze --models`."""
     blur: BlurConfig = BlurConfig()
     """Anonymisation: `visionllm blur`."""

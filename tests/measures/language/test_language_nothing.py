@@ -28,6 +28,8 @@ ARGUMENTS = {
     Kind.ARROW: "picks_up(child) -> puts_down(child)",
     Kind.BOX: "size(child)",
 }
+NAMED = {"event.kind": "picks_up", "posture.name": '"sitting"'}
+"""Arguments that take some words only."""
 STORES = {
     "nothing": MemoryStore({}),
     "unprocessed": MemoryStore({"a": Timeline([])}),
@@ -38,7 +40,7 @@ STORES = {
 def written(name: str) -> str:
     parts = []
     for parameter in FUNCTIONS[name].parameters:
-        shown = "picks_up" if parameter.name == "kind" else ARGUMENTS[parameter.kinds[0]]
+        shown = NAMED.get(f"{name}.{parameter.name}") or ARGUMENTS[parameter.kinds[0]]
         if not parameter.optional:
             parts.append(f"{parameter.name}={shown}" if parameter.keyword else shown)
     return f"{name}({', '.join(parts)})"

@@ -10,6 +10,10 @@ from pydantic import Field, field_validator
 
 from visionllm_interaction.artifacts.group_columns import GROUP_COLUMNS
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.downloads.config import DownloadConfig
+
+SPACE_ADVICE = "free some space, set data.work_dir to another disk, or lower data.limits.min_free_gb"
+"""What messages about a full disk advise."""
 
 
 class GroupsConfig(Section):
@@ -32,21 +36,6 @@ class GroupsConfig(Section):
         if not names or names.keys() - set(GROUP_COLUMNS):
             raise ValueError(f"needs named groups, of {', '.join(GROUP_COLUMNS)} only, such as (?P<child>c[0-9]+)")
         return pattern
-
-
-class DownloadConfig(Section):
-    """How patient downloads are."""
-
-    parallel: int = Field(default=3, ge=1, le=16)
-    """Files downloaded at the same time."""
-    retries: int = Field(default=6, ge=0, le=50)
-    """How many tries in a row may bring nothing new before it counts as failed."""
-    first_pause_s: float = Field(default=1.0, ge=0.0, le=60.0)
-    """Longest pause after the first such try, seconds; it doubles from try to try."""
-    longest_pause_s: float = Field(default=60.0, ge=0.0, le=600.0)
-    """Longest pause of all, seconds."""
-    timeout_s: float = Field(default=60.0, gt=0.0, le=3600.0)
-    """How long a server may send nothing, seconds."""
 
 
 class LimitsConfig(Section):

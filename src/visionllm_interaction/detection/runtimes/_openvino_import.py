@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -71,7 +71,7 @@ def read_graph(path: Path) -> Any:
         ) from error
 
 
-def compile_graph(graph: Any) -> Any:
+def compile_graph(graph: Any, *, hint: Literal["LATENCY", "THROUGHPUT"] = "LATENCY") -> Any:
     """Compile a graph for this CPU, on as many threads as torch uses.
 
     Layers that are not quantised compute in float32: left to itself OpenVINO takes bfloat16 on processors that have
@@ -80,12 +80,13 @@ def compile_graph(graph: Any) -> Any:
 
     Args:
         graph: OpenVINO's ``Model``.
+        hint: whether one image is to be done soon, or many in little time.
 
     Returns:
         OpenVINO's ``CompiledModel``.
     """
     hints = {
-        "PERFORMANCE_HINT": "LATENCY",
+        "PERFORMANCE_HINT": hint,
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
         "ENABLE_CPU_PINNING": "NO",

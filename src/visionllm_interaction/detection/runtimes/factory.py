@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from visionllm_interaction.detection.registry.defaults import named_or_path
 from visionllm_interaction.detection.runtimes.detector import Detector
 from visionllm_interaction.detection.runtimes.plugins import BUILT_IN_ENDINGS, load_plugin_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
@@ -16,11 +17,13 @@ def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = 
 
     * ``.pt``, ``.safetensors``: a checkpoint, with torch on ``device`` or the best there is, ``compiled`` or not;
     * a folder (or its ``detector.json``): an OpenVINO export, float32 or int8, on the CPU;
-    * ``.onnx``: an export of this program, else a graph of the YOLOX family or CenterFace, on the CPU;
+    * ``.onnx``: an export of this program, else a graph of the YOLOX family, FastestDet or CenterFace, on the CPU;
+    * ``.pth``: torchvision's own weights of a Faster R-CNN for COCO;
+    * a name of ``visionllm models list``: that model, if it is on this machine;
     * anything else: what an installed plug-in opens (docs/extending.md), else a checkpoint.
 
     Args:
-        path: of the file or folder.
+        path: of the file or folder, or the name of a ready-made model.
         device: for checkpoints, such as ``cpu`` or ``cuda:1``; by default CUDA where there is one.
         compiled: for checkpoints, whether ``torch.compile`` is used.
 
@@ -29,10 +32,11 @@ def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = 
 
     Raises:
         CheckpointError: if the file is missing, truncated, unsafe or not a detector.
+        ModelMissing: if it is the name of a model that is not on this machine.
         UsageError: if the runtime it needs is not installed, or it cannot be compiled.
         PluginError: if a plug-in opens the file and gives no detector.
     """
-    path = Path(path)
+    path = named_or_path(path)
     try:
         return _load(path, device=device, compiled=compiled)
     except (VisionLLMError, MemoryError):
@@ -59,7 +63,7 @@ def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
             expected="a checkpoint (.pt, .safetensors), a graph (.onnx), or the folder of an OpenVINO export",
             found="no such file or folder",
             where=str(path),
-            fix="correct the path; `visionllm run` trains a detector and prints where it is",
+            fix="correct the path, or name one of `visionllm models list`; `visionllm run` trains a detector",
         )
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
@@ -67,6 +71,10 @@ def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
         from visionllm_interaction.detection.runtimes.openvino_detector import load_openvino
 
         return load_openvino(path if path.is_dir() else path.parent)
+    if path.suffix.lower() == ".pth":
+        from visionllm_interaction.detection.runtimes.torchvision_detector import load_torchvision
+
+        return load_torchvision(path, device=device)
     from visionllm_interaction.detection.runtimes.torch_detector import load_torch_detector
 
     return load_torch_detector(path, device=device, compiled=compiled)
@@ -85,6 +93,10 @@ def _load_onnx(path: Path) -> Detector:
         return load_onnx(path)
     from visionllm_interaction.detection.runtimes._openvino_import import read_graph
     from visionllm_interaction.detection.runtimes.centerface import OUTPUTS, load_centerface
+    from visionllm_interaction.detection.runtimes.fastestdet import is_fastestdet, load_fastestdet
     from visionllm_interaction.detection.runtimes.yolox import load_yolox
 
-    return load_centerface(path) if len(read_graph(path).outputs) == OUTPUTS else load_yolox(path)
+    graph = read_graph(path)
+    if len(graph.outputs) == OUTPUTS:
+        return load_centerface(path)
+    return load_fastestdet(path) if is_fastestdet(graph) else load_yolox(path)

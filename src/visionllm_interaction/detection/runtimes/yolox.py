@@ -110,13 +110,16 @@ def decode_grid(output: Floats, cells: Floats) -> tuple[Floats, Floats]:
     return np.concatenate([centre - half, centre + half], axis=1), output[:, 4:5] * output[:, 5:]
 
 
-def select_detections(boxes_xyxy: Floats, scores: Floats, *, min_confidence: float) -> Detections:
+def select_detections(
+    boxes_xyxy: Floats, scores: Floats, *, min_confidence: float, nms_threshold: float = NMS_THRESHOLD
+) -> Detections:
     """Keep the best category of each box, after non-maximum suppression within each category.
 
     Args:
         boxes_xyxy: (n, 4) pixels.
         scores: (n, K) per category.
         min_confidence: boxes below it are left out.
+        nms_threshold: intersection over union above which the weaker of two boxes of one category is dropped.
 
     Returns:
         At most :data:`MAX_DETECTIONS` detections.
@@ -126,7 +129,7 @@ def select_detections(boxes_xyxy: Floats, scores: Floats, *, min_confidence: flo
     # a floor keeps the suppression of 3,549 boxes with next to no score out of a request for "all"
     likely = np.flatnonzero(confidence >= max(min_confidence, 0.001))
     chosen = (boxes_xyxy[likely], confidence[likely], best[likely])
-    keep = batched_nms(*map(torch.from_numpy, chosen), NMS_THRESHOLD)[:MAX_DETECTIONS].numpy()
+    keep = batched_nms(*map(torch.from_numpy, chosen), nms_threshold)[:MAX_DETECTIONS].numpy()
     return Detections(chosen[0][keep], np.clip(chosen[1][keep], 0, 1), chosen[2][keep] + 1)
 
 
@@ -147,6 +150,23 @@ def load_yolox(path: StrPath) -> YoloxDetector:
     graph = read_graph(path)
     side = _input_side_px(graph, path)
     outputs = int(graph.outputs[0].partial_shape[2].get_length()) - 5
+    categories = graph_categories(path, outputs)
+    return YoloxDetector(compile_graph(graph), categories, graph_digest(path), path.stem, side)
+
+
+def graph_categories(path: Path, outputs: int) -> Categories:
+    """The categories of a graph: those of the file beside it, else COCO's.
+
+    Args:
+        path: of the graph.
+        outputs: how many categories it has outputs for.
+
+    Returns:
+        The categories.
+
+    Raises:
+        CheckpointError: if the file beside it cannot be read, or the numbers differ.
+    """
     categories = _categories(path)
     if len(categories) != outputs:
         raise CheckpointError(
@@ -156,11 +176,11 @@ def load_yolox(path: StrPath) -> YoloxDetector:
             where=str(names_file(path)),
             fix='write {"categories": [{"category_id": 1, "name": "…"}, …]} there, ids rising in the order of training',
         )
-    return YoloxDetector(compile_graph(graph), categories, _digest(path), path.stem, side)
+    return categories
 
 
-def _digest(path: Path) -> str:
-    # the names belong to the detector: with other names it detects something else
+def graph_digest(path: Path) -> str:
+    """The sha256 of a graph and of the file that names its categories: with other names it detects something else."""
     digest = sha256_file(path)
     return sha256_value([digest, sha256_file(names_file(path))]) if names_file(path).is_file() else digest
 

@@ -106,6 +106,13 @@ _STREAMS = (
     ),
     *_related(),
     Function(
+        "posture",
+        (_PERSON, Parameter("name", (Kind.TEXT,))),
+        _INTERVALS,
+        "Time in which x is standing, sitting, lying or held (name), from key points of the body (docs/bodies.md).",
+        f"{_ATOMS}:posture",
+    ),
+    Function(
         "joint_handling",
         (_PERSON, _OTHER),
         _INTERVALS,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from visionllm_interaction.core.bodies import POSTURES
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.interactions import HEAD_MOTION
@@ -47,6 +48,26 @@ def related(arguments: Arguments) -> Stream:
     predicate = arguments.function.name
     found = atoms.related(arguments.groups, predicate, arguments.required_name("x"), arguments.name("y"))
     _note(arguments, predicate, found.group)
+    return found
+
+
+def posture(arguments: Arguments) -> Stream:
+    """``posture``."""
+    name = arguments.text("name") or ""
+    if name not in POSTURES:
+        near = nearest_names(name, POSTURES)
+        raise ExpressionError(
+            f"There is no posture {name!r}.",
+            expected=f"one of: {', '.join(POSTURES)}",
+            found=name,
+            column=max(arguments.given["name"].column, 1),
+            fix=f"did you mean {' or '.join(map(repr, near))}?" if near else "write one of these postures",
+        )
+    who, missing = arguments.required_name("x"), arguments.evaluator.missing
+    found = atoms.in_posture(arguments.groups, name, who)
+    if missing is not None:
+        reasons = missing.of_posture(who, arguments.groups.video)
+        arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(arguments.groups)), found.group)
     return found
 
 

@@ -188,6 +188,24 @@ class TrackedBoxes:
     boxes_xyxy: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Postures:
+    """Bouts of postures by posture and track.
+
+    Attributes:
+        track: (N,) place in :class:`Tracks`.
+        index: rows by posture and track (:meth:`key`), then time.
+    """
+
+    track: Ints
+    index: IntervalIndex
+    n_tracks: int
+
+    def key(self, posture: int, track: Ints) -> Ints:
+        """What ``index`` calls a group."""
+        return np.asarray(posture * self.n_tracks + track)
+
+
 class Batch:
     """Several videos of a store.
 
@@ -277,6 +295,18 @@ class Batch:
         _, member = expand(offsets[order], counts)
         index = IntervalIndex(key[order], read["begin_s"][order], read["end_s"][order])
         return Events(kind[order], index, np.concatenate([[0], np.cumsum(counts)]), actors[member], n_videos)
+
+    @cached_property
+    def postures(self) -> Postures:
+        """See :class:`Postures`."""
+        read = self._read("postures", "track_id", "begin_s", "end_s", texts=("posture",))
+        track, n_tracks = self.tracks.places(read["video"], read["track_id"]), len(self.tracks.video) + 1
+        known = np.flatnonzero(track >= 0)
+        begin_s, end_s = read["begin_s"][known], read["end_s"][known]
+        key = read["posture"][known] * n_tracks + track[known]
+        order = row_order(key, begin_s, end_s)
+        index = IntervalIndex(key[order], begin_s[order], end_s[order])
+        return Postures(track[known][order], index, n_tracks)
 
     @cached_property
     def codes(self) -> Codes:

@@ -14,10 +14,12 @@ from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGO
 from visionllm_interaction.core.grouped_arrays import Ints, distinct
 from visionllm_interaction.measures.missing_inputs import (
     NO_ACTOR,
+    NO_HANDS,
     NO_HEADS,
     NO_HOLDER,
     NO_PERSON,
     NO_PLACEMENT,
+    NO_POSES,
     NOT_PROCESSED,
     PEOPLE,
     PLACEMENT,
@@ -48,6 +50,7 @@ class _VideoInputs:
     coded: frozenset[str]
     has_heads: bool
     has_placement: bool
+    bodies: frozenset[str]
     unknown: Mapping[str, str]
     weak: Mapping[str, str]
 
@@ -146,6 +149,8 @@ class MissingInputs:
         found = _first(found, self._unknown(predicate)[video])
         if predicate == "facing":
             found = _first(found, self._where(lambda one: not one.has_heads, NO_HEADS)[video])
+        if predicate == "hand_on":
+            found = _first(found, self._where(lambda one: "hands" not in one.bodies, NO_HANDS)[video])
         if predicate in PLACEMENT:
             found = _first(found, self._where(lambda one: not one.has_placement, NO_PLACEMENT)[video])
         if object_ is None:
@@ -154,6 +159,11 @@ class MissingInputs:
         if predicate == "holding":
             found = _first(found, np.where(one == two, self.reasons.code(NO_HOLDER), KNOWN))
         return _first(found, np.where(one | two, KNOWN, self.reasons.code(NO_PERSON)))
+
+    def of_posture(self, subject: Ints, video: Ints) -> Ints:
+        """Why it is not known which posture people of a name have, (Q,)."""
+        found = self.unsearched(subject, video)
+        return _first(found, self._where(lambda one: "pose" not in one.bodies, NO_POSES)[video])
 
     def of_event(self, kind: str, subject: Ints, others: tuple[Ints, ...], video: Ints) -> Ints:
         """Why it is not known when events of a kind with these actors happen, (Q,)."""
@@ -187,11 +197,17 @@ def _inputs_of(record: Mapping[str, Any], present: set[str], coded: set[str]) ->
         assigned=frozenset(roles.values()),
         present=frozenset(present),
         coded=frozenset(coded),
-        has_heads=record.get("heads") is not None,
+        has_heads=record.get("heads") is not None or "faces" in _bodies(record),
         has_placement=_placement(record.get("config") or {}),
+        bodies=_bodies(record),
         unknown=(record.get("sampling") or {}).get("unknown") or {},
         weak=_weak(record.get("weak") or {}, roles),
     )
+
+
+def _bodies(record: Mapping[str, Any]) -> frozenset[str]:
+    """What was looked for in the people of a video."""
+    return frozenset((record.get("bodies") or {}).get("finds") or ())
 
 
 def _weak(weak: Mapping[str, Mapping[str, float]], roles: Mapping[str, str]) -> dict[str, str]:

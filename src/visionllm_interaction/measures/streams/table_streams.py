@@ -91,6 +91,30 @@ def related(groups: StreamGroups, predicate: str, subject: Ints, object_: Ints |
     return Stream.sorted(group[query], begin_s, end_s, pair)
 
 
+def in_posture(groups: StreamGroups, posture: str, subject: Ints) -> Stream:
+    """When people of a name have a posture.
+
+    Args:
+        groups: what to compute it for.
+        posture: one of ``core.bodies.POSTURES``.
+        subject: (G,) a name for each group.
+
+    Returns:
+        Intervals, one track each.
+    """
+    postures = groups.batch.postures
+    code = groups.batch.texts.known(posture)
+    if code < 0:
+        return Stream.empty()
+    group, track = groups.names.tracks_of(subject, groups.video)
+    low, high = groups.begin_s[group], groups.end_s[group]
+    query, row = postures.index.overlapping(postures.key(code, track), low, high)
+    begin_s = np.maximum(postures.index.begin_s[row], low[query])
+    end_s = np.minimum(postures.index.end_s[row], high[query])
+    ids = groups.batch.tracks.track_id[postures.track[row]]
+    return Stream.sorted(group[query], begin_s, end_s, TrackLists.of_columns(ids))
+
+
 def events(groups: StreamGroups, kind: str, actors: tuple[Ints, ...]) -> Stream:
     """Events of one kind, at the time at which they begin.
 

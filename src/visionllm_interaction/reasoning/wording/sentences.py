@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.measures.turns import STANDARD
 from visionllm_interaction.reasoning.execution.evidence_aggregation import TIE, Number, Value, labels
 from visionllm_interaction.reasoning.language.synonyms import plural
@@ -287,6 +288,8 @@ def _count(name: str, value: int) -> str:
     if value == 0:
         return f"no {name} was seen"
     counted = f"{name} was" if value == 1 else f"{plural(name)} were"
+    if name in PERSON_CATEGORIES:  # people come and go: whether a later one is the same is not known
+        return f"at least {value} {counted} there (the most in view at once)"
     return f"{value} {counted} counted (the most in view at once)"
 
 

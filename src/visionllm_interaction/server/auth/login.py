@@ -1,30 +1,16 @@
-"""Login of the web page with an API key, which sets a session cookie. Plain HTML, since no script loads before it."""
+"""Login of the web page with an API key, which sets a session cookie. It works without scripts."""
 
 from __future__ import annotations
-
-from html import escape
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.sessions import COOKIE, LIFETIME_S, Sessions
-from visionllm_interaction.server.favicon import FAVICON_URL
 from visionllm_interaction.server.multipart import receive_fields
+from visionllm_interaction.server.ui.pages import login_page
 
 HOME = "/ui/"
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VisionLLM: log in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="{icon}"><style>
-body{{font:16px/1.5 system-ui,sans-serif;background:#f4f6f8;color:#1c2733;display:grid;place-items:center;
-min-height:100vh;margin:0}}
-form{{background:#fff;padding:2rem 2.25rem;border-radius:14px;box-shadow:0 8px 30px #1c273318;width:20rem}}
-h1{{font-size:1.15rem;margin:0 0 .25rem}} p{{margin:.25rem 0 1rem;color:#5b6b7b;font-size:.9rem}}
-input{{width:100%;box-sizing:border-box;padding:.6rem .7rem;border:1px solid #c6d0da;border-radius:8px;font:inherit}}
-button{{margin-top:1rem;width:100%;padding:.6rem;border:0;border-radius:8px;background:#1f5f8b;color:#fff;font:inherit;
-cursor:pointer}} .wrong{{color:#a4262c}}</style></head><body><form method="post" action="/login">
-<h1>VisionLLM Interaction Analysis</h1><p>Enter an API key of this service.</p>
-<input type="password" name="key" aria-label="API key" autocomplete="current-password" autofocus required>
-<p class="wrong" role="alert">{message}</p><button>Log in</button></form></body></html>"""
 
 
 def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRouter:
@@ -57,4 +43,4 @@ def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRoute
 
 
 def _page(message: str, *, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(icon=FAVICON_URL, message=escape(message)), status_code=status)
+    return HTMLResponse(login_page(message), status_code=status)

@@ -3,8 +3,7 @@
 * A key (``Authorization: Bearer`` or ``X-API-Key``) or the signed cookie of the page gives access to everything.
 * Without keys (``--insecure``) only requests to the loopback address are answered. A web page whose host name points to
   127.0.0.1 (DNS rebinding) therefore reads nothing.
-* Requests from other sites that could change data are refused, with or without a cookie. So are their websockets.
-* The websocket of an open page is closed when its key is revoked or its session ends.
+* Requests from other sites that could change data are refused, with or without a cookie. There are no websockets.
 * Answers are not kept by browsers or proxies (``no-store``), except scripts and styles of the page.
 """
 
@@ -13,12 +12,12 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,22 +31,23 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
-# 'self' only: neither the page nor injected code can load from another host or send to it.
+# Only files of this service run or load, and nothing inline: markup in a name or an answer is text, and stays it.
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; "
-        "base-uri 'self'; form-action 'self'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
 }
 
 
+CLIENT_GONE = 499
+"""Status in the metrics of a request whose client hung up before it was answered."""
 _CLOSE: Message = {"type": "websocket.close", "code": 1008}
-_DISCONNECT: Message = {"type": "websocket.disconnect", "code": 1008}
-_ASSETS = "/ui/_nicegui/"
-"""Scripts and styles of the page, which hold no data: the only answers that a browser may keep."""
+_ASSETS = "/ui/static/"
+"""Scripts and styles of the page, which hold no data: the only answers that a browser may keep, once it has asked
+whether they have changed. They need no key: the page on which a key is entered uses them."""
 
 
 def is_loopback(host: str) -> bool:
@@ -68,32 +68,27 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request, pass it on or refuse it, and count it."""
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "websocket":  # there are none
+            await receive()
+            await send(_CLOSE)
+            return
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
         state["context"] = self._context
-        refused = self._refusal(scope, headers)
-        if scope["type"] == "websocket":
-            await self._websocket(scope, receive, send, refused)
-        else:
-            await self._http(scope, receive, send, refused)
-
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
-        if refused is None:
-            guard = _SocketGuard(receive, send, allowed=lambda: self._refusal(scope, Headers(scope=scope)) is None)
-            await self._app(scope, guard.receive, guard.send)
-        else:
-            await receive()
-            await send(_CLOSE)
+        await self._http(scope, receive, send, self._refusal(scope, headers))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         begin = time.perf_counter()
-        relay = _MessageRelay(scope, receive, send)
+        patient = partial(self._context.stopping.receive, receive, stall_s=self._config.limits.stall_s)
+        relay = _MessageRelay(scope, receive, patient, send)
         try:
             await (refused or self._app)(scope, relay.receive, relay.send)
+        except ClientDisconnect:
+            relay.status = CLIENT_GONE  # nobody is left to answer, and nothing is wrong here
         finally:
             route = _route_label(scope)
             self._metrics.requests.labels(scope["method"], route, relay.status).inc()
@@ -106,7 +101,7 @@ class AccessMiddleware:
             return _problem(scope, 403, "CROSS-SITE", "The request comes from a page of another site.")
         if self._config.insecure or self._is_open(scope["path"]) or self._is_known(headers):
             return None
-        if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+        if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", status_code=303)
         return _problem(
             scope,
@@ -117,7 +112,7 @@ class AccessMiddleware:
         )
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or (self._config.public_metrics and path == "/metrics")
+        return path in OPEN_PATHS or path.startswith(_ASSETS) or (self._config.public_metrics and path == "/metrics")
 
     def _is_known(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
@@ -128,41 +123,12 @@ class AccessMiddleware:
         return cookie is not None and self._sessions.valid(cookie)
 
 
-class _SocketGuard:
-    """The messages of one websocket, until its key is revoked or its session ends; then it is closed.
-
-    A page that is open receives messages at least every few seconds (heartbeats), so it is closed soon.
-    """
-
-    def __init__(self, receive: Receive, send: Send, *, allowed: Callable[[], bool]) -> None:
-        self._receive, self._send, self._allowed = receive, send, allowed
-        self._closed = False
-
-    async def receive(self) -> Message:
-        """Receive the next message; *disconnect* once the socket is closed."""
-        message = await self._receive()
-        if message["type"] == "websocket.receive" and not self._allowed():
-            await self._close()
-        return _DISCONNECT if self._closed else message
-
-    async def send(self, message: Message) -> None:
-        """Send the next message; nothing is sent once access has ended."""
-        if message["type"] == "websocket.send" and not self._closed and not self._allowed():
-            await self._close()
-        if not self._closed:
-            await self._send(message)
-
-    async def _close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            await self._send(_CLOSE)
-
-
 class _MessageRelay:
     """The messages of one request and its response, with security headers and the status."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, patient: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
+        self._patient = patient
         self.status = 500
         self._request_id: str = scope["state"]["request_id"]
         self._is_asset = scope["path"].startswith(_ASSETS)
@@ -171,7 +137,7 @@ class _MessageRelay:
 
     async def receive(self) -> Message:
         """Receive the next message of the request."""
-        message = await self._receive()
+        message = await (self._patient if self._unread else self._receive)()
         self._unread = self._unread and bool(message.get("more_body", False))
         return message
 
@@ -183,8 +149,7 @@ class _MessageRelay:
             headers["x-request-id"] = self._request_id
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-            if not self._is_asset:
-                headers["cache-control"] = "private, no-store"
+            headers["cache-control"] = "no-cache" if self._is_asset else "private, no-store"
             if self._unread:
                 # Otherwise the server would read the body of a refused request until the client stops sending.
                 headers["connection"] = "close"
@@ -197,7 +162,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _may_change(scope: Scope) -> bool:
-    return scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+    return scope["method"] not in SAFE_METHODS
 
 
 def _is_foreign(headers: Headers) -> bool:

@@ -12,13 +12,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
-import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -27,12 +25,15 @@ from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome, failed
+from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, JobOutcome, failed
+from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
 
 _log = logging.getLogger(__name__)
 
 WORKFLOW = "analyze_video"
 QUEUE = "videos"
+POLL_S = 0.2
+"""How often the database is asked for the next job."""
 MAX_BACKOFF_S = 30.0
 """Longest pause before another worker is started in place of one that was killed."""
 JOBS_VERSION = "visionllm-jobs-1"
@@ -52,7 +53,10 @@ _STATES: dict[str, State] = {
 
 @dataclass(frozen=True)
 class JobRecord:
-    """The present state of one job. Times are ISO 8601, UTC; ``attempts`` counts starts."""
+    """The present state of one job. Times are ISO 8601, UTC; ``attempts`` counts starts.
+
+    ``progress`` (a share) and ``seconds_left`` are known of a job that runs in this process.
+    """
 
     job_id: str
     video_id: str
@@ -63,6 +67,8 @@ class JobRecord:
     attempts: int
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    progress: float | None = None
+    seconds_left: float | None = None
 
 
 class JobQueue:
@@ -78,7 +84,12 @@ class JobQueue:
         self._request_for = request_for
         self._workflow: Callable[[str], dict[str, Any]] | None = None
         self._stopping = threading.Event()
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers: dict[str, Worker] = {}
+        self._pool = WorkerPool(
+            size=config.job_workers if config.warm_workers else 0,
+            threads=config.job_threads or default_threads(),
+            detector=config.detector,
+        )
         self._active: set[str] = set()
         self._cancelled: set[str] = set()
 
@@ -101,11 +112,12 @@ class JobQueue:
             }
         )
         self._workflow = self._register()
+        self._pool.start()
         DBOS.launch()
         DBOS.register_queue(
             QUEUE,
             worker_concurrency=self._config.job_workers,
-            polling_interval_sec=0.5,
+            polling_interval_sec=POLL_S,
             on_conflict="always_update",
         )
 
@@ -113,7 +125,8 @@ class JobQueue:
         """Stop the workers and DBOS. Interrupted jobs stay pending and are resumed at the next start."""
         self._stopping.set()
         for worker in list(self._workers.values()):
-            worker.kill()
+            worker.process.kill()
+        self._pool.stop()
         DBOS.destroy(destroy_registry=True)
         self._workflow = None
 
@@ -128,7 +141,13 @@ class JobQueue:
         if not job_ids:
             return {}
         found = DBOS.list_workflows(workflow_ids=list(job_ids), name=WORKFLOW)
-        return {status.workflow_id: _record(status) for status in found}
+        return {status.workflow_id: self._with_progress(_record(status)) for status in found}
+
+    def _with_progress(self, record: JobRecord) -> JobRecord:
+        worker = self._workers.get(record.job_id)
+        if worker is None or worker.progress is None or record.state != "running":
+            return record
+        return replace(record, progress=worker.progress.share, seconds_left=worker.progress.seconds_left)
 
     def counts(self) -> Counter[str]:
         """Number of jobs in each state."""
@@ -149,8 +168,8 @@ class JobQueue:
             self._cancelled.add(job_id)
         worker = self._workers.get(job_id)
         if worker is not None:
-            worker.kill()
-            worker.wait()
+            worker.process.kill()
+            worker.process.wait()
 
     def _register(self) -> Callable[[str], dict[str, Any]]:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._config.max_job_attempts)
@@ -165,39 +184,39 @@ class JobQueue:
             request = self._request_for(video_id)
         except VideoError as error:
             return failed(error)
-        log_file = request.video.parent / "job.log"
+        log_file = request.video.parent / LOG_NAME
         self._active.add(job_id)
         try:
-            output, code = self._attempts(job_id, request, log_file)
+            output, code = self._attempts(job_id, request)
         finally:
             self._active.discard(job_id)
             self._cancelled.discard(job_id)
         return _outcome(output, code, log_file=log_file)
 
-    def _attempts(self, job_id: str, request: AnalysisRequest, log_file: Path) -> tuple[bytes, int]:
-        """Run workers until one ends by itself, the time is up, or too many were killed: output and exit code."""
-        deadline = time.monotonic() + self._config.job_timeout_s
+    def _attempts(self, job_id: str, request: AnalysisRequest) -> tuple[bytes, int]:
+        """Run workers until one gives its result, the time is up, or too many were killed: output and exit code."""
+        is_over = deadline_in(self._config.job_timeout_s)
         for attempt in range(1, self._config.max_job_attempts + 1):
-            output, code = self._attempt(job_id, request, log_file, deadline=deadline)
+            output, code = self._attempt(job_id, request, give_up=lambda: is_over() or self._stopping.is_set())
             # A killed worker says nothing about the video. If it had published its result, the next one finds it.
-            if code >= 0 or time.monotonic() > deadline or attempt == self._config.max_job_attempts:
+            if code >= 0 or is_over() or attempt == self._config.max_job_attempts:
                 break
             _log.warning("the worker of %s was killed by signal %s; starting another", request.video_id, -code)
             self._stopping.wait(min(2.0 ** (attempt - 1), MAX_BACKOFF_S))
         return output, code
 
-    def _attempt(self, job_id: str, request: AnalysisRequest, log_file: Path, *, deadline: float) -> tuple[bytes, int]:
-        """Run one worker to its end; what it wrote, and its exit code (negative: the signal that killed it)."""
+    def _attempt(self, job_id: str, request: AnalysisRequest, *, give_up: Callable[[], bool]) -> tuple[bytes, int]:
+        """Give the job to one worker; what it wrote, and 0 or its exit code (negative: the signal that killed it)."""
         self._end_if_interrupted(job_id)
-        with log_file.open("ab") as log:
-            worker = _start_worker(request, log.fileno())
-            self._workers[job_id] = worker
-            try:
-                output = self._wait(worker, deadline=deadline)
-            finally:
-                self._workers.pop(job_id, None)
+        worker = self._pool.take()
+        self._workers[job_id] = worker
+        try:
+            output, code = worker.run(request, give_up=give_up)
+        finally:
+            self._workers.pop(job_id, None)
+            self._pool.give_back(worker)
         self._end_if_interrupted(job_id)
-        return output, worker.returncode
+        return output, code
 
     def _end_if_interrupted(self, job_id: str) -> None:
         if self._stopping.is_set() or job_id in self._cancelled:
@@ -205,40 +224,16 @@ class JobQueue:
             # has no record.
             raise SystemExit("the job was interrupted")
 
-    def _wait(self, worker: subprocess.Popen[bytes], *, deadline: float) -> bytes:
-        assert worker.stdout is not None
-        while worker.poll() is None:
-            if time.monotonic() > deadline or self._stopping.is_set():
-                worker.kill()
-            time.sleep(0.1)
-        output = worker.stdout.read()
-        for pipe in (worker.stdin, worker.stdout):
-            if pipe is not None:
-                pipe.close()
-        return output
-
-
-def _start_worker(request: AnalysisRequest, log: int) -> subprocess.Popen[bytes]:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "visionllm_interaction.server.jobs.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        start_new_session=True,  # Ctrl-C in the terminal stops the service, which then stops its workers
-    )
-    assert worker.stdin is not None
-    worker.stdin.write(request.model_dump_json().encode() + b"\n")
-    worker.stdin.flush()
-    return worker
-
 
 def _outcome(output: bytes, code: int, *, log_file: Path) -> JobOutcome:
     lines = output.decode("utf-8", "replace").splitlines()
     if code == 0 and lines:
-        outcome: JobOutcome = json.loads(lines[-1])
-        return outcome
+        with suppress(ValueError):
+            outcome: JobOutcome = json.loads(lines[-1])
+            return outcome
     # The last line of the log is the best explanation; the log itself is deleted with the video.
-    tail = log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    log = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
+    tail = log.strip().splitlines()[-1:]
     _log.error("the worker of %s ended with %s: %s", log_file.parent.name, code, tail)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return failed(

@@ -1,25 +1,37 @@
-"""Analyse one video in a separate process: ``python -m visionllm_interaction.server.jobs.worker``.
+"""Analyse videos in a process of their own: ``python -m visionllm_interaction.server.jobs.worker [DETECTOR]``.
 
-The first line of stdin is the request (JSON). Stdin then stays open: when it closes, the service is gone and the worker
-stops at once. The last line of stdout is the result (JSON). A lock on the folder of the video keeps two workers from
-analysing the same video at once.
+The process loads what an analysis needs and then waits: each line of stdin is a request (JSON), each line of stdout its
+result (JSON). When stdin closes, the service is gone and the worker stops at once, at whatever it is. A lock on the
+folder of the video keeps two workers from analysing the same video at once.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
+if TYPE_CHECKING:
+    from visionllm_interaction.detection.runtimes.detector import Detector
+
 LOCK_NAME = ".analysis.lock"
+PROGRESS = b"progress "
+"""Begins a line of stdout that says how many frames are read, and how many there are."""
+PROGRESS_EVERY_S = 0.5
+LOG_NAME = "job.log"
+"""The output of libraries, in the folder of the video."""
 ORPHANED = 75
 NICENESS = 5
 
@@ -35,7 +47,6 @@ class AnalysisRequest(BaseModel):
     store: Path
     detector: Path
     view: Literal["room", "ego"]
-    threads: int
     analysis: dict[str, Any]
 
 
@@ -52,63 +63,116 @@ def failed(error: VisionLLMError) -> JobOutcome:
     return {"status": "failed", "result": None, "error": error.to_dict()}
 
 
-def analyse(request: AnalysisRequest) -> JobOutcome:
-    """Analyse the video into the store, unless an earlier worker has published it there."""
-    with wait_for_lock_file(request.video.parent / LOCK_NAME):
-        try:
-            return {"status": "done", "result": _analyse(request), "error": None}
-        except VisionLLMError as error:
-            return failed(error)
+class Analyst:
+    """Analyses one video after another, with the detector of the last one kept.
+
+    Args:
+        detector: the detector to have ready; None: none.
+        report: told how many frames are read, and how many there are.
+    """
+
+    def __init__(self, detector: Path | None = None, *, report: Callable[[int, int], None] | None = None) -> None:
+        # Imported here: the module that starts workers needs the request, not torch.
+        from visionllm_interaction import analysis
+
+        self._analysis = analysis
+        self._loaded: tuple[tuple[Path, int, bool], Detector] | None = None
+        self._ahead = detector
+        self._report = report
+        self._reported = 0.0
+
+    def prepare(self) -> None:
+        """Load the detector before it is asked for; what is wrong with it is told to the first job."""
+        if self._ahead is not None:
+            with suppress(VisionLLMError, OSError):
+                self._detector(self._ahead, compiled=False)
+
+    def analyse(self, request: AnalysisRequest) -> JobOutcome:
+        """Analyse a video into the store, unless an earlier worker has published it there.
+
+        Args:
+            request: the video and the settings.
+
+        Returns:
+            How it ended.
+        """
+        with wait_for_lock_file(request.video.parent / LOCK_NAME):
+            try:
+                return {"status": "done", "result": self._analyse(request), "error": None}
+            except VisionLLMError as error:
+                return failed(error)
+
+    def _analyse(self, request: AnalysisRequest) -> dict[str, Any]:
+        config = self._analysis.AnalysisConfig.model_validate(request.analysis)
+        result = self._analysis.analyze(
+            [request.video],
+            request.store,
+            detector=self._detector(request.detector, compiled=config.video.detect.compile),
+            view=request.view,
+            config=config,
+            video_ids=[request.video_id],
+            progress=self._progress,
+        )
+        [video] = result.videos
+        if video.status == "failed":
+            raise VisionLLMError("The video could not be analysed.", found=str(video.reason))
+        return video.to_dict()
+
+    def _progress(self, _name: str, done: int, total: int | None) -> None:
+        if self._report is not None and total and time.monotonic() - self._reported > PROGRESS_EVERY_S:
+            self._reported = time.monotonic()
+            self._report(done, total)
+
+    def _detector(self, path: Path, *, compiled: bool) -> Detector:
+        from visionllm_interaction.detection.models import load_detector
+
+        kind = (path, path.stat().st_mtime_ns if path.exists() else 0, compiled)
+        if self._loaded is None or self._loaded[0] != kind:
+            self._loaded = None  # two at once may be too many for the memory
+            self._loaded = (kind, load_detector(path, compiled=compiled))
+        return self._loaded[1]
 
 
-def _analyse(request: AnalysisRequest) -> dict[str, Any]:
-    # Imported here: the numeric libraries read their number of threads when they load.
-    from visionllm_interaction.analysis import AnalysisConfig, analyze
-
-    config = AnalysisConfig.model_validate(request.analysis)
-    result = analyze(
-        [request.video],
-        request.store,
-        detector=request.detector,
-        view=request.view,
-        config=config,
-        video_ids=[request.video_id],
-    )
-    [video] = result.videos
-    if video.status == "failed":
-        raise VisionLLMError("The video could not be analysed.", found=str(video.reason))
-    return video.to_dict()
-
-
-def _exit_when_stdin_closes() -> None:
-    while os.read(0, 4096):
-        pass
+def _read_requests(requests: queue.Queue[AnalysisRequest]) -> None:
+    """Put each request of stdin into the queue; end the process when the service is gone."""
+    with os.fdopen(os.dup(0), "rb", buffering=0) as stream:
+        line = bytearray()
+        while piece := stream.read(65536):
+            line += piece
+            while b"\n" in line:
+                text, _, line = line.partition(b"\n")
+                requests.put(AnalysisRequest.model_validate_json(bytes(text)))
     os._exit(ORPHANED)
 
 
-def _read_request() -> AnalysisRequest:
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        piece = os.read(0, 1)
-        if not piece:
-            os._exit(ORPHANED)
-        line += piece
-    return AnalysisRequest.model_validate_json(line)
+def _log_to(path: Path) -> None:
+    """Send the output of libraries to the log of the job."""
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
 
 
-def main() -> int:
-    """Read one request, analyse the video and print the result."""
+def main(arguments: list[str]) -> int:
+    """Load what analyses need, then serve requests until the service is gone."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # output of libraries goes to the log, not into the result
-    request = _read_request()
-    threading.Thread(target=_exit_when_stdin_closes, daemon=True).start()
+    os.dup2(2, 1)
+    requests: queue.Queue[AnalysisRequest] = queue.Queue()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     os.nice(NICENESS)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(request.threads)
-    answer.write(json.dumps(analyse(request)) + "\n")
-    answer.flush()
-    return 0
+
+    def report(done: int, total: int) -> None:
+        answer.write(f"{PROGRESS.decode()}{done} {total}\n")
+        answer.flush()
+
+    analyst = Analyst(Path(arguments[0]) if arguments else None, report=report)
+    analyst.prepare()
+    while True:
+        request = requests.get()
+        _log_to(request.video.parent / LOG_NAME)
+        answer.write(json.dumps(analyst.analyse(request)) + "\n")
+        answer.flush()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,17 +6,19 @@ from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.schemas import AskRequest, DetectedObject, DetectResult
+from visionllm_interaction.server.schemas import AskRequest, DetectedObject, DetectResult, QuestionList
 from visionllm_interaction.server.state import context_of
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
 
 
 @router.post(
@@ -28,14 +30,20 @@ router = APIRouter(prefix="/v1")
 )
 async def detect(
     request: Request,
-    min_confidence: Annotated[float, Query(ge=0, le=1, description="detections below this are left out")] = 0.5,
+    min_confidence: Annotated[
+        float, Query(ge=0, le=1, allow_inf_nan=False, description="detections below this are left out")
+    ] = 0.5,
 ) -> DetectResult:
     """Send the image as the form part `file`, or as the bare body."""
-    service, metrics = context_of(request)
+    service, metrics, _ = context_of(request)
     limits = service.config.limits
     service.detector.require()
     data = bytearray()
-    await receive_file(request, data.extend, limit_bytes=int(limits.max_image_mb * 1e6))
+    received = await receive_file(request, data.extend, limit_bytes=int(limits.max_image_mb * 1e6))
+    if received.fields:
+        raise RequestValidationError(
+            [{"loc": ("body", name[:100]), "msg": "not a part of this form"} for name in sorted(received.fields)]
+        )
     found = await run_in_threadpool(
         service.detector.detect,
         bytes(data),
@@ -75,10 +83,31 @@ def detected_objects(found: Detections, categories: Categories) -> list[Detected
 )
 def ask(request: Request, body: AskRequest) -> Answer:
     """The answer of `visionllm ask`: claims, each with its evidence, or a refusal with the reason."""
-    service, metrics = context_of(request)
+    service, metrics, _ = context_of(request)
     longest = service.config.limits.max_question_chars
-    if len(body.question) > longest:
+    if max(map(len, (body.question, *body.after))) > longest:
         raise http_problem(422, "The question is too long.", code="TOO-LONG", expected=f"at most {longest} characters")
-    answer = service.ask(body.question, planner=body.planner)
+    if body.planner == "llm" and not service.reason.endpoint.base_url:
+        raise http_problem(
+            409, "This service has no language model.", code="NO-ENDPOINT", fix="ask with planner rules, or without one"
+        )
+    if body.planner is None:
+        answer = service.say(body.question, body.after, video_id=body.video_id).answer
+    else:
+        answer = service.ask(body.question, planner=body.planner, video_id=body.video_id)
     metrics.questions.labels(answer.status, answer.planner).inc()
     return answer
+
+
+@router.get(
+    "/questions",
+    tags=["questions"],
+    summary="Questions that have an answer",
+    responses=problems(404, 409),
+)
+def list_questions(
+    request: Request,
+    video_id: Annotated[str | None, Query(max_length=200, description="default: the video analysed last")] = None,
+) -> QuestionList:
+    """A few questions made from what is in the video; each was asked of it and is answered."""
+    return QuestionList(questions=context_of(request).service.questions(video_id))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.schemas import Readiness
 from visionllm_interaction.server.service import is_ready
 from visionllm_interaction.server.state import context_of
 
-router = APIRouter(tags=["operation"])
+OPEN: dict[str, Any] = {"security": []}
+"""Needs no key."""
+
+router = APIRouter(tags=["operation"], dependencies=[KNOWN_PARAMETERS])
 
 
-@router.get("/v1/healthz", summary="Liveness")
+@router.get("/v1/healthz", summary="Liveness", openapi_extra=OPEN)
 async def healthz() -> dict[str, str]:
     """Answers while the process runs. Needs no key."""
     return {"status": "alive"}
@@ -21,6 +27,7 @@ async def healthz() -> dict[str, str]:
 @router.get(
     "/v1/readyz",
     summary="Readiness",
+    openapi_extra=OPEN,
     responses={503: {"model": Readiness, "description": "A part of the service is not ready."}},
 )
 def readyz(request: Request, response: Response) -> Readiness:
@@ -32,7 +39,12 @@ def readyz(request: Request, response: Response) -> Readiness:
     return Readiness(status="ready" if ready else "not ready", parts=parts, reasons=service.reasons())
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(request: Request) -> Response:
     """Metrics in the text format of Prometheus."""
     return Response(generate_latest(context_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

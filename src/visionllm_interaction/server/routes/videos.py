@@ -10,20 +10,27 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, Video, VideoList, VideoTimeline
+from visionllm_interaction.server.results.video_results import read_detections
+from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, InWork, Video, VideoList, VideoTimeline
 from visionllm_interaction.server.service import AcceptedUpload, Service
 from visionllm_interaction.server.state import context_of
-from visionllm_interaction.server.video_results import read_detections, read_timeline
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
+COPY_WAIT_S, POSTER_WAIT_S = 1.0, 30.0
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 _OPTION_FIELDS = {
     "view": {"type": "string", "enum": ["room", "ego"], "default": "room"},
-    "sample_fps": {"type": "number", "description": "frames processed per second"},
+    "sample_fps": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 240,
+        "description": "frames processed per second",
+    },
 }
 
 
@@ -35,13 +42,17 @@ _OPTION_FIELDS = {
     responses=problems(400, 409, 413, 422, 503, 507),
     openapi_extra=file_body("A video.", "video/*", _OPTION_FIELDS),
 )
-async def upload_video(request: Request, response: Response) -> AnalysisJob:
+async def upload_video(
+    request: Request,
+    response: Response,
+    _name: Annotated[str, Query(alias="name", max_length=1000, description="name of a bare file")] = "",
+) -> AnalysisJob:
     """Send the video as the form part `file`, and options as further parts (`view`, `sample_fps`).
 
     The file must be a video that can be decoded, or the job is not accepted. `Location` is the address of the job. If
     the same bytes are sent again, the response is the same job.
     """
-    service, metrics = context_of(request)
+    service, metrics, _ = context_of(request)
     service.check_capacity(_announced_bytes(request))
     limit = int(service.config.limits.max_video_mb * 1e6)
     with service.uploads.receiving() as incoming:
@@ -93,27 +104,28 @@ def delete_video(request: Request, video_id: VideoId) -> None:
     "/videos/{video_id}/timeline",
     tags=["videos"],
     summary="Tracks, relations and events of a video",
+    response_model=VideoTimeline,
     responses=problems(404, 409),
 )
-def get_timeline(request: Request, video_id: VideoId) -> VideoTimeline:
+def get_timeline(request: Request, video_id: VideoId) -> Response:
     """Tracks with the intervals in which they are visible, relations and events."""
-    with context_of(request).service.analysed_video(video_id) as store:
-        return read_timeline(store, video_id)
+    return Response(context_of(request).service.timeline_json(video_id), media_type="application/json")
 
 
 @router.get(
     "/videos/{video_id}/detections",
     tags=["videos"],
     summary="Detections of a time window",
-    responses=problems(404, 409, 413),
+    responses=problems(404, 409, 413, 422),
 )
 def get_detections(
     request: Request,
     video_id: VideoId,
-    begin_s: Annotated[float, Query(ge=0)] = 0.0,
-    end_s: Annotated[float | None, Query(gt=0)] = None,
+    begin_s: Seconds = 0.0,
+    end_s: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
 ) -> DetectionColumns:
     """Boxes with their time stamps, as columns."""
+    check_window(begin_s, end_s)
     service = context_of(request).service
     with service.analysed_video(video_id) as store:
         return read_detections(store, video_id, begin_s=begin_s, end_s=end_s, max_rows=service.config.limits.max_rows)
@@ -122,20 +134,80 @@ def get_detections(
 @router.get(
     "/videos/{video_id}/file",
     tags=["videos"],
-    summary="The file of an uploaded video",
+    summary="The file of a video",
     response_class=FileResponse,
-    responses={**problems(404), 200: {"content": {"video/*": {}}}},
+    responses={
+        **problems(400, 404, 416),
+        200: {"content": {"video/*": {}, "image/gif": {}}},
+        206: {"description": "The part that `Range` asks for.", "content": {"video/*": {}, "image/gif": {}}},
+    },
 )
 def get_file(request: Request, video_id: VideoId) -> FileResponse:
-    """The uploaded file. Range requests are supported, so that a player can seek."""
+    """The file as it is. Range requests are supported, so that a player can seek."""
+    _, path = context_of(request).service.playable_file(video_id)
+    return FileResponse(path)
+
+
+@router.get(
+    "/videos/{video_id}/copy",
+    tags=["videos"],
+    summary="A copy of a video that browsers can play",
+    response_class=FileResponse,
+    responses={
+        **problems(400, 404, 416, 422),
+        200: {"content": {"video/mp4": {}}},
+        202: {"model": InWork, "description": "The copy is being made."},
+        206: {"description": "The part that `Range` asks for.", "content": {"video/mp4": {}}},
+    },
+)
+async def get_copy(request: Request, video_id: VideoId) -> Response:
+    """H.264 in MP4, upright, with the time stamps of the video; made when it is first wanted: 202 until it is there."""
     service = context_of(request).service
-    state = service.video(video_id)
-    if state.upload is None:
-        raise http_problem(404, "No copy of this video is kept here.", code="NO-COPY", found=video_id)
-    return FileResponse(service.uploads.path(state.upload), headers={"Cache-Control": "private, no-store"})
+    _, path = await run_in_threadpool(service.playable_file, video_id)
+    copy = await service.previews.wait(video_id, "copy", path, seconds=COPY_WAIT_S)
+    return FileResponse(copy) if copy else _in_work()
+
+
+@router.get(
+    "/videos/{video_id}/poster",
+    tags=["videos"],
+    summary="The first frame of a video, small",
+    response_class=FileResponse,
+    responses={
+        **problems(400, 404, 416, 422),
+        200: {"content": {"image/jpeg": {}}},
+        202: {"model": InWork, "description": "The poster is being made."},
+        206: {"description": "The part that `Range` asks for.", "content": {"image/jpeg": {}}},
+    },
+)
+async def get_poster(request: Request, video_id: VideoId) -> Response:
+    """A JPEG of 320 pixels width."""
+    service = context_of(request).service
+    _, path = await run_in_threadpool(service.playable_file, video_id)
+    poster = await service.previews.wait(video_id, "poster", path, seconds=POSTER_WAIT_S)
+    return FileResponse(poster) if poster else _in_work()
 
 
 @router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404))
 def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
     """Poll this until `status` is `done` or `failed`."""
     return AnalysisJob.of(context_of(request).service.job(job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=202,
+    tags=["videos"],
+    summary="Try a failed job again",
+    responses=problems(404, 409, 503),
+)
+def retry_job(request: Request, response: Response, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
+    """A new job for the same video and options. `Location` is its address."""
+    job = context_of(request).service.retry(job_id)
+    response.headers["Location"] = f"/v1/jobs/{job.job_id}"
+    return AnalysisJob.of(job)
+
+
+def _in_work() -> Response:
+    content = InWork().model_dump_json()
+    return Response(content, status_code=202, media_type="application/json", headers={"Retry-After": "2"})

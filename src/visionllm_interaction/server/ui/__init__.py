@@ -1,1 +1,1 @@
-"""The web page: NiceGUI; every file is served from here, and nothing is loaded from another host."""
+"""The web page: static files and the routes that serve them; every file is served from here."""

@@ -291,6 +291,7 @@ def _analysis_of(record: Mapping[str, Any]) -> dict[str, object]:
         "categories": sorted(detector["categories"]),
         "settings of relations and events": (record.get("config") or {}).get("scenes"),
         "heads": record.get("heads") is not None,
+        "hands, faces and poses": sorted((record.get("bodies") or {}).get("finds") or ()),
     }
 
 

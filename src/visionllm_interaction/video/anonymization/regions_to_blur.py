@@ -20,6 +20,10 @@ from visionllm_interaction.video.tracking.postprocess import track
 
 _REACH = 4.0
 """A face that comes back within so many heights (and so many more a second) may be the one that was lost."""
+_MIN_IOU = 0.05
+"""Least overlap, times the confidence, of a face in one frame and in the next."""
+_SPEED_S = 0.5
+"""How a face moved in this time before its track ended is how it is taken to move on."""
 Floats = NDArray[np.float64]
 
 
@@ -68,6 +72,9 @@ def _follow_all(config: BlurConfig) -> TrackConfig:
     return TrackConfig(
         high_confidence=config.min_confidence,
         new_track_confidence=config.min_confidence,
+        min_iou=_MIN_IOU,
+        low_min_iou=_MIN_IOU,
+        new_min_iou=_MIN_IOU,
         min_hits=1,
         lost_s=config.carry_s,
         rejoin_s=config.whole_s,
@@ -97,25 +104,41 @@ def _unsure(rows: DetectionTable, config: BlurConfig) -> list[tuple[float, float
 
 
 def _lingering(rows: DetectionTable, frames: FrameTable, config: BlurConfig) -> list[DetectionTable]:
-    """The first and last box of each track, repeated for ``linger_s`` before and after it."""
+    """The first and last box of each track for ``linger_s`` before and after it, wherever the face may have moved."""
     index, times = frames.frame_index[frames.processed], frames.timestamp_s[frames.processed]
     pieces = []
     for own in _tracks(rows):
         for row, sign in ((int(own[0]), -1), (int(own[-1]), 1)):
             away = (times - rows.timestamp_s[row]) * sign
             there = np.flatnonzero((away > 0) & (away <= config.linger_s + 1e-9))
-            pieces.append(_copies(rows, row, index[there], times[there]))
+            near = own[np.abs(rows.timestamp_s[own] - rows.timestamp_s[row]) <= _SPEED_S]
+            speed = _speed(rows.timestamp_s[near], rows.boxes_xyxy[near])
+            moved = (times[there] - rows.timestamp_s[row])[:, None] * speed
+            pieces.append(_copies(rows, row, index[there], times[there], moved))
     return pieces
 
 
-def _copies(rows: DetectionTable, row: int, index: NDArray[np.int64], times_s: Floats) -> DetectionTable:
+def _speed(times_s: Floats, boxes_xyxy: NDArray[np.float32]) -> Floats:
+    """(2,) pixels per second in x and y of the middles of boxes, by least squares; 0 for a single box."""
+    apart = times_s - times_s.mean()
+    if not apart.any():
+        return np.zeros(2)
+    middles = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]).astype(np.float64) / 2
+    return np.asarray(apart @ middles / (apart @ apart))
+
+
+def _copies(
+    rows: DetectionTable, row: int, index: NDArray[np.int64], times_s: Floats, moved_xy: Floats
+) -> DetectionTable:
+    """A row at other times; each box reaches from where it was to where it would be if it had ``moved_xy`` (n, 2)."""
     n = len(index)
+    reach = np.concatenate([np.minimum(moved_xy, 0), np.maximum(moved_xy, 0)], axis=1)
     return DetectionTable(
         index,
         times_s,
         np.full(n, rows.category[row], dtype=object),
         np.full(n, rows.confidence[row], np.float32),
-        np.repeat(rows.boxes_xyxy[row][None], n, axis=0),
+        (rows.boxes_xyxy[row][None] + reach).astype(np.float32),
         np.full(n, rows.track_id[row]),
         np.ones(n, np.bool_),
     )

@@ -12,18 +12,22 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
+from visionllm_interaction.video.tracking.newcomers import fit_of_one
 from visionllm_interaction.video.tracking.stitching import Tracklet, tracklets_of
 
 _OCCLUDED_AREA = 0.5
 """A box is occluded if another person's box covers this share of it …"""
 _OCCLUDED_FRAMES = 0.8
 """… in this share of the frames of a gap."""
+_LEAST_FIT = 0.5
+"""How well size and place before and after must fit one person."""
 
 
 def interpolate_gaps(rows: DetectionTable, frames: FrameTable, *, config: TrackConfig) -> DetectionTable:
     """Interpolate boxes in gaps of tracks.
 
-    Gaps up to ``fill_gap_s`` are interpolated, and gaps up to ``hidden_s`` in which another person occludes the person.
+    Gaps up to ``fill_gap_s`` are interpolated, and gaps up to ``hidden_s`` in which another person occludes the person,
+    if size and place before and after fit one person.
     The confidence of an interpolated box is the smaller one of the two boxes at the gap.
 
     Args:
@@ -60,7 +64,8 @@ def _interpolated_rows(
             continue
         missing = np.arange(positions[n] + 1, positions[n + 1])
         piece = _between(rows, before, after, frame_index=index[missing], timestamp_s=times[missing])
-        if gap_s <= config.fill_gap_s + 1e-9 or _is_occluded(rows, piece):
+        is_one = fit_of_one(rows, own[: n + 1], own[n + 1 :]) >= _LEAST_FIT
+        if gap_s <= config.fill_gap_s + 1e-9 or (is_one and _is_occluded(rows, piece)):
             yield piece
 
 

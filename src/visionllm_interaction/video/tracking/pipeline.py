@@ -139,7 +139,7 @@ def track_with_detector(
     """
     path = Path(path)
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
-    from visionllm_interaction.video.tracking.bytetrack import Linker
+    from visionllm_interaction.video.tracking.linking import Linker
 
     reader = VideoReader(path, config=config.decode)
     total = reader.info.declared_frames or None

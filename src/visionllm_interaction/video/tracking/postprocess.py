@@ -49,7 +49,7 @@ def track(
         added; detections without a track keep :data:`UNTRACKED`.
     """
     # Imported here because the tracking package takes seconds to load and true tracks need none of it.
-    from visionllm_interaction.video.tracking.bytetrack import link
+    from visionllm_interaction.video.tracking.linking import link
 
     adapted = adapt_to_rate(config, processed_step_s(frames))
     ids = link(stabilised(detections, camera), frames, config=adapted)

@@ -16,6 +16,8 @@ from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.video.config import TrackConfig
 
+ALONE_CONFIDENCE = 0.5
+"""Least confidence of a single detection that is a track."""
 _NEXT_FRAME = 1.5
 """An object is looked for in the next processed frame at least, which may come half a step late."""
 _FULL_STEP_S, _WIDEST = 0.1, 4.0
@@ -32,9 +34,9 @@ def adapt_to_rate(config: TrackConfig, step_s: float | None) -> TrackConfig:
     """The settings for frames that are ``step_s`` seconds apart; the same ones at ten frames a second and above.
 
     * ``lost_s`` reaches the next processed frame at least.
-    * ``box_buffer`` grows with the step, because objects move further between frames.
+    * ``box_buffer`` and ``object_buffer`` grow with the step, because objects move further between frames.
     * ``min_detections`` is at most the number of frames in ``min_duration_s``.
-    * Where one frame stands for ``min_duration_s``, one detection is a track, from ``high_confidence`` on.
+    * Where one frame stands for ``min_duration_s``, one detection is a track, from :data:`ALONE_CONFIDENCE` on.
 
     Args:
         config: the settings as given.
@@ -46,13 +48,15 @@ def adapt_to_rate(config: TrackConfig, step_s: float | None) -> TrackConfig:
     if step_s is None:
         return config
     in_duration = max(1, math.ceil(config.min_duration_s / max(step_s, _ROUNDING_S) - 0.01))
+    wider = float(np.clip(step_s / _FULL_STEP_S, 1.0, _WIDEST))
     changes: dict[str, float | int] = {
         "lost_s": max(config.lost_s, _NEXT_FRAME * step_s),
         "min_detections": min(config.min_detections, in_duration),
-        "box_buffer": config.box_buffer * float(np.clip(step_s / _FULL_STEP_S, 1.0, _WIDEST)),
+        "box_buffer": config.box_buffer * wider,
+        "object_buffer": config.object_buffer * wider,
     }
     if stands_alone(config, step_s):
-        changes |= {"min_hits": 1, "new_track_confidence": min(config.new_track_confidence, config.high_confidence)}
+        changes |= {"min_hits": 1, "new_track_confidence": min(config.new_track_confidence, ALONE_CONFIDENCE)}
     return config.model_copy(update=changes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from visionllm_interaction.core.frames import FrameTable, usual_steps
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.category_voting import duplicate_detections, nearest_in_time
 from visionllm_interaction.video.tracking.identity_switches import TrackAppearance
+from visionllm_interaction.video.tracking.newcomers import Appearances, begins_of, could_be_one, turned_back
 
 _SAME_BOX_IOU = 0.3
 _MIN_OBJECT_SIZE = 0.4
@@ -28,6 +30,8 @@ _DOUBLE_S = 1.5
 """… and for this long if each overlaps the other in space. In a huddle an object may be detected twice, once alone and
 once together with what occludes it, and the tracker changes from one to the other. They may also alternate: an object
 that was lost for a moment gets a new tracklet, and then the old one again."""
+_TOGETHER_S, _LEAST_TOGETHER, _LOST_SHARE = 0.2, 2, 0.6
+"""If at least so many tracklets, and this share of all, end within this time of each other, the camera was jerked."""
 _UNKNOWN = 0.5
 """Cost of an unknown appearance distance; the largest allowed distance costs 1."""
 _EDGE_ROWS = 3
@@ -124,12 +128,14 @@ def stitch_tracklets(
         return ids
     tracklets = sorted(tracklets_of(rows, ids), key=lambda t: t.begin_s)
     least_size = _MIN_OBJECT_SIZE * _person_height(rows)
+    street = None if moving else _Street.of(rows, tracklets, size_px)
     ends: dict[int, Tracklet] = {}
     for tracklet in tracklets:
         # At one frame a second there may be thousands of tracklets; most have ended too long ago to be continued.
         ends = {key: former for key, former in ends.items() if tracklet.begin_s - former.end_s <= limits.gap_s}
         costs = {
-            key: _stitching_cost(rows, former, tracklet, limits, least_size=least_size) for key, former in ends.items()
+            key: _stitching_cost(rows, former, tracklet, limits, street, least_size=least_size)
+            for key, former in ends.items()
         }
         costs = {key: _with_appearance(cost, appearance, ends[key], tracklet, config) for key, cost in costs.items()}
         possible = {key: cost for key, cost in costs.items() if cost is not None}
@@ -184,16 +190,65 @@ def _person_height(rows: DetectionTable) -> float:
     return float(np.median(boxes[:, 3] - boxes[:, 1])) if len(boxes) else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Street:
+    """What tells people who come back from others who come by: where people appear, and how often."""
+
+    rows: DetectionTable
+    appearances: Mapping[str, Appearances]
+    spans_s: NDArray[np.float64]
+    width_px: int
+    step_s: float
+
+    @classmethod
+    def of(cls, rows: DetectionTable, tracklets: list[Tracklet], size_px: tuple[int, int] | None) -> _Street:
+        """Counted over ``tracklets``; people who are there at the begin of the video did not appear."""
+        people = [tracklet for tracklet in tracklets if tracklet.category in PERSON_CATEGORIES]
+        times = np.unique(rows.timestamp_s)
+        step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        size = size_px or tuple(np.ceil(rows.boxes_xyxy[:, 2:].max(axis=0, initial=1.0)).astype(int).tolist())
+        found = {}
+        for category in sorted({tracklet.category for tracklet in people}):
+            begins = [t.rows for t in people if t.category == category and t.begin_s > times[0] + _BLINK_S]
+            length_s = float(times[-1] - times[0])
+            found[category] = begins_of(rows, begins, size_px=size, step_s=step_s, length_s=length_s)
+        spans_s = np.array([(t.begin_s, t.end_s) for t in tracklets], np.float64).reshape(-1, 2)
+        return cls(rows, found, spans_s, size[0], step_s)
+
+    def could_be_one(self, former: Tracklet, later: Tracklet) -> bool:
+        """Whether two tracklets can be one person; always for things, and where the camera lost what it saw."""
+        appearances = self.appearances.get(former.category)
+        if appearances is None or self._lost_at_once(former.end_s):
+            return True
+        return could_be_one(self.rows, former.rows, later.rows, appearances, width_px=self.width_px, step_s=self.step_s)
+
+    def _lost_at_once(self, end_s: float) -> bool:
+        """Whether most tracklets end together: the camera was jerked, nobody left."""
+        begins_s, ends_s = self.spans_s.T
+        there = (begins_s < end_s) & (ends_s >= end_s - _TOGETHER_S)
+        lost = there & (ends_s <= end_s + _TOGETHER_S)
+        return bool(lost.sum() >= _LEAST_TOGETHER and lost.sum() >= _LOST_SHARE * there.sum())
+
+
 def _stitching_cost(
-    rows: DetectionTable, former: Tracklet, later: Tracklet, limits: _GapLimits, *, least_size: float
+    rows: DetectionTable,
+    former: Tracklet,
+    later: Tracklet,
+    limits: _GapLimits,
+    street: _Street | None,
+    *,
+    least_size: float,
 ) -> float | None:
     gap_s = later.begin_s - former.end_s
     contained = later.end_s <= former.end_s or later.begin_s <= former.begin_s
     if former.category != later.category or contained or not -_DOUBLE_S <= gap_s <= limits.gap_s:
         return None
     if gap_s < -_TAIL_S:
-        return 0.0 if _is_duplicate(rows, former, later) else None
+        return 0.0 if _is_duplicate(rows, former, later) and not turned_back(rows, former.rows, later.rows) else None
     if limits.exited_elsewhere(rows.boxes_xyxy[former.rows[-1]], rows.boxes_xyxy[later.rows[0]], gap_s):
+        return None
+    seen_at_once = gap_s < 0 and not _is_duplicate(rows, former, later)
+    if street is not None and (seen_at_once or not street.could_be_one(former, later)):
         return None
     gap_s = max(gap_s, 0.0)
     # Median boxes, because the first and last ones are often partly occluded.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from visionllm_interaction.artifacts.file_index import list_files
-from visionllm_interaction.datasets.ingestion.sources.disk_space import Space, full_disk_reported
-from visionllm_interaction.datasets.ingestion.sources.progress import byte_bars
+from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE
+from visionllm_interaction.downloads.disk_space import Space, full_disk_reported
+from visionllm_interaction.downloads.progress import byte_bars
 from visionllm_interaction.errors import InputDataError
 
 Mode = Literal["register", "copy", "hardlink"]
@@ -45,12 +46,16 @@ def place_files(placements: Sequence[Placement], folder: Path, *, mode: Mode, re
     sizes = {place.source: place.source.stat().st_size for place in placements}
     total = sum(sizes.values())
     if mode == "copy":
-        Space(folder, reserve_bytes=reserve_bytes).require(total)
+        Space(folder, reserve_bytes=reserve_bytes, advice=SPACE_ADVICE).require(total)
     for parent in {str(Path(place.target).parent) for place in placements}:
         (folder / parent).mkdir(parents=True, exist_ok=True)
     put = _PUT[mode]
     done = 0
-    with byte_bars() as report, full_disk_reported(folder), ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+    with (
+        byte_bars() as report,
+        full_disk_reported(folder, advice=SPACE_ADVICE),
+        ThreadPoolExecutor(max_workers=_WORKERS) as pool,
+    ):
         for begin in range(0, len(placements), _BATCH):
             batch = placements[begin : begin + _BATCH]
             list(pool.map(lambda place: put(place.source, folder / place.target), batch))

@@ -12,14 +12,20 @@ from typing import Literal
 
 from visionllm_interaction.artifacts.file_index import list_files
 from visionllm_interaction.artifacts.stage_manifests import RawSourceFile
-from visionllm_interaction.datasets.ingestion.config import IngestConfig
+from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE, IngestConfig
 from visionllm_interaction.datasets.ingestion.sources.archives import is_archive, unpack_all
+from visionllm_interaction.downloads.config import Advice
 from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataError
 from visionllm_interaction.utils.atomic_files import remove_partials
 from visionllm_interaction.utils.file_locks import wait_for_lock
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 
 _KAGGLE = "kaggle:"
+_ADVICE = Advice(
+    space=SPACE_ADVICE,
+    address="check the address in data.source and the network",
+    checksum="check the address and the checksum of data.source",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +95,14 @@ def _from_elsewhere(config: IngestConfig) -> Prepared:
 def _from_servers(config: IngestConfig) -> Prepared:
     # Imported here: without a download no HTTP library is needed, nor installed with the base package.
     try:
-        from visionllm_interaction.datasets.ingestion.sources.download import download_all
-        from visionllm_interaction.datasets.ingestion.sources.remote_files import KNOWN, remotes_of
+        from visionllm_interaction.datasets.ingestion.sources.known_sources import KNOWN, remotes_of
+        from visionllm_interaction.downloads.batch import download_all
     except ImportError as error:
         raise _missing_extra("download", error) from error
     reserve_bytes = int(config.limits.min_free_gb * 1e9)
     remotes = remotes_of(config.source)
     with working_folder(config, "downloads") as folder:
-        downloads = download_all(remotes, folder, config=config.download, reserve_bytes=reserve_bytes)
+        downloads = download_all(remotes, folder, config=config.download, reserve_bytes=reserve_bytes, advice=_ADVICE)
     files = tuple(RawSourceFile(path=done.url, bytes=done.bytes, sha256=done.sha256) for done in downloads)
     name = config.source[0] if config.source[0] in KNOWN else downloads[0].path.name.split(".")[0]
     folder = _unpacked(config, name, [done.path for done in downloads], [file.sha256 for file in files])

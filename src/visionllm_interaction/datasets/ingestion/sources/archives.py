@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from visionllm_interaction.datasets.ingestion.config import LimitsConfig
-from visionllm_interaction.datasets.ingestion.sources.disk_space import Space
+from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE, LimitsConfig
 from visionllm_interaction.datasets.ingestion.sources.extraction_limits import Outlet
-from visionllm_interaction.datasets.ingestion.sources.progress import byte_bars
 from visionllm_interaction.datasets.ingestion.sources.tars import unpack_tar
 from visionllm_interaction.datasets.ingestion.sources.zips import unpack_zip
+from visionllm_interaction.downloads.disk_space import Space
+from visionllm_interaction.downloads.progress import byte_bars
 from visionllm_interaction.errors import ArchiveError
 from visionllm_interaction.utils.atomic_files import publish_folder
 
@@ -33,7 +33,7 @@ def unpack_all(archives: Sequence[Path], folder: Path, *, limits: LimitsConfig) 
         SpaceError: if it does not fit on the disk.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    space = Space(folder.parent, reserve_bytes=int(limits.min_free_gb * 1e9))
+    space = Space(folder.parent, reserve_bytes=int(limits.min_free_gb * 1e9), advice=SPACE_ADVICE)
     with byte_bars() as report, publish_folder(folder, many_files=True) as partial:
         for archive in archives:
             unpack = _unpacker(archive)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from visionllm_interaction.datasets.ingestion.config import LimitsConfig
-from visionllm_interaction.datasets.ingestion.sources.disk_space import Space, full_disk_reported
-from visionllm_interaction.datasets.ingestion.sources.progress import Report
+from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE, LimitsConfig
+from visionllm_interaction.downloads.disk_space import Space, full_disk_reported
+from visionllm_interaction.downloads.progress import Report
 from visionllm_interaction.errors import ArchiveError
 
 _CHUNK = 1 << 20
@@ -146,7 +146,7 @@ class Outlet:
             raise self.refuse("An archive holds a file without a name.", found=repr(name))
         self._make(place.parent)
         try:
-            with full_disk_reported(self._folder), (self._folder / place).open("xb") as out:
+            with full_disk_reported(self._folder, advice=SPACE_ADVICE), (self._folder / place).open("xb") as out:
                 while chunk := self.reading(read, _CHUNK):
                     if not counted:
                         self.count_bytes(len(chunk))

@@ -1,0 +1,41 @@
+"""A typed client of the HTTP service, to be used from another program or machine; needs the extra ``client``.
+
+Example:
+    >>> from visionllm_interaction.client import Client
+    >>> with Client("http://127.0.0.1:8000", key="vli_…") as client:       # doctest: +SKIP
+    ...     job = client.wait(client.upload("visit1.mp4"))
+    ...     print(client.ask("How long is the child visible?", video_id=job.video_id))
+"""
+
+from __future__ import annotations
+
+from visionllm_interaction.client.clients import AsyncClient, Client
+from visionllm_interaction.client.models import (
+    RemoteDetection,
+    RemoteDetections,
+    RemoteEvent,
+    RemoteJob,
+    RemoteMeasures,
+    RemoteRelation,
+    RemoteTimeline,
+    RemoteTrack,
+    RemoteValue,
+    RemoteVideo,
+)
+from visionllm_interaction.client.problems import ServiceProblem
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "RemoteDetection",
+    "RemoteDetections",
+    "RemoteEvent",
+    "RemoteJob",
+    "RemoteMeasures",
+    "RemoteRelation",
+    "RemoteTimeline",
+    "RemoteTrack",
+    "RemoteValue",
+    "RemoteVideo",
+    "ServiceProblem",
+]

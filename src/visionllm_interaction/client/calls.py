@@ -1,0 +1,130 @@
+"""The requests of the client: what is sent, and what the answer becomes. Both clients send the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from visionllm_interaction.client.models import (
+    RemoteDetections,
+    RemoteJob,
+    RemoteMeasures,
+    RemoteTimeline,
+    RemoteVideo,
+)
+from visionllm_interaction.reasoning.answers import Answer
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path below ``/v1``.
+        read: makes the result of the body of a successful answer.
+        query: query parameters; those that are None are left out.
+        body: what is sent as JSON.
+        upload: a file that is sent as a form, with the other parts of the form in ``fields``.
+        fields: other parts of the form.
+    """
+
+    method: str
+    path: str
+    read: Callable[[bytes], T]
+    query: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    upload: Path | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def _model(kind: type[M]) -> Callable[[bytes], M]:
+    return kind.model_validate_json
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+class _VideoList(BaseModel):
+    videos: list[RemoteVideo]
+
+
+class _QuestionList(BaseModel):
+    questions: list[str]
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def videos() -> Call[list[RemoteVideo]]:
+    """All videos."""
+    return Call("GET", "/videos", lambda body: _VideoList.model_validate_json(body).videos)
+
+
+def video(video_id: str) -> Call[RemoteVideo]:
+    """One video."""
+    return Call("GET", f"/videos/{_part(video_id)}", _model(RemoteVideo))
+
+
+def upload(path: Path, view: Literal["room", "ego"], sample_fps: float | None) -> Call[RemoteJob]:
+    """Send a video."""
+    fields = {"view": view} | ({} if sample_fps is None else {"sample_fps": str(sample_fps)})
+    return Call("POST", "/videos", _model(RemoteJob), upload=path, fields=fields)
+
+
+def job(job_id: str) -> Call[RemoteJob]:
+    """One job."""
+    return Call("GET", f"/jobs/{_part(job_id)}", _model(RemoteJob))
+
+
+def retry(job_id: str) -> Call[RemoteJob]:
+    """Try a failed job again."""
+    return Call("POST", f"/jobs/{_part(job_id)}/retry", _model(RemoteJob))
+
+
+def erase(video_id: str) -> Call[None]:
+    """Erase a video."""
+    return Call("DELETE", f"/videos/{_part(video_id)}", _nothing)
+
+
+def timeline(video_id: str) -> Call[RemoteTimeline]:
+    """The timeline of a video."""
+    return Call("GET", f"/videos/{_part(video_id)}/timeline", _model(RemoteTimeline))
+
+
+def ask(question: str, video_id: str | None, after: Sequence[str]) -> Call[Answer]:
+    """Ask a question."""
+    body = {"question": question, "video_id": video_id, "after": list(after)}
+    return Call("POST", "/ask", _model(Answer), body=body)
+
+
+def questions(video_id: str | None) -> Call[list[str]]:
+    """Questions that have an answer."""
+    read = _QuestionList.model_validate_json
+    return Call("GET", "/questions", lambda body: read(body).questions, query={"video_id": video_id})
+
+
+def measures(measure: str, query: dict[str, Any]) -> Call[RemoteMeasures]:
+    """The values of a measure."""
+    return Call("GET", f"/measures/{_part(measure)}", _model(RemoteMeasures), query=query)
+
+
+def measures_csv(measure: str, query: dict[str, Any]) -> Call[bytes]:
+    """The values of a measure as CSV."""
+    return Call("GET", f"/measures/{_part(measure)}/csv", bytes, query=query)
+
+
+def detect(path: Path, min_confidence: float) -> Call[RemoteDetections]:
+    """Detect objects in an image."""
+    query = {"min_confidence": min_confidence}
+    return Call("POST", "/detect", _model(RemoteDetections), query=query, upload=path)

@@ -1,0 +1,153 @@
+"""What the service answers, as typed objects. Members that a newer service adds are left out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Remote(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class RemoteJob(_Remote):
+    """The analysis of one video."""
+
+    job_id: str
+    video_id: str
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    created_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    attempts: int = 0
+    progress: float | None = None
+    """Share of the frames that are processed, in [0, 1]."""
+    seconds_left: float | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    """`message`, `expected`, `found` and `fix` of a job that failed."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is done, failed or cancelled."""
+        return self.status not in ("queued", "running")
+
+
+class RemoteVideo(_Remote):
+    """One video of the service."""
+
+    video_id: str
+    analysed: bool
+    playable: bool
+    name: str | None = None
+    uploaded_at: str | None = None
+    analysed_at: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+    view: Literal["room", "ego"] | None = None
+    tracks: int | None = None
+    job: RemoteJob | None = None
+
+
+class RemoteTrack(_Remote):
+    """One object followed through a video."""
+
+    track_id: int
+    category: str
+    role: str | None
+    begin_s: float
+    end_s: float
+    n_detections: int
+    mean_confidence: float
+    visible: list[tuple[float, float]]
+    """Intervals `[begin_s, end_s)` in which it is detected."""
+
+
+class RemoteRelation(_Remote):
+    """One bout of a relation, `[begin_s, end_s)`."""
+
+    subject_track_id: int
+    predicate: str
+    object_track_id: int
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+class RemoteEvent(_Remote):
+    """An event at a time."""
+
+    event_id: str
+    kind: str
+    track_ids: list[int]
+    begin_s: float
+    end_s: float
+    confidence: float
+
+
+class RemoteTimeline(_Remote):
+    """Tracks, relations, events and coded lanes of one video, on its own clock in seconds."""
+
+    video_id: str
+    name: str
+    width: int
+    height: int
+    duration_s: float
+    tracks: list[RemoteTrack]
+    relations: list[RemoteRelation]
+    events: list[RemoteEvent]
+    lanes: list[dict[str, Any]] = []
+
+
+class RemoteDetection(_Remote):
+    """One object in an image."""
+
+    category: str
+    category_id: int
+    confidence: float
+    box_xyxy: tuple[float, float, float, float]
+    """x1, y1, x2, y2 in pixels of the image, x to the right, y down."""
+
+
+class RemoteDetections(_Remote):
+    """The objects in one image, highest confidence first."""
+
+    width: int
+    height: int
+    detections: list[RemoteDetection]
+    seconds: float
+
+
+class RemoteValue(_Remote):
+    """One value of a measure."""
+
+    video_id: str
+    subject: str | None
+    object: str | None
+    predicate: str | None
+    value: float | None
+    unit: str | None
+    processed_s: float | None
+    begin_s: float | None
+    end_s: float | None
+    bin_begin_s: float | None
+    bin_end_s: float | None
+    missing: str | None
+    """Why there can be no value; None where nothing was found."""
+    basis: str | None
+    corrected: float | None
+    corrected_low: float | None
+    corrected_high: float | None
+
+
+class RemoteMeasures(_Remote):
+    """The values of one measure."""
+
+    measure: dict[str, str]
+    """Its name, definition, unit and source."""
+    rows: list[RemoteValue]
+    command: str
+    """The command that computes the table anew."""

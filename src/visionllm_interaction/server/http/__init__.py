@@ -1,0 +1,1 @@
+"""What every answer has, whichever route it comes from: ETags, compression, HEAD, patience with slow clients."""

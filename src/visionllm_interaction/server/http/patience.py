@@ -1,0 +1,142 @@
+"""Patience with clients: a body that stops coming, a head that never ends, a service that has to stop.
+
+uvicorn waits for both for ever. A connection costs memory and, on a service without a proxy in front, a file
+descriptor, so that a few thousand stalled ones would keep everybody out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import uvicorn
+from fastapi import HTTPException
+from starlette.types import Message, Receive
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from visionllm_interaction.server.problem_details import http_problem
+
+
+class Stopping:
+    """Tells requests in progress that the service is being stopped."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def begin(self) -> None:
+        """End the wait of all requests whose bodies are still coming."""
+        self._event.set()
+
+    async def receive(self, receive: Receive, *, stall_s: float) -> Message:
+        """The next message of a request whose body is not complete.
+
+        Args:
+            receive: gives the next message.
+            stall_s: longest time between two messages in seconds.
+
+        Returns:
+            The message.
+
+        Raises:
+            HTTPException: 408 if nothing came, 503 if the service is being stopped.
+        """
+        message = asyncio.ensure_future(receive())
+        stopped = asyncio.ensure_future(self._event.wait())
+        try:
+            done, _ = await asyncio.wait({message, stopped}, timeout=stall_s, return_when=asyncio.FIRST_COMPLETED)
+            if message in done:
+                return message.result()
+            raise _being_stopped() if stopped in done else _stalled(stall_s)
+        finally:
+            for task in (message, stopped):
+                task.cancel()
+
+
+def _stalled(stall_s: float) -> HTTPException:
+    return http_problem(
+        408,
+        "The rest of the request did not come.",
+        code="STALLED",
+        expected=f"the next bytes within {stall_s:g} s",
+        fix="send the request again",
+    )
+
+
+def _being_stopped() -> HTTPException:
+    return http_problem(
+        503,
+        "The service is being stopped.",
+        code="STOPPING",
+        fix="send the request again once the service runs",
+        headers={"Retry-After": "10"},
+    )
+
+
+def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
+    """The protocol of HTTP connections that closes one whose request line and headers do not come.
+
+    Args:
+        head_s: longest time in seconds from the first byte of a connection or request to the end of its headers.
+
+    Returns:
+        The class, for ``uvicorn.Config(http=…)``.
+    """
+    base: Any = AutoHTTPProtocol
+
+    class PatientProtocol(base):  # type: ignore[misc]
+        _waits_for_head: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self._expect_head()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._answers():
+                self._head_came()
+            elif self._waits_for_head is None:
+                self._expect_head()
+
+        def on_response_complete(self) -> None:
+            self._head_came()
+            super().on_response_complete()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._head_came()
+            super().connection_lost(exc)
+
+        def _answers(self) -> bool:
+            return self.cycle is not None and not self.cycle.response_complete
+
+        def _expect_head(self) -> None:
+            self._waits_for_head = asyncio.get_running_loop().call_later(head_s, self._give_up)
+
+        def _head_came(self) -> None:
+            if self._waits_for_head is not None:
+                self._waits_for_head.cancel()
+                self._waits_for_head = None
+
+        def _give_up(self) -> None:
+            self._waits_for_head = None
+            if not self._answers() and not self.transport.is_closing():
+                self.transport.close()
+
+    return PatientProtocol
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that, once told to stop, refuses the rest of uploads in progress and lets all others end.
+
+    Args:
+        config: settings of the server.
+        stopping: told first.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """Stop: refuse what is still being sent, wait for what is being answered."""
+        self._stopping.begin()
+        await super().shutdown(sockets)

@@ -1,0 +1,1 @@
+"""What the store holds, in the form of the API: timelines, detections, measures, questions it can answer."""

@@ -1,0 +1,86 @@
+"""``/v1/measures``: the catalogue, and the values of one measure as JSON or CSV."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.openapi import problems
+from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.measure_values import Selection, repeat_command, to_csv
+from visionllm_interaction.server.schemas import MeasureCatalogue, MeasureDefinition, MeasureRow, MeasureTable
+from visionllm_interaction.server.service import Service
+from visionllm_interaction.server.state import context_of
+
+router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["measures"])
+MIN_BIN_S = 0.5
+Name = Annotated[str | None, Query(max_length=200)]
+
+
+def _selection(
+    measure: Annotated[str, Path(max_length=200, examples=["visible_duration"])],
+    subject: Name = None,
+    object: Name = None,
+    predicate: Name = None,
+    video_id: Name = None,
+    bin_s: Annotated[
+        float | None, Query(ge=MIN_BIN_S, le=86_400, allow_inf_nan=False, description="length of a time bin in seconds")
+    ] = None,
+) -> Selection:
+    return Selection(measure, subject, object, predicate, video_id, bin_s)
+
+
+Wanted = Annotated[Selection, Depends(_selection)]
+
+
+@router.get("/measures", summary="All measures")
+def list_measures(request: Request) -> MeasureCatalogue:
+    """Name, definition, unit and source of each."""
+    found = context_of(request).service.measure_values.catalogue()
+    return MeasureCatalogue(measures=[MeasureDefinition.model_validate(one) for one in found])
+
+
+@router.get("/measures/{measure}", summary="Values of one measure", responses=problems(404, 409))
+def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
+    """One row per video, subject and object (and predicate and time bin), as `visionllm measures` writes them."""
+    service = context_of(request).service
+    definition = _definition(service, wanted.measure)
+    values = service.measure_values
+    rows = values.rows(wanted).select(list(MeasureRow.model_fields)).to_pylist()
+    names = {one: stored.name for one in service.stored_ids() if (stored := service.stored_videos.get(one))}
+    return MeasureTable(
+        measure=definition,
+        rows=[MeasureRow.model_validate(row) for row in rows],
+        choices=values.choices(wanted.measure, bin_s=wanted.bin_s),
+        names=names,
+        command=repeat_command(service.config.store_dir, wanted),
+    )
+
+
+@router.get(
+    "/measures/{measure}/csv",
+    summary="Values of one measure as CSV",
+    response_class=Response,
+    responses={**problems(404, 409), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def get_measure_csv(request: Request, wanted: Wanted) -> Response:
+    """All columns of the tidy table; texts cannot be run as formulas."""
+    service = context_of(request).service
+    _definition(service, wanted.measure)
+    content = to_csv(service.measure_values.rows(wanted))
+    headers = {"Content-Disposition": f'attachment; filename="{wanted.measure}.csv"'}
+    return Response(content, media_type="text/csv", headers=headers)
+
+
+def _definition(service: Service, measure: str) -> MeasureDefinition:
+    """The definition of a measure; 404 if there is none, 409 if nothing is analysed."""
+    found = next((one for one in service.measure_values.catalogue() if one["name"] == measure), None)
+    if found is None:
+        raise http_problem(
+            404, "There is no such measure.", code="NOT-FOUND", found=measure[:100], fix="GET /v1/measures"
+        )
+    if not service.stored_ids():
+        raise http_problem(409, "There is no analysed video to measure.", code="EMPTY-STORE", fix="upload a video")
+    return MeasureDefinition.model_validate(found)

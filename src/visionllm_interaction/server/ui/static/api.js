@@ -1,0 +1,86 @@
+// Requests to /v1. A problem of the service is thrown as it came, with its status.
+export class Problem extends Error {
+  constructor(status, content) {
+    super(content.detail || `The service answered ${status}.`);
+    Object.assign(this, { status, code: content.code, found: content.found, fix: content.fix, errors: content.errors });
+  }
+
+  // The whole message in words.
+  get words() {
+    const places = (this.errors || []).map((one) => `${one.where}: ${one.message}`);
+    return [this.message, this.found && `(${this.found})`, ...places, this.fix && sentence(this.fix)].filter(Boolean).join(" ");
+  }
+}
+
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+export async function api(path, { method = "GET", body, headers = {}, signal } = {}) {
+  const sent = body === undefined ? headers : { "Content-Type": "application/json", ...headers };
+  let response;
+  try {
+    response = await fetch(`/v1${path}`, { method, headers: sent, body: body && JSON.stringify(body), signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(0, { detail: "The service does not answer.", fix: "check that it runs, and try again" });
+  }
+  return read(response);
+}
+
+async function read(response) {
+  if (response.status === 401) location.assign("/login");
+  if (response.status === 204 || response.status === 304) return null;
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem(response.status, content);
+  return content;
+}
+
+// Asks again and again, and tells only what has changed. Returns a function that stops it.
+export function watch(path, seconds, tell) {
+  let etag = null, timer = null, stopped = false;
+  const look = async () => {
+    try {
+      const response = await fetch(`/v1${path}`, { headers: etag ? { "If-None-Match": etag } : {} });
+      etag = response.headers.get("ETag");
+      const content = await read(response);
+      if (content !== null && !stopped) tell(content, null);
+    } catch (problem) {
+      etag = null;
+      if (!stopped) tell(null, problem instanceof Problem ? problem : new Problem(0, { detail: "The service does not answer." }));
+    }
+    // A page that nobody looks at does not ask.
+    if (!stopped) timer = setTimeout(look, (document.hidden ? 10 : 1) * seconds * 1000);
+  };
+  look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+export const videoPath = (id, part = "") => `/videos/${encodeURIComponent(id)}${part}`;
+
+export function upload(file, view, { progress, started }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const form = new FormData();
+    form.append("view", view);
+    form.append("file", file, file.name);
+    request.upload.onprogress = (event) => progress(event.loaded / event.total);
+    request.onload = () => {
+      let content = {};
+      try {
+        content = JSON.parse(request.responseText);
+      } catch {
+        // Not JSON: the status has to do.
+      }
+      if (request.status === 401) location.assign("/login");
+      if (request.status < 300) resolve(content);
+      else reject(new Problem(request.status, content));
+    };
+    request.onerror = () => reject(new Problem(0, { detail: "The connection was lost.", fix: "try again" }));
+    request.onabort = () => reject(new Problem(0, { detail: "Cancelled." }));
+    request.open("POST", "/v1/videos");
+    request.send(form);
+    started(() => request.abort());
+  });
+}

@@ -1,0 +1,100 @@
+// The box in which questions are asked: a conversation, each claim with the evidence that proves it.
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { api } from "./api.js";
+import { clock, number } from "./format.js";
+
+const KEPT = 20;
+
+export function AskBox({ videoId = null, onEvidence }) {
+  const [question, setQuestion] = useState("");
+  const [turns, setTurns] = useState([]);
+  const [examples, setExamples] = useState([]);
+  const [busy, setBusy] = useState(false);
+  const earlier = useRef([]);
+  useEffect(() => {
+    const about = videoId ? `?video_id=${encodeURIComponent(videoId)}` : "";
+    api(`/questions${about}`).then((found) => setExamples(found.questions), () => setExamples([]));
+  }, [videoId]);
+  const ask = async (text) => {
+    if (!text.trim() || busy) return;
+    setBusy(true);
+    const turn = { question: text };
+    try {
+      turn.answer = await api("/ask", { method: "POST", body: { question: text, video_id: videoId, after: earlier.current } });
+      // What was answered so far goes with the next question, so that "and the book?" can lean on it.
+      if (turn.answer.status === "answered") earlier.current = [...earlier.current, text].slice(-KEPT);
+      setQuestion("");
+    } catch (problem) {
+      turn.problem = problem;
+    }
+    setTurns((all) => [turn, ...all]);
+    setBusy(false);
+  };
+  const send = (event) => {
+    event.preventDefault();
+    ask(question);
+  };
+  const about = videoId ? "this video" : "the analysed videos";
+  return html`<section class="panel ask" aria-labelledby="ask-title">
+    <h2 id="ask-title">Ask</h2>
+    <form class="ask-row" onSubmit=${send}>
+      <input type="text" value=${question} onInput=${(event) => setQuestion(event.target.value)} placeholder=${`A question about ${about}`} aria-label=${`A question about ${about}`} maxlength="10000" />
+      <button class="button primary" disabled=${busy}>${busy ? "…" : "Ask"}</button>
+    </form>
+    ${examples.length > 0 && html`<p class="examples" aria-label="Questions that have an answer">${examples.map((text) => html`<button class="button small quiet" onClick=${() => ask(text)}>${text}</button>`)}</p>`}
+    <div class="answers" aria-live="polite" aria-busy=${busy}>${turns.map((turn, n) => html`<${Turn} key=${turns.length - n} turn=${turn} videoId=${videoId} onEvidence=${onEvidence} />`)}</div>
+  </section>`;
+}
+
+function Turn({ turn, videoId, onEvidence }) {
+  const { answer, problem } = turn;
+  return html`<article class="turn">
+    <p class="asked">${turn.question}</p>
+    ${problem && html`<p class="refused">${problem.words}</p>`}
+    ${answer && answer.status === "abstained" && html`<p class="refused">${answer.reason || "No answer."}</p>`}
+    ${answer && answer.status === "answered" && html`<${Claims} answer=${answer} videoId=${videoId} onEvidence=${onEvidence} />`}
+  </article>`;
+}
+
+function Claims({ answer, videoId, onEvidence }) {
+  const evidence = Object.fromEntries(answer.evidence.map((item) => [item.id, item]));
+  const expressions = (answer.plan.expressions || []).flatMap((one) => [one.expression, one.than]).filter(Boolean);
+  const by = answer.model ? `planned by ${answer.model}` : "planned by rules";
+  return html`
+    ${expressions.map((text) => html`<p class="note expression"><code>${text}</code></p>`)}
+    ${answer.claims.map((claim) => html`<div class="claim">
+      <p class="claim-text">${claim.text}</p>
+      <p class="chips"><span class="standing">${standing(claim)}</span>
+      ${claim.evidence.filter((id) => evidence[id]).map((id) => html`<${Chip} key=${id} item=${evidence[id]} videoId=${videoId} onEvidence=${onEvidence} />`)}</p>
+    </div>`)}
+    <p class="note">Every number was computed from the store (${by}).
+      <${CopyButton} text=${answer.answer} label="Copy text" /> <${CopyButton} text=${JSON.stringify(answer, null, 1)} label="Copy JSON" /></p>`;
+}
+
+function standing(claim) {
+  const corrected = claim.corrected;
+  if (!corrected) return claim.basis;
+  const interval = corrected.low === null ? "" : `, 95 % interval ${number(corrected.low)} to ${number(corrected.high)}`;
+  return `${claim.basis}; corrected ${number(corrected.value)} ${corrected.unit}${interval}`;
+}
+
+function Chip({ item, videoId, onEvidence }) {
+  const elsewhere = item.video_id !== videoId ? ` in ${item.video_id}` : "";
+  const span = item.begin_s === null ? item.video_id : `▸ ${clock(item.begin_s, 1)}${item.end_s === null ? "" : `–${clock(item.end_s, 1)}`}`;
+  const about = `${item.measure} = ${item.value} ${item.unit} ${item.basis}${elsewhere}`;
+  return html`<button class="chip" title=${`Show evidence ${item.id}: ${about}`} onClick=${() => onEvidence(item)}>${item.id} ${span}<span class="hidden">: ${about}</span></button>`;
+}
+
+export function CopyButton({ text, label }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text || "");
+      setDone(true);
+      setTimeout(() => setDone(false), 1500);
+    } catch {
+      setDone(false);
+    }
+  };
+  return html`<button class="button small quiet" onClick=${copy}>${done ? "Copied" : label}</button>`;
+}

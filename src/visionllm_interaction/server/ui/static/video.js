@@ -1,0 +1,56 @@
+// The page of one video: player, timeline, ask box; or how far its analysis is, or why it failed.
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
+import { AskBox } from "./ask.js";
+import { videoPath, watch } from "./api.js";
+import { day, seconds, VIEWS } from "./format.js";
+import { EraseButton, Failure, openEvidence, stateOf } from "./home.js";
+import { Player } from "./player.js";
+
+const POLL_S = 1;
+
+function asked() {
+  const query = new URLSearchParams(location.search);
+  const time = (name) => (Number.isFinite(parseFloat(query.get(name))) ? parseFloat(query.get(name)) : null);
+  return time("t") === null ? null : [time("t"), time("end")];
+}
+
+export function VideoPage({ id }) {
+  const [video, setVideo] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const player = useRef(null);
+  useEffect(() => {
+    const stop = watch(videoPath(id), POLL_S, (content, trouble) => {
+      setProblem(trouble);
+      if (content) setVideo(content);
+      if (content && content.analysed) stop();
+      if (trouble && trouble.status === 404) stop();
+    });
+    return stop;
+  }, [id]);
+  useEffect(() => {
+    if (video) document.title = `${video.name || id} · VisionLLM`;
+  }, [video]);
+  if (problem && problem.status === 404) return html`<main class="page"><section class="panel empty"><h1>${video ? "This video has been erased." : "There is no video with this id."}</h1><p><a href="/ui/">All videos</a></p></section></main>`;
+  if (!video) return html`<main class="page"><h1 class="hidden">Video</h1><p class="panel">${problem ? problem.words : "Loading …"}</p></main>`;
+  const evidence = (item) => {
+    if (item.video_id === id && item.begin_s !== null) player.current?.showInterval(item.begin_s, item.end_s, item.track_ids);
+    else openEvidence(item);
+  };
+  const facts = [seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
+    video.uploaded_at ? `uploaded ${day(video.uploaded_at)}` : `analysed ${day(video.analysed_at)}`, `id ${id}`];
+  return html`<main class="page wide">
+    <div class="title-row"><h1>${video.name || id}</h1><span class="note grow">${facts.filter(Boolean).join(" · ")}</span>
+      <${EraseButton} video=${video} erased=${() => location.assign("/ui/")} /></div>
+    ${video.analysed
+      ? html`<div class="columns"><${Player} video=${video} show=${asked()} handle=${player} /><${AskBox} videoId=${id} onEvidence=${evidence} /></div>`
+      : html`<${Waiting} video=${video} />`}
+  </main>`;
+}
+
+function Waiting({ video }) {
+  const state = stateOf(video);
+  if (state.kind === "bad") return html`<section class="panel"><h2>This video is not analysed</h2><${Failure} video=${video} /></section>`;
+  return html`<section class="panel" role="status"><h2>The analysis is ${state.text}</h2>
+    <progress class="wide-bar" value=${state.share ?? undefined} aria-label="Progress of the analysis"></progress>
+    <p class="note">${state.left || "The page opens by itself once it is done."}</p></section>`;
+}

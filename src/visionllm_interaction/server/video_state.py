@@ -1,0 +1,31 @@
+"""One video as the service knows it: its upload, its job, its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionllm_interaction.server.jobs.queue import JobRecord
+from visionllm_interaction.server.jobs.uploads import Upload
+from visionllm_interaction.server.results.stored_videos import StoredVideo
+
+
+@dataclass(frozen=True)
+class VideoState:
+    """A video: an upload with its job, an entry of the store, or both.
+
+    Attributes:
+        video_id: its id.
+        upload: the upload, if it came over HTTP.
+        job: its analysis.
+        stored: what the store says of it; None while it is not analysed, or where its record is damaged.
+        analysed: whether it is in the store.
+        media: the file to play; None: no copy is here, or its folder is not one of ``serve.media_dirs``.
+    """
+
+    video_id: str
+    upload: Upload | None
+    job: JobRecord | None
+    stored: StoredVideo | None
+    analysed: bool
+    media: Path | None
