@@ -234,7 +234,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("How long was the child near the ball without the caregiver?", "near 'without'"),
     ("How fast did the child walk?", "sizes"),
     ("Is the child's development normal?", "judgements of people"),
-    ("How long was the child visible while the dog was away?", "condition 'the dog was away'"),
+    ("How long was the child visible while the dog was away?", "'dog' is not in the store"),
     ("When did the dog leave?", "'dog' is not in the store"),
     # no form
     ("How many times did the child jump?", "the word 'jump' is not understood"),

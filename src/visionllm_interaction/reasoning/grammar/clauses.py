@@ -320,8 +320,8 @@ def _hand_over(relation: RelationWord, named: Sequence[Participant]) -> Stream:
     if len(objects) > 1 or "nothing" in objects:
         raise NotUnderstood(" ".join(objects))
     thing = objects[0] if objects else ANY_OBJECT
-    if receiver == "other" or giver == "other":
-        receiver = giver = None
+    receiver = None if receiver in ("other", "else") else receiver
+    giver = None if giver in ("other", "else") else giver
     giver = ANY_PERSON if giver in (None, "both", "either", "nobody") else giver
     receiver = ANY_PERSON if receiver in (None, "both", "either") else receiver
     return Holds("hands_over", (giver or ANY_PERSON, receiver or ANY_PERSON, thing))
@@ -332,6 +332,9 @@ def _giver_and_receiver(people: Sequence[Participant], *, is_reversed: bool) -> 
     if len(people) > 2:
         raise NotUnderstood(" ".join(p.value for p in people))
     far_marks = ("from",) if is_reversed else ("to",)
+    if is_reversed and not any(p.mark == "from" for p in people):
+        # "Fikk noe av den voksne": whoever it is received from.
+        far_marks = ("by",)
     other_marks = ("to",) if is_reversed else ("from",)
     far = [p for p in people if p.mark in far_marks]
     near = [p for p in people if p.mark in other_marks and p not in far]

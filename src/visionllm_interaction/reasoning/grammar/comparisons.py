@@ -119,14 +119,18 @@ def _direction(tags: Sequence[Tag]) -> Literal["more", "less"] | None:
 def _value(request: QuestionRequest, tags: Sequence[Tag]) -> Asked:
     """One of the two values: without the word that compares."""
     compared = next((tag for tag in tags if tag.kind == "superlative"), None)
-    if compared and compared.value in _NEARER:
-        names = [tag for tag in tags if tag.kind in ("name", "noun")]
+    of_distance = any(tag.is_("noun", "distance") for tag in tags)
+    if compared and (compared.value in _NEARER or of_distance):
+        names = [tag for tag in tags if tag.kind in ("name", "noun", "aggregate") and not tag.is_("noun", "distance")]
         rest = [
             t
             for t in tags
-            if t not in names and t is not compared and t.kind not in ("auxiliary", "preposition", "conjunction")
+            if t not in names
+            and t is not compared
+            and t.kind not in ("auxiliary", "preposition", "conjunction")
+            and not t.is_("noun", "distance")
         ]
-        words = [tag for tag in rest if any(tag.lemmas)]
+        words = [tag for tag in rest if any(lemma not in ("", "do") for lemma in tag.lemmas)]
         if words or any(tag.kind in ("subordinator",) for tag in rest):
             raise NotUnderstood(rest[0].text)
         return read_distance(request.with_tags([Tag("noun", "distance", ""), *names]))

@@ -38,7 +38,9 @@ def expression_of(asked: Asked) -> str:
 
 
 def _domain(asked: Asked) -> str:
-    """Which names a variable stands for, where its place would take people as well as objects."""
+    """Which names a variable stands for: those listed, or the kind where its place would take both kinds."""
+    if asked.among:
+        return f" in ({', '.join(quoted(name) for name in asked.among)})"
     of_both = any(
         part.relation not in _OF_ONE_KIND
         for stream in streams_of(asked)
@@ -169,7 +171,7 @@ def _gap(asked: Asked) -> str:
     first, second = (quoted(name) for name in asked.gap_names)
     limits = scope_texts(asked.scope)
     during = f", during={' & '.join(limits)}" if limits else ""
-    statistic = {"least": "min", "most": "max"}.get(asked.pick or "", "mean")
+    statistic = {"least": "min", "most": "max", "median": "median"}.get(asked.pick or "", "mean")
     return f"{statistic}(gap({first}, {second}){during})"
 
 

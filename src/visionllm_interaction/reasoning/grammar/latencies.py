@@ -24,13 +24,11 @@ def read_distance(request: QuestionRequest) -> Asked:
     names = [tag.value for tag in main if tag.kind == "name"]
     if any(tag.is_("noun", "both") for tag in main):
         names = list(request.people)
-    if any(tag.is_("aggregate", "median") for tag in main):
-        raise NotUnderstood("distance")
     if len(names) != 2 or names[0] == names[1]:
         raise NotUnderstood("distance")
     scope = _scope_of(request, clauses)
-    extremes: dict[str, Pick] = {"shortest": "least", "longest": "most"}
-    pick = next((extremes[tag.value] for tag in main if tag.is_("aggregate", *extremes)), None)
+    statistics: dict[str, Pick] = {"shortest": "least", "longest": "most", "median": "median"}
+    pick = next((statistics[tag.value] for tag in main if tag.is_("aggregate", *statistics)), None)
     return Asked("gap", None, scope, gap_names=(names[0], names[1]), pick=pick)
 
 

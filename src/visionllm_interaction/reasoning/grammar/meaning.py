@@ -134,7 +134,7 @@ Ask = Literal[
     "describe",
     "handled",
 ]
-Pick = Literal["most", "least", "any", "none", "each", "first", "last", "number"]
+Pick = Literal["most", "least", "median", "any", "none", "each", "first", "last", "number"]
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,7 @@ class Asked:
         edge_of_time: whether the begin or the end of it.
         variable: what varies in a question for who, what, which: ``$o``, ``$p`` or ``video``.
         pick: which of its values are asked for.
+        among: the names it stands for where they are listed ("the child or the caregiver").
         top: how many of them.
         longer_s: bouts are counted only if longer than this.
         shorter_s: bouts are counted only if shorter than this.
@@ -174,6 +175,7 @@ class Asked:
     edge_of_time: Edge = "start"
     variable: Literal["$o", "$p", "video"] | None = None
     pick: Pick | None = None
+    among: tuple[str, ...] = ()
     top: int = 1
     longer_s: float | None = None
     shorter_s: float | None = None

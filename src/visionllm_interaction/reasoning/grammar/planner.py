@@ -17,6 +17,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
 )
 from visionllm_interaction.reasoning.grammar.reading import read_question
 from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
+from visionllm_interaction.reasoning.language.constructions import plain_form
 from visionllm_interaction.reasoning.language.patterns import normalise
 from visionllm_interaction.reasoning.language.references import extract_two_videos, extract_video, unknown_video
 from visionllm_interaction.reasoning.language.subordinate_clauses import move_clause_to_end
@@ -39,8 +40,11 @@ _CODED_LEMMAS = {
     "speak": ("speech", SPEECH),
     "answer": ("speech", SPEECH),
     "name": ("naming", NAMING),
+    "turn_taking": ("speech", SPEECH),
 }
 """Words that are only said of what people code → the kind of code, and why it is not there."""
+_NOUNS_TOO = frozenset({"watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"})
+"""Words that say other things as well; where other words are not understood, these do not tell what is asked."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
@@ -104,6 +108,8 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
 def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
     """Why a question with words for gaze, speech or naming has no answer here, however it is put; None if it may."""
     for tag in tagged.tags:
+        if tag.text in _NOUNS_TOO and tagged.unknown:
+            continue
         kinds = {_CODED_LEMMAS[lemma] for lemma in tag.lemmas if lemma in _CODED_LEMMAS}
         if len(kinds) == 1 and all(lemma in _CODED_LEMMAS for lemma in tag.lemmas):
             ((kind, reason),) = kinds
@@ -114,6 +120,7 @@ def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
 
 def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[Tagged, Scope, float | None]:
     """Cut the window and the moment out of a normalised question without its video, and tag the rest."""
+    text = plain_form(text)
     text = _OR_MORE.sub(r"at least \1" if " or more" in text else r"minst \1", text)
     match = _AT.search(text)
     at = None

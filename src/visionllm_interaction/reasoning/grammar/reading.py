@@ -22,7 +22,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Stream,
 )
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects
-from visionllm_interaction.reasoning.grammar.references import Parts, cut_tail, name_nobody, resolve
+from visionllm_interaction.reasoning.grammar.references import Parts, cut_alternatives, cut_tail, name_nobody, resolve
 from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
 from visionllm_interaction.reasoning.grammar.shares import read_followed, read_share
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
@@ -64,6 +64,7 @@ def read_question(
     tags, point = _take_point(tags)
     moment = at if at is not None else point
     tags, half = _take_half(tags)
+    tags, among = cut_alternatives(tags, head)
     tags, shared = resolve(tags)
     shared = shared or any(tag.is_("noun", SAME) for tag in tags)
     request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared, versus_video)
@@ -72,7 +73,11 @@ def read_question(
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
         raise NotUnderstood("in each video")
-    asked = replace(asked, language=tagged.language)
+    also = tuple(replace(more, language=tagged.language) for more in asked.also)
+    asked = replace(asked, language=tagged.language, also=also)
+    if among and asked.variable is None:
+        raise NotUnderstood("or")
+    asked = replace(asked, among=among)
     if names_it:
         asked = _which_was_it(asked)
     if asks_length:
@@ -112,7 +117,9 @@ def _take_half(tags: Sequence[Tag]) -> tuple[list[Tag], Literal["first", "second
 
 def _reader_of(request: QuestionRequest) -> Callable[[QuestionRequest], Asked]:
     kind = request.head.value if request.head else "exists"
-    of_distance = any(tag.is_("noun", "distance") for tag in request.tags)
+    compares = any(tag.is_("modifier", "than") for tag in request.tags)
+    compares = compares or sum(tag.kind == "half" for tag in request.tags) > 1
+    of_distance = any(tag.is_("noun", "distance") for tag in request.tags) and not compares
     return read_distance if of_distance and kind in ("exists", "what", "duration", "many") else _READERS[kind]
 
 
@@ -132,6 +139,8 @@ def _total_of(asked: Asked) -> Asked:
 
 
 def _read_duration(request: QuestionRequest) -> Asked:
+    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
+        return read_comparison(request)
     spread = _each(request) or read_elapsed(request)
     if spread:
         return spread
@@ -162,6 +171,8 @@ def _each(request: QuestionRequest) -> Asked | None:
 
 
 def _read_count(request: QuestionRequest) -> Asked:
+    if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
+        return read_comparison(request)
     spread = _each(request)
     if spread:
         return spread
@@ -250,7 +261,17 @@ def _read_exists(request: QuestionRequest) -> Asked:
     if clause.is_never or stream.negated:
         # "Was the ball never touched?" asks whether it was: yes and no change places.
         raise NotUnderstood("never")
-    return finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
+    asked = finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
+    return _then_or_later(asked) if scope == request.scope else asked
+
+
+def _then_or_later(asked: Asked) -> Asked:
+    """Read "Var de nær hverandre etter 10 sekunder?", which may mean that moment or the time from then on: both."""
+    stream, scope = asked.stream, asked.scope
+    only_begin = scope.begin_s is not None and scope == Scope(video_id=scope.video_id, begin_s=scope.begin_s)
+    if not only_begin or stream is None or stream.is_moment:
+        return asked
+    return Asked("holds", stream, replace(scope, begin_s=None), at=scope.begin_s, also=(asked,))
 
 
 def _read_who(request: QuestionRequest) -> Asked:
@@ -260,12 +281,16 @@ def _read_who(request: QuestionRequest) -> Asked:
 def _read_what(request: QuestionRequest) -> Asked:
     tags = list(request.tags)
     rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
+    while len(rest) > 1 and rest[0].kind == "name" and rest[1].kind == "possessive":
+        rest = rest[2:]
     if rest and (rest[0].kind == "aggregate" or rest[0].is_("noun", "distance", "sum", "time", "bouts")):
         return _read_quantity(request)
     if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):
         return _read_doing(request)
     tags = _superlative_last(tags)
     number = None
+    if len(tags) > 1 and tags[0].kind == "auxiliary" and tags[1].number is not None:
+        tags = tags[1:]
     if tags and tags[0].number is not None:
         number = int(tags[0].number or 1)
         tags = tags[1:]

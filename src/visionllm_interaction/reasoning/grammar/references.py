@@ -46,8 +46,8 @@ def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
             people = [*(known for known in people if known.value != tag.value), tag]
         elif tag.kind == "name" or tag.is_("noun", *_GENERIC) or tag.is_("noun", FOCUS):
             last_object = place
-        elif tag.is_("noun", "it") and _is_actor(out, place) and len(people) == 1:
-            out[place] = replace(people[0], text=tag.text)
+        elif tag.is_("noun", "it") and _is_actor(out, place) and (actor := _actor(people, tag)):
+            out[place] = replace(actor, text=tag.text)
         elif tag.is_("noun", "it") or (tag.is_("noun", "same_object") and last_object is not None):
             referent = last_object if last_object is not None else _next_object(out, place)
             if referent is None:
@@ -75,15 +75,22 @@ _ACTS = frozenset(
 def _is_actor(tags: Sequence[Tag], place: int) -> bool:
     """Whether "it" stands where the one who acts stands: "after it put down the ball"."""
     opens = place > 0 and tags[place - 1].kind == "subordinator"
-    return opens and place + 1 < len(tags) and bool(_ACTS & set(tags[place + 1].lemmas))
+    verb = next((tag for tag in tags[place + 1 :] if tag.kind not in ("auxiliary", "superlative", "negation")), None)
+    return opens and verb is not None and bool(_ACTS & set(verb.lemmas))
+
+
+def _actor(people: Sequence[Tag], pronoun: Tag) -> Tag | None:
+    """Who "it" is that acts: the one person spoken of; of several the child, of whom alone "it" is said."""
+    if len(people) == 1:
+        return people[0]
+    children = [tag for tag in people if tag.value == "child" and pronoun.text in ("it", "det")]
+    return children[0] if len(children) == 1 else None
 
 
 def _next_object(tags: Sequence[Tag], place: int) -> int | None:
-    for later in range(place + 1, len(tags)):
-        tag = tags[later]
-        if tag.kind == "name" and tag.value not in PERSON_CATEGORIES:
-            return later
-    return None
+    later = range(place + 1, len(tags))
+    named = (i for i in later if tags[i].kind == "name" and tags[i].value not in PERSON_CATEGORIES)
+    return next(named, next((i for i in later if tags[i].is_("noun", *_GENERIC)), None))
 
 
 def name_nobody(tags: Sequence[Tag], people: Sequence[str]) -> list[Tag]:
@@ -96,6 +103,27 @@ def name_nobody(tags: Sequence[Tag], people: Sequence[str]) -> list[Tag]:
             nobody = Tag("noun", "nobody", f"{opening.text} {first.text} {link.text} {second.text}")
             return [*tags[:place], nobody, *tags[place + 4 :]]
     return list(tags)
+
+
+def cut_alternatives(tags: Sequence[Tag], head: Tag | None) -> tuple[list[Tag], tuple[str, ...]]:
+    """Cut the names off among which a question for who or what asks: "…, the child or the caregiver?".
+
+    Args:
+        tags: its phrases without the question words.
+        head: its question words.
+
+    Returns:
+        The rest and the names; none where no names stand so, or of another kind than what is asked for.
+    """
+    if head is None or head.value not in ("who", "what") or len(tags) < 4:
+        return list(tags), ()
+    first, link, second = tags[-3:]
+    if not link.is_("conjunction", "or") or first.kind != "name" or second.kind != "name":
+        return list(tags), ()
+    kinds = {name.value in PERSON_CATEGORIES for name in (first, second)}
+    if kinds != {head.value == "who"} or first.value == second.value or not any(tag.lemmas for tag in tags[:-3]):
+        return list(tags), ()
+    return list(tags[:-3]), (first.value, second.value)
 
 
 def cut_tail(tags: Sequence[Tag]) -> tuple[list[Tag], bool, bool]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.meaning import quoted
 from visionllm_interaction.reasoning.grammar.planner import Understood
 from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, NARROWER, plural
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -17,6 +18,29 @@ _BEFORE_NOUNS = "the|an?|his|her|their|its|my|how many|hvor mange|kor mange"
 _LEAST_LETTERS = 3
 _ALIKE = 0.8
 """How alike a word and a name are that are taken for the same, mistyped."""
+_FUNCTION_WORDS = frozenset(
+    {
+        *(
+            "for",
+            "from",
+            "with",
+            "some",
+            "same",
+            "they",
+            "them",
+            "then",
+            "than",
+            "that",
+            "this",
+            "there",
+            "here",
+            "where",
+        ),
+        *("when", "what", "who", "how", "why", "was", "were", "has", "had", "bar", "bare", "ble", "blei", "kan", "ser"),
+        *("var", "vil", "hun", "han", "seg", "sin", "det", "den", "noe", "som", "med", "mot", "hos"),
+    }
+)
+"""Words that are like many names and are none."""
 _EXAMPLES = {
     "holding": "How long did the {0} hold the {1}?",
     "near": "How long was the {0} near the {1}?",
@@ -48,6 +72,51 @@ _RELATION_OF = {
 }
 
 
+_MEASURES: tuple[tuple[str, str], ...] = (
+    (r"burst\w*", "burstiness(picks_up({0}))"),
+    (r"memory (?:of|coefficient)", "memory(picks_up({0}))"),
+    (r"allan factor", "allan_factor(picks_up({0}), 10s)"),
+    (r"(?:how|more|less) (?:central\w*|centred|centered)|centredness|centeredness", "mean(centredness({1}))"),
+    (r"dominan\w*", "mean(dominance({1}))"),
+    (r"how (?:big|large|small)|(?:share|part|much) of (?:the )?(?:image|picture|frame)|size of|hvor stor|kor stor",
+     "mean(size({1}))"),
+    (r"(?:to|on) the left|left of|til venstre", "share(left_of({3}, {4}))"),
+    (r"(?:to|on) the right|right of|til høyre|til høgre", "share(right_of({3}, {4}))"),
+    (r"above|over the|on top of|ovenfor", "share(above({3}, {4}))"),
+    (r"below|beneath|underneath", "share(below({3}, {4}))"),
+    (r"inside|inni|inne i", "share(inside({3}, {4}))"),
+    (r"fac(?:e|es|ed|ing) (?:the|towards?)|vendt mot", "share(facing({0}, {2}))"),
+    (r"(?:how many|number of) (?:\w+ )+on average|average number|mean number", "mean_number(visible(thing))"),
+    (r"pauses?|breaks? between", "median(pauses(holding({0}, thing)))"),
+    (r"variab\w+|standard deviation|vary|varies|varied", "sd(merged(holding({0}, thing), 0.5s))"),
+    (r"odds ratio", "odds_ratio(picks_up({0}), within=3s, after=puts_down({2}))"),
+)  # fmt: skip
+"""Words for quantities that no question in words asks for → the expression that gives them."""
+_IN_LANGUAGE = 'the language of quantities has it: visionllm query "{}" (docs/language.md)'
+
+
+def in_the_language(question: str, vocabulary: Vocabulary) -> str | None:
+    """What to type for a question about a quantity that only an expression asks for; None if it is about none.
+
+    Args:
+        question: as it was asked.
+        vocabulary: the names of the store.
+
+    Returns:
+        A sentence with an expression about the names of the question.
+    """
+    text = question.casefold()
+    found = next((expression for words, expression in _MEASURES if re.search(rf"\b(?:{words})\b", text)), None)
+    if found is None:
+        return None
+    said = [name for name, _ in vocabulary.mentions(text)]
+    person = _first([*said, *vocabulary.people], people=True) or "person"
+    thing = _first([*said, *vocabulary.objects], people=False) or "thing"
+    other = next((n for n in (*said, *vocabulary.people) if n in PERSON_CATEGORIES and n != person), "person")
+    pair = [*dict.fromkeys([*said, person, thing])][:2]
+    return _IN_LANGUAGE.format(found.format(*map(quoted, (person, thing, other, *pair))))
+
+
 def why_not_understood(question: str, understood: Understood, vocabulary: Vocabulary) -> str:
     """The reason to give for a question that is in no form, and was not understood word by word.
 
@@ -60,7 +129,7 @@ def why_not_understood(question: str, understood: Understood, vocabulary: Vocabu
         An unknown name with what the store knows; else the words that are not known, or that do not fit together; and
         the nearest that can be asked.
     """
-    names = unknown_names(question, understood, vocabulary)
+    names = dict.fromkeys(unknown_names(question, understood, vocabulary))
     if names:
         return "; ".join(_not_in_store(name, vocabulary) for name in names)
     nearest = " ".join(dict.fromkeys(_nearest(understood, vocabulary)))
@@ -102,7 +171,11 @@ def _is_known_elsewhere(word: str, vocabulary: Vocabulary) -> bool:
     """Whether a word is a name that other stores may hold, or a narrower one than this store's."""
     spoken = {form for name, words in BUILT_IN.items() for form in (name, plural(name), *words)}
     narrower = {form for words in NARROWER.values() for word in words for form in (word, plural(word))}
-    typo = len(word) >= _LEAST_LETTERS and difflib.get_close_matches(word, list(vocabulary.words), n=1, cutoff=_ALIKE)
+    typo = (
+        len(word) >= _LEAST_LETTERS
+        and word not in _FUNCTION_WORDS
+        and difflib.get_close_matches(word, list(vocabulary.words), n=1, cutoff=_ALIKE)
+    )
     return word in spoken or word in narrower or bool(typo)
 
 

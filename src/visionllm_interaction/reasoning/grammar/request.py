@@ -73,8 +73,10 @@ class QuestionRequest:
         if self.at is not None and not at:
             raise NotUnderstood("at that moment")
         parts = split_parts(self.tags)
-        main = read_clause(plain_tags(parts.main), self.around(focus))
+        main = read_clause(plain_tags(parts.main), replace(self.around(focus), subject=_only_person(parts)))
         marks = read_marks(parts.main)
+        if isinstance(main.stream, AtLeast):
+            marks.take("at_least")
         if _is_of_several(main.stream):
             at_once = marks.take("at_once")
             of_same = isinstance(main.stream, Joined) and OBJECT_VARIABLE in main.stream.parts[0].names
@@ -158,6 +160,12 @@ def handled(clause: Clause, scope: Scope) -> Asked:
     if scope != Scope(video_id=scope.video_id):
         raise NotUnderstood("the number of objects within a part of the video")
     return Asked("handled", stream, scope)
+
+
+def _only_person(parts: Parts) -> str | None:
+    """The one person of whom the other clauses speak: "while the child held a toy, was the caregiver near?"."""
+    named = {t.value for part in parts.clauses for t in part.tags if t.kind == "name" and t.value in PERSON_CATEGORIES}
+    return named.pop() if len(named) == 1 else None
 
 
 def _is_of_several(stream: Stream) -> bool:

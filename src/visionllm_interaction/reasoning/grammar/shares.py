@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import Clause, NotUnderstood, read_clause
 from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
@@ -12,7 +13,7 @@ from visionllm_interaction.reasoning.grammar.references import Part
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
-_AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are")
+_AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are", "var", "er", "hadde", "har")
 
 
 def read_share(request: QuestionRequest) -> Asked:
@@ -59,18 +60,24 @@ def _share_of_clause(request: QuestionRequest) -> Asked | None:
     found = []
     for place in range(1, len(request.tags) - 1):
         if request.tags[place].text in _AUXILIARIES:
-            base = _plain_clause(request, request.tags[:place])
-            main = _plain_clause(request, request.tags[place + 1 :])
+            before = request.tags[:place]
+            base = _plain_clause(request, before)
+            main = _plain_clause(request, request.tags[place + 1 :], subject=_person(before))
             is_said = any(tag.kind in ("name", "noun") for tag in request.tags[place + 1 :])
             if base is not None and main is not None and is_said:
                 found.append(Asked("share", main, request.scope, other=base, is_shared=request.is_shared))
     return found[0] if len(found) == 1 and not request.is_shared and request.scope == Scope() else None
 
 
-def _plain_clause(request: QuestionRequest, tags: Sequence[Tag]) -> Stream | None:
+def _person(tags: Sequence[Tag]) -> str | None:
+    named = {tag.value for tag in tags if tag.kind == "name" and tag.value in PERSON_CATEGORIES}
+    return named.pop() if len(named) == 1 else None
+
+
+def _plain_clause(request: QuestionRequest, tags: Sequence[Tag], *, subject: str | None = None) -> Stream | None:
     """The stream of intervals of a clause without adverbs; None if it has any, or says something else."""
     try:
-        clause = read_clause(plain_tags(tags), request.around())
+        clause = read_clause(plain_tags(tags), replace(request.around(), subject=subject))
         read_marks(tags).check_used()
     except NotUnderstood:
         return None

@@ -14,6 +14,7 @@ _PRIORITY = (
     *("subordinator", "conjunction", "preposition", "unit", "noise", "auxiliary"),
 )
 _ARTICLES = frozenset({"den", "det", "de", "dei", "that", "this", "these", "those"})
+_PAIRS = frozenset({"the two", "de to", "dei to"})
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?$")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_](?:[\w.-]*\w)?|,")
 
@@ -82,12 +83,17 @@ def _tagged(words: Sequence[str], lexicon: Lexicon, vocabulary: Vocabulary) -> T
         tag, length = _tag_at(words, place, tags, lexicon=lexicon, vocabulary=vocabulary)
         if not tag.is_("noise"):
             tags.append(tag)
-            if lexicon.language == "nb" and tag.kind == "name" and words[place + length - 1] not in vocabulary.words:
+            if lexicon.language == "nb" and tag.kind == "name" and _is_genitive(words[place + length - 1], vocabulary):
                 tags.append(Tag("possessive", "", "s"))
         place += length
     unknown = tuple(tag.text for tag in tags if tag.kind == "unknown")
     nynorsk = lexicon.language == "nb" and bool(lexicon.nynorsk & set(words))
     return Tagged(tuple(tags), "nn" if nynorsk else lexicon.language, unknown)
+
+
+def _is_genitive(word: str, vocabulary: Vocabulary) -> bool:
+    """Whether a Norwegian name ends in the s of the genitive ("barnets"), whatever plurals English would make."""
+    return word not in vocabulary.words or (word.endswith("ts") and word[:-1] in vocabulary.words)
 
 
 def _tag_at(
@@ -173,8 +179,10 @@ def _fits(
         return not follows_number
     if tag.is_("modifier", "more_than", "less_than", "at_least"):
         return bool(_number_at(words, place + length, lexicon)) if after else False
-    if tag.is_("noun", "both", "it") and tag.text in _ARTICLES:
+    if tag.is_("noun", "both", "it") and (tag.text in _ARTICLES or tag.text in _PAIRS):
         return not _opens_noun(words, place + length, lexicon, names)
+    if tag.is_("subordinator") and tag.text == "til":
+        return _has_verb(words, place + length, lexicon)
     if (
         tag.is_("noun", "object")
         and lexicon.language == "nb"
@@ -194,4 +202,21 @@ def _opens_noun(words: Sequence[str], place: int, lexicon: Lexicon, vocabulary: 
         return False
     if next(_names_at(words, place, lexicon, vocabulary), None):
         return True
-    return any(tag.is_("noun", "object", "person", "bouts") for tag, _ in _phrases_at(words, place, lexicon))
+    opens = ("object", "person", "bouts")
+    return any(_is_adjective(tag) or tag.is_("noun", *opens) for tag, _ in _phrases_at(words, place, lexicon))
+
+
+def _is_adjective(tag: Tag) -> bool:
+    """Whether an aggregate stands before its noun ("lengste"), and not for itself ("i gjennomsnitt")."""
+    return tag.kind == "aggregate" and " " not in tag.text
+
+
+def _has_verb(words: Sequence[str], place: int, lexicon: Lexicon) -> bool:
+    """Whether a verb stands before the next clause: "til" opens a clause only then; else it is a preposition."""
+    for here in range(place, len(words)):
+        kinds = {phrase.kind for phrase, _ in lexicon.phrases_at(words, here)}
+        if "subordinator" in kinds and "word" not in kinds:
+            return False
+        if kinds & {"word", "auxiliary"}:
+            return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from visionllm_interaction.measures.api import ANY_PERSON
 from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, plural
 from visionllm_interaction.store.reader import Store
 
+_ALIKE = 0.75
 DETERMINERS = frozenset(
     {
         *("the", "a", "an", "any", "this", "that", "these", "those", "my", "our", "his", "her", "their", "its"),
@@ -79,7 +81,7 @@ class Vocabulary:
     def nearest(self, text: str) -> tuple[str, ...]:
         """Names whose spoken forms look like ``text``, or like a word in it; best first, possibly none."""
         bare = strip_determiners(text)
-        spoken = nearest_names(bare, self.names) or nearest_names(bare, self.words)
+        spoken = nearest_names(bare, self.names) or [w for w in nearest_names(bare, self.words) if _is_alike(bare, w)]
         near = [self.words[word.casefold()] for word in spoken]
         inside = [name for name, _ in self.mentions(bare)]
         return tuple(dict.fromkeys([*near, *inside]))
@@ -130,6 +132,11 @@ def _spoken(names: Iterable[str], aliases: Mapping[str, Iterable[str]]) -> dict[
     for name in known:
         words.update({name.casefold(): name, plural(name.casefold()): name})
     return words
+
+
+def _is_alike(text: str, word: str) -> bool:
+    """Whether a word of any language is so near to ``text`` that it may be meant, mistyped."""
+    return difflib.SequenceMatcher(None, text, word).ratio() >= _ALIKE
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.reasoning.language.english_comparisons import FORMS as COMPARISONS_EN
@@ -26,13 +27,17 @@ from visionllm_interaction.reasoning.language.subordinate_clauses import (
     move_clause_to_end,
     read_clause,
 )
-from visionllm_interaction.reasoning.language.synonyms import NARROWER, plural
+from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, NARROWER, plural
 from visionllm_interaction.reasoning.language.time_expressions import Window, extract_window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary, strip_determiners
 from visionllm_interaction.reasoning.planning.capabilities import SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.plan_builder import QuestionScope, plan_of
 from visionllm_interaction.reasoning.planning.unanswerable import outside_catalogue
+
+if TYPE_CHECKING:
+    # Questions of a fixed form need none of the grammar.
+    from visionllm_interaction.reasoning.grammar.tagging import Tag
 
 _BY_NAME = compile_rows(
     [
@@ -65,6 +70,7 @@ _MAX_WORDS_OF_A_NAME = 3
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _NO_FORM = "the question fits none of the known forms"
+_NOT_HERE = "is not in the store"
 _NOT_READ = (_NO_FORM, _UNREADABLE_CLAUSE.split("'", 1)[0])
 """How reasons begin that say that a question was not understood, and not that it has no answer."""
 
@@ -117,16 +123,34 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
     """The plan of a question in no fixed form, read word by word; else the reason of ``refused`` or a truer one."""
     # Imported here: a question of a fixed form needs no word lists.
     from visionllm_interaction.reasoning.grammar.planner import plan_by_grammar
-    from visionllm_interaction.reasoning.grammar.refusals import why_not_understood
+    from visionllm_interaction.reasoning.grammar.refusals import in_the_language, unknown_names, why_not_understood
 
     understood = plan_by_grammar(question, vocabulary)
     if understood.plan is not None:
         return understood.plan
+    reason = refused.unanswerable or _NO_FORM
+    names_one = _is_one_name(reason, understood.tagged.tags)
     if understood.refusal:
-        return Plan.refuse(understood.refusal)
-    if refused.unanswerable and not refused.unanswerable.startswith(_NO_FORM):
+        return refused if names_one else Plan.refuse(understood.refusal)
+    unknown = [n for n in unknown_names(question, understood, vocabulary) if not in_the_language(n, vocabulary)]
+    instead = None if unknown else in_the_language(question, vocabulary)
+    if instead and (_NOT_HERE in reason or is_unread(refused)):
+        return Plan.refuse(f"{_NO_FORM}, but {instead}")
+    if instead:
+        return Plan.refuse(f"{reason}; of the image {instead}")
+    of_names = (_NOT_HERE in reason and not names_one) or (is_unread(refused) and unknown)
+    if not reason.startswith(_NO_FORM) and not of_names:
         return refused
     return Plan.refuse(why_not_understood(question, understood, vocabulary))
+
+
+def _is_one_name(reason: str, tags: Iterable[Tag]) -> bool:
+    """Whether a form refused a question for a name that is not in the store: no general word; "red ball" is one."""
+    match = re.match(rf"'(?:([^' ]+)|[^' ]+ ([^' ]+))' {_NOT_HERE}", reason)
+    if match is None:
+        return False
+    kinds = {tag.text: tag.kind for tag in tags}
+    return kinds.get(match[1]) != "noun" if match[1] else kinds.get(match[2]) == "name"
 
 
 def plan_of_codes(question: str, vocabulary: Vocabulary) -> Plan | None:
@@ -272,10 +296,15 @@ def explain_unknown(name: str, vocabulary: Vocabulary) -> str:
     wider = next((known for known, words in NARROWER.items() if _is_one_of(name, words)), None)
     if wider in vocabulary.names:
         return f"the store knows {wider} and not {name!r}: which of them is one, it does not know"
-    near = vocabulary.nearest(name)
+    # What is another thing altogether ("ballen" where there is no ball) is not mistyped.
+    near = () if _is_built_in(name) else vocabulary.nearest(name)
     if near:
-        return f"{name!r} is not in the store; did you mean {' or '.join(near)}?"
-    return f"{name!r} is not in the store; it knows {', '.join(vocabulary.names) or 'no names at all'}"
+        return f"{name!r} {_NOT_HERE}; did you mean {' or '.join(near)}?"
+    return f"{name!r} {_NOT_HERE}; it knows {', '.join(vocabulary.names) or 'no names at all'}"
+
+
+def _is_built_in(name: str) -> bool:
+    return any(_is_one_of(name, (known, *words)) for known, words in BUILT_IN.items())
 
 
 def _is_one_of(name: str, words: Iterable[str]) -> bool:

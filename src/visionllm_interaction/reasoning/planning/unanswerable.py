@@ -32,41 +32,51 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         r"|surpris\w+|curious|interest(?:ed|ing)|annoy\w*|irritat\w*|frustrat\w*|disappoint\w*|satisf\w+|pleased"
         r"|delight\w*|joy\w*|fun|amus\w+|cheerful|lonely|shy|embarrass\w*|hat(?:e|es|ed)|emotion\w*|frown\w*|grin\w*"
         r"|wept|weep\w*|sob\w*|giggl\w*|chuckl\w*|pain|hungry|thirsty|sleepy|comfortable|lykkelig|sur|ler|lo"
-        r"|glad|trist|sint|redd|følte|gråt|gråter",
+        r"|glad|glade|trist|sint|sinna|redd|følte|føler|følel\w*|kjensl\w*|gråt|gråter|græt|gret|lei seg|lei av"
+        r"|likte|liker|likar|elsk\w*"
+        r"|smilte|humør\w*|trives|trivst|fornøyd|nøgd|sliten|trøtt|kjede\w*|nervøs\w*|stolt|sjalu|skuffe[td]|skuffa"
+        r"|frustrert\w*|irritert\w*|engstelig\w*|bekymre\w*|morsomt|gøy|kose?(?:r|te|t)? seg|stemning\w*",
         "feelings and expressions are not measured",
     ),
     (
         r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
         r"|shout\w*|yell(?:s|ed|ing)?|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
         r"|sneez\w*|clap\w*|music\w*|songs?|melod\w+|tune|quiet\w*|silen\w+|volume|language\w*|speech|vocal\w*"
-        r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)|call(?:s|ed|ing)? (?:out|for|to)|utter\w*|told"
-        r"|sang|synger|rop\w*|hvisk\w*|musikk\w*"
-        r"|sa|sier|snakk\w*|hørte|lyd",
+        r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)"
+        r"|call(?:s|ed|ing)? (?:out|for|to|the|her|him|his|it)|utter\w*|told"
+        r"|sang|synger|rop(?:t|te|er|ar|a)?|hvisk\w*|musikk\w*"
+        r"|sa|seier|sier|snakk\w*|prat\w*|hørte|høyrde|lyd\w*|ord|orda|ordene|språk\w*|spurte|stemme\w*|skrik\w*",
         SPEECH,
     ),
     (
         r"look(?:s|ed|ing)? (?:at|towards?)|gaz(?:e|es|ed|ing)|star(?:e|es|ed|ing) at|glanc(?:e|es|ed|ing)"
-        r"|(?:så|ser|kikket|kikker) på",
+        r"|(?:is|was|are|were) (?:\w+ ){1,4}looking|look(?:s|ed|ing)? (?:away|around|into)|eye contact"
+        r"|(?:så|såg|ser|sjår|sjå|se|kikket|kikker|kikka|stirret|stirra) på|blikk\w*|øyekontakt|augekontakt",
         GAZE,
     ),
     (
         r"why|because|want\w*|intend\w*|intention\w*|try|tries|trying|tried|decid\w+|think\w*|thought|reasons?|purpose\w*|goals?"
         r"|aim\w*|motiv\w*|hop(?:e|es|ed|ing)|wish\w*|prefer\w*|attempt\w*|deliberate\w*|accident\w*|understand\w*"
         r"|understood|know|knew|knows|believ\w*|remember\w*|forg[eo]t\w*|learn\w*|imagin\w*|pretend\w*|means? to"
-        r"|meant to|planning|planned|supposed to|should|ought|rather|what made|hvorfor|ville",
+        r"|meant to|planning|planned|supposed to|should|ought|rather|what made|hvorfor|kvifor|fordi"
+        r"|ville|ønske[rt]?|ønskte|ynskte|prøv\w+|forsøk\w*|tenk\w*|mente|forst[oå]\w*|visste|hensikt\w*|meining\w*"
+        r"|med vilje",
         "reasons and intentions are not measured",
     ),
     (
         r"how (?:fast|quick\w*|slow\w*|big|large|small|tall|heavy|old|wide|thick)|speed|fast(?:er|est)?"
         r"|quick(?:ly|er|est)?|colou?rs?|weigh\w*|shapes?|material|made of|texture|brand|wear(?:s|ing)?|wore|clothes"
-        r"|met(?:re|er)s|centimet(?:re|er)s?|steps",
+        r"|met(?:re|er)s?|centimet(?:re|er)s?|steps|farge\w*|fart(?:en|a)?|hastighet\w*|størrelse\w*|storleik\w*"
+        r"|(?:hvor|kor) (?:(?:stor|store|stort)(?! (?:del|andel|part|prosent\w*))|høyt?|tungt?|gam\w+|fort|rask\w*)",
         "sizes, speeds, looks and distances in metres are not measured",
     ),
     (
-        r"normal\w*|abnormal\w*|develop\w*|autis\w*|delay(?:ed)?|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
-        r"|nic(?:e|er|est)|kinder|a (?:good|bad)|(?:good|bad|better|worse|best|worst) (?:at|parent|mother|father|child)"
+        r"normal\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
+        r"|nic(?:e|er|est)|kinder|a (?:good|bad)"
+        r"|(?:good|bad|better|worse|best|worst) (?:at|with|parent|mother|father|child)"
         r"|naughty|polite|friendl\w*|skil\w*"
-        r"|talented|healthy|attachment|utvikl\w*|flink\w*|snill\w*|normalt",
+        r"|talented|healthy|attachment|utvikl\w*|flink\w*|snill\w*|normalt|dyktig\w*"
+        r"|(?:en|ein|ei|et|eit) (?:god|godt|dårlig|dårleg)|(?:god|gode|dårlig|dårleg) (?:til|mor|far|foreld\w+|med)",
         "judgements of people and of their development are not measured",
     ),
 )
