@@ -128,7 +128,8 @@ def analyze(
     ids: Sequence[str | None] = video_ids or [None] * len(paths)
     tasks = list(zip(paths, ids, strict=True))
     if pool is None:
-        loaded = loaded or _load_detector(finder, compiled=config.video.detect.compile)
+        if finder is not None:
+            loaded = _load_detector(finder, compiled=config.video.detect.compile)
         outcomes = list(_one_by_one(tasks, job, loaded, progress or silent))
     else:
         outcomes = _side_by_side(tasks, job, finder, pool, progress or silent)
