@@ -191,7 +191,7 @@ def _check_arguments(
 
 
 def _find_detector(given: StrPath | None, video: Path, store: Path) -> Path:
-    """The detector's file: as given, else the best ready-made model on this machine; a missing one says what to type."""
+    """The detector's file: as given, else the best ready-made one on this machine; a missing one says what to type."""
     # Imported here so that an analysis of given detections reads no list of models.
     from visionllm_interaction.detection.registry.defaults import named_or_path, resolve_kind
 
