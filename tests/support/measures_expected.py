@@ -22,6 +22,8 @@ from visionllm_interaction.measures.query import QueryRunner
 from visionllm_interaction.measures.turns import LENA
 from visionllm_interaction.store.reader import Store, open_store
 
+ADDED_SINCE = ("hand_on",)
+"""Predicates that came after the values were written."""
 BIN_S = 3.0
 WINDOWS = ((None, None), (2.05, 7.3), (5.0, None))
 
@@ -51,7 +53,7 @@ def _of_subject(measure: str, inputs: str, subject: str, names: list[str]) -> It
     elif inputs == "pair":
         yield from ({**base, "object": other} for other in names)
     else:
-        for predicate in EVENT_KINDS if inputs == "event" else BOUT_PREDICATES:
+        for predicate in EVENT_KINDS if inputs == "event" else [p for p in BOUT_PREDICATES if p not in ADDED_SINCE]:
             yield {**base, "predicate": predicate}
             yield from ({**base, "predicate": predicate, "object": other} for other in names)
 

@@ -110,7 +110,9 @@ def _detections(
 
 def _relations(numbers: list[int], length: float, rng: np.random.Generator, *, placement: bool) -> Iterator[Relation]:
     people = [n for n in numbers if n <= 3]
-    for predicate in (*PREDICATES, *(DIRECTED_PREDICATES if placement else ())):
+    # Predicates that came later would draw other numbers for those behind them, and the scene is pinned.
+    directed = [name for name in DIRECTED_PREDICATES if name != "hand_on"] if placement else []
+    for predicate in (*PREDICATES, *directed):
         for person in people:
             for other in (n for n in numbers if n > person):
                 if predicate == "holding" and other <= 3:

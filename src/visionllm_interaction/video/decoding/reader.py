@@ -347,12 +347,15 @@ class _DecoderProcess:
         return self._crashed(signal.Signals(-code).name if code < 0 else f"exit code {code}")
 
     def _crashed(self, how: str) -> VideoError:
+        given_mb = self._config.max_memory_mb  # FFmpeg's decoders may crash where they are denied memory
         return VideoError(
             "The video broke the decoder.",
             expected="a decoder that comes to an end",
             found=how,
             where=str(self._path),
-            fix="convert the video with a program you trust it to: ffmpeg -i IN -c:v libx264 OUT.mp4",
+            fix=f"if its images are large, allow more than {given_mb} MB of memory for decoding: "
+            f"-o video.decode.max_memory_mb={2 * given_mb}; "
+            "else convert the video with a program you trust it to: ffmpeg -i IN -c:v libx264 OUT.mp4",
         )
 
 
