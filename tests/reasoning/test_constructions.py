@@ -109,6 +109,28 @@ READ: tuple[tuple[str, str, str], ...] = (
     ),
     ("Var den voksne i nærheten av barnet etter 12,5 sekunder?", "holds", "holds(near(caregiver, child), at=12.5s)"),
     ("In which of the videos did the child hold the ball longest?", "most", "total(holding(child, ball)) by video"),
+    # Quantities without a verb that asks: never yes or no.
+    ("Total time the caregiver stayed close by the child?", "value", "total(near(caregiver, child))"),
+    ("Total time the child kept hold of the book?", "value", "total(holding(child, book))"),
+    ("Number of seconds the child kept hold of the ball?", "value", "total(holding(child, ball))"),
+    ("Number of times the child kept hold of the ball?", "value", "count(merged(holding(child, ball), 0.5s))"),
+    ("Longest time the child held the ball?", "value", "longest(merged(holding(child, ball), 0.5s))"),
+    ("The last time the child kept hold of the ball?", "value", "last_time(merged(holding(child, ball), 0.5s))"),
+    ("Second time the child picked up the ball?", "value", "first_time(nth(picks_up(child, ball), 2))"),
+    ("Total holding time of the child?", "value", "total(holding(child, thing))"),
+    ("What was the holding time of the child?", "value", "total(holding(child, thing))"),
+    ("Proximity time total of child and caregiver?", "value", "total(near(child, caregiver))"),
+    ("How many seconds did the child spend carrying?", "value", "total(holding(child, thing))"),
+    (
+        "How frequently does the ball come into view?",
+        "value",
+        "count((starts(merged(visible(ball), 0.5s)) & between(0.1s, 100%)))",
+    ),
+    (
+        "At which moment did the parent grab the ball for the first time?",
+        "value",
+        "first_time(picks_up(caregiver, ball))",
+    ),
 )
 
 
@@ -127,6 +149,68 @@ def test_what_is_compared_stands_on_both_sides(vocabulary: Vocabulary) -> None:
     question = "Was the median distance between child and caregiver larger in the first half than in the second half?"
     (step,) = plan_by_rules(question, vocabulary).expressions
     assert (step.reading, step.expression) == ("more", "median(gap(child, caregiver), during=between(0%, 50%))")
+
+
+# question, what is compared with what
+DIFFERENCES: tuple[tuple[str, str, str], ...] = (
+    (
+        "By how many seconds did the caregiver carry the block longer than the child?",
+        "total(holding(caregiver, block))",
+        "total(holding(child, block))",
+    ),
+    (
+        "How many seconds less did the caregiver hold the block than the child?",
+        "total(holding(caregiver, block))",
+        "total(holding(child, block))",
+    ),
+    (
+        "By how many times did the child pick up the ball more often than the caregiver?",
+        "count(picks_up(child, ball))",
+        "count(picks_up(caregiver, ball))",
+    ),
+    (
+        "By how many seconds was the child visible longer in the first half than in the second?",
+        "total(visible(child) & between(0%, 50%))",
+        "total(visible(child) & between(50%, 100%))",
+    ),
+    (
+        "Hvor mange sekunder lenger holdt barnet ballen enn den voksne?",
+        "total(holding(child, ball))",
+        "total(holding(caregiver, ball))",
+    ),
+)
+
+
+@pytest.mark.parametrize(("question", "expression", "than"), DIFFERENCES)
+def test_how_much_more_is_a_difference_and_no_yes_or_no(
+    vocabulary: Vocabulary, question: str, expression: str, than: str
+) -> None:
+    (step,) = plan_by_rules(question, vocabulary).expressions
+    assert (step.reading, step.expression, step.than) == ("difference", expression, than)
+
+
+def test_earlier_than_compares_the_first_times(vocabulary: Vocabulary) -> None:
+    (step,) = plan_by_rules("Can the book be seen earlier than the ball?", vocabulary).expressions
+    assert (step.reading, step.expression, step.than) == (
+        "less",
+        "first_time(merged(visible(book), 0.5s))",
+        "first_time(merged(visible(ball), 0.5s))",
+    )
+
+
+# Quantities that are not read; no yes or no stands in for them.
+NO_YES_OR_NO: tuple[str, ...] = (
+    "The child's holding time?",
+    "Tid barnet holdt boka?",
+    "The time it took until the child held the ball?",
+    "The first time the child held the ball, was the caregiver near?",
+)
+
+
+@pytest.mark.parametrize("question", NO_YES_OR_NO)
+def test_a_quantity_that_is_not_read_is_no_yes_or_no(vocabulary: Vocabulary, question: str) -> None:
+    plan = plan_by_rules(question, vocabulary)
+    assert not plan.expressions and is_unread(plan)
 
 
 def test_after_ten_seconds_may_be_that_moment_or_the_time_from_then_on(vocabulary: Vocabulary) -> None:

@@ -24,7 +24,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("For how many seconds was the red car to be seen?", "'red' is not in the store"),
     ("On how many occasions did the child carry a guitar?", "'guitar' is not in the store"),
     ("How many seconds did the child carry Grandpa's umbrella?", "is not in the store"),
-    ("How many seconds did the child spend carrying?", "names one thing of the store"),
+    ("How many seconds did the child squander nearby?", "names one thing of the store"),
 )
 
 

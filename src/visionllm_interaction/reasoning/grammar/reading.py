@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
@@ -117,10 +118,25 @@ def _take_half(tags: Sequence[Tag]) -> tuple[list[Tag], Literal["first", "second
 
 def _reader_of(request: QuestionRequest) -> Callable[[QuestionRequest], Asked]:
     kind = request.head.value if request.head else "exists"
+    if request.head is None and _names_a_quantity(request.tags):
+        raise NotUnderstood("time")
     compares = any(tag.is_("modifier", "than") for tag in request.tags)
     compares = compares or sum(tag.kind == "half" for tag in request.tags) > 1
     of_distance = any(tag.is_("noun", "distance") for tag in request.tags) and not compares
     return read_distance if of_distance and kind in ("exists", "what", "duration", "many") else _READERS[kind]
+
+
+def _names_a_quantity(tags: Sequence[Tag]) -> bool:
+    """Whether a text without question words begins as "total holding time …": whatever it asks, it is no yes or no."""
+    before = next((i for i, tag in enumerate(tags) if tag.is_("noun", "time", "bouts", "sum")), None)
+    if before is None:
+        return bool(tags) and tags[0].kind == "unit"
+    return all(
+        _is_relation_word(tag)
+        or tag.kind in ("possessive", "half", "point")
+        or (tag.kind == "name" and following.kind == "possessive")
+        for tag, following in pairwise(tags[: before + 1])
+    )
 
 
 def _which_was_it(asked: Asked) -> Asked:
@@ -140,7 +156,7 @@ def _total_of(asked: Asked) -> Asked:
 
 def _read_duration(request: QuestionRequest) -> Asked:
     if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
-        return read_comparison(request)
+        return replace(read_comparison(request), comparison=None)
     spread = _each(request) or read_elapsed(request)
     if spread:
         return spread
@@ -172,7 +188,7 @@ def _each(request: QuestionRequest) -> Asked | None:
 
 def _read_count(request: QuestionRequest) -> Asked:
     if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
-        return read_comparison(request)
+        return replace(read_comparison(request), comparison=None)
     spread = _each(request)
     if spread:
         return spread
@@ -283,7 +299,7 @@ def _read_what(request: QuestionRequest) -> Asked:
     rest = [tag for tag in tags if tag.kind not in ("auxiliary", "modifier")]
     while len(rest) > 1 and rest[0].kind == "name" and rest[1].kind == "possessive":
         rest = rest[2:]
-    if rest and (rest[0].kind == "aggregate" or rest[0].is_("noun", "distance", "sum", "time", "bouts")):
+    if rest and (_names_a_quantity(rest) or rest[0].kind == "aggregate" or rest[0].is_("noun", "distance")):
         return _read_quantity(request)
     if rest and any("do" in tag.lemmas for tag in rest) and not any(_is_relation_word(tag) for tag in tags):
         return _read_doing(request)
