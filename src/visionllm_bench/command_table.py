@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visionllm_interaction.cli.commands import CommandEntry
+from visionllm_interaction.cli.command_table import CommandEntry
 
 COMMANDS: dict[str, CommandEntry] = {
     "toyroom": CommandEntry(

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, JsonValue
 
 from visionllm_interaction.analysis.config import AnalysisConfig
-from visionllm_interaction.config_files import files_not_read, layers
+from visionllm_interaction.config_layers import files_not_read, layers
 from visionllm_interaction.config_loading import Resolved, resolve_settings
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig

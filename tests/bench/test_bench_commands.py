@@ -10,7 +10,7 @@ import pytest
 from visionllm_bench.command_table import COMMANDS
 from visionllm_bench.demo.config import DemoSettings, load_demo
 from visionllm_interaction.cli import app
-from visionllm_interaction.cli.commands import added_commands
+from visionllm_interaction.cli.command_table import added_commands
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.config import Settings
 from visionllm_interaction.config_loading import load_settings, shipped_config_dir

@@ -13,9 +13,9 @@ import typer.main
 from visionllm_bench.demo.config import DemoSettings
 from visionllm_interaction import __version__
 from visionllm_interaction.cli import app
-from visionllm_interaction.cli.commands import COMMANDS
+from visionllm_interaction.cli.command_table import COMMANDS
 from visionllm_interaction.config import Settings
-from visionllm_interaction.config_files import BASE_FILES
+from visionllm_interaction.config_layers import BASE_FILES
 from visionllm_interaction.config_loading import load_settings, shipped_config_dir
 
 REPO = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from small_coco import make_coco
 import visionllm_interaction as v
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.application import LazyGroup
-from visionllm_interaction.cli.commands import ENTRY_POINTS
+from visionllm_interaction.cli.command_table import ENTRY_POINTS
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate
@@ -362,7 +362,7 @@ def test_commands_that_cannot_be_listed_are_left_out_by_name(
 
 def test_an_added_command_without_its_module_is_refused_by_name(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     source = """
-from visionllm_interaction.cli.commands import CommandEntry
+from visionllm_interaction.cli.command_table import CommandEntry
 PLUGIN = {"lab-stats": CommandEntry("lab_stats_gone.commands", "stats", "Statistics of the lab.")}
 """
     site.add("lab-stats", group=ENTRY_POINTS, name="stats", source=source)

@@ -24,7 +24,7 @@ from visionllm_interaction.cli.output import (
     progress_console,
     session_choice,
 )
-from visionllm_interaction.config_files import layers
+from visionllm_interaction.config_layers import layers
 from visionllm_interaction.utils.paths import StrPath
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import typer.core
 import typer.main
 
 from visionllm_interaction import __version__
-from visionllm_interaction.cli.commands import COMMANDS, CommandEntry, added_commands
+from visionllm_interaction.cli.command_table import COMMANDS, CommandEntry, added_commands
 from visionllm_interaction.errors import PluginError
 
 if TYPE_CHECKING:

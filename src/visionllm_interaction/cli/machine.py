@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: JsonFlag = False) -> CommandResult:
     """Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.diagnostics import run_diagnostics
+    from visionllm_interaction.machine_checks import run_diagnostics
 
     checks = run_diagnostics(load(config, override))
     lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}" for check in checks]

@@ -116,7 +116,7 @@ def run_app(app: Callable[..., Any], arguments: Sequence[str]) -> int:
 
 def _missing_extra(error: ModuleNotFoundError, arguments: Sequence[str]) -> UsageError | None:
     """What to install for the command that was called; ``None`` if no extra brings the module."""
-    from visionllm_interaction.cli.commands import COMMANDS, added_commands
+    from visionllm_interaction.cli.command_table import COMMANDS, added_commands
     from visionllm_interaction.utils.extras import explain_missing
 
     commands = COMMANDS | added_commands()

@@ -23,7 +23,7 @@ from visionllm_interaction.cli.output import (
     StoreOption,
     session_choice,
 )
-from visionllm_interaction.config_files import layers
+from visionllm_interaction.config_layers import layers
 from visionllm_interaction.config_loading import Section, load_if_only
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
