@@ -24,7 +24,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Call(Generic[T]):
+class ApiCall(Generic[T]):
     """One request.
 
     Attributes:
@@ -66,65 +66,65 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def videos() -> Call[list[RemoteVideo]]:
+def videos() -> ApiCall[list[RemoteVideo]]:
     """All videos."""
-    return Call("GET", "/videos", lambda body: _VideoList.model_validate_json(body).videos)
+    return ApiCall("GET", "/videos", lambda body: _VideoList.model_validate_json(body).videos)
 
 
-def video(video_id: str) -> Call[RemoteVideo]:
+def video(video_id: str) -> ApiCall[RemoteVideo]:
     """One video."""
-    return Call("GET", f"/videos/{_part(video_id)}", _model(RemoteVideo))
+    return ApiCall("GET", f"/videos/{_part(video_id)}", _model(RemoteVideo))
 
 
-def upload(path: Path, view: Literal["room", "ego"], sample_fps: float | None) -> Call[RemoteJob]:
+def upload(path: Path, view: Literal["room", "ego"], sample_fps: float | None) -> ApiCall[RemoteJob]:
     """Send a video."""
     fields = {"view": view} | ({} if sample_fps is None else {"sample_fps": str(sample_fps)})
-    return Call("POST", "/videos", _model(RemoteJob), upload=path, fields=fields)
+    return ApiCall("POST", "/videos", _model(RemoteJob), upload=path, fields=fields)
 
 
-def job(job_id: str) -> Call[RemoteJob]:
+def job(job_id: str) -> ApiCall[RemoteJob]:
     """One job."""
-    return Call("GET", f"/jobs/{_part(job_id)}", _model(RemoteJob))
+    return ApiCall("GET", f"/jobs/{_part(job_id)}", _model(RemoteJob))
 
 
-def retry(job_id: str) -> Call[RemoteJob]:
+def retry(job_id: str) -> ApiCall[RemoteJob]:
     """Try a failed job again."""
-    return Call("POST", f"/jobs/{_part(job_id)}/retry", _model(RemoteJob))
+    return ApiCall("POST", f"/jobs/{_part(job_id)}/retry", _model(RemoteJob))
 
 
-def erase(video_id: str) -> Call[None]:
+def erase(video_id: str) -> ApiCall[None]:
     """Erase a video."""
-    return Call("DELETE", f"/videos/{_part(video_id)}", _nothing)
+    return ApiCall("DELETE", f"/videos/{_part(video_id)}", _nothing)
 
 
-def timeline(video_id: str) -> Call[RemoteTimeline]:
+def timeline(video_id: str) -> ApiCall[RemoteTimeline]:
     """The timeline of a video."""
-    return Call("GET", f"/videos/{_part(video_id)}/timeline", _model(RemoteTimeline))
+    return ApiCall("GET", f"/videos/{_part(video_id)}/timeline", _model(RemoteTimeline))
 
 
-def ask(question: str, video_id: str | None, after: Sequence[str]) -> Call[Answer]:
+def ask(question: str, video_id: str | None, after: Sequence[str]) -> ApiCall[Answer]:
     """Ask a question."""
     body = {"question": question, "video_id": video_id, "after": list(after)}
-    return Call("POST", "/ask", _model(Answer), body=body)
+    return ApiCall("POST", "/ask", _model(Answer), body=body)
 
 
-def questions(video_id: str | None) -> Call[list[str]]:
+def questions(video_id: str | None) -> ApiCall[list[str]]:
     """Questions that have an answer."""
     read = _QuestionList.model_validate_json
-    return Call("GET", "/questions", lambda body: read(body).questions, query={"video_id": video_id})
+    return ApiCall("GET", "/questions", lambda body: read(body).questions, query={"video_id": video_id})
 
 
-def measures(measure: str, query: dict[str, Any]) -> Call[RemoteMeasures]:
+def measures(measure: str, query: dict[str, Any]) -> ApiCall[RemoteMeasures]:
     """The values of a measure."""
-    return Call("GET", f"/measures/{_part(measure)}", _model(RemoteMeasures), query=query)
+    return ApiCall("GET", f"/measures/{_part(measure)}", _model(RemoteMeasures), query=query)
 
 
-def measures_csv(measure: str, query: dict[str, Any]) -> Call[bytes]:
+def measures_csv(measure: str, query: dict[str, Any]) -> ApiCall[bytes]:
     """The values of a measure as CSV."""
-    return Call("GET", f"/measures/{_part(measure)}/csv", bytes, query=query)
+    return ApiCall("GET", f"/measures/{_part(measure)}/csv", bytes, query=query)
 
 
-def detect(path: Path, min_confidence: float) -> Call[RemoteDetections]:
+def detect(path: Path, min_confidence: float) -> ApiCall[RemoteDetections]:
     """Detect objects in an image."""
     query = {"min_confidence": min_confidence}
-    return Call("POST", "/detect", _model(RemoteDetections), query=query, upload=path)
+    return ApiCall("POST", "/detect", _model(RemoteDetections), query=query, upload=path)

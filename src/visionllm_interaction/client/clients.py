@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeVar
 import httpx
 
 from visionllm_interaction.client import calls
-from visionllm_interaction.client.calls import Call
+from visionllm_interaction.client.calls import ApiCall
 from visionllm_interaction.client.models import (
     RemoteDetections,
     RemoteJob,
@@ -211,7 +211,7 @@ class Client:
         """
         return self._send(calls.detect(Path(path), min_confidence))
 
-    def _send(self, call: Call[T]) -> T:
+    def _send(self, call: ApiCall[T]) -> T:
         try:
             with _opened(call) as request:
                 answer = self._http.request(**request)
@@ -400,7 +400,7 @@ class AsyncClient:
         """
         return await self._send(calls.detect(Path(path), min_confidence))
 
-    async def _send(self, call: Call[T]) -> T:
+    async def _send(self, call: ApiCall[T]) -> T:
         try:
             with _opened(call) as request:
                 answer = await self._http.request(**request)
@@ -420,7 +420,7 @@ def _selection(
 
 
 @contextmanager
-def _opened(call: Call[T]) -> Iterator[dict[str, Any]]:
+def _opened(call: ApiCall[T]) -> Iterator[dict[str, Any]]:
     """The arguments of the request, with the file open that it sends."""
     query = {name: value for name, value in call.query.items() if value is not None}
     request: dict[str, Any] = {"method": call.method, "url": call.path, "params": query}
@@ -433,7 +433,7 @@ def _opened(call: Call[T]) -> Iterator[dict[str, Any]]:
         yield {**request, "files": {"file": (call.upload.name, stream)}, "data": call.fields}
 
 
-def _read(call: Call[T], answer: httpx.Response) -> T:
+def _read(call: ApiCall[T], answer: httpx.Response) -> T:
     if not answer.is_success:
         raise ServiceProblem.of(answer.status_code, answer.content)
     return call.read(answer.content)
