@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.run_lengths import find_runs, true_runs
 from visionllm_interaction.store.covariates import write_covariates

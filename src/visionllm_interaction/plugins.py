@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.interop.plugins import CodingFormatPlugin, WritableCodingFormatPlugin
     from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
     from visionllm_interaction.measures.plugins import MeasuredValue, MeasurePlugin, MissingValue
-    from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.video_view import VideoView
     from visionllm_interaction.utils.plugins import PluginGroup
 
 __all__ = [
@@ -97,7 +97,7 @@ __getattr__ = lazy_attributes(
         "Tier": "interop.tiers",
         "Timeline": "interop.tiers",
         "Track": "core.interactions",
-        "VideoView": "store.tables",
+        "VideoView": "store.video_view",
         "VisionLLMError": "errors",
         "WritableCodingFormatPlugin": "interop.plugins",
     },

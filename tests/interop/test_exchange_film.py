@@ -13,7 +13,7 @@ from exchange_store import make_record
 from PIL import Image
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.interactions import Track
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.interop.registry import export

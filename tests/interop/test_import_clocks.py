@@ -19,7 +19,7 @@ from visionllm_interaction.interop.import_codes import ImportOptions, import_cod
 from visionllm_interaction.interop.tiers import Interval
 from visionllm_interaction.store.reader import open_store, write_codes
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import read_recordings, write_recording
+from visionllm_interaction.store.recordings.imported_data import read_recordings, write_recording
 
 
 @pytest.fixture

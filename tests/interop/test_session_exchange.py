@@ -23,7 +23,7 @@ from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Clock
 from visionllm_interaction.store.sessions.chapters import set_session
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
 
 HALF_MS = 0.0005 + 1e-9
 

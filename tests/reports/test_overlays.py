@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from visionllm_interaction.reports.data import LabelledBoxes
-from visionllm_interaction.reports.html import image_data_uri, render_template
+from visionllm_interaction.reports.html_base import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import PALETTE, UNKNOWN_COLOUR, colour_of, draw_box, draw_boxes
 
 PAGE = "visionllm_interaction.reports", "run_report.html.j2"

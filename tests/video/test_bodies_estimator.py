@@ -12,7 +12,7 @@ import pytest
 from video_files import write_video
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace, OwnedHand

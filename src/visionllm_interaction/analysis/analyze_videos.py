@@ -22,12 +22,12 @@ from visionllm_interaction.analysis.analyze_video import (
 )
 from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
-from visionllm_interaction.analysis.results import AnalysisResult
+from visionllm_interaction.analysis.video_outcomes import AnalysisResult
 from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VisionLLMError
 from visionllm_interaction.store.layout import check_video_id
-from visionllm_interaction.store.ledger import Ledger
+from visionllm_interaction.store.video_status_ledger import Ledger
 from visionllm_interaction.store.writer import prepare_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector import Detector

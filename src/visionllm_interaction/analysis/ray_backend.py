@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionllm_interaction.analysis.analyze_video import AnalysisTask, VideoOutcome, fail_one, try_one
-from visionllm_interaction.analysis.results import VideoResult
+from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from visionllm_interaction.artifacts.algorithm_versions import feature_release
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.artifacts.staleness import DigestCache, Recipe, files_stale, is_built, settings_stale
-from visionllm_interaction.artifacts.versions import feature_release
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, remove_partials, write_file
 from visionllm_interaction.utils.hashing import sha256_value
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories, Category
     from visionllm_interaction.core.detection_table import DetectionTable
     from visionllm_interaction.core.detections import Detections
     from visionllm_interaction.core.evidence import Evidence
-    from visionllm_interaction.core.frames import Frame, FrameTable
+    from visionllm_interaction.core.frame_table import Frame, FrameTable
     from visionllm_interaction.core.interactions import Event, Relation, Track
 
 __all__ = [
@@ -39,8 +39,8 @@ __getattr__ = lazy_attributes(
         "Detections": "detections",
         "Event": "interactions",
         "Evidence": "evidence",
-        "Frame": "frames",
-        "FrameTable": "frames",
+        "Frame": "frame_table",
+        "FrameTable": "frame_table",
         "Relation": "interactions",
         "Track": "interactions",
     },

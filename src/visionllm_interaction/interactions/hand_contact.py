@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.bodies import HandRow, HoldingEvidence
 from visionllm_interaction.core.boxes import box_gap_px
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.predicates import HAND_GAP
 from visionllm_interaction.interactions.config import ScenesConfig

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_centres
 from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.interactions import Relation, Track
 from visionllm_interaction.core.predicates import FACING_DEG
 from visionllm_interaction.interactions.config import ScenesConfig

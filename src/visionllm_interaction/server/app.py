@@ -20,10 +20,10 @@ from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.http.content import ContentMiddleware
-from visionllm_interaction.server.http.patience import Stopping
+from visionllm_interaction.server.http.client_timeouts import Stopping
+from visionllm_interaction.server.http.head_etag_gzip import ContentMiddleware
 from visionllm_interaction.server.metrics import Metrics
-from visionllm_interaction.server.routes import detect as routes_detect
+from visionllm_interaction.server.routes import detect_and_ask as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import measures as routes_measures
 from visionllm_interaction.server.routes import videos as routes_videos

@@ -35,11 +35,11 @@ from visionllm_interaction.server.results.conversations import Conversations
 from visionllm_interaction.server.results.example_questions import example_questions
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.measure_values import MeasureValues
-from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
-from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
+from visionllm_interaction.store.video_status_ledger import forget_video
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
 _ALL_VIDEOS = re.compile(

@@ -9,7 +9,7 @@ from visionllm_interaction.detection.runtimes.detector import Detector
 from visionllm_interaction.detection.runtimes.plugins import BUILT_IN_ENDINGS, load_plugin_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
 from visionllm_interaction.utils.extras import explain_missing
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> Detector:

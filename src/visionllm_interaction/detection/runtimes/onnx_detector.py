@@ -17,7 +17,7 @@ from visionllm_interaction.detection.models.checkpoints import FORMAT, Checkpoin
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.detector import Runtime
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 ALGORITHM_VERSION = 1
 """See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""

@@ -17,7 +17,7 @@ from torchvision.ops.poolers import LevelMapper
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.export.subgraphs import GraphShapes
+from visionllm_interaction.detection.export.trunk_and_box_head import GraphShapes
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
@@ -25,7 +25,7 @@ from visionllm_interaction.detection.runtimes.detector import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor, to_detections
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 DESCRIPTION_NAME = "detector.json"
 TRUNK_NAME = "trunk.xml"
@@ -43,8 +43,8 @@ class OpenvinoDetector:
     """Runs the two graphs, one image at a time; anchors, proposals and suppression are torchvision's.
 
     Attributes:
-        trunk: compiled, see :class:`~visionllm_interaction.detection.export.subgraphs.TrunkGraph`.
-        box_head: compiled, see :class:`~visionllm_interaction.detection.export.subgraphs.BoxHeadGraph`.
+        trunk: compiled, see :class:`~visionllm_interaction.detection.export.trunk_and_box_head.TrunkGraph`.
+        box_head: compiled, see :class:`~visionllm_interaction.detection.export.trunk_and_box_head.BoxHeadGraph`.
         parts: a torchvision Faster R-CNN of which only the parts without weights are used.
         shapes: of inputs and outputs.
         info: description of the checkpoint.

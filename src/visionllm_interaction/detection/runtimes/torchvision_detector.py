@@ -26,7 +26,7 @@ from visionllm_interaction.detection.runtimes.torch_detector import (
 )
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 ARCHITECTURES = (
     "fasterrcnn_resnet50_fpn",

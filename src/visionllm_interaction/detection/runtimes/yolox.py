@@ -26,7 +26,7 @@ from visionllm_interaction.detection.runtimes.detector import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interop.choices import medium_of_video
 from visionllm_interaction.interop.config import InteropConfig
 from visionllm_interaction.interop.gaze.import_gaze import (
     GazeResult,
@@ -30,11 +29,12 @@ from visionllm_interaction.interop.import_codes import (
     result_of,
 )
 from visionllm_interaction.interop.tiers import Medium, Timeline
+from visionllm_interaction.interop.timeline_selection import medium_of_video
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import EDGE_S, Clock, Misplaced, Recording
-from visionllm_interaction.store.recordings.files import read_recordings, write_gaze, write_imported
+from visionllm_interaction.store.recordings.imported_data import read_recordings, write_gaze, write_imported
 from visionllm_interaction.store.sessions.chapters import Chapter, Session, read_session
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _AROUND_S = 60.0
 """Gaze from this long before a video to this long after it is kept with it, for a better clock."""

@@ -13,7 +13,7 @@ from visionllm_interaction.measures.language.types import STREAM, Function, Kind
 
 _ATOMS = "measures.language.stream_functions"
 _SUMS = "measures.language.aggregation.aggregates"
-_LAGS = "measures.language.aggregation.lags"
+_LAGS = "measures.language.aggregation.latencies_and_pauses"
 _INTERVALS, _MOMENTS = Type(Kind.INTERVALS), Type(Kind.MOMENTS)
 _SPREAD = (*STREAM, Kind.SAMPLES, Kind.BOX)
 _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"

@@ -18,8 +18,8 @@ from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.boxes import BoxQuantity, quantity
-from visionllm_interaction.measures.streams.groups import Name, StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
+from visionllm_interaction.measures.streams.stream_scopes import Name, StreamGroups
 from visionllm_interaction.store.reader import ANY_PERSON
 
 

@@ -11,7 +11,7 @@ from visionllm_interaction.core.intervals import complement, union
 from visionllm_interaction.server.schemas import CodeLane, LaneInterval, LinkedRecording, SessionPlace, VideoSession
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.recordings.clocks import clock_of
-from visionllm_interaction.store.recordings.files import read_recordings
+from visionllm_interaction.store.recordings.imported_data import read_recordings
 from visionllm_interaction.store.sessions.chapters import read_session, session_of
 
 _ORDER = {kind: place for place, kind in enumerate(("gaze", "speech", "naming", "code", "word"))}

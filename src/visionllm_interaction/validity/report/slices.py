@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.validity.estimation.intervals import Scale
+from visionllm_interaction.validity.estimation.audited_units import Units
+from visionllm_interaction.validity.estimation.confidence_intervals import Scale
 from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate, compare, domain
-from visionllm_interaction.validity.estimation.units import Units
 
 
 @dataclass(frozen=True)

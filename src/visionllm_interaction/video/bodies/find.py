@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.bodies import FaceRow, HandRow, PoseRow, Posture
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import SKIPPED_QUALITIES, Frame, FrameTable
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.core.frame_table import SKIPPED_QUALITIES, Frame, FrameTable
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator
 from visionllm_interaction.video.bodies.poses import Pose

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from visionllm_interaction.artifacts.file_index import IndexedFile
-from visionllm_interaction.artifacts.group_columns import GROUP_COLUMNS
+from visionllm_interaction.artifacts.image_group_columns import GROUP_COLUMNS
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
 from visionllm_interaction.errors import InputDataError
 
