@@ -83,7 +83,7 @@ __getattr__ = lazy_attributes(
         "Claim": "reasoning.answers",
         "Correction": "validity.audit.measure_correction",
         "Detections": "core.detections",
-        "Detector": "detection.runtimes.detector",
+        "Detector": "detection.runtimes.detector_interface",
         "Evaluation": "detection.evaluation.evaluate",
         "ExportResult": "interop.registry",
         "ImportResult": "interop.import_codes",

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
 from visionllm_interaction.artifacts.raw_file_index import read_index
-from visionllm_interaction.artifacts.resume import ResumableRun, assess, choose_run, prepare_build
+from visionllm_interaction.artifacts.resumable_run import ResumableRun, assess, choose_run, prepare_build
 from visionllm_interaction.artifacts.runs import LockedRun, create_locked_run, discard_if_empty
 from visionllm_interaction.artifacts.stage_manifests import DataManifest, TrainingReport, ValidationReport
 from visionllm_interaction.artifacts.staleness import DigestCache, Recipe

@@ -10,7 +10,7 @@ import pytest
 from coded_files import HEADER, aligned, boris, eaf, opf, referring, spans, tier
 from exchange_store import make_store
 
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.formats.boris import read_boris
 from visionllm_interaction.interop.formats.datavyu import read_opf

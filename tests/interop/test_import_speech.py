@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from exchange_store import make_store
 
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
 from visionllm_interaction.interop.naming_moments import LemmaTable, words_of

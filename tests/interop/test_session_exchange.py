@@ -16,7 +16,7 @@ from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.import_codes import ImportOptions
 from visionllm_interaction.interop.registry import export
-from visionllm_interaction.interop.sessions.import_session import import_session_codes, import_session_gaze
+from visionllm_interaction.interop.sessions.import_codes_and_gaze import import_session_codes, import_session_gaze
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_with_session
 from visionllm_interaction.interop.tiers import Medium, Timeline
 from visionllm_interaction.measures.language.run import query

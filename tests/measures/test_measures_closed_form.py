@@ -11,7 +11,7 @@ from scenes_builders import record
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.relations import find_relations

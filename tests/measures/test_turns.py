@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scenes_builders import detection_table, frame_table, record
 
-from visionllm_interaction.core.interactions import Code, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import MEASURES, Query, measures_table, run_query
 from visionllm_interaction.measures.config import MeasuresConfig, TurnsConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hand_made_store import FIRST_SPANS, SECOND_SPANS, publish
 
-from visionllm_interaction.core.interactions import Event, Relation
+from visionllm_interaction.core.tracks_relations_events import Event, Relation
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning import Answer, ask
 from visionllm_interaction.reasoning.question_templates import fill_template

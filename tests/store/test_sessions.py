@@ -10,7 +10,7 @@ from coded_videos import Span, make_video
 from scenes_builders import detection_table, record
 
 from visionllm_interaction.core.frame_table import FrameTable
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.measures.table import measures

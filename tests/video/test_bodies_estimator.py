@@ -17,7 +17,7 @@ from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace, OwnedHand
 from visionllm_interaction.video.bodies.faces import Face
-from visionllm_interaction.video.bodies.find import find_bodies, heads_of
+from visionllm_interaction.video.bodies.find_bodies import find_bodies, heads_of
 from visionllm_interaction.video.bodies.hands import Hand
 from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose

@@ -15,7 +15,7 @@ from hidden_videos import CANARIES, FPS, Watched, delay_s, noise, seconds_of, wa
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import ProofFailed, UsageError
 from visionllm_interaction.store.layout import RECORD_FILE
 from visionllm_interaction.store.recordings.clocks import Recording

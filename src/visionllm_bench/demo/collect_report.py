@@ -19,7 +19,7 @@ from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.detection.models import Detector, load_detector
-from visionllm_interaction.reports.data import (
+from visionllm_interaction.reports.report_data import (
     EvidenceFrame,
     ImagePair,
     LabelledBoxes,

@@ -30,7 +30,7 @@ from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 
 @dataclass(frozen=True)

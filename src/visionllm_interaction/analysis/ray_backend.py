@@ -20,7 +20,7 @@ from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -125,7 +125,7 @@ def import_(
     from visionllm_interaction.interop.gaze.import_gaze import import_gaze, is_gaze
     from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
     from visionllm_interaction.interop.motion.import_motion import import_motion, is_motion
-    from visionllm_interaction.interop.sessions.import_session import import_session_codes, import_session_gaze
+    from visionllm_interaction.interop.sessions.import_codes_and_gaze import import_session_codes, import_session_gaze
     from visionllm_interaction.store.recordings.clocks import Clock
     from visionllm_interaction.store.video_identity import resolve_video
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.core.detections import Detections
     from visionllm_interaction.core.evidence import Evidence
     from visionllm_interaction.core.frame_table import Frame, FrameTable
-    from visionllm_interaction.core.interactions import Event, Relation, Track
+    from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 
 __all__ = [
     "Categories",
@@ -37,11 +37,11 @@ __getattr__ = lazy_attributes(
         "Category": "categories",
         "DetectionTable": "detection_table",
         "Detections": "detections",
-        "Event": "interactions",
+        "Event": "tracks_relations_events",
         "Evidence": "evidence",
         "Frame": "frame_table",
         "FrameTable": "frame_table",
-        "Relation": "interactions",
-        "Track": "interactions",
+        "Relation": "tracks_relations_events",
+        "Track": "tracks_relations_events",
     },
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.config import InteropConfig
 from visionllm_interaction.interop.formats.columns import ColumnMap, parse_columns

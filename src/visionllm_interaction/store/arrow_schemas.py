@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, OPTIONAL_COLUMNS
 

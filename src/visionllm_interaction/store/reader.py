@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.duckdb_views import StoreLimits
 from visionllm_interaction.store.layout import RECORD_FILE, check_store, check_video_id, list_videos, unknown_video

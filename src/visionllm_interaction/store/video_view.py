@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table

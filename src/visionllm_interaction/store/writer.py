@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from visionllm_interaction.core.bodies import BodyTables
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.arrow_schemas import (
     SCHEMAS,

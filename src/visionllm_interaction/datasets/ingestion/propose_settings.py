@@ -24,7 +24,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate
 from visionllm_interaction.datasets.ingestion.layout.file_scan import exif_orientation
-from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import grouping
 from visionllm_interaction.datasets.ingestion.sources.acquire import prepare
 from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
 

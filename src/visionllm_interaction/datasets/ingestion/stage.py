@@ -23,7 +23,7 @@ from visionllm_interaction.datasets.ingestion.formats.format_detection import RE
 from visionllm_interaction.datasets.ingestion.layout.dataset_resolution import ResolvedDataset, resolve_dataset
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
 from visionllm_interaction.datasets.ingestion.layout.file_scan import scan_files
-from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import GroupCounts, add_groups
 from visionllm_interaction.datasets.ingestion.sources.acquire import listing_digest, prepare, source_file_same
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder

@@ -22,7 +22,7 @@ from visionllm_interaction.detection.evaluation.coco_metrics import (
 from visionllm_interaction.detection.evaluation.id_numbering import Id
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage, list_images, read_coco
 from visionllm_interaction.detection.training.data.dataset import decode_image

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
     from visionllm_interaction.detection.models.config import ModelConfig
     from visionllm_interaction.detection.models.faster_rcnn import build_model, build_pretrained
-    from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
     from visionllm_interaction.detection.runtimes.factory import load_detector
     from visionllm_interaction.detection.runtimes.torch_detector import TorchDetector
 

@@ -21,7 +21,7 @@ from visionllm_interaction.detection.export.trunk_and_box_head import GraphShape
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor, to_detections
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
@@ -34,7 +34,7 @@ CANONICAL_LEVEL = 4
 
 
 ALGORITHM_VERSION = 1
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("openvino", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
 
 
@@ -76,7 +76,7 @@ class OpenvinoDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         with torch.inference_mode():
             return [to_detections(self._detect_one(image), min_confidence=min_confidence) for image in images_rgb]
 

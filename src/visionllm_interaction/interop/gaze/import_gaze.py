@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.gaze.looks import FrameBoxes, LookLimits, known_time, looks_of, targets_of
 from visionllm_interaction.interop.gaze.pupil_labs import read_cloud, read_core, read_native

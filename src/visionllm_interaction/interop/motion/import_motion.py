@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from visionllm_interaction.core.interactions import HEAD_MOTION, Code
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION, Code
 from visionllm_interaction.interop.motion.babyview import is_babyview, read_babyview
 from visionllm_interaction.interop.motion.gopro import VIDEO_ENDINGS, read_gopro
 from visionllm_interaction.interop.motion.samples import (

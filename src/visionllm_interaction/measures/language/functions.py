@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.interactions import HEAD_MOTION
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION
 from visionllm_interaction.measures.language.sequential.functions import SEQUENTIAL
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
 

@@ -9,9 +9,9 @@ import numpy as np
 from visionllm_interaction.core.bodies import POSTURES
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
-from visionllm_interaction.core.interactions import HEAD_MOTION
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.core.predicates import EVENT_KINDS
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.language.evaluate import Arguments

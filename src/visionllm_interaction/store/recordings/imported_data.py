@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.arrow_schemas import SCHEMAS, arrow_to_codes, symbols_to_arrow
 from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.core.intervals import TOLERANCE_S
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.store.recordings.clocks import Recording
 from visionllm_interaction.store.sessions.chapters import Chapter
 

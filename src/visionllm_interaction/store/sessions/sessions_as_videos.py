@@ -22,7 +22,7 @@ from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoic
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from visionllm_interaction.core.interactions import Code
+    from visionllm_interaction.core.tracks_relations_events import Code
     from visionllm_interaction.store.video_record import VideoDocument
     from visionllm_interaction.store.video_view import VideoView
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.core.intervals import Intervals, as_intervals, intersection, union
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.tiers import Interval, sort_intervals
 from visionllm_interaction.store.covariates import read_covariates

@@ -23,6 +23,7 @@ from visionllm_interaction.validity.audit.status import between_people
 from visionllm_interaction.validity.estimation.confidence_intervals import Scale
 from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate, Estimate
 from visionllm_interaction.validity.report.charts import estimates_chart
+from visionllm_interaction.validity.report.error_slices import error_slices
 from visionllm_interaction.validity.report.methods import methods_paragraph
 from visionllm_interaction.validity.report.rendering import (
     ReportDocument,
@@ -31,7 +32,6 @@ from visionllm_interaction.validity.report.rendering import (
     write_html,
     write_markdown,
 )
-from visionllm_interaction.validity.report.slices import error_slices
 from visionllm_interaction.validity.report.study_file import StudyDescription, StudyMeasure, load_study
 
 

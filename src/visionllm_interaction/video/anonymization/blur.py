@@ -39,7 +39,7 @@ from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameD
 from visionllm_interaction.video.tracking.detections_file import load_detections
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 What = Literal["faces", "people"]
 Progress = Callable[[int, int | None], None]

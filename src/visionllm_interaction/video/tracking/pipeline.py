@@ -34,7 +34,7 @@ from visionllm_interaction.video.tracking.detections_file import load_truth, rea
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable, processed_step_s
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.adapt_to_rate import (
     adapt_to_rate,

@@ -18,7 +18,7 @@ from visionllm_interaction.datasets.ingestion.formats.format_detection import RE
 from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate, source_in
 from visionllm_interaction.datasets.ingestion.layout.file_scan import scan_files
-from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import grouping
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement, place_files, placements_of
 from visionllm_interaction.datasets.ingestion.sources.acquire import (
     Prepared,

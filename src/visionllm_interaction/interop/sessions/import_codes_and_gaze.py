@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.core.intervals import TOLERANCE_S
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.config import InteropConfig
 from visionllm_interaction.interop.gaze.import_gaze import (

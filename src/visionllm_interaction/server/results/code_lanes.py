@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.core.intervals import complement, union
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.server.schemas import CodeLane, LaneInterval, LinkedRecording, SessionPlace, VideoSession
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.recordings.clocks import clock_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE, LimitsConfig
 from visionllm_interaction.datasets.ingestion.sources.extraction_limits import Outlet
-from visionllm_interaction.datasets.ingestion.sources.tars import unpack_tar
-from visionllm_interaction.datasets.ingestion.sources.zips import unpack_zip
+from visionllm_interaction.datasets.ingestion.sources.unpack_tar import unpack_tar
+from visionllm_interaction.datasets.ingestion.sources.unpack_zip import unpack_zip
 from visionllm_interaction.downloads.disk_space import Space
 from visionllm_interaction.downloads.progress import byte_bars
 from visionllm_interaction.errors import ArchiveError
