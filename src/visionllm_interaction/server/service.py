@@ -15,6 +15,7 @@ from typing import Any, Literal
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.analysis.analyze_videos import with_rate_of
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
@@ -135,7 +136,7 @@ class Service:
         )
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
-        content: dict[str, Any] = self.analysis.model_dump(mode="json")
+        content: dict[str, Any] = with_rate_of(self.analysis, self.config.detector).model_dump(mode="json")
         if options.sample_fps is not None:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content

@@ -34,9 +34,9 @@ __getattr__ = lazy_attributes(
     "visionllm_interaction.detection",
     {
         "CheckpointInfo": "models.checkpoints",
-        "Detector": "runtimes.detector",
+        "Detector": "runtimes.detector_interface",
         "ModelConfig": "models.config",
-        "Runtime": "runtimes.detector",
+        "Runtime": "runtimes.detector_interface",
         "TorchDetector": "runtimes.torch_detector",
         "build_model": "models.faster_rcnn",
         "build_pretrained": "models.faster_rcnn",
