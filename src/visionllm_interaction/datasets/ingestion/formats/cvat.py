@@ -8,6 +8,7 @@ project count for themselves; which image a frame is, :mod:`cvat_frames` finds o
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -38,7 +39,13 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
-from visionllm_interaction.datasets.ingestion.formats.cvat_frame_numbers import Placed, Task, TrackedShape, place_frames
+from visionllm_interaction.datasets.ingestion.formats.cvat_frame_numbers import (
+    KeyframeGap,
+    Placed,
+    Task,
+    TrackedShape,
+    place_frames,
+)
 from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -192,21 +199,45 @@ def _read_track(track: Element, file: _CvatFile) -> None:
     task = file.task(track.get("task_id"))
     task.subset = task.subset or track.get("subset", "")
     about = {f"track_{key}": track.get(key) for key in ("source", "group_id", "task_id") if track.get(key)}
-    for child in track:
+    number, before = int(track.attrib["id"]), None
+    for child in sorted(track, key=lambda shape: int(shape.attrib["frame"])):
         child.attrib.setdefault("label", track.get("label", ""))
-        where = f"{file.path.name}: track {track.get('id')}, frame {child.get('frame')}"
+        frame, where = int(child.attrib["frame"]), f"{file.path.name}: track {number}"
+        if before is not None and frame - int(before.attrib["frame"]) > task.step:
+            task.gaps.append(KeyframeGap(copy(before), copy(child), where, number, about))
         if child.get("outside") == "1":
             content = {**child.attrib, "attributes": _attributes(child)}
-            file.left_out.append(
-                LeftOut(f"{child.tag} marked outside", "the object is not in view then", where, content)
-            )
+            reason = "the object is not in view then"
+            file.left_out.append(LeftOut(f"{child.tag} marked outside", reason, f"{where}, frame {frame}", content))
+            before = None
             continue
+        before = child
         # Its size may have to be read from the image, which is known when all tracks are.
-        task.frames[int(child.attrib["frame"])].append(TrackedShape(copy(child), where, int(track.attrib["id"]), about))
+        task.frames[frame].append(TrackedShape(copy(child), f"{where}, frame {frame}", number, about))
+
+
+def _fill_gaps(task: Task, placed: Placed, left_out: list[LeftOut]) -> None:
+    """Between two keyframes the object is in view, so that a frame without it there would be wrong.
+
+    CVAT itself writes every frame; files of other programs may hold the keyframes only.
+    """
+    known = sorted(placed.keys() | task.frames.keys())
+    for gap in task.gaps:
+        if gap.before.tag in _UNSUPPORTED:
+            continue
+        between = gap.frames()
+        for frame in known[bisect_left(known, between.start) : bisect_left(known, between.stop)]:
+            if shape := gap.shape_at(frame):
+                task.frames[frame].append(shape)
+            else:
+                kind, where = f"{gap.before.tag} between keyframes", f"{gap.where}, frame {frame}"
+                reason = "only CVAT knows its form there: export it from CVAT, which writes every frame"
+                left_out.append(_left_out(kind, reason, where, gap.before, faulty=True))
 
 
 def _frames(task: Task, placed: Placed, left_out: list[LeftOut]) -> Iterator[ConvertedImage]:
     """The frames of a task: those with an image and those with an object."""
+    _fill_gaps(task, placed, left_out)
     for number in sorted(placed.keys() | task.frames.keys()):
         path = placed.get(number)
         size = task.original_size or (upright_size(path) if path else None)

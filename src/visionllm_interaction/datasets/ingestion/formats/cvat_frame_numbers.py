@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +23,7 @@ from visionllm_interaction.errors import AnnotationError
 _NUMBER = re.compile(r"(\d+)$")
 _CVAT_NAME = re.compile(r"frame_(\d{6})(?:_(\d+))?")
 _PIECES = re.compile(r"(\d+)")
+_INTERPOLATED = {"box": ("xtl", "ytl", "xbr", "ybr"), "ellipse": ("cx", "cy", "rx", "ry")}
 
 Placed = Mapping[int, Path]
 """Frame → image file."""
@@ -35,6 +37,38 @@ class TrackedShape:
     where: str
     track_id: int
     about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyframeGap:
+    """Two shapes of a track that are more than a frame apart: CVAT shows the object in between all the same."""
+
+    before: Element
+    after: Element
+    where: str
+    track_id: int
+    about: Mapping[str, Any]
+
+    def frames(self) -> range:
+        """The frames in between."""
+        return range(int(self.before.attrib["frame"]) + 1, int(self.after.attrib["frame"]))
+
+    def shape_at(self, frame: int) -> TrackedShape | None:
+        """The shape in a frame in between, on a straight line as in CVAT; ``None`` if it is no box and no ellipse."""
+        names = _INTERPOLATED.get(self.before.tag, ())
+        if not names or self.after.tag != self.before.tag:
+            return None
+        share = (frame + 1 - self.frames().start) / (len(self.frames()) + 1)
+        element = copy(self.before)
+        element.attrib = {**self.before.attrib, "frame": str(frame), "keyframe": "0"}
+        for name in names:
+            first, last = (float(end.attrib[name]) for end in (self.before, self.after))
+            element.attrib[name] = repr(first + share * (last - first))
+        first, last = (float(end.get("rotation") or 0) for end in (self.before, self.after))
+        if first or last:
+            shorter_way = (last - first + 180) % 360 - 180
+            element.attrib["rotation"] = repr((first + share * shorter_way) % 360)
+        return TrackedShape(element, f"{self.where}, frame {frame}", self.track_id, self.about)
 
 
 @dataclass
@@ -54,6 +88,7 @@ class Task:
     """First and last frame; -1 if the file does not say it."""
     step: int = 1
     frames: dict[int, list[TrackedShape]] = field(default_factory=lambda: defaultdict(list))
+    gaps: list[KeyframeGap] = field(default_factory=list)
 
     @property
     def is_video(self) -> bool:
