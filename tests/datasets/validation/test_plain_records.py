@@ -99,6 +99,10 @@ LEFT = {
     "comma in a record": text(records()).replace(b'"id": 5}', b'"id": 5,}'),
     "key twice": text(records()).replace(b'"id":', b'"id": 1, "id":'),
     "NaN": text(records()).replace(b"50.25", b"NaN"),
+    "run lengths under another key": changed(lambda r: r[4].update(segmentation2=r[4].pop("segmentation"))),
+    "run lengths under a key that differs by a digit": text(records()).replace(
+        b'"segmentation": {', b'"segmentation2": {'
+    ),
     "cut": text(records())[:-30],
     "nothing": b"[]",
 }

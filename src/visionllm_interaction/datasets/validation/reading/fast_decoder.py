@@ -31,6 +31,9 @@ _AS_COLUMNS = (  # integers as text: read as numbers, 3.0 and 3.4 would be 3
     '"area":"DOUBLE","iscrowd":"VARCHAR","segmentation":[["DOUBLE"]]}]\') AS records'
 )
 _INSIDE_CROWDS = (b'{"counts":"siz":}', b'{"siz":"counts":}')
+_MASK_KEY = re.compile(rb'"segmentation"\s*:\s*\Z')
+_FAR = 64
+"""Most bytes from the key of a mask to the mask."""
 _RUNS = msgspec.json.Decoder(list[Rle])
 
 
@@ -47,6 +50,8 @@ def read_plain(data: bytes, database: duckdb.DuckDBPyConnection) -> AnnotationCo
         return None
     records = table.column("records").chunk(0).values  # one row is one chunk
     run_lengths = tuple(_inner_objects(data)) if form.crowds else ()
+    if len(run_lengths) != form.crowds:
+        return None
     if len(records) != form.polygons + form.crowds or _has_trailing_comma(data, records, form, run_lengths):
         return None
     return _columns(records, form, run_lengths)
@@ -191,9 +196,10 @@ def _masks(rings: pa.ListArray, form: _RecordShape, run_lengths: tuple[bytes, ..
 
 
 def _inner_objects(data: bytes) -> Iterator[bytes]:
-    """The objects that hold run lengths, within the records; the texts of ``data`` hold no brace."""
+    """The objects that are masks of run lengths; the texts of ``data`` hold no brace."""
     at = data.find(b'"counts"')
     while at >= 0:
         begin, end = data.rfind(b"{", 0, at), data.find(b"}", at) + 1
-        yield data[begin:end]
+        if _MASK_KEY.search(data[max(begin - _FAR, 0) : begin]):  # "segmentation2" looked alike without its digit
+            yield data[begin:end]
         at = data.find(b'"counts"', end)
