@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,18 +77,8 @@ class MeasureEngine:
         self.batch = Batch(store, video_ids)
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
-        self._given_people = coded_people
-        self.missing = MissingInputs(self.batch, self.names, lambda: self.coded_people)
-
-    @cached_property
-    def coded_people(self) -> Mapping[str, frozenset[str]]:
-        """Kind of code → who is coded in it in any video of the store, in lower case."""
-        if self._given_people is not None:
-            return self._given_people
-        whole = self.batch
-        if len(whole.video_ids) < len(self.store.video_ids()):
-            whole = Batch(self.store, self.store.video_ids())
-        return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}
+        # Nothing here refers back to the engine: what a batch has read is freed with it, at once.
+        self.missing = MissingInputs(self.batch, self.names, cache(partial(_coded_people, self.batch, coded_people)))
 
     def scopes(self, begin_s: float | None, end_s: float | None) -> Scopes:
         """One window of every video; None: to its begin or end."""
@@ -233,3 +223,13 @@ class MeasureEngine:
             uncoded = missing.uncoded("naming", (), video)
             reasons = np.where(uncoded != KNOWN, uncoded, reasons)
         return reasons
+
+
+def _coded_people(batch: Batch, given: Mapping[str, frozenset[str]] | None) -> Mapping[str, frozenset[str]]:
+    """Kind of code → who is coded in it in any video of the store, in lower case; those ``given``, if they are."""
+    if given is not None:
+        return given
+    whole, everything = batch, batch.store.video_ids()
+    if len(batch.video_ids) < len(everything):
+        whole = Batch(batch.store, everything)
+    return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}
