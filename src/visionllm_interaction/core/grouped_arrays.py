@@ -25,7 +25,7 @@ def expand(first: Ints, counts: Ints) -> tuple[Ints, Ints]:
         ``item`` (K,), the range that each member belongs to, and ``member`` (K,).
     """
     item = np.repeat(np.arange(len(first)), counts)
-    return item, first[item] + np.arange(len(item)) - (np.cumsum(counts) - counts)[item]
+    return item, np.arange(len(item)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
@@ -61,7 +61,7 @@ def sums(group: Ints, weight: Floats | None, groups: int) -> Floats:
     return np.bincount(group, weight, groups).astype(np.float64)
 
 
-def bisect(values: Floats, low: Ints, high: Ints, wanted: Floats, side: Literal["left", "right"]) -> Ints:
+def bisect(values: NDArray[Any], low: Ints, high: Ints, wanted: NDArray[Any], side: Literal["left", "right"]) -> Ints:
     """``searchsorted`` in many sorted parts of one array at once.
 
     Args:

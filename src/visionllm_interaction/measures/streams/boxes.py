@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand, ranked_rows
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, ranked_rows
 from visionllm_interaction.measures.streams.batch import Batch
-from visionllm_interaction.measures.streams.groups import NameTable, StreamGroups, frames_in
+from visionllm_interaction.measures.streams.groups import NameTable, StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 from visionllm_interaction.store.reader import ANY_THING
 
@@ -43,10 +43,17 @@ class BoxQuantity:
 
 @dataclass(frozen=True, eq=False)
 class _Series:
-    """A value in each processed frame of one video, NaN where it has none, and up to two tracks."""
+    """The frames of one video in which a quantity has a value.
 
+    Attributes:
+        row: (K,) their places in the batch's table of frames, rising.
+        value: (K,) the values.
+        tracks: (K, C) the places of the tracks that each value comes from; :data:`NO_TRACK` for none.
+    """
+
+    row: Ints
     value: Floats
-    tracks: NDArray[np.int64]
+    tracks: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,7 @@ class _Boxes:
         area: (N,) pixels of the image that the box covers.
         share: (N,) the same as a share of the image.
         off_centre: (N,) distance of its centre from the image's in half diagonals.
+        first: place of the video's first frame in the batch's table of frames.
         frames: number of processed frames.
     """
 
@@ -69,6 +77,7 @@ class _Boxes:
     area: Floats
     share: Floats
     off_centre: Floats
+    first: int
     frames: int
 
 
@@ -111,7 +120,7 @@ class BoxTable:
         )
         area = sides[0] * sides[1]
         off = np.sqrt(((x1 + x2 - width) ** 2 + (y1 + y2 - height) ** 2) / (width**2 + height**2))
-        return _Boxes(place[there], found.track[there], xyxy, area, area / (width * height), off, len(numbers))
+        return _Boxes(place[there], found.track[there], xyxy, area, area / (width * height), off, int(first), len(numbers))
 
     def series(self, about: str, video: int, codes: tuple[int, ...]) -> _Series:
         """The series of a quantity, of one or two names, in a video."""
@@ -141,20 +150,35 @@ def quantity(table: BoxTable, groups: StreamGroups, about: str, names: tuple[Int
     """
     keys, place = ranked_rows(groups.video, *names)
     series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in keys]
-    lengths = np.array([len(one.value) for one in series], dtype=np.int64)
-    starts = np.cumsum(lengths) - lengths
-    group, row, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
-    if not len(group):
+    if not series:
         return BoxQuantity(Stream.empty(), np.zeros(0))
-    video_start = np.searchsorted(groups.batch.frames.video, groups.video)
-    at = starts[place[group]] + row - video_start[group]
+    rows = np.concatenate([one.row for one in series])
+    ends = np.cumsum([len(one.row) for one in series])
+    group, at = _rows_in(groups, rows, np.concatenate([[0], ends[:-1]])[place], ends[place])
     value = np.concatenate([one.value for one in series])[at]
-    kept = np.flatnonzero(~np.isnan(value))
-    tracks = np.concatenate([one.tracks for one in series])[at[kept]]
+    tracks = np.concatenate([one.tracks for one in series])[at]
     there = tracks != NO_TRACK
-    ids = groups.batch.tracks.track_id[tracks[there]]
-    lists = TrackLists(np.concatenate([[0], np.cumsum(there.sum(axis=1))]), ids)
-    return BoxQuantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
+    offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    lists = TrackLists(offsets, groups.batch.tracks.track_id[tracks[there]])
+    frames, row = groups.batch.frames, rows[at]
+    begin_s = np.maximum(frames.begin_s[row], groups.begin_s[group])
+    end_s = np.minimum(frames.end_s[row], groups.end_s[group])
+    return BoxQuantity(Stream(group, begin_s, end_s, lists), value)
+
+
+def _rows_in(groups: StreamGroups, rows: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Pairs of group and place in ``rows``, which are frames, of those in the group's window.
+
+    ``low`` (G,) and ``high`` (G,) are the part of ``rows`` that each group is about; it rises.
+    """
+    if np.isneginf(groups.begin_s).all() and np.isposinf(groups.end_s).all():
+        return expand(low, high - low)
+    frames = groups.batch.frames
+    first, after = frames.index.between(groups.video, groups.begin_s, groups.end_s)
+    low, high = bisect(rows, low, high, first, "left"), bisect(rows, low, high, after, "left")
+    group, at = expand(low, np.maximum(high - low, 0))
+    inside = frames.end_s[rows[at]] > groups.begin_s[group]
+    return group[inside], at[inside]
 
 
 def _largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"] = "share") -> tuple[Ints, Ints]:
@@ -186,30 +210,32 @@ def _first_of_each(rising: Ints) -> NDArray[np.bool_]:
     return first
 
 
-def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: float = np.nan) -> _Series:
-    dense = np.full(boxes.frames, empty)
-    dense[frame] = value
-    ids = np.full((boxes.frames, max(len(tracks), 1)), NO_TRACK)
-    for column, track in enumerate(tracks):
-        ids[frame, column] = track
-    return _Series(dense, ids)
+def _in_frames(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints) -> _Series:
+    return _Series(boxes.first + frame, value, np.stack(tracks, axis=1))
+
+
+def _in_all_frames(boxes: _Boxes, value: Floats, track: Ints) -> _Series:
+    return _in_frames(boxes, np.arange(boxes.frames), value, track)
 
 
 def _size(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     frame, row = _largest(table, video, codes[0])
-    return _dense(boxes, frame, boxes.share[row], boxes.track[row])
+    return _in_frames(boxes, frame, boxes.share[row], boxes.track[row])
 
 
 def _view_share(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
-    seen = table.series("size", video, codes)
-    return _Series(np.nan_to_num(seen.value, nan=0.0), seen.tracks)
+    boxes = table.boxes(video)
+    frame, row = _largest(table, video, codes[0])
+    value, track = np.zeros(boxes.frames), np.full(boxes.frames, NO_TRACK)
+    value[frame], track[frame] = boxes.share[row], boxes.track[row]
+    return _in_all_frames(boxes, value, track)
 
 
 def _centredness(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     frame, row = _largest(table, video, codes[0])
-    return _dense(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
+    return _in_frames(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
 
 
 def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
@@ -222,13 +248,13 @@ def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     rivals = rivals[is_rival[rivals]]
     others = np.bincount(boxes.frame[rivals], boxes.area[rivals], boxes.frames)[frame]
     own = boxes.area[row]
-    return _dense(boxes, frame, ((own > 0) & (own >= others)).astype(np.float64), boxes.track[row])
+    return _in_frames(boxes, frame, ((own > 0) & (own >= others)).astype(np.float64), boxes.track[row])
 
 
 def _number(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     counts = np.bincount(boxes.frame[table.rows_of(video, codes[0])], minlength=boxes.frames)
-    return _Series(counts.astype(np.float64), np.full((boxes.frames, 1), NO_TRACK))
+    return _in_all_frames(boxes, counts.astype(np.float64), np.full(boxes.frames, NO_TRACK))
 
 
 def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
@@ -244,7 +270,7 @@ def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     kept = (track_1 != track_2) & (person_1 | person_2)
     one, two, person_1, person_2 = one[kept], two[kept], person_1[kept], person_2[kept]
     if not len(one):
-        return _dense(boxes, one, np.zeros(0), one, two)
+        return _in_frames(boxes, one, np.zeros(0), one, two)
     (a1, b1, a2, b2), (c1, d1, c2, d2) = boxes.xyxy[one].T, boxes.xyxy[two].T
     across = np.maximum(np.maximum(a1 - c2, c1 - a2), 0)
     down = np.maximum(np.maximum(b1 - d2, d1 - b2), 0)
@@ -256,7 +282,7 @@ def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     least = np.repeat(np.minimum.reduceat(gap, starts), np.diff(np.append(starts, len(gap))))
     hits = np.flatnonzero(gap == least)
     best = hits[_first_of_each(frame[hits])]
-    return _dense(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
+    return _in_frames(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
 
 
 _COMPUTED: dict[str, Callable[[BoxTable, int, tuple[int, ...]], _Series]] = {
