@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Section(DescribedModel):
     """Base of every configuration section: frozen, unknown keys refused, docstring per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, validate_default=True)
 
 
 S = TypeVar("S", bound=BaseModel)

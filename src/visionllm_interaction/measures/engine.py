@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, frame_spans
-from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs, people_in_codes
 from visionllm_interaction.measures.streams.stream import Stream, merged
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import Store
@@ -78,7 +77,10 @@ class MeasureEngine:
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
         # Nothing here refers back to the engine: what a batch has read is freed with it, at once.
-        self.missing = MissingInputs(self.batch, self.names, cache(partial(_coded_people, self.batch, coded_people)))
+        batch = self.batch
+        self.missing = MissingInputs(
+            batch, self.names, lambda: people_in_codes(batch, store) if coded_people is None else coded_people
+        )
 
     def scopes(self, begin_s: float | None, end_s: float | None) -> Scopes:
         """One window of every video; None: to its begin or end."""
@@ -223,13 +225,3 @@ class MeasureEngine:
             uncoded = missing.uncoded("naming", (), video)
             reasons = np.where(uncoded != KNOWN, uncoded, reasons)
         return reasons
-
-
-def _coded_people(batch: Batch, given: Mapping[str, frozenset[str]] | None) -> Mapping[str, frozenset[str]]:
-    """Kind of code → who is coded in it in any video of the store, in lower case; those ``given``, if they are."""
-    if given is not None:
-        return given
-    whole, everything = batch, batch.store.video_ids()
-    if len(batch.video_ids) < len(everything):
-        whole = Batch(batch.store, everything)
-    return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}

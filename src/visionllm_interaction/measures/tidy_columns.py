@@ -22,6 +22,7 @@ from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.query import Query, QueryRunner, measure_basis, settings_of
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.groups import Scopes, time_bins
+from visionllm_interaction.measures.streams.missing import people_in_codes
 from visionllm_interaction.measures.streams.vocabulary import StringCodes
 from visionllm_interaction.measures.turns import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
@@ -76,7 +77,7 @@ class TidyColumns:
     @cached_property
     def coded_people(self) -> Mapping[str, frozenset[str]]:
         """Kind of code → who is coded in it, in lower case."""
-        return {kind: frozenset(w.lower() for w in who) for kind, who in self.whole.codes.participants.items()}
+        return people_in_codes(self.whole, self.store)
 
     @cached_property
     def corrections(self) -> Corrections:

@@ -63,7 +63,7 @@ class _Boxes:
     Attributes:
         frame: (N,) place of the frame among the processed ones, rising.
         track: (N,) place in the table of tracks.
-        xyxy: (N, 4) pixels.
+        xyxy: (4, N) pixels.
         area: (N,) pixels of the image that the box covers.
         share: (N,) the same as a share of the image.
         off_centre: (N,) distance of its centre from the image's in half diagonals.
@@ -96,6 +96,7 @@ class BoxTable:
     _boxes: dict[int, _Boxes] = field(default_factory=dict)
     _series: dict[tuple[object, ...], _Series] = field(default_factory=dict)
     _rows: dict[tuple[int, int], Ints] = field(default_factory=dict)
+    _starts: dict[tuple[int, int], Ints] = field(default_factory=dict)
     largest: dict[tuple[int, int, str], tuple[Ints, Ints]] = field(default_factory=dict)
 
     def boxes(self, video: int) -> _Boxes:
@@ -111,16 +112,18 @@ class BoxTable:
         place = np.searchsorted(numbers, found.frame)
         there = place < len(numbers)
         there[there] = numbers[place[there]] == found.frame[there]
-        xyxy = found.boxes_xyxy[there]
+        xyxy = found.xyxy if there.all() else found.xyxy[:, there]
         width, height = self.batch.sizes[video]
-        x1, y1, x2, y2 = xyxy.T
+        x1, y1, x2, y2 = xyxy
         sides = (
             np.maximum(np.minimum(x2, width) - np.maximum(x1, 0), 0),
             np.maximum(np.minimum(y2, height) - np.maximum(y1, 0), 0),
         )
         area = sides[0] * sides[1]
         off = np.sqrt(((x1 + x2 - width) ** 2 + (y1 + y2 - height) ** 2) / (width**2 + height**2))
-        return _Boxes(place[there], found.track[there], xyxy, area, area / (width * height), off, int(first), len(numbers))
+        return _Boxes(
+            place[there], found.track[there], xyxy, area, area / (width * height), off, int(first), len(numbers)
+        )
 
     def series(self, about: str, video: int, codes: tuple[int, ...]) -> _Series:
         """The series of a quantity, of one or two names, in a video."""
@@ -134,6 +137,14 @@ class BoxTable:
         if (video, code) not in self._rows:
             self._rows[video, code] = np.flatnonzero(self.names.mask(code)[self.boxes(video).track])
         return self._rows[video, code]
+
+    def starts_of(self, video: int, code: int) -> Ints:
+        """(F + 1,) where the rows of each frame begin in :meth:`rows_of`, and the end."""
+        if (video, code) not in self._starts:
+            boxes = self.boxes(video)
+            counts = np.bincount(boxes.frame[self.rows_of(video, code)], minlength=boxes.frames)
+            self._starts[video, code] = np.concatenate([[0], np.cumsum(counts)])
+        return self._starts[video, code]
 
 
 def quantity(table: BoxTable, groups: StreamGroups, about: str, names: tuple[Ints, ...]) -> BoxQuantity:
@@ -261,17 +272,17 @@ def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     """As core.predicates: the gap between the edges over the mean height of the people; the nearest pair counts."""
     boxes, is_person = table.boxes(video), table.batch.tracks.is_person
     ones, twos = table.rows_of(video, codes[0]), table.rows_of(video, codes[1])
-    low = np.searchsorted(boxes.frame[twos], boxes.frame[ones], side="left")
-    high = np.searchsorted(boxes.frame[twos], boxes.frame[ones], side="right")
-    pair, place = expand(low, high - low)
+    starts, frame = table.starts_of(video, codes[1]), boxes.frame[ones]
+    pair, place = expand(starts[frame], starts[frame + 1] - starts[frame])
     one, two = ones[pair], twos[place]
     track_1, track_2 = boxes.track[one], boxes.track[two]
     person_1, person_2 = is_person[track_1], is_person[track_2]
     kept = (track_1 != track_2) & (person_1 | person_2)
-    one, two, person_1, person_2 = one[kept], two[kept], person_1[kept], person_2[kept]
+    if not kept.all():
+        one, two, person_1, person_2 = one[kept], two[kept], person_1[kept], person_2[kept]
     if not len(one):
         return _in_frames(boxes, one, np.zeros(0), one, two)
-    (a1, b1, a2, b2), (c1, d1, c2, d2) = boxes.xyxy[one].T, boxes.xyxy[two].T
+    (a1, b1, a2, b2), (c1, d1, c2, d2) = boxes.xyxy[:, one], boxes.xyxy[:, two]
     across = np.maximum(np.maximum(a1 - c2, c1 - a2), 0)
     down = np.maximum(np.maximum(b1 - d2, d1 - b2), 0)
     height_1, height_2 = b2 - b1, d2 - d1
