@@ -145,6 +145,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "analysis",
         "measures",
         "Compute every measure for every video (or session), subject and object, as one tidy table.",
+        short=True,
     ),
     "query": CommandEntry(
         "questions",
