@@ -167,14 +167,20 @@ def quantity(table: BoxTable, groups: StreamGroups, about: str, names: tuple[Int
     ends = np.cumsum([len(one.row) for one in series])
     group, at = _rows_in(groups, rows, np.concatenate([[0], ends[:-1]])[place], ends[place])
     value = np.concatenate([one.value for one in series])[at]
-    tracks = np.concatenate([one.tracks for one in series])[at]
-    there = tracks != NO_TRACK
-    offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-    lists = TrackLists(offsets, groups.batch.tracks.track_id[tracks[there]])
+    proof = _track_lists(groups.batch, np.concatenate([one.tracks for one in series])[at])
     frames, row = groups.batch.frames, rows[at]
-    begin_s = np.maximum(frames.begin_s[row], groups.begin_s[group])
-    end_s = np.minimum(frames.end_s[row], groups.end_s[group])
-    return BoxQuantity(Stream(group, begin_s, end_s, lists), value)
+    begin_s, end_s = frames.begin_s[row], frames.end_s[row]
+    if not groups.are_whole:
+        begin_s, end_s = np.maximum(begin_s, groups.begin_s[group]), np.minimum(end_s, groups.end_s[group])
+    return BoxQuantity(Stream(group, begin_s, end_s, proof), value)
+
+
+def _track_lists(batch: Batch, places: Ints) -> TrackLists:
+    """The tracks of rows, from their places (N, C) in the table of tracks."""
+    there = places != NO_TRACK
+    counts = places.shape[1] if there.all() else there.sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(np.broadcast_to(counts, len(places)))])
+    return TrackLists(offsets, batch.tracks.track_id[places[there]])
 
 
 def _rows_in(groups: StreamGroups, rows: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
@@ -182,7 +188,7 @@ def _rows_in(groups: StreamGroups, rows: Ints, low: Ints, high: Ints) -> tuple[I
 
     ``low`` (G,) and ``high`` (G,) are the part of ``rows`` that each group is about; it rises.
     """
-    if np.isneginf(groups.begin_s).all() and np.isposinf(groups.end_s).all():
+    if groups.are_whole:
         return expand(low, high - low)
     frames = groups.batch.frames
     first, after = frames.index.between(groups.video, groups.begin_s, groups.end_s)

@@ -203,6 +203,11 @@ class StreamGroups:
         """(G,) end of the window."""
         return self.scopes.end_s[self.scope]
 
+    @cached_property
+    def are_whole(self) -> bool:
+        """Whether they are of whole videos, without windows."""
+        return bool(np.isneginf(self.scopes.begin_s).all() and np.isposinf(self.scopes.end_s).all())
+
     @property
     def unwindowed(self) -> StreamGroups:
         """The same for whole videos."""
