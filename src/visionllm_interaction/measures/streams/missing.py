@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,7 @@ KNOWN = -1
 """In place of a reason: the input is there."""
 
 
-@dataclass(frozen=True)
-class _VideoInputs:
+class _VideoInputs(NamedTuple):
     """The inputs of one video: its detector, roles, tracks, codes and settings."""
 
     is_truth: bool

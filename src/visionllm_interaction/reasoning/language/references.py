@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -117,8 +117,7 @@ def extract_two_videos(question: str, video_ids: Sequence[str]) -> tuple[str, st
     return " ".join(" ".join(kept).split()).strip(" ,"), first.video_ids[0], second.video_ids[0]
 
 
-@dataclass(frozen=True)
-class _Mention:
+class _Mention(NamedTuple):
     """Where a question names a video, and the ids that it can mean."""
 
     begin: int
