@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_question_of_a_fixed_form_imports_only_what_answers_it(tmp_path: Path)
         *("visionllm_interaction.core.bodies", "visionllm_interaction.measures.plugins"),
         *("visionllm_interaction.measures.language.parser", "visionllm_interaction.reasoning.grammar.planner"),
     }
+    assert all(find_spec(name) for name in unneeded), "a module of this list was renamed"
     modules = told["modules"]
     assert isinstance(modules, list) and not unneeded & set(modules)
 

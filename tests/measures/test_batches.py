@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visionllm_interaction.measures import tidy_columns
+from visionllm_interaction.measures import table_computation
 from visionllm_interaction.measures.engine import MeasureEngine
 from visionllm_interaction.measures.table import measures_table
 from visionllm_interaction.store.reader import open_store
@@ -25,8 +25,8 @@ def test_a_batch_is_freed_as_soon_as_it_is_measured(store_path: Path, monkeypatc
             super().__init__(*arguments, **settings)  # type: ignore[arg-type]
             engines.append(weakref.ref(self))
 
-    monkeypatch.setattr(tidy_columns, "MeasureEngine", Watched)
-    monkeypatch.setattr(tidy_columns, "MAX_VIDEOS", 1)
+    monkeypatch.setattr(table_computation, "MeasureEngine", Watched)
+    monkeypatch.setattr(table_computation, "MAX_VIDEOS", 1)
     gc.disable()
     try:
         with open_store(store_path) as store:

@@ -9,7 +9,7 @@ from pathlib import Path
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 RECORD_FILE = "video.json"
 """The record of a video, in its folder."""
