@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -94,10 +95,10 @@ def measure(commands: dict[str, str], arguments: list[str], repeats: int, cwd: s
 
 def once(command: list[str], cwd: str) -> tuple[float, float, str]:
     """Processor seconds, wall-clock seconds and what was printed."""
-    before, began = os.times(), time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)
-    wall_s, after = time.perf_counter() - began, os.times()
-    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    wall_s, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return spent, wall_s, done.stdout
 
 

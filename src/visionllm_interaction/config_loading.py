@@ -8,22 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError
 from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
-from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, KeyPath, YamlDocument, load_yaml, parse_yaml
+
+if TYPE_CHECKING:
+    from visionllm_interaction.utils.strict_yaml import KeyPath, YamlDocument
+
+# YAML is imported where it is read: a command without settings does not wait for it.
 
 
 class Section(DescribedModel):
     """Base of every configuration section: frozen, unknown keys refused, docstring per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, validate_default=True)
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -109,6 +112,8 @@ def _read(files: Sequence[StrPath], overrides: Sequence[str]) -> _MergedContent:
     read = _MergedContent({}, {}, [])
     for path in files:
         document = _read_file(Path(path), read.problems)
+        if document is None:
+            continue
         _merge(read.merged, document.content, source=str(path), lines=document.lines, origins=read.origins)
     for text in overrides:
         parsed = _parse_override(text, read.problems)
@@ -138,30 +143,36 @@ def _config_error(problems: Sequence[str]) -> ConfigError:
     )
 
 
-_EMPTY = YamlDocument({})
+def _read_file(path: Path, problems: list[str]) -> YamlDocument | None:
+    """The mapping in a file; None where there is none."""
+    from yaml import YAMLError
 
+    from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, parse_yaml
 
-def _read_file(path: Path, problems: list[str]) -> YamlDocument:
     try:
         document = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         problems.append(f"{path}: cannot be read ({error.strerror})")
-        return _EMPTY
+        return None
     except DuplicateKeysError as error:
         problems += [f"{duplicate} [{path}]" for duplicate in error.duplicates]
-        return _EMPTY
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return None
+    except (YAMLError, UnicodeDecodeError) as error:
         problems.append(f"{path}: is not valid YAML ({' '.join(str(error).split())})")
-        return _EMPTY
+        return None
     if document.content is None:
-        return _EMPTY
+        return None
     if not isinstance(document.content, dict):
         problems.append(f"{path}: expected a mapping of keys, found {type(document.content).__name__}")
-        return _EMPTY
+        return None
     return document
 
 
 def _parse_override(text: str, problems: list[str]) -> dict[str, Any]:
+    from yaml import YAMLError
+
+    from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, load_yaml
+
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         problems.append(f"-o {text}: expected key=value, for example -o train.epochs=3")
@@ -171,7 +182,7 @@ def _parse_override(text: str, problems: list[str]) -> dict[str, Any]:
     except DuplicateKeysError as error:
         problems += [f"{key.strip()}.{duplicate} [-o {text}]" for duplicate in error.duplicates]
         return {}
-    except yaml.YAMLError:
+    except YAMLError:
         nested = value
     for part in reversed(key.strip().split(".")):
         nested = {part: nested}

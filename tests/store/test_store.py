@@ -151,6 +151,20 @@ def test_a_store_of_another_version_is_refused(store_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: visionllm-interaction store\nschema_version: 2\n",  # as it is written
+        "schema_version: 2  # a note\n\nkind: 'visionllm-interaction store'\n",
+        '{"schema_version": 2}',
+    ],
+)
+def test_the_version_is_read_however_it_is_written(store_path: Path, text: str) -> None:
+    (store_path / "store.yaml").write_text(text)
+    with open_store(store_path) as store:
+        assert len(store) == 2
+
+
 def test_a_damaged_file_is_named(store_path: Path) -> None:
     (store_path / "videos" / "a" / "tracks.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(StoreError, match=r"tracks\.parquet"), open_store(store_path) as store:

@@ -20,6 +20,8 @@ class CommandEntry(NamedTuple):
     """The first line of the command's own help."""
     extra: str | None = None
     """The extra that brings what the command needs beyond the base installation."""
+    short: bool = False
+    """Whether it reads a store, prints one result and ends, without a model: its process is set up for that."""
 
 
 ENTRY_POINTS = "visionllm.commands"
@@ -145,11 +147,13 @@ COMMANDS: dict[str, CommandEntry] = {
         "analysis",
         "measures",
         "Compute every measure for every video (or session), subject and object, as one tidy table.",
+        short=True,
     ),
     "query": CommandEntry(
         "questions",
         "query",
         "Compute a quantity, written in one line of the language of quantities, with its evidence.",
+        short=True,
     ),
     "erase": CommandEntry("analysis", "erase", "Delete one video and all its results from the store."),
     "blur": CommandEntry(
@@ -191,6 +195,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "ask",
         "Answer a question with numbers computed from the store, or refuse it with the reason.",
         extra="reason",
+        short=True,
     ),
     "chat": CommandEntry(
         "questions",
@@ -198,14 +203,20 @@ COMMANDS: dict[str, CommandEntry] = {
         'Answer questions line by line; a question may lean on the one before ("and the book?", "how often?", "why?").',
     ),
     "describe": CommandEntry(
-        "questions", "describe", "Tell what happens in a video, in sentences that each cite their evidence."
+        "questions",
+        "describe",
+        "Tell what happens in a video, in sentences that each cite their evidence.",
+        short=True,
     ),
     "replay": CommandEntry(
         "questions",
         "replay",
         "Compute every claim of an old answer again; exits with code 3 if one no longer holds.",
+        short=True,
     ),
-    "ground": CommandEntry("questions", "ground", "Find the boxes and tracks in one frame that a phrase refers to."),
+    "ground": CommandEntry(
+        "questions", "ground", "Find the boxes and tracks in one frame that a phrase refers to.", short=True
+    ),
     "look": CommandEntry(
         "questions",
         "look",

@@ -5,6 +5,7 @@ numpy has each of these for one array; here they work in every group of one arra
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+_MAX_PARTS = 16
+"""Up to this many searches one after the other are faster than halving all parts together, step by step."""
 
 
 def expand(first: Ints, counts: Ints) -> tuple[Ints, Ints]:
@@ -25,7 +28,7 @@ def expand(first: Ints, counts: Ints) -> tuple[Ints, Ints]:
         ``item`` (K,), the range that each member belongs to, and ``member`` (K,).
     """
     item = np.repeat(np.arange(len(first)), counts)
-    return item, first[item] + np.arange(len(item)) - (np.cumsum(counts) - counts)[item]
+    return item, np.arange(len(item)) + np.repeat(first - (np.cumsum(counts) - counts), counts)
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
@@ -61,19 +64,27 @@ def sums(group: Ints, weight: Floats | None, groups: int) -> Floats:
     return np.bincount(group, weight, groups).astype(np.float64)
 
 
-def bisect(values: Floats, low: Ints, high: Ints, wanted: Floats, side: Literal["left", "right"]) -> Ints:
+def bisect(values: NDArray[Any], low: Ints, high: Ints, wanted: NDArray[Any], side: Literal["left", "right"]) -> Ints:
     """``searchsorted`` in many sorted parts of one array at once.
 
     Args:
         values: (N,), rising within each part.
         low: (Q,) begin of the part that each query is about.
         high: (Q,) end of that part.
-        wanted: (Q,) the value looked for.
+        wanted: (Q,) the value looked for; NaN stands before all.
         side: as in ``numpy.searchsorted``.
 
     Returns:
         (Q,) the place in ``values``, between ``low`` and ``high``.
     """
+    # Neighbours that are about the same part are searched for together; where there are many parts, all at once.
+    begins = np.flatnonzero(np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])]))
+    if len(begins) <= _MAX_PARTS and len(low):
+        found = np.empty(len(low), np.int64)
+        for begin, end in pairwise([*begins.tolist(), len(low)]):
+            part = values[low[begin] : max(low[begin], high[begin])]
+            found[begin:end] = low[begin] + np.searchsorted(part, _nan_first(wanted[begin:end]), side)
+        return found
     low, high = low.copy(), high.copy()
     while (open_ := low < high).any():
         middle = (low + high) // 2
@@ -82,6 +93,11 @@ def bisect(values: Floats, low: Ints, high: Ints, wanted: Floats, side: Literal[
         low = np.where(right, middle + 1, low)
         high = np.where(open_ & ~right, middle, high)
     return low
+
+
+def _nan_first(values: NDArray[Any]) -> NDArray[Any]:
+    is_nan = values != values
+    return np.where(is_nan, -np.inf, values) if is_nan.any() else values
 
 
 def running_max(group: Ints, values: Floats) -> Floats:

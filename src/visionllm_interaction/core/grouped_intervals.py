@@ -65,14 +65,29 @@ class IntervalIndex:
         """
         if np.isneginf(begin_s).all() and np.isposinf(end_s).all():
             return self.of_group(group)
-        low = np.searchsorted(self.group, group, side="left")
-        high = np.searchsorted(self.group, group, side="right")
-        after = bisect(self.begin_s, low, high, end_s, "left")
-        first = bisect(self.reached_s, low, high, begin_s, "left" if touching else "right")
+        first, after = self.between(group, begin_s, end_s, touching=touching)
         query, row = expand(first, np.maximum(after - first, 0))
         begins = begin_s[query]
         inside = (self.end_s[row] >= begins) if touching else (self.end_s[row] > begins)
         return query[inside], row[inside]
+
+    def between(self, group: Ints, begin_s: Floats, end_s: Floats, *, touching: bool = False) -> tuple[Ints, Ints]:
+        """The first row of each query that can have time in common with its window, and the one after the last.
+
+        Args:
+            group: (Q,) the group that each query is about, in any order.
+            begin_s: (Q,) begin of the window; −inf: open.
+            end_s: (Q,) end of the window; inf: open.
+            touching: rows that end where the window begins count too.
+
+        Returns:
+            ``first`` (Q,) and ``after`` (Q,), which may be smaller. Where intervals of a group overlap, rows between
+            them may end before the window begins.
+        """
+        low = np.searchsorted(self.group, group, side="left")
+        high = np.searchsorted(self.group, group, side="right")
+        after = bisect(self.begin_s, low, high, end_s, "left")
+        return bisect(self.reached_s, low, high, begin_s, "left" if touching else "right"), after
 
     def beginning(self, group: Ints, begin_s: Floats, end_s: Floats) -> tuple[Ints, Ints]:
         """Pairs of query and row that begins within the query's window ``[begin_s, end_s)``."""

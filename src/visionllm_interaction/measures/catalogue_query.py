@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,16 +18,14 @@ from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.engine import Measured, MeasureEngine
 from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.syntax_tree import Call, Prefix
-from visionllm_interaction.measures.plugins import (
-    MEASURE_PLUGINS,
-    MeasuredValue,
-    MissingValue,
-    PluginMeasure,
-    find_measure,
-)
 from visionllm_interaction.measures.streams.stream_scopes import Scopes, frame_spans
 from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
+
+if TYPE_CHECKING:
+    from visionllm_interaction.measures.plugins import MeasuredValue, MissingValue, PluginMeasure
+
+# Plug-ins are imported when a measure is asked for that is not built in.
 
 Predicate = Literal["visible", "near", "in_contact", "holding"]
 """Predicates that a question in plain words may be about; queries know all of :data:`BOUT_PREDICATES`."""
@@ -94,8 +92,9 @@ class QueryRunner:
         measure = _checked(self.store, query, self._known)
         engine = self.engine(query.video_id)
         scopes = engine.scopes(query.begin_s, query.end_s)
-        if isinstance(measure, PluginMeasure):
-            return self._computed(measure, query, engine, scopes)
+        plugin = _as_plugin(measure)
+        if plugin is not None:
+            return self._computed(plugin, query, engine, scopes)
         predicate = query.predicate or measure.predicate or "visible"
         pairs = [(query.subject, query.object)]
         found = engine.compute(measure, predicate, scopes, pairs, turns=query.turns or STANDARD)
@@ -160,10 +159,12 @@ class QueryRunner:
             end_s=None if done.first_frame[place] < 0 else float(done.end_s[place]),
             frames=None if done.first_frame[place] < 0 else (int(done.first_frame[place]), int(done.last_frame[place])),
         )
-        if isinstance(result, MissingValue):
-            return replace(nothing, value=None, missing=result.reason)
         if result is None:
             return replace(nothing, value=None) if nothing.missing else nothing
+        from visionllm_interaction.measures.plugins import MissingValue
+
+        if isinstance(result, MissingValue):
+            return replace(nothing, value=None, missing=result.reason)
         at = (np.array([scopes.video[place]]), np.array([result.begin_s]), np.array([result.end_s]))
         first, last = (int(frame[0]) for frame in frame_spans(engine.batch, *at))
         return replace(
@@ -238,7 +239,7 @@ def measure_basis(measure: Measure, predicate: str | None, *, has_object: bool) 
     Returns:
         What they rest on.
     """
-    if isinstance(measure, PluginMeasure):
+    if _as_plugin(measure) is not None:
         return "plug-in"
     named = predicate or measure.predicate or "visible"
     return expression_basis(expression_of(measure, predicate=named, has_object=has_object))
@@ -246,16 +247,35 @@ def measure_basis(measure: Measure, predicate: str | None, *, has_object: bool) 
 
 def settings_of(measure: Measure, query: Query) -> str | None:
     """The settings that a value was computed with, for measures that have any."""
-    if isinstance(measure, PluginMeasure):
-        return f"plug-in {measure.computed_by}"
+    plugin = _as_plugin(measure)
+    if plugin is not None:
+        return f"plug-in {plugin.computed_by}"
     return str(query.turns or STANDARD) if measure.is_of_turns else None
+
+
+def _as_plugin(measure: Measure) -> PluginMeasure | None:
+    """The measure, if a plug-in computes it; the names of those that are built in are reserved."""
+    if measure.name in ALL_MEASURES:
+        return None
+    from visionllm_interaction.measures.plugins import PluginMeasure
+
+    return measure if isinstance(measure, PluginMeasure) else None
+
+
+def _find_measure(name: str) -> Measure:
+    if name in ALL_MEASURES:
+        return ALL_MEASURES[name]
+    from visionllm_interaction.measures.plugins import MEASURE_PLUGINS, find_measure
+
+    measure = find_measure(name)
+    if measure is None:
+        raise _unknown_name("measure", name, (*ALL_MEASURES, *MEASURE_PLUGINS.names()))
+    return measure
 
 
 def _checked(store: Store, query: Query, known: Callable[[str | None], Sequence[str]]) -> Measure:
     """The measure of ``query``; ``known`` gives the names in one video or in all."""
-    measure = find_measure(query.measure)
-    if measure is None:
-        raise _unknown_name("measure", query.measure, (*ALL_MEASURES, *MEASURE_PLUGINS.names()))
+    measure = _find_measure(query.measure)
     if query.video_id is not None and query.video_id not in store.video_ids():
         raise _unknown_name("video", query.video_id, store.video_ids())
     for name in (query.subject, query.object):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_O
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
-from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs, people_in_codes
 from visionllm_interaction.measures.streams.stream import Stream, merged
 from visionllm_interaction.measures.streams.stream_scopes import Name, NameTable, Scopes, StreamGroups, frame_spans
 from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
@@ -77,18 +76,11 @@ class MeasureEngine:
         self.batch = Batch(store, video_ids)
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
-        self._given_people = coded_people
-        self.missing = MissingInputs(self.batch, self.names, lambda: self.coded_people)
-
-    @cached_property
-    def coded_people(self) -> Mapping[str, frozenset[str]]:
-        """Kind of code → who is coded in it in any video of the store, in lower case."""
-        if self._given_people is not None:
-            return self._given_people
-        whole = self.batch
-        if len(whole.video_ids) < len(self.store.video_ids()):
-            whole = Batch(self.store, self.store.video_ids())
-        return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}
+        # Nothing here refers back to the engine: what a batch has read is freed with it, at once.
+        batch = self.batch
+        self.missing = MissingInputs(
+            batch, self.names, lambda: people_in_codes(batch, store) if coded_people is None else coded_people
+        )
 
     def scopes(self, begin_s: float | None, end_s: float | None) -> Scopes:
         """One window of every video; None: to its begin or end."""

@@ -21,6 +21,7 @@ from visionllm_interaction.measures.engine import Measured, MeasureEngine, Pair
 from visionllm_interaction.measures.language.syntax_tree import Call, Prefix
 from visionllm_interaction.measures.plugins import PluginMeasure, all_measures
 from visionllm_interaction.measures.streams.batch import Batch
+from visionllm_interaction.measures.streams.missing_reasons import people_in_codes
 from visionllm_interaction.measures.streams.stream_scopes import Scopes, time_bins
 from visionllm_interaction.measures.streams.string_codes import StringCodes
 from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
@@ -76,7 +77,7 @@ class TidyColumns:
     @cached_property
     def coded_people(self) -> Mapping[str, frozenset[str]]:
         """Kind of code → who is coded in it, in lower case."""
-        return {kind: frozenset(w.lower() for w in who) for kind, who in self.whole.codes.participants.items()}
+        return people_in_codes(self.whole, self.store)
 
     @cached_property
     def corrections(self) -> Corrections:

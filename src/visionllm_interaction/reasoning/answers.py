@@ -36,7 +36,7 @@ Operation = Literal[
 
 
 class _AnswerModel(DescribedModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Claim(_AnswerModel):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
-from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, OPTIONAL_COLUMNS
+
+if TYPE_CHECKING:
+    from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
+    from visionllm_interaction.core.detection_table import DetectionTable
+    from visionllm_interaction.core.frame_table import FrameTable
 
 
 def _arrow_type(name: str) -> pa.DataType:
@@ -107,7 +110,7 @@ _LISTS = {"points_xy": "points", "visibility": "visibility"}
 
 def body_row(name: str, columns: Mapping[str, Any]) -> Any:
     """One row of one of the files of :data:`.BODY_COLUMNS` (``name``), as its class of ``core.bodies``."""
-    return _BODY_ROWS[name](**_body_fields(columns))
+    return _body_classes()[name](**_body_fields(columns))
 
 
 def _body_fields(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,13 +124,18 @@ def _body_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-_BODY_ROWS: Mapping[str, type] = {
-    "hands": HandRow,
-    "faces": FaceRow,
-    "poses": PoseRow,
-    "postures": PostureBout,
-    "holdings": HoldingEvidence,
-}
+@cache
+def _body_classes() -> Mapping[str, type]:
+    # Imported here: measures read columns and need none of these.
+    from visionllm_interaction.core import bodies
+
+    return {
+        "hands": bodies.HandRow,
+        "faces": bodies.FaceRow,
+        "poses": bodies.PoseRow,
+        "postures": bodies.PostureBout,
+        "holdings": bodies.HoldingEvidence,
+    }
 
 
 def _table(name: str, columns: Sequence[Any]) -> pa.Table:

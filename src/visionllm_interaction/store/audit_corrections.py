@@ -36,7 +36,7 @@ class CorrectedValue(BaseModel):
         unit: of all three.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     value: float
     low: float | None = None
@@ -100,7 +100,7 @@ class StoredCorrection(BaseModel):
         version: of the program.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: Literal["correction"] = "correction"
     schema_version: Literal[1] = 1

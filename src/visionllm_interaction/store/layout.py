@@ -6,19 +6,18 @@ import os
 import re
 from pathlib import Path
 
-import yaml
-
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.path_type import StrPath
-from visionllm_interaction.utils.strict_yaml import load_yaml
 
 RECORD_FILE = "video.json"
 """The record of a video, in its folder."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
 
 STORE_FILE = "store.yaml"
+_AS_WRITTEN = re.compile(r"kind: visionllm-interaction store\nschema_version: (\d+)\n")
+"""What :func:`write_version` writes; read without a YAML parser, for which every command on a store would wait."""
 
 
 def unknown_video(store: Path, video_id: str) -> StoreError:
@@ -43,8 +42,8 @@ def list_videos(store: StrPath) -> list[str]:
 
 def write_version(store: Path) -> None:
     """Write ``store.yaml`` with the current version."""
-    content = {"kind": "visionllm-interaction store", "schema_version": SCHEMA_VERSION}
-    write_file(store / STORE_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+    content = f"kind: visionllm-interaction store\nschema_version: {SCHEMA_VERSION}\n"
+    write_file(store / STORE_FILE, content.encode())
 
 
 def read_version(store: StrPath) -> object:
@@ -61,16 +60,33 @@ def read_version(store: StrPath) -> object:
     """
     store = Path(store)
     try:
-        content = load_yaml((store / STORE_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StoreError(
-            "There is no interaction store here.",
-            expected=f"a folder with a {STORE_FILE}",
-            found=getattr(error, "strerror", None) or " ".join(str(error).split())[:300],
-            where=str(store),
-            fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
-        ) from error
+        text = (store / STORE_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _no_store(store, error) from error
+    as_written = _AS_WRITTEN.fullmatch(text)
+    return int(as_written[1]) if as_written else _version_in_yaml(store, text)
+
+
+def _version_in_yaml(store: Path, text: str) -> object:
+    from yaml import YAMLError
+
+    from visionllm_interaction.utils.strict_yaml import load_yaml
+
+    try:
+        content = load_yaml(text)
+    except YAMLError as error:
+        raise _no_store(store, error) from error
     return content.get("schema_version") if isinstance(content, dict) else None
+
+
+def _no_store(store: Path, error: Exception) -> StoreError:
+    return StoreError(
+        "There is no interaction store here.",
+        expected=f"a folder with a {STORE_FILE}",
+        found=getattr(error, "strerror", None) or " ".join(str(error).split())[:300],
+        where=str(store),
+        fix="make one with `visionllm analyze VIDEO… --store DIR`, or correct --store",
+    )
 
 
 def check_store(store: StrPath) -> None:

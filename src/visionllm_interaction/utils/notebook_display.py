@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 MAX_ROWS = 20
 """The number of rows that a notebook shows of a longer table."""
@@ -20,6 +19,9 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, capt
     Returns:
         A ``<table>`` element without styles of its own: notebooks bring theirs.
     """
+    # Imported here: it holds a large table, and few processes show a notebook anything.
+    from html import escape
+
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>" for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from visionllm_interaction.measures.language.types import STREAM, Kind, Type
 from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
-from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs, people_in_codes
 from visionllm_interaction.measures.streams.stream import Stream, merged
 from visionllm_interaction.measures.streams.stream_scopes import (
     NameTable,
@@ -114,7 +114,8 @@ class _Run:
         check_names(self.batch, grouped, dict(FUNCTIONS))
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
-        self.missing = MissingInputs(self.batch, self.names, lambda: _coded_people(chosen.whole, self.batch))
+        batch = self.batch
+        self.missing = MissingInputs(batch, self.names, lambda: people_in_codes(batch, chosen.whole))
         self.scopes = scopes_of(self.batch, grouped.bin_s)
 
     def result(self, text: str) -> QueryResult:
@@ -382,11 +383,6 @@ def _counted(node: Call, rows: list[QueryRow], chosen: list[QueryRow]) -> QueryR
         names={name: word for name, word in rows[0].names.items() if name not in variables},
         evidence=tuple(item for row in chosen for item in row.evidence),
     )
-
-
-def _coded_people(store: Store, batch: Batch) -> Mapping[str, frozenset[str]]:
-    whole = batch if len(batch.video_ids) == len(store.video_ids()) else Batch(store, store.video_ids())
-    return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}
 
 
 def _typed(number: float, type_: Type, node: Node) -> float | int | bool | None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from visionllm_interaction.core.bodies import POSTURES
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
@@ -54,6 +53,9 @@ def related(arguments: Arguments) -> Stream:
 def posture(arguments: Arguments) -> Stream:
     """``posture``."""
     name = arguments.text("name") or ""
+    # Imported here: few expressions are about postures.
+    from visionllm_interaction.core.bodies import POSTURES
+
     if name not in POSTURES:
         near = nearest_names(name, POSTURES)
         raise ExpressionError(

@@ -180,12 +180,12 @@ class TrackedBoxes:
     Attributes:
         frame: (N,) frame index.
         track: (N,) place in :class:`Tracks`.
-        boxes_xyxy: (N, 4) pixels.
+        xyxy: (4, N) pixels: each side of all boxes in a row of its own.
     """
 
     frame: Ints
     track: Ints
-    boxes_xyxy: Floats
+    xyxy: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -361,8 +361,8 @@ class Batch:
             if (frame[1:] < frame[:-1]).any():
                 order = np.argsort(frame, kind="stable")
                 kept, frame = kept[order], frame[order]
-            boxes = np.stack([read[name][kept].astype(np.float64) for name in names[2:]], axis=1)
-            self._detections[video] = TrackedBoxes(frame, track[kept], boxes)
+            xyxy = np.stack([read[name][kept] for name in names[2:]], dtype=np.float64)
+            self._detections[video] = TrackedBoxes(frame, track[kept], xyxy)
         return self._detections[video]
 
     def _read(

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand, ranked_rows
+from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, ranked_rows
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
-from visionllm_interaction.measures.streams.stream_scopes import NameTable, StreamGroups, frames_in
+from visionllm_interaction.measures.streams.stream_scopes import NameTable, StreamGroups
 from visionllm_interaction.store.reader import ANY_THING
 
 NO_TRACK = -1
@@ -43,10 +43,17 @@ class BoxQuantity:
 
 @dataclass(frozen=True, eq=False)
 class _Series:
-    """A value in each processed frame of one video, NaN where it has none, and up to two tracks."""
+    """The frames of one video in which a quantity has a value.
 
+    Attributes:
+        row: (K,) their places in the batch's table of frames, rising.
+        value: (K,) the values.
+        tracks: (K, C) the places of the tracks that each value comes from; :data:`NO_TRACK` for none.
+    """
+
+    row: Ints
     value: Floats
-    tracks: NDArray[np.int64]
+    tracks: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +63,11 @@ class _Boxes:
     Attributes:
         frame: (N,) place of the frame among the processed ones, rising.
         track: (N,) place in the table of tracks.
-        xyxy: (N, 4) pixels.
+        xyxy: (4, N) pixels.
         area: (N,) pixels of the image that the box covers.
         share: (N,) the same as a share of the image.
         off_centre: (N,) distance of its centre from the image's in half diagonals.
+        first: place of the video's first frame in the batch's table of frames.
         frames: number of processed frames.
     """
 
@@ -69,6 +77,7 @@ class _Boxes:
     area: Floats
     share: Floats
     off_centre: Floats
+    first: int
     frames: int
 
 
@@ -87,6 +96,7 @@ class BoxTable:
     _boxes: dict[int, _Boxes] = field(default_factory=dict)
     _series: dict[tuple[object, ...], _Series] = field(default_factory=dict)
     _rows: dict[tuple[int, int], Ints] = field(default_factory=dict)
+    _starts: dict[tuple[int, int], Ints] = field(default_factory=dict)
     largest: dict[tuple[int, int, str], tuple[Ints, Ints]] = field(default_factory=dict)
 
     def boxes(self, video: int) -> _Boxes:
@@ -102,16 +112,18 @@ class BoxTable:
         place = np.searchsorted(numbers, found.frame)
         there = place < len(numbers)
         there[there] = numbers[place[there]] == found.frame[there]
-        xyxy = found.boxes_xyxy[there]
+        xyxy = found.xyxy if there.all() else found.xyxy[:, there]
         width, height = self.batch.sizes[video]
-        x1, y1, x2, y2 = xyxy.T
+        x1, y1, x2, y2 = xyxy
         sides = (
             np.maximum(np.minimum(x2, width) - np.maximum(x1, 0), 0),
             np.maximum(np.minimum(y2, height) - np.maximum(y1, 0), 0),
         )
         area = sides[0] * sides[1]
         off = np.sqrt(((x1 + x2 - width) ** 2 + (y1 + y2 - height) ** 2) / (width**2 + height**2))
-        return _Boxes(place[there], found.track[there], xyxy, area, area / (width * height), off, len(numbers))
+        return _Boxes(
+            place[there], found.track[there], xyxy, area, area / (width * height), off, int(first), len(numbers)
+        )
 
     def series(self, about: str, video: int, codes: tuple[int, ...]) -> _Series:
         """The series of a quantity, of one or two names, in a video."""
@@ -125,6 +137,14 @@ class BoxTable:
         if (video, code) not in self._rows:
             self._rows[video, code] = np.flatnonzero(self.names.mask(code)[self.boxes(video).track])
         return self._rows[video, code]
+
+    def starts_of(self, video: int, code: int) -> Ints:
+        """(F + 1,) where the rows of each frame begin in :meth:`rows_of`, and the end."""
+        if (video, code) not in self._starts:
+            boxes = self.boxes(video)
+            counts = np.bincount(boxes.frame[self.rows_of(video, code)], minlength=boxes.frames)
+            self._starts[video, code] = np.concatenate([[0], np.cumsum(counts)])
+        return self._starts[video, code]
 
 
 def quantity(table: BoxTable, groups: StreamGroups, about: str, names: tuple[Ints, ...]) -> BoxQuantity:
@@ -141,20 +161,41 @@ def quantity(table: BoxTable, groups: StreamGroups, about: str, names: tuple[Int
     """
     keys, place = ranked_rows(groups.video, *names)
     series = [table.series(about, int(row[0]), tuple(int(code) for code in row[1:])) for row in keys]
-    lengths = np.array([len(one.value) for one in series], dtype=np.int64)
-    starts = np.cumsum(lengths) - lengths
-    group, row, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
-    if not len(group):
+    if not series:
         return BoxQuantity(Stream.empty(), np.zeros(0))
-    video_start = np.searchsorted(groups.batch.frames.video, groups.video)
-    at = starts[place[group]] + row - video_start[group]
+    rows = np.concatenate([one.row for one in series])
+    ends = np.cumsum([len(one.row) for one in series])
+    group, at = _rows_in(groups, rows, np.concatenate([[0], ends[:-1]])[place], ends[place])
     value = np.concatenate([one.value for one in series])[at]
-    kept = np.flatnonzero(~np.isnan(value))
-    tracks = np.concatenate([one.tracks for one in series])[at[kept]]
-    there = tracks != NO_TRACK
-    ids = groups.batch.tracks.track_id[tracks[there]]
-    lists = TrackLists(np.concatenate([[0], np.cumsum(there.sum(axis=1))]), ids)
-    return BoxQuantity(Stream(group[kept], begin_s[kept], end_s[kept], lists), value[kept])
+    proof = _track_lists(groups.batch, np.concatenate([one.tracks for one in series])[at])
+    frames, row = groups.batch.frames, rows[at]
+    begin_s, end_s = frames.begin_s[row], frames.end_s[row]
+    if not groups.are_whole:
+        begin_s, end_s = np.maximum(begin_s, groups.begin_s[group]), np.minimum(end_s, groups.end_s[group])
+    return BoxQuantity(Stream(group, begin_s, end_s, proof), value)
+
+
+def _track_lists(batch: Batch, places: Ints) -> TrackLists:
+    """The tracks of rows, from their places (N, C) in the table of tracks."""
+    there = places != NO_TRACK
+    counts = places.shape[1] if there.all() else there.sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(np.broadcast_to(counts, len(places)))])
+    return TrackLists(offsets, batch.tracks.track_id[places[there]])
+
+
+def _rows_in(groups: StreamGroups, rows: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Pairs of group and place in ``rows``, which are frames, of those in the group's window.
+
+    ``low`` (G,) and ``high`` (G,) are the part of ``rows`` that each group is about; it rises.
+    """
+    if groups.are_whole:
+        return expand(low, high - low)
+    frames = groups.batch.frames
+    first, after = frames.index.between(groups.video, groups.begin_s, groups.end_s)
+    low, high = bisect(rows, low, high, first, "left"), bisect(rows, low, high, after, "left")
+    group, at = expand(low, np.maximum(high - low, 0))
+    inside = frames.end_s[rows[at]] > groups.begin_s[group]
+    return group[inside], at[inside]
 
 
 def _largest(table: BoxTable, video: int, code: int, *, by: Literal["share", "area"] = "share") -> tuple[Ints, Ints]:
@@ -186,30 +227,32 @@ def _first_of_each(rising: Ints) -> NDArray[np.bool_]:
     return first
 
 
-def _dense(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints, empty: float = np.nan) -> _Series:
-    dense = np.full(boxes.frames, empty)
-    dense[frame] = value
-    ids = np.full((boxes.frames, max(len(tracks), 1)), NO_TRACK)
-    for column, track in enumerate(tracks):
-        ids[frame, column] = track
-    return _Series(dense, ids)
+def _in_frames(boxes: _Boxes, frame: Ints, value: Floats, *tracks: Ints) -> _Series:
+    return _Series(boxes.first + frame, value, np.stack(tracks, axis=1))
+
+
+def _in_all_frames(boxes: _Boxes, value: Floats, track: Ints) -> _Series:
+    return _in_frames(boxes, np.arange(boxes.frames), value, track)
 
 
 def _size(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     frame, row = _largest(table, video, codes[0])
-    return _dense(boxes, frame, boxes.share[row], boxes.track[row])
+    return _in_frames(boxes, frame, boxes.share[row], boxes.track[row])
 
 
 def _view_share(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
-    seen = table.series("size", video, codes)
-    return _Series(np.nan_to_num(seen.value, nan=0.0), seen.tracks)
+    boxes = table.boxes(video)
+    frame, row = _largest(table, video, codes[0])
+    value, track = np.zeros(boxes.frames), np.full(boxes.frames, NO_TRACK)
+    value[frame], track[frame] = boxes.share[row], boxes.track[row]
+    return _in_all_frames(boxes, value, track)
 
 
 def _centredness(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     frame, row = _largest(table, video, codes[0])
-    return _dense(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
+    return _in_frames(boxes, frame, 1 - boxes.off_centre[row], boxes.track[row])
 
 
 def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
@@ -222,30 +265,30 @@ def _dominance(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     rivals = rivals[is_rival[rivals]]
     others = np.bincount(boxes.frame[rivals], boxes.area[rivals], boxes.frames)[frame]
     own = boxes.area[row]
-    return _dense(boxes, frame, ((own > 0) & (own >= others)).astype(np.float64), boxes.track[row])
+    return _in_frames(boxes, frame, ((own > 0) & (own >= others)).astype(np.float64), boxes.track[row])
 
 
 def _number(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     boxes = table.boxes(video)
     counts = np.bincount(boxes.frame[table.rows_of(video, codes[0])], minlength=boxes.frames)
-    return _Series(counts.astype(np.float64), np.full((boxes.frames, 1), NO_TRACK))
+    return _in_all_frames(boxes, counts.astype(np.float64), np.full(boxes.frames, NO_TRACK))
 
 
 def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     """As core.predicates: the gap between the edges over the mean height of the people; the nearest pair counts."""
     boxes, is_person = table.boxes(video), table.batch.tracks.is_person
     ones, twos = table.rows_of(video, codes[0]), table.rows_of(video, codes[1])
-    low = np.searchsorted(boxes.frame[twos], boxes.frame[ones], side="left")
-    high = np.searchsorted(boxes.frame[twos], boxes.frame[ones], side="right")
-    pair, place = expand(low, high - low)
+    starts, frame = table.starts_of(video, codes[1]), boxes.frame[ones]
+    pair, place = expand(starts[frame], starts[frame + 1] - starts[frame])
     one, two = ones[pair], twos[place]
     track_1, track_2 = boxes.track[one], boxes.track[two]
     person_1, person_2 = is_person[track_1], is_person[track_2]
     kept = (track_1 != track_2) & (person_1 | person_2)
-    one, two, person_1, person_2 = one[kept], two[kept], person_1[kept], person_2[kept]
+    if not kept.all():
+        one, two, person_1, person_2 = one[kept], two[kept], person_1[kept], person_2[kept]
     if not len(one):
-        return _dense(boxes, one, np.zeros(0), one, two)
-    (a1, b1, a2, b2), (c1, d1, c2, d2) = boxes.xyxy[one].T, boxes.xyxy[two].T
+        return _in_frames(boxes, one, np.zeros(0), one, two)
+    (a1, b1, a2, b2), (c1, d1, c2, d2) = boxes.xyxy[:, one], boxes.xyxy[:, two]
     across = np.maximum(np.maximum(a1 - c2, c1 - a2), 0)
     down = np.maximum(np.maximum(b1 - d2, d1 - b2), 0)
     height_1, height_2 = b2 - b1, d2 - d1
@@ -256,7 +299,7 @@ def _gap(table: BoxTable, video: int, codes: tuple[int, ...]) -> _Series:
     least = np.repeat(np.minimum.reduceat(gap, starts), np.diff(np.append(starts, len(gap))))
     hits = np.flatnonzero(gap == least)
     best = hits[_first_of_each(frame[hits])]
-    return _dense(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
+    return _in_frames(boxes, frame[best], gap[best], boxes.track[one[best]], boxes.track[two[best]])
 
 
 _COMPUTED: dict[str, Callable[[BoxTable, int, tuple[int, ...]], _Series]] = {

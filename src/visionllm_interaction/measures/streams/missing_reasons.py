@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,13 @@ from visionllm_interaction.measures.missing_inputs import (
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.stream_scopes import ANYTHING, Name, NameTable, StreamGroups
 from visionllm_interaction.measures.streams.string_codes import StringCodes
-from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
+from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
 
 KNOWN = -1
 """In place of a reason: the input is there."""
 
 
-@dataclass(frozen=True)
-class _VideoInputs:
+class _VideoInputs(NamedTuple):
     """The inputs of one video: its detector, roles, tracks, codes and settings."""
 
     is_truth: bool
@@ -62,12 +61,13 @@ class MissingInputs:
     Attributes:
         batch: the videos.
         names: names as numbers.
-        coded_people: gives kind of code → who is coded in it in any video of the store, in lower case.
+        people: gives :func:`people_in_codes` when it is first needed. Let it refer to nothing that holds this object:
+            what a batch has read is then freed with the batch, and not some time later.
     """
 
     batch: Batch
     names: NameTable
-    coded_people: Callable[[], Mapping[str, frozenset[str]]]
+    people: Callable[[], Mapping[str, frozenset[str]]]
     reasons: StringCodes = field(default_factory=StringCodes)
     _unsearched: dict[Name, Ints] = field(default_factory=dict)
 
@@ -125,8 +125,12 @@ class MissingInputs:
             return found
         return np.where(imported[video], found, self.reasons.code(nothing_imported(kind)))
 
+    @cached_property
+    def _people(self) -> Mapping[str, frozenset[str]]:
+        return self.people()
+
     def _nobody(self, kind: str, name: Name) -> int:
-        known = name.base == ANYTHING or name.base.lower() in self.coded_people().get(kind, ())
+        known = name.base == ANYTHING or name.base.lower() in self._people.get(kind, ())
         return KNOWN if known else self.reasons.code(nobody_coded(kind, name.base))
 
     def of_predicate(self, predicate: str, subject: Ints, object_: Ints | None, video: Ints) -> Ints:
@@ -239,3 +243,9 @@ def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if name in ROLES and video.searched & PERSON_CATEGORIES:
         return nobody_marked(name) if video.present & PERSON_CATEGORIES else None
     return not_searched(name)
+
+
+def people_in_codes(batch: Batch, store: Store) -> Mapping[str, frozenset[str]]:
+    """Kind of code → who is coded in it in any video of ``store``, in lower case; ``batch`` has some of its videos."""
+    whole = batch if len(batch.video_ids) == len(store.video_ids()) else Batch(store, store.video_ids())
+    return {kind: frozenset(who.lower() for who in people) for kind, people in whole.codes.participants.items()}

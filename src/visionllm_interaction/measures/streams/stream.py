@@ -43,7 +43,11 @@ class TrackLists:
 
     def take(self, rows: Ints) -> TrackLists:
         """The lists of ``rows``, in that order."""
-        counts = np.diff(self.offsets)[rows]
+        counts = np.diff(self.offsets)
+        if len(counts) and (counts == counts[0]).all():  # of boxes each row has as many: nothing has to be looked up
+            members = self.ids.reshape(len(counts), counts[0])[rows]
+            return TrackLists(np.arange(len(rows) + 1) * counts[0], members.ravel())
+        counts = counts[rows]
         _, member = expand(self.offsets[rows], counts)
         return TrackLists(np.concatenate([[0], np.cumsum(counts)]), self.ids[member])
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, expand, sums
 from visionllm_interaction.measures.streams.batch import Batch
+from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING
 
 ANYTHING = "anything"
@@ -150,6 +151,7 @@ class Processed:
         end_s: (S,) end of the last one.
         first_frame: (S,) number of the first one; −1: none.
         last_frame: (S,) number of the last one.
+        intervals: the intervals of processed frames, by scope.
     """
 
     seconds: Floats
@@ -157,6 +159,7 @@ class Processed:
     end_s: Floats
     first_frame: Ints
     last_frame: Ints
+    intervals: Stream
 
     @property
     def any(self) -> NDArray[np.bool_]:
@@ -200,6 +203,11 @@ class StreamGroups:
         """(G,) end of the window."""
         return self.scopes.end_s[self.scope]
 
+    @cached_property
+    def are_whole(self) -> bool:
+        """Whether they are of whole videos, without windows."""
+        return bool(np.isneginf(self.scopes.begin_s).all() and np.isposinf(self.scopes.end_s).all())
+
     @property
     def unwindowed(self) -> StreamGroups:
         """The same for whole videos."""
@@ -242,7 +250,8 @@ def processed_time(batch: Batch, scopes: Scopes) -> Processed:
         index = batch.frames.frame_index[row]
         first[at], last[at] = np.minimum.reduceat(index, starts), np.maximum.reduceat(index, starts)
         begins[at], ends[at] = begin_s[starts], np.maximum.reduceat(end_s, starts)
-    return Processed(seconds, begins, ends, first, last)
+    intervals = merged(Stream(query, begin_s, end_s, TrackLists.none(len(query))))
+    return Processed(seconds, begins, ends, first, last, intervals)
 
 
 def frame_spans(batch: Batch, video: Ints, begin_s: Floats, end_s: Floats) -> tuple[Ints, Ints]:

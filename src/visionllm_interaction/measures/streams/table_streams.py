@@ -10,8 +10,8 @@ from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
 from visionllm_interaction.core.grouped_intervals import IntervalIndex
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.measures.streams.coded_time import coded_time, cut
-from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
-from visionllm_interaction.measures.streams.stream_scopes import StreamGroups, frames_in
+from visionllm_interaction.measures.streams.stream import Stream, TrackLists
+from visionllm_interaction.measures.streams.stream_scopes import StreamGroups
 
 
 def visible(groups: StreamGroups, subject: Ints) -> Stream:
@@ -298,5 +298,6 @@ def _seen_meanwhile(groups: StreamGroups, group: Ints, row: Ints, participant: I
 
 def processed(groups: StreamGroups) -> Stream:
     """The intervals of processed frames."""
-    query, _, begin_s, end_s = frames_in(groups.batch, groups.scopes, groups.scope)
-    return merged(Stream(query, begin_s, end_s, TrackLists.none(len(query))))
+    done = groups.processed.intervals
+    group, row = done.index.of_group(groups.scope)
+    return Stream(group, done.begin_s[row], done.end_s[row], TrackLists.none(len(group)), merged=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES, nearest_names
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
@@ -20,6 +20,8 @@ _LET_GO = re.compile(r"\b(let go|lets go)(?= (?:first|last|earlier|later|earlies
 _NOUN = r"(?:the )?(?:video|videoen|recording|clip|file|opptaket)(?: (?:called|named))?"
 _IN = r"(?:^|(?<=\s))(?:in|from|of|for|on|during|i|fra|frå|av|under) "
 _VIDEO_NOUN = r"videos?|videoen|recordings?|clips?|films?|filmen|session|opptaket|opptak|klippet|klipp"
+_VIDEO_STEMS = ("video", "recording", "clip", "film", "session", "opptak", "klipp")
+"""One of these is in every word of :data:`_VIDEO_NOUN`: most questions name no video and need no such pattern."""
 _DIGEST = re.compile(r"-[0-9a-f]{8}$")
 _COMPARES = re.compile(r"\b(?:than|enn|compared|versus|vs|sammenlignet|samanlikna)\b")
 _ENDING = r"(?:mp4|mov|avi|mkv|webm|m4v|mpe?g|mts|m2ts|wmv|3gp|ts|ogv)"
@@ -115,8 +117,7 @@ def extract_two_videos(question: str, video_ids: Sequence[str]) -> tuple[str, st
     return " ".join(" ".join(kept).split()).strip(" ,"), first.video_ids[0], second.video_ids[0]
 
 
-@dataclass(frozen=True)
-class _Mention:
+class _Mention(NamedTuple):
     """Where a question names a video, and the ids that it can mean."""
 
     begin: int
@@ -127,8 +128,10 @@ class _Mention:
 
 def _mentions(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
     for video_id in sorted(video_ids, key=len, reverse=True):
-        spoken = re.escape(video_id.casefold())
-        match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){spoken}(?![\w-])", question)
+        spoken = video_id.casefold()
+        if spoken not in question:
+            continue
+        match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){re.escape(spoken)}(?![\w-])", question)
         if match:
             yield _Mention(match.start(), match.end(), (video_id,), match.group())
     yield from _by_file_name(question, video_ids)
@@ -143,7 +146,10 @@ def _by_file_name(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]
         if stem:
             stems.setdefault(stem, []).append(video_id)
     for stem, ids in sorted(stems.items(), key=lambda pair: -len(pair[0])):
-        spoken = r"[\W_]+".join(map(re.escape, re.split(r"[\W_]+", stem)))
+        words = re.split(r"[\W_]+", stem)
+        if not all(word in question for word in words):
+            continue
+        spoken = r"[\W_]+".join(map(re.escape, words))
         name = rf"(?<![\w.-]){spoken}"
         ways = [rf"(?:{_IN})?(?:{_NOUN} )?{name}\.{_ENDING}(?![\w-])", rf"(?:{_IN})?{_NOUN} {name}(?![\w-])"]
         if re.search(r"[\d_]", stem):
@@ -155,6 +161,8 @@ def _by_file_name(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]
 
 def _by_place(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
     """Videos by their place: "the second video", "video 2", "den siste videoen"."""
+    if not any(noun in question for noun in _VIDEO_STEMS):
+        return
     match = re.search(
         rf"(?:{_IN})?(?:the |den |det )?(?P<word>{'|'.join(_PLACES)}) (?:{_VIDEO_NOUN})(?!\w)"
         rf"|(?:{_IN})?(?:the )?(?:{_VIDEO_NOUN}) (?:number |no\.? |nummer |nr\.? |# ?)?"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from visionllm_interaction.measures.api import Predicate
 from visionllm_interaction.reasoning.language.english_single_value_forms import MACROS as WORDS_EN
@@ -52,8 +52,7 @@ class ClauseSplit:
     clause: str
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(NamedTuple):
     """A form of a clause that says what holds."""
 
     predicate: Predicate
@@ -61,8 +60,7 @@ class _State:
     negated: bool = False
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(NamedTuple):
     """A form of a clause that names the begin or end of something."""
 
     predicate: Predicate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, cached_property, partial
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
@@ -26,11 +26,17 @@ def _spelled(words: Iterable[str], *, link: str, unit: str) -> re.Pattern[str]:
     return re.compile(rf"\b({word}) (?=(?:{unit})|(?:{link}) (?:\d+|{word}) (?:{unit}))")
 
 
-_SPELLED = (
-    (_spelled(_ENGLISH, link="and|to", unit=r"(?:seconds?|minutes?|hours?)\b"), _ENGLISH),
-    # Only before Norwegian units: "up to second 12" says nothing of a 2.
-    (_spelled(_NORWEGIAN, link="og|til", unit=r"(?:sekund|minutt)"), _NORWEGIAN),
-)
+@cache
+def _spelled_numbers() -> tuple[tuple[re.Pattern[str], Mapping[str, int]], ...]:
+    return (
+        (_spelled(_ENGLISH, link="and|to", unit=r"(?:seconds?|minutes?|hours?)\b"), _ENGLISH),
+        # Only before Norwegian units: "up to second 12" says nothing of a 2.
+        (_spelled(_NORWEGIAN, link="og|til", unit=r"(?:sekund|minutt)"), _NORWEGIAN),
+    )
+
+
+_UNIT_STEMS = ("second", "sekund", "minut", "hour")
+"""A number in words is one of time only beside a unit; without one nothing has to be compiled."""
 _SINGLE = re.compile(
     r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?"
     r"(?=(?:minute|minutt(?:et)?|hour)\b)"
@@ -40,8 +46,10 @@ _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
 
 def spell_numbers(question: str) -> str:
     """Times in words as digits: "ten seconds" → "10 seconds", "the first minute" → "the first 1 minute"."""
+    if not any(stem in question for stem in _UNIT_STEMS):
+        return question
     text = _HALF.sub("30 seconds", question)
-    for pattern, values in _SPELLED:
+    for pattern, values in _spelled_numbers():
         text = pattern.sub(partial(_as_digits, values), text)
     return _SINGLE.sub(r"\1 1 ", text)
 
@@ -65,36 +73,40 @@ class Window:
 
 @dataclass(frozen=True)
 class _WindowForm:
-    pattern: re.Pattern[str]
+    """One way to name a window, compiled when a question with a number is asked."""
+
+    text: str
     build: Callable[[list[float]], Window]
 
-
-def _window_form(pattern: str, build: Callable[[list[float]], Window]) -> _WindowForm:
-    filled = pattern.format(t1=_time(1), t2=_time(2), unit=UNIT)
-    return _WindowForm(re.compile(rf"(?:^|(?<=\s)){filled}(?=\s|$)"), build)
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        filled = self.text.format(t1=_time(1), t2=_time(2), unit=UNIT)
+        return re.compile(rf"(?:^|(?<=\s)){filled}(?=\s|$)")
 
 
 _FORMS: tuple[_WindowForm, ...] = (
-    _window_form(
+    _WindowForm(
         r"(?:in the time |in the window )?(?:between|mellom) {t1} (?:and|og) {t2}", lambda t: Window(t[0], t[1])
     ),
-    _window_form(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
-    _window_form(
+    _WindowForm(r"(?:from|fra) {t1} (?:to|until|till|up to|til) {t2}", lambda t: Window(t[0], t[1])),
+    _WindowForm(
         r"(?:once|after|when) the first {t1} (?:were|are|was|had|have|has)(?: been)? (?:over|past|passed|gone|up)",
         lambda t: Window(t[0], None),
     ),
-    _window_form(
+    _WindowForm(
         r"(?:in|during|within|over|i|under) (?:the |de |det )?(?:first|opening|initial|første) {t1}",
         lambda t: Window(None, t[0]),
     ),
-    _window_form(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
-    _window_form(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
+    _WindowForm(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),
+    _WindowForm(r"(?:before|until|till|up to|før|inntil|fram til) {t1}", lambda t: Window(None, t[0])),
 )
 
 
 def extract_window(question: str) -> tuple[str, Window | None]:
     """Cut a time window out of a normalised ``question``; returns the rest and the window, None if there is none."""
     question = spell_numbers(question)
+    if not any(character.isdigit() for character in question):
+        return question, None
     for form in _FORMS:
         match = form.pattern.search(question)
         if match:

@@ -34,7 +34,7 @@ ONE_MEASURE: frozenset[str] = frozenset({"largest", "smallest", "difference", "p
 
 
 class _PlanModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Atom(_PlanModel):

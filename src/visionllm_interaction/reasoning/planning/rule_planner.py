@@ -181,8 +181,9 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
     cut = extract_scope(question, vocabulary)
     if cut.refusal:
         return Plan.refuse(cut.refusal)
-    matches = list(_matches(cut.text))
-    for form, spoken in matches:
+    matches: list[tuple[Form, dict[str, str]]] = []
+    for form, spoken in _matches(cut.text):  # one by one: forms after the first that gives a plan are not compiled
+        matches.append((form, spoken))
         plan = plan_of(form, spoken, cut.scope, vocabulary)
         if plan:
             return plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 THRESHOLD = "a model may not ask for single moments and thresholds; give a time window, or ask whether it was more"
 
@@ -113,11 +114,9 @@ _MODEL_LIMITS: tuple[tuple[str, str], ...] = (
 """Words that no query of a model expresses, with the reason to give where no rule reads the question either."""
 
 
+@cache
 def _compiled(table: tuple[tuple[str, str], ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(rf"(?<![\w-])(?:{words})(?:(?<=\s)|(?![\w-]))"), reason) for words, reason in table)
-
-
-_COMPILED = _compiled(_LIMITS)
 
 
 def outside_model(question: str, coded: frozenset[str] = frozenset()) -> str | None:
@@ -131,7 +130,7 @@ def outside_without_codes(question: str, coded: frozenset[str]) -> str | None:
 
     Unlike :func:`outside_catalogue` it lets every question about codes pass that were imported.
     """
-    for pattern, reason in _COMPILED:
+    for pattern, reason in _compiled(_LIMITS):
         kind, _ = _IMPORTED.get(reason, ("", ""))
         if kind not in coded and pattern.search(question):
             return reason
@@ -143,6 +142,6 @@ def outside_catalogue(question: str, coded: frozenset[str] = frozenset()) -> str
 
     Where ``coded`` holds a kind of code (speech, gaze), it was imported: the reason then says what may be asked of it.
     """
-    reason = next((reason for pattern, reason in _COMPILED if pattern.search(question)), None)
+    reason = next((reason for pattern, reason in _compiled(_LIMITS) if pattern.search(question)), None)
     kind, instead = _IMPORTED.get(reason or "", ("", ""))
     return instead if kind and kind in coded else reason

@@ -362,14 +362,21 @@ def _sampled(arguments: Arguments, part: Evaluated) -> tuple[Stream, Floats, Flo
     if isinstance(part, BoxQuantity):
         if "during" in arguments.given:
             part = part.within(_intervals(arguments.stream("during")))
-        known = arguments.evaluator.known[part.rows.group]
-        rows = part.rows.take(known)
-        return rows, part.value[known], rows.length_s
+        rows, value = _known_samples(arguments, part)
+        return rows, value, rows.length_s
     if isinstance(part, Samples):
-        known = arguments.evaluator.known[part.rows.group]
-        return part.rows.take(known), part.value[known], None
+        return *_known_samples(arguments, part), None
     rows = _known(arguments, merged(part))
     return rows, rows.length_s, None
+
+
+def _known_samples(arguments: Arguments, part: BoxQuantity | Samples) -> tuple[Stream, Floats]:
+    """The rows and values of groups that have all inputs."""
+    known = arguments.evaluator.known
+    if known.all():
+        return part.rows, part.value
+    kept = known[part.rows.group]
+    return part.rows.take(kept), part.value[kept]
 
 
 def _intervals(stream: Stream) -> Stream:
