@@ -3,7 +3,8 @@
     python benchmarks/questions/people_questions.py QUESTIONS.tsv --folder /tmp/rooms --planner rules
 
 The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
-for the questions of ``development.tsv`` in ``development_answers.py``.
+for the questions of ``development.tsv`` in ``development_answers.py``, for those of ``five_people_*.tsv`` in
+``five_people_answers.py``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from development_answers import ANSWERS as DEVELOPMENT
 from expected_answers import ANSWERS as HANDED
 from expected_answers import Expected, Value
+from five_people_answers import ANSWERS as FIVE_PEOPLE
 from room_truth import RoomTruth
 from rooms import make_rooms
 
@@ -28,8 +30,9 @@ from visionllm_interaction.reasoning.answers import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import PlannerName
 
 _TOLERANCE = 5e-3
+_ORDER = ("right", "refused", "wrong")
 _NO_TOY = re.compile(r"'(?:ball|block|book|car|cup|teddy|bamse|bil|bok|kloss|kopp|krus)\w*' is not in the store")
-ANSWERS = {**HANDED, **DEVELOPMENT}
+ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE}
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ def _same(claim: Claim, value: Value, kind: str) -> bool:
     return abs(float(found) - float(value)) <= _TOLERANCE * max(1.0, abs(float(value)))
 
 
+def _readings(identifier: str, truths: list[RoomTruth]) -> list[Expected]:
+    """What is right; several where the words of a question mean several things."""
+    answers = ANSWERS.get(identifier, lambda _: Expected("text"))
+    return [of(truths) for of in (answers if isinstance(answers, list) else [answers])]
+
+
 def run(
     questions: Sequence[Mapping[str, str]],
     rooms: Mapping[int, tuple[Path, list[RoomTruth]]],
@@ -123,13 +132,10 @@ def run(
             except Exception as error:  # noqa: BLE001  (a crash is a verdict)
                 found.append(Judged(row["id"], seed, "crash", row["question"], repr(error)[:300], ""))
                 continue
-            expected = ANSWERS[row["id"]](truths) if row["id"] in ANSWERS else Expected("text")
-            verdict = judge(answer, expected)
-            found.append(
-                Judged(
-                    row["id"], seed, verdict, row["question"], str(answer), f"{expected.per_video} {expected.together}"
-                )
-            )
+            readings = _readings(row["id"], truths)
+            verdict = min((judge(answer, expected) for expected in readings), key=_ORDER.index)
+            due = " or ".join(f"{expected.per_video} {expected.together}" for expected in readings)
+            found.append(Judged(row["id"], seed, verdict, row["question"], str(answer), due))
     return found
 
 
