@@ -122,7 +122,7 @@ def test_comparison_names_the_winner_and_cites_both(two_videos: Path) -> None:
 
 
 def test_comparison_of_times_is_made_per_video(two_videos: Path) -> None:
-    answer = ask("Who came in first, the ball or the caregiver?", two_videos)
+    answer = ask("Who appeared first, the ball or the caregiver?", two_videos)
     winners = [claim for claim in answer.claims if claim.operation == "winner"]
     assert [claim.value for claim in winners] == ["ball", "ball"]
     assert winners[1].text == "In room_s7_001, first seen earliest: the ball (ball 4 s, caregiver 8 s)."

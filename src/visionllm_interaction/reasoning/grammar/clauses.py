@@ -393,4 +393,9 @@ def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
     countable = isinstance(stream, Holds) and not stream.edge and {ANY_OBJECT, ANY_PERSON} & set(stream.names)
     if not countable or not isinstance(stream, Holds):
         raise NotUnderstood(str(number))
-    return AtLeast(number, stream)
+    # "Did anyone hold two toys at once?" asks it of each person; "were two toys held at once?" of all together.
+    said = any(p.value == ANY_PERSON for p in participants)
+    of_each = said and stream.relation == HOLDING and stream.names == (ANY_PERSON, ANY_OBJECT)
+    if of_each and stream.negated:
+        raise NotUnderstood(str(number))
+    return AtLeast(number, stream, of_each_person=of_each)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     HOLDING,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
+    VISIBLE,
     Asked,
+    AtLeast,
     Holds,
     Joined,
     Scope,
@@ -30,8 +33,10 @@ def expression_of(asked: Asked) -> str:
     text = _core(asked)
     if asked.scope.video_id is not None:
         text += f' in video "{asked.scope.video_id}"'
-    if (asked.variable is None and asked.is_shared) or _pools_objects(asked):
-        text += f" over {OBJECT_VARIABLE}"
+    over = [OBJECT_VARIABLE] if (asked.variable is None and asked.is_shared) or _pools_objects(asked) else []
+    over += [PERSON_VARIABLE] if _pools_people(asked) else []
+    if over:
+        text += f" over {', '.join(over)}"
     if asked.variable is not None:
         text += f" by {asked.variable}{_domain(asked)}"
     return text
@@ -84,6 +89,7 @@ def _exists(asked: Asked) -> str:
     if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
         return " & ".join(f"exists({_touching(part, asked.scope)})" for part in stream.parts)
     assert stream is not None
+    stream = _with_variable(stream) if _pools_objects(asked) else stream
     return f"exists({_touching(stream, asked.scope)})"
 
 
@@ -117,23 +123,25 @@ def _stream(asked: Asked) -> str:
 
 
 def _pools_objects(asked: Asked) -> bool:
-    """Whether bouts of holding *anything* are asked for: each is of one object, so that two toys are two bouts."""
+    """Whether bouts of holding *anything* are asked for, or their ends: each is of one object, so that two toys are two."""
     stream = asked.stream
+    if not isinstance(stream, Holds) or stream.relation != HOLDING or stream.names[-1] != ANY_OBJECT or stream.negated:
+        return False
     of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest")
-    return (
-        of_bouts
-        and asked.variable in (None, "video")
-        and isinstance(stream, Holds)
-        and stream.relation == HOLDING
-        and stream.edge is None
-        and not stream.negated
-        and stream.names[-1] == ANY_OBJECT
-    )
+    of_moments = stream.edge is not None and asked.ask in ("count", "rate", "time", "delay", "exists")
+    return (of_moments or (of_bouts and stream.edge is None)) and asked.variable in (None, "video")
+
+
+def _pools_people(asked: Asked) -> bool:
+    """Whether a number is of each person by themselves: two toys that *anybody* held at once."""
+    return asked.variable in (None, "video") and isinstance(asked.stream, AtLeast) and asked.stream.of_each_person
 
 
 def _with_variable(stream: Stream) -> Stream:
     if not isinstance(stream, Holds):
         return stream
+    if stream.edge is not None and stream.occurrence not in (None, 1, -1):
+        raise NotUnderstood("time")
     return replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE))
 
 
@@ -141,6 +149,12 @@ def _time(asked: Asked, text: str) -> str:
     number = asked.occurrence
     if asked.variable:
         number = -1 if asked.pick == "last" else 1
+    if _pools_objects(asked) and number not in (None, 1, -1):
+        raise NotUnderstood(str(number))
+    stream = asked.stream
+    if number == -1 and isinstance(stream, Holds) and stream == Holds(VISIBLE, stream.names[:1]) and not scope_texts(asked.scope):
+        # The last frame, as the measure says it: the end of its interval is one frame later.
+        return f"last_seen({quoted(stream.names[0])})"
     if number == -1:
         return f"last_time({text})"
     if number in (None, 1):

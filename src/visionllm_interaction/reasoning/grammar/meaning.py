@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from visionllm_interaction.reasoning.grammar.lexicon import Language
@@ -68,11 +68,15 @@ class Joined:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """At least ``n`` intervals of ``what`` hold at once."""
+    """At least ``n`` intervals of ``what`` hold at once.
+
+    ``of_each_person`` is said where they must be of one person: two toys that *anybody* held.
+    """
 
     n: int
     what: Holds
     negated: bool = False
+    of_each_person: bool = False
 
     @property
     def is_moment(self) -> bool:
@@ -198,7 +202,9 @@ def quoted(name: str) -> str:
 def stream_text(stream: Stream) -> str:
     """``stream`` in the language of quantities."""
     if isinstance(stream, AtLeast):
-        return _negated(f"at_least({stream.n}, {stream_text(stream.what)})", stream.negated)
+        names = stream.what.names
+        what = replace(stream.what, names=(PERSON_VARIABLE, *names[1:])) if stream.of_each_person else stream.what
+        return _negated(f"at_least({stream.n}, {stream_text(what)})", stream.negated)
     if isinstance(stream, Joined):
         return _negated(_joined(stream), stream.negated)
     if stream.relation == ALONE:

@@ -30,6 +30,7 @@ from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _FOR_EACH_VIDEO = ("time", "holds", "next")
 """What is always said of each video by itself, also of names."""
+_OF_LENGTHS = ("mean", "median")
 _POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
 
 
@@ -73,6 +74,9 @@ def read_question(
     if versus_video is not None and asked.than is None:
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
+        raise NotUnderstood("in each video")
+    if each_video and (asked.ask in _OF_LENGTHS or asked.pick is not None and asked.ask in ("gap", "latency")):
+        # "On average per video" is a mean over videos, "the average in each video" one for each.
         raise NotUnderstood("in each video")
     also = tuple(replace(more, language=tagged.language) for more in asked.also)
     asked = replace(asked, language=tagged.language, also=also)

@@ -102,6 +102,9 @@ def _names(row: Row, spoken: Spoken, vocabulary: Vocabulary) -> dict[str, str | 
             return None
         names[place] = name
     known = [name for name in names.values() if name is not None]
+    if "c" in names and len({name in PERSON_CATEGORIES for name in (names.get("a"), names.get("b"))}) > 1:
+        # "How much longer did the child hold the ball than the book?": the book holds nothing.
+        return None
     return names if len(set(known)) == len(known) else None
 
 
