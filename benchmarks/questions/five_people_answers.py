@@ -359,7 +359,11 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F031": refused("speech", "sound"),
     "F032": refused("naming", "speech"),
     "F033": best(lambda t, n: total(t.visible(n)), "objects"),
-    "F034": each(lambda t: earliest({n: begin(t.visible(n)) for n in t.objects}), "names"),
+    # What is there from the begin has not come into view.
+    "F034": [
+        each(lambda t: earliest({n: first_of([b for b in starts(t.visible(n)) if b > 0.1]) for n in t.objects}), "names"),
+        each(lambda t: earliest({n: begin(t.visible(n)) for n in t.objects}), "names"),
+    ],
     "F035": each(lambda t: at(t, C, 10.0), "names"),
     "F036": yes(lambda t: bool(both(held(t, C, "book"), held(t, A, "book")))),
     "F037": [
@@ -393,7 +397,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F055": n_toys(lambda t, n: held(t, A, n)),
     "F056": each(_order, "yes_no"),
     "F057": _video_count(lambda t: t.visible("teddy bear")),
-    "F058": each(_when_she_came, "names"),
+    "F058": [each(_when_she_came, "names"), names(lambda ts: frozenset().union(*(_when_she_came(t) or () for t in ts)))],
     "F059": best_video(lambda t: total(t.alone(C))),
     "F060": sum_of(lambda t: float(sum(5 <= x < 15 for x in picks(t, C)))),
     "F061": seconds(lambda t: t.alone(C)),
@@ -430,7 +434,8 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F086": best(lambda t, w: total(held(t, w, "ball")), "people"),
     "F087": says(lambda ts: sum(map(_held_s(A, "ball"), ts)) > 3),
     "F088": yes(lambda t: bool(both(held(t, C), held(t, A)))),
-    "F089": seconds(lambda t: not_during(held(t, C), near(t))),
+    # Two children may be near each other.
+    "F089": seconds(lambda t: not_during(held(t, C), union([*near(t), *t.related("near", C, C)]))),
     "F090": part(lambda t: without(whole(t), t.visible(A))),
     "F091": seconds(lambda t: held(t, C, "car")),
     "F092": names(lambda ts: largest(held_total(ts, C), 2) - largest(held_total(ts, C), 1)),

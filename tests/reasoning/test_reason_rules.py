@@ -202,7 +202,7 @@ def test_video_and_window_are_read(
             ("ball", "cup"),
             "smallest",
         ),
-        ("Who came in first, the child or mum?", "first_seen", ("child", "caregiver"), "smallest"),
+        ("Who appeared first, the child or mum?", "first_seen", ("child", "caregiver"), "smallest"),
         ("Are there more cars than blocks?", "instance_count", ("car", "block"), "largest"),
         ("How long were the child and the caregiver visible?", "visible_duration", ("child", "caregiver"), "each"),
     ],

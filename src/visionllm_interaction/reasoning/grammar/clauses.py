@@ -158,6 +158,8 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
             raise NotUnderstood(tag.text)
     if sum(is_person(p.value) and p.value not in _GROUPS for p in found) > 1:
         found = [p for p in found if p.value != "both"]
+    pairs = [place for place, p in enumerate(found) if p.value == "both"]
+    found = [p for place, p in enumerate(found) if place not in pairs[1:]]  # "they … both"
     if mark not in (None, "between") and around.focus:
         found = [replace(p, mark=mark) if p.value == FOCUS else p for p in found]
     return found

@@ -29,7 +29,22 @@ _OF_ONE_KIND = frozenset({HOLDING, "picks_up", "puts_down", "hands_over", "names
 
 
 def expression_of(asked: Asked) -> str:
-    """The expression of the value that ``asked`` is about; groups and the video are written behind it."""
+    """The expression of the value that ``asked`` is about; groups and the video are written behind it.
+
+    Args:
+        asked: what is asked.
+
+    Returns:
+        Its text.
+
+    Raises:
+        NotUnderstood: if its parts cannot be said together.
+    """
+    if any(stream.is_moment for stream in asked.scope.during) and (
+        asked.ask != "exists" or asked.stream is None or asked.stream.is_moment
+    ):
+        # "What was the child holding when the caregiver came in?": whether it held at that moment, and nothing else.
+        raise NotUnderstood("while")
     text = _core(asked)
     if asked.scope.video_id is not None:
         text += f' in video "{asked.scope.video_id}"'
@@ -87,10 +102,19 @@ def _exists(asked: Asked) -> str:
     """Whether it ever is so. *Both held the ball* needs no common moment; *touched* is said of what was held, too."""
     stream = asked.stream
     if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
-        return " & ".join(f"exists({_touching(part, asked.scope)})" for part in stream.parts)
+        return " & ".join(_negated(part, f"exists({_touching(_plain(part), asked.scope)})") for part in stream.parts)
     assert stream is not None
     stream = _with_variable(stream) if _pools_objects(asked) else stream
     return f"exists({_touching(stream, asked.scope)})"
+
+
+def _plain(part: Holds) -> Holds:
+    return replace(part, negated=False)
+
+
+def _negated(part: Holds, text: str) -> str:
+    """Whether it is never so: "only the child held it" denies it of everybody else."""
+    return f"!{text}" if part.negated else text
 
 
 def _touching(stream: Stream, scope: Scope) -> str:
@@ -213,6 +237,8 @@ def scope_texts(scope: Scope) -> list[str]:
     window = _window(scope)
     if window:
         found.append(window)
+    if scope.last_s is not None:
+        found.append(f"padded(ends(between(0%, 100%)), {scope.last_s:g}s, 0s)")
     found += [stream_text(stream) for stream in scope.during]
     if scope.after is not None:
         found.append(f"since({stream_text(scope.after)})")

@@ -97,6 +97,7 @@ class Scope:
         begin_s: begin of a window in seconds.
         end_s: end of it.
         half: the first or second half of the video.
+        last_s: the last seconds of the video.
         during: what holds meanwhile.
         after: from the first (or the n-th) time on that this begins.
         before: until the first (or n-th) time that this begins.
@@ -109,6 +110,7 @@ class Scope:
     begin_s: float | None = None
     end_s: float | None = None
     half: Half | None = None
+    last_s: float | None = None
     during: tuple[Stream, ...] = ()
     after: Stream | None = None
     before: Stream | None = None

@@ -228,7 +228,11 @@ def _read_many(request: QuestionRequest) -> Asked:
         return _read_count(request)
     focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
     rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
-    clause, marks, scope, _ = rest.read(focus)
+    clause, marks, scope, _ = rest.read(focus, at=True)
+    if request.at is not None:
+        if scope != request.scope or clause.stream.is_moment or clause.is_never:
+            raise NotUnderstood("at that moment")
+        return finish(Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="number"), marks)
     if isinstance(clause.stream, Holds) and clause.stream.relation == VISIBLE:
         raise NotUnderstood("how many in view")
     pick: Literal["number"] = "number"
@@ -272,6 +276,9 @@ def _read_exists(request: QuestionRequest) -> Asked:
         if scope.during or scope.after or scope.before or scope.around or clause.stream.is_moment:
             raise NotUnderstood("at that moment")
         return finish(Asked("holds", clause.stream, scope, at=request.at), marks, is_never=clause.is_never)
+    if _says_most_of_the_time(request.tags) and not clause.stream.is_moment and not clause.is_never:
+        marks.take_pick(is_moment=False)
+        return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
     if marks.more_than is not None:
         ask: Literal["total", "count"] = "total" if marks.longer_s is not None else "count"
         value = marks.longer_s if ask == "total" else marks.more_than
@@ -283,6 +290,10 @@ def _read_exists(request: QuestionRequest) -> Asked:
         raise NotUnderstood("never")
     asked = finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
     return _then_or_later(asked) if scope == request.scope else asked
+
+
+def _says_most_of_the_time(tags: Sequence[Tag]) -> bool:
+    return any(tag.kind == "superlative" and tag.text in ("most of the time", "det meste av tiden", "det meste av tida") for tag in tags)
 
 
 def _then_or_later(asked: Asked) -> Asked:
@@ -401,6 +412,15 @@ def _read_video(request: QuestionRequest) -> Asked:
     return finish(Asked(kind, clause.stream, scope, variable="video", pick=pick), marks)
 
 
+def _read_videos(request: QuestionRequest) -> Asked:
+    """Read "In how many videos did the child pick up the ball?"."""
+    clause, marks, scope, _ = request.read()
+    marks.take("ever")
+    if clause.is_never or scope.video_id is not None:
+        raise NotUnderstood("in how many videos")
+    return finish(Asked("exists", clause.stream, scope, variable="video", pick="number"), marks)
+
+
 def read_pick(
     request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, parts: Parts, *, focus: Focus, top: int | None
 ) -> Asked:
@@ -418,6 +438,9 @@ def read_pick(
         _, pick = marks.take_pick(is_moment=False)
         asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
         return finish(asked, marks, is_never=clause.is_never)
+    if marks.take("only"):
+        asked = Asked("exists", _only(clause, request), scope, variable=focus, pick="any")
+        return finish(asked, marks, is_never=clause.is_never)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
@@ -434,6 +457,20 @@ def read_pick(
     if top is not None and pick not in ("most", "least"):
         raise NotUnderstood(str(top))
     return finish(asked, marks)
+
+
+def _only(clause: Clause, request: QuestionRequest) -> Joined:
+    """Read "Which toys did only the caregiver hold?": the caregiver did, and the other one did not."""
+    stream = clause.stream
+    place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "only")), None)
+    following = request.tags[place + 1] if place is not None and place + 1 < len(request.tags) else None
+    if following is None or following.kind != "name" or len(request.people) != 2 or not isinstance(stream, Holds):
+        raise NotUnderstood("only")
+    others = [name for name in request.people if name != following.value]
+    if stream.negated or following.value not in stream.names or following.value not in request.people:
+        raise NotUnderstood("only")
+    names = tuple(others[0] if name == following.value else name for name in stream.names)
+    return Joined("&", (stream, replace(stream, names=names, negated=True)))
 
 
 def _follows_at_once(clause: Clause, scope: Scope) -> bool:
@@ -454,6 +491,7 @@ _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "who": _read_who,
     "what": _read_what,
     "video": _read_video,
+    "videos": _read_videos,
     "compare": read_comparison,
     "exists": _read_exists,
     "describe": _read_describe,

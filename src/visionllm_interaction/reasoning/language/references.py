@@ -127,6 +127,9 @@ class _Mention:
 
 def _mentions(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
     for video_id in sorted(video_ids, key=len, reverse=True):
+        if video_id.casefold() not in question:
+            # Patterns are compiled for videos that are named alone: a store may hold hundreds.
+            continue
         spoken = re.escape(video_id.casefold())
         match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){spoken}(?![\w-])", question)
         if match:
@@ -143,7 +146,10 @@ def _by_file_name(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]
         if stem:
             stems.setdefault(stem, []).append(video_id)
     for stem, ids in sorted(stems.items(), key=lambda pair: -len(pair[0])):
-        spoken = r"[\W_]+".join(map(re.escape, re.split(r"[\W_]+", stem)))
+        words = re.split(r"[\W_]+", stem)
+        if not all(word in question for word in words):
+            continue
+        spoken = r"[\W_]+".join(map(re.escape, words))
         name = rf"(?<![\w.-]){spoken}"
         ways = [rf"(?:{_IN})?(?:{_NOUN} )?{name}\.{_ENDING}(?![\w-])", rf"(?:{_IN})?{_NOUN} {name}(?![\w-])"]
         if re.search(r"[\d_]", stem):

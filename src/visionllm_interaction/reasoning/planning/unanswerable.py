@@ -68,7 +68,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         r"|quick(?:ly|er|est)?|colou?rs?|weigh\w*|shapes?|material|made of|texture|brand|wear(?:s|ing)?|wore|clothes"
         r"|met(?:re|er)s?|centimet(?:re|er)s?|steps|farge\w*|fart(?:en|a)?|hastighet\w*|størrelse\w*|storleik\w*"
         r"|(?:hvor|kor) (?:(?:stor|store|stort)(?! (?:del|andel|part|prosent\w*))|høyt?|tungt?|gam\w+|fort|rask\w*)",
-        "sizes, speeds, looks and distances in metres are not measured",
+        "ages, sizes, speeds, looks and distances in metres are not measured",
     ),
     (
         r"normal\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
