@@ -166,6 +166,11 @@ def end(spans: list[Span]) -> float | None:
     return spans[-1][1] if spans else None
 
 
+def smallest(values: Mapping[str, float]) -> frozenset[str]:
+    """The names with the smallest value, also of 0."""
+    return frozenset(n for n, x in values.items() if x <= min(values.values()) + _EPS)
+
+
 def first_of(times: Sequence[float]) -> float | None:
     """The first of some moments."""
     return min(times, default=None)
@@ -327,10 +332,8 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F008": each(lambda t: first_of(picks(t, C))),
     "F009": part(near, lambda t: held(t, C)),
     "F010": number(
-        lambda ts: (
-            (lambda k, n: k / n if n else None)(
-                sum(follows(picks(t, C), picks(t, A), 5) for t in ts), sum(len(picks(t, C)) for t in ts)
-            )
+        lambda ts: (lambda k, n: k / n if n else None)(
+            sum(follows(picks(t, C), picks(t, A), 5) for t in ts), sum(len(picks(t, C)) for t in ts)
         )
     ),
     "F011": per_minute(lambda t: picks(t, A)),
@@ -361,7 +364,9 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F033": best(lambda t, n: total(t.visible(n)), "objects"),
     # What is there from the begin has not come into view.
     "F034": [
-        each(lambda t: earliest({n: first_of([b for b in starts(t.visible(n)) if b > 0.1]) for n in t.objects}), "names"),
+        each(
+            lambda t: earliest({n: first_of([b for b in starts(t.visible(n)) if b > 0.1]) for n in t.objects}), "names"
+        ),
         each(lambda t: earliest({n: begin(t.visible(n)) for n in t.objects}), "names"),
     ],
     "F035": each(lambda t: at(t, C, 10.0), "names"),
@@ -371,9 +376,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
         each(lambda t: first_of(picks(t, C, "car"))),
     ],
     "F038": part(lambda t: held(t, A, "ball"), lambda t: t.visible("ball")),
-    "F039": chosen(
-        lambda ts, n: sum(len(held_bouts(t, A, n)) for t in ts) > sum(len(held_bouts(t, C, n)) for t in ts)
-    ),
+    "F039": chosen(lambda ts, n: sum(len(held_bouts(t, A, n)) for t in ts) > sum(len(held_bouts(t, C, n)) for t in ts)),
     "F040": each(lambda t: float(sum(holds_at(t.visible(n), 0.0) for n in t.objects))),
     "F041": count(lambda t: given(t, None, None, "cup")),
     "F042": each(lambda t: earliest({w: begin(held(t, w, "teddy bear")) for w in PEOPLE}), "names"),
@@ -397,7 +400,10 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F055": n_toys(lambda t, n: held(t, A, n)),
     "F056": each(_order, "yes_no"),
     "F057": _video_count(lambda t: t.visible("teddy bear")),
-    "F058": [each(_when_she_came, "names"), names(lambda ts: frozenset().union(*(_when_she_came(t) or () for t in ts)))],
+    "F058": [
+        each(_when_she_came, "names"),
+        names(lambda ts: frozenset().union(*(_when_she_came(t) or () for t in ts))),
+    ],
     "F059": best_video(lambda t: total(t.alone(C))),
     "F060": sum_of(lambda t: float(sum(5 <= x < 15 for x in picks(t, C)))),
     "F061": seconds(lambda t: t.alone(C)),
@@ -515,4 +521,204 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F149": [count(lambda t: starts(near(t))), count(lambda t: starts(near(t), at_zero=False))],
     "F150": says(_gap_halves),
 }
-ANSWERS = FIRST
+
+
+def _ratio(first: Callable[[RoomTruth], float], second: Callable[[RoomTruth], float]) -> Reading:
+    def of(ts: Truths) -> float | None:
+        base = sum(map(second, ts))
+        return sum(map(first, ts)) / base if base else None
+
+    return number(of)
+
+
+def _when_picked(t: RoomTruth) -> Value:
+    times = picks(t, C, "car")
+    return frozenset().union(*(at(t, A, x) for x in times)) if times else frozenset()
+
+
+def _held_after_ball(t: RoomTruth, *, begins: bool) -> Value:
+    ends = t.releases(C, "ball")
+    if not ends:
+        return None
+    window = (ends[0], t.duration_s)
+    spans = {n: s for n, s in t.held_objects(C).items()}
+    if begins:
+        return earliest({n: first_of([b for b, _ in s if b >= ends[0] - _EPS]) for n, s in spans.items()})
+    return frozenset(n for n, s in spans.items() if cut(s, window))
+
+
+def _ball_after_down(t: RoomTruth) -> Value:
+    times = downs(t, C, "ball")
+    return total(cut(t.visible("ball"), (times[0], t.duration_s))) if times else None
+
+
+def _halves(ts: Truths) -> bool | None:
+    first, second = (
+        sum(total(cut(held(t, C), (t.duration_s * k / 2, t.duration_s * (k + 1) / 2))) for t in ts) for k in (0, 1)
+    )
+    return None if first == second else second > first
+
+
+def _same_at_once(t: RoomTruth) -> list[Span]:
+    return [s for n in sorted(t.objects) for s in bouts(both(handled(t, C, n), handled(t, A, n)))]
+
+
+def _max_held(ts: Truths) -> float | None:
+    return most([e - b for t in ts for b, e in held_bouts(t, C)])
+
+
+def _order_held(t: RoomTruth) -> Value:
+    child, adult = (begin(held(t, who, "ball")) for who in (C, A))
+    return None if child is None or adult is None else child < adult
+
+
+_NO: Reading = refused("")
+"""A refusal for any reason."""
+SECOND: Mapping[str, Reading | list[Reading]] = {
+    "G001": part(lambda t: held(t, C)),
+    "G002": [count(lambda t: bouts(touching(t))), count(lambda t: starts(touching(t), at_zero=False)), _NO],
+    "G003": count(lambda t: [1 for b, e in held_bouts(t, A) if e - b < 2 - _EPS]),
+    "G004": names(
+        lambda ts: largest(
+            {n: max([e - b for t in ts for b, e in held_bouts(t, A, n)], default=0.0) for n in all_objects(ts)}
+        )
+    ),
+    "G005": per_minute(lambda t: downs(t, A)),
+    "G006": seconds(lambda t: both(held(t, C, "block"), touching(t))),
+    "G007": share(lambda t: float(len(picks(t, C))), lambda t: float(len(picks(t, C)) + len(picks(t, A)))),
+    "G008": each(lambda t: first_of(given(t))),
+    "G009": lengths(lambda t: bouts(near(t)), mean),
+    "G010": [says(_halves), _NO],
+    "G011": yes(lambda t: bool(both(near(t), held(t, C, "cup")))),
+    "G012": _NO,
+    "G013": [says(lambda ts: all(ever(ts, lambda t, n=n: held(t, A, n)) for n in all_objects(ts))), _NO],
+    "G014": how_many(lambda ts, n: ever(ts, lambda t: held(t, C, n)) and not ever(ts, lambda t: held(t, A, n))),
+    "G015": lengths(lambda t: bouts(touching(t)), median),
+    "G016": seconds(lambda t: not_during(near(t), touching(t))),
+    "G017": names(lambda ts: earliest({n: begin(held(ts[1], None, n)) for n in ts[1].objects})),
+    "G018": _NO,
+    "G019": [
+        sum_of(
+            lambda t: float(
+                sum(
+                    any(n == m and x < y <= x + 3 for y, m in t.events_with_object("puts_down", A))
+                    for x, n in [(x, n) for n in t.objects for x in given(t, C, A, n)]
+                )
+            )
+        ),
+        _NO,
+    ],
+    "G020": _NO,
+    "G021": refused("speech", "sound", "naming"),
+    "G022": refused("naming", "speech", "sound"),
+    "G023": [
+        each(lambda t: earliest({w: first_of(t.releases(w, "book")) for w in PEOPLE}), "names"),
+        each(lambda t: earliest({w: end(held(t, w, "book")) for w in PEOPLE}), "names"),
+    ],
+    "G024": _NO,
+    "G025": [
+        each(lambda t: _held_after_ball(t, begins=False), "names"),
+        each(lambda t: _held_after_ball(t, begins=True), "names"),
+        names(lambda ts: frozenset().union(*(_held_after_ball(t, begins=False) or () for t in ts))),
+    ],
+    "G026": [each(_when_picked, "names"), names(lambda ts: frozenset().union(*(_when_picked(t) for t in ts)))],
+    "G027": each(_ball_after_down),
+    "G028": _NO,
+    "G029": chosen(lambda ts, n: all(ever(ts, lambda t, w=w: handled(t, w, n)) for w in PEOPLE)),
+    "G030": each(
+        lambda t: latest({n: end(t.visible(n)) for n in t.objects if t.visible(n)[-1][1] < t.duration_s - _EPS}),
+        "names",
+    ),
+    "G031": refused("speech", "sound"),
+    "G032": _ratio(_held_s(C), _held_s(A)),
+    "G033": [
+        each(lambda t: end(t.visible("teddy bear"))),
+        each(lambda t: (x - 0.1) if (x := end(t.visible("teddy bear"))) else None),
+    ],
+    "G034": [count(lambda t: bouts(t.visible("book"))), count(lambda t: starts(t.visible("book"), at_zero=False))],
+    "G035": each(_order_held, "yes_no"),
+    "G036": _NO,
+    "G037": each(lambda t: earliest({n: first_of(given(t, A, C, n)) for n in t.objects}), "names"),
+    "G038": each(lambda t: frozenset(w for w in PEOPLE if holds_at(held(t, w, "ball"), 9.0)), "names"),
+    "G039": chosen(lambda ts, n: not ever(ts, lambda t: held(t, A, n))),
+    "G040": lambda _: Expected("text"),
+    "G041": seconds(lambda t: t.visible(A)),
+    "G042": [seconds(lambda t: t.alone(C)), seconds(lambda t: not_during(t.visible(C), t.visible(A))), _NO],
+    "G043": yes(lambda t: bool(t.moments("leaves", C))),
+    "G044": [each(lambda t: first_of(t.moments("enters", C))), each(lambda t: begin(t.visible(C)))],
+    "G045": count(lambda t: picks(t, A)),
+    "G046": _NO,
+    "G047": count(lambda t: bouts(near(t))),
+    "G048": _NO,
+    "G049": each(lambda t: at(t, A, t.duration_s - 1e-3), "names"),
+    "G050": yes(lambda t: bool(given(t))),
+    "G051": seconds(lambda t: cut(touching(t), (0.0, 10.0))),
+    "G052": _NO,
+    "G053": _NO,
+    "G054": _NO,
+    "G055": [seconds(lambda t: without(whole(t), held(t, C))), seconds(lambda t: not_during(t.visible(C), held(t, C)))],
+    "G056": [
+        each(lambda t: earliest({w: first_of(t.moments("enters", w)) for w in PEOPLE}), "names"),
+        each(lambda t: earliest({w: begin(t.visible(w)) for w in PEOPLE}), "names"),
+    ],
+    "G057": [seconds(lambda t: without(whole(t), held(t, A))), seconds(lambda t: not_during(t.visible(A), held(t, A)))],
+    "G058": says(lambda ts: any(e - b > 5 + _EPS for t in ts for b, e in held_bouts(t, C, "teddy bear"))),
+    "G059": chosen(lambda ts, n: ever(ts, lambda t: given(t, A, C, n))),
+    "G060": count(_same_at_once),
+    "G061": yes(lambda t: bool(both(held(t, C, "block"), held(t, C, "ball")))),
+    "G062": names(
+        lambda ts: smallest({n: sum(len(bouts(t.related("in_contact", A, n))) for t in ts) for n in all_objects(ts)})
+    ),
+    "G063": how_many(lambda ts, n: sum(len(picks(t, C, n)) for t in ts) > 1),
+    "G064": best(lambda t, w: total(held(t, w)), "people"),
+    "G065": part(_visible("car")),
+    "G066": count(lambda t: downs(t, C) + downs(t, A)),
+    "G067": each(lambda t: earliest({w: first_of(picks(t, w)) for w in PEOPLE}), "names"),
+    "G068": per_minute(lambda t: held_bouts(t, A)),
+    "G069": chosen(lambda ts, n: ever(ts, lambda t: given(t, None, None, n))),
+    "G070": seconds(lambda t: cut(held(t, C), (10.0, t.duration_s))),
+    "G071": each(lambda t: begin(touching(t))),
+    "G072": yes(lambda t: bool(not_during(held(t, C), t.visible(A)))),
+    "G073": each(lambda t: first_of(downs(t, C, "car"))),
+    "G074": says(lambda ts: (weighted_mean(ts[0].gaps(C, A)) or 0) > (weighted_mean(ts[1].gaps(C, A)) or 0)),
+    "G075": count(lambda t: picks(t, C) + picks(t, A)),
+    "G076": lambda _: Expected("text"),
+    "G077": says(
+        lambda ts: (
+            sum(ever(ts, lambda t, n=n: held(t, A, n)) for n in all_objects(ts))
+            > sum(ever(ts, lambda t, n=n: held(t, C, n)) for n in all_objects(ts))
+        )
+    ),
+    "G078": number(lambda ts: median([x for t in ts for x in next_lags(t.moments("leaves", A), picks(t, C))])),
+    "G079": [
+        says(lambda ts: any(not held(t, C, "ball") for t in ts)),
+        names(lambda ts: frozenset(t.video_id for t in ts if not held(t, C, "ball"))),
+    ],
+    "G080": _NO,
+    "G081": difference(_held_s(C, "ball"), _held_s(A, "ball")),
+    "G082": best(lambda t, n: len(picks(t, C, n)), "objects"),
+    "G083": how_many(lambda ts, n: not ever(ts, lambda t: held(t, None, n))),
+    "G084": lambda _: Expected("text"),
+    "G085": lengths(lambda t: held_bouts(t, C, "car"), mean),
+    "G086": count(lambda t: given(t, C, A)),
+    "G087": names(lambda ts: largest({w: total(ts[1].visible(w)) for w in PEOPLE})),
+    "G088": each(_before_her),
+    "G089": yes(lambda t: any(x >= t.duration_s / 2 for x in picks(t, A))),
+    "G090": seconds(lambda t: without(whole(t), held(t, None))),
+    "G091": sum_of(lambda t: float(sum(x < 10 for x in picks(t, C)))),
+    "G092": names(lambda ts: smallest({n: sum(total(t.visible(n)) for t in ts) for n in all_objects(ts)})),
+    "G093": number(_max_held),
+    "G094": each(
+        lambda t: earliest({w: first_of([x for n in t.objects for x in t.releases(w, n)]) for w in PEOPLE}), "names"
+    ),
+    "G095": part(lambda t: t.alone(A)),
+    "G096": [
+        each(lambda t: at(t, A, x) if (x := first_of(downs(t, C, "book"))) is not None else frozenset(), "names"),
+        names(lambda ts: frozenset().union(*(at(t, A, x) for t in ts for x in downs(t, C, "book")))),
+    ],
+    "G097": how_many(lambda ts, n: all(ever(ts, lambda t, w=w: held(t, w, n)) for w in PEOPLE)),
+    "G098": _NO,
+    "G099": count(lambda t: bouts(not_during(t.related("in_contact", C, "car"), held(t, C, "car")))),
+    "G100": each(lambda t: end(near(t))),
+}
+ANSWERS = {**FIRST, **SECOND}

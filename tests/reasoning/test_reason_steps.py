@@ -25,7 +25,12 @@ ASKED: tuple[tuple[str, object, str, str], ...] = (
     ("How long did the child hold the cup while the child was near the caregiver?", 1.0, "s", "was near the caregiver"),
     ("How long did the child hold the cup?", 3.5, "s", "The child held the cup for 3.5 s."),
     ("How long was the child out of view?", 6.0, "s", "while the child was not in view"),
-    ("How long was the ball visible after the caregiver was first seen?", 6.0, "s", "after the first time the caregiver"),
+    (
+        "How long was the ball visible after the caregiver was first seen?",
+        6.0,
+        "s",
+        "after the first time the caregiver",
+    ),
     ("How long was the ball visible before the child first held the cup?", 7.0, "s", "before the first time the child"),
     ("How many times did the child touch the ball while the caregiver was visible?", 1, "count", "1 time"),
     ("When did the child first hold the cup?", 9.0, "s", "began at 9 s"),

@@ -33,7 +33,9 @@ SEEN: Mapping[str, tuple[str, ...]] = {
     "times-while": ("While the {c} was on camera, how often did the {a} get in contact with the {b}?",),
     "visible-after-came": ("After one first saw the {b}, for how many seconds is the {a} seen?",),
     "times-before-held": ("How often was the {a} beside the {b} before the {a} first gripped the {b}?",),
-    "near-after-released": ("After the {a} had stopped carrying the {b}, how many seconds was the {a} next to the {c}?",),
+    "near-after-released": (
+        "After the {a} had stopped carrying the {b}, how many seconds was the {a} next to the {c}?",
+    ),
     "who-visible-longer": ("Who can be seen for more seconds, the {a} or the {b}?",),
     "who-held-longer": ("Who was carrying the {c} for the longer time, the {a} or the {b}?",),
     "held-which-longer": ("What did the {c} carry for more time, the {a} or the {b}?",),

@@ -356,7 +356,7 @@ def _for_people(relation: RelationWord, people: Sequence[str], rest: tuple[str, 
         return _holds(relation, (ANY_PERSON, *rest))
     if len(people) == 1:
         return _for_each(relation, people[0], rest, around)
-    if len(people) == 2 and not _GROUPS & set(people):
+    if len(people) == 2 and not {*_GROUPS, "either", "nobody", "else", "other"} & set(people):
         return Joined("&", tuple(_holds(relation, (who, *rest)) for who in people))
     raise NotUnderstood(" ".join(people))
 
@@ -393,7 +393,7 @@ def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
     if number == 1:
         return stream
     countable = isinstance(stream, Holds) and not stream.edge and {ANY_OBJECT, ANY_PERSON} & set(stream.names)
-    if not countable or not isinstance(stream, Holds):
+    if not countable or not isinstance(stream, Holds) or stream.is_moment:
         raise NotUnderstood(str(number))
     # "Did anyone hold two toys at once?" asks it of each person; "were two toys held at once?" of all together.
     said = any(p.value == ANY_PERSON for p in participants)

@@ -176,7 +176,12 @@ def _time(asked: Asked, text: str) -> str:
     if _pools_objects(asked) and number not in (None, 1, -1):
         raise NotUnderstood(str(number))
     stream = asked.stream
-    if number == -1 and isinstance(stream, Holds) and stream == Holds(VISIBLE, stream.names[:1]) and not scope_texts(asked.scope):
+    if (
+        number == -1
+        and isinstance(stream, Holds)
+        and stream == Holds(VISIBLE, stream.names[:1])
+        and not scope_texts(asked.scope)
+    ):
         # The last frame, as the measure says it: the end of its interval is one frame later.
         return f"last_seen({quoted(stream.names[0])})"
     if number == -1:

@@ -53,6 +53,9 @@ _NOUNS_TOO = frozenset({"watch", "watches", "respond", "responds", "responded", 
 """Words that say other things as well; where other words are not understood, these do not tell what is asked."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
+_LASTED_BETWEEN = re.compile(
+    r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
+)
 _LAST_SECONDS = re.compile(
     rf"(?:^|(?<=\s))(?:in|during|within|over|for|i|under) (?:the |de |dei )?(?:very )?(?:last|final|closing|siste) "
     rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
@@ -141,6 +144,9 @@ def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[T
     if match:
         at = time_in_seconds(match["n"], match["unit"] or "s")
         text = " ".join((text[: match.start()] + text[match.end() :]).split())
+    if _LASTED_BETWEEN.search(text):
+        # "Bouts that lasted between 2 and 4 seconds" names lengths, and no part of the video.
+        return tag_question(text, vocabulary), Scope(video_id=video_id), None
     last = _LAST_SECONDS.search(text)
     if last:
         text = " ".join((text[: last.start()] + text[last.end() :]).split())

@@ -159,6 +159,9 @@ def _total_of(asked: Asked) -> Asked:
 
 
 def _read_duration(request: QuestionRequest) -> Asked:
+    if any(tag.is_("superlative", "nearest", "farther") for tag in request.tags):
+        # "How long was it nearer to A than to B?" asks for time, not for distances.
+        raise NotUnderstood("nearer")
     if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
         return replace(read_comparison(request), comparison=None)
     spread = _each(request) or read_elapsed(request)
@@ -242,6 +245,8 @@ def _read_many(request: QuestionRequest) -> Asked:
 
 def _read_when(request: QuestionRequest) -> Asked:
     clause, marks, scope, _ = request.read()
+    if clause.stream.negated:
+        raise NotUnderstood("when not")
     occurrence = marks.take_occurrence()
     if isinstance(clause.stream, (Joined, AtLeast)) and occurrence not in (None, 1, -1):
         raise NotUnderstood("when")
@@ -293,7 +298,10 @@ def _read_exists(request: QuestionRequest) -> Asked:
 
 
 def _says_most_of_the_time(tags: Sequence[Tag]) -> bool:
-    return any(tag.kind == "superlative" and tag.text in ("most of the time", "det meste av tiden", "det meste av tida") for tag in tags)
+    return any(
+        tag.kind == "superlative" and tag.text in ("most of the time", "det meste av tiden", "det meste av tida")
+        for tag in tags
+    )
 
 
 def _then_or_later(asked: Asked) -> Asked:
@@ -327,7 +335,7 @@ def _read_what(request: QuestionRequest) -> Asked:
         tags = tags[1:]
     while tags and tags[0].is_("preposition", "of"):
         tags = tags[1:]
-    noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something") else None
+    noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something", "everything") else None
     tags = tags[1:] if noun else tags
     focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
     return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)

@@ -37,6 +37,7 @@ _FUNCTION_WORDS = frozenset(
             "where",
         ),
         *("when", "what", "who", "how", "why", "was", "were", "has", "had", "bar", "bare", "ble", "blei", "kan", "ser"),
+        *("other", "others", "another", "only", "bare", "berre", "even", "ever", "never", "over", "else", "each", "both"),
         *("var", "vil", "hun", "han", "seg", "sin", "det", "den", "noe", "som", "med", "mot", "hos"),
     }
 )
@@ -86,7 +87,7 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     (r"below|beneath|underneath", "share(below({3}, {4}))"),
     (r"inside|inni|inne i", "share(inside({3}, {4}))"),
     (r"fac(?:e|es|ed|ing) (?:the|towards?)|vendt mot", "share(facing({0}, {2}))"),
-    (r"(?:how many|number of) (?:\w+ )+on average|average number|mean number", "mean_number(visible(thing))"),
+    (r"(?:how many|number of) (?!times)(?:\w+ )+on average|average number|mean number", "mean_number(visible(thing))"),
     (r"pauses?|breaks? between", "median(pauses(holding({0}, thing)))"),
     (r"variab\w+|standard deviation|vary|varies|varied", "sd(merged(holding({0}, thing), 0.5s))"),
     (r"odds ratio", "odds_ratio(picks_up({0}), within=3s, after=puts_down({2}))"),

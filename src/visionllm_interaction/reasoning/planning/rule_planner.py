@@ -71,8 +71,46 @@ _NORWEGIAN = re.compile(
     r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]"
     r"|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
 )
-_NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
+_NOT_A_NAME = frozenset(
+    {
+        *(
+            "video",
+            "videos",
+            "recording",
+            "recordings",
+            "session",
+            "sessions",
+            "clip",
+            "clips",
+            "film",
+            "footage",
+            "end",
+            "start",
+            "beginning",
+        ),
+        *(
+            "other",
+            "others",
+            "else",
+            "except",
+            "together",
+            "most",
+            "least",
+            "both",
+            "all",
+            "every",
+            "partners",
+            "only",
+            "bare",
+            "berre",
+            "many",
+            "much",
+        ),
+        *("times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"),
+    }
+)
 _MAX_WORDS_OF_A_NAME = 3
+_TWO = 2
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _NO_FORM = "the question fits none of the known forms"
@@ -106,7 +144,9 @@ def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     if _is_norwegian(question):
         # Read word by word first, because its answer is in Norwegian too; the fixed forms answer in English.
         by_words = _by_words(question, Plan.refuse(_NO_FORM), vocabulary)
-        if by_words.expressions and not (plan.steps and _FIRST_AND_LAST_SEEN.search(by_words.expressions[0].expression)):
+        if by_words.expressions and not (
+            plan.steps and _FIRST_AND_LAST_SEEN.search(by_words.expressions[0].expression)
+        ):
             return by_words
     return plan if plan.steps else _by_words(question, plan, vocabulary)
 
@@ -299,7 +339,12 @@ def _unknown_name(matches: list[tuple[Form, dict[str, str]]], vocabulary: Vocabu
         [strip_determiners(text) for text in spoken.values() if vocabulary.resolve(text) is None]
         for _, spoken in matches
     ]
-    plausible = [names for names in unknown if all(_looks_like_a_name(name) for name in names)]
+    plausible = [
+        names
+        for names in unknown
+        # "barnet ballen" is two names, and no third one.
+        if all(_looks_like_a_name(name) and len(list(vocabulary.mentions(name))) < _TWO for name in names)
+    ]
     if not plausible:
         return None
     names = min(plausible, key=lambda texts: sum(len(text.split()) for text in texts))
