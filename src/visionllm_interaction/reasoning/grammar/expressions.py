@@ -50,6 +50,8 @@ def expression_of(asked: Asked) -> str:
         text += f' in video "{asked.scope.video_id}"'
     over = [OBJECT_VARIABLE] if (asked.variable is None and asked.is_shared) or _pools_objects(asked) else []
     over += [PERSON_VARIABLE] if _pools_people(asked) else []
+    if not all(name in text for name in over):
+        raise NotUnderstood("the same object")
     if over:
         text += f" over {', '.join(over)}"
     if asked.variable is not None:
@@ -86,7 +88,7 @@ def _core(asked: Asked) -> str:
     if asked.ask == "next":
         return f"first_time({limited(asked.stream, asked.scope)})"
     if asked.ask == "exists":
-        return _exists(asked)
+        return f"!{_exists(asked)}" if asked.is_denied else _exists(asked)
     text = _stream(asked)
     if asked.ask in ("time", "delay"):
         return _time(asked, text)
@@ -153,7 +155,7 @@ def _pools_objects(asked: Asked) -> bool:
         return False
     of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest")
     of_moments = stream.edge is not None and asked.ask in ("count", "rate", "time", "delay", "exists")
-    return (of_moments or (of_bouts and stream.edge is None)) and asked.variable in (None, "video")
+    return (of_moments or (of_bouts and stream.edge is None)) and asked.variable in (None, "video", PERSON_VARIABLE)
 
 
 def _pools_people(asked: Asked) -> bool:

@@ -166,6 +166,7 @@ class Asked:
         than: what is compared with: another question with the same kind of value.
         comparison: which of the two is asked to be larger; None: both values and their difference.
         gap_names: the two whose distance is asked for.
+        is_denied: whether it is asked of what varies that it never is so: "how many toys were never held".
         is_shared: whether a variable stands for the same object in both streams of a single value.
         threshold: a number that a value is compared with in a question for yes or no.
         also: more questions in the same sentence ("and for how long?").
@@ -189,6 +190,7 @@ class Asked:
     than: Asked | None = None
     comparison: Literal["more", "less"] | None = None
     gap_names: tuple[str, str] | None = None
+    is_denied: bool = False
     is_shared: bool = False
     threshold: float | None = None
     also: tuple[Asked, ...] = field(default=())

@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning.grammar.comparisons import read_comparison,
 from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_elapsed, read_lag, read_latency
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
+    ANY_PERSON,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
     VISIBLE,
@@ -239,8 +240,16 @@ def _read_many(request: QuestionRequest) -> Asked:
     if isinstance(clause.stream, Holds) and clause.stream.relation == VISIBLE:
         raise NotUnderstood("how many in view")
     pick: Literal["number"] = "number"
-    stream = replace(clause.stream, negated=True) if clause.is_never else clause.stream
-    return finish(Asked("exists", stream, scope, variable=focus, pick=pick), marks)
+    # "How many toys did nobody hold?" counts those that were never held, not those that were not held at some time.
+    denied = clause.is_never or clause.stream.negated
+    if (
+        clause.is_never
+        and clause.stream.negated
+        and not (isinstance(clause.stream, Holds) and clause.stream.names[0] == ANY_PERSON)
+    ):
+        raise NotUnderstood("never")
+    stream = replace(clause.stream, negated=False)
+    return finish(Asked("exists", stream, scope, variable=focus, pick=pick, is_denied=denied), marks)
 
 
 def _read_when(request: QuestionRequest) -> Asked:
@@ -424,9 +433,11 @@ def _read_videos(request: QuestionRequest) -> Asked:
     """Read "In how many videos did the child pick up the ball?"."""
     clause, marks, scope, _ = request.read()
     marks.take("ever")
-    if clause.is_never or scope.video_id is not None:
+    if scope.video_id is not None or (clause.is_never and clause.stream.negated):
         raise NotUnderstood("in how many videos")
-    return finish(Asked("exists", clause.stream, scope, variable="video", pick="number"), marks)
+    denied = clause.is_never or clause.stream.negated
+    stream = replace(clause.stream, negated=False)
+    return finish(Asked("exists", stream, scope, variable="video", pick="number", is_denied=denied), marks)
 
 
 def read_pick(

@@ -37,7 +37,21 @@ _FUNCTION_WORDS = frozenset(
             "where",
         ),
         *("when", "what", "who", "how", "why", "was", "were", "has", "had", "bar", "bare", "ble", "blei", "kan", "ser"),
-        *("other", "others", "another", "only", "bare", "berre", "even", "ever", "never", "over", "else", "each", "both"),
+        *(
+            "other",
+            "others",
+            "another",
+            "only",
+            "bare",
+            "berre",
+            "even",
+            "ever",
+            "never",
+            "over",
+            "else",
+            "each",
+            "both",
+        ),
         *("var", "vil", "hun", "han", "seg", "sin", "det", "den", "noe", "som", "med", "mot", "hos"),
     }
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
+UNIT = r"(?:seconds?|secs?|sekund(?:er|ene|a|ane)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
 """Words for units of time, as a part of a pattern."""
 
 _NUMBER_WORDS = (
@@ -32,7 +32,7 @@ _SPELLED = (
     (_spelled(_NORWEGIAN, link="og|til", unit=r"(?:sekund|minutt)"), _NORWEGIAN),
 )
 _SINGLE = re.compile(
-    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?"
+    r"\b(first|opening|initial|første|fyrste|after|before|until|from|etter|før) (?:a |an |one |et )?"
     r"(?=(?:minute|minutt(?:et)?|hour)\b)"
 )
 _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
@@ -84,7 +84,7 @@ _FORMS: tuple[_WindowForm, ...] = (
         lambda t: Window(t[0], None),
     ),
     _window_form(
-        r"(?:in|during|within|over|i|under) (?:the |de |det )?(?:first|opening|initial|første) {t1}",
+        r"(?:(?:in|during|within|over|i|under) )?(?:the |de |dei |det )?(?:first|opening|initial|første|fyrste) {t1}",
         lambda t: Window(None, t[0]),
     ),
     _window_form(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),

@@ -101,6 +101,8 @@ _NOT_A_NAME = frozenset(
             "every",
             "partners",
             "only",
+            "ratio",
+            "rate",
             "bare",
             "berre",
             "many",
