@@ -131,7 +131,7 @@ def test_comparison_of_times_is_made_per_video(two_videos: Path) -> None:
 def test_tie_is_called_a_tie(one_video: Path) -> None:
     answer = ask("Are there more books than cups?", one_video)
     assert answer.claims[0].value == "tie"
-    assert answer.answer == "Most numerous: a tie (book 1, cup 1)."
+    assert answer.answer == "Most numerous: a tie between the book and the cup (book 1, cup 1)."
 
 
 def test_nothing_looked_at_is_not_nothing_seen(one_video: Path) -> None:

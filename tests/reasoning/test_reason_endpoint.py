@@ -248,7 +248,7 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         draft("co_presence_duration", object="caregiver"),
         "condition 'the caregiver was busy'",
     ),
-    ("How long was the ball visible in the last 10 seconds?", draft(end_s=10.0), "counted from its start"),
+    ("How long was the ball visible towards the end?", draft(end_s=10.0), "counted from its start"),
     ("How long was the ball seen somewhere in the second half?", draft(), "counted from its start"),
     ("How many balls were there at 12 seconds?", draft("instance_count", begin_s=12.0), "single moments"),
     (

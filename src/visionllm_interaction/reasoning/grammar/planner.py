@@ -49,7 +49,9 @@ _CODED_LEMMAS = {
     "turn_taking": ("speech", SPEECH),
 }
 """Words that are only said of what people code → the kind of code, and why it is not there."""
-_NOUNS_TOO = frozenset({"watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"})
+_NOUNS_TOO = frozenset(
+    {"turns", "turn", "watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"}
+)
 """Words that say other things as well; where other words are not understood, these do not tell what is asked."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
 _QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")

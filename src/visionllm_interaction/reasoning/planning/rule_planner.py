@@ -190,7 +190,7 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
     if understood.refusal:
         return refused if names_one else Plan.refuse(understood.refusal)
     unknown = [n for n in unknown_names(question, understood, vocabulary) if not in_the_language(n, vocabulary)]
-    instead = None if unknown else in_the_language(question, vocabulary)
+    instead = None if unknown else in_the_language(question, vocabulary, understood.tagged.unknown)
     if instead and (_NOT_HERE in reason or is_unread(refused)):
         return Plan.refuse(f"{_NO_FORM}, but {instead}")
     if instead:

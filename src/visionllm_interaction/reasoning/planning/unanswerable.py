@@ -39,7 +39,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "feelings and expressions are not measured",
     ),
     (
-        r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
+        r"say|says|said|saying|speak(?:s|ing)?|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
         r"|shout\w*|yell(?:s|ed|ing)?|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
         r"|sneez\w*|clap\w*|music\w*|songs?|melod\w+|tune|quiet\w*|silen\w+|volume|language\w*|speech|vocal\w*"
         r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)"
@@ -71,7 +71,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "ages, sizes, speeds, looks and distances in metres are not measured",
     ),
     (
-        r"normal\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
+        r"normal(?!ly)\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
         r"|nic(?:e|er|est)|kinder|a (?:good|bad)"
         r"|(?:good|bad|better|worse|best|worst) (?:at|with|parent|mother|father|child)"
         r"|naughty|polite|friendl\w*|skil\w*"
