@@ -1,4 +1,4 @@
-"""What right answers to ``five_people_first.tsv`` say, from the truth of the videos; two where words mean two things."""
+"""What right answers to ``five_people_*.tsv`` say, from the truth of the videos; two where words mean two things."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def _in_last(t: RoomTruth, who: str, last_s: float) -> frozenset[str]:
 
 
 def _held_window(ts: Truths, who: str, window: Span) -> frozenset[str]:
-    return frozenset(n for n in all_objects(ts) if ever(ts, lambda t: cut(held(t, who, n), window)))
+    return frozenset(n for n in all_objects(ts) if ever(ts, lambda t, n=n: cut(held(t, who, n), window)))
 
 
 def _when_she_came(t: RoomTruth) -> Value:
@@ -458,7 +458,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F099": gap(whole, lambda pairs: min((g for _, g in pairs), default=None)),
     "F100": [
         chosen(lambda ts, n: not ever(ts, lambda t: picks(t, C, n) + picks(t, A, n))),
-        says(lambda ts: any(not ever(ts, lambda t: picks(t, C, n) + picks(t, A, n)) for n in all_objects(ts))),
+        says(lambda ts: any(not ever(ts, lambda t, n=n: picks(t, C, n) + picks(t, A, n)) for n in all_objects(ts))),
     ],
     "F101": difference(
         lambda t: float(len(picks(t, C, "teddy bear"))), lambda t: float(len(picks(t, A, "teddy bear")))
@@ -469,7 +469,7 @@ FIRST: Mapping[str, Reading | list[Reading]] = {
     "F105": count(lambda t: given(t, None, None, "block")),
     "F106": [
         each(lambda t: frozenset(w for w in PEOPLE if cut(held(t, w, "block"), (3.0, 9.0))), "names"),
-        names(lambda ts: frozenset(w for w in PEOPLE if ever(ts, lambda t: cut(held(t, w, "block"), (3.0, 9.0))))),
+        names(lambda ts: frozenset(w for w in PEOPLE if ever(ts, lambda t, w=w: cut(held(t, w, "block"), (3.0, 9.0))))),
     ],
     "F107": says(lambda ts: sum(len(picks(t, C)) for t in ts) > 3),
     "F108": each(lambda t: latest({n: max(picks(t, C, n), default=None) for n in t.objects}), "names"),
@@ -543,7 +543,7 @@ def _held_after_ball(t: RoomTruth, *, begins: bool) -> Value:
     if not ends:
         return None
     window = (ends[0], t.duration_s)
-    spans = {n: s for n, s in t.held_objects(C).items()}
+    spans = t.held_objects(C)
     if begins:
         return earliest({n: first_of([b for b, _ in s if b >= ends[0] - _EPS]) for n, s in spans.items()})
     return frozenset(n for n, s in spans.items() if cut(s, window))

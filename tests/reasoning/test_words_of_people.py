@@ -38,12 +38,20 @@ READ: tuple[tuple[str, str, str], ...] = (
     ("In the second half, who held the ball longest?", "most", "total(holding($p, ball) & between(50%, 100%)) by $p"),
     ("At the end of the session, which toy was the child holding?", "list", "holds(holding(child, $o), at=100%) by $o"),
     ("How many objects were visible at the beginning?", "number", "holds(visible($o), at=0%) by $o in thing"),
-    ("What was the child holding when the caregiver came in?", "list", "exists(holding(child, $o) & enters(caregiver)) by $o in thing"),
+    (
+        "What was the child holding when the caregiver came in?",
+        "list",
+        "exists(holding(child, $o) & enters(caregiver)) by $o in thing",
+    ),
     ("Is mom near the kid most of the time?", "exceeds", "share(near(caregiver, child))"),
     ("Hvilken gjenstand ble holdt lengst av begge til sammen?", "most", "total(holding(person, $o)) by $o"),
     ("Når gikk den voksne ut av rommet?", "value", "first_time(leaves(caregiver))"),
     ("Kva var det siste barnet heldt?", "last", "last_time(merged(holding(child, $o), 0.5s)) by $o"),
-    ("Kor mange gonger plukka barnet opp noko dei fyrste ti sekunda?", "value", "count(picks_up(child, thing) & between(0s, 10s))"),
+    (
+        "Kor mange gonger plukka barnet opp noko dei fyrste ti sekunda?",
+        "value",
+        "count(picks_up(child, thing) & between(0s, 10s))",
+    ),
 )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ def _stream(asked: Asked) -> str:
 
 
 def _pools_objects(asked: Asked) -> bool:
-    """Whether bouts of holding *anything* are asked for, or their ends: each is of one object, so that two toys are two."""
+    """Whether bouts of holding *anything*, or their ends, are asked for: each is of one object; two toys are two."""
     stream = asked.stream
     if not isinstance(stream, Holds) or stream.relation != HOLDING or stream.names[-1] != ANY_OBJECT or stream.negated:
         return False

@@ -60,7 +60,8 @@ _LASTED_BETWEEN = re.compile(
 )
 _LAST_SECONDS = re.compile(
     rf"(?:^|(?<=\s))(?:in|during|within|over|for|i|under) (?:the |de |dei )?(?:very )?(?:last|final|closing|siste) "
-    rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
+    rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})"
+    r"(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
 )
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"

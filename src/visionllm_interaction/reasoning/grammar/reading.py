@@ -76,7 +76,7 @@ def read_question(
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
         raise NotUnderstood("in each video")
-    if each_video and (asked.ask in _OF_LENGTHS or asked.pick is not None and asked.ask in ("gap", "latency")):
+    if each_video and (asked.ask in _OF_LENGTHS or (asked.pick is not None and asked.ask in ("gap", "latency"))):
         # "On average per video" is a mean over videos, "the average in each video" one for each.
         raise NotUnderstood("in each video")
     also = tuple(replace(more, language=tagged.language) for more in asked.also)

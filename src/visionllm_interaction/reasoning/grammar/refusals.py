@@ -170,7 +170,7 @@ def in_the_language(question: str, vocabulary: Vocabulary, unknown: Sequence[str
     if match is None or set(unknown) - set(re.findall(r"[\w-]+", match.group())) - _SMALL:
         return None
     said = [name for name, _ in vocabulary.mentions(text)]
-    if _PAIR.search(found) and len(said) < 2:  # noqa: PLR2004
+    if _PAIR.search(found) and len(said) < 2:
         return None
     person = _first([*said, *vocabulary.people], people=True) or "person"
     thing = _first(said, people=False) or "thing"
@@ -220,11 +220,14 @@ def _stands_before_name(understood: Understood, word: str) -> bool:
 
 
 def _problem(understood: Understood) -> str:
-    unknown = list(dict.fromkeys(understood.tagged.unknown))[:_MAX_WORDS]
+    language = understood.tagged.language
+    unknown = list(dict.fromkeys(understood.tagged.unknown))
+    # Where some belong to no list, those that only stand at a wrong place are not the reason.
+    unknown = ([word for word in unknown if not _is_in_a_list(word, language)] or unknown)[:_MAX_WORDS]
     if unknown:
         words = ", ".join(repr(word) for word in unknown)
         here = " where they stand" if len(unknown) > 1 else " where it stands"
-        known = all(_is_in_a_list(word, understood.tagged.language) for word in unknown)
+        known = all(_is_in_a_list(word, language) for word in unknown)
         are = "are" if len(unknown) > 1 else "is"
         return f"the word{'s' if len(unknown) > 1 else ''} {words} {are} not understood{here if known else ''}"
     said = " ".join(tag.text for tag in understood.tagged.tags)

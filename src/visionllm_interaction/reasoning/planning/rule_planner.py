@@ -60,9 +60,11 @@ FORMS: tuple[Form, ...] = (
 _FIRST_AND_LAST_SEEN = re.compile(r"_time\(merged\(visible|exists\(visible\(\$")
 """Expressions of presence that a fixed form gives by the first and last frame, as the measures do."""
 _EVENT_WORDS = re.compile(
-    r"\b(?:pick\w*|grab\w*|grasp\w*|take[sn]?|took|taking|gets?|got|drop\w*|releas\w*|leave[s]?|left|leaving|exit\w*|depart\w*"
-    r"|enter\w*|arriv\w*|disappear\w*|vanish\w*|puts?|putting|lay|laid|let(?:s|ting)? (?:\w+ ){0,2}go|(?:come|came|comes|coming) in(?:to)?"
-    r"|plukk\w*|løft\w*|tok|tar|tek|ta|slapp|slipp\w*|slepp\w*|la|legg\w*|kom\w* inn|kjem inn|gikk|gjekk|går|forl[oa]t\w*|forsv\w+|dro)\b"
+    r"\b(?:pick\w*|grab\w*|grasp\w*|take[sn]?|took|taking|gets?|got|drop\w*|releas\w*|leaves?|left"
+    r"|leaving|exit\w*|depart\w*|enter\w*|arriv\w*|disappear\w*|vanish\w*|puts?|putting|lay|laid"
+    r"|let(?:s|ting)? (?:\w+ ){0,2}go|(?:come|came|comes|coming) in(?:to)?"
+    r"|plukk\w*|løft\w*|tok|tar|tek|ta|slapp|slipp\w*|slepp\w*|la|legg\w*"
+    r"|kom\w* inn|kjem inn|gikk|gjekk|går|forl[oa]t\w*|forsv\w+|dro)\b"
 )
 """Words for events. What is held before and after an event is another thing: what is handed over is held and not picked
 up, and what is there at the end has not left."""
