@@ -14,7 +14,7 @@ _GENERIC = ("something", "object")
 
 @dataclass(frozen=True)
 class Part:
-    """A subordinate clause: its role, its phrases and the word that opens it; ``within_s``: how near in time it must be."""
+    """A subordinate clause: its role, phrases and opening word; ``within_s`` is how near in time it must be."""
 
     role: str
     tags: tuple[Tag, ...]
