@@ -12,7 +12,7 @@ from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTI
 from visionllm_interaction.measures.language.types import Function, Kind, Parameter, Type
 from visionllm_interaction.measures.language.values import Values
 from visionllm_interaction.measures.plugins import MeasuredValue, MissingValue, PluginMeasure, find_measure
-from visionllm_interaction.measures.streams.missing import KNOWN
+from visionllm_interaction.measures.streams.missing_reasons import KNOWN
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
 
 _HERE = "measures.plugin_functions"

@@ -112,7 +112,8 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     (r"allan factor", "allan_factor(picks_up({0}), 10s)"),
     (r"(?:how|more|less) (?:central\w*|centred|centered)|centredness|centeredness", "mean(centredness({1}))"),
     (r"dominan\w*", "mean(dominance({1}))"),
-    (r"how (?:big|large|small)|(?:share|part|much) of (?:the )?(?:image|picture|frame)|size of|(?:hvor|kor) stor(?! (?:del|andel|part|prosent))",
+    (r"how (?:big|large|small)|(?:share|part|much) of (?:the )?(?:image|picture|frame)|size of"
+     r"|(?:hvor|kor) stor(?! (?:del|andel|part|prosent))",
      "mean(size({1}))"),
     (r"(?:to|on) the left|left of|til venstre", "share(left_of({3}, {4}))"),
     (r"(?:to|on) the right|right of|til høyre|til høgre", "share(right_of({3}, {4}))"),
