@@ -3,7 +3,8 @@
     python benchmarks/questions/people_questions.py QUESTIONS.tsv --folder /tmp/rooms --planner rules
 
 The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
-for the questions of ``development.tsv`` in ``development_answers.py``.
+for the questions of ``development.tsv`` in ``development_answers.py``, for those of ``five_people_*.tsv`` in
+``five_people_answers.py``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from development_answers import ANSWERS as DEVELOPMENT
 from expected_answers import ANSWERS as HANDED
 from expected_answers import Expected, Value
+from five_people_answers import ANSWERS as FIVE_PEOPLE
 from room_truth import RoomTruth
 from rooms import make_rooms
 
@@ -28,8 +30,9 @@ from visionllm_interaction.reasoning.answers import Answer, Claim
 from visionllm_interaction.reasoning.pipeline import PlannerName
 
 _TOLERANCE = 5e-3
+_ORDER = ("right", "refused", "wrong")
 _NO_TOY = re.compile(r"'(?:ball|block|book|car|cup|teddy|bamse|bil|bok|kloss|kopp|krus)\w*' is not in the store")
-ANSWERS = {**HANDED, **DEVELOPMENT}
+ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE}
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,15 @@ def judge(answer: Answer, expected: Expected) -> str:
     groups: dict[str, list[Claim]] = {}
     for claim in answer.claims:
         of = {videos[i] for i in claim.evidence if videos[i]}
-        groups.setdefault(next(iter(of)) if len(of) == 1 and _is_single(claim) else "", []).append(claim)
+        single = len(of) == 1 and (_is_single(claim) or claim.text.split(" ", 1)[1].startswith(next(iter(of))))
+        groups.setdefault(next(iter(of)) if single else "", []).append(claim)
     checks = []
     if expected.together != "":
         checks.append(_agrees(groups.get("", []), expected.together, expected.kind))
+    unit = next((claim.unit for claim in groups.get("", []) if _same(claim, expected.together, expected.kind)), None)
     for video, value in expected.per_video.items():
+        if unit is not None and video in groups and all(claim.unit != unit for claim in groups[video]):
+            continue  # seconds of which a share is made
         if video in groups:
             checks.append(_agrees(groups[video], value, expected.kind))
         elif expected.together == "":
@@ -96,6 +103,9 @@ def _same(claim: Claim, value: Value, kind: str) -> bool:
     found = claim.value
     if value is None:
         return found is None or found == "none"
+    if kind == "names" and found == "tie" and isinstance(value, frozenset):
+        # The tied ones stand before the list of all values.
+        return len(value) > 1 and all(f"the {name}" in claim.text.split(" (")[0] for name in value)
     if kind == "names":
         names = frozenset() if found in (None, "none") else frozenset(str(found).split(", "))
         return names == value
@@ -105,6 +115,12 @@ def _same(claim: Claim, value: Value, kind: str) -> bool:
         return False
     found = found / 100 if claim.unit == "%" else found
     return abs(float(found) - float(value)) <= _TOLERANCE * max(1.0, abs(float(value)))
+
+
+def _readings(identifier: str, truths: list[RoomTruth]) -> list[Expected]:
+    """What is right; several where the words of a question mean several things."""
+    answers = ANSWERS.get(identifier, lambda _: Expected("text"))
+    return [of(truths) for of in (answers if isinstance(answers, list) else [answers])]
 
 
 def run(
@@ -123,13 +139,10 @@ def run(
             except Exception as error:  # noqa: BLE001  (a crash is a verdict)
                 found.append(Judged(row["id"], seed, "crash", row["question"], repr(error)[:300], ""))
                 continue
-            expected = ANSWERS[row["id"]](truths) if row["id"] in ANSWERS else Expected("text")
-            verdict = judge(answer, expected)
-            found.append(
-                Judged(
-                    row["id"], seed, verdict, row["question"], str(answer), f"{expected.per_video} {expected.together}"
-                )
-            )
+            readings = _readings(row["id"], truths)
+            verdict = min((judge(answer, expected) for expected in readings), key=_ORDER.index)
+            due = " or ".join(f"{expected.per_video} {expected.together}" for expected in readings)
+            found.append(Judged(row["id"], seed, verdict, row["question"], str(answer), due))
     return found
 
 

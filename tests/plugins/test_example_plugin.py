@@ -21,9 +21,10 @@ from visionllm_interaction.artifacts.raw_file_index import read_index
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest
 from visionllm_interaction.datasets.ingestion.stage import sources_changed
-from visionllm_interaction.errors import AnnotationError, CheckpointError, InputDataError, UsageError
+from visionllm_interaction.errors import AnnotationError, CheckpointError, ExpressionError, InputDataError, UsageError
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.measures.api import Query, run_query
+from visionllm_interaction.measures.config import MeasuresConfig
 
 LABELS = "0.1\t0.4\tSpeech of child: ball\n0.5\t0.5\tnote\n"
 
@@ -100,6 +101,42 @@ def test_a_measure_stands_in_the_table_beside_the_others(example: Path, store: P
     ]
     assert halves == pytest.approx([0.2, 0.2])  # the step from one bin to the next is in neither
     assert {row["measure"] for row in rows} > {"visible_duration", "path_length"}
+
+
+def test_a_measure_is_a_function_of_the_language(example: Path, store: Path) -> None:
+    blind, ego, room = v.query("path_length(ball) / total(visible(ball))", store).rows
+    seconds = v.query("total(visible(ball)) by video", store).rows[2].value
+    assert room.value == pytest.approx(0.45 / seconds)
+    assert (ego.value, ego.missing) == (None, "the camera moves with the child")
+    assert (blind.value, blind.missing) == (None, "the detector does not look for 'ball'")
+    plain = v.query("path_length(ball)", store)
+    (piece,) = plain.rows[2].evidence
+    assert (plain.unit, piece.basis, piece.track_ids, piece.frames) == ("widths", "plug-in", (2,), (0, 8))
+    halves = [row.value for row in v.query("path_length(ball) by bin(0.5s)", store).rows if row.video_id == "room"]
+    assert halves == pytest.approx([0.2, 0.2])
+    best = v.query("top(1, path_length($o) by $o in thing) in video room", store).rows
+    assert [row.names for row in best] == [{"$o": "ball"}]
+
+
+def test_a_call_that_does_not_fit_a_plug_ins_measure_is_an_error_of_the_expression(example: Path, store: Path) -> None:
+    with pytest.raises(ExpressionError, match="argument"):
+        v.query("path_length(ball, child)", store)
+    with pytest.raises(ExpressionError, match="no function path_lenght"):
+        v.query("path_lenght(ball)", store)
+    (room,) = v.query("path_length($o) in video room over $o in thing", store).rows
+    assert room.value == pytest.approx(0.45)
+
+
+def test_a_named_measure_may_use_one_of_a_plug_in(example: Path, store: Path) -> None:
+    named = {
+        "speed": {"expression": "path_length($subject) / total(visible($subject))", "definition": "Widths a second."}
+    }
+    config = MeasuresConfig.model_validate({"named": named})
+    value = v.query("speed(ball) in video room", store, config=config).rows[0].value
+    assert value == v.query("path_length(ball) / total(visible(ball)) in video room", store).rows[0].value
+    rows = v.measures(store, config=config).to_arrow().to_pylist()
+    mine = {(row["video_id"], row["subject"]): row["value"] for row in rows if row["measure"] == "speed"}
+    assert mine["room", "ball"] == pytest.approx(value)
 
 
 def test_a_coding_format_is_read_and_written(example: Path, store: Path, tmp_path: Path) -> None:

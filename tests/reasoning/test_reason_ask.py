@@ -122,7 +122,7 @@ def test_comparison_names_the_winner_and_cites_both(two_videos: Path) -> None:
 
 
 def test_comparison_of_times_is_made_per_video(two_videos: Path) -> None:
-    answer = ask("Who came in first, the ball or the caregiver?", two_videos)
+    answer = ask("Who appeared first, the ball or the caregiver?", two_videos)
     winners = [claim for claim in answer.claims if claim.operation == "winner"]
     assert [claim.value for claim in winners] == ["ball", "ball"]
     assert winners[1].text == "In room_s7_001, first seen earliest: the ball (ball 4 s, caregiver 8 s)."
@@ -131,7 +131,7 @@ def test_comparison_of_times_is_made_per_video(two_videos: Path) -> None:
 def test_tie_is_called_a_tie(one_video: Path) -> None:
     answer = ask("Are there more books than cups?", one_video)
     assert answer.claims[0].value == "tie"
-    assert answer.answer == "Most numerous: a tie (book 1, cup 1)."
+    assert answer.answer == "Most numerous: a tie between the book and the cup (book 1, cup 1)."
 
 
 def test_nothing_looked_at_is_not_nothing_seen(one_video: Path) -> None:

@@ -248,7 +248,7 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
         draft("co_presence_duration", object="caregiver"),
         "condition 'the caregiver was busy'",
     ),
-    ("How long was the ball visible in the last 10 seconds?", draft(end_s=10.0), "counted from its start"),
+    ("How long was the ball visible towards the end?", draft(end_s=10.0), "counted from its start"),
     ("How long was the ball seen somewhere in the second half?", draft(), "counted from its start"),
     ("How many balls were there at 12 seconds?", draft("instance_count", begin_s=12.0), "single moments"),
     (
@@ -273,12 +273,14 @@ def test_plans_that_the_words_forbid_are_refused(
 
 def test_two_questions_in_one_are_two_requests(serve: Callable[..., Endpoint], one_video: Path) -> None:
     lengths = draft("holding_duration", "child", object="cup")
-    turns = draft("last_offset", "each", predicate="holding", object="cup")
-    endpoint = serve(Reply(lengths), Reply(turns))
-    answer = put("For how long did the child grip the cup, and who let go of it earlier?", one_video, endpoint)
-    assert answer.answer == (
-        "The child held the cup for 3.5 s. Ended holding the cup earliest: the child (caregiver never, child 13.5 s)."
+    times = draft("bout_count", predicate="holding", subject="child", object="cup")
+    endpoint = serve(Reply(lengths), Reply(times))
+    answer = put(
+        "For how long did the child somehow grip the cup, and how many times did one see the child grip it?",
+        one_video,
+        endpoint,
     )
+    assert answer.answer == "The child held the cup for 3.5 s. The child held the cup 2 times."
     assert (len(endpoint.requests), answer.tokens) == (2, 220)
 
 

@@ -108,10 +108,10 @@ VALUES: tuple[EvalForm, ...] = (
         PT,
         one("first_onset", "a", "b", predicate="holding"),
         ("When did the {a} first hold the {b}?",),
-        ("Når tok {a} opp {b} for første gang?",),
+        ("Når holdt {a} {b} for første gang?",),
         (
             "At what second does the {a} get the {b} in hand for the first time?",
-            "Time at which the {a} initially picks the {b} up?",
+            "Time at which the {a} initially has the {b} in hand?",
         ),
     ),
     EvalForm(
@@ -119,9 +119,9 @@ VALUES: tuple[EvalForm, ...] = (
         "when",
         PT,
         one("last_offset", "a", "b", predicate="holding"),
-        ("When did the {a} let go of the {b} for the last time?",),
-        ("Når slapp {a} {b} for siste gang?",),
-        ("At what second does the {a} finally release the {b}?", "Time at which the {a} last had the {b} in hand?"),
+        ("When did the {a} last hold the {b}?",),
+        ("Når holdt {a} {b} for siste gang?",),
+        ("Until what second does the {a} have the {b} in hand?", "Time at which the {a} last had the {b} in hand?"),
     ),
     EvalForm(
         "times-held",
@@ -132,7 +132,7 @@ VALUES: tuple[EvalForm, ...] = (
         ("Hvor mange ganger holdt {a} i {b}?",),
         (
             "On how many separate occasions was the {b} carried by the {a}?",
-            "Count the times that the {a} took hold of the {b}.",
+            "Count the times that the {a} had the {b} in hand.",
         ),
     ),
     EvalForm(
@@ -160,7 +160,7 @@ VALUES: tuple[EvalForm, ...] = (
         one("bout_count", "a", predicate="visible"),
         ("How many times was the {a} visible?",),
         ("Hvor mange ganger var {a} synlig?",),
-        ("How frequently does the {a} come into view?", "Number of occasions on which we see the {a}?"),
+        ("How frequently is the {a} to be seen?", "Number of occasions on which we see the {a}?"),
     ),
     EvalForm(
         "longest-held",
@@ -287,8 +287,8 @@ VALUES: tuple[EvalForm, ...] = (
         "before/after",
         PP,
         one_at("visible_duration", "a", "after", "b"),
-        ("How long was the {a} visible after the {b} first came in?",),
-        ("Hvor lenge var {a} synlig etter at {b} kom inn?",),
+        ("How long was the {a} visible after the {b} was first seen?",),
+        ("Hvor lenge var {a} synlig etter at {b} ble først sett?",),
         (
             "Once the {b} had turned up, for how many seconds did we see the {a}?",
             "How many seconds was the {a} on screen after the {b} appeared?",
@@ -300,16 +300,16 @@ VALUES: tuple[EvalForm, ...] = (
         PT,
         one_at("bout_count", "ab", "before", "ab", holds="holding", predicate="near"),
         ("How many times was the {a} near the {b} before the {a} first held the {b}?",),
-        ("Hvor mange ganger var {a} i nærheten av {b} før {a} plukket opp {b}?",),
-        ("Before the {a} picked up the {b}, on how many occasions was the {a} close to the {b}?",),
+        ("Hvor mange ganger var {a} i nærheten av {b} før {a} først holdt {b}?",),
+        ("Before the {a} first had the {b} in hand, on how many occasions was the {a} close to the {b}?",),
     ),
     EvalForm(
         "near-after-released",
         "before/after",
         PTP,
         one_at("near_duration", "ac", "after", "ab", holds="holding", edge="end"),
-        ("How long was the {a} near the {c} after the {a} put down the {b}?",),
+        ("How long was the {a} near the {c} after the {a} stopped holding the {b}?",),
         (),
-        ("How many seconds did the {a} stay close to the {c} after the {a} let go of the {b}?",),
+        ("How many seconds did the {a} stay close to the {c} after the {a} had stopped holding the {b}?",),
     ),
 )

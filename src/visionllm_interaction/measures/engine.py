@@ -12,6 +12,7 @@ from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.language.evaluate import Evaluator
 from visionllm_interaction.measures.language.known_time import known_seconds
+from visionllm_interaction.measures.language.named import functions_of
 from visionllm_interaction.measures.language.syntax_tree import Node
 from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
@@ -116,7 +117,12 @@ class MeasureEngine:
         groups = self.groups(scopes, pairs)
         expression = expression_of(measure, predicate=predicate, has_object="$object" in groups.bindings)
         evaluator = Evaluator(
-            groups, self.boxes, self.missing if measure.checks_inputs else None, turns, by_chance=False
+            groups,
+            self.boxes,
+            self.missing if measure.checks_inputs else None,
+            turns,
+            by_chance=False,
+            functions=functions_of(expression),
         )
         found = evaluator.values(expression, Outputs(np.arange(len(groups)), len(groups)))
         if measure.checks_inputs:

@@ -10,7 +10,7 @@ from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.config import MeasuresConfig, NamedMeasureConfig
 from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
-from visionllm_interaction.measures.language.named import named_measures, written_out
+from visionllm_interaction.measures.language.named import functions_of, named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.syntax_tree import Binding, Call, Grouped, NameTerm, walk
 from visionllm_interaction.measures.language.types import Kind
@@ -97,7 +97,7 @@ def _checked(name: str, measure: Measure, config: MeasuresConfig) -> Measure:
         )
     plain = written_out(Grouped(measure.expression), named_measures(config))
     variables = {"one": ("$subject",), "pair": ("$subject", "$object")}.get(measure.inputs, ())
-    type_ = check(Grouped(plain.value, by=tuple(map(Binding, variables)))).type
+    type_ = check(Grouped(plain.value, by=tuple(map(Binding, variables))), functions_of(plain.value)).type
     unit = _UNITS.get(type_.kind, type_.unit or "number")
     if type_.kind in (Kind.INTERVALS, Kind.MOMENTS, Kind.NAMES):
         raise ExpressionError(

@@ -48,6 +48,8 @@ class Evaluator:
         missing: the inputs that videos lack; None: unknown inputs are not told apart.
         limits: of a turn.
         by_chance: whether probabilities are compared with random shifts; tables of values leave that out.
+        functions: what can be called.
+        computed: results that are computed once for all outputs, by call.
     """
 
     groups: StreamGroups
@@ -56,6 +58,7 @@ class Evaluator:
     limits: TurnLimits = STANDARD
     by_chance: bool = True
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
+    computed: dict[Node, Any] = field(default_factory=dict)
     _found: dict[tuple[Node, str], Evaluated] = field(default_factory=dict)
     _known_times: dict[tuple[Node, str], KnownTime] = field(default_factory=dict)
     reasons: Ints = field(init=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import Measure
 from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
-from visionllm_interaction.measures.language.functions import FUNCTIONS
+from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Call,
@@ -19,7 +19,9 @@ from visionllm_interaction.measures.language.syntax_tree import (
     Operation,
     Prefix,
     substituted,
+    walk,
 )
+from visionllm_interaction.measures.language.types import Function
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig
@@ -68,6 +70,26 @@ def named_measures(config: MeasuresConfig | None) -> dict[str, NamedMeasure]:
         for name, measure in {**ALL_MEASURES, **own}.items()
         if name not in FUNCTIONS
     }
+
+
+def functions_of(node: Node) -> Mapping[str, Function]:
+    """The functions that an expression may call.
+
+    Args:
+        node: an expression whose named measures are written out.
+
+    Returns:
+        Those of the language; measures of plug-ins beside them where it calls something that nothing built in is.
+
+    Raises:
+        PluginError: if a plug-in offers such a measure and cannot be used.
+    """
+    called = {call.function for call in walk(node) if isinstance(call, Call)}
+    if called <= FUNCTIONS.keys() | SELECTIONS.keys():
+        return FUNCTIONS
+    from visionllm_interaction.measures.plugin_functions import functions_with_plugins
+
+    return functions_with_plugins(called)
 
 
 def written_out(grouped: Grouped, measures: Mapping[str, NamedMeasure]) -> Grouped:

@@ -20,11 +20,11 @@ from visionllm_interaction.measures.language.evaluate import Evaluator
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.known_time import known_seconds
 from visionllm_interaction.measures.language.name_resolution import check_names, domain
-from visionllm_interaction.measures.language.named import named_measures, written_out
+from visionllm_interaction.measures.language.named import functions_of, named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.result import QueryResult, QueryRow
-from visionllm_interaction.measures.language.syntax_tree import Binding, Call, Grouped, Node, Quantity
-from visionllm_interaction.measures.language.types import STREAM, Kind, Type
+from visionllm_interaction.measures.language.syntax_tree import Binding, Call, Grouped, Node, Quantity, walk
+from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Type
 from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
@@ -90,13 +90,14 @@ def evaluate(expression: Grouped, store: Store, *, config: MeasuresConfig | None
         StoreError: if the store is damaged.
     """
     plain = written_out(expression, named_measures(config))
-    checked = check(plain)
+    functions = functions_of(plain)
+    checked = check(plain, functions)
     chosen = choose_videos(store, plain)
     alone = plain.by_video or plain.by_session
     if checked.per_video and len(chosen.video_ids) > 1 and not alone:
         # A time of one video is none of a child: it is one of each of its sessions.
         plain, expression = (_separate(one, by_session=plain.by_child) for one in (plain, expression))
-    return _Run(chosen, plain, checked, config).result(expression.to_text())
+    return _Run(chosen, plain, checked, config, functions=functions).result(expression.to_text())
 
 
 def _separate(grouped: Grouped, *, by_session: bool) -> Grouped:
@@ -106,12 +107,20 @@ def _separate(grouped: Grouped, *, by_session: bool) -> Grouped:
 class _Run:
     """One evaluation of one expression."""
 
-    def __init__(self, chosen: ChosenVideos, grouped: Grouped, checked: Checked, config: MeasuresConfig | None) -> None:
-        self.grouped, self.checked, self.config = grouped, checked, config
+    def __init__(
+        self,
+        chosen: ChosenVideos,
+        grouped: Grouped,
+        checked: Checked,
+        config: MeasuresConfig | None,
+        *,
+        functions: Mapping[str, Function] = FUNCTIONS,
+    ) -> None:
+        self.grouped, self.checked, self.config, self.functions = grouped, checked, config, functions
         self.chosen, store = chosen, chosen.store
         self.batch = Batch(store, chosen.video_ids)
         self.is_separate = grouped.by_video or grouped.by_session or grouped.bin_s is not None
-        check_names(self.batch, grouped, dict(FUNCTIONS))
+        check_names(self.batch, grouped, dict(functions))
         self.names = NameTable(self.batch)
         self.boxes = BoxTable(self.batch, self.names)
         batch = self.batch
@@ -159,7 +168,8 @@ class _Run:
         return np.zeros(len(self.scopes), np.int64)
 
     def _evaluator(self, groups: StreamGroups) -> Evaluator:
-        return Evaluator(groups, self.boxes, self.missing, self.config.turns.limits if self.config else STANDARD)
+        limits = self.config.turns.limits if self.config else STANDARD
+        return Evaluator(groups, self.boxes, self.missing, limits, functions=self.functions)
 
     def _rows(self, value: Node, type_: Type) -> list[QueryRow]:
         table = self._table(self._axes(self.grouped.by, self.grouped.over, self.grouped))
@@ -289,7 +299,10 @@ class _Run:
     @cached_property
     def basis(self) -> Basis:
         """What the values rest on."""
-        return expression_basis(self.grouped.value)
+        value = self.grouped.value
+        called = {call.function for call in walk(value) if isinstance(call, Call)}
+        # Nobody knows what a plug-in reads.
+        return "plug-in" if called & (self.functions.keys() - FUNCTIONS.keys()) else expression_basis(value)
 
     @cached_property
     def processed(self) -> Processed:

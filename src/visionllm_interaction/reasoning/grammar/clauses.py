@@ -158,6 +158,8 @@ def _participants(tags: Sequence[Tag], around: Surroundings) -> list[Participant
             raise NotUnderstood(tag.text)
     if sum(is_person(p.value) and p.value not in _GROUPS for p in found) > 1:
         found = [p for p in found if p.value != "both"]
+    pairs = [place for place, p in enumerate(found) if p.value == "both"]
+    found = [p for place, p in enumerate(found) if place not in pairs[1:]]  # "they … both"
     if mark not in (None, "between") and around.focus:
         found = [replace(p, mark=mark) if p.value == FOCUS else p for p in found]
     return found
@@ -354,7 +356,7 @@ def _for_people(relation: RelationWord, people: Sequence[str], rest: tuple[str, 
         return _holds(relation, (ANY_PERSON, *rest))
     if len(people) == 1:
         return _for_each(relation, people[0], rest, around)
-    if len(people) == 2 and not _GROUPS & set(people):
+    if len(people) == 2 and not {*_GROUPS, "either", "nobody", "else", "other"} & set(people):
         return Joined("&", tuple(_holds(relation, (who, *rest)) for who in people))
     raise NotUnderstood(" ".join(people))
 
@@ -391,6 +393,11 @@ def _at_once(stream: Stream, participants: Sequence[Participant]) -> Stream:
     if number == 1:
         return stream
     countable = isinstance(stream, Holds) and not stream.edge and {ANY_OBJECT, ANY_PERSON} & set(stream.names)
-    if not countable or not isinstance(stream, Holds):
+    if not countable or not isinstance(stream, Holds) or stream.is_moment:
         raise NotUnderstood(str(number))
-    return AtLeast(number, stream)
+    # "Did anyone hold two toys at once?" asks it of each person; "were two toys held at once?" of all together.
+    said = any(p.value == ANY_PERSON for p in participants)
+    of_each = said and stream.relation == HOLDING and stream.names == (ANY_PERSON, ANY_OBJECT)
+    if of_each and stream.negated:
+        raise NotUnderstood(str(number))
+    return AtLeast(number, stream, of_each_person=of_each)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     HOLDING,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
+    VISIBLE,
     Asked,
+    AtLeast,
     Holds,
     Joined,
     Scope,
@@ -26,12 +29,31 @@ _OF_ONE_KIND = frozenset({HOLDING, "picks_up", "puts_down", "hands_over", "names
 
 
 def expression_of(asked: Asked) -> str:
-    """The expression of the value that ``asked`` is about; groups and the video are written behind it."""
+    """The expression of the value that ``asked`` is about; groups and the video are written behind it.
+
+    Args:
+        asked: what is asked.
+
+    Returns:
+        Its text.
+
+    Raises:
+        NotUnderstood: if its parts cannot be said together.
+    """
+    if any(stream.is_moment for stream in asked.scope.during) and (
+        asked.ask != "exists" or asked.stream is None or asked.stream.is_moment
+    ):
+        # "What was the child holding when the caregiver came in?": whether it held at that moment, and nothing else.
+        raise NotUnderstood("while")
     text = _core(asked)
     if asked.scope.video_id is not None:
         text += f' in video "{asked.scope.video_id}"'
-    if (asked.variable is None and asked.is_shared) or _pools_objects(asked):
-        text += f" over {OBJECT_VARIABLE}"
+    over = [OBJECT_VARIABLE] if (asked.variable is None and asked.is_shared) or _pools_objects(asked) else []
+    over += [PERSON_VARIABLE] if _pools_people(asked) else []
+    if not all(name in text for name in over):
+        raise NotUnderstood("the same object")
+    if over:
+        text += f" over {', '.join(over)}"
     if asked.variable is not None:
         text += f" by {asked.variable}{_domain(asked)}"
     return text
@@ -66,7 +88,7 @@ def _core(asked: Asked) -> str:
     if asked.ask == "next":
         return f"first_time({limited(asked.stream, asked.scope)})"
     if asked.ask == "exists":
-        return _exists(asked)
+        return f"!{_exists(asked)}" if asked.is_denied else _exists(asked)
     text = _stream(asked)
     if asked.ask in ("time", "delay"):
         return _time(asked, text)
@@ -82,9 +104,19 @@ def _exists(asked: Asked) -> str:
     """Whether it ever is so. *Both held the ball* needs no common moment; *touched* is said of what was held, too."""
     stream = asked.stream
     if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
-        return " & ".join(f"exists({_touching(part, asked.scope)})" for part in stream.parts)
+        return " & ".join(_negated(part, f"exists({_touching(_plain(part), asked.scope)})") for part in stream.parts)
     assert stream is not None
+    stream = _with_variable(stream) if _pools_objects(asked) else stream
     return f"exists({_touching(stream, asked.scope)})"
+
+
+def _plain(part: Holds) -> Holds:
+    return replace(part, negated=False)
+
+
+def _negated(part: Holds, text: str) -> str:
+    """Whether it is never so: "only the child held it" denies it of everybody else."""
+    return f"!{text}" if part.negated else text
 
 
 def _touching(stream: Stream, scope: Scope) -> str:
@@ -117,23 +149,25 @@ def _stream(asked: Asked) -> str:
 
 
 def _pools_objects(asked: Asked) -> bool:
-    """Whether bouts of holding *anything* are asked for: each is of one object, so that two toys are two bouts."""
+    """Whether bouts of holding *anything*, or their ends, are asked for: each is of one object; two toys are two."""
     stream = asked.stream
+    if not isinstance(stream, Holds) or stream.relation != HOLDING or stream.names[-1] != ANY_OBJECT or stream.negated:
+        return False
     of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest")
-    return (
-        of_bouts
-        and asked.variable in (None, "video")
-        and isinstance(stream, Holds)
-        and stream.relation == HOLDING
-        and stream.edge is None
-        and not stream.negated
-        and stream.names[-1] == ANY_OBJECT
-    )
+    of_moments = stream.edge is not None and asked.ask in ("count", "rate", "time", "delay", "exists")
+    return (of_moments or (of_bouts and stream.edge is None)) and asked.variable in (None, "video", PERSON_VARIABLE)
+
+
+def _pools_people(asked: Asked) -> bool:
+    """Whether a number is of each person by themselves: two toys that *anybody* held at once."""
+    return asked.variable in (None, "video") and isinstance(asked.stream, AtLeast) and asked.stream.of_each_person
 
 
 def _with_variable(stream: Stream) -> Stream:
     if not isinstance(stream, Holds):
         return stream
+    if stream.edge is not None and stream.occurrence not in (None, 1, -1):
+        raise NotUnderstood("time")
     return replace(stream, names=(*stream.names[:-1], OBJECT_VARIABLE))
 
 
@@ -141,6 +175,17 @@ def _time(asked: Asked, text: str) -> str:
     number = asked.occurrence
     if asked.variable:
         number = -1 if asked.pick == "last" else 1
+    if _pools_objects(asked) and number not in (None, 1, -1):
+        raise NotUnderstood(str(number))
+    stream = asked.stream
+    if (
+        number == -1
+        and isinstance(stream, Holds)
+        and stream == Holds(VISIBLE, stream.names[:1])
+        and not scope_texts(asked.scope)
+    ):
+        # The last frame, as the measure says it: the end of its interval is one frame later.
+        return f"last_seen({quoted(stream.names[0])})"
     if number == -1:
         return f"last_time({text})"
     if number in (None, 1):
@@ -199,6 +244,8 @@ def scope_texts(scope: Scope) -> list[str]:
     window = _window(scope)
     if window:
         found.append(window)
+    if scope.last_s is not None:
+        found.append(f"padded(ends(between(0%, 100%)), {scope.last_s:g}s, 0s)")
     found += [stream_text(stream) for stream in scope.during]
     if scope.after is not None:
         found.append(f"since({stream_text(scope.after)})")

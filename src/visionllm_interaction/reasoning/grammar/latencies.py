@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood, read_clause
 from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Pick, Scope, Stream
 from visionllm_interaction.reasoning.grammar.modifiers import read_marks
@@ -91,8 +92,9 @@ def _splits(tags: Sequence[Tag]) -> Iterator[tuple[Sequence[Tag], Sequence[Tag]]
 def _between(request: QuestionRequest, first: Sequence[Tag], second: Sequence[Tag]) -> Asked | None:
     streams = []
     for tags in (first, second):
+        spoken_of = _only_person(first) if tags is second else None
         try:
-            clause = read_clause(plain_tags(tags), request.around())
+            clause = read_clause(plain_tags(tags), replace(request.around(), subject=spoken_of))
             read_marks(tags).check_used()
         except NotUnderstood:
             return None
@@ -100,6 +102,12 @@ def _between(request: QuestionRequest, first: Sequence[Tag], second: Sequence[Ta
             return None
         streams.append(_as_moment(clause.stream))
     return Asked("latency", streams[0], request.scope, other=streams[1], is_shared=request.is_shared)
+
+
+def _only_person(tags: Sequence[Tag]) -> str | None:
+    """The one of whom the first clause speaks: "after the child did this the caregiver came near"."""
+    named = {tag.value for tag in tags if tag.kind == "name" and tag.value in PERSON_CATEGORIES}
+    return named.pop() if len(named) == 1 else None
 
 
 def _as_moment(stream: Stream) -> Stream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from visionllm_interaction.reasoning.grammar.lexicon import Language
@@ -68,11 +68,15 @@ class Joined:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """At least ``n`` intervals of ``what`` hold at once."""
+    """At least ``n`` intervals of ``what`` hold at once.
+
+    ``of_each_person`` is said where they must be of one person: two toys that *anybody* held.
+    """
 
     n: int
     what: Holds
     negated: bool = False
+    of_each_person: bool = False
 
     @property
     def is_moment(self) -> bool:
@@ -93,6 +97,7 @@ class Scope:
         begin_s: begin of a window in seconds.
         end_s: end of it.
         half: the first or second half of the video.
+        last_s: the last seconds of the video.
         during: what holds meanwhile.
         after: from the first (or the n-th) time on that this begins.
         before: until the first (or n-th) time that this begins.
@@ -105,6 +110,7 @@ class Scope:
     begin_s: float | None = None
     end_s: float | None = None
     half: Half | None = None
+    last_s: float | None = None
     during: tuple[Stream, ...] = ()
     after: Stream | None = None
     before: Stream | None = None
@@ -160,6 +166,7 @@ class Asked:
         than: what is compared with: another question with the same kind of value.
         comparison: which of the two is asked to be larger; None: both values and their difference.
         gap_names: the two whose distance is asked for.
+        is_denied: whether it is asked of what varies that it never is so: "how many toys were never held".
         is_shared: whether a variable stands for the same object in both streams of a single value.
         threshold: a number that a value is compared with in a question for yes or no.
         also: more questions in the same sentence ("and for how long?").
@@ -183,6 +190,7 @@ class Asked:
     than: Asked | None = None
     comparison: Literal["more", "less"] | None = None
     gap_names: tuple[str, str] | None = None
+    is_denied: bool = False
     is_shared: bool = False
     threshold: float | None = None
     also: tuple[Asked, ...] = field(default=())
@@ -198,7 +206,9 @@ def quoted(name: str) -> str:
 def stream_text(stream: Stream) -> str:
     """``stream`` in the language of quantities."""
     if isinstance(stream, AtLeast):
-        return _negated(f"at_least({stream.n}, {stream_text(stream.what)})", stream.negated)
+        names = stream.what.names
+        what = replace(stream.what, names=(PERSON_VARIABLE, *names[1:])) if stream.of_each_person else stream.what
+        return _negated(f"at_least({stream.n}, {stream_text(what)})", stream.negated)
     if isinstance(stream, Joined):
         return _negated(_joined(stream), stream.negated)
     if stream.relation == ALONE:

@@ -21,7 +21,13 @@ from visionllm_interaction.reasoning.language.constructions import plain_form
 from visionllm_interaction.reasoning.language.patterns import normalise
 from visionllm_interaction.reasoning.language.references import extract_two_videos, extract_video, unknown_video
 from visionllm_interaction.reasoning.language.subordinate_clauses import move_clause_to_end
-from visionllm_interaction.reasoning.language.time_expressions import UNIT, Window, extract_window, time_in_seconds
+from visionllm_interaction.reasoning.language.time_expressions import (
+    UNIT,
+    Window,
+    extract_window,
+    spell_numbers,
+    time_in_seconds,
+)
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Reading
 from visionllm_interaction.reasoning.planning.unanswerable import GAZE, NAMING, SPEECH
@@ -43,9 +49,20 @@ _CODED_LEMMAS = {
     "turn_taking": ("speech", SPEECH),
 }
 """Words that are only said of what people code → the kind of code, and why it is not there."""
-_NOUNS_TOO = frozenset({"watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"})
+_NOUNS_TOO = frozenset(
+    {"turns", "turn", "watch", "watches", "respond", "responds", "responded", "name", "names", "look", "looks"}
+)
 """Words that say other things as well; where other words are not understood, these do not tell what is asked."""
 _OR_MORE = re.compile(r"\b(\w+) (?:or more|eller flere|eller fleire|eller mer|eller meir)\b")
+_QUESTION_WORD = re.compile(r"\b(?:which|what|who|whom|whose|hvilken|hvilket|hvilke|hva|kva|hvem|kven)\b")
+_LASTED_BETWEEN = re.compile(
+    r"\b(?:last(?:s|ed|ing)?|tak(?:e|es|ing)|took|for|var(?:e|te|er|t)|i) (?:between|mellom|from|fra|frå) \d"
+)
+_LAST_SECONDS = re.compile(
+    rf"(?:^|(?<=\s))(?:in|during|within|over|for|i|under) (?:the |de |dei )?(?:very )?(?:last|final|closing|siste) "
+    rf"(?P<n>\d+(?:[.,]\d+)?) (?P<unit>{UNIT})"
+    r"(?: (?:of|av) (?:the )?(?:video|recording|clip|session|film|videoen|opptaket))?(?=\s|$)"
+)
 _AT = re.compile(
     rf"(?:^|(?<=\s))(?:at|ved|på)(?: time| tid)? (?:(?:second|sekund|minute|minutt) )?"
     rf"(?P<n>\d+(?::\d\d)+|\d+(?:[.,]\d+)?)\s*(?P<unit>{UNIT})?(?=\s|$)"
@@ -96,6 +113,9 @@ def plan_by_grammar(question: str, vocabulary: Vocabulary) -> Understood:
         return Understood(None, tagged, refusal=missing)
     if tagged.unknown:
         return Understood(None, tagged, refusal=_not_coded(tagged, vocabulary))
+    if not any(tag.kind == "head" for tag in tagged.tags) and (word := _QUESTION_WORD.search(rest)):
+        # Where it opens no question, it is no yes or no either.
+        return Understood(None, tagged, problem=word[0], refusal=_not_coded(tagged, vocabulary))
     try:
         asked = read_question(tagged, scope, vocabulary.people, at=at, versus_video=versus)
         refusal = _uncoded(asked, vocabulary)
@@ -120,16 +140,23 @@ def _not_coded(tagged: Tagged, vocabulary: Vocabulary) -> str | None:
 
 def tag_text(text: str, video_id: str | None, vocabulary: Vocabulary) -> tuple[Tagged, Scope, float | None]:
     """Cut the window and the moment out of a normalised question without its video, and tag the rest."""
-    text = plain_form(text)
+    text = plain_form(spell_numbers(text))
     text = _OR_MORE.sub(r"at least \1" if " or more" in text else r"minst \1", text)
     match = _AT.search(text)
     at = None
     if match:
         at = time_in_seconds(match["n"], match["unit"] or "s")
         text = " ".join((text[: match.start()] + text[match.end() :]).split())
+    if _LASTED_BETWEEN.search(text):
+        # "Bouts that lasted between 2 and 4 seconds" names lengths, and no part of the video.
+        return tag_question(text, vocabulary), Scope(video_id=video_id), None
+    last = _LAST_SECONDS.search(text)
+    if last:
+        text = " ".join((text[: last.start()] + text[last.end() :]).split())
     rest, window = extract_window(text)
     window = window or Window()
-    scope = Scope(video_id=video_id, begin_s=window.begin_s, end_s=window.end_s)
+    last_s = time_in_seconds(last["n"], last["unit"]) if last else None
+    scope = Scope(video_id=video_id, begin_s=window.begin_s, end_s=window.end_s, last_s=last_s)
     return tag_question(rest, vocabulary), scope, at
 
 

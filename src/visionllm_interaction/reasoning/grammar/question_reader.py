@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning.grammar.comparisons import read_comparison,
 from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_elapsed, read_lag, read_latency
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
+    ANY_PERSON,
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
     VISIBLE,
@@ -30,6 +31,7 @@ from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _FOR_EACH_VIDEO = ("time", "holds", "next")
 """What is always said of each video by itself, also of names."""
+_OF_LENGTHS = ("mean", "median")
 _POINTS: Mapping[str, str] = {"begin": "0%", "middle": "50%", "end": "100%"}
 
 
@@ -73,6 +75,9 @@ def read_question(
     if versus_video is not None and asked.than is None:
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
+        raise NotUnderstood("in each video")
+    if each_video and (asked.ask in _OF_LENGTHS or (asked.pick is not None and asked.ask in ("gap", "latency"))):
+        # "On average per video" is a mean over videos, "the average in each video" one for each.
         raise NotUnderstood("in each video")
     also = tuple(replace(more, language=tagged.language) for more in asked.also)
     asked = replace(asked, language=tagged.language, also=also)
@@ -155,6 +160,9 @@ def _total_of(asked: Asked) -> Asked:
 
 
 def _read_duration(request: QuestionRequest) -> Asked:
+    if any(tag.is_("superlative", "nearest", "farther") for tag in request.tags):
+        # "How long was it nearer to A than to B?" asks for time, not for distances.
+        raise NotUnderstood("nearer")
     if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
         return replace(read_comparison(request), comparison=None)
     spread = _each(request) or read_elapsed(request)
@@ -224,16 +232,30 @@ def _read_many(request: QuestionRequest) -> Asked:
         return _read_count(request)
     focus: Focus = PERSON_VARIABLE if counted.value == "person" else OBJECT_VARIABLE
     rest = request.with_tags([Tag("noun", FOCUS, counted.text), *request.tags[1:]])
-    clause, marks, scope, _ = rest.read(focus)
+    clause, marks, scope, _ = rest.read(focus, at=True)
+    if request.at is not None:
+        if scope != request.scope or clause.stream.is_moment or clause.is_never:
+            raise NotUnderstood("at that moment")
+        return finish(Asked("holds", clause.stream, scope, at=request.at, variable=focus, pick="number"), marks)
     if isinstance(clause.stream, Holds) and clause.stream.relation == VISIBLE:
         raise NotUnderstood("how many in view")
     pick: Literal["number"] = "number"
-    stream = replace(clause.stream, negated=True) if clause.is_never else clause.stream
-    return finish(Asked("exists", stream, scope, variable=focus, pick=pick), marks)
+    # "How many toys did nobody hold?" counts those that were never held, not those that were not held at some time.
+    denied = clause.is_never or clause.stream.negated
+    if (
+        clause.is_never
+        and clause.stream.negated
+        and not (isinstance(clause.stream, Holds) and clause.stream.names[0] == ANY_PERSON)
+    ):
+        raise NotUnderstood("never")
+    stream = replace(clause.stream, negated=False)
+    return finish(Asked("exists", stream, scope, variable=focus, pick=pick, is_denied=denied), marks)
 
 
 def _read_when(request: QuestionRequest) -> Asked:
     clause, marks, scope, _ = request.read()
+    if clause.stream.negated:
+        raise NotUnderstood("when not")
     occurrence = marks.take_occurrence()
     if isinstance(clause.stream, (Joined, AtLeast)) and occurrence not in (None, 1, -1):
         raise NotUnderstood("when")
@@ -268,6 +290,9 @@ def _read_exists(request: QuestionRequest) -> Asked:
         if scope.during or scope.after or scope.before or scope.around or clause.stream.is_moment:
             raise NotUnderstood("at that moment")
         return finish(Asked("holds", clause.stream, scope, at=request.at), marks, is_never=clause.is_never)
+    if _says_most_of_the_time(request.tags) and not clause.stream.is_moment and not clause.is_never:
+        marks.take_pick(is_moment=False)
+        return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
     if marks.more_than is not None:
         ask: Literal["total", "count"] = "total" if marks.longer_s is not None else "count"
         value = marks.longer_s if ask == "total" else marks.more_than
@@ -279,6 +304,13 @@ def _read_exists(request: QuestionRequest) -> Asked:
         raise NotUnderstood("never")
     asked = finish(Asked("exists", stream, scope, is_shared=request.is_shared), marks)
     return _then_or_later(asked) if scope == request.scope else asked
+
+
+def _says_most_of_the_time(tags: Sequence[Tag]) -> bool:
+    return any(
+        tag.kind == "superlative" and tag.text in ("most of the time", "det meste av tiden", "det meste av tida")
+        for tag in tags
+    )
 
 
 def _then_or_later(asked: Asked) -> Asked:
@@ -312,7 +344,7 @@ def _read_what(request: QuestionRequest) -> Asked:
         tags = tags[1:]
     while tags and tags[0].is_("preposition", "of"):
         tags = tags[1:]
-    noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something") else None
+    noun = tags[0] if tags and tags[0].is_("noun", "object", "person", "something", "everything") else None
     tags = tags[1:] if noun else tags
     focus: Focus = PERSON_VARIABLE if noun and noun.value == "person" else OBJECT_VARIABLE
     return _read_which(request, focus, Tag("noun", FOCUS, noun.text if noun else "what"), tags, top=number)
@@ -397,6 +429,17 @@ def _read_video(request: QuestionRequest) -> Asked:
     return finish(Asked(kind, clause.stream, scope, variable="video", pick=pick), marks)
 
 
+def _read_videos(request: QuestionRequest) -> Asked:
+    """Read "In how many videos did the child pick up the ball?"."""
+    clause, marks, scope, _ = request.read()
+    marks.take("ever")
+    if scope.video_id is not None or (clause.is_never and clause.stream.negated):
+        raise NotUnderstood("in how many videos")
+    denied = clause.is_never or clause.stream.negated
+    stream = replace(clause.stream, negated=False)
+    return finish(Asked("exists", stream, scope, variable="video", pick="number", is_denied=denied), marks)
+
+
 def read_pick(
     request: QuestionRequest, clause: Clause, marks: Marks, scope: Scope, parts: Parts, *, focus: Focus, top: int | None
 ) -> Asked:
@@ -414,6 +457,9 @@ def read_pick(
         _, pick = marks.take_pick(is_moment=False)
         asked = replace(handled(clause, scope), variable=focus, pick=pick, top=top or 1)
         return finish(asked, marks, is_never=clause.is_never)
+    if marks.take("only"):
+        asked = Asked("exists", _only(clause, request), scope, variable=focus, pick="any")
+        return finish(asked, marks, is_never=clause.is_never)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
@@ -430,6 +476,20 @@ def read_pick(
     if top is not None and pick not in ("most", "least"):
         raise NotUnderstood(str(top))
     return finish(asked, marks)
+
+
+def _only(clause: Clause, request: QuestionRequest) -> Joined:
+    """Read "Which toys did only the caregiver hold?": the caregiver did, and the other one did not."""
+    stream = clause.stream
+    place = next((i for i, tag in enumerate(request.tags) if tag.is_("modifier", "only")), None)
+    following = request.tags[place + 1] if place is not None and place + 1 < len(request.tags) else None
+    if following is None or following.kind != "name" or len(request.people) != 2 or not isinstance(stream, Holds):
+        raise NotUnderstood("only")
+    others = [name for name in request.people if name != following.value]
+    if stream.negated or following.value not in stream.names or following.value not in request.people:
+        raise NotUnderstood("only")
+    names = tuple(others[0] if name == following.value else name for name in stream.names)
+    return Joined("&", (stream, replace(stream, names=names, negated=True)))
 
 
 def _follows_at_once(clause: Clause, scope: Scope) -> bool:
@@ -450,6 +510,7 @@ _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "who": _read_who,
     "what": _read_what,
     "video": _read_video,
+    "videos": _read_videos,
     "compare": read_comparison,
     "exists": _read_exists,
     "describe": _read_describe,

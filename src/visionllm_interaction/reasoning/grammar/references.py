@@ -14,11 +14,12 @@ _GENERIC = ("something", "object")
 
 @dataclass(frozen=True)
 class Part:
-    """A subordinate clause: its role and its phrases; ``within_s`` is how near in time it must be."""
+    """A subordinate clause: its role, phrases and opening word; ``within_s`` is how near in time it must be."""
 
     role: str
     tags: tuple[Tag, ...]
     within_s: float | None = None
+    opening: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def split_parts(tags: Sequence[Tag]) -> Parts:
     main: list[Tag] = []
     clauses: list[Part] = []
     current, role, within = main, "", None
+    opening = ""
     place = 0
     while place < len(tags):
         tag = tags[place]
@@ -160,7 +162,8 @@ def split_parts(tags: Sequence[Tag]) -> Parts:
             seconds, length = span
             opener = tags[place + length] if place + length < len(tags) else None
             if opener and (opener.kind == "subordinator" or opener.is_("preposition", "of")):
-                _close(clauses, current, main, role, within)
+                _close(clauses, current, main, Part(role, (), within, opening))
+                opening = opener.text
                 role = opener.value if opener.kind == "subordinator" else "around"
                 current, within = [], seconds
                 length += 1
@@ -174,18 +177,18 @@ def split_parts(tags: Sequence[Tag]) -> Parts:
             right = bool(current) and current[-1].is_("modifier", "right")
             if right:
                 current.pop()
-            _close(clauses, current, main, role, within)
-            role, current, within = tag.value, [], None
+            _close(clauses, current, main, Part(role, (), within, opening))
+            role, current, within, opening = tag.value, [], None, tag.text
         else:
             current.append(tag)
         place += 1
-    _close(clauses, current, main, role, within)
+    _close(clauses, current, main, Part(role, (), within, opening))
     return Parts(tuple(main), tuple(clauses))
 
 
-def _close(clauses: list[Part], current: list[Tag], main: list[Tag], role: str, within: float | None) -> None:
+def _close(clauses: list[Part], current: list[Tag], main: list[Tag], part: Part) -> None:
     if current is not main:
-        clauses.append(Part(role, tuple(current), within))
+        clauses.append(replace(part, tags=tuple(current)))
 
 
 def _within(tags: Sequence[Tag], place: int) -> tuple[float, int] | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.reasoning.grammar.lexicon import Language, load_lexicon
 from visionllm_interaction.reasoning.grammar.meaning import quoted
 from visionllm_interaction.reasoning.grammar.planner import Understood
 from visionllm_interaction.reasoning.language.synonyms import BUILT_IN, NARROWER, plural
@@ -37,10 +38,43 @@ _FUNCTION_WORDS = frozenset(
             "where",
         ),
         *("when", "what", "who", "how", "why", "was", "were", "has", "had", "bar", "bare", "ble", "blei", "kan", "ser"),
+        *(
+            "other",
+            "others",
+            "another",
+            "only",
+            "bare",
+            "berre",
+            "even",
+            "ever",
+            "never",
+            "over",
+            "else",
+            "each",
+            "both",
+        ),
         *("var", "vil", "hun", "han", "seg", "sin", "det", "den", "noe", "som", "med", "mot", "hos"),
     }
 )
 """Words that are like many names and are none."""
+_NO_THINGS = frozenset(
+    {
+        "end",
+        "start",
+        "beginning",
+        "middle",
+        "part",
+        "rest",
+        "time",
+        "way",
+        "video",
+        "slutten",
+        "starten",
+        "resten",
+        "delen",
+    }
+)
+"""Nouns with an article that name no object of a store."""
 _EXAMPLES = {
     "holding": "How long did the {0} hold the {1}?",
     "near": "How long was the {0} near the {1}?",
@@ -78,7 +112,8 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     (r"allan factor", "allan_factor(picks_up({0}), 10s)"),
     (r"(?:how|more|less) (?:central\w*|centred|centered)|centredness|centeredness", "mean(centredness({1}))"),
     (r"dominan\w*", "mean(dominance({1}))"),
-    (r"how (?:big|large|small)|(?:share|part|much) of (?:the )?(?:image|picture|frame)|size of|hvor stor|kor stor",
+    (r"how (?:big|large|small)|(?:share|part|much) of (?:the )?(?:image|picture|frame)|size of"
+     r"|(?:hvor|kor) stor(?! (?:del|andel|part|prosent))",
      "mean(size({1}))"),
     (r"(?:to|on) the left|left of|til venstre", "share(left_of({3}, {4}))"),
     (r"(?:to|on) the right|right of|til høyre|til høgre", "share(right_of({3}, {4}))"),
@@ -86,32 +121,60 @@ _MEASURES: tuple[tuple[str, str], ...] = (
     (r"below|beneath|underneath", "share(below({3}, {4}))"),
     (r"inside|inni|inne i", "share(inside({3}, {4}))"),
     (r"fac(?:e|es|ed|ing) (?:the|towards?)|vendt mot", "share(facing({0}, {2}))"),
-    (r"(?:how many|number of) (?:\w+ )+on average|average number|mean number", "mean_number(visible(thing))"),
+    (r"(?:how many|number of) (?!times)(?:\w+ )+on average|average number|mean number", "mean_number(visible(thing))"),
     (r"pauses?|breaks? between", "median(pauses(holding({0}, thing)))"),
     (r"variab\w+|standard deviation|vary|varies|varied", "sd(merged(holding({0}, thing), 0.5s))"),
     (r"odds ratio", "odds_ratio(picks_up({0}), within=3s, after=puts_down({2}))"),
 )  # fmt: skip
 """Words for quantities that no question in words asks for → the expression that gives them."""
+_PAIR = re.compile(r"\{3\}, \{4\}")
+_SMALL = frozenset(
+    {
+        "how",
+        "hvor",
+        "kor",
+        "what",
+        "on",
+        "in",
+        "of",
+        "the",
+        "to",
+        "much",
+        "than",
+        "more",
+        "less",
+        "det",
+        "av",
+        "er",
+        "var",
+    }
+)
+"""Words that may stand unread beside the name of a quantity."""
 _IN_LANGUAGE = 'the language of quantities has it: visionllm query "{}" (docs/language.md)'
 
 
-def in_the_language(question: str, vocabulary: Vocabulary) -> str | None:
+def in_the_language(question: str, vocabulary: Vocabulary, unknown: Sequence[str] = ()) -> str | None:
     """What to type for a question about a quantity that only an expression asks for; None if it is about none.
 
     Args:
         question: as it was asked.
         vocabulary: the names of the store.
+        unknown: words of the question that are not understood; where one of them is about something else, it is not
+            the quantity alone that is asked for.
 
     Returns:
         A sentence with an expression about the names of the question.
     """
     text = question.casefold()
-    found = next((expression for words, expression in _MEASURES if re.search(rf"\b(?:{words})\b", text)), None)
-    if found is None:
+    hits = ((re.search(rf"\b(?:{words})\b", text), expression) for words, expression in _MEASURES)
+    match, found = next(((match, expression) for match, expression in hits if match), (None, ""))
+    if match is None or set(unknown) - set(re.findall(r"[\w-]+", match.group())) - _SMALL:
         return None
     said = [name for name, _ in vocabulary.mentions(text)]
+    if _PAIR.search(found) and len(said) < 2:
+        return None
     person = _first([*said, *vocabulary.people], people=True) or "person"
-    thing = _first([*said, *vocabulary.objects], people=False) or "thing"
+    thing = _first(said, people=False) or "thing"
     other = next((n for n in (*said, *vocabulary.people) if n in PERSON_CATEGORIES and n != person), "person")
     pair = [*dict.fromkeys([*said, person, thing])][:2]
     return _IN_LANGUAGE.format(found.format(*map(quoted, (person, thing, other, *pair))))
@@ -143,6 +206,7 @@ def unknown_names(question: str, understood: Understood, vocabulary: Vocabulary)
     if (
         not named
         and len(unknown) == 1
+        and unknown[0] not in _NO_THINGS
         and re.search(rf"\b(?:{_BEFORE_NOUNS}) {re.escape(unknown[0])}\b", question.casefold())
     ):
         return unknown if not _stands_before_name(understood, unknown[0]) else ()
@@ -157,14 +221,26 @@ def _stands_before_name(understood: Understood, word: str) -> bool:
 
 
 def _problem(understood: Understood) -> str:
-    unknown = list(dict.fromkeys(understood.tagged.unknown))[:_MAX_WORDS]
+    language = understood.tagged.language
+    unknown = list(dict.fromkeys(understood.tagged.unknown))
+    # Where some belong to no list, those that only stand at a wrong place are not the reason.
+    unknown = ([word for word in unknown if not _is_in_a_list(word, language)] or unknown)[:_MAX_WORDS]
     if unknown:
         words = ", ".join(repr(word) for word in unknown)
-        return f"the word{'s' if len(unknown) > 1 else ''} {words} {'are' if len(unknown) > 1 else 'is'} not understood"
+        here = " where they stand" if len(unknown) > 1 else " where it stands"
+        known = all(_is_in_a_list(word, language) for word in unknown)
+        are = "are" if len(unknown) > 1 else "is"
+        return f"the word{'s' if len(unknown) > 1 else ''} {words} {are} not understood{here if known else ''}"
     said = " ".join(tag.text for tag in understood.tagged.tags)
     if understood.problem.strip(" ?") and understood.problem in said:
         return f"its words are known, but not what they ask together (near {understood.problem!r})"
     return "its words are known, but not what they ask together"
+
+
+def _is_in_a_list(word: str, language: Language) -> bool:
+    """Whether a word belongs to the language, only not at this place: a second "who"."""
+    lexicon = load_lexicon("en" if language == "en" else "nb")
+    return any(word in choices for phrases in lexicon.phrases.values() for p in phrases for choices, _ in p.tokens)
 
 
 def _is_known_elsewhere(word: str, vocabulary: Vocabulary) -> bool:

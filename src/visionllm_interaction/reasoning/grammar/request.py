@@ -125,7 +125,7 @@ class QuestionRequest:
         stream = _nth(clause.stream, marks.take_occurrence())
         marks.check_used()
         if part.role == "during":
-            if stream.is_moment:
+            if stream.is_moment and not _is_when(part):
                 raise NotUnderstood("while")
             return replace(scope, during=(*scope.during, stream))
         if part.within_s is not None:
@@ -190,6 +190,11 @@ def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
     if not people:
         return part
     return replace(part, tags=(people[0], *part.tags))
+
+
+def _is_when(part: Part) -> bool:
+    """Whether a clause may name a moment: "when the caregiver came in", not "while"."""
+    return part.opening in ("when", "whenever", "når", "da", "då")
 
 
 def _side(role: str) -> Literal["after", "before"]:

@@ -28,6 +28,9 @@ def read_share(request: QuestionRequest) -> Asked:
     Raises:
         NotUnderstood: if it is a share of something else.
     """
+    if request.tags and request.tags[0].is_("noun", "object", "person", "something", "nothing"):
+        # "What share of the toys …" counts toys, not time.
+        raise NotUnderstood(f"share of {request.tags[0].text}")
     try:
         return _share(request)
     except NotUnderstood:

@@ -66,6 +66,7 @@ def tag_question(text: str, vocabulary: Vocabulary) -> Tagged:
 
 def split_words(text: str) -> list[str]:
     """The tokens of a normalised question; "'s" is one of its own."""
+    text = re.sub(r"(?<=[a-z]) s (?=[a-z])", "'s ", text)  # "the dog s back"
     spread = re.sub(r"(?<=\w)'s?(?=\s|$|,)", " 's", text)
     return [word for part in spread.split() for word in ([part] if "'" in part else _TOKEN.findall(part) or [part])]
 

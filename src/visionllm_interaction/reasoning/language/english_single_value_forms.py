@@ -59,6 +59,7 @@ _COUNT = (
     "how many {a} {can} {who} see",
     "how many {a} {can} be {seen}",
     "how many {a} (?:are|were) there {seen}",
+    "how many {a} (?:are|were) (?:there|{seen}) (?:at once |at the same time )?at (?:the )?most",
     "(?:what (?:is|was) )?the number of {a}",
     "(?:what (?:is|was) )?(?:the )?number of {a} {seen}",
     "count (?:all |up )?{a}",

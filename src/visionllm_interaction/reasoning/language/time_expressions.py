@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, partial
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-UNIT = r"(?:seconds?|secs?|sekund(?:er|ene)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
+UNIT = r"(?:seconds?|secs?|sekund(?:er|ene|a|ane)?|s|minutes?|minutt(?:er|ene|et)?|mins?|hours?|timer?|h)(?!\w)"
 """Words for units of time, as a part of a pattern."""
 
 _NUMBER_WORDS = (
@@ -38,7 +38,7 @@ def _spelled_numbers() -> tuple[tuple[re.Pattern[str], Mapping[str, int]], ...]:
 _UNIT_STEMS = ("second", "sekund", "minut", "hour")
 """A number in words is one of time only beside a unit; without one nothing has to be compiled."""
 _SINGLE = re.compile(
-    r"\b(first|opening|initial|første|after|before|until|from|etter|før) (?:a |an |one |et )?"
+    r"\b(first|opening|initial|første|fyrste|after|before|until|from|etter|før) (?:a |an |one |et )?"
     r"(?=(?:minute|minutt(?:et)?|hour)\b)"
 )
 _HALF = re.compile(r"\b(?:half a minute|a half minute|et halvt minutt)\b")
@@ -94,7 +94,7 @@ _FORMS: tuple[_WindowForm, ...] = (
         lambda t: Window(t[0], None),
     ),
     _WindowForm(
-        r"(?:in|during|within|over|i|under) (?:the |de |det )?(?:first|opening|initial|første) {t1}",
+        r"(?:(?:in|during|within|over|i|under) )?(?:the |de |dei |det )?(?:first|opening|initial|første|fyrste) {t1}",
         lambda t: Window(None, t[0]),
     ),
     _WindowForm(r"(?:after|since|from|etter|fra) {t1}(?: (?:on|onwards?))?", lambda t: Window(t[0], None)),

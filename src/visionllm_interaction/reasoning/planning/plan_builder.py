@@ -17,6 +17,8 @@ from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, 
 from visionllm_interaction.reasoning.planning.plan import Condition, Plan, Step
 
 _ANYTHING = frozenset({"anything", "something", "object", "objects", "thing", "things", "toy", "toys", "noe"})
+_EVERY = frozenset({"all", "every", "each", "both", "alle", "alt", "hver", "kvar", "begge"})
+"""Words that ask it of every one, which is not said by "any"."""
 Spoken = Mapping[str, str | None]
 
 
@@ -98,10 +100,14 @@ def _names(row: Row, spoken: Spoken, vocabulary: Vocabulary) -> dict[str, str | 
             continue
         name = vocabulary.resolve(text)
         anything = place == "b" and SIGNATURES.get(row.measure, SIGNATURES[PROCESSED_DURATION]).inputs == "bout"
-        if name is None and not (anything and strip_determiners(text) in _ANYTHING):
+        every = text.casefold().split()[0] in _EVERY
+        if name is None and (every or not (anything and strip_determiners(text) in _ANYTHING)):
             return None
         names[place] = name
     known = [name for name in names.values() if name is not None]
+    if "c" in names and len({name in PERSON_CATEGORIES for name in (names.get("a"), names.get("b"))}) > 1:
+        # "How much longer did the child hold the ball than the book?": the book holds nothing.
+        return None
     return names if len(set(known)) == len(known) else None
 
 

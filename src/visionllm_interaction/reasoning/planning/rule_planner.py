@@ -57,16 +57,64 @@ FORMS: tuple[Form, ...] = (
 )
 """Every question form; the first that fits and whose names are in the store gives the plan."""
 
-_OTHER_MOMENTS = re.compile(
-    r"\b(?:picks_up|puts_down|enters|leaves)\(|_time\(merged\(visible|exists\(visible\(\$|since\(|before\("
+_FIRST_AND_LAST_SEEN = re.compile(r"_time\(merged\(visible|exists\(visible\(\$")
+"""Expressions of presence that a fixed form gives by the first and last frame, as the measures do."""
+_EVENT_WORDS = re.compile(
+    r"\b(?:pick\w*|grab\w*|grasp\w*|take[sn]?|took|taking|gets?|got|drop\w*|releas\w*|leaves?|left"
+    r"|leaving|exit\w*|depart\w*|enter\w*|arriv\w*|disappear\w*|vanish\w*|puts?|putting|lay|laid"
+    r"|let(?:s|ting)? (?:\w+ ){0,2}go|(?:come|came|comes|coming) in(?:to)?"
+    r"|plukk\w*|løft\w*|tok|tar|tek|ta|slapp|slipp\w*|slepp\w*|la|legg\w*"
+    r"|kom\w* inn|kjem inn|gikk|gjekk|går|forl[oa]t\w*|forsv\w+|dro)\b"
 )
-"""Expressions of moments that a fixed form defines otherwise: by the begin of holding, by the first and last frame."""
+"""Words for events. What is held before and after an event is another thing: what is handed over is held and not picked
+up, and what is there at the end has not left."""
+_EDGES = frozenset({"first_onset", "last_offset", "first_seen", "last_seen"})
 _NORWEGIAN = re.compile(
     r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]"
     r"|\b(?:barnet|barna|ikke|ikkje|og|en|ei|noe|noko)\b"
 )
-_NOT_A_NAME = frozenset({"times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"})
+_NOT_A_NAME = frozenset(
+    {
+        *(
+            "video",
+            "videos",
+            "recording",
+            "recordings",
+            "session",
+            "sessions",
+            "clip",
+            "clips",
+            "film",
+            "footage",
+            "end",
+            "start",
+            "beginning",
+        ),
+        *(
+            "other",
+            "others",
+            "else",
+            "except",
+            "together",
+            "most",
+            "least",
+            "both",
+            "all",
+            "every",
+            "partners",
+            "only",
+            "ratio",
+            "rate",
+            "bare",
+            "berre",
+            "many",
+            "much",
+        ),
+        *("times", "time", "seconds", "minutes", "ganger", "sekunder", "did", "does", "was", "is"),
+    }
+)
 _MAX_WORDS_OF_A_NAME = 3
+_TWO = 2
 _PARTS = re.compile(r",? (?:and|og) (?=(?:who|which|what|how|when|in|did|was|were|hvem|hvilke|hvor|når)\b)")
 _UNREADABLE_CLAUSE = "the condition '{}' is in no form that is known here, or names a thing that is not"
 _NO_FORM = "the question fits none of the known forms"
@@ -95,12 +143,23 @@ class TrimmedQuestion:
 def plan_by_rules(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan for ``question``, or a refusal that says why and names the nearest names in the store."""
     plan = plan_by_forms(question, vocabulary)
+    if plan.expressions:
+        return plan
     if _is_norwegian(question):
         # Read word by word first, because its answer is in Norwegian too; the fixed forms answer in English.
         by_words = _by_words(question, Plan.refuse(_NO_FORM), vocabulary)
-        if by_words.expressions and not (plan.steps and _OTHER_MOMENTS.search(by_words.expressions[0].expression)):
+        if by_words.expressions and not (
+            plan.steps and _FIRST_AND_LAST_SEEN.search(by_words.expressions[0].expression)
+        ):
             return by_words
     return plan if plan.steps else _by_words(question, plan, vocabulary)
+
+
+def _takes_states_for_events(text: str, plan: Plan) -> bool:
+    """Whether a fixed form answers a question for events ("picked up", "left") by what was held or seen."""
+    return bool(_EVENT_WORDS.search(text)) and any(
+        step.measure in _EDGES or step.after or step.before or step.predicate == "holding" for step in plan.steps
+    )
 
 
 def is_unread(plan: Plan) -> bool:
@@ -111,7 +170,7 @@ def is_unread(plan: Plan) -> bool:
 def plan_by_forms(question: str, vocabulary: Vocabulary) -> Plan:
     """The plan of a question in a fixed form, or in parts that are; else a refusal."""
     plan = _one_part(question, vocabulary)
-    return plan if plan.steps else _in_parts(question, vocabulary) or plan
+    return plan if plan.steps else (_in_parts(question, vocabulary) or plan)
 
 
 def _is_norwegian(question: str) -> bool:
@@ -133,7 +192,7 @@ def _by_words(question: str, refused: Plan, vocabulary: Vocabulary) -> Plan:
     if understood.refusal:
         return refused if names_one else Plan.refuse(understood.refusal)
     unknown = [n for n in unknown_names(question, understood, vocabulary) if not in_the_language(n, vocabulary)]
-    instead = None if unknown else in_the_language(question, vocabulary)
+    instead = None if unknown else in_the_language(question, vocabulary, understood.tagged.unknown)
     if instead and (_NOT_HERE in reason or is_unread(refused)):
         return Plan.refuse(f"{_NO_FORM}, but {instead}")
     if instead:
@@ -167,7 +226,12 @@ def _in_parts(question: str, vocabulary: Vocabulary) -> Plan | None:
         first = _one_part(before, vocabulary)
         if first.steps:
             second = plan_by_rules(resolve_it(first, after), vocabulary)
-            return first.model_copy(update={"also": second}) if second.steps else None
+            if second.steps:
+                return first.model_copy(update={"also": second})
+            # A part that is read word by word needs the other one so, too.
+            first = _by_words(before, Plan.refuse(_NO_FORM), vocabulary)
+            both = (*first.expressions, *second.expressions)
+            return Plan(expressions=both) if first.expressions and second.expressions else None
     return None
 
 
@@ -186,10 +250,10 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
         matches.append((form, spoken))
         plan = plan_of(form, spoken, cut.scope, vocabulary)
         if plan:
-            return plan
+            return Plan.refuse(_NO_FORM) if _takes_states_for_events(cut.text, plan) else plan
     plan = _with_clause(cut, vocabulary)
     if plan:
-        return plan
+        return Plan.refuse(_NO_FORM) if _takes_states_for_events(cut.text, plan) else plan
     return Plan.refuse(
         outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)
@@ -280,7 +344,12 @@ def _unknown_name(matches: list[tuple[Form, dict[str, str]]], vocabulary: Vocabu
         [strip_determiners(text) for text in spoken.values() if vocabulary.resolve(text) is None]
         for _, spoken in matches
     ]
-    plausible = [names for names in unknown if all(_looks_like_a_name(name) for name in names)]
+    plausible = [
+        names
+        for names in unknown
+        # "barnet ballen" is two names, and no third one.
+        if all(_looks_like_a_name(name) and len(list(vocabulary.mentions(name))) < _TWO for name in names)
+    ]
     if not plausible:
         return None
     names = min(plausible, key=lambda texts: sum(len(text.split()) for text in texts))

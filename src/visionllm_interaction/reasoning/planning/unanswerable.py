@@ -40,7 +40,7 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         "feelings and expressions are not measured",
     ),
     (
-        r"say|says|said|saying|speak\w*|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
+        r"say|says|said|saying|speak(?:s|ing)?|spoke|talk\w*|sing|sings|singing|hear|heard|sound\w*|noise|voice|loud\w*|words?"
         r"|shout\w*|yell(?:s|ed|ing)?|scream\w*|whisper\w*|hum|hums|humm\w+|babbl\w*|chat\w*|mumbl\w*|murmur\w*|whistl\w*|cough\w*"
         r"|sneez\w*|clap\w*|music\w*|songs?|melod\w+|tune|quiet\w*|silen\w+|volume|language\w*|speech|vocal\w*"
         r"|convers\w+|discuss\w*|asked|answered|repl(?:y|ies|ied)"
@@ -69,10 +69,10 @@ _LIMITS: tuple[tuple[str, str], ...] = (
         r"|quick(?:ly|er|est)?|colou?rs?|weigh\w*|shapes?|material|made of|texture|brand|wear(?:s|ing)?|wore|clothes"
         r"|met(?:re|er)s?|centimet(?:re|er)s?|steps|farge\w*|fart(?:en|a)?|hastighet\w*|størrelse\w*|storleik\w*"
         r"|(?:hvor|kor) (?:(?:stor|store|stort)(?! (?:del|andel|part|prosent\w*))|høyt?|tungt?|gam\w+|fort|rask\w*)",
-        "sizes, speeds, looks and distances in metres are not measured",
+        "ages, sizes, speeds, looks and distances in metres are not measured",
     ),
     (
-        r"normal\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
+        r"normal(?!ly)\w*|abnormal\w*|develop\w*|autis\w*|delayed|disorder\w*|diagnos\w*|smart\w*|clever\w*|intelligen\w*"
         r"|nic(?:e|er|est)|kinder|a (?:good|bad)"
         r"|(?:good|bad|better|worse|best|worst) (?:at|with|parent|mother|father|child)"
         r"|naughty|polite|friendl\w*|skil\w*"

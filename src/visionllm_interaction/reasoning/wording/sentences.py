@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
@@ -155,7 +156,7 @@ def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]
     listing = ", ".join(f"{label} {nothing if n is None else amount(n, unit)}" for label, n in values.items())
     if plan.combine in ("largest", "smallest"):
         title = _WINNER.get((step.measure, plan.combine)) or _title(plan)
-        return f"{title}: {'a tie' if value == TIE else f'the {value}'} ({listing})"
+        return f"{title}: {_tied(values, plan.combine) if value == TIE else f'the {value}'} ({listing})"
     if plan.combine == "which":
         return f"{_lead(plan.steps)}: {value} ({listing})"
     if plan.combine == "order":
@@ -169,6 +170,14 @@ def _conclusion(plan: Plan, value: Value, *, values: Mapping[str, Number | None]
         return f"{amount(value, 'per min')}: {details}"
     more = f", more than {amount(plan.threshold, unit)}" if plan.threshold is not None else ""
     return f"{value}{more}: {details}"
+
+
+def _tied(values: Mapping[str, Number | None], combine: str) -> str:
+    """Which of several are equal: "a tie between the car and the cup"."""
+    known = {label: value for label, value in values.items() if value is not None}
+    best = max(known.values()) if combine == "largest" else min(known.values())
+    *others, last = (f"the {label}" for label, value in known.items() if math.isclose(value, best, abs_tol=1e-9))
+    return f"a tie between {', '.join(others)} and {last}" if others else "a tie"
 
 
 def _title(plan: Plan) -> str:
