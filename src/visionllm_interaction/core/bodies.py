@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -55,6 +56,7 @@ class FaceRow:
         box_xyxy: (4,).
         yaw_deg: turn of the head, positive towards the image's right, 0 towards the camera.
         pitch_deg: positive upwards; NaN where it is not known: in profile.
+        age_years: apparent age; NaN where it was not estimated.
     """
 
     frame_index: int
@@ -64,6 +66,7 @@ class FaceRow:
     box_xyxy: NDArray[np.float32]
     yaw_deg: float
     pitch_deg: float
+    age_years: float = math.nan
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,6 +81,7 @@ class PoseRow:
         posture: what the key points say; None: they do not show it.
         points_xy: (33, 2) key points in the order of :class:`.video.bodies.poses.Point`.
         visibility: (33,) probability that a point is in the image and not occluded.
+        child_look: log-odds that the whole person looks like a child; NaN where it was not estimated.
     """
 
     frame_index: int
@@ -87,6 +91,7 @@ class PoseRow:
     posture: Posture | None
     points_xy: NDArray[np.float32]
     visibility: NDArray[np.float32]
+    child_look: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,14 @@ _BODY_PART = {
 _BOX = {"x1": "float32", "y1": "float32", "x2": "float32", "y2": "float32"}
 BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "hands": {**_BODY_PART, "side": "string", **_BOX, "points": "list<float32>"},
-    "faces": {**_BODY_PART, **_BOX, "yaw_deg": "float32", "pitch_deg": "float32"},
-    "poses": {**_BODY_PART, "posture": "string", "points": "list<float32>", "visibility": "list<float32>"},
+    "faces": {**_BODY_PART, **_BOX, "yaw_deg": "float32", "pitch_deg": "float32", "age_years": "float32"},
+    "poses": {
+        **_BODY_PART,
+        "posture": "string",
+        "points": "list<float32>",
+        "visibility": "list<float32>",
+        "child_look": "float32",
+    },
     "postures": {
         "track_id": "int64",
         "posture": "string",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,13 @@ def _body_fields(row: Mapping[str, Any]) -> dict[str, Any]:
         fields["points_xy"] = np.array(row["points"], np.float32).reshape(-1, 2)
     if "visibility" in row:
         fields["visibility"] = np.array(row["visibility"], np.float32)
-    return fields
+    # Stores from before these columns have none.
+    return {name: math.nan if name in _NEWER and value is None else value for name, value in fields.items()}
+
+
+_NEWER = frozenset({"age_years", "child_look"})
+
+
 
 
 _BODY_ROWS: Mapping[str, type] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
@@ -114,10 +116,19 @@ class TrackConfig(Section):
 
 
 class RolesConfig(Section):
-    """Roles of people of the category ``person``, inferred from their sizes and marked as proxies."""
+    """Roles of people of the category ``person``: from faces and poses where they were looked for, else from sizes."""
+
+    estimate: bool = True
+    """Whether to estimate who is a child from faces, proportions and looks; needs `--models faces,pose`."""
+    min_probability: float = Field(default=0.85, gt=0.5, lt=1.0)
+    """Somebody is a child from this probability on, an adult up to 1 minus it; between them the role is unknown …"""
+    child_share: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """… where this share of the people that may be seen are children."""
+    adult: Literal["caregiver", "other"] = "caregiver"
+    """The role of an adult."""
 
     proxy: bool = True
-    """Whether to infer roles; they are then called `child-proxy` and `caregiver-proxy`."""
+    """Whether to infer roles from sizes alone elsewhere; they are then called `child-proxy` and `caregiver-proxy`."""
     size_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
     """Of two people in a frame one is smaller if its height is at most this share of the other's …"""
     min_share: float = Field(default=0.6, gt=0.5, le=1.0)
