@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from visionllm_interaction.core.roles import RoleEstimate
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -139,6 +141,7 @@ class BodyTables:
         poses: by frame.
         postures: by begin.
         holdings: by begin.
+        roles: of people, by track id.
     """
 
     hands: tuple[HandRow, ...] = ()
@@ -146,3 +149,4 @@ class BodyTables:
     poses: tuple[PoseRow, ...] = ()
     postures: tuple[PostureBout, ...] = ()
     holdings: tuple[HoldingEvidence, ...] = ()
+    roles: tuple[RoleEstimate, ...] = ()

@@ -19,8 +19,8 @@ class RoleEstimate:
         role: ``child``, ``caregiver``, or None where it is unknown.
         child_probability: that it is a child; None where nothing is seen that says so.
         frames: images with a pose or a face that say something.
-        evidence: of ``face`` (apparent age), ``proportions``, ``look`` (of the whole person) and ``size`` (against others
-            at the same place).
+        evidence: of ``face`` (apparent age), ``proportions``, ``look`` (of the whole person) and ``size`` (against
+            others at the same place).
     """
 
     track_id: int

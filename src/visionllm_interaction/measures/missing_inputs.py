@@ -49,6 +49,15 @@ def nobody_marked(name: str) -> str:
     return f"nobody who was detected is marked as {name!r}"
 
 
+def role_unknown(people: int, seconds: float) -> str:
+    """The reason where it is not known of people, seen for so long, who is a child and who is not."""
+    who = "somebody" if people == 1 else f"{people} people"
+    return (
+        f"unsure: it is not known of {who} ({seconds:.1f} s) whether that is a child or an adult; "
+        "`visionllm roles review` shows them"
+    )
+
+
 def seen_weakly(seconds: float, max_confidence: float) -> str:
     """The reason where something was detected, but never surely enough for a track."""
     return (

@@ -135,5 +135,12 @@ BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
         "touching": "int64",
         "evidence": "string",
     },
+    "roles": {
+        "track_id": "int64",
+        "role": "string",
+        "child_probability": "float64",
+        "frames": "int64",
+        "evidence": "list<string>",
+    },
 }
 """As :data:`COLUMNS`, for files that a video has only where bodies were analysed; elsewhere they count as empty."""

@@ -16,6 +16,7 @@ from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, Hold
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frames import FrameTable
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.roles import RoleEstimate
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, OPTIONAL_COLUMNS
 
@@ -90,7 +91,7 @@ def bodies_to_arrow(bodies: BodyTables) -> dict[str, pa.Table]:
     }
 
 
-def _body_row(row: HandRow | FaceRow | PoseRow | PostureBout | HoldingEvidence) -> dict[str, Any]:
+def _body_row(row: HandRow | FaceRow | PoseRow | PostureBout | HoldingEvidence | RoleEstimate) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name in row.__slots__:
         value = getattr(row, name)
@@ -119,13 +120,13 @@ def _body_fields(row: Mapping[str, Any]) -> dict[str, Any]:
         fields["points_xy"] = np.array(row["points"], np.float32).reshape(-1, 2)
     if "visibility" in row:
         fields["visibility"] = np.array(row["visibility"], np.float32)
+    if isinstance(row.get("evidence"), list):
+        fields["evidence"] = tuple(row["evidence"])
     # Stores from before these columns have none.
     return {name: math.nan if name in _NEWER and value is None else value for name, value in fields.items()}
 
 
 _NEWER = frozenset({"age_years", "child_look"})
-
-
 
 
 _BODY_ROWS: Mapping[str, type] = {
@@ -134,6 +135,7 @@ _BODY_ROWS: Mapping[str, type] = {
     "poses": PoseRow,
     "postures": PostureBout,
     "holdings": HoldingEvidence,
+    "roles": RoleEstimate,
 }
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.roles import RoleEstimate
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
@@ -191,6 +192,11 @@ class VideoView:
     def holdings(self) -> VideoTable[HoldingEvidence]:
         """What each bout of *holding* rests on: hands, or boxes alone."""
         return self._body_table("holdings")
+
+    @property
+    def roles(self) -> VideoTable[RoleEstimate]:
+        """What images say about who is a child, for each person; what counts is the role in :attr:`tracks`."""
+        return self._body_table("roles")
 
     def _body_table(self, name: str) -> VideoTable[Any]:
         from visionllm_interaction.store.schema import body_row

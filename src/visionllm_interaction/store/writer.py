@@ -28,6 +28,7 @@ from visionllm_interaction.store.layout import (
 )
 from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.migrations import migrate_store
+from visionllm_interaction.store.roles.reviewed import ROLES_FILE, reapply_roles
 from visionllm_interaction.store.schema import (
     SCHEMAS,
     arrow_to_codes,
@@ -67,7 +68,7 @@ def publish_video(
     """Write one analysed video into a store.
 
     A video with the same id is replaced; a reader sees either the old or the new one. Codes imported for it
-    (``codes.parquet``) and its covariates stay. A store of an older version is upgraded first.
+    (``codes.parquet``), its covariates and reviewed roles stay. A store of an older version is upgraded first.
 
     Args:
         store: the store's folder; it is created if it does not exist.
@@ -220,7 +221,8 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
 
 
 def _keep_what_people_added(former: Path, folder: Path) -> None:
-    for name in (CODES_FILE, COVARIATES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
+    for name in (CODES_FILE, COVARIATES_FILE, ROLES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
         if (former / name).is_file():
             shutil.copyfile(former / name, folder / name)
             sync_file(folder / name)
+    reapply_roles(folder)

@@ -157,15 +157,14 @@ def _add(
     for face in bodies.faces:
         seen = face.face
         pitch = math.nan if seen.pitch_deg is None else seen.pitch_deg
-        found.faces.append(FaceRow(*at, owner(face.person), seen.score, seen.box_xyxy, seen.yaw_deg, pitch, seen.age_years))
+        about = seen.score, seen.box_xyxy, seen.yaw_deg, pitch, seen.age_years
+        found.faces.append(FaceRow(*at, owner(face.person), *about))
     for person, pose in enumerate(bodies.poses):
         if pose is not None:
             found.poses.append(_pose_row(at, int(track_ids[person]), pose, posture_of, look_of))
 
 
-def _pose_row(
-    at: tuple[int, float], track_id: int, pose: Pose, posture_of: PostureRule, look_of: LookRule
-) -> PoseRow:
+def _pose_row(at: tuple[int, float], track_id: int, pose: Pose, posture_of: PostureRule, look_of: LookRule) -> PoseRow:
     points = np.concatenate([pose.points_xy, pose.depth[:, None]], axis=1)
     posture = posture_of(points, pose.visibility)
     look = math.nan if pose.look is None else look_of(pose.look)

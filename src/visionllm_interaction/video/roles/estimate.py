@@ -95,9 +95,7 @@ def read_role_model() -> RoleModel:
     mean, scale, weights = (np.array(content[name], np.float64) for name in ("mean", "scale", "weights"))
     numbers = (float(content[name]) for name in ("intercept", "limit", "child_share"))
     look = content["look"]
-    return RoleModel(
-        mean, scale, weights, *numbers, np.array(look["weights"], np.float32), float(look["intercept"])
-    )
+    return RoleModel(mean, scale, weights, *numbers, np.array(look["weights"], np.float32), float(look["intercept"]))
 
 
 def probability(logit: float, *, child_share: float) -> float:
