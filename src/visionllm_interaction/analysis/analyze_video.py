@@ -57,7 +57,7 @@ from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
-    from visionllm_interaction.core.roles import RoleEstimate
+    from visionllm_interaction.core.bodies import RoleEstimate
     from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
@@ -369,6 +369,7 @@ def _publish(
     job: AnalysisTask,
     bodies: AnalysedBodies | None = None,
 ) -> VideoRecord:
+    from visionllm_interaction.video.quality.stretches import quality_rows
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
 
@@ -414,6 +415,13 @@ def _publish(
         relations=relations,
         events=events,
         bodies=None if bodies is None else _body_tables(bodies, relations, tracked, tracks, estimates, job),
+        quality=quality_rows(
+            tracked.frames,
+            tracked.image_quality,
+            tracked.detections,
+            image_px=size_px,
+            config=job.config.video.quality,
+        ),
     )
     for note in record.notes:
         log.warning("about the video", video_id=video_id, note=note)

@@ -22,7 +22,7 @@ from visionllm_interaction.store.video_record import BodiesRecord
 from visionllm_interaction.utils.hashing import sha256_file
 
 if TYPE_CHECKING:
-    from visionllm_interaction.core.roles import RoleEstimate
+    from visionllm_interaction.core.bodies import RoleEstimate
     from visionllm_interaction.video.bodies.estimator import BodyEstimator, BodyModels
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
     from visionllm_interaction.video.tracking.role_inference import RoleProxy

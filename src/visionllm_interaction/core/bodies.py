@@ -1,12 +1,10 @@
-"""Faces, hands and poses found in a video, one row each, ordered by frame. Boxes and points in pixels, xy."""
+"""Faces, hands, poses and roles of the people in a video, one row each. Boxes and points in pixels, xy."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
-
-from visionllm_interaction.core.roles import RoleEstimate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,6 +127,31 @@ class HoldingEvidence:
     frames: int
     touching: int
     evidence: Literal["hands", "boxes", "unsure"]
+
+
+Role = Literal["child", "caregiver", "other"]
+ROLES: Final[tuple[Role, ...]] = ("child", "caregiver", "other")
+"""Roles that somebody can give: ``other`` is neither the child nor a caregiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleEstimate:
+    """What images say about the role of one track.
+
+    Attributes:
+        track_id: of the person.
+        role: ``child``, ``caregiver``, or None where it is unknown.
+        child_probability: that it is a child; None where nothing is seen that says so.
+        frames: images with a pose or a face that say something.
+        evidence: of ``face`` (apparent age), ``proportions``, ``look`` (of the whole person) and ``size`` (against
+            others at the same place).
+    """
+
+    track_id: int
+    role: str | None
+    child_probability: float | None
+    frames: int
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)

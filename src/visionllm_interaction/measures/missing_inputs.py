@@ -16,6 +16,7 @@ NO_ACTOR = "only people are the first actor of an event"
 NO_HEADS = "no head directions were imported"
 NO_HANDS = "no hands were looked for when the video was analysed"
 NO_POSES = "no poses were looked for when the video was analysed"
+NO_QUALITY = "the quality of the images was not measured when the video was analysed"
 NO_PLACEMENT = "the predicates of place were switched off when the video was analysed"
 PLACEMENT = frozenset(DIRECTED_PREDICATES) - {"facing", "hand_on"}
 _PROXIES = frozenset({"child-proxy", "caregiver-proxy"})

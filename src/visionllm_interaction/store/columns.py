@@ -102,6 +102,24 @@ OPTIONAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 """As :data:`COLUMNS`, for files that a video has only where something was imported for it."""
 
+QUALITY_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "quality": {
+        "begin_s": "float64",
+        "end_s": "float64",
+        "light": "float32",
+        "blur": "float32",
+        "camera_motion": "float32",
+        "person_px": "float32",
+        "edge_share": "float32",
+        "dark": "bool",
+        "blurred": "bool",
+        "moving_camera": "bool",
+        "small": "bool",
+        "edge": "bool",
+    },
+}
+"""As :data:`COLUMNS`, for the quality of each stretch; a video that was analysed by an earlier version has none."""
+
 _BODY_PART = {
     "frame_index": "int64",
     "timestamp_s": "float64",
@@ -144,3 +162,6 @@ BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """As :data:`COLUMNS`, for files that a video has only where bodies were analysed; elsewhere they count as empty."""
+
+DERIVED_COLUMNS: Mapping[str, Mapping[str, str]] = {**BODY_COLUMNS, **QUALITY_COLUMNS}
+"""Files that a video may lack, and that then count as empty."""

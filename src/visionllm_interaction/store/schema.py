@@ -12,13 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
+from visionllm_interaction.core.bodies import (
+    BodyTables,
+    FaceRow,
+    HandRow,
+    HoldingEvidence,
+    PoseRow,
+    PostureBout,
+    RoleEstimate,
+)
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import FrameTable, QualityRow
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
-from visionllm_interaction.core.roles import RoleEstimate
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, OPTIONAL_COLUMNS
+from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, DERIVED_COLUMNS, OPTIONAL_COLUMNS
 
 
 def _arrow_type(name: str) -> pa.DataType:
@@ -29,7 +36,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     name: pa.schema({column: _arrow_type(type_) for column, type_ in columns.items()})
-    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **BODY_COLUMNS}.items()
+    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **DERIVED_COLUMNS}.items()
 }
 """File name without ``.parquet`` → its columns."""
 
@@ -56,9 +63,10 @@ def detections_to_arrow(detections: DetectionTable) -> pa.Table:
 
 
 def symbols_to_arrow(
-    name: str, rows: Sequence[Track] | Sequence[Relation] | Sequence[Event] | Sequence[Code]
+    name: str,
+    rows: Sequence[Track] | Sequence[Relation] | Sequence[Event] | Sequence[Code] | Sequence[QualityRow],
 ) -> pa.Table:
-    """``tracks``, ``relations``, ``events`` or ``codes`` (``name``: the file's name without the ending)."""
+    """``tracks``, ``relations``, ``events``, ``codes`` or ``quality`` (``name``: the file's name."""
     schema = SCHEMAS[name]
     return _table(name, [[_plain(getattr(row, field)) for row in rows] for field in schema.names])
 
@@ -155,9 +163,9 @@ Encode = Callable[[Sequence[str | None]], NDArray[np.int64]]
 def read_columns(path: Path, columns: Sequence[str], *, encode: Encode | None = None) -> dict[str, NDArray[Any]]:
     """See :meth:`visionllm_interaction.store.reader.Store.read_columns`."""
     try:
-        types = COLUMNS[path.stem] if path.stem in COLUMNS else BODY_COLUMNS[path.stem]
+        types = COLUMNS[path.stem] if path.stem in COLUMNS else DERIVED_COLUMNS[path.stem]
         texts = [name for name in columns if types[name] == "string"]
-        if path.stem in BODY_COLUMNS and not path.is_file():
+        if path.stem in DERIVED_COLUMNS and not path.is_file():
             return _no_rows(path.stem, columns)
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(columns=list(columns), use_threads=False)

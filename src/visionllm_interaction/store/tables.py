@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 import numpy as np
 import pyarrow as pa
 
-from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
+from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout, RoleEstimate
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.core.frames import QualityRow
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
-from visionllm_interaction.core.roles import RoleEstimate
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
@@ -202,6 +202,11 @@ class VideoView:
         from visionllm_interaction.store.schema import body_row
 
         return VideoTable(name, self._store.read_table(self.video_id, name), lambda row: body_row(name, row))
+
+    @property
+    def quality(self) -> VideoTable[QualityRow]:
+        """How well each second shows what is to be measured: light, blur, camera motion, size of people."""
+        return VideoTable("quality", self._store.read_table(self.video_id, "quality"), lambda row: QualityRow(**row))
 
     @property
     def recordings(self) -> tuple[Recording, ...]:

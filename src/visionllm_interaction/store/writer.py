@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.core.bodies import BodyTables
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frames import FrameTable, QualityRow
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
@@ -64,6 +64,7 @@ def publish_video(
     relations: Sequence[Relation],
     events: Sequence[Event],
     bodies: BodyTables | None = None,
+    quality: Sequence[QualityRow] | None = None,
 ) -> Path:
     """Write one analysed video into a store.
 
@@ -79,6 +80,7 @@ def publish_video(
         relations: bouts of relations.
         events: the events.
         bodies: faces, hands and poses; None: they were not looked for.
+        quality: how well each stretch shows what is to be measured; None: that was not measured.
 
     Returns:
         The video's folder.
@@ -97,6 +99,7 @@ def publish_video(
         "sightings": find_sightings(detections, frames),
         "codes": SCHEMAS["codes"].empty_table(),
         **({} if bodies is None else bodies_to_arrow(bodies)),
+        **({} if quality is None else {"quality": symbols_to_arrow("quality", quality)}),
     }
     final = store / "videos" / record.video_id
     partial = partial_of(final)

@@ -137,6 +137,25 @@ class RolesConfig(Section):
     """… which has to be at least this many seconds."""
 
 
+class QualityConfig(Section):
+    """When a stretch of a video counts as hard to see: `poor_quality("dark")` in the language of quantities."""
+
+    per_s: float = Field(default=2.0, gt=0.0, le=30.0)
+    """At most so many images a second are measured."""
+    stretch_s: float = Field(default=1.0, gt=0.0, le=60.0)
+    """Length of a stretch."""
+    dark: float = Field(default=40.0, ge=0.0, le=255.0)
+    """`dark`: mean luma (0-255) below this."""
+    blurred: float = Field(default=0.6, ge=0.0, le=1.0)
+    """`blurred`: blur (0 sharp, 1 blurred) above this."""
+    moving_camera: float = Field(default=0.05, ge=0.0)
+    """`moving_camera`: the whole image shifts by more than this, in widths per second."""
+    small_px: float = Field(default=60.0, ge=0.0)
+    """`small`: the median height of people is below this, in pixels."""
+    edge: float = Field(default=0.5, ge=0.0, le=1.0)
+    """`edge`: a larger share than this of the boxes of people is cut by an edge of the image."""
+
+
 class BlurConfig(Section):
     """What `visionllm blur` hides, and for how long without detections."""
 
@@ -167,6 +186,8 @@ class VideoConfig(Section):
     """Tracking them."""
     roles: RolesConfig = RolesConfig()
     """Inferring roles."""
+    quality: QualityConfig = QualityConfig()
+    """When a stretch is hard to see."""
     bodies: BodiesConfig = BodiesConfig()
     """Faces, hands and poses: `visionllm analyze --models`."""
     blur: BlurConfig = BlurConfig()

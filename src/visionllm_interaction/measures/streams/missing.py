@@ -20,6 +20,7 @@ from visionllm_interaction.measures.missing_inputs import (
     NO_PERSON,
     NO_PLACEMENT,
     NO_POSES,
+    NO_QUALITY,
     NOT_PROCESSED,
     PEOPLE,
     PLACEMENT,
@@ -196,6 +197,12 @@ class MissingInputs:
         """Why it is not known which posture people of a name have, (Q,)."""
         found = self.unsearched(subject, video)
         return _first(found, self._where(lambda one: "pose" not in one.bodies, NO_POSES)[video])
+
+    def of_quality(self, flag: str | None, video: Ints) -> Ints:
+        """Why it is not known when a video is hard to see, (Q,)."""
+        quality = self.batch.quality
+        known = quality.measured if flag in ("small", "edge") else quality.measured & quality.has_images
+        return np.where(known, KNOWN, self.reasons.code(NO_QUALITY))[video]
 
     def of_event(self, kind: str, subject: Ints, others: tuple[Ints, ...], video: Ints) -> Ints:
         """Why it is not known when events of a kind with these actors happen, (Q,)."""

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from visionllm_interaction.core.bodies import ROLES
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.interactions import Track
-from visionllm_interaction.core.roles import ROLES
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video
 from visionllm_interaction.store.schema import SCHEMAS, arrow_to_tracks, symbols_to_arrow
