@@ -24,8 +24,8 @@ _MIN_FACE_PX = 24.0
 """Faces that are smaller, forehead to chin, show no age."""
 _MIN_VISIBILITY = 0.5
 _MIN_POSE = 0.5
-_MAX_AGE = 45.0
-"""Ages from here on say the same: an adult."""
+_MIN_AGE, _MAX_AGE = 8.0, 32.0
+"""Apparent ages up to the first say the same, a child, and so do those from the second on: an adult."""
 _LEAST_PX = 1.0
 
 
@@ -61,13 +61,15 @@ def person_features(view: PersonView) -> NDArray[np.float64]:
         view: the person.
 
     Returns:
-        (F,) in the order of :data:`FEATURES`: the age in years (at most 45), natural logarithms of ratios of lengths,
+        (F,) in the order of :data:`FEATURES`: the age in years (8 to 32), natural logarithms of ratios of lengths,
         and the look. NaN where what is measured is not seen.
     """
     face_px = math.nan if view.face_xyxy is None else float(view.face_xyxy[3] - view.face_xyxy[1])
-    age = min(view.age_years, _MAX_AGE) if face_px >= _MIN_FACE_PX else math.nan
-    height = float(view.box_xyxy[3] - view.box_xyxy[1])
+    known = face_px >= _MIN_FACE_PX and not math.isnan(view.age_years)
+    age = min(max(view.age_years, _MIN_AGE), _MAX_AGE) if known else math.nan
     lengths = _lengths(view)
+    # The box is as high as the person only where it reaches down to the feet.
+    height = float(view.box_xyxy[3] - view.box_xyxy[1]) if "foot" in lengths else math.nan
     trunk = lengths.get("trunk", math.nan)
     ratios = [
         (face_px, height),
@@ -119,6 +121,8 @@ def _lengths(view: PersonView) -> dict[str, float]:
         whole = [length(*rows) for rows in sides if visible(*rows)]
         if whole:
             found[name] = max(whole)
+    if visible(Point.LEFT_ANKLE) or visible(Point.RIGHT_ANKLE):
+        found["foot"] = 0.0
     if visible(Point.MOUTH_LEFT, Point.MOUTH_RIGHT):
         found["neck"] = float(np.hypot(*(shoulders - middle(Point.MOUTH_LEFT, Point.MOUTH_RIGHT))))
     head = [Point.LEFT_EYE, Point.RIGHT_EYE, Point.LEFT_EAR, Point.RIGHT_EAR, Point.MOUTH_LEFT, Point.MOUTH_RIGHT]
