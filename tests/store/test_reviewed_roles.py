@@ -10,10 +10,10 @@ from scenes_builders import FPS, frame_table, record
 
 from visionllm_interaction.core.bodies import BodyTables, RoleEstimate
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.measures.language.run import query
-from visionllm_interaction.store.corrections import video_state
+from visionllm_interaction.store.audit_corrections import video_state
 from visionllm_interaction.store.reader import open_store, publish_video
 from visionllm_interaction.store.roles.reviewed import ROLES_FILE, read_reviewed_roles, set_roles
 from visionllm_interaction.store.video_record import DetectorRecord
@@ -132,4 +132,4 @@ def test_roles_of_categories_that_nobody_looks_for_are_nobodys(tmp_path: Path) -
 
 
 def test_estimates_are_kept(store: Path) -> None:
-    assert list(open_store(store)["a"].roles)[0] == RoleEstimate(1, None, 0.4, 3, ("face",))
+    assert next(iter(open_store(store)["a"].roles)) == RoleEstimate(1, None, 0.4, 3, ("face",))

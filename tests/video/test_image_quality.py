@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import Frame, FrameTable
+from visionllm_interaction.core.frame_table import Frame, FrameTable
 from visionllm_interaction.video.config import QualityConfig
 from visionllm_interaction.video.quality.image_quality import ImageQuality, ImageQualityMeter, blur_effect
 from visionllm_interaction.video.quality.stretches import quality_rows

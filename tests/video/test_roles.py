@@ -9,7 +9,7 @@ import pytest
 
 from visionllm_interaction.core.bodies import FaceRow, PoseRow
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.video.bodies.face_age import aligned_region
 from visionllm_interaction.video.bodies.poses import Point
 from visionllm_interaction.video.config import RolesConfig

@@ -15,12 +15,12 @@ from PIL import Image
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.reports.html import image_data_uri, render_template
+from visionllm_interaction.reports.html_base import image_data_uri, render_template
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.roles.reviewed import CHOICES, REST, read_reviewed_roles
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 

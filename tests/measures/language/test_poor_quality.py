@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from scenes_builders import RELATIONS, SPANS, detection_table, frame_table, record
 
-from visionllm_interaction.core.frames import QualityRow
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import QualityRow
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.reader import open_store, publish_video

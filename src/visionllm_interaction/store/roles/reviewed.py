@@ -21,13 +21,13 @@ from visionllm_interaction.core.bodies import ROLES
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import StoreError, UsageError
+from visionllm_interaction.store.arrow_schemas import SCHEMAS, arrow_to_tracks, symbols_to_arrow
 from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video
-from visionllm_interaction.store.schema import SCHEMAS, arrow_to_tracks, symbols_to_arrow
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import wait_for_lock
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 ROLES_FILE = "roles.json"
 UNKNOWN, ESTIMATED, REST = "unknown", "estimated", "rest"

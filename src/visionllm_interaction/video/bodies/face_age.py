@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.video.bodies.crop_regions import Region
 from visionllm_interaction.video.bodies.network import Network
-from visionllm_interaction.video.bodies.regions import Region
 
 Floats = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import Frame
+from visionllm_interaction.core.frame_table import Frame
 
 Floats = NDArray[np.float32]
 

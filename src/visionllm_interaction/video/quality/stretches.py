@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable, QualityRow
+from visionllm_interaction.core.frame_table import FrameTable, QualityRow
 from visionllm_interaction.video.config import QualityConfig
 from visionllm_interaction.video.quality.image_quality import ImageQuality
 

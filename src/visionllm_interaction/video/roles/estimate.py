@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.bodies import FaceRow, PoseRow, RoleEstimate
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.video.config import RolesConfig
 from visionllm_interaction.video.roles.proportions import FEATURES, PersonView, person_features
 from visionllm_interaction.video.tracking.role_inference import CHILD_PROXY, RoleProxy
