@@ -21,8 +21,9 @@ _EVERY = 8
 _WINDOW = 9
 """Pixels over which blurring once more takes the mean."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_SMALL = 96
+_SMALL = 192
 """Width to which images are reduced for the shift between them."""
+_MOST = 3
 _MIN_PEAK = 0.04
 """A phase correlation with a lower peak tells no shift: images without texture, or a cut."""
 
@@ -56,19 +57,19 @@ class ImageQualityMeter:
         self._step_s = 1.0 / per_s
         self._next_s = -np.inf
         self._rows: list[tuple[float, float, float, float]] = []
-        self._former: tuple[float, NDArray[np.complex64]] | None = None
+        self._former: tuple[float, list[NDArray[np.complex64]]] | None = None
 
     def add(self, frame: Frame) -> None:
         """Measure a frame, if it is time for one."""
         if frame.timestamp_s < self._next_s:
             return
         self._next_s = frame.timestamp_s + self._step_s * (1 - 1e-6)
-        spectrum = _spectrum(frame.image_rgb)
+        spectra = _spectra(frame.image_rgb)
         motion = np.nan
-        if self._former is not None and self._former[1].shape == spectrum.shape:
+        if self._former is not None and self._former[1][0].shape == spectra[0].shape:
             step_s = frame.timestamp_s - self._former[0]
-            motion = _shift(self._former[1], spectrum) / step_s if step_s > 0 else np.nan
-        self._former = frame.timestamp_s, spectrum
+            motion = _shift_of_most(self._former[1], spectra) / step_s if step_s > 0 else np.nan
+        self._former = frame.timestamp_s, spectra
         light = float(frame.image_rgb[::_EVERY, ::_EVERY].astype(np.float32).mean(axis=(0, 1)) @ _LUMA)
         self._rows.append((frame.timestamp_s, light, blur_effect(frame.image_rgb), motion))
 
@@ -107,11 +108,27 @@ def _blur_along(lines: Floats) -> float:
     return 1.0 if total == 0 else 1.0 - float(np.maximum(change - left, 0.0).sum()) / total
 
 
-def _spectrum(image_rgb: NDArray[np.uint8]) -> NDArray[np.complex64]:
-    """The Fourier transform of a small grey image, tapered at the edges."""
+def _spectra(image_rgb: NDArray[np.uint8]) -> list[NDArray[np.complex64]]:
+    """The Fourier transforms of the quarters of a small grey image."""
     step = max(image_rgb.shape[1] // _SMALL, 1)
-    height, width = (size // step for size in image_rgb.shape[:2])
-    grey = image_rgb[: height * step : step, : width * step : step].astype(np.float32) @ _LUMA
+    grey = image_rgb[::step, ::step].astype(np.float32) @ _LUMA
+    height, width = (size // 2 for size in grey.shape)
+    return [_spectrum(grey[y : y + height, x : x + width]) for y in (0, height) for x in (0, width)]
+
+
+def _shift_of_most(former: list[NDArray[np.complex64]], present: list[NDArray[np.complex64]]) -> float:
+    """The shift of most of the image, in its widths: somebody who walks by moves one or two quarters, not the camera.
+
+    NaN where fewer than three quarters tell a shift.
+    """
+    shifts = np.array([_shift(*pair) for pair in zip(former, present, strict=True)]) / 2
+    known = np.sort(shifts[~np.isnan(shifts)])
+    return float(known[(len(known) - 1) // 2]) if len(known) >= _MOST else float("nan")
+
+
+def _spectrum(grey: Floats) -> NDArray[np.complex64]:
+    """The Fourier transform of a grey image, tapered at the edges."""
+    height, width = grey.shape
     taper = np.hanning(height)[:, None] * np.hanning(width)[None]
     return np.asarray(np.fft.rfft2((grey - grey.mean()) * taper), np.complex64)
 
