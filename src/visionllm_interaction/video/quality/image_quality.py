@@ -144,4 +144,4 @@ def _shift(former: NDArray[np.complex64], present: NDArray[np.complex64]) -> flo
     height, width = correlation.shape
     row, column = divmod(peak, width)
     down, right = (place if place <= size / 2 else place - size for place, size in ((row, height), (column, width)))
-    return float(np.hypot(down, right)) / width
+    return float(np.hypot(down, right) / width)
