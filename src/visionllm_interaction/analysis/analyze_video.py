@@ -15,6 +15,9 @@ from visionllm_interaction.analysis.bodies import (
     BodyTask,
     analyse_bodies,
     body_relations,
+    role_estimates,
+    role_notes,
+    with_estimates,
     with_holding_evidence,
 )
 from visionllm_interaction.analysis.config import AnalysisConfig
@@ -29,6 +32,7 @@ from visionllm_interaction.analysis.sampling_record import sampling_record, trac
 from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.core.bodies import BodyTables
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.frame_table import processed_step_s
 from visionllm_interaction.core.tracks_relations_events import Relation, Track
@@ -53,6 +57,7 @@ from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
+    from visionllm_interaction.core.bodies import RoleEstimate
     from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
@@ -364,13 +369,17 @@ def _publish(
     job: AnalysisTask,
     bodies: AnalysedBodies | None = None,
 ) -> VideoRecord:
+    from visionllm_interaction.video.quality.stretches import quality_rows
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
 
     known = summarise_tracks(tracked.detections, tracked.frames, roles=job.roles)
     size_px = (tracked.info.width, tracked.info.height)
     proxies = guess_roles(tracked.detections, known, size_px=size_px, config=job.config.video.roles)
-    tracks = with_proxies(known, proxies)
+    estimates: tuple[RoleEstimate, ...] = ()
+    if bodies is not None and job.bodies is not None:
+        estimates = role_estimates(bodies, tracked, known, proxies, job.bodies, job.config)
+    tracks = with_estimates(known, estimates) if estimates else with_proxies(known, proxies)
     scenes = job.config.scenes
     unknown = unknown_at(processed_step_s(tracked.frames))
     found = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
@@ -393,7 +402,9 @@ def _publish(
     record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
     about = job.bodies.record(job.config) if job.bodies else None
-    update = {"role_proxies": guesses, "heads": inputs.heads, "notes": notes, "bodies": about}
+    notes = (*notes, *role_notes(tracks, estimates))
+    update = {"role_proxies": {} if estimates else guesses, "heads": inputs.heads, "notes": notes, "bodies": about}
+    update["roles_estimated"] = bool(estimates)
     record = record.model_copy(update=update)
     publish_video(
         job.store,
@@ -403,12 +414,30 @@ def _publish(
         tracks=tracks,
         relations=relations,
         events=events,
-        bodies=None if bodies is None else with_holding_evidence(bodies, relations, tracked, tracks, job.config),
+        bodies=None if bodies is None else _body_tables(bodies, relations, tracked, tracks, estimates, job),
+        quality=quality_rows(
+            tracked.frames,
+            tracked.image_quality,
+            tracked.detections,
+            image_px=size_px,
+            config=job.config.video.quality,
+        ),
     )
     for note in record.notes:
         log.warning("about the video", video_id=video_id, note=note)
     log.info("video analysed", video_id=video_id, tracks=len(tracks), relations=len(relations), events=len(events))
     return record
+
+
+def _body_tables(
+    bodies: AnalysedBodies,
+    relations: Sequence[Relation],
+    tracked: TrackedVideo,
+    tracks: Sequence[Track],
+    estimates: tuple[RoleEstimate, ...],
+    job: AnalysisTask,
+) -> BodyTables:
+    return replace(with_holding_evidence(bodies, relations, tracked, tracks, job.config), roles=estimates)
 
 
 def _facing(

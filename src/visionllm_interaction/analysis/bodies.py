@@ -22,8 +22,10 @@ from visionllm_interaction.store.video_record import BodiesRecord
 from visionllm_interaction.utils.hashing import sha256_file
 
 if TYPE_CHECKING:
+    from visionllm_interaction.core.bodies import RoleEstimate
     from visionllm_interaction.video.bodies.estimator import BodyEstimator, BodyModels
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
+    from visionllm_interaction.video.tracking.role_inference import RoleProxy
 
 PEOPLE: Final = "people"
 KINDS: Final = (PEOPLE, *BODY_KINDS)
@@ -123,10 +125,22 @@ def _files_of(kind: BodyKind, *, needed: bool) -> Mapping[str, Path]:
             return {"palms": found["detector"], "hands": found["landmarks"]}
         # The detector beside the landmarks is the one whose points they are placed by.
         landmarks = resolve_kind("faces", parts=["landmarks"])["landmarks"]
-        return {"face_detector": resolve("mediapipe_face_detection"), "face_landmarks": landmarks}
+        files = {"face_detector": resolve("mediapipe_face_detection"), "face_landmarks": landmarks}
+        return files | _age_model()
     except ModelMissing:
         if needed:
             raise
+        return {}
+
+
+def _age_model() -> Mapping[str, Path]:
+    """The age predictor, if it is on this machine: roles are estimated without it as well, less surely."""
+    from visionllm_interaction.detection.registry.defaults import resolve_kind
+    from visionllm_interaction.errors import ModelMissing
+
+    try:
+        return {"face_age": resolve_kind("faces", parts=["age"])["age"]}
+    except ModelMissing:
         return {}
 
 
@@ -166,6 +180,7 @@ def analyse_bodies(
         What was found.
     """
     from visionllm_interaction.video.bodies.find_bodies import find_bodies, heads_of
+    from visionllm_interaction.video.roles.estimate import read_role_model
 
     found = find_bodies(
         path,
@@ -173,6 +188,7 @@ def analyse_bodies(
         tracked.detections,
         tracked.frames,
         posture_of=posture_of,
+        look_of=read_role_model().look,
         config=config.video.bodies,
         decode=config.video.decode,
         progress=progress,
@@ -205,6 +221,49 @@ def body_relations(
     if "hands" in task.models.finds:
         relations += find_hand_contacts(found.tables.hands, *about, config=config.scenes)
     return relations
+
+
+def role_estimates(
+    found: AnalysedBodies,
+    tracked: TrackedVideo,
+    tracks: Sequence[Track],
+    proxies: Mapping[int, RoleProxy],
+    task: BodyTask,
+    config: AnalysisConfig,
+) -> tuple[RoleEstimate, ...]:
+    """Who is a child and who an adult, as far as faces or poses were looked for and the settings ask for it."""
+    from visionllm_interaction.video.roles.estimate import estimate_roles
+
+    if not config.video.roles.estimate or not {"faces", "pose"} & set(task.models.finds):
+        return ()
+    return tuple(
+        estimate_roles(
+            tracked.detections,
+            tracks,
+            poses=found.tables.poses,
+            faces=found.tables.faces,
+            proxies=proxies,
+            image_px=(tracked.info.width, tracked.info.height),
+            config=config.video.roles,
+        )
+    )
+
+
+def with_estimates(tracks: Sequence[Track], estimates: Sequence[RoleEstimate]) -> list[Track]:
+    """Tracks with estimated roles where none was given."""
+    roles = {one.track_id: one.role for one in estimates}
+    return [replace(t, role=roles[t.track_id]) if t.role is None and t.track_id in roles else t for t in tracks]
+
+
+def role_notes(tracks: Sequence[Track], estimates: Sequence[RoleEstimate]) -> tuple[str, ...]:
+    """A note where the role of somebody could not be estimated."""
+    people = {one.track_id for one in estimates}
+    unknown = [track for track in tracks if track.track_id in people and track.role is None]
+    if not unknown:
+        return ()
+    seconds = sum(track.end_s - track.begin_s for track in unknown)
+    fix = "visionllm roles review shows them"
+    return (f"it is not known of {len(unknown)} of {len(people)} people ({seconds:.1f} s) who is a child: {fix}",)
 
 
 def with_holding_evidence(

@@ -17,7 +17,7 @@ from visionllm_interaction.artifacts.staleness import changed_keys
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 
-ALGORITHM_VERSION = 4
+ALGORITHM_VERSION = 5
 """Raised by whoever changes what an analysis makes of the same video, detections and settings: decoding, tracking,
 relations, events. Videos analysed with another version are analysed again.
 
@@ -27,7 +27,8 @@ Version 2 takes square pixels, the stream that a player shows and all eight orie
 in seconds where version 1 counted in usual steps. Version 3 adapts tracking to the rate of processed frames, lets bouts
 begin between frames that are far apart, ends holding where an object is set down on a table, and finds who comes and
 goes at the lower edge. Version 4 links with C-BIoU in place of ByteTrack, starts from weaker detections, and joins
-tracks of people only where somebody else is unlikely to have come by.
+tracks of people only where somebody else is unlikely to have come by. Version 5 estimates who is a child from faces,
+proportions and looks, and notes the quality of each second.
 """
 ANALYSIS = "analysis"
 """Name of the analysis itself among ``VideoRecord.algorithms``; the others are runtimes of detectors."""

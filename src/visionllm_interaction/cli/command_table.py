@@ -237,6 +237,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
     ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
+    "roles": CommandEntry(
+        "validity",
+        "roles",
+        "Roles of people: who is a child and who a caregiver, and corrections by somebody who looks.",
+    ),
     "session": CommandEntry("sessions", "session", "Sessions: recordings of one visit on one clock, such as chapters."),
     "report": CommandEntry(
         "validity",

@@ -1,7 +1,8 @@
-"""Faces, hands and poses found in a video, one row each, ordered by frame. Boxes and points in pixels, xy."""
+"""Faces, hands, poses and roles of the people in a video, one row each. Boxes and points in pixels, xy."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -55,6 +56,7 @@ class FaceRow:
         box_xyxy: (4,).
         yaw_deg: turn of the head, positive towards the image's right, 0 towards the camera.
         pitch_deg: positive upwards; NaN where it is not known: in profile.
+        age_years: apparent age; NaN where it was not estimated.
     """
 
     frame_index: int
@@ -64,6 +66,7 @@ class FaceRow:
     box_xyxy: NDArray[np.float32]
     yaw_deg: float
     pitch_deg: float
+    age_years: float = math.nan
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,6 +81,7 @@ class PoseRow:
         posture: what the key points say; None: they do not show it.
         points_xy: (33, 2) key points in the order of :class:`.video.bodies.poses.Point`.
         visibility: (33,) probability that a point is in the image and not occluded.
+        child_look: log-odds that the whole person looks like a child; NaN where it was not estimated.
     """
 
     frame_index: int
@@ -87,6 +91,7 @@ class PoseRow:
     posture: Posture | None
     points_xy: NDArray[np.float32]
     visibility: NDArray[np.float32]
+    child_look: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,31 @@ class HoldingEvidence:
     evidence: Literal["hands", "boxes", "unsure"]
 
 
+Role = Literal["child", "caregiver", "other"]
+ROLES: Final[tuple[Role, ...]] = ("child", "caregiver", "other")
+"""Roles that somebody can give: ``other`` is neither the child nor a caregiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleEstimate:
+    """What images say about the role of one track.
+
+    Attributes:
+        track_id: of the person.
+        role: ``child``, ``caregiver``, or None where it is unknown.
+        child_probability: that it is a child; None where nothing is seen that says so.
+        frames: images with a pose or a face that say something.
+        evidence: of ``face`` (apparent age), ``proportions``, ``look`` (of the whole person) and ``size`` (against
+            others at the same place).
+    """
+
+    track_id: int
+    role: str | None
+    child_probability: float | None
+    frames: int
+    evidence: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class BodyTables:
     """Everything found of the bodies in one video.
@@ -134,6 +164,7 @@ class BodyTables:
         poses: by frame.
         postures: by begin.
         holdings: by begin.
+        roles: of people, by track id.
     """
 
     hands: tuple[HandRow, ...] = ()
@@ -141,3 +172,4 @@ class BodyTables:
     poses: tuple[PoseRow, ...] = ()
     postures: tuple[PostureBout, ...] = ()
     holdings: tuple[HoldingEvidence, ...] = ()
+    roles: tuple[RoleEstimate, ...] = ()

@@ -42,6 +42,43 @@ class Frame:
     unchanged_s: tuple[float, ...] = ()
 
 
+QUALITY_FLAGS = ("dark", "blurred", "moving_camera", "small", "edge")
+"""What can make a stretch of a video hard to see; fields of :class:`QualityRow`."""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRow:
+    """How well a stretch ``[begin_s, end_s)`` of a video shows what is to be measured.
+
+    Attributes:
+        begin_s: begin of the stretch.
+        end_s: end of the stretch.
+        light: mean luma, 0 to 255; NaN where no image was measured.
+        blur: 0 sharp to 1 blurred; NaN likewise.
+        camera_motion: shift of the whole image, in widths per second; NaN where it cannot be told.
+        person_px: median height of the boxes of people, in pixels; NaN where nobody is.
+        edge_share: share of these boxes that an edge of the image cuts; NaN likewise.
+        dark: whether the light is below the limit.
+        blurred: whether the blur is above the limit.
+        moving_camera: whether the camera moves by more than the limit.
+        small: whether people are smaller than the limit.
+        edge: whether more people than the limit are cut by an edge.
+    """
+
+    begin_s: float
+    end_s: float
+    light: float
+    blur: float
+    camera_motion: float
+    person_px: float
+    edge_share: float
+    dark: bool
+    blurred: bool
+    moving_camera: bool
+    small: bool
+    edge: bool
+
+
 @dataclass(frozen=True, eq=False)
 class FrameTable:
     """All frames of one video in presentation order, whether processed or not.

@@ -16,6 +16,7 @@ NO_ACTOR = "only people are the first actor of an event"
 NO_HEADS = "no head directions were imported"
 NO_HANDS = "no hands were looked for when the video was analysed"
 NO_POSES = "no poses were looked for when the video was analysed"
+NO_QUALITY = "the quality of the images was not measured when the video was analysed"
 NO_PLACEMENT = "the predicates of place were switched off when the video was analysed"
 PLACEMENT = frozenset(DIRECTED_PREDICATES) - {"facing", "hand_on"}
 _PROXIES = frozenset({"child-proxy", "caregiver-proxy"})
@@ -47,6 +48,15 @@ def not_searched(name: str) -> str:
 def nobody_marked(name: str) -> str:
     """The reason where people were detected and none of them was given the role ``name``."""
     return f"nobody who was detected is marked as {name!r}"
+
+
+def role_unknown(people: int, seconds: float) -> str:
+    """The reason where it is not known of people, seen for so long, who is a child and who is not."""
+    who = "somebody" if people == 1 else f"{people} people"
+    return (
+        f"unsure: it is not known of {who} ({seconds:.1f} s) whether that is a child or an adult; "
+        "`visionllm roles review` shows them"
+    )
 
 
 def seen_weakly(seconds: float, max_confidence: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,12 +15,20 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, OPTIONAL_COLUMNS
+from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, DERIVED_COLUMNS, OPTIONAL_COLUMNS
 
 if TYPE_CHECKING:
-    from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
+    from visionllm_interaction.core.bodies import (
+        BodyTables,
+        FaceRow,
+        HandRow,
+        HoldingEvidence,
+        PoseRow,
+        PostureBout,
+        RoleEstimate,
+    )
     from visionllm_interaction.core.detection_table import DetectionTable
-    from visionllm_interaction.core.frame_table import FrameTable
+    from visionllm_interaction.core.frame_table import FrameTable, QualityRow
 
 
 def _arrow_type(name: str) -> pa.DataType:
@@ -30,7 +39,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     name: pa.schema({column: _arrow_type(type_) for column, type_ in columns.items()})
-    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **BODY_COLUMNS}.items()
+    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **DERIVED_COLUMNS}.items()
 }
 """File name without ``.parquet`` → its columns."""
 
@@ -57,9 +66,10 @@ def detections_to_arrow(detections: DetectionTable) -> pa.Table:
 
 
 def symbols_to_arrow(
-    name: str, rows: Sequence[Track] | Sequence[Relation] | Sequence[Event] | Sequence[Code]
+    name: str,
+    rows: Sequence[Track] | Sequence[Relation] | Sequence[Event] | Sequence[Code] | Sequence[QualityRow],
 ) -> pa.Table:
-    """``tracks``, ``relations``, ``events`` or ``codes`` (``name``: the file's name without the ending)."""
+    """``tracks``, ``relations``, ``events``, ``codes`` or ``quality`` (``name``: the file's name."""
     schema = SCHEMAS[name]
     return _table(name, [[_plain(getattr(row, field)) for row in rows] for field in schema.names])
 
@@ -92,7 +102,7 @@ def bodies_to_arrow(bodies: BodyTables) -> dict[str, pa.Table]:
     }
 
 
-def _body_row(row: HandRow | FaceRow | PoseRow | PostureBout | HoldingEvidence) -> dict[str, Any]:
+def _body_row(row: HandRow | FaceRow | PoseRow | PostureBout | HoldingEvidence | RoleEstimate) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name in row.__slots__:
         value = getattr(row, name)
@@ -121,7 +131,13 @@ def _body_fields(row: Mapping[str, Any]) -> dict[str, Any]:
         fields["points_xy"] = np.array(row["points"], np.float32).reshape(-1, 2)
     if "visibility" in row:
         fields["visibility"] = np.array(row["visibility"], np.float32)
-    return fields
+    if isinstance(row.get("evidence"), list):
+        fields["evidence"] = tuple(row["evidence"])
+    # Stores from before these columns have none.
+    return {name: math.nan if name in _NEWER and value is None else value for name, value in fields.items()}
+
+
+_NEWER = frozenset({"age_years", "child_look"})
 
 
 @cache
@@ -135,6 +151,7 @@ def _body_classes() -> Mapping[str, type]:
         "poses": bodies.PoseRow,
         "postures": bodies.PostureBout,
         "holdings": bodies.HoldingEvidence,
+        "roles": bodies.RoleEstimate,
     }
 
 
@@ -154,9 +171,9 @@ Encode = Callable[[Sequence[str | None]], NDArray[np.int64]]
 def read_columns(path: Path, columns: Sequence[str], *, encode: Encode | None = None) -> dict[str, NDArray[Any]]:
     """See :meth:`visionllm_interaction.store.reader.Store.read_columns`."""
     try:
-        types = COLUMNS[path.stem] if path.stem in COLUMNS else BODY_COLUMNS[path.stem]
+        types = COLUMNS[path.stem] if path.stem in COLUMNS else DERIVED_COLUMNS[path.stem]
         texts = [name for name in columns if types[name] == "string"]
-        if path.stem in BODY_COLUMNS and not path.is_file():
+        if path.stem in DERIVED_COLUMNS and not path.is_file():
             return _no_rows(path.stem, columns)
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(columns=list(columns), use_threads=False)

@@ -102,6 +102,24 @@ OPTIONAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 """As :data:`COLUMNS`, for files that a video has only where something was imported for it."""
 
+QUALITY_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "quality": {
+        "begin_s": "float64",
+        "end_s": "float64",
+        "light": "float32",
+        "blur": "float32",
+        "camera_motion": "float32",
+        "person_px": "float32",
+        "edge_share": "float32",
+        "dark": "bool",
+        "blurred": "bool",
+        "moving_camera": "bool",
+        "small": "bool",
+        "edge": "bool",
+    },
+}
+"""As :data:`COLUMNS`, for the quality of each stretch; a video that was analysed by an earlier version has none."""
+
 _BODY_PART = {
     "frame_index": "int64",
     "timestamp_s": "float64",
@@ -111,8 +129,14 @@ _BODY_PART = {
 _BOX = {"x1": "float32", "y1": "float32", "x2": "float32", "y2": "float32"}
 BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "hands": {**_BODY_PART, "side": "string", **_BOX, "points": "list<float32>"},
-    "faces": {**_BODY_PART, **_BOX, "yaw_deg": "float32", "pitch_deg": "float32"},
-    "poses": {**_BODY_PART, "posture": "string", "points": "list<float32>", "visibility": "list<float32>"},
+    "faces": {**_BODY_PART, **_BOX, "yaw_deg": "float32", "pitch_deg": "float32", "age_years": "float32"},
+    "poses": {
+        **_BODY_PART,
+        "posture": "string",
+        "points": "list<float32>",
+        "visibility": "list<float32>",
+        "child_look": "float32",
+    },
     "postures": {
         "track_id": "int64",
         "posture": "string",
@@ -129,5 +153,15 @@ BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
         "touching": "int64",
         "evidence": "string",
     },
+    "roles": {
+        "track_id": "int64",
+        "role": "string",
+        "child_probability": "float64",
+        "frames": "int64",
+        "evidence": "list<string>",
+    },
 }
 """As :data:`COLUMNS`, for files that a video has only where bodies were analysed; elsewhere they count as empty."""
+
+DERIVED_COLUMNS: Mapping[str, Mapping[str, str]] = {**BODY_COLUMNS, **QUALITY_COLUMNS}
+"""Files that a video may lack, and that then count as empty."""

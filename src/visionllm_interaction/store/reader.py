@@ -359,10 +359,10 @@ class Store:
         import pyarrow.parquet as pq
 
         from visionllm_interaction.store.arrow_schemas import SCHEMAS
-        from visionllm_interaction.store.columns import BODY_COLUMNS
+        from visionllm_interaction.store.columns import DERIVED_COLUMNS
 
         path = self._folder(video_id) / f"{name}.parquet"
-        if name in BODY_COLUMNS and not path.is_file():
+        if name in DERIVED_COLUMNS and not path.is_file():
             return SCHEMAS[name].empty_table()
         try:
             return pq.read_table(path, schema=SCHEMAS[name], partitioning=None)

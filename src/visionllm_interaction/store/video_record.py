@@ -117,6 +117,8 @@ class VideoRecord(BaseModel):
         detector: where the detections came from.
         roles: name of a category, or track id → role, as given.
         role_proxies: track id → role guessed from sizes.
+        roles_estimated: whether roles were estimated from faces, poses and looks (``roles.parquet``); somebody
+            without a role is then somebody of whom they say too little.
         heads: the file of head directions; without one *facing* is not known.
         bodies: what was looked for in people; None: nothing, as in stores of before.
         n_untracked: number of detections on no track; None: stores of before do not say.
@@ -156,6 +158,7 @@ class VideoRecord(BaseModel):
     detector: DetectorRecord
     roles: dict[str, str]
     role_proxies: dict[int, RoleGuess] = {}
+    roles_estimated: bool = False
     heads: SourceFile | None = None
     bodies: BodiesRecord | None = None
     n_untracked: int | None = None
@@ -236,6 +239,7 @@ class VideoDocument(TypedDict):
     detector: DetectorDocument
     roles: dict[str, str]
     role_proxies: NotRequired[dict[str, dict[str, Any]]]
+    roles_estimated: NotRequired[bool]
     heads: NotRequired[SourceDocument | None]
     bodies: NotRequired[dict[str, Any] | None]
     notes: NotRequired[list[str]]

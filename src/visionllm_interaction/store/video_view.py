@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 import numpy as np
 import pyarrow as pa
 
-from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
+from visionllm_interaction.core.bodies import FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout, RoleEstimate
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.core.frame_table import QualityRow
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.video_record import VideoRecord
@@ -192,10 +193,20 @@ class VideoView:
         """What each bout of *holding* rests on: hands, or boxes alone."""
         return self._body_table("holdings")
 
+    @property
+    def roles(self) -> VideoTable[RoleEstimate]:
+        """What images say about who is a child, for each person; what counts is the role in :attr:`tracks`."""
+        return self._body_table("roles")
+
     def _body_table(self, name: str) -> VideoTable[Any]:
         from visionllm_interaction.store.arrow_schemas import body_row
 
         return VideoTable(name, self._store.read_table(self.video_id, name), lambda row: body_row(name, row))
+
+    @property
+    def quality(self) -> VideoTable[QualityRow]:
+        """How well each second shows what is to be measured: light, blur, camera motion, size of people."""
+        return VideoTable("quality", self._store.read_table(self.video_id, "quality"), lambda row: QualityRow(**row))
 
     @property
     def recordings(self) -> tuple[Recording, ...]:

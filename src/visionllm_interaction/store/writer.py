@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.core.bodies import BodyTables
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable, QualityRow
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.store.arrow_schemas import (
@@ -35,6 +35,7 @@ from visionllm_interaction.store.layout import (
     write_version,
 )
 from visionllm_interaction.store.migrations import migrate_store
+from visionllm_interaction.store.roles.reviewed import ROLES_FILE, reapply_roles
 from visionllm_interaction.store.sightings import find_sightings
 from visionllm_interaction.store.video_record import VideoRecord, read_record
 from visionllm_interaction.store.video_status_ledger import forget_video
@@ -63,11 +64,12 @@ def publish_video(
     relations: Sequence[Relation],
     events: Sequence[Event],
     bodies: BodyTables | None = None,
+    quality: Sequence[QualityRow] | None = None,
 ) -> Path:
     """Write one analysed video into a store.
 
     A video with the same id is replaced; a reader sees either the old or the new one. Codes imported for it
-    (``codes.parquet``) and its covariates stay. A store of an older version is upgraded first.
+    (``codes.parquet``), its covariates and reviewed roles stay. A store of an older version is upgraded first.
 
     Args:
         store: the store's folder; it is created if it does not exist.
@@ -78,6 +80,7 @@ def publish_video(
         relations: bouts of relations.
         events: the events.
         bodies: faces, hands and poses; None: they were not looked for.
+        quality: how well each stretch shows what is to be measured; None: that was not measured.
 
     Returns:
         The video's folder.
@@ -96,6 +99,7 @@ def publish_video(
         "sightings": find_sightings(detections, frames),
         "codes": SCHEMAS["codes"].empty_table(),
         **({} if bodies is None else bodies_to_arrow(bodies)),
+        **({} if quality is None else {"quality": symbols_to_arrow("quality", quality)}),
     }
     final = store / "videos" / record.video_id
     partial = partial_of(final)
@@ -220,7 +224,8 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
 
 
 def _keep_what_people_added(former: Path, folder: Path) -> None:
-    for name in (CODES_FILE, COVARIATES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
+    for name in (CODES_FILE, COVARIATES_FILE, ROLES_FILE, *(f"{table}.parquet" for table in OPTIONAL_COLUMNS)):
         if (former / name).is_file():
             shutil.copyfile(former / name, folder / name)
             sync_file(folder / name)
+    reapply_roles(folder)

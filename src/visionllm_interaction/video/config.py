@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
@@ -114,16 +116,44 @@ class TrackConfig(Section):
 
 
 class RolesConfig(Section):
-    """Roles of people of the category ``person``, inferred from their sizes and marked as proxies."""
+    """Roles of people of the category ``person``: from faces and poses where they were looked for, else from sizes."""
+
+    estimate: bool = True
+    """Whether to estimate who is a child from faces, proportions and looks; needs `--models faces,pose`."""
+    min_probability: float = Field(default=0.85, gt=0.5, lt=1.0)
+    """Somebody is a child from this probability on, an adult up to 1 minus it; between them the role is unknown …"""
+    child_share: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """… where this share of the people that may be seen are children."""
+    adult: Literal["caregiver", "other"] = "caregiver"
+    """The role of an adult."""
 
     proxy: bool = True
-    """Whether to infer roles; they are then called `child-proxy` and `caregiver-proxy`."""
+    """Whether to infer roles from sizes alone elsewhere; they are then called `child-proxy` and `caregiver-proxy`."""
     size_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
     """Of two people in a frame one is smaller if its height is at most this share of the other's …"""
     min_share: float = Field(default=0.6, gt=0.5, le=1.0)
     """… and has the role if this holds in this share of the time both are fully visible …"""
     min_together_s: float = Field(default=1.0, gt=0.0)
     """… which has to be at least this many seconds."""
+
+
+class QualityConfig(Section):
+    """When a stretch of a video counts as hard to see: `poor_quality("dark")` in the language of quantities."""
+
+    per_s: float = Field(default=2.0, gt=0.0, le=30.0)
+    """At most so many images a second are measured."""
+    stretch_s: float = Field(default=1.0, gt=0.0, le=60.0)
+    """Length of a stretch."""
+    dark: float = Field(default=40.0, ge=0.0, le=255.0)
+    """`dark`: mean luma (0-255) below this."""
+    blurred: float = Field(default=0.6, ge=0.0, le=1.0)
+    """`blurred`: blur (0 sharp, 1 blurred) above this."""
+    moving_camera: float = Field(default=0.05, ge=0.0)
+    """`moving_camera`: the whole image shifts by more than this, in widths per second."""
+    small_px: float = Field(default=60.0, ge=0.0)
+    """`small`: the median height of people is below this, in pixels."""
+    edge: float = Field(default=0.5, ge=0.0, le=1.0)
+    """`edge`: a larger share than this of the boxes of people is cut by an edge of the image."""
 
 
 class BlurConfig(Section):
@@ -156,6 +186,8 @@ class VideoConfig(Section):
     """Tracking them."""
     roles: RolesConfig = RolesConfig()
     """Inferring roles."""
+    quality: QualityConfig = QualityConfig()
+    """When a stretch is hard to see."""
     bodies: BodiesConfig = BodiesConfig()
     """Faces, hands and poses: `visionllm analyze --models`."""
     blur: BlurConfig = BlurConfig()

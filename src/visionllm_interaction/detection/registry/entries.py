@@ -16,8 +16,8 @@ from visionllm_interaction.utils.strict_yaml import load_yaml
 
 Kind = Literal["people", "hands", "faces", "pose", "speech"]
 """What a model is for."""
-Part = Literal["detector", "landmarks"]
-"""``detector`` finds something in an image; ``landmarks`` reads points in what a detector found."""
+Part = Literal["detector", "landmarks", "age"]
+"""``detector`` finds something in an image; ``landmarks`` reads points in what a detector found, ``age`` its age."""
 KINDS: tuple[Kind, ...] = ("people", "hands", "faces", "pose", "speech")
 _SHA256 = "^[0-9a-f]{64}$"
 

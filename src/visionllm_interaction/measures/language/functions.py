@@ -129,6 +129,13 @@ _STREAMS = (
         "Time in which x is visible and no other person is.",
         f"{_ATOMS}:alone",
     ),
+    Function(
+        "poor_quality",
+        (Parameter("flag", (Kind.TEXT,), optional=True),),
+        _INTERVALS,
+        "Time that is hard to see: dark, blurred, moving_camera, small or edge (flag), or any of these.",
+        f"{_ATOMS}:poor_quality",
+    ),
     Function("processed", (), _INTERVALS, "Time of which frames were processed.", f"{_ATOMS}:processed"),
     Function(
         "between",

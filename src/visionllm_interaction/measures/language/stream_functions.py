@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from visionllm_interaction.core.categories import nearest_names
+from visionllm_interaction.core.frame_table import QUALITY_FLAGS
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.core.predicates import EVENT_KINDS
@@ -171,6 +172,26 @@ def alone(arguments: Arguments) -> Stream:
     _note(arguments, "visible", seen.group)
     several = algebra.at_least(atoms.visible(groups, people), 2)
     return algebra.complement(several, seen).with_tracks_of(seen)
+
+
+def poor_quality(arguments: Arguments) -> Stream:
+    """``poor_quality``."""
+    flag = arguments.text("flag")
+    if flag is not None and flag not in QUALITY_FLAGS:
+        near = nearest_names(flag, QUALITY_FLAGS)
+        raise ExpressionError(
+            f"There is no kind of poor quality {flag!r}.",
+            expected=f"one of: {', '.join(QUALITY_FLAGS)}; or nothing for any of them",
+            found=flag,
+            column=max(arguments.given["flag"].column, 1),
+            fix=f"did you mean {' or '.join(map(repr, near))}?" if near else "write one of these",
+        )
+    found = atoms.poor_quality(arguments.groups, flag)
+    missing, groups = arguments.evaluator.missing, arguments.groups
+    if missing is not None:
+        reasons = missing.of_quality(flag, groups.video)
+        arguments.evaluator.lacks(np.where(reasons >= 0, reasons, missing.not_processed(groups)), found.group)
+    return found
 
 
 def processed(arguments: Arguments) -> Stream:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
+from visionllm_interaction.core.frame_table import QUALITY_FLAGS
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
 from visionllm_interaction.core.grouped_intervals import IntervalIndex, row_order
 from visionllm_interaction.measures.streams.string_codes import StringCodes
@@ -206,6 +207,33 @@ class Postures:
         return np.asarray(posture * self.n_tracks + track)
 
 
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """Stretches of videos and what makes them hard to see.
+
+    Attributes:
+        video: (N,) place of the video.
+        begin_s: (N,) begin of the stretch.
+        end_s: (N,) end.
+        flags: flag → (N,) whether it holds.
+        has_images: (V,) whether light and blur of the video were measured.
+        measured: (V,) whether there are stretches at all.
+    """
+
+    video: Ints
+    begin_s: Floats
+    end_s: Floats
+    flags: Mapping[str, NDArray[np.bool_]]
+    has_images: NDArray[np.bool_]
+    measured: NDArray[np.bool_]
+
+    def having(self, flag: str | None) -> IntervalIndex:
+        """The stretches with a flag (None: any), by place of the video, then time."""
+        chosen = self.flags[flag] if flag else np.any([*self.flags.values()], axis=0)
+        rows = np.flatnonzero(chosen)
+        return IntervalIndex(self.video[rows], self.begin_s[rows], self.end_s[rows])
+
+
 class Batch:
     """Several videos of a store.
 
@@ -307,6 +335,18 @@ class Batch:
         order = row_order(key, begin_s, end_s)
         index = IntervalIndex(key[order], begin_s[order], end_s[order])
         return Postures(track[known][order], index, n_tracks)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """See :class:`Quality`."""
+        read = self._read("quality", "begin_s", "end_s", "light", *QUALITY_FLAGS)
+        order = np.lexsort((read["begin_s"], read["video"]))
+        video, n_videos = read["video"][order], len(self.video_ids)
+        flags = {flag: read[flag][order].astype(np.bool_) for flag in QUALITY_FLAGS}
+        lit = video[~np.isnan(read["light"][order].astype(np.float64))]
+        has_images = np.bincount(lit, minlength=n_videos) > 0
+        measured = np.bincount(video, minlength=n_videos) > 0
+        return Quality(video, read["begin_s"][order], read["end_s"][order], flags, has_images, measured)
 
     @cached_property
     def codes(self) -> Codes:

@@ -20,6 +20,7 @@ from visionllm_interaction.measures.missing_inputs import (
     NO_PERSON,
     NO_PLACEMENT,
     NO_POSES,
+    NO_QUALITY,
     NOT_PROCESSED,
     PEOPLE,
     PLACEMENT,
@@ -28,12 +29,16 @@ from visionllm_interaction.measures.missing_inputs import (
     nobody_marked,
     not_searched,
     nothing_imported,
+    role_unknown,
     seen_weakly,
 )
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.stream_scopes import ANYTHING, Name, NameTable, StreamGroups
 from visionllm_interaction.measures.streams.string_codes import StringCodes
 from visionllm_interaction.store.reader import ANY_PERSON, ANY_THING, Store
+
+_ESTIMATED = frozenset({"child", "caregiver"})
+_GUESSED = ROLES - _ESTIMATED
 
 KNOWN = -1
 """In place of a reason: the input is there."""
@@ -52,6 +57,23 @@ class _VideoInputs(NamedTuple):
     bodies: frozenset[str]
     unknown: Mapping[str, str]
     weak: Mapping[str, str]
+    roles_estimated: bool
+    people: _People
+
+
+@dataclass(frozen=True)
+class _People:
+    """People of one video whose role is known, and those whose role is not.
+
+    Attributes:
+        seconds: role → seconds from first to last sighting of those who have it, added up.
+        unknown: number of people without a role.
+        unknown_s: seconds of theirs.
+    """
+
+    seconds: Mapping[str, float]
+    unknown: int
+    unknown_s: float
 
 
 @dataclass
@@ -88,7 +110,18 @@ class MissingInputs:
         coded: list[set[str]] = [set() for _ in batch.video_ids]
         for video, code in set(zip(batch.codes.video.tolist(), batch.codes.kind.tolist(), strict=True)):
             coded[video].add(words[code])
-        return [_inputs_of(*about) for about in zip(batch.records, present, coded, strict=True)]
+        people = [self._people(number) for number in range(len(batch.video_ids))]
+        return [_inputs_of(*about) for about in zip(batch.records, present, coded, people, strict=True)]
+
+    def _people(self, video: int) -> _People:
+        tracks, words = self.batch.tracks, self.batch.texts.words
+        rows = np.flatnonzero((tracks.video == video) & tracks.is_person)
+        seconds: dict[str, float] = {}
+        for role, length_s in zip(tracks.role[rows].tolist(), tracks.end_s[rows] - tracks.begin_s[rows], strict=True):
+            name = words[role] if role >= 0 else ""
+            seconds[name] = seconds.get(name, 0.0) + float(length_s)
+        unknown = sum(role < 0 or not words[role] for role in tracks.role[rows].tolist())
+        return _People(seconds, unknown, seconds.get("", 0.0))
 
     def not_processed(self, groups: StreamGroups) -> Ints:
         """(G,) :data:`.NOT_PROCESSED` where no frame was processed in the scope."""
@@ -169,6 +202,12 @@ class MissingInputs:
         found = self.unsearched(subject, video)
         return _first(found, self._where(lambda one: "pose" not in one.bodies, NO_POSES)[video])
 
+    def of_quality(self, flag: str | None, video: Ints) -> Ints:
+        """Why it is not known when a video is hard to see, (Q,)."""
+        quality = self.batch.quality
+        known = quality.measured if flag in ("small", "edge") else quality.measured & quality.has_images
+        return np.where(known, KNOWN, self.reasons.code(NO_QUALITY))[video]
+
     def of_event(self, kind: str, subject: Ints, others: tuple[Ints, ...], video: Ints) -> Ints:
         """Why it is not known when events of a kind with these actors happen, (Q,)."""
         found = self.unsearched(subject, video)
@@ -193,12 +232,14 @@ def _first(one: Ints, other: Ints) -> Ints:
     return np.where(one != KNOWN, one, other)
 
 
-def _inputs_of(record: Mapping[str, Any], present: set[str], coded: set[str]) -> _VideoInputs:
+def _inputs_of(record: Mapping[str, Any], present: set[str], coded: set[str], people: _People) -> _VideoInputs:
     roles: Mapping[str, str] = record.get("roles") or {}
+    searched = frozenset(record["detector"]["categories"])
     return _VideoInputs(
         is_truth=record["detector"]["kind"] == "truth",
-        searched=frozenset(record["detector"]["categories"]),
-        assigned=frozenset(roles.values()),
+        searched=searched,
+        # Roles of categories that nobody looks for are not given to anybody.
+        assigned=frozenset(role for name, role in roles.items() if name in searched or name.isdigit()),
         present=frozenset(present),
         coded=frozenset(coded),
         has_heads=record.get("heads") is not None or "faces" in _bodies(record),
@@ -206,6 +247,8 @@ def _inputs_of(record: Mapping[str, Any], present: set[str], coded: set[str]) ->
         bodies=_bodies(record),
         unknown=(record.get("sampling") or {}).get("unknown") or {},
         weak=_weak(record.get("weak") or {}, roles),
+        roles_estimated=bool(record.get("roles_estimated")),
+        people=people,
     )
 
 
@@ -226,9 +269,18 @@ def _placement(config: Mapping[str, Any]) -> bool:
     return bool(relations.get("placement", True))
 
 
+_UNSURE_SHARE = 0.1
+"""Where people of unknown role are there for longer than this share of the time of a role's people, how long somebody
+of that role is there is not known."""
+
+
 def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if name in video.weak and name not in video.present:
         return video.weak[name]
+    people = video.people
+    is_unsure = people.unknown and people.unknown_s > _UNSURE_SHARE * people.seconds.get(name, 0.0)
+    if name in _ESTIMATED and video.roles_estimated and is_unsure:
+        return role_unknown(people.unknown, people.unknown_s)
     if video.is_truth or name == ANYTHING or name in video.searched | video.present | video.assigned:
         return None
     known = video.searched | video.present
@@ -241,7 +293,8 @@ def _unsearched(name: str, video: _VideoInputs) -> str | None:
     if name == ANY_THING:
         return None if known - PERSON_CATEGORIES - BODY_CATEGORIES else not_searched(name)
     if name in ROLES and video.searched & PERSON_CATEGORIES:
-        return nobody_marked(name) if video.present & PERSON_CATEGORIES else None
+        everybody = name in _ESTIMATED and not video.people.unknown and not video.people.seconds.keys() & _GUESSED
+        return nobody_marked(name) if video.present & PERSON_CATEGORIES and not everybody else None
     return not_searched(name)
 
 

@@ -115,6 +115,23 @@ def in_posture(groups: StreamGroups, posture: str, subject: Ints) -> Stream:
     return Stream.sorted(group[query], begin_s, end_s, TrackLists.of_columns(ids))
 
 
+def poor_quality(groups: StreamGroups, flag: str | None) -> Stream:
+    """When a video is hard to see.
+
+    Args:
+        groups: what to compute it for.
+        flag: one of ``core.frames.QUALITY_FLAGS``; None: any of them.
+
+    Returns:
+        Intervals without tracks.
+    """
+    index = groups.batch.quality.having(flag)
+    group, row = index.overlapping(groups.video, groups.begin_s, groups.end_s)
+    begin_s = np.maximum(index.begin_s[row], groups.begin_s[group])
+    end_s = np.minimum(index.end_s[row], groups.end_s[group])
+    return Stream.sorted(group, begin_s, end_s, TrackLists.none(len(group)))
+
+
 def events(groups: StreamGroups, kind: str, actors: tuple[Ints, ...]) -> Stream:
     """Events of one kind, at the time at which they begin.
 

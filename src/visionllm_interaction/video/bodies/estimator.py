@@ -18,6 +18,7 @@ from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.crop_regions import Region
+from visionllm_interaction.video.bodies.face_age import FaceAgeEstimator
 from visionllm_interaction.video.bodies.faces import LANDMARKS_HOLD, Face, FaceEstimator
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator, region_of_points
 from visionllm_interaction.video.bodies.head_pose import profile_yaw_deg
@@ -49,6 +50,7 @@ class BodyModels:
         hands: landmark model of hands.
         face_detector: detector of faces.
         face_landmarks: landmark model of faces.
+        face_age: age predictor of faces; needs the other two.
     """
 
     pose: Path | None = None
@@ -56,6 +58,7 @@ class BodyModels:
     hands: Path | None = None
     face_detector: Path | None = None
     face_landmarks: Path | None = None
+    face_age: Path | None = None
 
     @property
     def finds(self) -> tuple[BodyKind, ...]:
@@ -132,6 +135,7 @@ class BodyEstimator:
         self._hands = HandEstimator(models.palms, models.hands) if models.palms and models.hands else None
         faces = models.face_detector, models.face_landmarks
         self._faces = FaceEstimator(faces[0], faces[1]) if faces[0] and faces[1] else None
+        self._ages = FaceAgeEstimator(models.face_age) if self._faces and models.face_age else None
 
     def estimate(self, images_rgb: Sequence[Image], boxes_xyxy: Sequence[Floats]) -> list[Bodies]:
         """Find faces, hands and poses.
@@ -192,7 +196,26 @@ class BodyEstimator:
         for (p, _), face in zip(guesses, measured, strict=True):
             if face.presence >= LANDMARKS_HOLD:
                 found[p.image].append(face)
-        return [_own_faces(faces, group) for faces, group in zip(found, groups, strict=True)]
+        owned = [_own_faces(faces, group) for faces, group in zip(found, groups, strict=True)]
+        return self._with_ages(images_rgb, owned)
+
+    def _with_ages(self, images_rgb: Sequence[Image], owned: Sequence[list[OwnedFace]]) -> list[list[OwnedFace]]:
+        """Faces of people, with their ages where there is a model and landmarks hold."""
+        if self._ages is None:
+            return list(owned)
+        places = [
+            (number, row, face.landmarks_xy)
+            for number, faces in enumerate(owned)
+            for row, (person, face) in enumerate((one.person, one.face) for one in faces)
+            if person is not None and face.landmarks_xy is not None and face.presence >= LANDMARKS_HOLD
+        ]
+        images = [images_rgb[number] for number, _, _ in places]
+        ages = self._ages.estimate(images, [points for _, _, points in places])
+        aged = [list(faces) for faces in owned]
+        for (number, row, _), age in zip(places, ages, strict=True):
+            one = aged[number][row]
+            aged[number][row] = OwnedFace(one.person, replace(one.face, age_years=age))
+        return aged
 
     def _find_hands(
         self, images_rgb: Sequence[Image], people: Sequence[_Person], groups: Sequence[list[_Person]]

@@ -41,6 +41,8 @@ class Face:
         presence: probability that the landmarks lie on a face.
         yaw_deg: positive towards the image's right, 0 towards the camera.
         pitch_deg: positive upwards, 0 towards the camera; None where the landmarks do not hold: in profile.
+        landmarks_xy: (468, 2) pixels of the image; None where the landmarks do not hold.
+        age_years: apparent age; NaN where it was not estimated.
     """
 
     box_xyxy: Floats
@@ -48,6 +50,8 @@ class Face:
     presence: float
     yaw_deg: float
     pitch_deg: float | None
+    landmarks_xy: Floats | None = None
+    age_years: float = math.nan
 
 
 class FaceEstimator:
@@ -112,8 +116,8 @@ class FaceEstimator:
             points = values.reshape(-1, _DEPTH) / side
             yaw, pitch = head_angles_deg(place.turn(points))
             presence = 1.0 / (1.0 + math.exp(-float(np.clip(logit.reshape(-1)[0], -50, 50))))
-            box = box_of(place.to_image(points[:, :2]))
-            faces.append(Face(box, score, presence, yaw, pitch))
+            landmarks = place.to_image(points[:, :2])
+            faces.append(Face(box_of(landmarks), score, presence, yaw, pitch, landmarks))
         return faces
 
 
@@ -136,4 +140,4 @@ def _by_points(face: Face, found: Candidates, row: int, region: Region) -> Face:
         eyes_xy=points[[_LEFT_EYE, _RIGHT_EYE]].mean(axis=0),
     )
     box = box_of(region.to_image(found.boxes_xyxy[row].reshape(2, 2)))
-    return replace(face, box_xyxy=box, yaw_deg=yaw, pitch_deg=None)
+    return replace(face, box_xyxy=box, yaw_deg=yaw, pitch_deg=None, landmarks_xy=None)

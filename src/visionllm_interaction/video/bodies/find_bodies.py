@@ -30,7 +30,10 @@ Progress = Callable[[int, int | None], None]
 PostureRule = Callable[[NDArray[np.floating], NDArray[np.floating]], Posture | None]
 """From (33, 3) key points and (33,) visibilities to a posture."""
 
-ALGORITHM_VERSION = 1
+LookRule = Callable[[NDArray[np.floating]], float]
+"""From what a layer of the pose's network has seen (528,) to log-odds of a child."""
+
+ALGORITHM_VERSION = 2
 """Raised by whoever changes what is found with the same models in the same video."""
 LIBRARIES = ("openvino", "opencv")
 """Those whose versions decide what is found."""
@@ -60,6 +63,7 @@ def find_bodies(
     frames: FrameTable,
     *,
     posture_of: PostureRule,
+    look_of: LookRule = lambda _look: math.nan,
     config: BodiesConfig = BodiesConfig(),
     decode: DecodeConfig = DecodeConfig(),
     progress: Progress = lambda _done, _total: None,
@@ -72,6 +76,7 @@ def find_bodies(
         detections: tracked detections; those of people are looked at.
         frames: all frames of the video; those that were processed are looked at.
         posture_of: tells the posture from key points.
+        look_of: tells how much somebody looks like a child.
         config: rate and thresholds.
         decode: as for the detections.
         progress: called with the frames read and the frames expected.
@@ -92,7 +97,7 @@ def find_bodies(
             boxes = [detections.boxes_xyxy[own] for own in rows]
             bodies = estimator.estimate([frame.image_rgb for frame in batch], boxes)
             for frame, own, one in zip(batch, rows, bodies, strict=True):
-                _add(found, frame, detections.track_id[own], one, posture_of)
+                _add(found, frame, detections.track_id[own], one, posture_of, look_of)
             n_frames += len(batch)
             progress(batch[-1].frame_index + 1, len(frames))
     return FoundBodies(found.hands, found.faces, found.poses, n_frames)
@@ -132,7 +137,12 @@ class _People:
 
 
 def _add(
-    found: FoundBodies, frame: Frame, track_ids: NDArray[np.int64], bodies: Bodies, posture_of: PostureRule
+    found: FoundBodies,
+    frame: Frame,
+    track_ids: NDArray[np.int64],
+    bodies: Bodies,
+    posture_of: PostureRule,
+    look_of: LookRule,
 ) -> None:
     at = frame.frame_index, frame.timestamp_s
 
@@ -147,16 +157,18 @@ def _add(
     for face in bodies.faces:
         seen = face.face
         pitch = math.nan if seen.pitch_deg is None else seen.pitch_deg
-        found.faces.append(FaceRow(*at, owner(face.person), seen.score, seen.box_xyxy, seen.yaw_deg, pitch))
+        about = seen.score, seen.box_xyxy, seen.yaw_deg, pitch, seen.age_years
+        found.faces.append(FaceRow(*at, owner(face.person), *about))
     for person, pose in enumerate(bodies.poses):
         if pose is not None:
-            found.poses.append(_pose_row(at, int(track_ids[person]), pose, posture_of))
+            found.poses.append(_pose_row(at, int(track_ids[person]), pose, posture_of, look_of))
 
 
-def _pose_row(at: tuple[int, float], track_id: int, pose: Pose, posture_of: PostureRule) -> PoseRow:
+def _pose_row(at: tuple[int, float], track_id: int, pose: Pose, posture_of: PostureRule, look_of: LookRule) -> PoseRow:
     points = np.concatenate([pose.points_xy, pose.depth[:, None]], axis=1)
     posture = posture_of(points, pose.visibility)
-    return PoseRow(*at, track_id, pose.score, posture, pose.points_xy, pose.visibility)
+    look = math.nan if pose.look is None else look_of(pose.look)
+    return PoseRow(*at, track_id, pose.score, posture, pose.points_xy, pose.visibility, look)
 
 
 def heads_of(faces: Sequence[FaceRow]) -> tuple[list[int], list[list[float]], list[float]]:

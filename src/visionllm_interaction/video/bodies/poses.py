@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
@@ -26,6 +26,8 @@ _MARGIN = 1.25
 """Side of the model's square by the diameter of the circle around the body."""
 _VALUES = 5
 _HIPS, _CIRCLE = 33, 34
+_LOOK = (528, 16)
+"""Channels and side of the layer whose means are a person's look."""
 _TURNED = math.radians(25)
 _SHIFTED = 0.15
 _SCALED = 1.3
@@ -76,6 +78,8 @@ class Pose:
         visibility: (33,) probability that the point is in the image and not occluded.
         presence: (33,) probability that the point is in the image.
         score: probability that there is a person whose pose it is.
+        look: (528,) what a layer of the network has seen in the square around the person's box, channel by channel;
+            None where the network has no such layer (the lite model).
     """
 
     points_xy: Floats
@@ -83,6 +87,7 @@ class Pose:
     visibility: Floats
     presence: Floats
     score: float
+    look: Floats | None = None
 
 
 class PoseEstimator:
@@ -96,7 +101,7 @@ class PoseEstimator:
     """
 
     def __init__(self, path: Path) -> None:
-        self._network = Network(path, outputs=(0, 1))
+        self._network = Network(path, outputs=(0, 1), pooled=_LOOK)
 
     def estimate(self, images_rgb: Sequence[NDArray[np.uint8]], boxes_xyxy: Sequence[Floats]) -> list[Pose]:
         """Estimate the pose of each person.
@@ -111,24 +116,31 @@ class PoseEstimator:
         regions = [around_box(box, scale=_MARGIN) for box in boxes_xyxy]
         found = self._run(images_rgb, regions)
         wanted = [
-            wanted_region(region.to_image(rows[_HIPS:, :2])) for region, (rows, _) in zip(regions, found, strict=True)
+            wanted_region(region.to_image(rows[_HIPS:, :2]))
+            for region, (rows, _, _) in zip(regions, found, strict=True)
         ]
-        again = [n for n, (_, score) in enumerate(found) if is_far_off(regions[n], wanted[n])]
+        again = [n for n in range(len(found)) if is_far_off(regions[n], wanted[n])]
         second = self._run([images_rgb[n] for n in again], [wanted[n] for n in again])
-        for n, (rows, score) in zip(again, second, strict=True):
+        for n, (rows, score, _) in zip(again, second, strict=True):
             if score > found[n][1]:
-                regions[n], found[n] = wanted[n], (rows, score)
-        return [pose_of(rows, score, region) for region, (rows, score) in zip(regions, found, strict=True)]
+                # The look stays that of the square around the box, whichever pose is the better one.
+                regions[n], found[n] = wanted[n], (rows, score, found[n][2])
+        return [
+            replace(pose_of(rows, score, region), look=look)
+            for region, (rows, score, look) in zip(regions, found, strict=True)
+        ]
 
-    def _run(self, images_rgb: Sequence[NDArray[np.uint8]], regions: Sequence[Region]) -> list[tuple[Floats, float]]:
-        """For each region the rows of its points in shares of the crop, and the score."""
+    def _run(
+        self, images_rgb: Sequence[NDArray[np.uint8]], regions: Sequence[Region]
+    ) -> list[tuple[Floats, float, Floats | None]]:
+        """For each region the rows of its points in shares of the crop, the score, and the look."""
         side = self._network.side_px
         crops = (region.crop(image, side) for image, region in zip(images_rgb, regions, strict=True))
         found = []
-        for values, score in self._network.run(crops):
+        for values, score, *look in self._network.run(crops):
             rows = values.reshape(-1, _VALUES).copy()
             rows[:, :3] /= side
-            found.append((rows, float(score.reshape(-1)[0])))
+            found.append((rows, float(score.reshape(-1)[0]), look[0] if look else None))
         return found
 
 

@@ -26,6 +26,7 @@ from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import EndOfStream, VideoReader
 from visionllm_interaction.video.decoding.worker_messages import PixelFormat
+from visionllm_interaction.video.quality.image_quality import ImageQuality, ImageQualityMeter
 from visionllm_interaction.video.tracking.adapt_to_rate import adapt_to_rate
 from visionllm_interaction.video.tracking.appearance import FeatureBuffer, extract_features
 from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
@@ -55,6 +56,7 @@ class TrackedVideo:
         categories: category names of the detector or file.
         ending: facts known after reading the file to its end.
         remarks: notes on the detections.
+        image_quality: light, blur and camera motion of some of the images; None: no image was decoded.
     """
 
     info: VideoInfo
@@ -63,6 +65,7 @@ class TrackedVideo:
     categories: tuple[str, ...]
     ending: EndOfStream | None = None
     remarks: tuple[str, ...] = ()
+    image_quality: ImageQuality | None = None
 
     def notes(self) -> tuple[str, ...]:
         """Notes on irregularities of the file: unreadable frames, gaps, an early end; usually empty."""
@@ -146,11 +149,13 @@ def track_with_detector(
     log = DetectionBuffer(detector.categories)
     fps = min((rate for rate in (config.decode.sample_fps, reader.info.header_fps) if rate), default=None)
     linker = Linker(adapt_to_rate(config.track, None if fps is None else 1.0 / fps), fps=fps)
-    camera_path = _CameraPathBuffer()
+    camera_path, meter = _CameraPathBuffer(), ImageQualityMeter(config.quality.per_s)
     # Closed in any case, the detector first: when it raises, the decoder and its thread end now, not some time later.
     with (
         closing(read_ahead(_with_camera_motion(reader, moving=moving), depth=config.decode.ahead)) as with_motion,
-        closing(read_ahead(_detect(with_motion, detector, config), depth=2 * config.detect.batch_size)) as detected,
+        closing(
+            read_ahead(_detect(_metered(with_motion, meter), detector, config), depth=2 * config.detect.batch_size)
+        ) as detected,
     ):
         for found in detected:
             boxes = camera_path.add(found)
@@ -166,7 +171,17 @@ def track_with_detector(
     tracked = postprocess_tracklets(
         rows, ids, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=features
     )
-    return TrackedVideo(reader.info, frames, tracked, detector.categories.names, reader.ending)
+    names = detector.categories.names
+    return TrackedVideo(reader.info, frames, tracked, names, reader.ending, image_quality=meter.result())
+
+
+def _metered(
+    with_motion: Iterable[tuple[Frame, NDArray[np.float64] | None]], meter: ImageQualityMeter
+) -> Iterator[tuple[Frame, NDArray[np.float64] | None]]:
+    """The same frames, measured as they pass by."""
+    for frame, to_first in with_motion:
+        meter.add(frame)
+        yield frame, to_first
 
 
 def _with_camera_motion(
@@ -270,9 +285,13 @@ def track_from_file(
         reader = VideoReader(path, config=_every_frame(config).decode)
     camera_path, frame_features = _CameraPathBuffer(), list[tuple[int, NDArray[np.uint8]]]()
     extractor, total = _FeatureExtractor(config.track), info.declared_frames or None
+    meter: ImageQualityMeter | None = None
     if moving or config.track.appearance:
+        meter = ImageQualityMeter(config.quality.per_s) if config.track.appearance else None
         for frame, to_first in _feature_frames(reader, config.track, moving=moving, every=given.is_sampled):
             camera_path.note(frame.frame_index, to_first)
+            if meter is not None:
+                meter.add(frame)
             boxes = given.boxes(frame.frame_index)
             features = extractor.features(frame, boxes) if len(boxes) or not given.is_sampled else None
             if features is not None:
@@ -292,7 +311,8 @@ def track_from_file(
     known = log.features(len(table)) if config.track.appearance else None
     tracked = track(table, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=known)
     remarks = (*given.notes, *_left_out_note(given.left_out(frames), config.decode, rest=len(table)))
-    return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks)
+    measured = None if meter is None else meter.result()
+    return TrackedVideo(info, frames, tracked, given.names, reader.ending, remarks, measured)
 
 
 def _every_frame(config: VideoConfig) -> VideoConfig:

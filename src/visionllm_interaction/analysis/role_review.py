@@ -1,0 +1,254 @@
+"""Reviewing roles: a sheet with crops of everybody who was tracked, and a table that somebody fills in."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.errors import InputDataError, UsageError
+from visionllm_interaction.reports.html_base import image_data_uri, render_template
+from visionllm_interaction.store.reader import Store, open_store
+from visionllm_interaction.store.roles.reviewed import CHOICES, REST, read_reviewed_roles
+from visionllm_interaction.utils.atomic_files import write_file
+from visionllm_interaction.utils.csv_safety import from_cell, to_cell
+from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.video.config import DecodeConfig
+from visionllm_interaction.video.decoding.reader import VideoReader
+
+SHEET, TABLE = "roles.html", "roles.csv"
+CROPS = 5
+"""Crops of each person, spread over the time in which the person is there."""
+_CROP_PX = (150, 190)
+_MARGIN = 0.1
+_COLUMNS = ("track", "role", "analysed", "child_probability", "begin_s", "end_s")
+
+
+@dataclass(frozen=True)
+class Person:
+    """One tracked person in a review.
+
+    Attributes:
+        track_id: id of the track.
+        role: what counts now; None: unknown.
+        reviewed: whether somebody gave it.
+        child_probability: as estimated from images; None: nothing was seen, or looked for.
+        evidence: what the estimate rests on.
+        begin_s: first sighting.
+        end_s: last sighting.
+    """
+
+    track_id: int
+    role: str | None
+    reviewed: bool
+    child_probability: float | None
+    evidence: tuple[str, ...]
+    begin_s: float
+    end_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "evidence": list(self.evidence)}
+
+
+def people_of(store: StrPath, video_id: str) -> list[Person]:
+    """Everybody who was tracked in a video, by track id.
+
+    Args:
+        store: the store's folder.
+        video_id: the video.
+
+    Returns:
+        The people, with what is known of their roles.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+    """
+    with open_store(store) as opened:
+        return _people(opened, video_id)
+
+
+def _people(store: Store, video_id: str) -> list[Person]:
+    estimates = {one.track_id: one for one in store[video_id].roles}
+    former = read_reviewed_roles(store.path, video_id)
+    tracks = [track for track in store.tracks(video_id) if track.category in PERSON_CATEGORIES]
+    people = []
+    for track in tracks:
+        estimate = estimates.get(track.track_id)
+        analysed = former.analysed.get(track.track_id, track.role or "")
+        people.append(
+            Person(
+                track.track_id,
+                track.role,
+                reviewed=(track.role or "") != analysed or track.track_id in {one.track_id for one in former.reviewed},
+                child_probability=None if estimate is None else estimate.child_probability,
+                evidence=() if estimate is None else estimate.evidence,
+                begin_s=track.begin_s,
+                end_s=track.end_s,
+            )
+        )
+    return people
+
+
+def write_review_sheet(store: StrPath, video_id: str, out: StrPath) -> list[Path]:
+    """Write a page with crops of everybody, and a table to fill in.
+
+    Args:
+        store: the store's folder; the video's file has to be where it was when it was analysed.
+        video_id: the video.
+        out: folder for ``roles.html`` and ``roles.csv``; it is created if it does not exist.
+
+    Returns:
+        The two files.
+
+    Raises:
+        StoreError: if the store or the video is not there.
+        VideoError: if the video's file cannot be read.
+    """
+    out = Path(out)
+    with open_store(store) as opened:
+        people, record = _people(opened, video_id), opened.record(video_id)
+        places = crop_places(opened.detections(video_id), [person.track_id for person in people])
+    crops = _cut(Path(record.source.path), places, stream=record.stream)
+    rows = [{"person": person, "crops": crops.get(person.track_id, [])} for person in people]
+    values = {"title": f"Roles in {record.source.name}", "video_id": video_id, "people": rows, "table": TABLE}
+    page = render_template("visionllm_interaction.analysis", "role_review.html.j2", values)
+    out.mkdir(parents=True, exist_ok=True)
+    write_file(out / SHEET, page.encode())
+    write_file(out / TABLE, _table(people))
+    return [out / SHEET, out / TABLE]
+
+
+def crop_places(detections: pa.Table, track_ids: Sequence[int]) -> dict[int, list[tuple[int, int, list[float]]]]:
+    """The frames and boxes of which crops are shown.
+
+    Args:
+        detections: ``detections.parquet``.
+        track_ids: the tracks.
+
+    Returns:
+        Frame index → track id, time of the crop among those of the track, and box, xyxy in pixels: of each track the
+        largest box of each of :data:`CROPS` equal parts of its detections.
+    """
+    ids = detections["track_id"].to_numpy()
+    boxes = np.stack([detections[side].to_numpy() for side in ("x1", "y1", "x2", "y2")], axis=1)
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    seen = ~detections["interpolated"].to_numpy(zero_copy_only=False)
+    frames = detections["frame_index"].to_numpy()
+    found: dict[int, list[tuple[int, int, list[float]]]] = {}
+    for track_id in track_ids:
+        rows = np.flatnonzero((ids == track_id) & seen)
+        parts = [part for part in np.array_split(rows, CROPS) if len(part)]
+        for number, part in enumerate(parts):
+            row = int(part[area[part].argmax()])
+            found.setdefault(int(frames[row]), []).append((track_id, number, boxes[row].tolist()))
+    return found
+
+
+def _cut(
+    path: Path,
+    places: Mapping[int, Sequence[tuple[int, int, list[float]]]],
+    *,
+    stream: int | None,
+) -> dict[int, list[str]]:
+    """Track id → its crops as data URIs; the video is read once, up to the last frame that is needed."""
+    found: dict[int, dict[int, str]] = {}
+    left = set(places)
+    reader = VideoReader(path, config=DecodeConfig(stream=stream))
+    for frame in reader.frames("rgb") if left else ():
+        for track_id, number, box in places.get(frame.frame_index, ()):
+            found.setdefault(track_id, {})[number] = _crop(frame.image_rgb, box)
+        left.discard(frame.frame_index)
+        if not left:
+            break
+    return {track_id: [crops[n] for n in sorted(crops)] for track_id, crops in found.items()}
+
+
+def _crop(image_rgb: np.ndarray, box: Sequence[float]) -> str:
+    x1, y1, x2, y2 = box
+    more = _MARGIN * max(x2 - x1, y2 - y1)
+    height, width = image_rgb.shape[:2]
+    corners = (max(x1 - more, 0), max(y1 - more, 0), min(x2 + more, width), min(y2 + more, height))
+    crop = Image.fromarray(image_rgb).crop(tuple(int(value) for value in corners))  # type: ignore[arg-type]
+    crop.thumbnail(_CROP_PX)
+    return image_data_uri(crop)
+
+
+def _table(people: Sequence[Person]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for person in people:
+        chance = "" if person.child_probability is None else f"{person.child_probability:.2f}"
+        role = (person.role or "unknown") if person.reviewed else ""
+        cells = (
+            person.track_id,
+            role,
+            person.role or "unknown",
+            chance,
+            f"{person.begin_s:.2f}",
+            f"{person.end_s:.2f}",
+        )
+        writer.writerow([to_cell(str(cell)) for cell in cells])
+    return text.getvalue().encode()
+
+
+def read_role_table(path: StrPath) -> dict[int | str, str]:
+    """The roles in a table that was filled in.
+
+    Args:
+        path: CSV with the columns ``track`` and ``role``, as :func:`write_review_sheet` wrote it; others are ignored.
+            Rows without a role leave it as it is.
+
+    Returns:
+        Track id, or ``rest`` → role.
+
+    Raises:
+        InputDataError: if it cannot be read, or a row says something else.
+    """
+    try:
+        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputDataError("The table of roles cannot be read.", found=str(error), where=str(path)) from error
+    found: dict[int | str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        track, role = (from_cell(row.get(name) or "").strip() for name in ("track", "role"))
+        if not role:
+            continue
+        if role not in CHOICES or not (track == REST or track.isdigit()):
+            raise InputDataError(
+                "The table of roles cannot be used.",
+                expected=f"a column track with ids (or {REST}), and a column role with {', '.join(CHOICES)} or nothing",
+                found=f"track {track!r}, role {role!r}",
+                where=f"{path}, line {line}",
+            )
+        found[parse_track(track)] = role
+    return found
+
+
+def parse_track(text: str) -> int | str:
+    """A track id, or ``rest``.
+
+    Args:
+        text: as somebody wrote it.
+
+    Returns:
+        The id or the word.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    text = text.strip()
+    if text == REST:
+        return REST
+    if not text.isdigit():
+        raise UsageError("A track is a number.", expected=f"an id of a track, or {REST}", found=text)
+    return int(text)
