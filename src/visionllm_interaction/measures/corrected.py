@@ -11,7 +11,7 @@ from visionllm_interaction.measures.catalogue import MEASURES, expression_of
 from visionllm_interaction.measures.language.syntax import NameTerm, substituted
 
 if TYPE_CHECKING:
-    from visionllm_interaction.store.corrections import CorrectedValue, MeasuredState, ValidCorrection
+    from visionllm_interaction.store.audited_values import CorrectedValue, MeasuredState, ValidCorrection
     from visionllm_interaction.store.reader import Store
 
 
@@ -40,7 +40,7 @@ class Corrections:
         """
         if not (store.path / "corrections").is_dir():
             return cls()
-        from visionllm_interaction.store.corrections import read_corrections
+        from visionllm_interaction.store.audited_values import read_corrections
 
         return cls(read_corrections(store, versions={name: measure.version for name, measure in MEASURES.items()}))
 

@@ -163,7 +163,7 @@ class TidyColumns:
         columns = {name: np.full(len(found.scope), np.nan) for name in CORRECTED}
         if not self.corrections or self.bin_s is not None:
             return columns
-        from visionllm_interaction.store.corrections import MeasuredState
+        from visionllm_interaction.store.audited_values import MeasuredState
 
         predicate = task.predicate if task.measure.inputs == "bout" else None
         for place, (subject, object_) in enumerate(task.pairs):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.store.corrections import CorrectedValue
+from visionllm_interaction.store.audited_values import CorrectedValue
 from visionllm_interaction.store.sessions.choice import SessionChoice
 from visionllm_interaction.utils.described_model import DescribedModel
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table

@@ -13,7 +13,7 @@ from visionllm_interaction.reasoning.answers import Claim, EvidenceItem
 from visionllm_interaction.reasoning.execution.executor import StepResult
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Step
-from visionllm_interaction.store.corrections import CorrectedValue, MeasuredState, ValidCorrection
+from visionllm_interaction.store.audited_values import CorrectedValue, MeasuredState, ValidCorrection
 from visionllm_interaction.store.reader import Store
 
 _SAME = 1e-5

@@ -13,7 +13,7 @@ from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.measures.catalogue import MEASURES as CATALOGUE
-from visionllm_interaction.store.corrections import (
+from visionllm_interaction.store.audited_values import (
     CorrectedValue,
     StoredCorrection,
     video_state,

@@ -140,9 +140,13 @@ class ValidCorrection:
 
 
 def video_state(store: Store, video_id: str) -> str:
-    """A digest of how a video was analysed and when; another analysis has another one."""
+    """A digest of how a video was analysed and when; another analysis has another one, and so have corrections."""
     record = store.video(video_id)
-    parts = [record[name] for name in ("fingerprint", "created_at", "n_processed", "n_detections", "n_tracks")]
+    parts: list[object] = [
+        record[name] for name in ("fingerprint", "created_at", "n_processed", "n_detections", "n_tracks")
+    ]
+    revision = store.revision(video_id)
+    parts += [] if revision is None else [revision]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
