@@ -237,12 +237,8 @@ class Edited:
             if track in self.roles:
                 self.roles.setdefault(kept, self.roles.pop(track))
         self.inherited.setdefault(kept, other.track_id)
-        category = str(self.detections.category[self.detections.track_id == kept][0])
         self._move(row, lambda _, track: np.where(np.isin(track, list(gone)), kept, track))
-        own = self.detections.track_id == kept
-        categories = self.detections.category.copy()
-        categories[own] = category
-        self._replace(self.detections.replace(category=categories).select(self._once_a_frame(kept)))
+        self._replace(self.detections.select(self._once_a_frame(kept)))
 
     def _once_a_frame(self, track_id: int) -> NDArray[np.bool_]:
         """Where two boxes of one track are in a frame, the one that was detected, and the surer one, stays."""
@@ -285,11 +281,17 @@ class Edited:
         return chosen, chosen if after is None else after
 
     def _move(self, row: Correction, move: Move) -> None:
+        """Give boxes to other tracks; a box then is of the category of the track that it comes to."""
         table = self.detections
         tracked = table.track_id != UNTRACKED
         ids = np.where(tracked, move(table.timestamp_s, table.track_id), table.track_id)
+        category = table.category.copy()
+        for track in np.unique(ids[ids != table.track_id]).tolist():
+            former = table.category[table.track_id == track]
+            if len(former):
+                category[(ids == track) & (table.track_id != track)] = former[0]
         self.moves.append((row.correction_id, move))
-        self._replace(table.replace(track_id=ids))
+        self._replace(table.replace(track_id=ids, category=category))
 
     def _replace(self, table: DetectionTable) -> None:
         self.detections = table
