@@ -276,7 +276,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(CHANGES, min_size=1, max_size=6), order=st.randoms(use_true_random=False))
 def test_undoing_all_gives_the_machine_values_exactly(
     changes: list[dict[str, Any]], order: random.Random, tmp_path_factory: pytest.TempPathFactory

@@ -221,6 +221,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "agree",
         "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
     ),
+    "corrections": CommandEntry(
+        "visionllm_interaction.cli.review.corrections",
+        "corrections",
+        "Boxes, categories, roles, identities, bouts and events as people have corrected them.",
+    ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
     "session": CommandEntry("sessions", "session", "Sessions: recordings of one visit on one clock, such as chapters."),
     "report": CommandEntry(

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.core.interactions import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.duckdb_views import StoreLimits
@@ -58,7 +59,7 @@ ANY_PERSON = "person"
 """A name for people of every category."""
 ANY_THING = "thing"
 """A name for whatever is neither a person nor a body part."""
-ValuesChoice = Literal["detected", "corrected"]
+ValuesChoice = ValuesUsed
 """The machine's values as they are, or those that people have corrected, of videos that have any."""
 
 

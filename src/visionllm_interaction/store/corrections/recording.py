@@ -156,24 +156,36 @@ def add_correction(
     who: str,
     if_revision: str | None = None,
 ) -> VideoCorrections:
-    """Correct something in a video.
+    """Correct something in a video; see :func:`add_corrections`."""
+    return add_corrections(store, video_id, [change], who=who, if_revision=if_revision)
+
+
+def add_corrections(
+    store: StrPath,
+    video_id: str,
+    changes: Sequence[Change | Mapping[str, Any]],
+    *,
+    who: str,
+    if_revision: str | None = None,
+) -> VideoCorrections:
+    """Correct several things in a video, all or none of them.
 
     Args:
         store: the store's folder.
         video_id: the video.
-        change: what is corrected: one of :mod:`.changes`, or its JSON.
-        who: the person; stays beside the correction.
+        changes: what is corrected: of the kinds of :mod:`.changes`, or their JSON, in order.
+        who: the person; stays beside the corrections.
         if_revision: the revision that the person has seen; None: whichever there is.
 
     Returns:
-        All corrections of the video; the new one is the last.
+        All corrections of the video; the new ones are the last.
 
     Raises:
-        UsageError: if the correction is malformed, or what it is about is not there.
+        UsageError: if a correction is malformed, or what it is about is not there.
         CorrectionConflict: if the video was corrected since ``if_revision``.
         StoreError: if the store or the video is not there, or a file of it is damaged.
     """
-    store, checked = Path(store), checked_change(change)
+    store, checked = Path(store), [checked_change(change) for change in changes]
     person = _checked_person(who)
     with wait_for_lock(_opened(store)):
         folder = _folder(store, video_id)
@@ -182,29 +194,39 @@ def add_correction(
         _check_revision(video_id, machine.record, revision, if_revision)
         log = read_log(revision)
         now = correct_tables(machine, log)
-        named = with_new_track(checked, log)
-        check_target(named, now)
-        row = Correction(
-            correction_id=len(log) + 1,
-            change=named,
-            old=old_value(named, now),
-            who=person,
-            made_at=utc_now(),
-            undoes=None,
-            anchors=anchors_of(named, now),
-            analysis=machine.analysis,
-        )
-        corrected = correct_tables(machine, [*log, row])
-        state = corrected.applied.states[row.correction_id]
-        if state.state != "applied":
-            raise UsageError(
-                "There is nothing to correct." if state.state == "not needed" else "This cannot be corrected.",
-                found=state.reason,
-                where=video_id,
-                fix=f"see `visionllm corrections list {video_id}`, and the video's tracks",
-            )
-        _write_revision(folder, corrected, [*log, row])
+        for change in checked:
+            log = [*log, _new_row(change, log, now, person, machine.analysis)]
+            now = correct_tables(machine, log)
+            _check_applied(now.applied.states[len(log)], video_id)
+        if checked:
+            _write_revision(folder, now, log)
         return _listed(video_id, machine.record, newest_revision(folder))
+
+
+def _new_row(change: Change, log: Sequence[Correction], now: CorrectedTables, person: str, analysis: str) -> Correction:
+    named = with_new_track(change, log)
+    check_target(named, now)
+    return Correction(
+        correction_id=len(log) + 1,
+        change=named,
+        old=old_value(named, now),
+        who=person,
+        made_at=utc_now(),
+        undoes=None,
+        anchors=anchors_of(named, now),
+        analysis=analysis,
+    )
+
+
+def _check_applied(state: CorrectionState, video_id: str) -> None:
+    """Refuse a new correction that changes nothing, or cannot be made."""
+    if state.state != "applied":
+        raise UsageError(
+            "There is nothing to correct." if state.state == "not needed" else "This cannot be corrected.",
+            found=state.reason,
+            where=video_id,
+            fix=f"see `visionllm corrections list {video_id}`, and the video's tracks",
+        )
 
 
 def undo_correction(
