@@ -114,6 +114,7 @@ def test_boxes_identities_and_bouts_by_mouse(address: str, store: Path, tmp_path
         with open_store(store) as read:
             near = [one for one in read.relations("a") if one.predicate == "near" and one.object_track_id == BALL]
         assert {one.subject_track_id for one in near} == {1, 2}, "the ball is the caregiver's from then on"
+        until(page, "document.querySelector('fieldset input').value === '440'")  # where the ball is now
         keep(page, "correct-1280", tmp_path)
 
         # The bout of near before the exchange: its edge is dragged a second to the left.

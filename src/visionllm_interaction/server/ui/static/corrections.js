@@ -76,12 +76,15 @@ export function CorrectionPanel({ content, corrections, chosen, bout, boxes, tim
     <p class="note" id="boxes-here">Boxes in this frame: click one in the picture, or choose it here.</p>
     <div class="here" role="group" aria-labelledby="boxes-here">${boxes.filter((one) => one.track >= 0).map((one) => html`<button class="button small" aria-pressed=${chosen?.track === one.track} onClick=${() => onChoose(one)}>${names.get(one.track) || one.category}</button>`)}
       ${!boxes.some((one) => one.track >= 0) && html`<span class="note">none</span>`}</div>
-    ${track && html`<${TrackForm} key=${`${chosen.track} ${chosen.time}`} track=${track} chosen=${chosen} time=${time} content=${content} names=${names} send=${send} busy=${busy} />`}
+    ${track && html`<${TrackForm} key=${formOf(track, chosen)} track=${track} chosen=${chosen} time=${time} content=${content} names=${names} send=${send} busy=${busy} />`}
     ${bout && html`<${BoutForm} key=${`${bout.begin} ${bout.end} ${bout.tracks} ${bout.edited || ""}`} bout=${bout} time=${time} names=${names} send=${send} busy=${busy} onBout=${onBout} />`}
     ${!track && !bout && html`<p class="note">Or click a bout or an event in the timeline to move or remove it.</p>`}
     <${List} list=${list} names=${names} undo=${undo} busy=${busy} />
   </section>`;
 }
+
+// A form is made anew when what it is about has changed: it must never send what was there before.
+const formOf = (track, { time, box }) => [track.track_id, track.category, track.role, time, box.x1, box.y1, box.x2, box.y2].join(" ");
 
 function TrackForm({ track, chosen, time, content, names, send, busy }) {
   const id = track.track_id;
@@ -146,12 +149,12 @@ function List({ list, names, undo, busy }) {
   const rows = list.corrections.filter((one) => one.kind !== "undo").reverse();
   return html`<div class="made"><h3>Corrections</h3>
     ${rows.length === 0 && html`<p class="note">None yet. The machine's values stay as they are; corrections lie beside them and can be undone.</p>`}
-    <ol reversed>${rows.map((one) => html`<li key=${one.id} class=${one.state}>
-      <span>${sentenceOf(one, names)}</span>
+    <ul>${rows.map((one) => html`<li key=${one.id} class=${one.state}>
+      <span>#${one.id} ${sentenceOf(one, names)}</span>
       <span class="note">${one.who}, ${day(one.made_at)}${one.state === "applied" ? "" : `; ${one.state}${one.reason ? `: ${one.reason}` : ""}`}</span>
       ${one.undone_by === null
         ? html`<button class="button small quiet" disabled=${busy} onClick=${() => undo(one.id)} aria-label=${`Undo correction ${one.id}`}>Undo</button>`
-        : html`<button class="button small quiet" disabled=${busy} onClick=${() => undo(one.undone_by)} aria-label=${`Restore correction ${one.id}`}>Restore</button>`}</li>`)}</ol></div>`;
+        : html`<button class="button small quiet" disabled=${busy} onClick=${() => undo(one.undone_by)} aria-label=${`Restore correction ${one.id}`}>Restore</button>`}</li>`)}</ul></div>`;
 }
 
 function sentenceOf(one, names) {

@@ -220,7 +220,7 @@ function Loaded({ video, content, show, handle, changed }) {
   return html`<div class="player">
     <section class="panel stage-panel" aria-label="Player">
       ${video.playable && source && html`<div class=${correcting ? "stage correcting" : "stage"} ref=${shape}>
-        <video ref=${player} src=${source} controls muted playsinline preload="auto" aria-label=${`Video ${video.name || video.video_id}`}
+        <video ref=${player} src=${source} controls=${!correcting} muted playsinline preload="auto" aria-label=${`Video ${video.name || video.video_id}`}
           onTimeUpdate=${() => told(player.current.currentTime, !player.current.paused)} onSeeked=${() => told(player.current.currentTime, false)} onLoadedData=${ready} onError=${failed}></video>
         <canvas ref=${canvas} aria-hidden="true" ...${correcting ? edit : {}}></canvas>
       </div>`}
