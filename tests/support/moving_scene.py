@@ -9,8 +9,8 @@ import numpy as np
 
 from visionllm_interaction.core.bodies import BodyTables, HandRow, PoseRow
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interactions.postures import find_postures
 from visionllm_interaction.interactions.relations_and_events import find_interactions
 from visionllm_interaction.store.reader import publish_video

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind, BodyTables, HandRow
 from visionllm_interaction.core.detection_table import HeadTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interactions.hand_contact import holding_evidence
 from visionllm_interaction.interactions.head_direction import heads_of_faces
@@ -163,7 +163,7 @@ def analyse_bodies(
     Returns:
         What was found.
     """
-    from visionllm_interaction.video.bodies.find import find_bodies
+    from visionllm_interaction.video.bodies.find_bodies import find_bodies
 
     found = find_bodies(
         path,

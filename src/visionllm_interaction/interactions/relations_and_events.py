@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from visionllm_interaction.core.bodies import HandRow
 from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
-from visionllm_interaction.core.frames import FrameTable, processed_step_s
-from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable, processed_step_s
+from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.interactions.config import ScenesConfig
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.hand_contact import find_hand_contacts

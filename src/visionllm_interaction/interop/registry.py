@@ -36,9 +36,9 @@ from visionllm_interaction.interop.speech.whisper import read_whisper
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Write = Callable[[Store, str], bytes]
 WriteFile = Callable[[Store, str, Path], None]
@@ -260,7 +260,7 @@ def export_corrected(
                 path = out / f"{one}{ENDINGS['coco']}"
                 out.mkdir(parents=True, exist_ok=True)
                 if images:
-                    from visionllm_interaction.interop.rendering.frame_images import write_frame_images
+                    from visionllm_interaction.interop.rendering.coco_frame_images import write_frame_images
 
                     wanted = corrected_frames(detected, corrected, one)
                     write_frame_images(corrected, one, out / one, wanted=wanted)
@@ -275,7 +275,7 @@ def export_corrected(
 def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_s: float) -> None:
     if images:
         # Imported here: only images need the video libraries.
-        from visionllm_interaction.interop.rendering.frame_images import write_frame_images
+        from visionllm_interaction.interop.rendering.coco_frame_images import write_frame_images
 
         wanted = sampled_frames(store, video_id, every_s=every_s)
         write_frame_images(store, video_id, path.parent / video_id, wanted=wanted)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.evidence import ValuesUsed
-from visionllm_interaction.measures.turns import PRESETS, TurnLimits
+from visionllm_interaction.measures.turn_limits import PRESETS, TurnLimits
 
 
 class TurnsConfig(Section):

@@ -20,9 +20,10 @@ from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.http.content import ContentMiddleware
-from visionllm_interaction.server.http.patience import Stopping
+from visionllm_interaction.server.http.client_timeouts import Stopping
+from visionllm_interaction.server.http.head_etag_gzip import ContentMiddleware
 from visionllm_interaction.server.metrics import Metrics
+from visionllm_interaction.server.routes import ask as routes_ask
 from visionllm_interaction.server.routes import corrections as routes_corrections
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
@@ -72,7 +73,7 @@ def create_app(
     )
     problems.install(app)
     openapi.install(app)
-    for routes in (routes_detect, routes_videos, routes_corrections, routes_measures, routes_health):
+    for routes in (routes_detect, routes_ask, routes_videos, routes_corrections, routes_measures, routes_health):
         app.include_router(routes.router)
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:

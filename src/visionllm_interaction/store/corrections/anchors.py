@@ -15,7 +15,7 @@ import numpy as np
 
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 
 MOST_SAMPLES = 25
 LEAST_SAMPLES = 5

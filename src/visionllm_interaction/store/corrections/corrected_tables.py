@@ -15,14 +15,25 @@ from visionllm_interaction import __version__
 from visionllm_interaction.core.bodies import HandRow
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable, HeadTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interactions.config import ScenesConfig
 from visionllm_interaction.interactions.hand_contact import holding_evidence
 from visionllm_interaction.interactions.head_direction import heads_of_faces
 from visionllm_interaction.interactions.postures import find_postures
 from visionllm_interaction.interactions.relations_and_events import Interactions, find_interactions
+from visionllm_interaction.store.arrow_schemas import (
+    SCHEMAS,
+    arrow_to_detections,
+    arrow_to_events,
+    arrow_to_frames,
+    arrow_to_relations,
+    arrow_to_tracks,
+    body_row,
+    detections_to_arrow,
+    symbols_to_arrow,
+)
 from visionllm_interaction.store.corrections.changes import (
     AddBout,
     AddEvent,
@@ -35,18 +46,7 @@ from visionllm_interaction.store.corrections.changes import (
 from visionllm_interaction.store.corrections.geometry import Edited, drop_unseen, summarise_edited
 from visionllm_interaction.store.corrections.layers import Layers
 from visionllm_interaction.store.corrections.log import AppliedCorrections, Correction, CorrectionState, undone_by
-from visionllm_interaction.store.schema import (
-    SCHEMAS,
-    arrow_to_detections,
-    arrow_to_events,
-    arrow_to_frames,
-    arrow_to_relations,
-    arrow_to_tracks,
-    body_row,
-    detections_to_arrow,
-    symbols_to_arrow,
-)
-from visionllm_interaction.store.visibility import find_sightings
+from visionllm_interaction.store.sightings import find_sightings
 
 if TYPE_CHECKING:
     from visionllm_interaction.store.video_record import VideoRecord

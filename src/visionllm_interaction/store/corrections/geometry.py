@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.store.corrections.anchors import Found, FrameClock, find_track
 from visionllm_interaction.store.corrections.changes import (
     FIRST_ADDED_TRACK,

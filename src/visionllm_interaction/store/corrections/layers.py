@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.interactions import Event, Relation, Track
 from visionllm_interaction.core.predicates import PREDICATES
+from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.store.corrections.changes import (
     AddBout,
     AddEvent,

@@ -121,7 +121,7 @@ def read_log(revision: Path | None) -> list[Correction]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from visionllm_interaction.store.schema import SCHEMAS
+    from visionllm_interaction.store.arrow_schemas import SCHEMAS
 
     path = revision / LOG_FILE
     try:

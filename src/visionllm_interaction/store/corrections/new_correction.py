@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.corrections.anchors import Anchors, Sample, sample_track
 from visionllm_interaction.store.corrections.changes import (

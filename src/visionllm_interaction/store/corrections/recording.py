@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import StoreError, UsageError
+from visionllm_interaction.store.arrow_schemas import SCHEMAS
 from visionllm_interaction.store.corrections.changes import Change
 from visionllm_interaction.store.corrections.corrected_tables import (
     BODY_TABLES,
@@ -47,11 +48,10 @@ from visionllm_interaction.store.layout import (
     newest_revision,
     unknown_video,
 )
-from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.store.video_record import VideoRecord, read_record
 from visionllm_interaction.utils.atomic_files import partial_of, remove_partials, replace_folder, sync_tree
 from visionllm_interaction.utils.file_locks import wait_for_lock
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 KEPT_REVISIONS = 3
 """Readers that have opened a revision read on in it, while so many newer ones may appear."""
