@@ -31,7 +31,7 @@ def app(tmp_path: Path) -> FastAPI:
 
 def addresses(app: FastAPI) -> list[tuple[str, str]]:
     described = [
-        (method.upper(), path.format(video_id="x", job_id="x", measure="visible_duration"))
+        (method.upper(), path.format(video_id="x", job_id="x", correction_id=1, measure="visible_duration"))
         for path, operations in app.openapi()["paths"].items()
         for method in operations
     ]

@@ -14,10 +14,11 @@ from video_files import write_video
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import CheckpointError
+from visionllm_interaction.interactions.head_direction import heads_of_faces
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace, OwnedHand
 from visionllm_interaction.video.bodies.faces import Face
-from visionllm_interaction.video.bodies.find_bodies import find_bodies, heads_of
+from visionllm_interaction.video.bodies.find_bodies import find_bodies
 from visionllm_interaction.video.bodies.hands import Hand
 from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose
@@ -142,7 +143,8 @@ def test_tracked_people_are_looked_at_five_times_a_second(tmp_path: Path) -> Non
     assert {hand.track_id for hand in found.hands} == {4}
     assert [face.track_id for face in found.faces[:2]] == [-1, 4] and math.isnan(found.faces[0].pitch_deg)
     assert {pose.posture for pose in found.poses} == {"sitting"}
-    assert heads_of(found.faces)[0] == [0, 4, 8, 12, 16], "a face of nobody who is tracked turns nobody's head"
+    heads = heads_of_faces(found.faces).frame_index.tolist()
+    assert heads == [0, 4, 8, 12, 16], "a face of nobody who is tracked turns nobody's head"
 
 
 def test_frames_that_were_not_processed_are_not_looked_at(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from visionllm_interaction.analysis.bodies import (
     AnalysedBodies,
     BodyTask,
     analyse_bodies,
-    body_relations,
+    hands_of,
     role_estimates,
     role_notes,
     with_estimates,
@@ -33,14 +33,10 @@ from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.core.bodies import BodyTables
-from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.frame_table import processed_step_s
+from visionllm_interaction.core.detection_table import UNTRACKED, HeadTable
 from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
-from visionllm_interaction.interactions.events import find_events
-from visionllm_interaction.interactions.head_direction import find_facing
-from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.interactions.sampling_error import unknown_at
+from visionllm_interaction.interactions.relations_and_events import find_interactions
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
@@ -380,24 +376,16 @@ def _publish(
     if bodies is not None and job.bodies is not None:
         estimates = role_estimates(bodies, tracked, known, proxies, job.bodies, job.config)
     tracks = with_estimates(known, estimates) if estimates else with_proxies(known, proxies)
-    scenes = job.config.scenes
-    unknown = unknown_at(processed_step_s(tracked.frames))
-    found = find_relations(tracked.detections, tracked.frames, tracks, config=scenes)
-    found = [*found, *_facing(tracked, tracks, inputs.heads, job)]
-    if bodies is not None and job.bodies is not None:
-        seen = body_relations(bodies, tracked, tracks, job.bodies, job.config)
-        # A file of heads that was given is preferred to the faces that were found.
-        found += [one for one in seen if inputs.heads is None or one.predicate != "facing"]
-    relations = sorted((r for r in found if r.predicate not in unknown), key=lambda relation: relation.begin_s)
-    events = find_events(
+    found = find_interactions(
         tracked.detections,
         tracked.frames,
         tracks,
-        relations=relations,
         size_px=size_px,
-        config=scenes.events,
+        config=job.config.scenes,
+        heads=_heads(tracked, inputs.heads, bodies),
+        hands=None if bodies is None or job.bodies is None else hands_of(bodies, job.bodies),
     )
-    events = [event for event in events if event.kind not in unknown]
+    relations, events = found.relations, found.events
     guesses = {number: RoleGuess(role=p.role, confidence=p.confidence) for number, p in proxies.items()}
     record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
@@ -440,15 +428,13 @@ def _body_tables(
     return replace(with_holding_evidence(bodies, relations, tracked, tracks, job.config), roles=estimates)
 
 
-def _facing(
-    tracked: TrackedVideo, tracks: Sequence[Track], heads: SourceFile | None, job: AnalysisTask
-) -> Sequence[Relation]:
-    if heads is None:
-        return ()
+def _heads(tracked: TrackedVideo, given: SourceFile | None, bodies: AnalysedBodies | None) -> HeadTable | None:
+    """Heads from a file, which is preferred, or from the faces that were found."""
+    if given is None:
+        return None if bodies is None else bodies.heads
     from visionllm_interaction.video.head_yaw.csv_file import load_heads
 
-    seen = load_heads(Path(heads.path), tracked.frames, scale=tracked.info.stored_to_square)
-    return find_facing(seen, tracked.detections, tracked.frames, tracks, config=job.config.scenes)
+    return load_heads(Path(given.path), tracked.frames, scale=tracked.info.stored_to_square)
 
 
 def _record(

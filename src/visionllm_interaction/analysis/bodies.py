@@ -8,15 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from visionllm_interaction.analysis.config import AnalysisConfig
-from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind, BodyTables
+from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind, BodyTables, HandRow
 from visionllm_interaction.core.detection_table import HeadTable
 from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interactions.hand_contact import find_hand_contacts, holding_evidence
-from visionllm_interaction.interactions.head_direction import find_facing
+from visionllm_interaction.interactions.hand_contact import holding_evidence
+from visionllm_interaction.interactions.head_direction import heads_of_faces
 from visionllm_interaction.interactions.postures import find_postures, held_in, posture_of
 from visionllm_interaction.store.video_record import BodiesRecord
 from visionllm_interaction.utils.hashing import sha256_file
@@ -179,7 +177,7 @@ def analyse_bodies(
     Returns:
         What was found.
     """
-    from visionllm_interaction.video.bodies.find_bodies import find_bodies, heads_of
+    from visionllm_interaction.video.bodies.find_bodies import find_bodies
     from visionllm_interaction.video.roles.estimate import read_role_model
 
     found = find_bodies(
@@ -197,10 +195,7 @@ def analyse_bodies(
         replace(row, posture="held") if held_in(tracked.detections, row.frame_index, row.track_id) else row
         for row in found.poses
     ]
-    heads = None
-    if "faces" in task.models.finds:
-        index, points, yaw = heads_of(found.faces)
-        heads = HeadTable(np.array(index, np.int64), np.array(points).reshape(-1, 2), np.array(yaw, np.float64))
+    heads = heads_of_faces(found.faces) if "faces" in task.models.finds else None
     tables = BodyTables(
         hands=tuple(found.hands),
         faces=tuple(found.faces),
@@ -210,17 +205,9 @@ def analyse_bodies(
     return AnalysedBodies(tables, heads, found.n_frames)
 
 
-def body_relations(
-    found: AnalysedBodies, tracked: TrackedVideo, tracks: Sequence[Track], task: BodyTask, config: AnalysisConfig
-) -> list[Relation]:
-    """Bouts of *facing* and *hand_on*, as far as faces and hands were looked for."""
-    about = tracked.detections, tracked.frames, tracks
-    relations: list[Relation] = []
-    if found.heads is not None:
-        relations += find_facing(found.heads, *about, config=config.scenes)
-    if "hands" in task.models.finds:
-        relations += find_hand_contacts(found.tables.hands, *about, config=config.scenes)
-    return relations
+def hands_of(found: AnalysedBodies, task: BodyTask) -> Sequence[HandRow] | None:
+    """The hands that were found; None: they were not looked for."""
+    return found.tables.hands if "hands" in task.models.finds else None
 
 
 def role_estimates(

@@ -21,6 +21,7 @@ from visionllm_interaction.cli.output import (
     Overrides,
     SessionOption,
     StoreOption,
+    ValuesOption,
     progress_console,
     session_choice,
 )
@@ -119,16 +120,20 @@ def measures(
     by: ByOption = "video",
     session: SessionOption = None,
     camera: CameraOption = None,
+    values: ValuesOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Compute every measure for every video (or session), subject and object, as one tidy table."""
+    from visionllm_interaction.measures.config import with_values
     from visionllm_interaction.measures.table import write_measures
 
-    settings = load_measures_settings(config, override)
+    settings = with_values(load_measures_settings(config, override), values)
     result = write_measures(store, out, bin_s=bin_s, sessions=session_choice(by, session, camera), config=settings)
-    return CommandResult(result.to_dict(), f"{result.rows} rows" + (f" in {out}" if out else ""), json_output)
+    text = f"{result.rows} rows" + (f" in {out}" if out else "")
+    corrected = ", with what people have corrected" if result.values == "corrected" else ""
+    return CommandResult(result.to_dict(), text + corrected, json_output)
 
 
 def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:

@@ -236,6 +236,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "agree",
         "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
     ),
+    "corrections": CommandEntry(
+        "visionllm_interaction.cli.review.corrections",
+        "corrections",
+        "Boxes, categories, roles, identities, bouts and events as people have corrected them.",
+    ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
     "roles": CommandEntry(
         "validity",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from visionllm_interaction.core.evidence import basis_in_words
+
 if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
     from visionllm_interaction.reasoning.answers import Answer, EvidenceItem
@@ -90,7 +92,8 @@ def _evidence_text(item: EvidenceItem) -> str:
     frames = "" if not item.frames else f", frames {item.frames[0]}-{item.frames[1]}"
     tracks = f", tracks {', '.join(map(str, item.track_ids))}" if item.track_ids else ""
     corrected = "" if item.corrected is None else f"; {item.corrected}"
-    return f"{item.measure} = {shown} {item.unit} {item.basis}{corrected}  ({item.video_id}{tracks}{when}{frames})"
+    basis = basis_in_words(item.basis, item.values)
+    return f"{item.measure} = {shown} {item.unit} {basis}{corrected}  ({item.video_id}{tracks}{when}{frames})"
 
 
 def regions_text(grounding: Grounding) -> str:

@@ -17,6 +17,7 @@ from visionllm_interaction.cli.output import (
     Overrides,
     SessionOption,
     StoreOption,
+    ValuesOption,
     session_choice,
 )
 from visionllm_interaction.errors import UsageError
@@ -41,6 +42,7 @@ def export(
     by: ByOption = "video",
     session: SessionOption = None,
     camera: CameraOption = None,
+    values: ValuesOption = None,
     pictures: Annotated[bool, typer.Option(help="COCO: also write the frames as JPEG.")] = False,
     every_s: Annotated[float, typer.Option(min=0.0, help="COCO: least time between two frames.")] = 0.0,
     json_output: JsonFlag = False,
@@ -56,6 +58,7 @@ def export(
         images=pictures,
         every_s=every_s,
         sessions=session_choice(by, session, camera),
+        values=values or "corrected",
     )
     lines = [f"wrote {file.path}" for file in result.files]
     return CommandResult(result.to_dict(), as_lines(lines), json_output)

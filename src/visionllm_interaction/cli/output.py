@@ -35,6 +35,13 @@ ByOption = Annotated[
     Literal["video", "session"], typer.Option(help="Each video by itself, or sessions with their videos as one.")
 ]
 SessionOption = Annotated[str | None, typer.Option("--session", help="Only this session, as one.")]
+ValuesOption = Annotated[
+    Literal["detected", "corrected"] | None,
+    typer.Option(
+        "--values",
+        help="Of videos that people have corrected: the corrected values (default), or those as detected.",
+    ),
+]
 CameraOption = Annotated[str | None, typer.Option(help="Of sessions: only videos of this camera.")]
 
 

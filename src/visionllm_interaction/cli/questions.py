@@ -21,12 +21,13 @@ from visionllm_interaction.cli.output import (
     Overrides,
     SessionOption,
     StoreOption,
+    ValuesOption,
     session_choice,
 )
 from visionllm_interaction.config_file_order import layers
 from visionllm_interaction.config_loading import Section, load_if_only
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.config import MeasuresConfig
+from visionllm_interaction.measures.config import MeasuresConfig, with_values
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.utils.path_type import StrPath
 
@@ -48,7 +49,10 @@ class QuestionSettings(Section):
 
 
 def load_question_settings(
-    files: Sequence[StrPath] | None = None, overrides: Sequence[str] | None = None
+    files: Sequence[StrPath] | None = None,
+    overrides: Sequence[str] | None = None,
+    *,
+    values: Literal["detected", "corrected"] | None = None,
 ) -> QuestionSettings:
     """The sections ``measures`` and ``reason`` of :func:`visionllm_interaction.config.load`.
 
@@ -58,6 +62,7 @@ def load_question_settings(
     Args:
         files: the files named with ``-c``, in order.
         overrides: the texts given with ``-o``.
+        values: which values are used; None: as the settings say.
 
     Returns:
         Both sections.
@@ -66,12 +71,12 @@ def load_question_settings(
         ConfigError: with all problems at once.
     """
     alone = load_if_only(QuestionSettings, layers(files or ()), overrides or ())
-    if alone is not None:
-        return alone
-    from visionllm_interaction.config import load
+    if alone is None:
+        from visionllm_interaction.config import load
 
-    settings = load(files, overrides)
-    return QuestionSettings(measures=settings.measures, reason=settings.reason)
+        settings = load(files, overrides)
+        alone = QuestionSettings(measures=settings.measures, reason=settings.reason)
+    return alone.model_copy(update={"measures": with_values(alone.measures, values)})
 
 
 def ask(
@@ -85,6 +90,7 @@ def ask(
     by: ByOption = "video",
     session: SessionOption = None,
     camera: CameraOption = None,
+    values: ValuesOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the plan and the expression behind every number.")
     ] = False,
@@ -96,11 +102,11 @@ def ask(
     from visionllm_interaction.reasoning import ask as answer_question
 
     if template:
-        settings = load_question_settings(config, override)
+        settings = load_question_settings(config, override, values=values)
         return _fill(template, store, planner, out, settings, json_output=json_output)
     if question is None:
         raise UsageError("There is no question.", expected="a question, or --template", found="neither")
-    settings = load_question_settings(config, override)
+    settings = load_question_settings(config, override, values=values)
     answer = answer_question(
         question,
         store,
@@ -123,6 +129,7 @@ def ask(
 def chat(
     store: StoreOption = Path("store"),
     planner: PlannerOption = None,
+    values: ValuesOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -130,7 +137,7 @@ def chat(
     """Answer questions line by line; a question may lean on the one before ("and the book?", "how often?", "why?")."""
     from visionllm_interaction.reasoning.dialogue.conversation import Conversation
 
-    settings = load_question_settings(config, override)
+    settings = load_question_settings(config, override, values=values)
     conversation = Conversation(store, settings.reason, planner, settings.measures)
     turns: list[dict[str, Any]] = []
     for line in _lines(with_prompt=not json_output):
@@ -168,6 +175,7 @@ def describe(
     begin: Annotated[float | None, typer.Option("--from", min=0, help="Tell only what happens from here, s.")] = None,
     end: Annotated[float | None, typer.Option("--to", min=0, help="Tell only what happens before, s.")] = None,
     language: Annotated[Literal["en", "nb", "nn"], typer.Option(help="Language of the sentences.")] = "en",
+    values: ValuesOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -175,8 +183,16 @@ def describe(
     """Tell what happens in a video, in sentences that each cite their evidence."""
     from visionllm_interaction.reasoning.describing.api import describe as tell
 
-    settings = load_question_settings(config, override)
-    answer = tell(store, video=video, begin_s=begin, end_s=end, language=language, config=settings.reason)
+    settings = load_question_settings(config, override, values=values)
+    answer = tell(
+        store,
+        video=video,
+        begin_s=begin,
+        end_s=end,
+        language=language,
+        config=settings.reason,
+        values=settings.measures.values,
+    )
     text = "\n".join(claim.text for claim in answer.claims) or answer_text(answer)
     return CommandResult(answer.model_dump(mode="json"), text, json_output)
 
@@ -264,6 +280,7 @@ def query(
     expression: Annotated[str, typer.Argument(help='For example "total(holding(child, ball)) by session".')],
     store: StoreOption = Path("store"),
     csv: Annotated[bool, typer.Option("--csv", help="Print a table with one line per value.")] = False,
+    values: ValuesOption = None,
     config: ConfigFiles = None,
     override: Overrides = None,
     json_output: JsonFlag = False,
@@ -272,5 +289,6 @@ def query(
     from visionllm_interaction.cli.analysis import load_measures_settings
     from visionllm_interaction.measures.language.run import query as run_expression
 
-    result = run_expression(expression, store, config=load_measures_settings(config, override))
+    settings = with_values(load_measures_settings(config, override), values)
+    result = run_expression(expression, store, config=settings)
     return CommandResult(result.to_dict(), result.to_csv() if csv else str(result), json_output)

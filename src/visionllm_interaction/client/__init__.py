@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from visionllm_interaction.client.clients import AsyncClient, Client
 from visionllm_interaction.client.models import (
+    RemoteCorrections,
     RemoteDetection,
     RemoteDetections,
     RemoteEvent,
@@ -27,6 +28,7 @@ from visionllm_interaction.client.problems import ServiceProblem
 __all__ = [
     "AsyncClient",
     "Client",
+    "RemoteCorrections",
     "RemoteDetection",
     "RemoteDetections",
     "RemoteEvent",

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from visionllm_interaction.client.models import (
+    RemoteCorrections,
     RemoteDetections,
     RemoteJob,
     RemoteMeasures,
@@ -35,6 +36,7 @@ class ApiCall(Generic[T]):
         body: what is sent as JSON.
         upload: a file that is sent as a form, with the other parts of the form in ``fields``.
         fields: other parts of the form.
+        headers: of this request alone.
     """
 
     method: str
@@ -44,6 +46,7 @@ class ApiCall(Generic[T]):
     body: dict[str, Any] | None = None
     upload: Path | None = None
     fields: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def _model(kind: type[M]) -> Callable[[bytes], M]:
@@ -100,6 +103,42 @@ def erase(video_id: str) -> ApiCall[None]:
 def timeline(video_id: str) -> ApiCall[RemoteTimeline]:
     """The timeline of a video."""
     return ApiCall("GET", f"/videos/{_part(video_id)}/timeline", _model(RemoteTimeline))
+
+
+def corrections(video_id: str) -> ApiCall[RemoteCorrections]:
+    """The corrections of a video."""
+    return ApiCall("GET", f"/videos/{_part(video_id)}/corrections", _model(RemoteCorrections))
+
+
+def correct(
+    video_id: str, change: dict[str, Any], if_revision: str | None, who: str | None
+) -> ApiCall[RemoteCorrections]:
+    """Correct something in a video."""
+    return ApiCall(
+        "POST",
+        f"/videos/{_part(video_id)}/corrections",
+        _model(RemoteCorrections),
+        query={"who": who},
+        body=change,
+        headers=_if_match(if_revision),
+    )
+
+
+def undo_correction(
+    video_id: str, correction_id: int, if_revision: str | None, who: str | None
+) -> ApiCall[RemoteCorrections]:
+    """Undo a correction."""
+    return ApiCall(
+        "DELETE",
+        f"/videos/{_part(video_id)}/corrections/{correction_id}",
+        _model(RemoteCorrections),
+        query={"who": who},
+        headers=_if_match(if_revision),
+    )
+
+
+def _if_match(revision: str | None) -> dict[str, str]:
+    return {} if revision is None else {"If-Match": f'"{revision}"'}
 
 
 def ask(question: str, video_id: str | None, after: Sequence[str]) -> ApiCall[Answer]:

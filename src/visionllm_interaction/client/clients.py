@@ -15,6 +15,7 @@ import httpx
 from visionllm_interaction.client import calls
 from visionllm_interaction.client.calls import ApiCall
 from visionllm_interaction.client.models import (
+    RemoteCorrections,
     RemoteDetections,
     RemoteJob,
     RemoteMeasures,
@@ -132,6 +133,36 @@ class Client:
     def timeline(self, video_id: str) -> RemoteTimeline:
         """Tracks, relations, events and coded lanes of an analysed video."""
         return self._send(calls.timeline(video_id))
+
+    def corrections(self, video_id: str) -> RemoteCorrections:
+        """What people have corrected of a video, undone corrections too."""
+        return self._send(calls.corrections(video_id))
+
+    def correct(
+        self, video_id: str, change: dict[str, Any], *, if_revision: str | None = None, who: str | None = None
+    ) -> RemoteCorrections:
+        """Correct something in a video; the machine's values stay beside the corrected ones.
+
+        Args:
+            video_id: the video.
+            change: the correction, for example ``{"kind": "role", "action": "set", "track_id": 3, "role": "child"}``;
+                docs/corrections.md lists the kinds.
+            if_revision: refuse if somebody has corrected the video since this revision; None: do not.
+            who: who corrects, where several people share a key; None: the name of the key.
+
+        Returns:
+            All corrections of the video; the new one is the last.
+
+        Raises:
+            ServiceProblem: if what it is about is not there, or the revision is not the present one (412).
+        """
+        return self._send(calls.correct(video_id, change, if_revision, who))
+
+    def undo_correction(
+        self, video_id: str, correction_id: int, *, if_revision: str | None = None, who: str | None = None
+    ) -> RemoteCorrections:
+        """Undo a correction, or an undo; arguments as for :meth:`correct`."""
+        return self._send(calls.undo_correction(video_id, correction_id, if_revision, who))
 
     def ask(self, question: str, *, video_id: str | None = None, after: Sequence[str] = ()) -> Answer:
         """Ask a question in plain words.
@@ -322,6 +353,36 @@ class AsyncClient:
         """Tracks, relations, events and coded lanes of an analysed video."""
         return await self._send(calls.timeline(video_id))
 
+    async def corrections(self, video_id: str) -> RemoteCorrections:
+        """What people have corrected of a video, undone corrections too."""
+        return await self._send(calls.corrections(video_id))
+
+    async def correct(
+        self, video_id: str, change: dict[str, Any], *, if_revision: str | None = None, who: str | None = None
+    ) -> RemoteCorrections:
+        """Correct something in a video; the machine's values stay beside the corrected ones.
+
+        Args:
+            video_id: the video.
+            change: the correction, for example ``{"kind": "role", "action": "set", "track_id": 3, "role": "child"}``;
+                docs/corrections.md lists the kinds.
+            if_revision: refuse if somebody has corrected the video since this revision; None: do not.
+            who: who corrects, where several people share a key; None: the name of the key.
+
+        Returns:
+            All corrections of the video; the new one is the last.
+
+        Raises:
+            ServiceProblem: if what it is about is not there, or the revision is not the present one (412).
+        """
+        return await self._send(calls.correct(video_id, change, if_revision, who))
+
+    async def undo_correction(
+        self, video_id: str, correction_id: int, *, if_revision: str | None = None, who: str | None = None
+    ) -> RemoteCorrections:
+        """Undo a correction, or an undo; arguments as for :meth:`correct`."""
+        return await self._send(calls.undo_correction(video_id, correction_id, if_revision, who))
+
     async def ask(self, question: str, *, video_id: str | None = None, after: Sequence[str] = ()) -> Answer:
         """Ask a question in plain words.
 
@@ -423,7 +484,7 @@ def _selection(
 def _opened(call: ApiCall[T]) -> Iterator[dict[str, Any]]:
     """The arguments of the request, with the file open that it sends."""
     query = {name: value for name, value in call.query.items() if value is not None}
-    request: dict[str, Any] = {"method": call.method, "url": call.path, "params": query}
+    request: dict[str, Any] = {"method": call.method, "url": call.path, "params": query, "headers": call.headers}
     if call.body is not None:
         request["json"] = call.body
     if call.upload is None:

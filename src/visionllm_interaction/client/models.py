@@ -138,9 +138,35 @@ class RemoteValue(_Remote):
     missing: str | None
     """Why there can be no value; None where nothing was found."""
     basis: str | None
+    values: str | None = None
     corrected: float | None
     corrected_low: float | None
     corrected_high: float | None
+
+
+class RemoteCorrection(_Remote):
+    """One correction of a video, and what became of it."""
+
+    id: int
+    kind: str
+    action: str
+    target: dict[str, Any]
+    old: dict[str, Any]
+    new: dict[str, Any]
+    who: str
+    made_at: str
+    undone_by: int | None
+    state: str
+    reason: str | None
+
+
+class RemoteCorrections(_Remote):
+    """The corrections of a video, oldest first; ``revision`` names this state of them."""
+
+    video_id: str
+    revision: str
+    corrections: list[RemoteCorrection]
+    orphaned: list[int]
 
 
 class RemoteMeasures(_Remote):

@@ -9,6 +9,25 @@ from typing import Any, Literal
 Basis = Literal["as detected", "coded", "detected and coded", "processed time", "plug-in"]
 """What a value rests on: the detector's results, with its errors; codes that people gave; both; the processed time of
 the video alone; or whatever a plug-in reads."""
+ValuesUsed = Literal["detected", "corrected"]
+"""Whether a value is computed from what was detected, or from that as people have corrected it."""
+
+
+def basis_in_words(basis: Basis, values: ValuesUsed) -> str:
+    """What a value rests on, and whether people have corrected that."""
+    if values == "detected":
+        return basis
+    corrected = {
+        "as detected": "as corrected by people",
+        "detected and coded": "corrected by people, and coded",
+        "plug-in": "plug-in, corrected by people",
+    }
+    return corrected.get(basis, basis)
+
+
+def reads_detections(basis: Basis) -> bool:
+    """Whether corrections of what was detected change such a value."""
+    return basis in ("as detected", "detected and coded", "plug-in")
 
 
 def basis_of(*, codes: bool, detections: bool) -> Basis:

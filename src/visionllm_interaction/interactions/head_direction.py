@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.bodies import FaceRow
 from visionllm_interaction.core.boxes import box_centres
-from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
+from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable, HeadTable
 from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.predicates import FACING_DEG
 from visionllm_interaction.core.tracks_relations_events import Relation, Track
@@ -28,6 +29,24 @@ _HEAD_SHARE = 0.6
 _HEAD_AT = 0.15
 """… and belongs to the person in whose box it is nearest to this share of the height, in the middle."""
 _RIGHT_ANGLE_DEG = 90.0
+
+
+def heads_of_faces(faces: Sequence[FaceRow]) -> HeadTable:
+    """The heads of tracked people, from their faces: the centre of the box, and its yaw angle.
+
+    Args:
+        faces: by frame; those of nobody who is tracked are left out.
+
+    Returns:
+        The heads, for :func:`find_facing`.
+    """
+    own = [face for face in faces if face.track_id != UNTRACKED]
+    centres = [((face.box_xyxy[:2] + face.box_xyxy[2:]) / 2).tolist() for face in own]
+    return HeadTable(
+        np.array([face.frame_index for face in own], np.int64),
+        np.array(centres).reshape(-1, 2),
+        np.array([face.yaw_deg for face in own], np.float64),
+    )
 
 
 def find_facing(

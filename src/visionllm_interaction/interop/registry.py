@@ -9,8 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interop.coco import coco_bytes
+from visionllm_interaction.interop.coco import (
+    coco_bytes,
+    corrected_coco_bytes,
+    corrected_frames,
+    sampled_frames,
+)
 from visionllm_interaction.interop.export_timeline import store_to_timeline
 from visionllm_interaction.interop.formats.bids import events_json_bytes, events_tsv_bytes
 from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
@@ -155,16 +161,18 @@ class ExportResult:
         store: the store's folder.
         format: a key of :data:`ENDINGS`, or a plug-in's name.
         files: one for each video.
+        values: ``corrected`` if people have corrected one of the videos and that was written.
     """
 
     store: Path
     format: str
     files: tuple[ExportedFile, ...]
+    values: ValuesUsed = "detected"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``visionllm export``."""
         files = [{"video_id": file.video_id, "path": str(file.path), "bytes": file.bytes} for file in self.files]
-        return {"store": str(self.store), "format": self.format, "files": files}
+        return {"store": str(self.store), "format": self.format, "values": self.values, "files": files}
 
 
 def export(
@@ -176,6 +184,7 @@ def export(
     images: bool = False,
     every_s: float = 0.0,
     sessions: SessionChoice | None = None,
+    values: ValuesUsed = "corrected",
 ) -> ExportResult:
     """Export each video (or session) for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
 
@@ -187,6 +196,7 @@ def export(
         images: with COCO, also write the frames as JPEG.
         every_s: with COCO, the least time between two frames in seconds.
         sessions: a file for each session, on its clock, in place of its videos; None: for each video.
+        values: of videos that people have corrected, the corrected values, or those as detected.
 
     Returns:
         The files written.
@@ -205,9 +215,10 @@ def export(
     files = []
     if sessions is not None and format_ in _OF_VIDEOS:
         raise UsageError("The format is one of single videos.", expected="a format of coding programs", found=format_)
-    with open_store(store) as base:
+    with open_store(store, values=values) as base:
         opened = opened_as(base, sessions)
-        for id_ in [video_id] if video_id else opened.video_ids():
+        chosen = [video_id] if video_id else opened.video_ids()
+        for id_ in chosen:
             opened.video(id_)
             path = out / f"{id_}{ending}"
             out.mkdir(parents=True, exist_ok=True)
@@ -216,7 +227,49 @@ def export(
             else:
                 write(opened, id_, path)
             files.append(ExportedFile(id_, path, path.stat().st_size))
-    return ExportResult(Path(store), format_, tuple(files))
+        used = opened.values_of(chosen)
+    return ExportResult(Path(store), format_, tuple(files), used)
+
+
+def export_corrected(
+    store: StrPath, out: StrPath, *, format: str = "coco", video_id: str | None = None, images: bool = False
+) -> ExportResult:
+    """Export the videos that people have corrected.
+
+    Args:
+        store: the store's folder.
+        out: a folder, created if it does not exist; one file per video.
+        format: ``coco``: the frames in which boxes were corrected, to train a detector with; or as for :func:`export`.
+        video_id: only this video.
+        images: with COCO, also write the frames as JPEG.
+
+    Returns:
+        The files written; none where nothing is corrected.
+
+    Raises:
+        UsageError, StoreError, VideoError: as for :func:`export`.
+    """
+    if images and format != "coco":
+        raise UsageError("Images belong to COCO.", expected="--format coco", found=format)
+    out, files = Path(out), list[ExportedFile]()
+    with open_store(store) as corrected, open_store(store, values="detected") as detected:
+        asked = corrected.video_ids() if video_id is None else [video_id]
+        chosen = [one for one in asked if corrected.values_of([one]) == "corrected"]
+        if format == "coco":
+            for one in chosen:
+                path = out / f"{one}{ENDINGS['coco']}"
+                out.mkdir(parents=True, exist_ok=True)
+                if images:
+                    from visionllm_interaction.interop.rendering.coco_frame_images import write_frame_images
+
+                    wanted = corrected_frames(detected, corrected, one)
+                    write_frame_images(corrected, one, out / one, wanted=wanted)
+                write_file(path, corrected_coco_bytes(detected, corrected, one))
+                files.append(ExportedFile(one, path, path.stat().st_size))
+            return ExportResult(Path(store), format, tuple(files), corrected.values_of(chosen))
+    for one in chosen:
+        files += export(store, out, format=format, video_id=one).files
+    return ExportResult(Path(store), format, tuple(files), "corrected" if chosen else "detected")
 
 
 def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_s: float) -> None:
@@ -224,7 +277,8 @@ def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_
         # Imported here: only images need the video libraries.
         from visionllm_interaction.interop.rendering.coco_frame_images import write_frame_images
 
-        write_frame_images(store, video_id, path.parent / video_id, every_s=every_s)
+        wanted = sampled_frames(store, video_id, every_s=every_s)
+        write_frame_images(store, video_id, path.parent / video_id, wanted=wanted)
     write_file(path, coco_bytes(store, video_id, every_s=every_s))
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.measures.turn_limits import PRESETS, TurnLimits
 
 
@@ -50,8 +51,24 @@ class MeasuresConfig(Section):
 
     turns: TurnsConfig = TurnsConfig()
     """turn_count and turn_lag."""
+    values: Literal["detected", "corrected"] = "corrected"
+    """`corrected`: of videos that people have corrected (`visionllm corrections`) the corrected values are used;
+    `detected`: the machine's, as they are. Each result says which it used."""
     named: dict[str, NamedMeasureConfig] = Field(default_factory=dict)
     """Measures of your own by name: lower-case letters, digits and underscores."""
+
+
+def with_values(config: MeasuresConfig | None, values: ValuesUsed | None) -> MeasuresConfig | None:
+    """Settings of measures with another choice of values.
+
+    Args:
+        config: the settings; None: the defaults.
+        values: which values are used; None: those of ``config``.
+
+    Returns:
+        The settings; None where nothing differs from the defaults.
+    """
+    return config if values is None else (config or MeasuresConfig()).model_copy(update={"values": values})
 
 
 class MeasuresSettings(Section):

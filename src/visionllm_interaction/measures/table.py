@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.plugins import measure_names
 from visionllm_interaction.measures.table_computation import TidyColumns
@@ -50,6 +51,7 @@ TIDY_SCHEMA = pa.schema(
         "corrected": pa.float64(),
         "corrected_low": pa.float64(),
         "corrected_high": pa.float64(),
+        "values": pa.string(),
     }
 )
 """One row per video × subject × object × measure (× predicate × time bin).
@@ -61,7 +63,8 @@ Where sessions are asked about ``video_id`` is the session's name, and times and
 value (no speech was imported, the detector does not know the category …); a null without it means that nothing was
 found. ``definition_version`` and ``settings`` say by which definition a value was computed. ``basis`` says what it
 rests on: *as detected*, *coded*, *detected and coded*, *processed time* or *plug-in*. ``value`` is never a corrected
-one: ``corrected`` with its 95 % interval stands beside it where a correction of the whole video is kept in the store.
+one: ``corrected`` with its 95 % interval stands beside it where an audit of the whole video is kept in the store.
+``values`` says whether it is computed from what was *detected*, or from that as people have *corrected* it.
 """
 
 
@@ -127,7 +130,7 @@ def measures(
         store: the store's folder, or an open store.
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use; of a folder only.
-        config: settings of those measures that have any, and named measures; None: the defaults.
+        config: settings of measures, named measures, and which values of a folder are used; None: the defaults.
         sessions: sessions in place of their videos (``video_id`` is the session then); None: each video by itself.
 
     Returns:
@@ -139,7 +142,7 @@ def measures(
     """
     if isinstance(store, Store):
         return MeasuresTable(measures_table(opened_as(store, sessions), bin_s=bin_s, config=config))
-    with open_store(store, limits=limits) as opened:
+    with open_store(store, limits=limits, values=config.values if config else "corrected") as opened:
         return MeasuresTable(measures_table(opened_as(opened, sessions), bin_s=bin_s, config=config))
 
 
@@ -158,6 +161,7 @@ class WrittenMeasures:
         rows: rows of the tidy table.
         videos: videos in the store, or sessions and videos that are in none.
         measures: names of the measures, sorted.
+        values: ``corrected`` if people have corrected any of the videos and that was used.
     """
 
     store: Path
@@ -165,6 +169,7 @@ class WrittenMeasures:
     rows: int
     videos: int
     measures: tuple[str, ...]
+    values: ValuesUsed = "detected"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``visionllm measures``."""
@@ -175,6 +180,7 @@ class WrittenMeasures:
             "rows": self.rows,
             "videos": self.videos,
             "measures": list(self.measures),
+            "values": self.values,
         }
 
 
@@ -194,7 +200,7 @@ def write_measures(
         out: a ``.csv`` or ``.parquet`` file; None only counts the rows.
         bin_s: length of a time bin in seconds, counted from the begin of the video; None: the whole video.
         limits: memory, threads and time a query may use.
-        config: settings of those measures that have any, and named measures; None: the defaults.
+        config: settings of measures, named measures, and which values of a folder are used; None: the defaults.
         sessions: sessions in place of their videos; None: each video by itself.
 
     Returns:
@@ -207,15 +213,14 @@ def write_measures(
     path = None if out is None else Path(out)
     if path is not None:
         _check_ending(path)
-    with open_store(store, limits=limits) as opened:
+    with open_store(store, limits=limits, values=config.values if config else "corrected") as opened:
         asked = opened_as(opened, sessions)
         table = measures(asked, bin_s=bin_s, config=config)
-        videos = len(asked.video_ids())
+        videos, values = len(asked.video_ids()), asked.values_of()
     if path is not None:
         table.write(path)
-    return WrittenMeasures(
-        Path(store), path, len(table), videos, tuple(sorted({*measure_names(), *(config.named if config else ())}))
-    )
+    names = tuple(sorted({*measure_names(), *(config.named if config else ())}))
+    return WrittenMeasures(Path(store), path, len(table), videos, names, values)
 
 
 def measures_table(store: Store, *, bin_s: float | None = None, config: MeasuresConfig | None = None) -> pa.Table:

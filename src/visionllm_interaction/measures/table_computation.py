@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.evidence import Basis, reads_detections
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
 from visionllm_interaction.measures.audit_corrected import Corrections, corrected_of
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure
@@ -152,9 +153,16 @@ class TidyColumns:
             "settings": np.full(rows, -1 if text is None else self.texts.code(text)),
             "basis": np.full(rows, self.texts.code(self._basis(task))),
             **self._corrected(task, found, engine, scopes),
+            "values": self._values(engine.batch.video_ids, self._basis(task))[scopes.video[found.scope]],
         }
 
-    def _basis(self, task: ColumnTask) -> str:
+    def _values(self, video_ids: Sequence[str], basis: Basis) -> NDArray[np.int64]:
+        """(V,) whether people have corrected what values of each video rest on, as places of texts."""
+        counts = reads_detections(basis)
+        used = [self.store.values_of([one]) if counts else "detected" for one in video_ids]
+        return np.asarray(self.texts.codes(used))
+
+    def _basis(self, task: ColumnTask) -> Basis:
         return measure_basis(task.measure, task.predicate, has_object=any(object_ for _, object_ in task.pairs))
 
     def _corrected(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from visionllm_interaction.core.evidence import Basis, Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence, ValuesUsed, basis_in_words
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.store.audit_corrections import CorrectedValue
 from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
@@ -53,14 +53,17 @@ class Claim(_AnswerModel):
     operation: Operation = "value"
     """How `value` follows from the evidence: taken as it is, or what is made of several (docs/reasoning.md)."""
     basis: Basis = "as detected"
-    """What `value` rests on; it is never a corrected one."""
+    """What `value` rests on; it is never a value corrected by an audit."""
+    values: ValuesUsed = "detected"
+    """`corrected`: people have corrected what `value` rests on; `detected`: it is as detected."""
     corrected: CorrectedValue | None = None
     """The corrected value with its interval, where a correction of just this value is kept in the store."""
 
     @property
     def standing(self) -> str:
         """What the value rests on and, where there is one, the corrected value, in words."""
-        return self.basis if self.corrected is None else f"{self.basis}; {self.corrected}"
+        rests_on = basis_in_words(self.basis, self.values)
+        return rests_on if self.corrected is None else f"{rests_on}; {self.corrected}"
 
 
 class DroppedClaim(_AnswerModel):
@@ -90,7 +93,9 @@ class EvidenceItem(_AnswerModel):
     settings: str | None = None
     """What it was computed with, where the measure has settings."""
     basis: Basis = "as detected"
-    """What `value` rests on; it is never a corrected one."""
+    """What `value` rests on; it is never a value corrected by an audit."""
+    values: ValuesUsed = "detected"
+    """`corrected`: people have corrected the video; `detected`: the value is as detected."""
     corrected: CorrectedValue | None = None
     """The corrected value with its interval, where a correction of this video is kept in the store."""
 
@@ -135,6 +140,8 @@ class Answer(_AnswerModel):
     tokens: int = 0
     """Tokens spent on planning, read and written."""
     usage: Usage = Field(default_factory=Usage)
+    values: ValuesUsed = "detected"
+    """`corrected`: people have corrected what any of the numbers rests on; `detected`: all are as detected."""
     sessions: SessionChoice | None = None
     """Which sessions were asked about in place of their videos; null: videos."""
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from visionllm_interaction.core.evidence import Basis, Evidence, joined_basis
+from visionllm_interaction.core.evidence import Basis, Evidence, ValuesUsed, joined_basis, reads_detections
 from visionllm_interaction.measures.api import MEASURES
 from visionllm_interaction.measures.audit_corrected import Corrections, corrected_of
 from visionllm_interaction.reasoning.answers import Claim, EvidenceItem
@@ -26,10 +26,12 @@ class EvidenceBasis:
     Attributes:
         evidence: every piece, by id.
         corrections: id of a piece → the correction of its measure.
+        by_people: ids of the pieces that rest on what people have corrected.
     """
 
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     corrections: Mapping[str, ValidCorrection] = field(default_factory=dict)
+    by_people: frozenset[str] = frozenset()
 
     @classmethod
     def of_steps(cls, store: Store, results: Sequence[StepResult]) -> EvidenceBasis:
@@ -45,7 +47,9 @@ class EvidenceBasis:
         kept = Corrections.of_store(store)
         pairs = [(result.step, item) for result in results for item in result.evidence]
         found = [(item.id, _of_step(kept, step)) for step, item in pairs] if kept else []
-        return cls({item.id: item for _, item in pairs}, {name: one for name, one in found if one is not None})
+        own = {item.id: item for _, item in pairs}
+        kept_of = {name: one for name, one in found if one is not None}
+        return cls(own, kept_of, _by_people(store, own.values()))
 
     @classmethod
     def of_expressions(
@@ -67,19 +71,35 @@ class EvidenceBasis:
         kept = Corrections.of_store(store)
         whole = bool(kept) and all(parsed(step.expression).bin_s is None for step in steps)
         found = [(item.id, kept.of_expression(item.measure)) for item in evidence] if whole else []
-        return cls({item.id: item for item in evidence}, {name: one for name, one in found if one is not None})
+        own = {item.id: item for item in evidence}
+        return cls(own, {name: one for name, one in found if one is not None}, _by_people(store, evidence))
 
     def claims(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
         """The claims, each with what it rests on and its corrected value."""
         return tuple(
-            claim.model_copy(update={"basis": self._basis(claim), "corrected": self._corrected(claim)})
+            claim.model_copy(
+                update={
+                    "basis": self._basis(claim),
+                    "values": self._values(claim.evidence),
+                    "corrected": self._corrected(claim),
+                }
+            )
             for claim in claims
         )
 
     def items(self, evidence: Iterable[Evidence]) -> Iterator[EvidenceItem]:
         """The public form of evidence, each piece with its corrected value."""
         for item in evidence:
-            yield EvidenceItem.of(item).model_copy(update={"corrected": self._of_video(item)})
+            update = {"values": self._values([item.id]), "corrected": self._of_video(item)}
+            yield EvidenceItem.of(item).model_copy(update=update)
+
+    @property
+    def values(self) -> ValuesUsed:
+        """``corrected`` if people have corrected what any piece rests on."""
+        return self._values(self.evidence)
+
+    def _values(self, evidence: Iterable[str]) -> ValuesUsed:
+        return "detected" if self.by_people.isdisjoint(evidence) else "corrected"
 
     def _of_video(self, item: Evidence) -> CorrectedValue | None:
         found = corrected_of(self.corrections.get(item.id), video_id=item.video_id, videos=())
@@ -104,6 +124,15 @@ class EvidenceBasis:
     def _one_correction(self, items: Sequence[Evidence]) -> bool:
         about = {self.corrections[item.id].about for item in items if item.id in self.corrections}
         return len(about) == 1 and all(item.id in self.corrections for item in items)
+
+
+def _by_people(store: Store, evidence: Iterable[Evidence]) -> frozenset[str]:
+    """The pieces whose videos people have corrected."""
+    return frozenset(
+        item.id
+        for item in evidence
+        if reads_detections(item.basis) and item.video_id and store.values_of([item.video_id]) == "corrected"
+    )
 
 
 def _is_same(claim: Claim, values: Sequence[object], unit: str) -> bool:

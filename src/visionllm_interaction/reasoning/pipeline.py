@@ -59,7 +59,7 @@ def ask(
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
         planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
-        measures: settings of those measures that have any.
+        measures: settings of measures, and which values are used.
         sessions: sessions in place of their videos; None: each video by itself.
 
     Returns:
@@ -73,7 +73,7 @@ def ask(
     """
     asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
-    with open_store(store) as opened:
+    with open_store(store, values=measures.values) as opened:
         read = opened_as(opened, sessions)
         vocabulary = Vocabulary.of_store(read, aliases=config.aliases)
         planned = make_plan(asked, vocabulary, config=config, planner=chosen)
@@ -97,7 +97,7 @@ async def ask_async(
         store: folder of the interaction store.
         config: limits, aliases, endpoint and wording.
         planner: ``"rules"``, ``"llm"``, ``"auto"``, or None to follow ``config.planner``.
-        measures: settings of those measures that have any.
+        measures: settings of measures, and which values are used.
         sessions: as for :func:`ask`.
 
     Returns:
@@ -114,7 +114,7 @@ async def ask_async(
 
     asked = checked_question(question, config)
     chosen = choose_planner(config, planner)
-    with await asyncio.to_thread(open_store, Path(store)) as opened:
+    with await asyncio.to_thread(open_store, Path(store), values=measures.values) as opened:
         read = await asyncio.to_thread(opened_as, opened, sessions)
         vocabulary = await asyncio.to_thread(Vocabulary.of_store, read, aliases=config.aliases)
         planned = await _make_plan_async(asked, vocabulary, config=config, planner=chosen)
@@ -263,6 +263,7 @@ def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, mea
         dropped_claims=found.dropped,
         tokens=planned.usage.tokens,
         usage=planned.usage,
+        values=basis.values,
     )
 
 
@@ -317,6 +318,7 @@ def _answer(
         dropped_claims=verified.dropped,
         tokens=planned.usage.tokens,
         usage=planned.usage,
+        values=basis.values,
     )
 
 

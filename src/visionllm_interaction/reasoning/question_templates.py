@@ -218,7 +218,7 @@ def fill_template(
     store = Path(store)
     template, digest = load_template(name)
     chosen = choose_planner(config, planner)
-    with open_store(store) as opened:
+    with open_store(store, values=measures.values) as opened:
         vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
         plans = {
             output: make_plan(question, vocabulary, config=config, planner=chosen)

@@ -57,7 +57,8 @@ def replay(
 ) -> ReplayReport:
     """Run the answer's plan again and compare every claim and every piece of evidence with the new results.
 
-    No language model is used.
+    No language model is used. An answer that was as detected is compared with what was detected, one that used people's
+    corrections with the corrections of today.
 
     Args:
         answer: an earlier answer.
@@ -72,7 +73,7 @@ def replay(
         StoreError: the store is missing or damaged.
     """
     store = Path(store)
-    with open_store(store) as opened:
+    with open_store(store, values=answer.values) as opened:
         try:
             read = opened_as(opened, answer.sessions)
             vocabulary = Vocabulary.of_store(read, aliases=aliases)
@@ -134,7 +135,7 @@ def _content(item: EvidenceItem) -> str:
 def _evidence(item: EvidenceItem, now: Evidence | None) -> Evidence:
     """An old piece of evidence; what it rests on follows from its measure, which older answers do not say."""
     basis = item.basis if now is None else now.basis
-    return Evidence(**{**item.model_dump(exclude={"corrected"}), "basis": basis})
+    return Evidence(**{**item.model_dump(exclude={"corrected", "values"}), "basis": basis})
 
 
 def _unchanged(item: EvidenceItem, now: Evidence | None) -> bool:
@@ -142,5 +143,5 @@ def _unchanged(item: EvidenceItem, now: Evidence | None) -> bool:
 
 
 def _rounded(item: EvidenceItem) -> dict[str, Any]:
-    content = item.model_dump(exclude={"basis", "corrected"})
+    content = item.model_dump(exclude={"basis", "corrected", "values"})
     return {key: round(value, 5) if isinstance(value, float) else value for key, value in content.items()}

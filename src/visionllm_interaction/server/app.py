@@ -24,6 +24,7 @@ from visionllm_interaction.server.http.client_timeouts import Stopping
 from visionllm_interaction.server.http.head_etag_gzip import ContentMiddleware
 from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.routes import ask as routes_ask
+from visionllm_interaction.server.routes import corrections as routes_corrections
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import measures as routes_measures
@@ -72,14 +73,8 @@ def create_app(
     )
     problems.install(app)
     openapi.install(app)
-    for router in (
-        routes_detect.router,
-        routes_ask.router,
-        routes_videos.router,
-        routes_measures.router,
-        routes_health.router,
-    ):
-        app.include_router(router)
+    for routes in (routes_detect, routes_ask, routes_videos, routes_corrections, routes_measures, routes_health):
+        app.include_router(routes.router)
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:
         add_pages(app)

@@ -21,6 +21,7 @@ _REASONS = {
     405: "The address has no such method; `Allow` names those that it has.",
     408: "The rest of the request did not come.",
     409: "Not possible in the present state.",
+    412: "Changed since it was read.",
     413: "Too large.",
     416: "The file has no such range.",
     421: "A host name that is not answered.",

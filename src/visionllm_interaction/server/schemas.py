@@ -388,6 +388,7 @@ class MeasureRow(_Model):
     missing: str | None
     """Why there can be no value; null where nothing was found."""
     basis: str | None
+    values: str | None
     corrected: float | None
     corrected_low: float | None
     corrected_high: float | None

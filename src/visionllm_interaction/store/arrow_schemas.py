@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
-from visionllm_interaction.store.columns import BODY_COLUMNS, COLUMNS, DERIVED_COLUMNS, OPTIONAL_COLUMNS
+from visionllm_interaction.store.columns import (
+    BODY_COLUMNS,
+    COLUMNS,
+    CORRECTION_COLUMNS,
+    DERIVED_COLUMNS,
+    OPTIONAL_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.bodies import (
@@ -39,7 +45,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     name: pa.schema({column: _arrow_type(type_) for column, type_ in columns.items()})
-    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **DERIVED_COLUMNS}.items()
+    for name, columns in {**COLUMNS, **OPTIONAL_COLUMNS, **DERIVED_COLUMNS, **CORRECTION_COLUMNS}.items()
 }
 """File name without ``.parquet`` → its columns."""
 
@@ -72,6 +78,30 @@ def symbols_to_arrow(
     """``tracks``, ``relations``, ``events``, ``codes`` or ``quality`` (``name``: the file's name."""
     schema = SCHEMAS[name]
     return _table(name, [[_plain(getattr(row, field)) for row in rows] for field in schema.names])
+
+
+def arrow_to_frames(table: pa.Table) -> FrameTable:
+    """Rows of ``frames.parquet``."""
+    names = ("frame_index", "timestamp_s", "duration_s", "processed")
+    index, times, durations, processed = (table[name].to_numpy(zero_copy_only=False) for name in names)
+    return FrameTable(index, times, durations, processed, tuple(table["quality"].to_pylist()))
+
+
+def arrow_to_detections(table: pa.Table) -> DetectionTable:
+    """Rows of ``detections.parquet``."""
+
+    def column(name: str) -> NDArray[Any]:
+        return np.asarray(table[name].to_numpy(zero_copy_only=False))
+
+    return DetectionTable(
+        frame_index=column("frame_index"),
+        timestamp_s=column("timestamp_s"),
+        category=column("category").astype(np.object_),
+        confidence=column("confidence"),
+        boxes_xyxy=np.stack([column(side) for side in ("x1", "y1", "x2", "y2")], axis=1).reshape(-1, 4),
+        track_id=column("track_id"),
+        interpolated=column("interpolated"),
+    )
 
 
 def arrow_to_tracks(table: pa.Table) -> list[Track]:

@@ -140,12 +140,16 @@ class ValidCorrection:
 
 
 def video_state(store: Store, video_id: str) -> str:
-    """A digest of how a video was analysed and when, and of its reviewed roles; another analysis has another one."""
+    """A digest of how a video was analysed and when; roles and corrections change it, too."""
     record = store.video(video_id)
-    parts = [record[name] for name in ("fingerprint", "created_at", "n_processed", "n_detections", "n_tracks")]
+    parts: list[object] = [
+        record[name] for name in ("fingerprint", "created_at", "n_processed", "n_detections", "n_tracks")
+    ]
     reviewed = store.path / "videos" / video_id / "roles.json"
     if reviewed.is_file():
         parts.append(hashlib.sha256(reviewed.read_bytes()).hexdigest())
+    revision = store.revision(video_id)
+    parts += [] if revision is None else [revision]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

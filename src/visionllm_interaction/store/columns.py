@@ -165,3 +165,21 @@ BODY_COLUMNS: Mapping[str, Mapping[str, str]] = {
 
 DERIVED_COLUMNS: Mapping[str, Mapping[str, str]] = {**BODY_COLUMNS, **QUALITY_COLUMNS}
 """Files that a video may lack, and that then count as empty."""
+
+CORRECTION_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "corrections": {
+        "correction_id": "int64",
+        "kind": "string",
+        "action": "string",
+        "target": "string",
+        "old": "string",
+        "new": "string",
+        "who": "string",
+        "made_at": "string",
+        "undoes": "int64",
+        "undone_by": "int64",
+        "anchors": "string",
+        "analysis": "string",
+    },
+}
+"""As :data:`COLUMNS`, for files in the folder ``corrected`` of a video that people have corrected."""

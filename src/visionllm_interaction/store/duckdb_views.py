@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from visionllm_interaction.store.columns import COLUMNS
@@ -13,8 +14,10 @@ from visionllm_interaction.store.layout import RECORD_FILE
 if TYPE_CHECKING:
     import duckdb
 
-_ALL_IDS, _ONE_ID = "all_ids", "only_id"
-"""DuckDB variables: the ids of all videos, and the one that the views are restricted to."""
+_FOLDERS, _ONE_ID = "folders_of_", "only_id"
+"""DuckDB variables: for each file the folders that hold it, below ``videos/``, one for each video; and the video that
+the views are restricted to."""
+_RECORDS = "record"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,9 @@ class StoreLimits:
     query_s: float = 60.0
 
 
-def connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duckdb.DuckDBPyConnection:
+def connect(
+    root: Path, video_ids: tuple[str, ...], limits: StoreLimits, *, corrected: Mapping[str, Path] = MappingProxyType({})
+) -> duckdb.DuckDBPyConnection:
     """Open a database whose views are the Parquet files of a store.
 
     It may read the store's folder and nothing else, and its configuration is locked.
@@ -41,6 +46,7 @@ def connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duck
         root: the store's folder.
         video_ids: the videos that the views are of.
         limits: memory, threads and time a query may use.
+        corrected: video → the folder with its corrected tables, which take the place of its own ones.
 
     Returns:
         The connection; the views are not restricted to one video.
@@ -63,7 +69,9 @@ def connect(root: Path, video_ids: tuple[str, ...], limits: StoreLimits) -> duck
     connection.execute(f"SET allowed_directories = [{_quoted(f'{root}/')}]")
     connection.execute(f"SET max_execution_time = {int(limits.query_s * 1000)}")
     connection.execute("SET enable_external_access = false")
-    connection.execute(f"SET VARIABLE {_ALL_IDS} = [{', '.join(map(_quoted, video_ids))}]::VARCHAR[]")
+    for name in (_RECORDS, *COLUMNS):
+        folders = [_folder_of(video_id, name, corrected.get(video_id)) for video_id in video_ids]
+        connection.execute(f"SET VARIABLE {_FOLDERS}{name} = [{', '.join(map(_quoted, folders))}]::VARCHAR[]")
     for name, types in COLUMNS.items():
         connection.execute(f"CREATE VIEW {name} AS {_view(name, types, root, video_ids)}")
     connection.execute(f"CREATE VIEW videos AS {_videos_view(root, video_ids)}")
@@ -77,12 +85,20 @@ def restrict_views(connection: duckdb.DuckDBPyConnection, video_id: str | None) 
     connection.execute(f"SET VARIABLE {_ONE_ID} = {value}")
 
 
+def _folder_of(video_id: str, name: str, corrected: Path | None) -> str:
+    """The folder of one file of a video, below ``videos/``."""
+    if corrected is None or not (corrected / f"{name}.parquet").is_file():
+        return video_id
+    return f"{video_id}/{corrected.parent.name}/{corrected.name}"
+
+
 def _videos_view(root: Path, video_ids: tuple[str, ...]) -> str:
     columns = {"video_id": "VARCHAR", "width": "DOUBLE", "height": "DOUBLE", "duration_s": "DOUBLE"}
     if not video_ids:
         return f"SELECT {', '.join(f'NULL::{t} AS {n}' for n, t in columns.items())} WHERE false"
     types = ", ".join(f"{name}: '{type_}'" for name, type_ in columns.items())
-    return f"SELECT * FROM read_json({_files(root, RECORD_FILE)}, columns = {{{types}}})"  # noqa: S608  (path quoted)
+    files = _files(root, _RECORDS, RECORD_FILE)
+    return f"SELECT * FROM read_json({files}, columns = {{{types}}})"  # noqa: S608  (path quoted)
 
 
 def _view(name: str, types: Mapping[str, str], root: Path, video_ids: tuple[str, ...]) -> str:
@@ -90,22 +106,25 @@ def _view(name: str, types: Mapping[str, str], root: Path, video_ids: tuple[str,
     if not video_ids:
         empty = ", ".join(f"NULL::{_SQL_TYPES[type_]} AS {column}" for column, type_ in types.items())
         return f"SELECT NULL::VARCHAR AS video_id, {empty} WHERE false"
+    before = len(f"{root}/videos/") + 1
     return (
-        f"SELECT parse_path(filename)[-2] AS video_id, {columns} "  # noqa: S608  (path quoted)
-        f"FROM read_parquet({_files(root, f'{name}.parquet')}, filename = true)"
+        f"SELECT split_part(substr(filename, {before}), '/', 1) AS video_id, {columns} "  # noqa: S608  (path quoted)
+        f"FROM read_parquet({_files(root, name, f'{name}.parquet')}, filename = true)"
     )
 
 
-def _files(root: Path, name: str) -> str:
-    """A SQL expression for the files called ``name``, of the video that the views are restricted to or of all videos.
+def _files(root: Path, name: str, file: str) -> str:
+    """A SQL expression for the files of one kind, of the video that the views are restricted to or of all videos.
 
     It is evaluated for each query: with thousands of videos, most of the time would go into opening files that a filter
     on ``video_id`` discards.
     """
-    ids = (
-        f"CASE WHEN getvariable('{_ONE_ID}') IS NULL THEN getvariable('{_ALL_IDS}') ELSE [getvariable('{_ONE_ID}')] END"
+    every, only = f"getvariable('{_FOLDERS}{name}')", f"getvariable('{_ONE_ID}')"
+    chosen = (
+        f"CASE WHEN {only} IS NULL THEN {every} "
+        f"ELSE list_filter({every}, lambda folder : split_part(folder, '/', 1) = {only}) END"
     )
-    return f"list_transform({ids}, lambda id : {_quoted(f'{root}/videos/')} || id || {_quoted(f'/{name}')})"
+    return f"list_transform({chosen}, lambda folder : {_quoted(f'{root}/videos/')} || folder || {_quoted(f'/{file}')})"
 
 
 _SQL_TYPES = {

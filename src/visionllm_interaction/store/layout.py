@@ -13,6 +13,8 @@ from visionllm_interaction.utils.path_type import StrPath
 
 RECORD_FILE = "video.json"
 """The record of a video, in its folder."""
+CORRECTED_FOLDER = "corrected"
+"""What people corrected of a video, in its folder: one numbered folder for each revision."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
 
 STORE_FILE = "store.yaml"
@@ -130,3 +132,19 @@ def check_video_id(video_id: str) -> str:
         expected="1 to 120 letters, digits, '.', '_' or '-', beginning with a letter or digit",
         found=repr(video_id[:200]),
     )
+
+
+def newest_revision(folder: Path) -> Path | None:
+    """The newest revision in a video's folder; None if nobody has corrected the video.
+
+    Args:
+        folder: the video's folder.
+
+    Returns:
+        The revision's folder.
+    """
+    try:
+        numbers = [int(entry.name) for entry in os.scandir(folder / CORRECTED_FOLDER) if entry.name.isdecimal()]
+    except OSError:
+        return None
+    return folder / CORRECTED_FOLDER / str(max(numbers)) if numbers else None

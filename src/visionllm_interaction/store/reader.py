@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
+from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.duckdb_views import StoreLimits
-from visionllm_interaction.store.layout import RECORD_FILE, check_store, check_video_id, list_videos, unknown_video
+from visionllm_interaction.store.layout import (
+    RECORD_FILE,
+    check_store,
+    check_video_id,
+    list_videos,
+    newest_revision,
+    unknown_video,
+)
 from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 from visionllm_interaction.utils.path_type import StrPath
@@ -33,6 +41,7 @@ __all__ = [
     "ANY_PERSON",
     "Store",
     "StoreLimits",
+    "ValuesChoice",
     "VideoRecord",
     "erase_video",
     "open_store",
@@ -50,6 +59,8 @@ ANY_PERSON = "person"
 """A name for people of every category."""
 ANY_THING = "thing"
 """A name for whatever is neither a person nor a body part."""
+ValuesChoice = ValuesUsed
+"""The machine's values as they are, or those that people have corrected, of videos that have any."""
 
 
 class Store:
@@ -67,15 +78,18 @@ class Store:
     Args:
         path: the store's folder.
         limits: memory, threads and time a query may use.
+        values: of videos that people have corrected, the corrected values, or those as detected.
     """
 
     has_sessions: ClassVar[bool] = False
     """Whether its videos may be sessions: :class:`.sessions.session_store.SessionStore`."""
 
-    def __init__(self, path: StrPath, *, limits: StoreLimits) -> None:
+    def __init__(self, path: StrPath, *, limits: StoreLimits, values: ValuesChoice = "corrected") -> None:
         path = Path(path)
         check_store(path)
         self.path = path.resolve()
+        self.values: ValuesChoice = values
+        self._corrected: dict[str, Path | None] = {}
         self._ids = tuple(list_videos(self.path))
         self._only: str | None = None
         self._limits = limits
@@ -213,7 +227,8 @@ class Store:
         only = video_id if video_id in self._ids else None
         try:
             if self._connection is None:
-                self._connection = connect(self.path, self._ids, self._limits)
+                corrected = {one: path for one in self._ids if (path := self._revision(one)) is not None}
+                self._connection = connect(self.path, self._ids, self._limits, corrected=corrected)
             if only != self._only:
                 restrict_views(self._connection, only)
                 self._only = only
@@ -242,7 +257,47 @@ class Store:
             content = json.loads((self._folder(video_id) / RECORD_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError("A video's record cannot be read.", found=str(error), where=video_id) from error
+        revision = self._revision(video_id)
+        if revision is not None:
+            from visionllm_interaction.store.corrections.log import read_applied
+
+            content |= read_applied(revision).record
         return cast("VideoDocument", dict(content))
+
+    def values_of(self, video_ids: Iterable[str] | None = None) -> ValuesChoice:
+        """Which values are read of videos: ``corrected`` if people have corrected any of them.
+
+        Args:
+            video_ids: the videos; None: all of the store.
+
+        Returns:
+            ``detected`` where nothing is corrected, or the store was opened so.
+        """
+        ids = self._ids if video_ids is None else video_ids
+        return "corrected" if any(self.revision(video_id) is not None for video_id in ids) else "detected"
+
+    def revision(self, video_id: str) -> int | None:
+        """The revision of a video's corrections that is read; None where the machine's values are."""
+        found = self._revision(video_id)
+        return None if found is None else int(found.name)
+
+    def _revision(self, video_id: str) -> Path | None:
+        """The folder of the corrected tables; the same one as long as the store is open."""
+        if self.values == "detected":
+            return None
+        if video_id not in self._corrected:
+            found = newest_revision(self._folder(video_id))
+            # Where every correction is undone or orphaned there are no tables: the machine's values hold.
+            has_tables = found is not None and (found / "tracks.parquet").is_file()
+            self._corrected[video_id] = found if has_tables else None
+        return self._corrected[video_id]
+
+    def _file(self, video_id: str, name: str) -> Path:
+        """One Parquet file of a video: the corrected one, if it differs from the machine's."""
+        revision = self._revision(video_id)
+        if revision is not None and (revision / f"{name}.parquet").is_file():
+            return revision / f"{name}.parquet"
+        return self._folder(video_id) / f"{name}.parquet"
 
     def names(self, video_id: str | None = None) -> list[str]:
         """Categories and roles of the tracks in the store or video, and ``"person"`` if any is a person."""
@@ -260,7 +315,7 @@ class Store:
         """The texts that occur in columns of one Parquet file of a video, without empty ones."""
         from visionllm_interaction.store.arrow_schemas import distinct_words
 
-        return distinct_words(self._folder(video_id) / f"{name}.parquet", columns)
+        return distinct_words(self._file(video_id, name), columns)
 
     def known_names(self) -> list[str]:
         """:meth:`names`, and what the detectors looked for without finding it (*nothing there* is an answer)."""
@@ -361,7 +416,7 @@ class Store:
         from visionllm_interaction.store.arrow_schemas import SCHEMAS
         from visionllm_interaction.store.columns import DERIVED_COLUMNS
 
-        path = self._folder(video_id) / f"{name}.parquet"
+        path = self._file(video_id, name)
         if name in DERIVED_COLUMNS and not path.is_file():
             return SCHEMAS[name].empty_table()
         try:
@@ -394,7 +449,7 @@ class Store:
         """
         from visionllm_interaction.store.arrow_schemas import read_columns
 
-        return read_columns(self._folder(video_id) / f"{name}.parquet", columns, encode=encode)
+        return read_columns(self._file(video_id, name), columns, encode=encode)
 
 
 _RELATION_FIELDS = tuple(field.name for field in fields(Relation))
@@ -405,12 +460,13 @@ def _plain(relation: Relation) -> dict[str, Any]:
     return {name: getattr(relation, name) for name in _RELATION_FIELDS}
 
 
-def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:
+def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits(), values: ValuesChoice = "corrected") -> Store:
     """Open the store at ``path`` for reading; it sees the videos that are complete at this moment.
 
     Args:
         path: the store's folder.
         limits: memory, threads and time a query may use.
+        values: ``corrected``: of videos that people have corrected, the corrected values; ``detected``: the machine's.
 
     Returns:
         The store. Close it, or use it in a ``with`` statement.
@@ -418,4 +474,4 @@ def open_store(path: StrPath, *, limits: StoreLimits = StoreLimits()) -> Store:
     Raises:
         StoreError: if there is no store, or one of another version.
     """
-    return Store(Path(path), limits=limits)
+    return Store(Path(path), limits=limits, values=values)

@@ -31,6 +31,7 @@ from visionllm_interaction.store.layout import (
     STORE_FILE,
     check_store,
     check_video_id,
+    newest_revision,
     unknown_video,
     write_version,
 )
@@ -49,6 +50,7 @@ from visionllm_interaction.utils.atomic_files import (
     write_file,
 )
 from visionllm_interaction.utils.file_locks import wait_for_lock
+from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.path_type import StrPath
 
 CODES_FILE = "codes.parquet"
@@ -69,7 +71,8 @@ def publish_video(
     """Write one analysed video into a store.
 
     A video with the same id is replaced; a reader sees either the old or the new one. Codes imported for it
-    (``codes.parquet``), its covariates and reviewed roles stay. A store of an older version is upgraded first.
+    (``codes.parquet``), its covariates, reviewed roles and people's corrections stay. A store of an older version is
+    upgraded first.
 
     Args:
         store: the store's folder; it is created if it does not exist.
@@ -107,6 +110,7 @@ def publish_video(
         _write_folder(partial, record, tables)
         with wait_for_lock(store):
             _keep_what_people_added(final, partial)
+            _correct_anew(final, partial)
             replace_folder(partial, final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -221,6 +225,24 @@ def _write_folder(folder: Path, record: VideoRecord, tables: dict[str, pa.Table]
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
     (folder / RECORD_FILE).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     sync_tree(folder)
+
+
+def _correct_anew(former: Path, folder: Path) -> None:
+    """Apply the corrections of a video to its new analysis; nothing is lost, and what is not found again is told."""
+    if newest_revision(former) is None:
+        return
+    # Imported here: most videos have no corrections.
+    from visionllm_interaction.store.corrections.recording import carry_corrections
+
+    found = carry_corrections(former, folder)
+    for one in found.orphaned if found is not None else ():
+        log.warning(
+            "a correction is not found again",
+            video_id=former.name,
+            correction=one.correction.correction_id,
+            who=one.correction.who,
+            reason=one.state.reason,
+        )
 
 
 def _keep_what_people_added(former: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.core.evidence import Basis, Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence, ValuesUsed, basis_in_words
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 
@@ -38,6 +38,7 @@ class QueryRow:
         corrected: the corrected value with its interval, where one is kept in the store; it stands beside ``value``.
         session: the session that it is of, where values are for each session.
         child: the child that it is of, where values are for each child; ``""``: of videos without a child.
+        values: ``corrected`` where people have corrected what was detected in one of its videos.
     """
 
     value: float | int | bool | None
@@ -54,6 +55,7 @@ class QueryRow:
     corrected: CorrectedValue | None = None
     session: str | None = None
     child: str | None = None
+    values: ValuesUsed = "detected"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON form; what does not apply is left out."""
@@ -73,6 +75,7 @@ class QueryRow:
         return {
             "value": self.value,
             **{key: value for key, value in about.items() if value is not None},
+            "values": self.values,
             "processed_s": self.processed_s,
             "evidence": [item.to_dict() for item in self.evidence],
         }
@@ -104,6 +107,11 @@ class QueryResult:
         return iter(self.rows)
 
     @property
+    def values(self) -> ValuesUsed:
+        """``corrected`` if people have corrected what any of the values rests on."""
+        return "corrected" if any(row.values == "corrected" for row in self.rows) else "detected"
+
+    @property
     def value(self) -> float | int | bool | None:
         """The value of the only row.
 
@@ -122,6 +130,7 @@ class QueryResult:
             "kind": self.kind,
             "unit": self.unit,
             "basis": self.basis,
+            "values": self.values,
             "rows": rows,
         }
 
@@ -130,7 +139,7 @@ class QueryResult:
         buffer = io.StringIO()
         variables = list(dict.fromkeys(name for row in self.rows for name in row.names))
         writer = csv.writer(buffer, lineterminator="\n")
-        columns = ("value", "unit", "n", "expected", "p", "processed_s", "missing", "basis", *_CORRECTED)
+        columns = ("value", "unit", "n", "expected", "p", "processed_s", "missing", "basis", "values", *_CORRECTED)
         about_rows = [name for name in ("session", "child") if any(getattr(row, name) is not None for row in self.rows)]
         names = [name.lstrip("$") for name in variables]
         writer.writerow([*about_rows, "video_id", "begin_s", "end_s", *names, *columns])
@@ -139,14 +148,15 @@ class QueryResult:
             groups = [to_cell(getattr(row, name) or "") for name in about_rows]
             cells = [row.value, self.unit, row.n, row.expected, row.p, row.processed_s, to_cell(row.missing or "")]
             own = row.corrected
-            cells += [self.basis, *((None,) * 3 if own is None else (own.value, own.low, own.high))]
+            cells += [self.basis, row.values, *((None,) * 3 if own is None else (own.value, own.low, own.high))]
             about = [to_cell(row.video_id or ""), row.begin_s, row.end_s]
             writer.writerow(["" if cell is None else cell for cell in (*groups, *about, *names, *cells)])
         return buffer.getvalue()
 
     def __str__(self) -> str:
         lines = [self._line(row) for row in self.rows] or ["nothing"]
-        return "\n".join([f"{self.expression}  ({self.basis})", *(f"  {line}" for line in lines)])
+        standing = basis_in_words(self.basis, self.values)
+        return "\n".join([f"{self.expression}  ({standing})", *(f"  {line}" for line in lines)])
 
     def _line(self, row: QueryRow) -> str:
         where = [*row.names.values(), *(one for one in (row.session, row.video_id) if one)]
@@ -169,11 +179,11 @@ class QueryResult:
         ).strip()
 
     def _repr_html_(self) -> str:
-        columns = ("of", "names", "value", "unit", "basis", "corrected", "n", "missing")
+        columns = ("of", "names", "value", "unit", "basis", "values", "corrected", "n", "missing")
         shown = [
             (
                 *(row.session or row.child or row.video_id, ", ".join(row.names.values()), row.value, self.unit),
-                *(self.basis, None if row.corrected is None else str(row.corrected), row.n, row.missing),
+                *(self.basis, row.values, None if row.corrected is None else str(row.corrected), row.n, row.missing),
             )
             for row in self.rows[:MAX_ROWS]
         ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visionllm_interaction.core.evidence import Basis, Evidence
+from visionllm_interaction.core.evidence import Basis, Evidence, ValuesUsed, reads_detections
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
 from visionllm_interaction.measures.audit_corrected import Corrections, corrected_of
 from visionllm_interaction.measures.language.aggregation.grouping import Axis, GroupTable, scopes_of
@@ -57,7 +57,7 @@ def query(
         expression: for example ``"total(holding(child, ball)) by video"``.
         store: the store's folder, or an open store.
         limits: memory and time; of a folder only.
-        config: limits of turns, and named measures; None: the defaults.
+        config: limits of turns, named measures, and which values of a folder are used; None: the defaults.
 
     Returns:
         Its values with evidence: one row without groups, else one per video, bin and name.
@@ -70,7 +70,7 @@ def query(
     parsed = parse(expression)
     if isinstance(store, Store):
         return evaluate(parsed, store, config=config)
-    with open_store(store, limits=limits) as opened:
+    with open_store(store, limits=limits, values=config.values if config else "corrected") as opened:
         return evaluate(parsed, opened, config=config)
 
 
@@ -131,14 +131,25 @@ class _Run:
         """The values."""
         value, found = self.grouped.value, self.checked.type
         if found.kind in STREAM:
-            return QueryResult(text, "stream", "s", tuple(self._interval_rows()), self.basis)
+            return QueryResult(text, "stream", "s", self._with_values(self._interval_rows()), self.basis)
         if isinstance(value, Call) and value.function in SELECTIONS:
             kind = "number" if value.function == "how_many" else "names"
-            return QueryResult(text, kind, found.unit, tuple(self._chosen(value)), self.basis)
+            return QueryResult(text, kind, found.unit, self._with_values(self._chosen(value)), self.basis)
         kind = "yes/no" if found.kind is Kind.YES_NO else "number"
         unit = found.unit or ("share" if isinstance(value, Quantity) and value.unit == "%" else "number")
-        rows = tuple(self._with_corrected(self._rows(value, found), value))
+        rows = self._with_values(self._with_corrected(self._rows(value, found), value))
         return QueryResult(text, kind, "yes/no" if kind == "yes/no" else unit, rows, self.basis)
+
+    def _with_values(self, rows: Iterable[QueryRow]) -> tuple[QueryRow, ...]:
+        """The rows, each with whether people have corrected what it rests on."""
+        if not reads_detections(self.basis) or self.batch.store.values_of(self.batch.video_ids) == "detected":
+            return tuple(rows)
+
+        def values(row: QueryRow) -> ValuesUsed:
+            own = {item.video_id for item in row.evidence} | ({row.video_id} if row.video_id else set())
+            return self.batch.store.values_of(own or self.batch.video_ids)
+
+        return tuple(replace(row, values=values(row)) for row in rows)
 
     def _with_corrected(self, rows: Sequence[QueryRow], value: Node) -> Iterator[QueryRow]:
         """The rows with the corrections that are kept in the store; those are of whole videos."""

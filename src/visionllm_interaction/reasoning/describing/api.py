@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from visionllm_interaction.core.evidence import ValuesUsed
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.chosen_videos import find_video
 from visionllm_interaction.reasoning.answers import Answer
@@ -23,6 +24,7 @@ def describe(
     end_s: float | None = None,
     language: Language = "en",
     config: ReasonConfig = ReasonConfig(),
+    values: ValuesUsed = "corrected",
 ) -> Answer:
     """Tell what happens in a video, or in every video of a store.
 
@@ -33,6 +35,7 @@ def describe(
         end_s: tell only what happens before, in seconds.
         language: of the sentences: ``en``, ``nb`` or ``nn``.
         config: wording and limits.
+        values: of videos that people have corrected, the corrected values, or those as detected.
 
     Returns:
         An answer whose claims are the sentences: at most twelve for each minute of video, each with its evidence.
@@ -48,7 +51,7 @@ def describe(
             found=f"{begin_s:g} s to {end_s:g} s",
             fix="exchange the two",
         )
-    with open_store(store) as opened:
+    with open_store(store, values=values) as opened:
         video_id = find_video(opened, video) if video is not None else None
         asked = Asked("describe", None, Scope(video_id=video_id, begin_s=begin_s, end_s=end_s), language)
         planned = Planned(plan_of_asked(asked), "rules")

@@ -106,7 +106,7 @@ def follow_up(
     Raises:
         StoreError: the store is missing or damaged.
     """
-    with open_store(Path(store)) as opened:
+    with open_store(Path(store), values=measures.values) as opened:
         vocabulary = Vocabulary.of_store(opened, aliases=config.aliases)
         change = read_follow_up(question, vocabulary)
         if change is None:

@@ -128,18 +128,11 @@ class _Mention(NamedTuple):
 
 def _mentions(question: str, video_ids: Sequence[str]) -> Iterator[_Mention]:
     for video_id in sorted(video_ids, key=len, reverse=True):
-<<<<<<< HEAD
         spoken = video_id.casefold()
         if spoken not in question:
-            continue
-        match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){re.escape(spoken)}(?![\w-])", question)
-=======
-        if video_id.casefold() not in question:
             # Patterns are compiled for videos that are named alone: a store may hold hundreds.
             continue
-        spoken = re.escape(video_id.casefold())
-        match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){spoken}(?![\w-])", question)
->>>>>>> wt/words
+        match = re.search(rf"(?:{_IN})?(?:{_NOUN} )?(?<![\w.-]){re.escape(spoken)}(?![\w-])", question)
         if match:
             yield _Mention(match.start(), match.end(), (video_id,), match.group())
     yield from _by_file_name(question, video_ids)

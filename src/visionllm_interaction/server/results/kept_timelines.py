@@ -54,6 +54,6 @@ class KeptTimelines:
 
 
 def _written(store: Store, video_id: str) -> Written:
-    """Name, time and size of each file of a video."""
+    """Name, time and size of each file of a video, and of the folder of its corrections."""
     files = sorted((store.path / "videos" / video_id).iterdir())
-    return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files if one.is_file())
+    return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files)

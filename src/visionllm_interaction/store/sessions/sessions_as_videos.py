@@ -65,6 +65,7 @@ class SessionStore(Store):
     def __init__(self, store: Store, choice: SessionChoice = SessionChoice()) -> None:
         self.base = store
         self.path = store.path
+        self.values = store.values
         self.camera = camera = choice.camera
         if choice.session is not None:
             read_session(store.path, choice.session)
@@ -135,6 +136,13 @@ class SessionStore(Store):
             **{key: sum(int(record[key]) for record in records) for key in _COUNTS},
         }
         return cast("VideoDocument", joined)
+
+    def revision(self, video_id: str) -> int | None:
+        """As of a store; of a session the sum of those of its videos, None if none is corrected."""
+        if video_id not in self.sessions:
+            return self.base.revision(video_id)
+        found = [self.base.revision(part.chapter.video_id) for part in self.parts(video_id)]
+        return sum(one or 0 for one in found) if any(one is not None for one in found) else None
 
     def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
         """As of a store; of a session those of all of its videos."""

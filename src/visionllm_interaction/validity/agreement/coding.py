@@ -71,7 +71,7 @@ def read_coding(path: StrPath, *, coded_tier: str = CODED_TIER) -> Coding:
     """
     place = Path(path)
     if (place / STORE_FILE).is_file():
-        with open_store(place) as store:
+        with open_store(place, values="detected") as store:
             return Coding(place.name, {video_id: _of_video(store, video_id) for video_id in store.video_ids()})
     if place.is_dir():
         files = sorted(file for file in place.iterdir() if file.is_file() and not file.name.startswith("."))

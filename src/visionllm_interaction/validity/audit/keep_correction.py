@@ -76,7 +76,7 @@ def keep_correction(measure: str, audit: StrPath, *, store: StrPath | None = Non
         raise InputDataError(
             "There is no corrected value to keep.", expected="an estimate", found="none", where=str(folder.path)
         )
-    with open_store(place) as opened:
+    with open_store(place, values="detected") as opened:
         _check_unchanged(opened, folder)
         states = {video_id: video_state(opened, video_id) for video_id in opened.video_ids()}
     by_video = dict(_by_video(units, spec))

@@ -115,7 +115,7 @@ def plan_audit(
     kind: UnitKind = "frame" if length_s is None else "clip"
     check_units(spec, kind)
     wanted = half_width if half_width is not None else (0.05 if spec.quantity == "share" else 0.2)
-    with open_store(store) as opened:
+    with open_store(store, values="detected") as opened:
         _check_names(opened, state)
         videos = population(opened, state, clip_s=length_s)
         detectors = _detectors(opened)

@@ -120,7 +120,7 @@ def export_tasks(
         )
     tasks = tasks_of(audit, twice_only=twice_only)
     place.mkdir(parents=True, exist_ok=True)
-    with open_store(store or audit.design.store) as opened:
+    with open_store(store or audit.design.store, values="detected") as opened:
         files = _WRITERS[format](audit, tasks, place, opened)
     return ExportedTasks(place, format, len(tasks), tuple(files))
 

@@ -93,7 +93,7 @@ def correct_one(measure: StudyMeasure, by: str | None, study: StudyDescription) 
 
 def _sample(study: StudyDescription) -> ReportSection:
     facts, known, detectors = [], [], set()
-    with open_store(study.store) as store:
+    with open_store(study.store, values="detected") as store:
         for video_id in store.video_ids():
             record = store.record(video_id)
             covariates = read_covariates(study.store, video_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -169,10 +169,3 @@ def _pose_row(at: tuple[int, float], track_id: int, pose: Pose, posture_of: Post
     posture = posture_of(points, pose.visibility)
     look = math.nan if pose.look is None else look_of(pose.look)
     return PoseRow(*at, track_id, pose.score, posture, pose.points_xy, pose.visibility, look)
-
-
-def heads_of(faces: Sequence[FaceRow]) -> tuple[list[int], list[list[float]], list[float]]:
-    """Frames, positions (x, y in pixels) and yaw angles of the heads of tracked people, for *facing*."""
-    own = [face for face in faces if face.track_id != UNTRACKED]
-    centres = [((face.box_xyxy[:2] + face.box_xyxy[2:]) / 2).tolist() for face in own]
-    return [face.frame_index for face in own], centres, [face.yaw_deg for face in own]

@@ -71,17 +71,22 @@ function Claims({ answer, videoId, onEvidence }) {
       <${CopyButton} text=${answer.answer} label="Copy text" /> <${CopyButton} text=${JSON.stringify(answer, null, 1)} label="Copy JSON" /></p>`;
 }
 
+function basisOf({ basis, values }) {
+  const corrected = { "as detected": "as corrected by people", "detected and coded": "corrected by people, and coded", "plug-in": "plug-in, corrected by people" };
+  return values === "corrected" ? corrected[basis] || basis : basis;
+}
+
 function standing(claim) {
   const corrected = claim.corrected;
-  if (!corrected) return claim.basis;
+  if (!corrected) return basisOf(claim);
   const interval = corrected.low === null ? "" : `, 95 % interval ${number(corrected.low)} to ${number(corrected.high)}`;
-  return `${claim.basis}; corrected ${number(corrected.value)} ${corrected.unit}${interval}`;
+  return `${basisOf(claim)}; corrected ${number(corrected.value)} ${corrected.unit}${interval}`;
 }
 
 function Chip({ item, videoId, onEvidence }) {
   const elsewhere = item.video_id !== videoId ? ` in ${item.video_id}` : "";
   const span = item.begin_s === null ? item.video_id : `▸ ${clock(item.begin_s, 1)}${item.end_s === null ? "" : `–${clock(item.end_s, 1)}`}`;
-  const about = `${item.measure} = ${item.value} ${item.unit} ${item.basis}${elsewhere}`;
+  const about = `${item.measure} = ${item.value} ${item.unit} ${basisOf(item)}${elsewhere}`;
   return html`<button class="chip" title=${`Show evidence ${item.id}: ${about}`} onClick=${() => onEvidence(item)}>${item.id} ${span}<span class="hidden">: ${about}</span></button>`;
 }
 

@@ -103,7 +103,7 @@ function Table({ rows, table, binned }) {
       ${binned && html`<td class="num">${clock(row.bin_begin_s ?? 0)}–${clock(row.bin_end_s ?? 0)}</td>`}
       <td class="num">${row.value === null ? html`<span class="note">${row.missing ? `not known: ${row.missing}` : "none"}</span>` : number(row.value)}</td>
       ${has && html`<td class="num">${corrected(row)}</td>`}
-      <td class="num">${row.processed_s === null ? "" : `${number(row.processed_s)} s`}</td><td>${row.basis || ""}</td>
+      <td class="num">${row.processed_s === null ? "" : `${number(row.processed_s)} s`}</td><td>${row.basis || ""}${row.values === "corrected" ? ", corrected by people" : ""}</td>
       <td>${row.begin_s === null ? "" : html`<a href=${`/ui${videoPath(row.video_id)}?t=${row.begin_s}${row.end_s === null ? "" : `&end=${row.end_s}`}`}>${clock(row.begin_s, 1)}</a>`}</td>
     </tr>`)}</tbody></table></div>`;
 }

@@ -2,6 +2,7 @@
 // The boxes are those of the last processed frame: only detections are drawn.
 import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { api, videoPath } from "./api.js";
+import { CorrectionPanel, useCorrections } from "./corrections.js";
 import { clock } from "./format.js";
 import { Timeline } from "./timeline.js";
 import { TimelineModel } from "./timeline_model.js";
@@ -34,14 +35,26 @@ class Boxes {
     }
   }
 
-  at(time) {
+  // The last processed frame at a time; null where it is not loaded.
+  frame(time) {
     const t = time + 0.001;
     const here = Math.floor(t / CHUNK_S);
     for (const n of [here, here - 1]) {
       const frame = this.chunks.get(n)?.findLast((one) => one.time <= t);
-      if (frame) return frame.boxes;
+      if (frame) return frame;
     }
-    return [];
+    return null;
+  }
+
+  at(time) {
+    return this.frame(time)?.boxes || [];
+  }
+
+  // Forget what was loaded: it has been corrected.
+  reload(time) {
+    this.chunks.clear();
+    this.loading.clear();
+    this.load(time);
   }
 
   // The time of the processed frame after or before a time; null where it is not loaded.
@@ -69,17 +82,18 @@ function byFrame(columns) {
 export function Player({ video, show, handle }) {
   const [content, setContent] = useState(null);
   const [problem, setProblem] = useState(null);
+  const read = () => api(videoPath(video.video_id, "/timeline")).then(setContent, setProblem);
   useEffect(() => {
-    api(videoPath(video.video_id, "/timeline")).then(setContent, setProblem);
+    read();
   }, [video.video_id]);
   if (problem) return html`<div class="player"><p class="panel refused" role="alert">${problem.words}</p></div>`;
   if (!content) return html`<div class="player"><p class="panel">Loading …</p></div>`;
-  return html`<${Loaded} video=${video} content=${content} show=${show} handle=${handle} />`;
+  return html`<${Loaded} video=${video} content=${content} show=${show} handle=${handle} changed=${read} />`;
 }
 
-function Loaded({ video, content, show, handle }) {
+function Loaded({ video, content, show, handle, changed }) {
   const player = useRef(null), canvas = useRef(null), timeline = useRef(null);
-  const state = useRef({ time: 0, marked: [], interval: null, factsAt: 0 }).current;
+  const state = useRef({ time: 0, marked: [], interval: null, factsAt: 0, chosen: null, window: null, version: 0 }).current;
   const [facts, setFacts] = useState([]);
   const [time, setTime] = useState(0);
   const [looping, setLooping] = useState(false);
@@ -88,19 +102,58 @@ function Loaded({ video, content, show, handle }) {
   const loop = useRef(false);
   loop.current = looping;
   const [source, failed] = useSource(video);
-  const [model] = useState(() => new TimelineModel(content));
-  const [boxes] = useState(() => new Boxes(video.video_id, content.duration_s, () => draw(), setProblem));
-
-  const draw = () => drawBoxes(canvas.current, boxes.at(state.time), { content, marked: state.marked, model });
+  // A corrected video has a new timeline; what is shown of it stays.
+  if (state.content !== content) Object.assign(state, { content, model: new TimelineModel(content), version: state.version + 1 });
+  const model = state.model;
+  const [boxes] = useState(() => new Boxes(video.video_id, content.duration_s, () => state.loaded(), setProblem));
+  const [correcting, setCorrecting] = useState(false);
+  const [chosen, setChosen] = useState(null);
+  const [bout, setBout] = useState(null);
+  const corrections = useCorrections(video.video_id, () => {
+    boxes.reload(state.time);
+    changed();
+  });
+  state.chosen = correcting ? chosen : null;
+  state.correcting = correcting;
+  // After each frame that is shown or loaded the chosen box is the one of this frame.
+  const renew = () => {
+    if (!state.chosen || state.grip) return;
+    const frame = boxes.frame(state.time);
+    const own = frame?.boxes.find((one) => one.track === state.chosen.track);
+    if (!frame || (own === undefined && state.chosen.time === frame.time)) return;
+    if (!own) return setChosen(null);
+    if (state.chosen.time !== frame.time || ["x1", "y1", "x2", "y2"].some((side) => own[side] !== state.chosen.box[side])) setChosen({ track: own.track, box: own, time: frame.time });
+  };
+  state.loaded = () => {
+    renew();
+    draw();
+    setTime(state.time);
+  };
+  const draw = () => drawBoxes(canvas.current, boxes.at(state.time), { content: state.content, marked: state.marked, model: state.model, chosen: state.chosen });
+  const choose = (box) => setChosen(box ? { track: box.track, box, time: boxes.frame(state.time).time } : null);
+  useEffect(() => draw(), [chosen, correcting, content]);
+  const edit = usePicture({ canvas, state, boxes, content, choose, draw, send: corrections.send });
+  const keys = (event) => {
+    const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName) && event.target.type !== "range";
+    if (!state.correcting || typing || event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;
+    event.preventDefault();
+    const last = corrections.last();
+    if (last) corrections.undo(last);
+  };
+  useEffect(() => {
+    addEventListener("keydown", keys);
+    return () => removeEventListener("keydown", keys);
+  });
   const told = (t, follow) => {
     state.time = t;
     boxes.load(t);
+    renew();
     draw();
     timeline.current?.moveHead(t, follow);
     const at = performance.now();
     if (at - state.factsAt > FACTS_EVERY_MS || !follow) {
       state.factsAt = at;
-      setFacts(model.at(t));
+      setFacts(state.model.at(t));
       setTime(t);
     }
   };
@@ -109,7 +162,8 @@ function Loaded({ video, content, show, handle }) {
     if (player.current) player.current.currentTime = t + 0.0005;
     told(t, false);
   };
-  const showInterval = (begin, end, tracks) => {
+  const showInterval = (begin, end, tracks, about) => {
+    setBout(about ? { begin, end, tracks, ...about } : null);
     state.interval = [begin, Math.max(end ?? begin, begin)];
     state.marked = tracks || [];
     setHasInterval(true);
@@ -119,6 +173,7 @@ function Loaded({ video, content, show, handle }) {
   const clear = () => {
     state.interval = null;
     state.marked = [];
+    setBout(null);
     setHasInterval(false);
     setLooping(false);
     timeline.current?.mark(null, []);
@@ -146,10 +201,10 @@ function Loaded({ video, content, show, handle }) {
       const t = frame ? frame.mediaTime : film.currentTime;
       if (loop.current && state.interval && t >= state.interval[1] - 0.01 && state.interval[1] > state.interval[0]) film.currentTime = state.interval[0] + 0.0005;
       told(t, !film.paused);
-      follow();
+      wait();
     };
-    const follow = () => (film.requestVideoFrameCallback ? film.requestVideoFrameCallback(next) : requestAnimationFrame(() => next()));
-    follow();
+    const wait = () => (film.requestVideoFrameCallback ? film.requestVideoFrameCallback(next) : requestAnimationFrame(() => next()));
+    wait();
     return () => (gone = true);
   }, [source]);
   const ready = () => {
@@ -164,10 +219,10 @@ function Loaded({ video, content, show, handle }) {
   };
   return html`<div class="player">
     <section class="panel stage-panel" aria-label="Player">
-      ${video.playable && source && html`<div class="stage" ref=${shape}>
-        <video ref=${player} src=${source} controls muted playsinline preload="auto" aria-label=${`Video ${video.name || video.video_id}`}
+      ${video.playable && source && html`<div class=${correcting ? "stage correcting" : "stage"} ref=${shape}>
+        <video ref=${player} src=${source} controls=${!correcting} muted playsinline preload="auto" aria-label=${`Video ${video.name || video.video_id}`}
           onTimeUpdate=${() => told(player.current.currentTime, !player.current.paused)} onSeeked=${() => told(player.current.currentTime, false)} onLoadedData=${ready} onError=${failed}></video>
-        <canvas ref=${canvas} aria-hidden="true"></canvas>
+        <canvas ref=${canvas} aria-hidden="true" ...${correcting ? edit : {}}></canvas>
       </div>`}
       ${video.playable && !source && html`<p class="note" role="status">A copy that browsers can play is being made …</p>`}
       ${!video.playable && html`<p class="note">No copy of this video is kept here, so it cannot be played; its results are below. To play it, upload it, or name its folder in <code>serve.media_dirs</code>.</p>`}
@@ -178,15 +233,18 @@ function Loaded({ video, content, show, handle }) {
           <button class="button small" onClick=${() => step(-1)} aria-label="Previous processed frame" title="Previous processed frame">◂▮</button>
           <button class="button small" onClick=${() => step(1)} aria-label="Next processed frame" title="Next processed frame">▮▸</button>
           <label>Speed <select aria-label="Speed" onChange=${(event) => (player.current.playbackRate = parseFloat(event.target.value))}>${SPEEDS.map((one) => html`<option value=${one} selected=${one === 1}>${one}×</option>`)}</select></label>
+          ${correcting && html`<button class="button small" onClick=${() => (player.current.paused ? player.current.play() : player.current.pause())}>Play or pause</button>`}
           ${hasInterval && html`<label><input type="checkbox" checked=${looping} onChange=${(event) => setLooping(event.target.checked)} /> loop this bout</label> <button class="button small quiet" onClick=${clear}>Clear</button>`}
         </span>`}
+        <button class="button small" aria-pressed=${correcting} onClick=${() => setCorrecting(!correcting)}>Correct</button>
         ${facts.slice(0, MOST_FACTS).map((fact) => html`<${Fact} key=${fact.text} fact=${fact} />`)}
         ${facts.length > MOST_FACTS && html`<span class="note">and ${facts.length - MOST_FACTS} more</span>`}
       </div>
       ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
     </section>
     ${content.session && html`<${Session} content=${content} id=${video.video_id} time=${time} />`}
-    <${Timeline} model=${model} handle=${timeline} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
+    ${correcting && html`<${CorrectionPanel} content=${content} corrections=${corrections} chosen=${chosen} bout=${bout} boxes=${boxes.at(state.time)} time=${time} onChoose=${choose} onBout=${(next) => (next ? setBout(next) : clear())} />`}
+    <${Timeline} key=${state.version} model=${model} handle=${timeline} kept=${state} edge=${correcting && bout && !bout.event ? (begin, end) => setBout({ ...bout, edited: [begin, end] }) : null} onSeek=${seek} onShow=${showInterval} onClear=${clear} />
   </div>`;
 }
 
@@ -219,7 +277,58 @@ function useSource(video) {
   return [source, failed];
 }
 
-function drawBoxes(canvas, boxes, { content, marked, model }) {
+const REACH = 9;
+const CORNERS = [["x1", "y1"], ["x2", "y1"], ["x1", "y2"], ["x2", "y2"]];
+
+// Choosing a box in the picture, and dragging its corners. On release the box is sent as corrected.
+function usePicture({ canvas, state, boxes, content, choose, draw, send }) {
+  const place = (event) => {
+    const frame = canvas.current.getBoundingClientRect();
+    const zoom = content.width / frame.width;
+    return { x: (event.clientX - frame.left) * zoom, y: (event.clientY - frame.top) * zoom, reach: REACH * zoom };
+  };
+  const corner = ({ x, y, reach }) => {
+    const box = state.chosen?.box;
+    return box && CORNERS.find(([a, b]) => Math.abs(box[a] - x) <= reach && Math.abs(box[b] - y) <= reach);
+  };
+  const under = ({ x, y }) => {
+    const hit = boxes.at(state.time).filter((one) => one.track >= 0 && x >= one.x1 && x <= one.x2 && y >= one.y1 && y <= one.y2);
+    return hit.sort((a, b) => (a.x2 - a.x1) * (a.y2 - a.y1) - (b.x2 - b.x1) * (b.y2 - b.y1))[0];
+  };
+  return {
+    onPointerDown: (event) => {
+      const at = place(event), found = corner(at);
+      if (!found) return choose(under(at));
+      state.grip = { corner: found, box: { ...state.chosen.box } };
+      return canvas.current.setPointerCapture(event.pointerId);
+    },
+    onPointerMove: (event) => {
+      const at = place(event);
+      canvas.current.style.cursor = corner(at) ? "nwse-resize" : "crosshair";
+      if (!state.grip) return;
+      const [a, b] = state.grip.corner;
+      const box = { ...state.grip.box };
+      box[a] = Math.min(Math.max(at.x, 0), content.width);
+      box[b] = Math.min(Math.max(at.y, 0), content.height);
+      state.grip.now = box;
+      state.chosen = { ...state.chosen, box };
+      draw();
+    },
+    onPointerUp: () => {
+      const { grip, chosen } = state;
+      state.grip = null;
+      const box = grip?.now;
+      if (!box) return;
+      const sides = [Math.min(box.x1, box.x2), Math.min(box.y1, box.y2), Math.max(box.x1, box.x2), Math.max(box.y1, box.y2)].map((one) => Math.round(one * 10) / 10);
+      send({ kind: "box", action: "set", track_id: chosen.track, boxes: [{ time_s: chosen.time, box_xyxy: sides }] });
+    },
+    onPointerCancel: () => {
+      state.grip = null;
+    },
+  };
+}
+
+function drawBoxes(canvas, boxes, { content, marked, model, chosen }) {
   if (!canvas) return;
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [canvas.clientWidth, canvas.clientHeight];
@@ -235,7 +344,24 @@ function drawBoxes(canvas, boxes, { content, marked, model }) {
     // Detections that began no track are noise below the confidence with which tracks begin.
     if (box.track < 0 && box.confidence < content.min_confidence) continue;
     const dim = marked.length > 0 && !marked.includes(box.track);
-    drawBox(pen, box, { zoom, dim, colour: model.colours.get(box.track) || "#9aa7b3", name: model.names.get(box.track) || box.category });
+    const own = chosen && chosen.track === box.track;
+    if (own) drawChosen(pen, chosen.box, zoom);
+    drawBox(pen, own ? { ...box, ...sidesOf(chosen.box) } : box, { zoom, dim, colour: model.colours.get(box.track) || "#9aa7b3", name: model.names.get(box.track) || box.category });
+  }
+}
+
+const sidesOf = ({ x1, y1, x2, y2 }) => ({ x1, y1, x2, y2 });
+
+function drawChosen(pen, box, zoom) {
+  pen.setLineDash([]);
+  pen.lineWidth = 6;
+  pen.strokeStyle = "#ffffffcc";
+  pen.strokeRect(box.x1 * zoom, box.y1 * zoom, (box.x2 - box.x1) * zoom, (box.y2 - box.y1) * zoom);
+  for (const [a, b] of CORNERS) {
+    pen.fillStyle = "#fff";
+    pen.fillRect(box[a] * zoom - 6, box[b] * zoom - 6, 12, 12);
+    pen.fillStyle = "#14405f";
+    pen.fillRect(box[a] * zoom - 4, box[b] * zoom - 4, 8, 8);
   }
 }
 

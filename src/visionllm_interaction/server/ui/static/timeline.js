@@ -208,7 +208,7 @@ export class TimelineView {
       const n = barAt(layer, t, layer === row.marks ? 2 * reach : reach);
       if (n >= 0) {
         const item = layer.items[n];
-        const bar = layer === row.gaps ? {} : { begin: item[0], end: item[1], tracks: layer.of ? layer.of(item) : layer.tracks };
+        const bar = layer === row.gaps ? {} : { begin: item[0], end: item[1], tracks: layer.of ? layer.of(item) : layer.tracks, about: layer.about?.(item) };
         return { row, title: layer.title(item), ...bar };
       }
     }
@@ -242,8 +242,10 @@ function hatched(pen, colours) {
 
 const HELP = "Left and right: one second, with Shift ten. Plus and minus: zoom. Up and down: choose a row. N and P: next and previous bout of the row. Home and End.";
 
-// handle.current gets {moveHead, showInterval}; onSeek is called with a time, onShow with begin, end and tracks.
-export function Timeline({ model, handle, onSeek, onShow, onClear }) {
+// handle.current gets {moveHead, showInterval}; onSeek is called with a time, onShow with begin, end, tracks and what it is.
+// kept holds what is shown, so that a corrected timeline shows the same; edge is called when an edge of the marked bout
+// was dragged, and is null where that is not wanted.
+export function Timeline({ model, handle, kept, edge, onSeek, onShow, onClear }) {
   const canvas = useRef(null), scroller = useRef(null), head = useRef(null), tip = useRef(null), view = useRef(null);
   const [window_, setWindow] = useState({ begin: 0, span: model.duration });
   const [said, setSaid] = useState("");
@@ -260,7 +262,8 @@ export function Timeline({ model, handle, onSeek, onShow, onClear }) {
   };
   useEffect(() => {
     const drawn = new TimelineView(model, canvas.current, scroller.current, () => {
-      setWindow({ begin: drawn.begin, span: drawn.span });
+      kept.window = { begin: drawn.begin, span: drawn.span };
+      setWindow(kept.window);
       moveHead(now.current, false);
     });
     view.current = drawn;
@@ -276,7 +279,10 @@ export function Timeline({ model, handle, onSeek, onShow, onClear }) {
     addEventListener("themechange", recolour);
     const system = matchMedia("(prefers-color-scheme: dark)");
     system.addEventListener("change", recolour);
+    Object.assign(drawn, { interval: kept.interval, marked: kept.marked });
     drawn.resize();
+    if (kept.window) drawn.show(kept.window.begin, kept.window.span);
+    moveHead(kept.time, false);
     performance.mark("timeline-drawn");
     handle.current = {
       moveHead,
@@ -298,7 +304,7 @@ export function Timeline({ model, handle, onSeek, onShow, onClear }) {
   const pick = (event) => {
     const { x, y } = place(event, scroller.current);
     const found = view.current.find(x, y);
-    if (found && found.begin !== undefined) return onShow(found.begin, found.end, found.tracks);
+    if (found && found.begin !== undefined) return onShow(found.begin, found.end, found.tracks, found.about);
     if (x >= view.current.left) {
       onClear();
       onSeek(Math.min(Math.max(view.current.time(x), 0), model.duration));
@@ -313,7 +319,7 @@ export function Timeline({ model, handle, onSeek, onShow, onClear }) {
     tip.current.style.transform = `translate(${Math.min(x + 12, Math.max(view.current.width - 260, 0))}px, ${y + 18}px)`;
     scroller.current.classList.toggle("pointing", Boolean(found && found.begin !== undefined));
   };
-  const drag = useDrag(view, scroller, pick, hover, tip);
+  const drag = useDrag(view, scroller, pick, hover, tip, edge);
   const keys = (event) => {
     const done = press(event, view.current, now.current, { onSeek, onShow, setSaid });
     if (done) event.preventDefault();
@@ -361,23 +367,43 @@ function turnWheel(event, drawn, scroller) {
   event.preventDefault();
 }
 
-function useDrag(view, scroller, pick, hover, tip) {
+const EDGE_PX = 6;
+
+// Which edge of the marked bout a place is at: 0 or 1; −1: none.
+function edgeAt(drawn, x) {
+  if (!drawn.interval || x < drawn.left) return -1;
+  const away = drawn.interval.map((t) => Math.abs(drawn.x(t) - x));
+  const nearest = away[1] <= away[0] ? 1 : 0;
+  return away[nearest] <= EDGE_PX ? nearest : -1;
+}
+
+function useDrag(view, scroller, pick, hover, tip, edge) {
   const held = useRef(null);
   return {
     onPointerDown: (event) => {
       if (event.button !== 0) return;
-      held.current = { x: event.clientX, y: event.clientY, begin: view.current.begin, top: scroller.current.scrollTop, moved: false };
+      const grabbed = edge ? edgeAt(view.current, place(event, scroller.current).x) : -1;
+      held.current = { x: event.clientX, y: event.clientY, begin: view.current.begin, top: scroller.current.scrollTop, moved: false, grabbed };
     },
     onPointerMove: (event) => {
       const grip = held.current;
-      if (!grip) return hover(event);
+      if (!grip) {
+        scroller.current.classList.toggle("edge", Boolean(edge) && edgeAt(view.current, place(event, scroller.current).x) >= 0);
+        return hover(event);
+      }
       const [dx, dy] = [event.clientX - grip.x, event.clientY - grip.y];
       if (!grip.moved && Math.hypot(dx, dy) > 4) {
         grip.moved = true;
         tip.current.hidden = true;
         scroller.current.setPointerCapture(event.pointerId);
       }
-      if (grip.moved) {
+      if (grip.moved && grip.grabbed >= 0) {
+        const drawn = view.current;
+        const t = Math.min(Math.max(drawn.time(place(event, scroller.current).x), 0), drawn.model.duration);
+        const other = drawn.interval[1 - grip.grabbed];
+        drawn.interval = grip.grabbed === 0 ? [Math.min(t, other - 0.01), other] : [other, Math.max(t, other + 0.01)];
+        drawn.schedule();
+      } else if (grip.moved) {
         scroller.current.scrollTop = grip.top - dy;
         view.current.show(grip.begin - dx / view.current.scale, view.current.span);
       }
@@ -386,7 +412,8 @@ function useDrag(view, scroller, pick, hover, tip) {
     onPointerUp: (event) => {
       const grip = held.current;
       held.current = null;
-      if (grip && !grip.moved) pick(event);
+      if (grip && grip.moved && grip.grabbed >= 0) edge(...view.current.interval);
+      else if (grip && !grip.moved) pick(event);
     },
     onPointerCancel: () => (held.current = null),
     onPointerLeave: () => (tip.current.hidden = true),
@@ -443,7 +470,7 @@ function nextBout(drawn, t, step, { onShow, setSaid }) {
     return true;
   }
   drawn.reveal(found.begin);
-  onShow(found.begin, found.end, found.tracks);
+  onShow(found.begin, found.end, found.tracks, found.about);
   setSaid(found.title);
   return true;
 }

@@ -75,6 +75,7 @@ export class TimelineModel {
       tracks: [],
       title: ([begin, , one]) => `${one.kind.replaceAll("_", " ")}: ${one.track_ids.map((id) => this.names.get(id)).join(", ")} at ${two(begin)} s`,
       of: ([, , one]) => one.track_ids,
+      about: ([, , one]) => ({ event: one.kind }),
     });
   }
 
@@ -103,7 +104,7 @@ export class TimelineModel {
       const [size, opacity] = PREDICATES[predicate];
       const fact = `${this.names.get(id)} ${WORDS[predicate]} ${this.names.get(other)}`;
       return layer(found[predicate], {
-        size, opacity, colour: this.colours.get(id), tracks: [id, other], fact, rank: size, pair: `${id}-${other}`,
+        size, opacity, colour: this.colours.get(id), tracks: [id, other], fact, about: () => ({ predicate }), rank: size, pair: `${id}-${other}`,
         title: ([begin, end]) => `${fact} ${two(begin)}–${two(end)} s`,
       });
     });
@@ -170,7 +171,7 @@ export class TimelineModel {
   bouts(row) {
     const found = [];
     for (const one of [...row.layers, row.marks].filter(Boolean)) {
-      for (const item of one.items) found.push({ begin: item[0], end: item[1], tracks: one.of ? one.of(item) : one.tracks, title: one.title(item) });
+      for (const item of one.items) found.push({ begin: item[0], end: item[1], tracks: one.of ? one.of(item) : one.tracks, title: one.title(item), about: one.about?.(item) });
     }
     return found.sort((a, b) => a.begin - b.begin);
   }

@@ -1,0 +1,1 @@
+"""Commands for people who check and correct what was found."""
