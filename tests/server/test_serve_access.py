@@ -46,7 +46,7 @@ def uploaded(uploads: Uploads, name: str = "Anna.mp4", content: bytes = b"video"
     with uploads.receiving() as incoming:
         incoming.write(content)
         incoming.close()
-        return uploads.publish(incoming, name=name, facts=FACTS, options=JobOptions())
+        return uploads.publish(incoming.received(), name=name, facts=FACTS, options=JobOptions())
 
 
 def test_logging_out_ends_the_session_and_every_copy_of_its_cookie(

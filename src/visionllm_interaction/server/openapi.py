@@ -16,12 +16,14 @@ was computed and points at the frames that prove it. Errors are RFC 9457 problem
 _REASONS = {
     400: "The request is malformed.",
     401: "No valid API key.",
-    403: "From a page of another site.",
+    403: "The key has not the role or the project, or the request comes from a page of another site.",
     404: "Not found.",
     405: "The address has no such method; `Allow` names those that it has.",
     408: "The rest of the request did not come.",
     409: "Not possible in the present state.",
+    412: "Another version of tus.",
     413: "Too large.",
+    415: "A type that is not taken here.",
     416: "The file has no such range.",
     421: "A host name that is not answered.",
     422: "Understood, but not usable.",
@@ -114,9 +116,9 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     """Describe all errors, including those of every route and the framework's 422, as problem details."""
     responses = operation["responses"]
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    everywhere = {421, 422} if operation.get("security") == [] else {401, 421, 422}
+    everywhere = {421, 422} if operation.get("security") == [] else {401, 403, 421, 422}
     if "requestBody" in operation:
-        everywhere |= {403, 408, 413, 503}
+        everywhere |= {408, 413, 503}
     for status in sorted(everywhere):
         responses.setdefault(str(status), {"description": _REASONS[status], "content": problem})
     for response in responses.values():

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.reasoning import ask
-from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
-from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_up
-from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
-from visionllm_interaction.reasoning.pipeline import checked_question
+from visionllm_interaction.server.auth.audit_log import AuditLog
+from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
 from visionllm_interaction.server.jobs.previews import Previews
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
-from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions, Upload, Uploads, new_job_id
+from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
 from visionllm_interaction.server.jobs.video_probe import probe_video
-from visionllm_interaction.server.jobs.worker import AnalysisRequest
-from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome
+from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.conversations import Conversations
-from visionllm_interaction.server.results.example_questions import example_questions
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.measure_values import MeasureValues
+from visionllm_interaction.server.results.store_questions import StoreQuestions
+from visionllm_interaction.server.results.store_views import DamagedVideos, StoreViews
 from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
@@ -42,9 +40,9 @@ from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
-_ALL_VIDEOS = re.compile(
-    r"\b(all|every|each|alle|hver)\b( (of )?(the|de))? (video|session|recording|opptak)", re.IGNORECASE
-)
+
+MOST_MEASURED = 8
+"""Parts of the store whose tables of measures are kept."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,13 @@ class Service:
         self.reason = reason
         self.measures = measures
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
-        self.jobs = JobQueue(config, self._request_for)
+        self.resumable = ResumableUploads(config.resumable_dir, expiry_s=config.limits.upload_expiry_h * 3600)
+        self.jobs = JobQueue(config, self)
+        self.audit = AuditLog(config.audit_dir, writer=config.executor_id)
         self.stored_videos = StoredVideos(config.store_dir)
-        self.measure_values = MeasureValues(config.store_dir, measures)
+        self.damaged_videos = DamagedVideos(config.store_dir)
+        self._views = StoreViews(config.store_dir, config.views_dir)
+        self._measure_values: dict[Path, MeasureValues] = {}
         self.timelines = KeptTimelines()
         self.conversations = Conversations()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
@@ -98,12 +100,15 @@ class Service:
         with lock_data_dir(self.config):
             close_to_others(self.config)
             self.uploads.prepare()
+            self.resumable.start()
+            self._views.prepare()
             self.detector.start()
             self.jobs.start()
             try:
                 self._resubmit_unknown()
                 yield
             finally:
+                self.resumable.stop()
                 self.previews.stop()
                 self.jobs.stop()
 
@@ -113,12 +118,23 @@ class Service:
         known = self.jobs.get([upload.job_id for upload in uploads])
         for upload in uploads:
             if upload.job_id not in known:
-                self.jobs.submit(upload.job_id, upload.video_id)
+                self.jobs.submit(upload.job_id)
 
-    def _request_for(self, video_id: str) -> AnalysisRequest:
-        upload = self.uploads.get(video_id)
+    def request_for(self, job_id: str) -> AnalysisRequest:
+        """What the worker of a job is to do.
+
+        Args:
+            job_id: id of the job.
+
+        Returns:
+            The request to the worker.
+
+        Raises:
+            VideoError: if the video was erased, or there is no detector.
+        """
+        upload = self.uploads.of_job(job_id)
         if upload is None:
-            raise VideoError("The video was erased before it was analysed.", found=video_id)
+            raise VideoError("The video was erased before it was analysed.")
         if self.config.detector is None:
             raise VideoError(
                 "The service has no detector.",
@@ -126,13 +142,117 @@ class Service:
             )
         return AnalysisRequest(
             video=self.uploads.path(upload).absolute(),
-            video_id=video_id,
+            video_id=upload.video_id,
             sha256=upload.sha256,
             store=self.config.store_dir.absolute(),
             detector=self.config.detector.absolute(),
             view=upload.options.view,
             analysis=self._analysis_for(upload.options),
         )
+
+    def video_of(self, job_id: str) -> str | None:
+        """The video of a job; None if it was erased."""
+        upload = self.uploads.of_job(job_id)
+        return upload.video_id if upload else None
+
+    def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
+        """Keep how a job ended, beside its video."""
+        upload = self.uploads.of_job(job_id)
+        if upload is not None:
+            self.uploads.keep_outcome(upload, outcome)
+
+    def outcome_of(self, job_id: str) -> JobOutcome | None:
+        """How a job ended; None if that is not kept."""
+        upload = self.uploads.of_job(job_id)
+        return self.uploads.outcome(upload) if upload else None
+
+    def project_of(self, kind: str, name: str) -> str | None:
+        """The project of a video, a job or a resumable upload.
+
+        Args:
+            kind: ``video_id``, ``job_id`` or ``upload_id``.
+            name: the id.
+
+        Returns:
+            Its project; None if there is no such thing, or the record that says so is damaged.
+        """
+        if kind == "upload_id":
+            return self.resumable.project_of(name)
+        upload = self.uploads.of_job(name) if kind == "job_id" else self.uploads.get(name)
+        if upload is not None:
+            return upload.project
+        if kind == "job_id" or self.uploads.has_folder(name) or name not in self.stored_ids():
+            return None
+        return self.config.store_project
+
+    def audited(self, video_id: str) -> tuple[str | None, str | None]:
+        """What the audit log says of a video: the token that stands for it, and its project."""
+        known = self.uploads.has_folder(video_id) or video_id in self.stored_ids()
+        return (self.audit.subject_of(video_id), self.project_of("video_id", video_id)) if known else (None, None)
+
+    def project_for(self, asked: str | None, principal: Principal) -> str:
+        """The project of a new upload.
+
+        Args:
+            asked: what the client says; None: nothing.
+            principal: who uploads.
+
+        Returns:
+            The project: as asked, else the only one of the key, else ``default``.
+
+        Raises:
+            HTTPException: 403 if the key does not see the project, 422 if it has to be named.
+        """
+        own = sorted(principal.projects or ())
+        project = asked or (own[0] if len(own) == 1 else DEFAULT_PROJECT)
+        if principal.sees(project):
+            return project
+        if not asked:
+            message, expected = "The upload has to name its project.", f"project: {' or '.join(own)}"
+            raise http_problem(422, message, code="PROJECT", expected=expected, fix=f"send project={own[0]}")
+        raise http_problem(
+            403,
+            "The key does not see this project.",
+            code="PROJECT",
+            expected=" or ".join(own),
+            found=project[:100],
+            fix="ask for a key made with `visionllm keys create NAME --project PROJECT`",
+        )
+
+    def seen_ids(self, principal: Principal) -> set[str]:
+        """Ids of the videos of the store that somebody sees, damaged ones among them."""
+        ids = self.stored_ids()
+        if principal.projects is None:
+            return ids
+        return {video_id for video_id in ids if principal.sees(self.project_of("video_id", video_id))}
+
+    def store_for(self, principal: Principal) -> Path:
+        """The store as somebody sees it: all of it, or a part in which nothing else can be reached.
+
+        Args:
+            principal: who asks.
+
+        Returns:
+            The folder of a store.
+        """
+        whole = self.stored_ids()
+        seen = self.seen_ids(principal) - set(self.damaged_videos.find())
+        return self.config.store_dir if seen == whole else self._views.part(seen)
+
+    def questions_for(self, principal: Principal) -> StoreQuestions:
+        """Questions to the videos that somebody sees."""
+        seen = self.seen_ids(principal)
+        damaged = {one: fault for one, fault in self.damaged_videos.find().items() if one in seen}
+        return StoreQuestions(self.store_for(principal), damaged, self.reason, self.measures, self.conversations)
+
+    def measures_for(self, principal: Principal) -> MeasureValues:
+        """Measures of the videos that somebody sees."""
+        store = self.store_for(principal)
+        values = self._measure_values.pop(store, None) or MeasureValues(store, self.measures)
+        self._measure_values[store] = values  # the last one used is the last to go
+        while len(self._measure_values) > MOST_MEASURED:
+            self._measure_values.pop(next(iter(self._measure_values)))
+        return values
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
         content: dict[str, Any] = self.analysis.model_dump(mode="json")
@@ -151,6 +271,7 @@ class Service:
         """
         self.detector.check_usable()
         free, needed = self.uploads.free_bytes(), self.config.limits.min_free_disk_mb * 1e6
+        free -= self.resumable.bytes_to_come()
         if free - upload_bytes < needed:
             raise http_problem(
                 507,
@@ -161,15 +282,18 @@ class Service:
                 fix="erase videos that are no longer needed",
             )
 
-    def accept(self, incoming: IncomingFile, *, name: str, options: JobOptions) -> AcceptedUpload:
+    def accept(
+        self, received: ReceivedVideo, *, name: str, options: JobOptions, project: str = DEFAULT_PROJECT
+    ) -> AcceptedUpload:
         """Store an upload and queue its job.
 
         The same bytes with the same options give the existing upload; its job is queued again if it failed.
 
         Args:
-            incoming: the received file.
+            received: the received file.
             name: the file name sent by the client.
             options: options of the analysis.
+            project: the project of the video.
 
         Returns:
             The upload.
@@ -178,28 +302,27 @@ class Service:
             VideoError: if the file is not a video.
             HTTPException: 409 if the same bytes were uploaded with other options.
         """
-        incoming.close()
-        known = self.uploads.find(incoming.sha256)
-        facts = known.facts if known else probe_video(incoming.path, decode=self.analysis.video.decode)
+        known = self.uploads.find(received.sha256, project)
+        facts = known.facts if known else probe_video(received.path, decode=self.analysis.video.decode)
         with self.uploads.lock():
-            known = self.uploads.find(incoming.sha256)
-            upload = known or self.uploads.publish(incoming, name=name, facts=facts, options=options)
+            known = self.uploads.find(received.sha256, project)
+            upload = known or self.uploads.publish(received, name=name, facts=facts, options=options, project=project)
             if upload.options != options:
                 raise _other_options(upload)
             if known is not None and self._job_failed(known):
                 upload = self._with_new_job(known)
-            self.jobs.submit(upload.job_id, upload.video_id)
+            self.jobs.submit(upload.job_id)
         return AcceptedUpload(upload, is_new=known is None)
 
     def _job_failed(self, upload: Upload) -> bool:
         job = self.jobs.get([upload.job_id]).get(upload.job_id)
         return job is not None and job.state in ("failed", "cancelled")
 
-    def videos(self) -> list[VideoState]:
-        """All videos: uploads, newest first, then the other videos of the store."""
-        uploads = self.uploads.all()
+    def videos(self, principal: Principal = LOCAL) -> list[VideoState]:
+        """All videos that somebody sees: uploads, newest first, then the other videos of the store."""
+        uploads = [upload for upload in self.uploads.all() if principal.sees(upload.project)]
         jobs = self.jobs.get([upload.job_id for upload in uploads])
-        stored = self.stored_ids()
+        stored = self.seen_ids(principal)
         own = [self._state(u.video_id, u, jobs.get(u.job_id), stored) for u in uploads]
         ours = {state.video_id for state in own}
         return own + [self._state(video_id, None, None, stored) for video_id in sorted(stored - ours)]
@@ -207,7 +330,9 @@ class Service:
     def _state(self, video_id: str, upload: Upload | None, job: JobRecord | None, ids: set[str]) -> VideoState:
         stored = self.stored_videos.get(video_id) if video_id in ids else None
         media = self.uploads.path(upload) if upload else self._registered_file(stored)
-        return VideoState(video_id, upload, job, stored, video_id in ids, media)
+        damaged = self.damaged_videos.find().get(video_id) if video_id in ids else None
+        project = self.project_of("video_id", video_id)
+        return VideoState(video_id, upload, job, stored, video_id in ids and not damaged, media, project, damaged)
 
     def _registered_file(self, stored: StoredVideo | None) -> Path | None:
         """The file that the command line analysed, if it is the same, readable, and in a folder that may be shown.
@@ -285,13 +410,32 @@ class Service:
             if upload is None or upload.job_id != job_id or not self._job_failed(upload):
                 raise http_problem(
                     409,
-                    "Only a job that failed can be tried again.",
+                    "Only a job that failed or was cancelled can be tried again.",
                     code="NOT-FAILED",
                     found=f"the job is {job.state}",
                 )
             upload = self._with_new_job(upload)
-            self.jobs.submit(upload.job_id, upload.video_id)
+            self.jobs.submit(upload.job_id)
         return self.job(upload.job_id)
+
+    def cancel(self, job_id: str) -> JobRecord:
+        """Cancel a job that waits or runs; its worker is stopped. The video stays, and can be tried again.
+
+        Args:
+            job_id: id of the job.
+
+        Returns:
+            The job as it is then.
+
+        Raises:
+            HTTPException: 404 if there is no such job, 409 if it has ended.
+        """
+        job = self.job(job_id)
+        if job.state not in ("queued", "running"):
+            message = "Only a job that waits or runs can be cancelled."
+            raise http_problem(409, message, code="ENDED", found=f"the job is {job.state}")
+        self.jobs.cancel(job_id)
+        return self.job(job_id)
 
     def _with_new_job(self, upload: Upload) -> Upload:
         self.jobs.delete(upload.job_id)
@@ -335,6 +479,9 @@ class Service:
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.previews.erase(video_id)
+            self._views.erase(video_id)
+            self.damaged_videos.forget(video_id)
+            self._measure_values.clear()
             self.timelines.forget(video_id)
             self.conversations.forget()
             path = str(self.uploads.path(upload).absolute()) if upload else None
@@ -344,84 +491,60 @@ class Service:
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
                 self.jobs.delete(upload.job_id)
+            self.audit.forget(video_id)
 
     def stored_ids(self) -> set[str]:
         """Ids of the videos in the store; none if there is no store yet."""
         return set(list_videos(self.config.store_dir))
 
     @contextmanager
-    def analysed_video(self, video_id: str) -> Iterator[Store]:
+    def analysed_video(self, video_id: str, principal: Principal = LOCAL) -> Iterator[Store]:
         """Open the store for one analysed video.
 
         Args:
             video_id: id of the video.
+            principal: who asks; the store has no video that they do not see.
 
         Yields:
             Store: the store, which has the video.
 
         Raises:
-            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet or damaged.
         """
         state = self.video(video_id)
+        if state.damaged is not None:
+            fix = "erase it, or analyse it again"
+            raise http_problem(
+                409, "The video cannot be read from the store.", code="DAMAGED-VIDEO", found=state.damaged, fix=fix
+            )
         if not state.analysed:
             found = f"job {state.job.job_id} is {state.job.state}" if state.job else "no job"
             raise http_problem(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
-        with open_store(self.config.store_dir) as store:
+        with open_store(self.store_for(principal)) as store:
             yield store
 
-    def timeline_json(self, video_id: str) -> bytes:
+    def timeline_json(self, video_id: str, principal: Principal = LOCAL) -> bytes:
         """The timeline of an analysed video as JSON; the last ones are kept, since hours of it take a second.
 
         Args:
             video_id: id of the video.
+            principal: who asks; a session is told without the videos that they do not see.
 
         Returns:
             The document.
 
         Raises:
-            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet or damaged.
         """
-        with self.analysed_video(video_id) as store:
+        with self.analysed_video(video_id, principal) as store:
             return self.timelines.get(store, video_id)
 
-    def ask(
-        self, question: str, *, planner: Literal["rules", "llm"] | None = None, video_id: str | None = None
-    ) -> Answer:
-        """Answer a question from the store.
-
-        Args:
-            question: the question in plain words.
-            planner: the planner; default: the configuration of the service.
-            video_id: the video it is about unless it names others; None: all.
-
-        Returns:
-            The answer with its evidence, or a refusal with the reason.
-
-        Raises:
-            HTTPException: 409 if the store is empty.
-        """
-        if not self.stored_ids():
-            raise http_problem(
-                409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video"
-            )
-        asked = self._about(question, video_id)
-        return ask(asked, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
-
-    def _about(self, question: str, video_id: str | None) -> str:
-        """The question, with the video named if it names none and does not say that it is about all."""
-        ids = sorted(self.stored_ids())
-        if video_id is None or video_id not in ids or _ALL_VIDEOS.search(question):
-            return question
-        plain = question.lower()
-        if extract_video(plain, ids)[1] is not None or unknown_video(plain, ids) is not None:
-            return question
-        return f"{question.strip().rstrip('?!. ')} in {video_id}?"
-
-    def questions(self, video_id: str | None) -> list[str]:
+    def example_questions(self, video_id: str | None, principal: Principal = LOCAL) -> list[str]:
         """Questions that have an answer: about one video, or about the video analysed last.
 
         Args:
             video_id: the video; None: the one analysed last.
+            principal: who asks.
 
         Returns:
             A few questions; none if nothing is analysed.
@@ -429,53 +552,13 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video.
         """
-        if video_id is not None:
-            with self.analysed_video(video_id) as store:
-                return example_questions(store, video_id, reason=self.reason, measures=self.measures)
-        found = [self.stored_videos.get(one) for one in self.stored_ids()]
-        latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
-        return self.questions(latest.video_id) if latest else []
-
-    def say(self, question: str, after: Sequence[str] = (), *, video_id: str | None = None) -> Reply:
-        """Answer a question that may lean on those before it.
-
-        Args:
-            question: the question in plain words.
-            after: the questions before it that were answered, first to last.
-            video_id: the video it is about unless it names others; None: all.
-
-        Returns:
-            The answer, and what a follow-up was rewritten into.
-
-        Raises:
-            HTTPException: 409 if the store is empty.
-            UsageError: if a question is empty or too long.
-        """
-        asked = checked_question(question, self.reason)
-        if self.stored_ids() and after:
-            last = self._answered(tuple(after), video_id)
-            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
-            if reply is not None:
-                self.conversations.keep((*after, question), video_id, reply.answer)
-                return reply
-        reply = Reply(self.ask(asked, video_id=video_id))
-        self.conversations.keep((*after, question), video_id, reply.answer)
-        return reply
-
-    def _answered(self, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
-        """The answer to the last of some questions: the one that was given, or given anew by the rules."""
-        known = self.conversations.get(questions, video_id)
-        if known is not None:
-            return known
-        last: Answer | None = None
-        for question in questions:
-            asked = checked_question(question, self.reason)
-            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
-            answer = reply.answer if reply is not None else self.ask(asked, planner="rules", video_id=video_id)
-            last = answer if answer.status == "answered" else last
-        if last is not None:
-            self.conversations.keep(questions, video_id, last)
-        return last
+        if video_id is None:
+            sound = self.seen_ids(principal) - set(self.damaged_videos.find())
+            found = [self.stored_videos.get(one) for one in sound]
+            latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
+            return self.questions_for(principal).examples(latest.video_id) if latest else []
+        with self.analysed_video(video_id):
+            return self.questions_for(principal).examples(video_id)
 
     def readiness(self) -> dict[str, str]:
         """The state of each part; :func:`is_ready` evaluates it."""
@@ -547,11 +630,6 @@ def is_ready(readiness: dict[str, str]) -> bool:
     """Whether all parts are ready; a service without a detector is ready for questions."""
     good = {"ready", "not configured", "writable", "running", "enough space"}
     return all(state in good for state in readiness.values())
-
-
-def not_found(what: str, name: str) -> HTTPException:
-    """The error for an unknown id."""
-    return http_problem(404, f"There is no {what} with this id.", code="NOT-FOUND", found=name[:100])
 
 
 def _other_options(upload: Upload) -> HTTPException:

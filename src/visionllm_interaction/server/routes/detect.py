@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
 from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, file_body, problems
@@ -26,6 +27,7 @@ router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
     tags=["detection"],
     summary="Detect objects in one image",
     responses=problems(400, 413, 422, 503),
+    dependencies=[requires("analyst")],
     openapi_extra=file_body("A JPEG, PNG, WebP, BMP, TIFF or GIF image.", "image/*"),
 )
 async def detect(
@@ -79,6 +81,7 @@ def detected_objects(found: Detections, categories: Categories) -> list[Detected
     "/ask",
     tags=["questions"],
     summary="Ask a question about the analysed videos",
+    dependencies=[requires("viewer", audit="ask")],
     responses={**problems(400, 409, 422, 503), 200: {"content": {"application/json": {"example": ANSWER_EXAMPLE}}}},
 )
 def ask(request: Request, body: AskRequest) -> Answer:
@@ -91,10 +94,14 @@ def ask(request: Request, body: AskRequest) -> Answer:
         raise http_problem(
             409, "This service has no language model.", code="NO-ENDPOINT", fix="ask with planner rules, or without one"
         )
+    principal = known_principal(request)
+    questions = service.questions_for(principal)
+    if body.video_id in service.seen_ids(principal):
+        request.state.audit_video = body.video_id
     if body.planner is None:
-        answer = service.say(body.question, body.after, video_id=body.video_id).answer
+        answer = questions.say(body.question, body.after, video_id=body.video_id).answer
     else:
-        answer = service.ask(body.question, planner=body.planner, video_id=body.video_id)
+        answer = questions.ask(body.question, planner=body.planner, video_id=body.video_id)
     metrics.questions.labels(answer.status, answer.planner).inc()
     return answer
 
@@ -103,6 +110,7 @@ def ask(request: Request, body: AskRequest) -> Answer:
     "/questions",
     tags=["questions"],
     summary="Questions that have an answer",
+    dependencies=[requires("viewer")],
     responses=problems(404, 409),
 )
 def list_questions(
@@ -110,4 +118,5 @@ def list_questions(
     video_id: Annotated[str | None, Query(max_length=200, description="default: the video analysed last")] = None,
 ) -> QuestionList:
     """A few questions made from what is in the video; each was asked of it and is answered."""
-    return QuestionList(questions=context_of(request).service.questions(video_id))
+    found = context_of(request).service.example_questions(video_id, known_principal(request))
+    return QuestionList(questions=found)
