@@ -83,7 +83,7 @@ def create_app(
         add_pages(app)
     add_static_files(app)  # the login page needs them, too
     check_roles_declared(app, open_mounts=[STATIC.rstrip("/")])
-    app.state.stopping = context.stopping
+    app.state.service, app.state.stopping = service, context.stopping
     app.state.max_question_chars = min(serve.limits.max_question_chars, reason.max_question_chars)
     app.add_middleware(ContentMiddleware)
     app.add_middleware(AccessMiddleware, context=context, keys=keys, sessions=sessions)
