@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from visionllm_interaction.server.auth.api_keys import create_key
+from visionllm_interaction.server.auth.roles import Role
 
 REPO = Path(__file__).resolve().parents[2]
 CLI = [sys.executable, "-c", "import sys; from visionllm_interaction.cli import main; sys.exit(main())"]
@@ -83,9 +84,13 @@ class RunningService:
             self.process.wait(timeout=60)
             self.process = None
 
-    def client(self) -> httpx.Client:
-        """A client with the key."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=120)
+    def new_key(self, name: str, *, role: Role = "admin", projects: Sequence[str] | None = None) -> str:
+        """One more key."""
+        return create_key(self.folder / "service" / "keys.yaml", name=name, role=role, projects=projects)
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        """A client with the key, or with another one."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key or self.key}"}, timeout=120)
 
 
 def wait_for(look: Callable[[], Any], *, seconds: float = JOB_S, every: float = 0.2) -> Any:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from coded_videos import make_video
+from running_service import CLI
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.cli import main
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth import audit_log
@@ -101,7 +102,7 @@ def config(tmp_path: Path) -> ServeConfig:
     return ServeConfig(data_dir=tmp_path / "service", page=False)
 
 
-def test_what_the_service_keeps(config: ServeConfig, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_what_the_service_keeps(config: ServeConfig, tmp_path: Path) -> None:
     key, boss = create_key(config.keys_path, name="anna", role="analyst"), create_key(config.keys_path, name="boss")
     make_video(config.store_dir, {"child": [(0, 5)]}, "Emil-visit")
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
@@ -133,10 +134,10 @@ def test_what_the_service_keeps(config: ServeConfig, capsys: pytest.CaptureFixtu
     assert page["rows"] + rest["rows"] == after["rows"]
     assert "Emil" not in "".join(path.read_text() + path.name for path in config.audit_dir.rglob("*") if path.is_file())
 
-    arguments = ["audit-log", "-o", f"serve.data_dir={config.data_dir}", "--json"]
-    assert main(arguments) == 0
-    assert len(json.loads(capsys.readouterr().out)["rows"]) == len(after["rows"])
+    command = [*CLI, "audit-log", "-o", f"serve.data_dir={config.data_dir}"]
+    shown = subprocess.run([*command, "--json"], cwd=tmp_path, capture_output=True, check=True)
+    assert len(json.loads(shown.stdout)["rows"]) == len(after["rows"])
     file = config.audit_dir / "service.jsonl"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
-    assert main([*arguments, "--verify"]) == 3
-    assert "The audit log was changed" in capsys.readouterr().err
+    refused = subprocess.run([*command, "--verify"], cwd=tmp_path, capture_output=True, check=False)
+    assert refused.returncode == 3 and b"The audit log was changed" in refused.stderr
