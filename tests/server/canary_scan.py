@@ -24,7 +24,7 @@ def find_bytes(folder: Path, needles: Sequence[bytes]) -> list[str]:
             path = Path(root) / name
             told = bytes(path).removeprefix(bytes(folder))
             if path.is_symlink():
-                told += b" " + os.fsencode(os.readlink(path))
+                told += b" " + bytes(path.readlink())
             elif path.is_file():
                 told += b"\0" + path.read_bytes()
             hits += [f"{path}: {needle!r}" for needle in wanted if needle in told.lower()]

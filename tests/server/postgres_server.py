@@ -61,7 +61,7 @@ def _account(folder: Path) -> list[str]:
     except KeyError:
         pytest.skip("the account postgres is missing")
     for path in (folder, *folder.parents[:3]):  # pytest's folders are closed to others
-        if path != Path(path.anchor) and path != Path("/tmp"):  # noqa: S108
+        if path != Path(path.anchor) and path != Path("/tmp"):
             path.chmod(path.stat().st_mode | 0o055)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]

@@ -41,7 +41,9 @@ def test_rows_are_kept_over_restarts_and_follow_one_another(tmp_path: Path) -> N
     assert log.latest() is not None and log.names()[log.rows()[0].subject or ""] == "visit-4"
 
 
-@pytest.mark.parametrize("change", ["first", "middle", "last", "last two", "altered", "altered and rehashed", "exchanged"])
+@pytest.mark.parametrize(
+    "change", ["first", "middle", "last", "last two", "altered", "altered and rehashed", "exchanged"]
+)
 def test_a_row_that_was_changed_or_removed_shows(tmp_path: Path, change: str) -> None:
     log = filled(tmp_path)
     file = tmp_path / "service.jsonl"
@@ -127,7 +129,7 @@ def test_what_the_service_keeps(config: ServeConfig, tmp_path: Path) -> None:
         ("ask", "anna", "Emil-visit"),
         ("export", "anna", None),
     ]
-    assert after["faults"] == [] and [row["action"] for row in after["rows"]][0] == "erase"
+    assert after["faults"] == [] and after["rows"][0]["action"] == "erase"
     assert {row["video_id"] for row in after["rows"]} == {None}
     subjects = {row["subject"] for row in after["rows"]} - {None}
     assert len(subjects) == 1 and next(iter(subjects)).startswith("video-")

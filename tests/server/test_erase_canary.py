@@ -1,7 +1,7 @@
 """Erasing leaves nothing: a video with a conspicuous name is uploaded, analysed, asked about and erased.
 
-Afterwards every byte of the data folder, of the service's log and of the database is searched for its name, its ids, its
-digests and its content.
+Afterwards every byte of the data folder, of the service's log and of the database is searched for its name, its ids,
+its digests and its content.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def resume(client: httpx.Client, video: Path) -> str:
     content = video.read_bytes()
     tus = {"Tus-Resumable": "1.0.0"}
     name = base64.b64encode(NAME.encode()).decode()
-    created = client.post("/v1/uploads", headers={**tus, "Upload-Length": str(len(content)), "Upload-Metadata": f"filename {name}"})
-    place = created.raise_for_status().headers["location"]
+    begun = {**tus, "Upload-Length": str(len(content)), "Upload-Metadata": f"filename {name}"}
+    place = client.post("/v1/uploads", headers=begun).raise_for_status().headers["location"]
     for begin, end in ((0, 1000), (1000, len(content))):
         headers = {**tus, "Upload-Offset": str(begin), "Content-Type": "application/offset+octet-stream"}
         client.patch(place, headers=headers, content=content[begin:end]).raise_for_status()

@@ -117,7 +117,7 @@ def test_no_key_does_more_than_its_role_and_its_projects(room: Room) -> None:
                     expected_refusal = None if may and sees else 404 if may else 403
                     if expected_refusal is None:
                         answered += status < 300
-                        if status in (401, 403) or status >= 500 and status != 503:
+                        if status in (401, 403) or (status >= 500 and status != 503):
                             unexpected.append((role, projects, method, path, owner, status))
                     else:
                         refused += 1
@@ -136,7 +136,11 @@ def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room)
         for path in ("/v1/videos", "/v1/me", "/v1/questions", "/v1/measures/visible_duration")
     ]
     asked.append(room.client.get("/v1/measures/visible_duration/csv", headers=headers))
-    for question in ("How long is the book visible?", "How many videos are there?", f"What happens in {other.video_id}?"):
+    for question in (
+        "How long is the book visible?",
+        "How many videos are there?",
+        f"What happens in {other.video_id}?",
+    ):
         asked.append(room.client.post("/v1/ask", json={"question": question}, headers=headers))
         body = {"question": question, "video_id": other.video_id}
         asked.append(room.client.post("/v1/ask", json=body, headers=headers))

@@ -109,7 +109,11 @@ def revoke(
 
 def _key_line(key: KeyEntry) -> str:
     projects = ",".join(key.projects) if key.projects is not None else "all projects"
-    until = "never expires" if key.expires_at is None else f"{'expired' if key.has_expired else 'until'} {key.expires_at:%F}"
+    until = (
+        "never expires"
+        if key.expires_at is None
+        else f"{'expired' if key.has_expired else 'until'} {key.expires_at:%F}"
+    )
     return f"{key.id}  {key.created_at[:10]}  {key.role:<7}  {projects}  {until}  {key.name}"
 
 

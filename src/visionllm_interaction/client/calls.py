@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -33,8 +33,7 @@ class ApiCall(Generic[T]):
         read: makes the result of the body of a successful answer.
         query: query parameters; those that are None are left out.
         body: what is sent as JSON.
-        upload: a file that is sent as a form, with the other parts of the form in ``fields``.
-        fields: other parts of the form.
+        upload: a file that is sent as a form.
     """
 
     method: str
@@ -43,7 +42,6 @@ class ApiCall(Generic[T]):
     query: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     upload: Path | None = None
-    fields: dict[str, str] = field(default_factory=dict)
 
 
 def _model(kind: type[M]) -> Callable[[bytes], M]:
@@ -76,12 +74,6 @@ def video(video_id: str) -> ApiCall[RemoteVideo]:
     return ApiCall("GET", f"/videos/{_part(video_id)}", _model(RemoteVideo))
 
 
-def upload(path: Path, view: Literal["room", "ego"], sample_fps: float | None) -> ApiCall[RemoteJob]:
-    """Send a video."""
-    fields = {"view": view} | ({} if sample_fps is None else {"sample_fps": str(sample_fps)})
-    return ApiCall("POST", "/videos", _model(RemoteJob), upload=path, fields=fields)
-
-
 def job(job_id: str) -> ApiCall[RemoteJob]:
     """One job."""
     return ApiCall("GET", f"/jobs/{_part(job_id)}", _model(RemoteJob))
@@ -90,6 +82,11 @@ def job(job_id: str) -> ApiCall[RemoteJob]:
 def retry(job_id: str) -> ApiCall[RemoteJob]:
     """Try a failed job again."""
     return ApiCall("POST", f"/jobs/{_part(job_id)}/retry", _model(RemoteJob))
+
+
+def cancel(job_id: str) -> ApiCall[RemoteJob]:
+    """Cancel a job."""
+    return ApiCall("POST", f"/jobs/{_part(job_id)}/cancel", _model(RemoteJob))
 
 
 def erase(video_id: str) -> ApiCall[None]:

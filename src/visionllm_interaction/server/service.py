@@ -40,7 +40,6 @@ from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
-
 MOST_MEASURED = 8
 """Parts of the store whose tables of measures are kept."""
 

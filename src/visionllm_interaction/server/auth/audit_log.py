@@ -1,8 +1,8 @@
 """The audit log: who saw, uploaded, exported, erased or changed what, and when. Rows are only ever added.
 
-Each row holds the digest of the row before it, and the digest of the last row lies beside the log, so that a row that was
-changed or removed shows (:meth:`AuditLog.verify`). That protects against mistakes and against whoever can write the log
-only; somebody who owns the whole data folder can write another history.
+Each row holds the digest of the row before it, and the digest of the last row lies beside the log, so that a row that
+was changed or removed shows (:meth:`AuditLog.verify`). That protects against mistakes and against whoever can write the
+log only; somebody who owns the whole data folder can write another history.
 
 A row never names a video. It holds a random token, and a file beside the log says which video the token stands for.
 Erasing the video removes that file: what stays is that something was uploaded, seen and erased, not what.

@@ -1,7 +1,7 @@
 """Middleware in front of every request: request ids, access control, security headers and request metrics.
 
-* A key (``Authorization: Bearer`` or ``X-API-Key``) or the signed cookie of the page says who asks; the route says which
-  role that needs (:mod:`~visionllm_interaction.server.auth.route_roles`).
+* A key (``Authorization: Bearer`` or ``X-API-Key``) or the signed cookie of the page says who asks; the route says
+  which role that needs (:mod:`~visionllm_interaction.server.auth.route_roles`).
 * What the audit log keeps is written before the answer begins.
 * Without keys (``--insecure``) only requests to the loopback address are answered. A web page whose host name points to
   127.0.0.1 (DNS rebinding) therefore reads nothing.

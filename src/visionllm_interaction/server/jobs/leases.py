@@ -1,8 +1,8 @@
 """Signs of life of the services on one data folder, so that the jobs of one that died are taken over.
 
-Each service touches a file of its own every few seconds. One whose file was not touched for :data:`LEASE_S`, as counted by
-the clock of whoever looks, has died; clocks of different machines are never compared. A service that only slept does no
-harm when it wakes: DBOS lets one execution of a job end it, and a video is published once.
+Each service touches a file of its own every few seconds. One whose file was not touched for :data:`LEASE_S`, as counted
+by the clock of whoever looks, has died; clocks of different machines are never compared. A service that only slept does
+no harm when it wakes: DBOS lets one execution of a job end it, and a video is published once.
 """
 
 from __future__ import annotations
@@ -102,7 +102,6 @@ class Leases:
             try:
                 self.beat()
                 self.look()
-            except Exception:
-                # The disk or the database may be out of reach for a while; what counts is the next sign of life.
+            except Exception:  # noqa: BLE001 (disk or database may be out of reach for a while; it is logged)
                 _log.exception("the leases cannot be renewed")
             self._stop.wait(BEAT_S)

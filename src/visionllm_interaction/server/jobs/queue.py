@@ -18,6 +18,7 @@ import os
 import sqlite3
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -176,7 +177,7 @@ class JobQueue:
     def _take_over(self, executor_id: str) -> None:
         """Queue the jobs of a host that has died again: what DBOS does at a start, for the jobs of another name."""
         _log.warning("the host %s has died: its jobs are queued again", executor_id)
-        DBOS._recover_pending_workflows([executor_id])  # noqa: SLF001  (there is no public form)
+        DBOS._recover_pending_workflows([executor_id])  # there is no public form
 
     def submit(self, job_id: str) -> None:
         """Queue the analysis of an upload; does nothing if the job id exists."""
@@ -246,9 +247,10 @@ class JobQueue:
             return _outcome(job_id, output, code, log_file=request.video.parent / LOG_NAME)
         except VisionLLMError as error:
             return failed(error)
-        except Exception as error:
-            # A full disk, for example. The message of such an error names files, and the database would keep it.
-            _log.exception("the job %s ended with an error", job_id)
+        except Exception as error:  # noqa: BLE001 (kept as the outcome, and logged)
+            # A full disk, for example. The message of such an error names files: neither log nor database keeps it.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the job %s ended with %s\n%s", job_id, type(error).__name__, where)
             found = getattr(error, "strerror", None) or type(error).__name__
             return failed(VideoError("The analysis could not be run.", found=found, fix="free space, then try again"))
         finally:

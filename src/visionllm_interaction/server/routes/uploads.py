@@ -145,7 +145,9 @@ async def append_bytes(request: Request, response: Response, upload_id: UploadId
     service = context_of(request).service
     upload = _found(service, upload_id)
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != CONTENT_TYPE:
-        raise http_problem(415, "The bytes have another type.", code="TUS-TYPE", expected=f"Content-Type: {CONTENT_TYPE}")
+        raise http_problem(
+            415, "The bytes have another type.", code="TUS-TYPE", expected=f"Content-Type: {CONTENT_TYPE}"
+        )
     offset = _whole_number(request, "upload-offset", least=0)
     arrived = service.resumable.offset(upload)
     if offset != arrived:

@@ -83,9 +83,7 @@ def _announced_bytes(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() else 0
 
 
-def _accept(
-    service: Service, incoming: IncomingFile, received: ReceivedFile, principal: Principal
-) -> AcceptedUpload:
+def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile, principal: Principal) -> AcceptedUpload:
     fields = dict(received.fields)
     project = fields.pop("project", None)
     if project is not None and not PROJECT_NAME.match(project):
