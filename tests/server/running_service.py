@@ -40,6 +40,8 @@ class RunningService:
     port: int = field(default_factory=free_port)
     key: str = ""
     process: subprocess.Popen[bytes] | None = None
+    start_s: float = 0.0
+    """How long the last start took until it was ready, in seconds."""
 
     @property
     def url(self) -> str:
@@ -66,11 +68,13 @@ class RunningService:
 
     def _wait_until_ready(self) -> None:
         assert self.process is not None
-        end = time.monotonic() + START_S
+        begin = time.monotonic()
+        end = begin + START_S
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log
             try:
                 if httpx.get(f"{self.url}/v1/readyz", timeout=10).status_code == 200:
+                    self.start_s = time.monotonic() - begin
                     return
             except httpx.TransportError:
                 pass

@@ -24,6 +24,7 @@ MAX_FAILURES = 8
 """Failures one after the other, without a byte that arrived in between, after which an upload is given up."""
 LONGEST_PAUSE_S = 30.0
 _TUS = {"Tus-Resumable": "1.0.0"}
+_CONTENT_TYPE = "application/offset+octet-stream"
 _AGAIN = frozenset({"STALLED", "STOPPING", "TUS-OFFSET"})
 """Codes of problems after which asking for the offset and going on helps."""
 
@@ -111,7 +112,7 @@ def upload_steps(file: UploadedFile) -> Steps:
     with file.path.open("rb") as stream:
         while offset < length:
             stream.seek(offset)
-            headers = {**_TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+            headers = {**_TUS, "Upload-Offset": str(offset), "Content-Type": _CONTENT_TYPE}
             outcome = yield Step("PATCH", place, headers, stream.read(PIECE_BYTES))
             if isinstance(outcome, httpx.Response) and outcome.is_success:
                 offset, failures = int(outcome.headers["upload-offset"]), 0
@@ -156,6 +157,11 @@ def _arrived(place: str, outcome: Outcome, failures: int) -> Generator[Step, Out
 
 def _job(place: str) -> Generator[Step, Outcome, RemoteJob]:
     answer = yield from _patiently(Step("GET", place))
+    found = _Unfinished.model_validate_json(answer.content)
+    if found.job_id is None:  # the answer to the last piece was lost before the video was accepted
+        headers = {**_TUS, "Upload-Offset": str(found.length), "Content-Type": _CONTENT_TYPE}
+        yield from _patiently(Step("PATCH", place, headers, b""))
+        answer = yield from _patiently(Step("GET", place))
     job_id = _Unfinished.model_validate_json(answer.content).job_id
     answer = yield from _patiently(Step("GET", f"/jobs/{job_id}"))
     return RemoteJob.model_validate_json(answer.content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.errors import UsageError, VideoError
+from visionllm_interaction.errors import InputDataError, UsageError, VideoError, VisionLLMError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.auth.audit_log import AuditLog
@@ -39,6 +40,7 @@ from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
+from visionllm_interaction.utils.logs import log
 
 MOST_MEASURED = 8
 """Parts of the store whose tables of measures are kept."""
@@ -105,6 +107,7 @@ class Service:
             self.jobs.start()
             try:
                 self._resubmit_unknown()
+                threading.Thread(target=self._complete_uploads, name="complete-uploads", daemon=True).start()
                 yield
             finally:
                 self.resumable.stop()
@@ -313,6 +316,48 @@ class Service:
             self.jobs.submit(upload.job_id)
         return AcceptedUpload(upload, is_new=known is None)
 
+    def complete(self, upload_id: str) -> AcceptedUpload | None:
+        """Accept the video of a resumable upload all of whose bytes are here.
+
+        Args:
+            upload_id: id of the upload.
+
+        Returns:
+            The upload; None if that was done before.
+
+        Raises:
+            VideoError: if the file is not a video; the upload is deleted.
+            HTTPException: 404 if there is no such upload, 409 if the same bytes were uploaded with other options.
+        """
+        resumable = self.resumable.get(upload_id)
+        if resumable is None:
+            raise not_found("upload", upload_id)
+        with self.resumable.completing(resumable):
+            resumable = self.resumable.get(upload_id)
+            if resumable is None:
+                raise not_found("upload", upload_id)
+            if resumable.job_id is not None:
+                return None
+            received = self.resumable.received(resumable)
+            try:
+                accepted = self.accept(
+                    received, name=resumable.name, options=resumable.options, project=resumable.project
+                )
+            except (InputDataError, HTTPException):
+                self.resumable.delete(upload_id)
+                raise
+            self.resumable.finish(resumable, accepted.upload.job_id)
+        return accepted
+
+    def _complete_uploads(self) -> None:
+        """Accept the videos whose last byte came just before the service was killed."""
+        for upload in self.resumable.all():
+            if upload.job_id is None and self.resumable.offset(upload) == upload.length:
+                try:
+                    self.complete(upload.upload_id)
+                except (VisionLLMError, HTTPException) as error:
+                    log.warning("an upload that was complete is no video", error=type(error).__name__)
+
     def _job_failed(self, upload: Upload) -> bool:
         job = self.jobs.get([upload.job_id]).get(upload.job_id)
         return job is not None and job.state in ("failed", "cancelled")
@@ -489,6 +534,7 @@ class Service:
                 erase_video(self.config.store_dir, video_id)
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
+                self.resumable.forget_job(upload.job_id)
                 self.jobs.delete(upload.job_id)
             self.audit.forget(video_id)
 

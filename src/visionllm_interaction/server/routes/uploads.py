@@ -17,7 +17,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUpload
@@ -25,6 +24,7 @@ from visionllm_interaction.server.jobs.uploads import JobOptions, safe_name
 from visionllm_interaction.server.multipart import too_large
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem, not_found
+from visionllm_interaction.server.routes.videos import project_field
 from visionllm_interaction.server.schemas import UnfinishedUpload, UnfinishedUploads
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import context_of
@@ -107,7 +107,7 @@ def create_upload(request: Request, response: Response) -> None:
         raise too_large(limit)
     fields = _metadata(request.headers.get("upload-metadata", ""))
     name, fingerprint = safe_name(fields.pop("filename", "")), fields.pop("fingerprint", "")[:128]
-    project = service.project_for(fields.pop("project", None), principal)
+    project = project_field(fields.pop("project", None), service, principal)
     try:
         options = JobOptions.model_validate(fields)
     except ValidationError as error:
@@ -189,20 +189,10 @@ async def _append(request: Request, service: Service, upload: ResumableUpload, o
 
 
 def _complete(request: Request, service: Service, upload: ResumableUpload) -> str | None:
-    """Accept the video of a complete upload, once; gives its id. One that is no video is deleted."""
-    with service.resumable.completing(upload):
-        known = service.resumable.get(upload.upload_id)
-        if known is None:
-            raise not_found("upload", upload.upload_id)
-        if known.job_id is not None:
-            return None
-        received = service.resumable.received(known)
-        try:
-            accepted = service.accept(received, name=known.name, options=known.options, project=known.project)
-        except InputDataError:
-            service.resumable.delete(known.upload_id)
-            raise
-        service.resumable.finish(known, accepted.upload.job_id)
+    """Accept the video of a complete upload; gives its id, None if that was done before."""
+    accepted = service.complete(upload.upload_id)
+    if accepted is None:
+        return None
     if accepted.is_new:
         context_of(request).metrics.upload_bytes.inc(accepted.upload.bytes)
     return accepted.upload.video_id

@@ -85,10 +85,7 @@ def _announced_bytes(request: Request) -> int:
 
 def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile, principal: Principal) -> AcceptedUpload:
     fields = dict(received.fields)
-    project = fields.pop("project", None)
-    if project is not None and not PROJECT_NAME.match(project):
-        raise RequestValidationError([{"loc": ("body", "project"), "msg": "must be 1–64 letters, digits, . _ -"}])
-    project = service.project_for(project, principal)
+    project = project_field(fields.pop("project", None), service, principal)
     try:
         options = JobOptions.model_validate(fields)
     except ValidationError as error:
@@ -96,6 +93,25 @@ def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile, pr
     if incoming.bytes == 0:
         raise http_problem(422, "The file is empty.", code="VIDEO", found="0 bytes")
     return service.accept(incoming.received(), name=received.name, options=options, project=project)
+
+
+def project_field(asked: str | None, service: Service, principal: Principal) -> str:
+    """The project of an upload, from what the client says.
+
+    Args:
+        asked: what it says; None: nothing.
+        service: the service.
+        principal: who uploads.
+
+    Returns:
+        The project.
+
+    Raises:
+        RequestValidationError: if it is no name of a project.
+    """
+    if asked is not None and not PROJECT_NAME.match(asked):
+        raise RequestValidationError([{"loc": ("body", "project"), "msg": "must be 1–64 letters, digits, . _ -"}])
+    return service.project_for(asked, principal)
 
 
 @router.get("/videos", tags=["videos"], summary="All videos", dependencies=[LOOK])
