@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 from visionllm_interaction.utils.logs import log
 
+CLOCK_TOLERANCE_S = 60.0
 MOST_MEASURED = 8
 """Parts of the store whose tables of measures are kept."""
 
@@ -272,6 +274,7 @@ class Service:
             HTTPException: 503 without a usable detector, 507 if the disk is too full.
         """
         self.detector.check_usable()
+        self._check_writable()
         free, needed = self.uploads.free_bytes(), self.config.limits.min_free_disk_mb * 1e6
         free -= self.resumable.bytes_to_come()
         if free - upload_bytes < needed:
@@ -519,6 +522,8 @@ class Service:
         stored = video_id in self.stored_ids()
         if upload is None and not stored and not self.uploads.has_folder(video_id):
             raise not_found("video", video_id)
+        if stored:
+            self._check_writable(erasing=True)
         with self.uploads.lock():
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
@@ -612,11 +617,43 @@ class Service:
             "store": "writable" if self._writable() else "not writable",
             "jobs": "running" if self.jobs.running else "stopped",
             "disk": "nearly full" if self._disk_is_full() else "enough space",
+            "clock": "set back" if self._clock_is_set_back() else "going forward",
+            "videos": "some damaged" if self.damaged_videos.find() else "readable",
         }
 
     def reasons(self) -> dict[str, str]:
-        """Why parts of :meth:`readiness` failed, as far as it is known."""
-        return {"detector": self.detector.reason} if self.detector.reason else {}
+        """Why parts of :meth:`readiness` failed, as far as it is known and names no video."""
+        found = {"detector": self.detector.reason} if self.detector.reason else {}
+        if self._clock_is_set_back():
+            found["clock"] = "It is before the last row of the audit log: sessions end, and expired keys open again."
+        damaged = len(self.damaged_videos.find())
+        if damaged:
+            found["videos"] = f"{damaged} of the store cannot be read; the list of videos says which, and why."
+        return found
+
+    def _clock_is_set_back(self) -> bool:
+        latest = self.audit.latest()
+        return latest is not None and (latest - datetime.now(UTC)).total_seconds() > CLOCK_TOLERANCE_S
+
+    def _check_writable(self, *, erasing: bool = False) -> None:
+        """Refuse what changes the store where it cannot be written: half of it would be done."""
+        if self._store_is_read_only(erasing=erasing):
+            raise http_problem(
+                503,
+                "The store cannot be written.",
+                code="STORE-READ-ONLY",
+                expected="a store that the service may write",
+                fix="make the file system of serve.store writable",
+            )
+
+    def _store_is_read_only(self, *, erasing: bool) -> bool:
+        """Whether the store cannot be written; a full disk is no reason not to erase."""
+        if not erasing:
+            return not self._writable()
+        try:
+            return bool(os.statvfs(self.config.store_dir).f_flag & os.ST_RDONLY)
+        except OSError:
+            return True
 
     def _disk_is_full(self) -> bool:
         return self.free_bytes() < self.config.limits.min_free_disk_mb * 1e6
@@ -673,7 +710,8 @@ def close_to_others(config: ServeConfig) -> None:
 
 def is_ready(readiness: dict[str, str]) -> bool:
     """Whether all parts are ready; a service without a detector is ready for questions."""
-    good = {"ready", "not configured", "writable", "running", "enough space"}
+    good = {"ready", "not configured", "writable", "running", "enough space", "going forward", "readable"}
+    good |= {"set back", "some damaged"}  # to be mended, but everything else is served
     return all(state in good for state in readiness.values())
 
 

@@ -159,9 +159,11 @@ class AuditLog:
         return [fault for file in self._files() for fault in _faults_of(file)]
 
     def latest(self) -> datetime | None:
-        """The latest time at which a row was written; None if there is none."""
-        rows = self.rows()
-        return datetime.fromisoformat(rows[0].at) if rows else None
+        """When this process, or an earlier one of its name, wrote its last row; None if there is none."""
+        with self._lock, suppress(OSError):
+            if not self._opened:
+                self._open()
+        return datetime.fromisoformat(self._last.at) if self._last else None
 
     def _is_repeated(self, key_id: str, action: str, subject: str | None) -> bool:
         if action not in READS:
