@@ -173,7 +173,7 @@ def test_where_an_upload_goes(room: Room) -> None:
 
     def project(asked: str | None, *projects: str) -> str:
         who = Principal("k", "k", "analyst", frozenset(projects) if projects else None)
-        return str(service.project_for(asked, who))
+        return str(service.projects.project_for(asked, who))
 
     assert [project(None), project("new"), project(None, OWN), project(OWN, OWN, OTHER)] == ["default", "new", OWN, OWN]
     for asked, projects, status in ((OTHER, (OWN,), 403), (None, (OWN, OTHER), 422)):

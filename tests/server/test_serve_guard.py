@@ -12,7 +12,7 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
 from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.service import lock_data_dir
+from visionllm_interaction.server.jobs.data_folder import lock_data_dir
 
 
 def client_of(config: ServeConfig, *, base_url: str = "http://127.0.0.1:8000") -> TestClient:

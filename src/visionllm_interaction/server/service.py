@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.errors import InputDataError, UsageError, VideoError, VisionLLMError
+from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.auth.audit_log import AuditLog
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.jobs.data_folder import close_to_others, is_writable, lock_data_dir
 from visionllm_interaction.server.jobs.previews import Previews
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
@@ -30,22 +29,16 @@ from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo,
 from visionllm_interaction.server.jobs.video_probe import probe_video
 from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome
 from visionllm_interaction.server.problem_details import http_problem, not_found
-from visionllm_interaction.server.results.conversations import Conversations
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
-from visionllm_interaction.server.results.measure_values import MeasureValues
-from visionllm_interaction.server.results.store_questions import StoreQuestions
-from visionllm_interaction.server.results.store_views import DamagedVideos, StoreViews
+from visionllm_interaction.server.results.store_views import DamagedVideos
 from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_projects import VideoProjects
+from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
-from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 from visionllm_interaction.utils.logs import log
-
-CLOCK_TOLERANCE_S = 60.0
-MOST_MEASURED = 8
-"""Parts of the store whose tables of measures are kept."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +77,9 @@ class Service:
         self.audit = AuditLog(config.audit_dir, writer=config.executor_id)
         self.stored_videos = StoredVideos(config.store_dir)
         self.damaged_videos = DamagedVideos(config.store_dir)
-        self._views = StoreViews(config.store_dir, config.views_dir)
-        self._measure_values: dict[Path, MeasureValues] = {}
+        self.projects = VideoProjects(config, self.uploads, self.resumable)
+        self.visible = VisibleStore(config, self.projects, self.damaged_videos, reason=reason, measures=measures)
         self.timelines = KeptTimelines()
-        self.conversations = Conversations()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
             config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
@@ -104,7 +96,7 @@ class Service:
             close_to_others(self.config)
             self.uploads.prepare()
             self.resumable.start()
-            self._views.prepare()
+            self.visible.prepare()
             self.detector.start()
             self.jobs.start()
             try:
@@ -170,93 +162,12 @@ class Service:
         upload = self.uploads.of_job(job_id)
         return self.uploads.outcome(upload) if upload else None
 
-    def project_of(self, kind: str, name: str) -> str | None:
-        """The project of a video, a job or a resumable upload.
-
-        Args:
-            kind: ``video_id``, ``job_id`` or ``upload_id``.
-            name: the id.
-
-        Returns:
-            Its project; None if there is no such thing, or the record that says so is damaged.
-        """
-        if kind == "upload_id":
-            return self.resumable.project_of(name)
-        upload = self.uploads.of_job(name) if kind == "job_id" else self.uploads.get(name)
-        if upload is not None:
-            return upload.project
-        if kind == "job_id" or self.uploads.has_folder(name) or name not in self.stored_ids():
-            return None
-        return self.config.store_project
-
     def audited(self, video_id: str) -> tuple[str | None, str | None]:
         """What the audit log says of a video: the token that stands for it, and its project."""
         known = self.uploads.has_folder(video_id) or video_id in self.stored_ids()
-        return (self.audit.subject_of(video_id), self.project_of("video_id", video_id)) if known else (None, None)
-
-    def project_for(self, asked: str | None, principal: Principal) -> str:
-        """The project of a new upload.
-
-        Args:
-            asked: what the client says; None: nothing.
-            principal: who uploads.
-
-        Returns:
-            The project: as asked, else the only one of the key, else ``default``.
-
-        Raises:
-            HTTPException: 403 if the key does not see the project, 422 if it has to be named.
-        """
-        own = sorted(principal.projects or ())
-        project = asked or (own[0] if len(own) == 1 else DEFAULT_PROJECT)
-        if principal.sees(project):
-            return project
-        if not asked:
-            message, expected = "The upload has to name its project.", f"project: {' or '.join(own)}"
-            raise http_problem(422, message, code="PROJECT", expected=expected, fix=f"send project={own[0]}")
-        raise http_problem(
-            403,
-            "The key does not see this project.",
-            code="PROJECT",
-            expected=" or ".join(own),
-            found=project[:100],
-            fix="ask for a key made with `visionllm keys create NAME --project PROJECT`",
+        return (
+            (self.audit.subject_of(video_id), self.projects.project_of("video_id", video_id)) if known else (None, None)
         )
-
-    def seen_ids(self, principal: Principal) -> set[str]:
-        """Ids of the videos of the store that somebody sees, damaged ones among them."""
-        ids = self.stored_ids()
-        if principal.projects is None:
-            return ids
-        return {video_id for video_id in ids if principal.sees(self.project_of("video_id", video_id))}
-
-    def store_for(self, principal: Principal) -> Path:
-        """The store as somebody sees it: all of it, or a part in which nothing else can be reached.
-
-        Args:
-            principal: who asks.
-
-        Returns:
-            The folder of a store.
-        """
-        whole = self.stored_ids()
-        seen = self.seen_ids(principal) - set(self.damaged_videos.find())
-        return self.config.store_dir if seen == whole else self._views.part(seen)
-
-    def questions_for(self, principal: Principal) -> StoreQuestions:
-        """Questions to the videos that somebody sees."""
-        seen = self.seen_ids(principal)
-        damaged = {one: fault for one, fault in self.damaged_videos.find().items() if one in seen}
-        return StoreQuestions(self.store_for(principal), damaged, self.reason, self.measures, self.conversations)
-
-    def measures_for(self, principal: Principal) -> MeasureValues:
-        """Measures of the videos that somebody sees."""
-        store = self.store_for(principal)
-        values = self._measure_values.pop(store, None) or MeasureValues(store, self.measures)
-        self._measure_values[store] = values  # the last one used is the last to go
-        while len(self._measure_values) > MOST_MEASURED:
-            self._measure_values.pop(next(iter(self._measure_values)))
-        return values
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
         content: dict[str, Any] = self.analysis.model_dump(mode="json")
@@ -369,7 +280,7 @@ class Service:
         """All videos that somebody sees: uploads, newest first, then the other videos of the store."""
         uploads = [upload for upload in self.uploads.all() if principal.sees(upload.project)]
         jobs = self.jobs.get([upload.job_id for upload in uploads])
-        stored = self.seen_ids(principal)
+        stored = self.projects.seen_ids(principal)
         own = [self._state(u.video_id, u, jobs.get(u.job_id), stored) for u in uploads]
         ours = {state.video_id for state in own}
         return own + [self._state(video_id, None, None, stored) for video_id in sorted(stored - ours)]
@@ -378,7 +289,7 @@ class Service:
         stored = self.stored_videos.get(video_id) if video_id in ids else None
         media = self.uploads.path(upload) if upload else self._registered_file(stored)
         damaged = self.damaged_videos.find().get(video_id) if video_id in ids else None
-        project = self.project_of("video_id", video_id)
+        project = self.projects.project_of("video_id", video_id)
         return VideoState(video_id, upload, job, stored, video_id in ids and not damaged, media, project, damaged)
 
     def _registered_file(self, stored: StoredVideo | None) -> Path | None:
@@ -528,11 +439,8 @@ class Service:
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.previews.erase(video_id)
-            self._views.erase(video_id)
-            self.damaged_videos.forget(video_id)
-            self._measure_values.clear()
+            self.visible.forget(video_id)
             self.timelines.forget(video_id)
-            self.conversations.forget()
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
             if stored or video_id in self.stored_ids():
@@ -570,7 +478,7 @@ class Service:
         if not state.analysed:
             found = f"job {state.job.job_id} is {state.job.state}" if state.job else "no job"
             raise http_problem(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
-        with open_store(self.store_for(principal)) as store:
+        with open_store(self.visible.store_for(principal)) as store:
             yield store
 
     def timeline_json(self, video_id: str, principal: Principal = LOCAL) -> bytes:
@@ -603,37 +511,12 @@ class Service:
             HTTPException: 404 if there is no such video.
         """
         if video_id is None:
-            sound = self.seen_ids(principal) - set(self.damaged_videos.find())
+            sound = self.projects.seen_ids(principal) - set(self.damaged_videos.find())
             found = [self.stored_videos.get(one) for one in sound]
             latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
-            return self.questions_for(principal).examples(latest.video_id) if latest else []
+            return self.visible.questions_for(principal).examples(latest.video_id) if latest else []
         with self.analysed_video(video_id):
-            return self.questions_for(principal).examples(video_id)
-
-    def readiness(self) -> dict[str, str]:
-        """The state of each part; :func:`is_ready` evaluates it."""
-        return {
-            "detector": {"none": "not configured"}.get(self.detector.state, self.detector.state),
-            "store": "writable" if self._writable() else "not writable",
-            "jobs": "running" if self.jobs.running else "stopped",
-            "disk": "nearly full" if self._disk_is_full() else "enough space",
-            "clock": "set back" if self._clock_is_set_back() else "going forward",
-            "videos": "some damaged" if self.damaged_videos.find() else "readable",
-        }
-
-    def reasons(self) -> dict[str, str]:
-        """Why parts of :meth:`readiness` failed, as far as it is known and names no video."""
-        found = {"detector": self.detector.reason} if self.detector.reason else {}
-        if self._clock_is_set_back():
-            found["clock"] = "It is before the last row of the audit log: sessions end, and expired keys open again."
-        damaged = len(self.damaged_videos.find())
-        if damaged:
-            found["videos"] = f"{damaged} of the store cannot be read; the list of videos says which, and why."
-        return found
-
-    def _clock_is_set_back(self) -> bool:
-        latest = self.audit.latest()
-        return latest is not None and (latest - datetime.now(UTC)).total_seconds() > CLOCK_TOLERANCE_S
+            return self.visible.questions_for(principal).examples(video_id)
 
     def _check_writable(self, *, erasing: bool = False) -> None:
         """Refuse what changes the store where it cannot be written: half of it would be done."""
@@ -649,70 +532,15 @@ class Service:
     def _store_is_read_only(self, *, erasing: bool) -> bool:
         """Whether the store cannot be written; a full disk is no reason not to erase."""
         if not erasing:
-            return not self._writable()
+            return not is_writable(self.config.store_dir)
         try:
             return bool(os.statvfs(self.config.store_dir).f_flag & os.ST_RDONLY)
         except OSError:
             return True
 
-    def _disk_is_full(self) -> bool:
-        return self.free_bytes() < self.config.limits.min_free_disk_mb * 1e6
-
-    def _writable(self) -> bool:
-        try:
-            self.config.store_dir.mkdir(parents=True, exist_ok=True)
-            probe = self.config.store_dir / ".writable"
-            probe.touch()
-            probe.unlink(missing_ok=True)
-        except OSError:
-            return False
-        return True
-
     def free_bytes(self) -> int:
         """Free space in bytes on the disk of the data folder."""
         return shutil.disk_usage(self.config.data_dir).free
-
-
-def lock_data_dir(config: ServeConfig) -> HeldLock:
-    """Lock the data folder for this process; the kernel releases the lock if the process dies.
-
-    Args:
-        config: the section ``serve``.
-
-    Returns:
-        The held lock.
-
-    Raises:
-        UsageError: if another service with the same ``executor_id`` holds the lock.
-    """
-    config.data_dir.mkdir(parents=True, exist_ok=True)
-    lock = try_lock_file(config.data_dir / f".{config.executor_id}.lock")
-    if lock is None:
-        raise UsageError(
-            "Another service is using this data folder.",
-            where=str(config.data_dir),
-            fix="stop it, or start this one with -o serve.data_dir=OTHER",
-        )
-    return lock
-
-
-def close_to_others(config: ServeConfig) -> None:
-    """Take the rights of other accounts of this machine from the data folder and the store.
-
-    Args:
-        config: the section ``serve``; its ``group_readable`` leaves the group its rights.
-    """
-    keep = 0o770 if config.group_readable else 0o700
-    for folder in (config.data_dir, config.store_dir):
-        with suppress(FileNotFoundError, PermissionError):  # another account's store is that account's to close
-            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & keep)
-
-
-def is_ready(readiness: dict[str, str]) -> bool:
-    """Whether all parts are ready; a service without a detector is ready for questions."""
-    good = {"ready", "not configured", "writable", "running", "enough space", "going forward", "readable"}
-    good |= {"set back", "some damaged"}  # to be mended, but everything else is served
-    return all(state in good for state in readiness.values())
 
 
 def _other_options(upload: Upload) -> HTTPException:

@@ -140,7 +140,7 @@ def _check_projects(request: Request, principal: Principal, named: list[tuple[st
         return
     service = request.scope["state"]["context"].service
     for name, value in named:
-        if not principal.sees(service.project_of(name, value)):
+        if not principal.sees(service.projects.project_of(name, value)):
             raise not_found(ID_KINDS[name], value)
 
 

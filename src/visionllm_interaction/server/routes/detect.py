@@ -95,8 +95,8 @@ def ask(request: Request, body: AskRequest) -> Answer:
             409, "This service has no language model.", code="NO-ENDPOINT", fix="ask with planner rules, or without one"
         )
     principal = known_principal(request)
-    questions = service.questions_for(principal)
-    if body.video_id in service.seen_ids(principal):
+    questions = service.visible.questions_for(principal)
+    if body.video_id in service.projects.seen_ids(principal):
         request.state.audit_video = body.video_id
     if body.planner is None:
         answer = questions.say(body.question, body.after, video_id=body.video_id).answer

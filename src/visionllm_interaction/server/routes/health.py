@@ -10,8 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.readiness import is_ready, part_reasons, part_states
 from visionllm_interaction.server.schemas import Readiness
-from visionllm_interaction.server.service import is_ready
 from visionllm_interaction.server.state import context_of
 
 OPEN: dict[str, Any] = {"security": []}
@@ -36,10 +36,10 @@ async def healthz() -> dict[str, str]:
 def readyz(request: Request, response: Response) -> Readiness:
     """The state of the detector, the store and the jobs; 503 until all are ready. Needs no key."""
     service = context_of(request).service
-    parts = service.readiness()
+    parts = part_states(service)
     ready = is_ready(parts)
     response.status_code = 200 if ready else 503
-    return Readiness(status="ready" if ready else "not ready", parts=parts, reasons=service.reasons())
+    return Readiness(status="ready" if ready else "not ready", parts=parts, reasons=part_reasons(service))
 
 
 @router.get(

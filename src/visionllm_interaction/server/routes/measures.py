@@ -38,7 +38,7 @@ Wanted = Annotated[Selection, Depends(_selection)]
 @router.get("/measures", summary="All measures", dependencies=[requires("viewer")])
 def list_measures(request: Request) -> MeasureCatalogue:
     """Name, definition, unit and source of each."""
-    found = context_of(request).service.measures_for(known_principal(request)).catalogue()
+    found = context_of(request).service.visible.measures_for(known_principal(request)).catalogue()
     return MeasureCatalogue(measures=[MeasureDefinition.model_validate(one) for one in found])
 
 
@@ -51,10 +51,10 @@ def list_measures(request: Request) -> MeasureCatalogue:
 def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
     """One row per video, subject and object (and predicate and time bin), as `visionllm measures` writes them."""
     service, principal = context_of(request).service, known_principal(request)
-    values = service.measures_for(principal)
+    values = service.visible.measures_for(principal)
     definition = _definition(values, wanted.measure)
     rows = values.rows(wanted).select(list(MeasureRow.model_fields)).to_pylist()
-    seen = service.seen_ids(principal)
+    seen = service.projects.seen_ids(principal)
     names = {one: stored.name for one in seen if (stored := service.stored_videos.get(one))}
     return MeasureTable(
         measure=definition,
@@ -75,7 +75,7 @@ def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
 )
 def get_measure_csv(request: Request, wanted: Wanted) -> Response:
     """All columns of the tidy table; texts cannot be run as formulas."""
-    values = context_of(request).service.measures_for(known_principal(request))
+    values = context_of(request).service.visible.measures_for(known_principal(request))
     _definition(values, wanted.measure)
     content = to_csv(values.rows(wanted))
     headers = {"Content-Disposition": f'attachment; filename="{wanted.measure}.csv"'}

@@ -111,7 +111,7 @@ def project_field(asked: str | None, service: Service, principal: Principal) -> 
     """
     if asked is not None and not PROJECT_NAME.match(asked):
         raise RequestValidationError([{"loc": ("body", "project"), "msg": "must be 1–64 letters, digits, . _ -"}])
-    return service.project_for(asked, principal)
+    return service.projects.project_for(asked, principal)
 
 
 @router.get("/videos", tags=["videos"], summary="All videos", dependencies=[LOOK])
