@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -43,6 +44,8 @@ POLL_S = 0.2
 """How often the database is asked for the next job."""
 MAX_BACKOFF_S = 30.0
 """Longest pause before another worker is started in place of one that was killed."""
+ROOM_BYTES = 1_000_000
+"""Room on the disk that the end of a job needs."""
 CANCEL_CHECK_S = 1.0
 """How often a running job asks the database whether another host was told to cancel it."""
 JOBS_VERSION = "visionllm-jobs-2"
@@ -236,8 +239,14 @@ class JobQueue:
     def _run(self, job_id: str) -> dict[str, str]:
         """Analyse, and keep how it ended; what is returned goes into the database."""
         outcome = self._outcome_of(job_id)
+        self._wait_for_room()
         self._files.keep_outcome(job_id, outcome)
         return {"status": outcome["status"], "code": (outcome["error"] or {}).get("code", "")}
+
+    def _wait_for_room(self) -> None:
+        """Wait while the disk is full: an end that the database cannot take would leave the job running for ever."""
+        while shutil.disk_usage(self._config.data_dir).free < ROOM_BYTES and not self._stopping.is_set():
+            self._stopping.wait(1.0)
 
     def _outcome_of(self, job_id: str) -> JobOutcome:
         self._active.add(job_id)
