@@ -33,16 +33,17 @@ def postgres_server(folder: Path) -> Iterator[PostgresServer]:
     data, port = folder / "data", free_port()
 
     def run(*command: str | Path) -> None:
-        subprocess.run([*account, *map(str, command)], check=True, capture_output=True, cwd=folder)
+        done = subprocess.run([*account, *map(str, command)], check=False, capture_output=True, text=True, cwd=folder)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
 
     run(programs / "initdb", "-D", data, "-U", "jobs", "-A", "trust", "--no-sync")
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=60"
-    run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "server.log", "-o", options, "start")
+    run(programs / "pg_ctl", "-D", data, "-w", "-t", "300", "-l", folder / "server.log", "-o", options, "start")
     try:
         run(programs / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "jobs", "jobs")
         yield PostgresServer(data, f"postgresql://jobs@127.0.0.1:{port}/jobs")
     finally:
-        run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        run(programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "-t", "300", "stop")
 
 
 def _programs() -> Path | None:
