@@ -22,7 +22,7 @@ from visionllm_interaction.server.jobs.uploads import JobOptions, Upload, Upload
 from visionllm_interaction.server.jobs.video_probe import VideoMetadata
 from visionllm_interaction.server.readiness import part_states
 from visionllm_interaction.server.service import Service
-from visionllm_interaction.store.ledger import Ledger, read_ledger
+from visionllm_interaction.store.video_status_ledger import Ledger, read_ledger
 
 FACTS = VideoMetadata(container="mov", codec="h264", width=16, height=12, duration_s=1.0, frames_per_s=10.0)
 

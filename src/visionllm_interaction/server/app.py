@@ -21,10 +21,11 @@ from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_lo
 from visionllm_interaction.server.auth.route_roles import check_roles_declared, deny_undeclared
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.http.content import ContentMiddleware
-from visionllm_interaction.server.http.patience import Stopping
+from visionllm_interaction.server.http.client_timeouts import Stopping
+from visionllm_interaction.server.http.head_etag_gzip import ContentMiddleware
 from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.routes import account as routes_account
+from visionllm_interaction.server.routes import ask as routes_ask
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import measures as routes_measures
@@ -76,7 +77,15 @@ def create_app(
     )
     problems.install(app)
     openapi.install(app)
-    for routes in (routes_detect, routes_videos, routes_uploads, routes_measures, routes_account, routes_health):
+    for routes in (
+        routes_detect,
+        routes_ask,
+        routes_videos,
+        routes_uploads,
+        routes_measures,
+        routes_account,
+        routes_health,
+    ):
         app.include_router(routes.router)
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, PROJECT_PATTERN
-from visionllm_interaction.utils.devices import DeviceName
+from visionllm_interaction.utils.device_names import DeviceName
 
 
 class ServeLimits(Section):

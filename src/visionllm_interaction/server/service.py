@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.analysis.analyze_videos import with_rate_of
 from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -31,13 +32,13 @@ from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.store_views import DamagedVideos
-from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
 from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
-from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
+from visionllm_interaction.store.video_status_ledger import forget_video
 from visionllm_interaction.utils.logs import log
 
 
@@ -170,7 +171,7 @@ class Service:
         )
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
-        content: dict[str, Any] = self.analysis.model_dump(mode="json")
+        content: dict[str, Any] = with_rate_of(self.analysis, self.config.detector).model_dump(mode="json")
         if options.sample_fps is not None:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content

@@ -19,10 +19,10 @@ from torchvision.ops import nms
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Floats = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ FACES = Categories.from_pairs([(1, "face")])
 
 
 ALGORITHM_VERSION = 1
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("centerface", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
 
 
@@ -57,7 +57,7 @@ class CenterFaceDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         return [self.find_faces(image, min_confidence=min_confidence)[0] for image in images_rgb]
 
     def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:

@@ -16,10 +16,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from visionllm_interaction.store.arrow_schemas import SCHEMAS
+from visionllm_interaction.store.audit_corrections import FOLDER as CORRECTIONS
 from visionllm_interaction.store.columns import COLUMNS
-from visionllm_interaction.store.corrections import FOLDER as CORRECTIONS
 from visionllm_interaction.store.layout import RECORD_FILE, STORE_FILE, list_videos
-from visionllm_interaction.store.schema import SCHEMAS
 from visionllm_interaction.utils.logs import log
 
 MOST = 64

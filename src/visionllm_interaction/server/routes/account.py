@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
-from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.schemas import AuditEntry, AuditPage, KeyRights
 from visionllm_interaction.server.state import context_of
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
-from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUpload
 from visionllm_interaction.server.jobs.uploads import JobOptions, safe_name
 from visionllm_interaction.server.multipart import too_large

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.server.auth.roles import PROJECT_NAME, Principal
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
-from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS, Seconds, check_window
+from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import xywh_to_xyxy
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.video.detection_files.category_names import COCO_NAMES, MOT_NAMES, YOLO_NAMES
+from visionllm_interaction.video.detection_files.known_category_names import COCO_NAMES, MOT_NAMES, YOLO_NAMES
 
 Row = tuple[int, str, float, tuple[float, float, float, float], int]
 """frame_index, category, confidence, box xyxy, track id."""
