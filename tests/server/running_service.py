@@ -55,8 +55,8 @@ class RunningService:
     def log(self) -> str:
         return (self.folder / "service.log").read_text(encoding="utf-8", errors="replace")
 
-    def start(self) -> None:
-        """Start and wait until it is ready."""
+    def start(self, *, until: str = "readyz") -> None:
+        """Start and wait until it is ready, or, with ``healthz``, until it answers."""
         if not self.key:
             self.key = create_key(self.folder / "service" / "keys.yaml", name="test")
         overrides = [f"serve.port={self.port}", *self.options]
@@ -64,22 +64,22 @@ class RunningService:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
-        self._wait_until_ready()
+        self._wait_until(until)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until(self, state: str) -> None:
         assert self.process is not None
         begin = time.monotonic()
         end = begin + START_S
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log
             try:
-                if httpx.get(f"{self.url}/v1/readyz", timeout=10).status_code == 200:
+                if httpx.get(f"{self.url}/v1/{state}", timeout=10).status_code == 200:
                     self.start_s = time.monotonic() - begin
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.2)
-        raise AssertionError(f"not ready after {START_S} s\n{self.log}")
+        raise AssertionError(f"no {state} after {START_S} s\n{self.log}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the process and wait for it."""

@@ -116,7 +116,7 @@ def test_nothing_is_lost_or_doubled_by_kills_at_random_moments(
     service: RunningService, tiny_video: Path, tmp_path: Path, database: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resumable_upload, "PIECE_BYTES", 1000)
-    service.options += [*database, "serve.max_job_attempts=100", "serve.page=false", "serve.job_workers=2"]
+    service.options += [*database, "serve.max_job_attempts=100", "serve.page=false"]
     chance = random.Random(int(os.environ.get("VISIONLLM_SEED", "7")))
     videos = tmp_path / "videos"
     videos.mkdir()
@@ -135,7 +135,7 @@ def test_nothing_is_lost_or_doubled_by_kills_at_random_moments(
             service.stop(signal.SIGKILL)
             killed["service"] += 1
             begin = time.monotonic()
-            service.start()
+            service.start(until="healthz")  # the detector may still load, and the next kill come before it is ready
             starts.append(time.monotonic() - begin)
     states, stuck_s = end_of_all(service, set(stream.accepted))
     stored = [folder.name for folder in (service.store / "videos").iterdir() if not folder.name.startswith(".")]
@@ -143,7 +143,7 @@ def test_nothing_is_lost_or_doubled_by_kills_at_random_moments(
         listed = client.get("/v1/videos").json()["videos"]
         names = Counter(video["name"] for video in listed)
     told = f"{dict(killed)} killed, {len(stream.accepted)} accepted: {dict(states)}, {stuck_s:.1f} s without an end"
-    print(f"{told}; ready after {sorted(starts)[len(starts) // 2]:.1f} s (median)", file=sys.stderr)
+    print(f"{told}; answers after {sorted(starts)[len(starts) // 2]:.1f} s (median)", file=sys.stderr)
     assert states == {"done": len(stream.accepted)}, (told, service.log[-3000:])
     assert len(stream.accepted) >= KILLS // 4, "a stream of jobs"
     assert set(names.values()) == {1}, "nothing is doubled"

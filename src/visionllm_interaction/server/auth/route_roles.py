@@ -82,7 +82,7 @@ def known_principal(request: Request) -> Principal:
     return principal
 
 
-def deny_undeclared(request: Request) -> None:
+async def deny_undeclared(request: Request) -> None:
     """The dependency of the application: a route that declares no role is answered to nobody.
 
     Raises:

@@ -105,6 +105,7 @@ class Uploads:
         self._folder = folder
         self._incoming = incoming
         self._of_jobs: dict[str, str] = {}
+        self._known: dict[str, tuple[tuple[int, int, int], Upload]] = {}
 
     def prepare(self) -> None:
         """Create the folders and delete unfinished uploads of a killed process."""
@@ -166,8 +167,15 @@ class Uploads:
             return None
         record = self._folder / video_id / "upload.json"
         try:
-            return Upload.model_validate_json(record.read_bytes())
+            stat = record.stat()
+            written = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            known = self._known.get(video_id)
+            if known is None or known[0] != written:
+                known = (written, Upload.model_validate_json(record.read_bytes()))
+                self._known[video_id] = known
+            return known[1]
         except FileNotFoundError:
+            self._known.pop(video_id, None)
             return None
         except (OSError, ValidationError) as error:
             log.error(
