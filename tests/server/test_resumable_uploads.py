@@ -91,6 +91,8 @@ def test_a_video_that_comes_in_pieces_is_the_job_of_the_whole(client: TestClient
 
 
 def test_what_the_service_can_do(client: TestClient) -> None:
+    post = client.get("/v1/openapi.json").json()["paths"]["/v1/uploads"]["post"]
+    assert {one["name"]: one["schema"].get("maximum") for one in post["parameters"]}["Upload-Length"] == 1_000_000
     headers = client.options("/v1/uploads").headers
     assert headers["tus-version"] == "1.0.0" and headers["tus-max-size"] == "1000000"
     assert set(headers["tus-extension"].split(",")) == {"creation", "expiration", "termination"}

@@ -89,7 +89,7 @@ class UploadedFile:
         return hashlib.sha256(whole + begin).hexdigest()
 
 
-def upload_steps(file: UploadedFile) -> Steps:
+def upload_steps(file: UploadedFile) -> Generator[Step, Outcome, RemoteJob]:
     """Upload a file, or go on with an upload of it that was interrupted.
 
     Args:

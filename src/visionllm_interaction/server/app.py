@@ -93,6 +93,7 @@ def create_app(
     add_static_files(app)  # the login page needs them, too
     check_roles_declared(app, open_mounts=[STATIC.rstrip("/")])
     app.state.service, app.state.stopping = service, context.stopping
+    app.state.max_upload_bytes = int(serve.limits.max_video_mb * 1e6)
     app.state.max_question_chars = min(serve.limits.max_question_chars, reason.max_question_chars)
     app.add_middleware(ContentMiddleware)
     app.add_middleware(AccessMiddleware, context=context, keys=keys, sessions=sessions)

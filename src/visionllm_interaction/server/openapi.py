@@ -104,7 +104,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _state_limits(content: dict[str, Any], app: FastAPI) -> None:
-    """Say how long a question may be on this service."""
+    """Say how long a question, and how large an upload, may be on this service."""
+    largest = getattr(app.state, "max_upload_bytes", None)
+    upload = content["paths"].get("/v1/uploads", {}).get("post", {})
+    if largest is not None and "parameters" in upload:
+        upload["parameters"] = [
+            {**one, "schema": {**one["schema"], "maximum": largest}} if one["name"] == "Upload-Length" else one
+            for one in upload["parameters"]
+        ]
     longest = getattr(app.state, "max_question_chars", None)
     request = content["components"].get("schemas", {}).get("AskRequest")
     if longest is not None and request is not None:

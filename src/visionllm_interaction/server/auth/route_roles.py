@@ -38,6 +38,9 @@ class RoleCheck:
     def __call__(self, request: Request) -> None:
         """Refuse a request whose key has not the role, or does not see what it names.
 
+        Args:
+            request: the request.
+
         Raises:
             HTTPException: 403 for the role, 404 for what is of another project.
         """
@@ -84,6 +87,9 @@ def known_principal(request: Request) -> Principal:
 
 async def deny_undeclared(request: Request) -> None:
     """The dependency of the application: a route that declares no role is answered to nobody.
+
+    Args:
+        request: the request.
 
     Raises:
         HTTPException: 403.
