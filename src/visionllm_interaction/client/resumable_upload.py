@@ -92,11 +92,10 @@ class UploadedFile:
 def upload_steps(file: UploadedFile) -> Generator[Step, Outcome, RemoteJob]:
     """Upload a file, or go on with an upload of it that was interrupted.
 
+    Each yield is the next request, whose outcome is to be sent back.
+
     Args:
         file: the file.
-
-    Yields:
-        Step: the next request; its outcome is to be sent back.
 
     Returns:
         The job of the video.
