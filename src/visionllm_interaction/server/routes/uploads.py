@@ -94,11 +94,12 @@ def list_uploads(request: Request) -> UnfinishedUploads:
 @router.post(
     "",
     status_code=201,
+    response_class=Response,
     summary="Begin a resumable upload",
     responses=problems(400, 412, 413, 422, 503, 507),
     openapi_extra={"parameters": [_TUS, _LENGTH, _METADATA]},
 )
-def create_upload(request: Request, response: Response) -> None:
+def create_upload(request: Request) -> Response:
     """`Location` is the address to send the bytes to. Nothing is written if the disk has no room for all of them."""
     service, principal = context_of(request).service, known_principal(request)
     length = _whole_number(request, "upload-length", least=1)
@@ -117,8 +118,8 @@ def create_upload(request: Request, response: Response) -> None:
     upload = service.resumable.create(
         name=name, length=length, options=options, project=project, fingerprint=fingerprint
     )
-    response.headers["Location"] = f"/v1/uploads/{upload.upload_id}"
-    response.headers["Upload-Expires"] = _expires(service, upload)
+    place, expires = f"/v1/uploads/{upload.upload_id}", _expires(service, upload)
+    return Response(status_code=201, headers={"Location": place, "Upload-Expires": expires, "Tus-Resumable": VERSION})
 
 
 @router.get("/{upload_id}", summary="One resumable upload, and its job once it is complete", responses=problems(404))
