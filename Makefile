@@ -63,6 +63,8 @@ test-slow: $(VENV)/.ready-dev ## Tests of more than a few seconds (tracking and 
 	$(BIN)/pytest -m slow
 test-crash: $(VENV)/.ready-dev ## kill -9 at random moments: the pipeline, the service
 	$(BIN)/pytest -m crash
+test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours)
+	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py
 test-browser: $(VENV)/.ready-dev ## The page in Chromium
 	$(BIN)/pytest -m browser
 test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)
@@ -142,4 +144,4 @@ $(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
 	$(UV) pip install -q --python $(DEPLOY_BIN)/python --require-hashes --only-binary :all: -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from visionllm_interaction.server.auth.api_keys import create_key
+from visionllm_interaction.server.auth.roles import Role
 
 REPO = Path(__file__).resolve().parents[2]
 CLI = [sys.executable, "-c", "import sys; from visionllm_interaction.cli import main; sys.exit(main())"]
@@ -39,6 +40,8 @@ class RunningService:
     port: int = field(default_factory=free_port)
     key: str = ""
     process: subprocess.Popen[bytes] | None = None
+    start_s: float = 0.0
+    """How long the last start took until it was ready, in seconds."""
 
     @property
     def url(self) -> str:
@@ -52,8 +55,8 @@ class RunningService:
     def log(self) -> str:
         return (self.folder / "service.log").read_text(encoding="utf-8", errors="replace")
 
-    def start(self) -> None:
-        """Start and wait until it is ready."""
+    def start(self, *, until: str = "readyz") -> None:
+        """Start and wait until it is ready, or, with ``healthz``, until it answers."""
         if not self.key:
             self.key = create_key(self.folder / "service" / "keys.yaml", name="test")
         overrides = [f"serve.port={self.port}", *self.options]
@@ -61,20 +64,22 @@ class RunningService:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment)
-        self._wait_until_ready()
+        self._wait_until(until)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until(self, state: str) -> None:
         assert self.process is not None
-        end = time.monotonic() + START_S
+        begin = time.monotonic()
+        end = begin + START_S
         while time.monotonic() < end:
             assert self.process.poll() is None, self.log
             try:
-                if httpx.get(f"{self.url}/v1/readyz", timeout=10).status_code == 200:
+                if httpx.get(f"{self.url}/v1/{state}", timeout=10).status_code == 200:
+                    self.start_s = time.monotonic() - begin
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.2)
-        raise AssertionError(f"not ready after {START_S} s\n{self.log}")
+        raise AssertionError(f"no {state} after {START_S} s\n{self.log}")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the process and wait for it."""
@@ -83,9 +88,13 @@ class RunningService:
             self.process.wait(timeout=60)
             self.process = None
 
-    def client(self) -> httpx.Client:
-        """A client with the key."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=120)
+    def new_key(self, name: str, *, role: Role = "admin", projects: Sequence[str] | None = None) -> str:
+        """One more key."""
+        return create_key(self.folder / "service" / "keys.yaml", name=name, role=role, projects=projects)
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        """A client with the key, or with another one."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key or self.key}"}, timeout=120)
 
 
 def wait_for(look: Callable[[], Any], *, seconds: float = JOB_S, every: float = 0.2) -> Any:

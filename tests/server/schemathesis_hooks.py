@@ -21,7 +21,7 @@ GIF = base64.b64decode(
 )
 
 schemathesis.openapi.format("binary", st.just(Binary(GIF)))
-for _media_type in ("image/*", "video/*"):
+for _media_type in ("image/*", "video/*", "application/offset+octet-stream"):
     schemathesis.openapi.media_type(_media_type, st.just(GIF))
 
 

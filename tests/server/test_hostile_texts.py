@@ -59,7 +59,7 @@ def test_names_of_uploads_stay_in_their_folder(outside: Path, client: TestClient
     with uploads.receiving() as incoming:
         incoming.write(text.encode("utf-8", "replace") or b"empty")
         incoming.close()
-        upload = uploads.publish(incoming, name=text, facts=FACTS, options=JobOptions())
+        upload = uploads.publish(incoming.received(), name=text, facts=FACTS, options=JobOptions())
     assert uploads.path(upload).resolve().parent.parent == (outside / "service" / "uploads").resolve()
     assert "/" not in safe_name(text) and "\\" not in safe_name(text)
     assert uploads.erase(upload.video_id)

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
+from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.config import ServeConfig
 
 PROBLEM = "application/problem+json"
@@ -29,11 +30,11 @@ def app(tmp_path: Path) -> FastAPI:
     video = tmp_path / "video.mp4"
     video.write_bytes(CONTENT)
 
-    @app.get("/v1/film")
+    @app.get("/v1/film", dependencies=[requires("viewer")])
     def film() -> FileResponse:
         return FileResponse(video)
 
-    @app.get("/v1/rows")
+    @app.get("/v1/rows", dependencies=[requires("viewer")])
     def rows() -> list[int]:
         return list(range(2000))
 
@@ -137,7 +138,7 @@ def test_the_document_says_what_needs_no_key_and_what_every_route_may_answer(cli
 def test_a_client_that_hangs_up_leaves_no_traceback(
     app: FastAPI, client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @app.post("/v1/hang-up")
+    @app.post("/v1/hang-up", dependencies=[requires("viewer")])
     async def hang_up(request: Request) -> None:
         raise ClientDisconnect
 

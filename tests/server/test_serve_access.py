@@ -17,9 +17,11 @@ from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import KeyRing, create_key
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.data_folder import close_to_others
 from visionllm_interaction.server.jobs.uploads import JobOptions, Upload, Uploads
 from visionllm_interaction.server.jobs.video_probe import VideoMetadata
-from visionllm_interaction.server.service import Service, close_to_others
+from visionllm_interaction.server.readiness import part_states
+from visionllm_interaction.server.service import Service
 from visionllm_interaction.store.video_status_ledger import Ledger, read_ledger
 
 FACTS = VideoMetadata(container="mov", codec="h264", width=16, height=12, duration_s=1.0, frames_per_s=10.0)
@@ -46,7 +48,7 @@ def uploaded(uploads: Uploads, name: str = "Anna.mp4", content: bytes = b"video"
     with uploads.receiving() as incoming:
         incoming.write(content)
         incoming.close()
-        return uploads.publish(incoming, name=name, facts=FACTS, options=JobOptions())
+        return uploads.publish(incoming.received(), name=name, facts=FACTS, options=JobOptions())
 
 
 def test_logging_out_ends_the_session_and_every_copy_of_its_cookie(
@@ -163,4 +165,4 @@ def test_an_upload_that_would_fill_the_disk_is_refused_before_it_is_sent(
 
 def test_a_service_whose_disk_is_full_is_not_ready(stopped: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopped, "free_bytes", lambda: 0)
-    assert stopped.readiness()["disk"] == "nearly full"
+    assert part_states(stopped)["disk"] == "nearly full"

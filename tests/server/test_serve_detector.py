@@ -17,6 +17,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.readiness import part_reasons, part_states
 from visionllm_interaction.server.service import Service
 
 MISSING = "loads only with openvino, which is not installed"
@@ -109,8 +110,8 @@ def test_readiness_tells_the_page_what_is_wrong_with_the_detector(
     monkeypatch.setattr(models, "load_detector", raising(RuntimeError("no kernel")))
     config = ServeConfig(data_dir=tmp_path, detector=tmp_path / "detector.onnx")
     service = Service(config, analysis=AnalysisConfig(), reason=ReasonConfig())
-    assert service.readiness()["detector"] == "loading"
+    assert part_states(service)["detector"] == "loading"
     wait(service.detector)
-    assert service.readiness()["detector"] == "failed" and "no kernel" in service.reasons()["detector"]
+    assert part_states(service)["detector"] == "failed" and "no kernel" in part_reasons(service)["detector"]
     bare = Service(ServeConfig(data_dir=tmp_path), analysis=AnalysisConfig(), reason=ReasonConfig())
-    assert bare.readiness()["detector"] == "not configured" and bare.reasons() == {}
+    assert part_states(bare)["detector"] == "not configured" and part_reasons(bare) == {}

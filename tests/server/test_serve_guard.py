@@ -10,8 +10,9 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
+from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.service import lock_data_dir
+from visionllm_interaction.server.jobs.data_folder import lock_data_dir
 
 
 def client_of(config: ServeConfig, *, base_url: str = "http://127.0.0.1:8000") -> TestClient:
@@ -155,7 +156,7 @@ def test_nothing_may_be_loaded_from_elsewhere(config: ServeConfig, key: str) -> 
 def test_an_unexpected_error_says_nothing_of_itself(config: ServeConfig, key: str) -> None:
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
 
-    @app.get("/v1/broken")
+    @app.get("/v1/broken", dependencies=[requires("viewer")])
     def broken() -> None:
         raise RuntimeError("secret of the inside")
 
@@ -187,6 +188,11 @@ def test_the_interface_is_described_with_examples_and_problem_details(config: Se
         "/v1/videos/{video_id}/poster",
         "/v1/jobs/{job_id}",
         "/v1/jobs/{job_id}/retry",
+        "/v1/jobs/{job_id}/cancel",
+        "/v1/uploads",
+        "/v1/uploads/{upload_id}",
+        "/v1/me",
+        "/v1/audit",
         "/v1/measures",
         "/v1/measures/{measure}",
         "/v1/measures/{measure}/csv",

@@ -114,7 +114,7 @@ def test_an_upload_is_kept_found_and_erased(tmp_path: Path) -> None:
         incoming.write(b"abc")
         incoming.write(b"def")
         incoming.close()
-        upload = uploads.publish(incoming, name="play.mov", facts=facts, options=JobOptions())
+        upload = uploads.publish(incoming.received(), name="play.mov", facts=facts, options=JobOptions())
     assert upload.sha256 == "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"
     assert uploads.path(upload).read_bytes() == b"abcdef"
     assert uploads.find(upload.sha256) == upload

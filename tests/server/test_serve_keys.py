@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import stat
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from visionllm_interaction.errors import ConfigError, UsageError
-from visionllm_interaction.server.auth.api_keys import KeyRing, create_key, list_keys, revoke_key
+from visionllm_interaction.server.auth.api_keys import KeyRing, create_key, expiry_of, list_keys, revoke_key
 from visionllm_interaction.server.auth.sessions import LIFETIME_S, Sessions
 
 
@@ -104,3 +105,58 @@ def test_the_secret_of_sessions_is_whole_and_private(keys_file: Path, tmp_path: 
     before = path.read_bytes()
     Sessions(path, KeyRing(keys_file))
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["session.secret"]
+
+
+def test_a_key_of_an_older_file_has_the_rights_that_it_had(keys_file: Path) -> None:
+    key = create_key(keys_file, name="lab")
+    lines = keys_file.read_text().splitlines(keepends=True)
+    new = ("role:", "projects:", "expires_at:")
+    keys_file.write_text("".join(line for line in lines if not line.strip().startswith(new)))
+    assert not any(name in keys_file.read_text() for name in new)
+    found = KeyRing(keys_file).find(key)
+    assert found is not None
+    who = found.principal()
+    assert (who.role, who.projects, found.has_expired) == ("admin", None, False)
+    assert who.has_role("viewer") and who.has_role("admin") and who.sees(None)
+
+
+def test_an_expired_key_opens_nothing_and_ends_its_sessions(
+    keys_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    key = create_key(keys_file, name="guest", role="viewer", expires_at=until)
+    ring = KeyRing(keys_file)
+    sessions = Sessions(tmp_path / "secret", ring)
+    cookie = sessions.open(ring.entries[0].id)
+    assert ring.find(key) and sessions.valid(cookie)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return until
+
+    monkeypatch.setattr("visionllm_interaction.server.auth.api_keys.datetime", Later)
+    assert ring.find(key) is None and not sessions.valid(cookie)
+
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12h", NOW + timedelta(hours=12)),
+        ("90d", NOW + timedelta(days=90)),
+        ("2w", NOW + timedelta(weeks=2)),
+        ("2026-06-30", datetime(2026, 6, 30, tzinfo=UTC)),
+        ("2026-06-30T12:00+02:00", datetime(2026, 6, 30, 10, tzinfo=UTC)),
+    ],
+)
+def test_an_expiry_is_a_length_of_time_or_a_date(text: str, expected: datetime) -> None:
+    assert expiry_of(text, now=NOW) == expected
+
+
+@pytest.mark.parametrize("text", ["", "90", "90 days", "0d", "2026-04-30", "-1d", "99999w9", "tomorrow"])
+def test_an_expiry_that_is_none_or_past_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        expiry_of(text, now=NOW)

@@ -187,6 +187,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C.", extra="serve"
     ),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
+    "audit-log": CommandEntry(
+        "service", "audit_log", "Show who saw, uploaded, exported, erased or changed what in the service."
+    ),
     "doctor": CommandEntry(
         "machine", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -79,12 +79,6 @@ def video(video_id: str) -> ApiCall[RemoteVideo]:
     return ApiCall("GET", f"/videos/{_part(video_id)}", _model(RemoteVideo))
 
 
-def upload(path: Path, view: Literal["room", "ego"], sample_fps: float | None) -> ApiCall[RemoteJob]:
-    """Send a video."""
-    fields = {"view": view} | ({} if sample_fps is None else {"sample_fps": str(sample_fps)})
-    return ApiCall("POST", "/videos", _model(RemoteJob), upload=path, fields=fields)
-
-
 def job(job_id: str) -> ApiCall[RemoteJob]:
     """One job."""
     return ApiCall("GET", f"/jobs/{_part(job_id)}", _model(RemoteJob))
@@ -93,6 +87,11 @@ def job(job_id: str) -> ApiCall[RemoteJob]:
 def retry(job_id: str) -> ApiCall[RemoteJob]:
     """Try a failed job again."""
     return ApiCall("POST", f"/jobs/{_part(job_id)}/retry", _model(RemoteJob))
+
+
+def cancel(job_id: str) -> ApiCall[RemoteJob]:
+    """Cancel a job."""
+    return ApiCall("POST", f"/jobs/{_part(job_id)}/cancel", _model(RemoteJob))
 
 
 def erase(video_id: str) -> ApiCall[None]:

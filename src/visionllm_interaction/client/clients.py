@@ -23,6 +23,7 @@ from visionllm_interaction.client.models import (
     RemoteVideo,
 )
 from visionllm_interaction.client.problems import ServiceProblem
+from visionllm_interaction.client.resumable_upload import Outcome, Steps, UploadedFile, unreachable, upload_steps
 from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.utils.path_type import StrPath
 
@@ -79,14 +80,23 @@ class Client:
         return self._send(calls.video(video_id))
 
     def upload(
-        self, path: StrPath, *, view: Literal["room", "ego"] = "room", sample_fps: float | None = None
+        self,
+        path: StrPath,
+        *,
+        view: Literal["room", "ego"] = "room",
+        sample_fps: float | None = None,
+        project: str | None = None,
     ) -> RemoteJob:
         """Send a video to be analysed; the same bytes sent again give the same job.
+
+        The upload is resumable: it goes on where it was after a connection was cut or the service was restarted, and
+        after this program was stopped and called again.
 
         Args:
             path: the video file.
             view: a camera in the room, or one on the head (``"ego"``).
             sample_fps: frames processed per second; None: the service's configuration.
+            project: the project of the video; None: the only one of the key, or ``default``.
 
         Returns:
             The job; :meth:`wait` waits for its end.
@@ -94,7 +104,7 @@ class Client:
         Raises:
             ServiceProblem: if the file is no video, is too large, or the service cannot take it.
         """
-        return self._send(calls.upload(Path(path), view, sample_fps))
+        return self._drive(upload_steps(UploadedFile(Path(path), view, sample_fps, project)))
 
     def job(self, job_id: str) -> RemoteJob:
         """One job."""
@@ -121,6 +131,10 @@ class Client:
             if found.has_ended or time.monotonic() > end:
                 return _done(found, timeout_s)
             time.sleep(every_s)
+
+    def cancel(self, job_id: str) -> RemoteJob:
+        """Cancel a job that waits or runs; its video stays and can be tried again."""
+        return self._send(calls.cancel(job_id))
 
     def retry(self, job_id: str) -> RemoteJob:
         """Try a failed job again; returns the new one."""
@@ -242,12 +256,27 @@ class Client:
         """
         return self._send(calls.detect(Path(path), min_confidence))
 
+    def _drive(self, steps: Steps) -> RemoteJob:
+        """Run the steps of an upload."""
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = steps.send(outcome) if outcome is not None else next(steps)
+            except StopIteration as end:
+                job: RemoteJob = end.value
+                return job
+            time.sleep(step.pause_s)
+            try:
+                outcome = self._http.request(step.method, step.url, headers=step.headers, content=step.content)
+            except httpx.TransportError as error:
+                outcome = error
+
     def _send(self, call: ApiCall[T]) -> T:
         try:
             with _opened(call) as request:
                 answer = self._http.request(**request)
         except httpx.TransportError as error:
-            raise _unreachable(str(self._http.base_url), error) from error
+            raise unreachable(error) from error
         return _read(call, answer)
 
 
@@ -298,14 +327,23 @@ class AsyncClient:
         return await self._send(calls.video(video_id))
 
     async def upload(
-        self, path: StrPath, *, view: Literal["room", "ego"] = "room", sample_fps: float | None = None
+        self,
+        path: StrPath,
+        *,
+        view: Literal["room", "ego"] = "room",
+        sample_fps: float | None = None,
+        project: str | None = None,
     ) -> RemoteJob:
         """Send a video to be analysed; the same bytes sent again give the same job.
+
+        The upload is resumable: it goes on where it was after a connection was cut or the service was restarted, and
+        after this program was stopped and called again.
 
         Args:
             path: the video file.
             view: a camera in the room, or one on the head (``"ego"``).
             sample_fps: frames processed per second; None: the service's configuration.
+            project: the project of the video; None: the only one of the key, or ``default``.
 
         Returns:
             The job; :meth:`wait` waits for its end.
@@ -313,7 +351,7 @@ class AsyncClient:
         Raises:
             ServiceProblem: if the file is no video, is too large, or the service cannot take it.
         """
-        return await self._send(calls.upload(Path(path), view, sample_fps))
+        return await self._drive(upload_steps(UploadedFile(Path(path), view, sample_fps, project)))
 
     async def job(self, job_id: str) -> RemoteJob:
         """One job."""
@@ -340,6 +378,10 @@ class AsyncClient:
             if found.has_ended or time.monotonic() > end:
                 return _done(found, timeout_s)
             await asyncio.sleep(every_s)
+
+    async def cancel(self, job_id: str) -> RemoteJob:
+        """Cancel a job that waits or runs; its video stays and can be tried again."""
+        return await self._send(calls.cancel(job_id))
 
     async def retry(self, job_id: str) -> RemoteJob:
         """Try a failed job again; returns the new one."""
@@ -461,12 +503,27 @@ class AsyncClient:
         """
         return await self._send(calls.detect(Path(path), min_confidence))
 
+    async def _drive(self, steps: Steps) -> RemoteJob:
+        """Run the steps of an upload."""
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = steps.send(outcome) if outcome is not None else next(steps)
+            except StopIteration as end:
+                job: RemoteJob = end.value
+                return job
+            await asyncio.sleep(step.pause_s)
+            try:
+                outcome = await self._http.request(step.method, step.url, headers=step.headers, content=step.content)
+            except httpx.TransportError as error:
+                outcome = error
+
     async def _send(self, call: ApiCall[T]) -> T:
         try:
             with _opened(call) as request:
                 answer = await self._http.request(**request)
         except httpx.TransportError as error:
-            raise _unreachable(str(self._http.base_url), error) from error
+            raise unreachable(error) from error
         return _read(call, answer)
 
 
@@ -491,22 +548,13 @@ def _opened(call: ApiCall[T]) -> Iterator[dict[str, Any]]:
         yield request
         return
     with call.upload.open("rb") as stream:
-        yield {**request, "files": {"file": (call.upload.name, stream)}, "data": call.fields}
+        yield {**request, "files": {"file": (call.upload.name, stream)}}
 
 
 def _read(call: ApiCall[T], answer: httpx.Response) -> T:
     if not answer.is_success:
         raise ServiceProblem.of(answer.status_code, answer.content)
     return call.read(answer.content)
-
-
-def _unreachable(address: str, error: httpx.TransportError) -> ServiceProblem:
-    detail = {
-        "detail": "The service does not answer.",
-        "found": f"{type(error).__name__}: {error}",
-        "instance": address,
-    }
-    return ServiceProblem(0, {**detail, "code": "UNREACHABLE", "fix": "check that it runs at this address"})
 
 
 def _done(job: RemoteJob, timeout_s: float) -> RemoteJob:

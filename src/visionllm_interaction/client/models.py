@@ -40,6 +40,9 @@ class RemoteVideo(_Remote):
     video_id: str
     analysed: bool
     playable: bool
+    damaged: str | None = None
+    """Why it cannot be read from the store; None where it can."""
+    project: str | None = None
     name: str | None = None
     uploaded_at: str | None = None
     analysed_at: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction import __version__
@@ -18,20 +18,23 @@ from visionllm_interaction.server import problem_details as problems
 from visionllm_interaction.server.auth.api_keys import KeyRing
 from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
+from visionllm_interaction.server.auth.route_roles import check_roles_declared, deny_undeclared
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.http.client_timeouts import Stopping
 from visionllm_interaction.server.http.head_etag_gzip import ContentMiddleware
 from visionllm_interaction.server.metrics import Metrics
+from visionllm_interaction.server.routes import account as routes_account
 from visionllm_interaction.server.routes import ask as routes_ask
 from visionllm_interaction.server.routes import corrections as routes_corrections
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import measures as routes_measures
+from visionllm_interaction.server.routes import uploads as routes_uploads
 from visionllm_interaction.server.routes import videos as routes_videos
 from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import ServiceContext
-from visionllm_interaction.server.ui.pages import add_pages, add_static_files
+from visionllm_interaction.server.ui.pages import STATIC, add_pages, add_static_files
 
 
 def create_app(
@@ -57,6 +60,7 @@ def create_app(
     Raises:
         UsageError: if other machines could use it without a key.
         ConfigError: if the file of keys cannot be read.
+        RuntimeError: if a route declares no role.
     """
     keys = KeyRing(serve.keys_path)
     check_exposure(serve, keys)
@@ -66,20 +70,32 @@ def create_app(
     app = FastAPI(
         title="VisionLLM Interaction Analysis",
         version=__version__,
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,  # a route of ours, which declares its role, gives the document
+        dependencies=[Depends(deny_undeclared)],
         docs_url=None,  # FastAPI's documentation page loads its scripts from another host
         redoc_url=None,
         lifespan=_lifespan(service),
     )
     problems.install(app)
     openapi.install(app)
-    for routes in (routes_detect, routes_ask, routes_videos, routes_corrections, routes_measures, routes_health):
+    for routes in (
+        routes_detect,
+        routes_ask,
+        routes_videos,
+        routes_uploads,
+        routes_corrections,
+        routes_measures,
+        routes_account,
+        routes_health,
+    ):
         app.include_router(routes.router)
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:
         add_pages(app)
     add_static_files(app)  # the login page needs them, too
-    app.state.stopping = context.stopping
+    check_roles_declared(app, open_mounts=[STATIC.rstrip("/")])
+    app.state.service, app.state.stopping = service, context.stopping
+    app.state.max_upload_bytes = int(serve.limits.max_video_mb * 1e6)
     app.state.max_question_chars = min(serve.limits.max_question_chars, reason.max_question_chars)
     app.add_middleware(ContentMiddleware)
     app.add_middleware(AccessMiddleware, context=context, keys=keys, sessions=sessions)

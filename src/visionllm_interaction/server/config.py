@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
+from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, PROJECT_PATTERN
 from visionllm_interaction.utils.device_names import DeviceName
 
 
@@ -34,6 +35,9 @@ class ServeLimits(Section):
     stall_s: float = Field(default=30.0, gt=0)
     """Longest time in seconds without a byte of a request that is not complete; then the connection is closed."""
 
+    upload_expiry_h: float = Field(default=24.0, gt=0)
+    """A resumable upload that got no byte for so many hours is deleted."""
+
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""
 
@@ -55,6 +59,9 @@ class ServeConfig(Section):
 
     store: Path | None = None
     """Interaction store; default ``<data_dir>/store``. The command line may write to the same store."""
+
+    store_project: str = Field(default=DEFAULT_PROJECT, pattern=PROJECT_PATTERN)
+    """Project of the videos that the command line put into the store. Uploads name theirs."""
 
     media_dirs: tuple[Path, ...] = ()
     """Folders whose videos may be played where the command line analysed them; of other videos the page shows only
@@ -131,6 +138,26 @@ class ServeConfig(Section):
     def incoming_dir(self) -> Path:
         """Unfinished uploads; emptied at every start."""
         return self.data_dir / "incoming"
+
+    @property
+    def resumable_dir(self) -> Path:
+        """Resumable uploads that are not complete yet."""
+        return self.data_dir / "resumable"
+
+    @property
+    def views_dir(self) -> Path:
+        """Links to the videos that keys of one project see; emptied at every start."""
+        return self.data_dir / "views"
+
+    @property
+    def audit_dir(self) -> Path:
+        """The audit log."""
+        return self.data_dir / "audit"
+
+    @property
+    def leases_dir(self) -> Path:
+        """A sign of life of each service that uses the data folder."""
+        return self.data_dir / "leases"
 
     @property
     def previews_dir(self) -> Path:

@@ -10,7 +10,8 @@ from prometheus_client.registry import Collector
 
 from visionllm_interaction import __version__
 from visionllm_interaction.server.detector_slot import DETECTOR_STATES
-from visionllm_interaction.server.service import Service, is_ready
+from visionllm_interaction.server.readiness import is_ready, part_states
+from visionllm_interaction.server.service import Service
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -58,7 +59,7 @@ class _ServiceCollector(Collector):
         """The gauges, read from the service."""
         service = self._service
         ready = GaugeMetricFamily("visionllm_ready", "1 if all parts work.")
-        ready.add_metric([], float(is_ready(service.readiness())))
+        ready.add_metric([], float(is_ready(part_states(service))))
         detector = GaugeMetricFamily("visionllm_detector", "1 for the detector's present state.", labels=["state"])
         for name in DETECTOR_STATES:
             detector.add_metric([name], float(service.detector.state == name))

@@ -16,13 +16,14 @@ was computed and points at the frames that prove it. Errors are RFC 9457 problem
 _REASONS = {
     400: "The request is malformed.",
     401: "No valid API key.",
-    403: "From a page of another site.",
+    403: "The key has not the role or the project, or the request comes from a page of another site.",
     404: "Not found.",
     405: "The address has no such method; `Allow` names those that it has.",
     408: "The rest of the request did not come.",
     409: "Not possible in the present state.",
-    412: "Changed since it was read.",
+    412: "Changed since it was read, or another version of tus.",
     413: "Too large.",
+    415: "A type that is not taken here.",
     416: "The file has no such range.",
     421: "A host name that is not answered.",
     422: "Understood, but not usable.",
@@ -103,7 +104,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _state_limits(content: dict[str, Any], app: FastAPI) -> None:
-    """Say how long a question may be on this service."""
+    """Say how long a question, and how large an upload, may be on this service."""
+    largest = getattr(app.state, "max_upload_bytes", None)
+    upload = content["paths"].get("/v1/uploads", {}).get("post", {})
+    if largest is not None and "parameters" in upload:
+        upload["parameters"] = [
+            {**one, "schema": {**one["schema"], "maximum": largest}} if one["name"] == "Upload-Length" else one
+            for one in upload["parameters"]
+        ]
     longest = getattr(app.state, "max_question_chars", None)
     request = content["components"].get("schemas", {}).get("AskRequest")
     if longest is not None and request is not None:
@@ -115,9 +123,9 @@ def _describe_problems(operation: dict[str, Any]) -> None:
     """Describe all errors, including those of every route and the framework's 422, as problem details."""
     responses = operation["responses"]
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    everywhere = {421, 422} if operation.get("security") == [] else {401, 421, 422}
+    everywhere = {421, 422} if operation.get("security") == [] else {401, 403, 421, 422}
     if "requestBody" in operation:
-        everywhere |= {403, 408, 413, 503}
+        everywhere |= {408, 413, 503}
     for status in sorted(everywhere):
         responses.setdefault(str(status), {"description": _REASONS[status], "content": problem})
     for response in responses.values():

@@ -79,6 +79,11 @@ def http_problem(
     return HTTPException(status, {"detail": message, "code": code, **more}, headers)
 
 
+def not_found(what: str, name: str) -> HTTPException:
+    """The exception for an unknown id, and for one that is not the asker's to know."""
+    return http_problem(404, f"There is no {what} with this id.", code="NOT-FOUND", found=name[:100])
+
+
 def build_problem(status: int, *, path: str, request_id: str | None, members: Mapping[str, Any]) -> Problem:
     """Build problem details.
 

@@ -143,6 +143,10 @@ class Video(_Model):
     video_id: str
     analysed: bool
     """Whether it is in the store, so that it can be asked about."""
+    damaged: str | None = None
+    """Why it cannot be read from the store; null where it can, or is not there."""
+    project: str | None = None
+    """Its project; null where the record of its upload is damaged."""
     playable: bool
     """Whether the service has its file (`/v1/videos/{video_id}/file`)."""
     browser_plays: bool = False
@@ -169,6 +173,8 @@ class Video(_Model):
         return cls(
             video_id=state.video_id,
             analysed=state.analysed,
+            damaged=state.damaged,
+            project=state.project,
             playable=state.media is not None,
             browser_plays=state.media is not None and facts is not None and browser_plays(facts.container, facts.codec),
             name=upload.name if upload else stored.name if stored else None,
@@ -403,6 +409,8 @@ class MeasureTable(_Model):
     """The subjects, objects, predicates and videos that the measure has rows of."""
     names: dict[str, str]
     """Video id → name of its file."""
+    left_out: dict[str, str] = {}
+    """Damaged videos that have no rows: id → what is wrong."""
     command: str
     """The command that computes the table anew."""
 
@@ -419,3 +427,67 @@ class InWork(_Model):
     """What was asked for is being made; `Retry-After` says when to ask again."""
 
     status: Literal["in work"] = "in work"
+
+
+class KeyRights(_Model):
+    """What the key of the request may do."""
+
+    name: str
+    """Name of the key."""
+    role: Literal["viewer", "analyst", "admin"]
+    projects: list[str] | None
+    """The only projects whose videos it sees; null: all."""
+    known_projects: list[str]
+    """The projects that it sees and that have a video."""
+
+
+class UnfinishedUpload(_Model):
+    """A resumable upload."""
+
+    upload_id: str
+    name: str | None = None
+    fingerprint: str | None = None
+    """How the client knows the file again, as it sent it."""
+    length: int
+    """Bytes of the whole file."""
+    offset: int
+    """Bytes that have arrived."""
+    project: str
+    created_at: str
+    job_id: str | None = None
+    """The job, once all bytes are here and the video was accepted."""
+
+
+class UnfinishedUploads(_Model):
+    """Resumable uploads that wait for bytes, newest first."""
+
+    uploads: list[UnfinishedUpload]
+
+
+class AuditEntry(_Model):
+    """One row of the audit log."""
+
+    at: str
+    """When, ISO 8601, UTC."""
+    who: str
+    """Name of the key."""
+    action: str
+    route: str
+    """The address, as a template."""
+    subject: str | None = None
+    """A random token that stands for the video."""
+    video_id: str | None = None
+    """The video; null once it is erased, and where a row is about none."""
+    project: str | None = None
+    missed: int = 0
+    """Number of rows before this one that could not be written (a full disk)."""
+
+
+class AuditPage(_Model):
+    """Rows of the audit log, newest first."""
+
+    rows: list[AuditEntry]
+    next: str | None = None
+    """`before` of the next page; null: this is the last."""
+    faults: list[str]
+    """Rows that were changed or removed."""

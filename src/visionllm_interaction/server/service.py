@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.analysis.analyze_videos import with_rate_of
-from visionllm_interaction.errors import UsageError, VideoError
+from visionllm_interaction.errors import InputDataError, VideoError, VisionLLMError
 from visionllm_interaction.measures.config import MeasuresConfig
-from visionllm_interaction.reasoning import ask
-from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig
-from visionllm_interaction.reasoning.dialogue.conversation import Reply, follow_up
-from visionllm_interaction.reasoning.language.references import extract_video, unknown_video
-from visionllm_interaction.reasoning.pipeline import checked_question
+from visionllm_interaction.server.auth.audit_log import AuditLog
+from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.jobs.data_folder import close_to_others, is_writable, lock_data_dir
 from visionllm_interaction.server.jobs.previews import Previews
 from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
-from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions, Upload, Uploads, new_job_id
+from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
 from visionllm_interaction.server.jobs.video_probe import probe_video
-from visionllm_interaction.server.jobs.worker import AnalysisRequest
-from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.conversations import Conversations
-from visionllm_interaction.server.results.example_questions import example_questions
+from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome
+from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
-from visionllm_interaction.server.results.measure_values import MeasureValues
+from visionllm_interaction.server.results.store_views import DamagedVideos
 from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_projects import VideoProjects
+from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.store.video_status_ledger import forget_video
-from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
-
-_ALL_VIDEOS = re.compile(
-    r"\b(all|every|each|alle|hver)\b( (of )?(the|de))? (video|session|recording|opptak)", re.IGNORECASE
-)
+from visionllm_interaction.utils.logs import log
 
 
 @dataclass(frozen=True)
@@ -79,11 +73,14 @@ class Service:
         self.reason = reason
         self.measures = measures
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
-        self.jobs = JobQueue(config, self._request_for)
+        self.resumable = ResumableUploads(config.resumable_dir, expiry_s=config.limits.upload_expiry_h * 3600)
+        self.jobs = JobQueue(config, self)
+        self.audit = AuditLog(config.audit_dir, writer=config.executor_id)
         self.stored_videos = StoredVideos(config.store_dir)
-        self.measure_values = MeasureValues(config.store_dir, measures)
+        self.damaged_videos = DamagedVideos(config.store_dir)
+        self.projects = VideoProjects(config, self.uploads, self.resumable)
+        self.visible = VisibleStore(config, self.projects, self.damaged_videos, reason=reason, measures=measures)
         self.timelines = KeptTimelines()
-        self.conversations = Conversations()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
         self.detector = DetectorSlot(
             config.detector, device=config.device, max_waiting=config.limits.max_waiting_detections
@@ -99,12 +96,16 @@ class Service:
         with lock_data_dir(self.config):
             close_to_others(self.config)
             self.uploads.prepare()
+            self.resumable.start()
+            self.visible.prepare()
             self.detector.start()
             self.jobs.start()
             try:
                 self._resubmit_unknown()
+                threading.Thread(target=self._complete_uploads, name="complete-uploads", daemon=True).start()
                 yield
             finally:
+                self.resumable.stop()
                 self.previews.stop()
                 self.jobs.stop()
 
@@ -114,12 +115,23 @@ class Service:
         known = self.jobs.get([upload.job_id for upload in uploads])
         for upload in uploads:
             if upload.job_id not in known:
-                self.jobs.submit(upload.job_id, upload.video_id)
+                self.jobs.submit(upload.job_id)
 
-    def _request_for(self, video_id: str) -> AnalysisRequest:
-        upload = self.uploads.get(video_id)
+    def request_for(self, job_id: str) -> AnalysisRequest:
+        """What the worker of a job is to do.
+
+        Args:
+            job_id: id of the job.
+
+        Returns:
+            The request to the worker.
+
+        Raises:
+            VideoError: if the video was erased, or there is no detector.
+        """
+        upload = self.uploads.of_job(job_id)
         if upload is None:
-            raise VideoError("The video was erased before it was analysed.", found=video_id)
+            raise VideoError("The video was erased before it was analysed.")
         if self.config.detector is None:
             raise VideoError(
                 "The service has no detector.",
@@ -127,12 +139,35 @@ class Service:
             )
         return AnalysisRequest(
             video=self.uploads.path(upload).absolute(),
-            video_id=video_id,
+            video_id=upload.video_id,
             sha256=upload.sha256,
             store=self.config.store_dir.absolute(),
             detector=self.config.detector.absolute(),
             view=upload.options.view,
             analysis=self._analysis_for(upload.options),
+        )
+
+    def video_of(self, job_id: str) -> str | None:
+        """The video of a job; None if it was erased."""
+        upload = self.uploads.of_job(job_id)
+        return upload.video_id if upload else None
+
+    def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
+        """Keep how a job ended, beside its video."""
+        upload = self.uploads.of_job(job_id)
+        if upload is not None:
+            self.uploads.keep_outcome(upload, outcome)
+
+    def outcome_of(self, job_id: str) -> JobOutcome | None:
+        """How a job ended; None if that is not kept."""
+        upload = self.uploads.of_job(job_id)
+        return self.uploads.outcome(upload) if upload else None
+
+    def audited(self, video_id: str) -> tuple[str | None, str | None]:
+        """What the audit log says of a video: the token that stands for it, and its project."""
+        known = self.uploads.has_folder(video_id) or video_id in self.stored_ids()
+        return (
+            (self.audit.subject_of(video_id), self.projects.project_of("video_id", video_id)) if known else (None, None)
         )
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
@@ -151,7 +186,9 @@ class Service:
             HTTPException: 503 without a usable detector, 507 if the disk is too full.
         """
         self.detector.check_usable()
+        self._check_writable()
         free, needed = self.uploads.free_bytes(), self.config.limits.min_free_disk_mb * 1e6
+        free -= self.resumable.bytes_to_come()
         if free - upload_bytes < needed:
             raise http_problem(
                 507,
@@ -162,15 +199,18 @@ class Service:
                 fix="erase videos that are no longer needed",
             )
 
-    def accept(self, incoming: IncomingFile, *, name: str, options: JobOptions) -> AcceptedUpload:
+    def accept(
+        self, received: ReceivedVideo, *, name: str, options: JobOptions, project: str = DEFAULT_PROJECT
+    ) -> AcceptedUpload:
         """Store an upload and queue its job.
 
         The same bytes with the same options give the existing upload; its job is queued again if it failed.
 
         Args:
-            incoming: the received file.
+            received: the received file.
             name: the file name sent by the client.
             options: options of the analysis.
+            project: the project of the video.
 
         Returns:
             The upload.
@@ -179,28 +219,69 @@ class Service:
             VideoError: if the file is not a video.
             HTTPException: 409 if the same bytes were uploaded with other options.
         """
-        incoming.close()
-        known = self.uploads.find(incoming.sha256)
-        facts = known.facts if known else probe_video(incoming.path, decode=self.analysis.video.decode)
+        known = self.uploads.find(received.sha256, project)
+        facts = known.facts if known else probe_video(received.path, decode=self.analysis.video.decode)
         with self.uploads.lock():
-            known = self.uploads.find(incoming.sha256)
-            upload = known or self.uploads.publish(incoming, name=name, facts=facts, options=options)
+            known = self.uploads.find(received.sha256, project)
+            upload = known or self.uploads.publish(received, name=name, facts=facts, options=options, project=project)
             if upload.options != options:
                 raise _other_options(upload)
             if known is not None and self._job_failed(known):
                 upload = self._with_new_job(known)
-            self.jobs.submit(upload.job_id, upload.video_id)
+            self.jobs.submit(upload.job_id)
         return AcceptedUpload(upload, is_new=known is None)
+
+    def complete(self, upload_id: str) -> AcceptedUpload | None:
+        """Accept the video of a resumable upload all of whose bytes are here.
+
+        Args:
+            upload_id: id of the upload.
+
+        Returns:
+            The upload; None if that was done before.
+
+        Raises:
+            VideoError: if the file is not a video; the upload is deleted.
+            HTTPException: 404 if there is no such upload, 409 if the same bytes were uploaded with other options.
+        """
+        resumable = self.resumable.get(upload_id)
+        if resumable is None:
+            raise not_found("upload", upload_id)
+        with self.resumable.completing(resumable):
+            resumable = self.resumable.get(upload_id)
+            if resumable is None:
+                raise not_found("upload", upload_id)
+            if resumable.job_id is not None:
+                return None
+            received = self.resumable.received(resumable)
+            try:
+                accepted = self.accept(
+                    received, name=resumable.name, options=resumable.options, project=resumable.project
+                )
+            except (InputDataError, HTTPException):
+                self.resumable.delete(upload_id)
+                raise
+            self.resumable.finish(resumable, accepted.upload.job_id)
+        return accepted
+
+    def _complete_uploads(self) -> None:
+        """Accept the videos whose last byte came just before the service was killed."""
+        for upload in self.resumable.all():
+            if upload.job_id is None and self.resumable.offset(upload) == upload.length:
+                try:
+                    self.complete(upload.upload_id)
+                except (VisionLLMError, HTTPException) as error:
+                    log.warning("an upload that was complete is no video", error=type(error).__name__)
 
     def _job_failed(self, upload: Upload) -> bool:
         job = self.jobs.get([upload.job_id]).get(upload.job_id)
         return job is not None and job.state in ("failed", "cancelled")
 
-    def videos(self) -> list[VideoState]:
-        """All videos: uploads, newest first, then the other videos of the store."""
-        uploads = self.uploads.all()
+    def videos(self, principal: Principal = LOCAL) -> list[VideoState]:
+        """All videos that somebody sees: uploads, newest first, then the other videos of the store."""
+        uploads = [upload for upload in self.uploads.all() if principal.sees(upload.project)]
         jobs = self.jobs.get([upload.job_id for upload in uploads])
-        stored = self.stored_ids()
+        stored = self.projects.seen_ids(principal)
         own = [self._state(u.video_id, u, jobs.get(u.job_id), stored) for u in uploads]
         ours = {state.video_id for state in own}
         return own + [self._state(video_id, None, None, stored) for video_id in sorted(stored - ours)]
@@ -208,7 +289,9 @@ class Service:
     def _state(self, video_id: str, upload: Upload | None, job: JobRecord | None, ids: set[str]) -> VideoState:
         stored = self.stored_videos.get(video_id) if video_id in ids else None
         media = self.uploads.path(upload) if upload else self._registered_file(stored)
-        return VideoState(video_id, upload, job, stored, video_id in ids, media)
+        damaged = self.damaged_videos.find().get(video_id) if video_id in ids else None
+        project = self.projects.project_of("video_id", video_id)
+        return VideoState(video_id, upload, job, stored, video_id in ids and not damaged, media, project, damaged)
 
     def _registered_file(self, stored: StoredVideo | None) -> Path | None:
         """The file that the command line analysed, if it is the same, readable, and in a folder that may be shown.
@@ -286,13 +369,32 @@ class Service:
             if upload is None or upload.job_id != job_id or not self._job_failed(upload):
                 raise http_problem(
                     409,
-                    "Only a job that failed can be tried again.",
+                    "Only a job that failed or was cancelled can be tried again.",
                     code="NOT-FAILED",
                     found=f"the job is {job.state}",
                 )
             upload = self._with_new_job(upload)
-            self.jobs.submit(upload.job_id, upload.video_id)
+            self.jobs.submit(upload.job_id)
         return self.job(upload.job_id)
+
+    def cancel(self, job_id: str) -> JobRecord:
+        """Cancel a job that waits or runs; its worker is stopped. The video stays, and can be tried again.
+
+        Args:
+            job_id: id of the job.
+
+        Returns:
+            The job as it is then.
+
+        Raises:
+            HTTPException: 404 if there is no such job, 409 if it has ended.
+        """
+        job = self.job(job_id)
+        if job.state not in ("queued", "running"):
+            message = "Only a job that waits or runs can be cancelled."
+            raise http_problem(409, message, code="ENDED", found=f"the job is {job.state}")
+        self.jobs.cancel(job_id)
+        return self.job(job_id)
 
     def _with_new_job(self, upload: Upload) -> Upload:
         self.jobs.delete(upload.job_id)
@@ -313,7 +415,7 @@ class Service:
             HTTPException: 404 if there is no such job.
         """
         job = self.jobs.get([job_id]).get(job_id)
-        if job is None:
+        if job is None or not job.video_id:  # one whose video was erased is nobody's
             raise not_found("job", job_id)
         return job
 
@@ -332,97 +434,82 @@ class Service:
         stored = video_id in self.stored_ids()
         if upload is None and not stored and not self.uploads.has_folder(video_id):
             raise not_found("video", video_id)
+        if stored:
+            self._check_writable(erasing=True)
         with self.uploads.lock():
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
             self.previews.erase(video_id)
+            self.visible.forget(video_id)
             self.timelines.forget(video_id)
-            self.conversations.forget()
             path = str(self.uploads.path(upload).absolute()) if upload else None
             self.uploads.erase(video_id)
             if stored or video_id in self.stored_ids():
                 erase_video(self.config.store_dir, video_id)
             forget_video(self.config.store_dir, video_id, path=path)
             if upload is not None:
-                self.jobs.delete(upload.job_id)
+                self.resumable.forget_job(upload.job_id)
+                self._delete_job(upload.job_id)
+            self.audit.forget(video_id)
+
+    def _delete_job(self, job_id: str) -> None:
+        try:
+            self.jobs.delete(job_id)
+        except Exception as error:  # noqa: BLE001 (a database without room; the record is a random id, and is logged)
+            log.warning("the record of an erased job stays", job_id=job_id, error=type(error).__name__)
 
     def stored_ids(self) -> set[str]:
         """Ids of the videos in the store; none if there is no store yet."""
         return set(list_videos(self.config.store_dir))
 
     @contextmanager
-    def analysed_video(self, video_id: str) -> Iterator[Store]:
+    def analysed_video(self, video_id: str, principal: Principal = LOCAL) -> Iterator[Store]:
         """Open the store for one analysed video.
 
         Args:
             video_id: id of the video.
+            principal: who asks; the store has no video that they do not see.
 
         Yields:
             Store: the store, which has the video.
 
         Raises:
-            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet or damaged.
         """
         state = self.video(video_id)
+        if state.damaged is not None:
+            fix = "erase it, or analyse it again"
+            raise http_problem(
+                409, "The video cannot be read from the store.", code="DAMAGED-VIDEO", found=state.damaged, fix=fix
+            )
         if not state.analysed:
             found = f"job {state.job.job_id} is {state.job.state}" if state.job else "no job"
             raise http_problem(409, "The video is not analysed yet.", code="NOT-ANALYSED", found=found)
-        with open_store(self.config.store_dir) as store:
+        with open_store(self.visible.store_for(principal)) as store:
             yield store
 
-    def timeline_json(self, video_id: str) -> bytes:
+    def timeline_json(self, video_id: str, principal: Principal = LOCAL) -> bytes:
         """The timeline of an analysed video as JSON; the last ones are kept, since hours of it take a second.
 
         Args:
             video_id: id of the video.
+            principal: who asks; a session is told without the videos that they do not see.
 
         Returns:
             The document.
 
         Raises:
-            HTTPException: 404 if there is no such video, 409 if it is not analysed yet.
+            HTTPException: 404 if there is no such video, 409 if it is not analysed yet or damaged.
         """
-        with self.analysed_video(video_id) as store:
+        with self.analysed_video(video_id, principal) as store:
             return self.timelines.get(store, video_id)
 
-    def ask(
-        self, question: str, *, planner: Literal["rules", "llm"] | None = None, video_id: str | None = None
-    ) -> Answer:
-        """Answer a question from the store.
-
-        Args:
-            question: the question in plain words.
-            planner: the planner; default: the configuration of the service.
-            video_id: the video it is about unless it names others; None: all.
-
-        Returns:
-            The answer with its evidence, or a refusal with the reason.
-
-        Raises:
-            HTTPException: 409 if the store is empty.
-        """
-        if not self.stored_ids():
-            raise http_problem(
-                409, "There is no analysed video to ask about.", code="EMPTY-STORE", fix="upload a video"
-            )
-        asked = self._about(question, video_id)
-        return ask(asked, self.config.store_dir, config=self.reason, planner=planner, measures=self.measures)
-
-    def _about(self, question: str, video_id: str | None) -> str:
-        """The question, with the video named if it names none and does not say that it is about all."""
-        ids = sorted(self.stored_ids())
-        if video_id is None or video_id not in ids or _ALL_VIDEOS.search(question):
-            return question
-        plain = question.lower()
-        if extract_video(plain, ids)[1] is not None or unknown_video(plain, ids) is not None:
-            return question
-        return f"{question.strip().rstrip('?!. ')} in {video_id}?"
-
-    def questions(self, video_id: str | None) -> list[str]:
+    def example_questions(self, video_id: str | None, principal: Principal = LOCAL) -> list[str]:
         """Questions that have an answer: about one video, or about the video analysed last.
 
         Args:
             video_id: the video; None: the one analysed last.
+            principal: who asks.
 
         Returns:
             A few questions; none if nothing is analysed.
@@ -430,129 +517,37 @@ class Service:
         Raises:
             HTTPException: 404 if there is no such video.
         """
-        if video_id is not None:
-            with self.analysed_video(video_id) as store:
-                return example_questions(store, video_id, reason=self.reason, measures=self.measures)
-        found = [self.stored_videos.get(one) for one in self.stored_ids()]
-        latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
-        return self.questions(latest.video_id) if latest else []
+        if video_id is None:
+            sound = self.projects.seen_ids(principal) - set(self.damaged_videos.find())
+            found = [self.stored_videos.get(one) for one in sound]
+            latest = max((one for one in found if one), key=lambda one: one.analysed_at or "", default=None)
+            return self.visible.questions_for(principal).examples(latest.video_id) if latest else []
+        with self.analysed_video(video_id):
+            return self.visible.questions_for(principal).examples(video_id)
 
-    def say(self, question: str, after: Sequence[str] = (), *, video_id: str | None = None) -> Reply:
-        """Answer a question that may lean on those before it.
+    def _check_writable(self, *, erasing: bool = False) -> None:
+        """Refuse what changes the store where it cannot be written: half of it would be done."""
+        if self._store_is_read_only(erasing=erasing):
+            raise http_problem(
+                503,
+                "The store cannot be written.",
+                code="STORE-READ-ONLY",
+                expected="a store that the service may write",
+                fix="make the file system of serve.store writable",
+            )
 
-        Args:
-            question: the question in plain words.
-            after: the questions before it that were answered, first to last.
-            video_id: the video it is about unless it names others; None: all.
-
-        Returns:
-            The answer, and what a follow-up was rewritten into.
-
-        Raises:
-            HTTPException: 409 if the store is empty.
-            UsageError: if a question is empty or too long.
-        """
-        asked = checked_question(question, self.reason)
-        if self.stored_ids() and after:
-            last = self._answered(tuple(after), video_id)
-            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
-            if reply is not None:
-                self.conversations.keep((*after, question), video_id, reply.answer)
-                return reply
-        reply = Reply(self.ask(asked, video_id=video_id))
-        self.conversations.keep((*after, question), video_id, reply.answer)
-        return reply
-
-    def _answered(self, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
-        """The answer to the last of some questions: the one that was given, or given anew by the rules."""
-        known = self.conversations.get(questions, video_id)
-        if known is not None:
-            return known
-        last: Answer | None = None
-        for question in questions:
-            asked = checked_question(question, self.reason)
-            reply = follow_up(asked, last, self.config.store_dir, config=self.reason, measures=self.measures)
-            answer = reply.answer if reply is not None else self.ask(asked, planner="rules", video_id=video_id)
-            last = answer if answer.status == "answered" else last
-        if last is not None:
-            self.conversations.keep(questions, video_id, last)
-        return last
-
-    def readiness(self) -> dict[str, str]:
-        """The state of each part; :func:`is_ready` evaluates it."""
-        return {
-            "detector": {"none": "not configured"}.get(self.detector.state, self.detector.state),
-            "store": "writable" if self._writable() else "not writable",
-            "jobs": "running" if self.jobs.running else "stopped",
-            "disk": "nearly full" if self._disk_is_full() else "enough space",
-        }
-
-    def reasons(self) -> dict[str, str]:
-        """Why parts of :meth:`readiness` failed, as far as it is known."""
-        return {"detector": self.detector.reason} if self.detector.reason else {}
-
-    def _disk_is_full(self) -> bool:
-        return self.free_bytes() < self.config.limits.min_free_disk_mb * 1e6
-
-    def _writable(self) -> bool:
+    def _store_is_read_only(self, *, erasing: bool) -> bool:
+        """Whether the store cannot be written; a full disk is no reason not to erase."""
+        if not erasing:
+            return not is_writable(self.config.store_dir)
         try:
-            self.config.store_dir.mkdir(parents=True, exist_ok=True)
-            probe = self.config.store_dir / ".writable"
-            probe.touch()
-            probe.unlink(missing_ok=True)
+            return bool(os.statvfs(self.config.store_dir).f_flag & os.ST_RDONLY)
         except OSError:
-            return False
-        return True
+            return True
 
     def free_bytes(self) -> int:
         """Free space in bytes on the disk of the data folder."""
         return shutil.disk_usage(self.config.data_dir).free
-
-
-def lock_data_dir(config: ServeConfig) -> HeldLock:
-    """Lock the data folder for this process; the kernel releases the lock if the process dies.
-
-    Args:
-        config: the section ``serve``.
-
-    Returns:
-        The held lock.
-
-    Raises:
-        UsageError: if another service with the same ``executor_id`` holds the lock.
-    """
-    config.data_dir.mkdir(parents=True, exist_ok=True)
-    lock = try_lock_file(config.data_dir / f".{config.executor_id}.lock")
-    if lock is None:
-        raise UsageError(
-            "Another service is using this data folder.",
-            where=str(config.data_dir),
-            fix="stop it, or start this one with -o serve.data_dir=OTHER",
-        )
-    return lock
-
-
-def close_to_others(config: ServeConfig) -> None:
-    """Take the rights of other accounts of this machine from the data folder and the store.
-
-    Args:
-        config: the section ``serve``; its ``group_readable`` leaves the group its rights.
-    """
-    keep = 0o770 if config.group_readable else 0o700
-    for folder in (config.data_dir, config.store_dir):
-        with suppress(FileNotFoundError, PermissionError):  # another account's store is that account's to close
-            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & keep)
-
-
-def is_ready(readiness: dict[str, str]) -> bool:
-    """Whether all parts are ready; a service without a detector is ready for questions."""
-    good = {"ready", "not configured", "writable", "running", "enough space"}
-    return all(state in good for state in readiness.values())
-
-
-def not_found(what: str, name: str) -> HTTPException:
-    """The error for an unknown id."""
-    return http_problem(404, f"There is no {what} with this id.", code="NOT-FOUND", found=name[:100])
 
 
 def _other_options(upload: Upload) -> HTTPException:

@@ -19,8 +19,10 @@ class VideoState:
         upload: the upload, if it came over HTTP.
         job: its analysis.
         stored: what the store says of it; None while it is not analysed, or where its record is damaged.
-        analysed: whether it is in the store.
+        analysed: whether it is in the store and can be read.
         media: the file to play; None: no copy is here, or its folder is not one of ``serve.media_dirs``.
+        project: its project; None where a damaged record keeps it.
+        damaged: why it cannot be read from the store; None: it can, or is not there.
     """
 
     video_id: str
@@ -29,3 +31,5 @@ class VideoState:
     stored: StoredVideo | None
     analysed: bool
     media: Path | None
+    project: str | None = None
+    damaged: str | None = None

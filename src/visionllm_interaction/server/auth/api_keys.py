@@ -1,7 +1,7 @@
 """API keys: 256-bit random tokens of which only the SHA-256 digest is kept.
 
-Tokens of full entropy cannot be guessed, so a fast hash is enough and attempts need no limit. There are no roles: every
-key gives full access.
+Tokens of full entropy cannot be guessed, so a fast hash is enough and attempts need no limit. A key has a role, may be
+limited to projects, and may expire. A key of a file without these entries has the rights that it always had: all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import ConfigError, UsageError
+from visionllm_interaction.server.auth.roles import PROJECT_NAME, Principal, Role
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
 from visionllm_interaction.utils.logs import log
@@ -26,10 +29,22 @@ from visionllm_interaction.utils.strict_yaml import load_yaml
 
 PREFIX = "vli_"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")
+_SPAN = re.compile(r"^(\d{1,5})([hdw])$")
+_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 class KeyEntry(BaseModel):
-    """The record of one key; the key itself is never stored."""
+    """The record of one key; the key itself is never stored.
+
+    Attributes:
+        id: names the key in sessions and in the audit log.
+        name: the person or program that uses it.
+        sha256: hex digest of the key.
+        created_at: UTC.
+        role: what the key may do.
+        projects: the only projects whose videos it sees; None: all.
+        expires_at: when it stops opening anything, ISO 8601, UTC; None: never.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,25 +52,50 @@ class KeyEntry(BaseModel):
     name: str
     sha256: str
     created_at: str
+    role: Role = "admin"
+    projects: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and datetime.now(UTC) >= self.expires_at
+
+    def principal(self) -> Principal:
+        """Who asks with this key."""
+        projects = None if self.projects is None else frozenset(self.projects)
+        return Principal(key_id=self.id, name=self.name, role=self.role, projects=projects)
 
 
-def create_key(keys_file: StrPath, *, name: str) -> str:
+def create_key(
+    keys_file: StrPath,
+    *,
+    name: str,
+    role: Role = "admin",
+    projects: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
+) -> str:
     """Create a key and add its digest to the file of keys.
 
     Args:
         keys_file: the file of keys, created if needed.
         name: name of the key: 1 to 64 letters, digits, spaces, ``.``, ``_`` or ``-``.
+        role: what the key may do.
+        projects: the only projects whose videos it sees; None: all.
+        expires_at: when it stops opening anything, with a time zone; None: never.
 
     Returns:
         The key. It cannot be shown again.
 
     Raises:
-        UsageError: if the name is taken or malformed.
+        UsageError: if the name is taken or malformed, or a project's name is malformed.
         ConfigError: if the file exists but is not a file of keys.
     """
     keys_file = Path(keys_file)
     if not _NAME.match(name):
         raise UsageError("The name of the key is not usable.", expected="1–64 letters, digits, space . _ -", found=name)
+    for project in projects or ():
+        check_project(project)
     token = PREFIX + secrets.token_urlsafe(32)
     with _locked(keys_file):
         entries = list_keys(keys_file)
@@ -63,9 +103,60 @@ def create_key(keys_file: StrPath, *, name: str) -> str:
             raise UsageError(
                 "A key of this name exists.", found=name, where=str(keys_file), fix="choose another name, or revoke it"
             )
-        entry = KeyEntry(id=secrets.token_hex(4), name=name, sha256=_digest(token), created_at=utc_now())
+        entry = KeyEntry(
+            id=secrets.token_hex(4),
+            name=name,
+            sha256=_digest(token),
+            created_at=utc_now(),
+            role=role,
+            projects=tuple(sorted(set(projects))) if projects else None,
+            expires_at=expires_at,
+        )
         _save(keys_file, [*entries, entry])
     return token
+
+
+def check_project(name: str) -> str:
+    """Check the name of a project.
+
+    Args:
+        name: 1 to 64 letters, digits, ``.``, ``_`` or ``-``, beginning with a letter or digit.
+
+    Returns:
+        The name.
+
+    Raises:
+        UsageError: if it is no such name.
+    """
+    if PROJECT_NAME.match(name):
+        return name
+    raise UsageError("The name of the project is not usable.", expected="1–64 letters, digits, . _ -", found=name[:100])
+
+
+def expiry_of(text: str, *, now: datetime | None = None) -> datetime:
+    """When a key expires, from a length of time or a date.
+
+    Args:
+        text: ``90d``, ``12h``, ``2w``, or a date or time in ISO 8601 (a date counts from its begin, UTC).
+        now: the present time; None: the clock's.
+
+    Returns:
+        The time, UTC.
+
+    Raises:
+        UsageError: if it is neither, or in the past.
+    """
+    now = now or datetime.now(UTC)
+    span = _SPAN.match(text.strip())
+    try:
+        found = now + int(span[1]) * _SPANS[span[2]] if span else datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError) as error:
+        expected = "a length of time such as 12h, 90d or 2w, or a date such as 2027-06-30"
+        raise UsageError("The expiry cannot be read.", expected=expected, found=text[:100]) from error
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if found <= now:
+        raise UsageError("The key would have expired already.", expected="a time to come", found=text[:100])
+    return found.replace(microsecond=0)
 
 
 def list_keys(keys_file: StrPath) -> list[KeyEntry]:
@@ -153,14 +244,14 @@ class KeyRing:
             return ()
 
     def find(self, token: str) -> KeyEntry | None:
-        """The record of a key, or ``None``. Every record is compared, each in constant time."""
+        """The record of a key that is valid, or ``None``. Every record is compared, each in constant time."""
         presented = _digest(token)
         found = [entry for entry in self.entries if hmac.compare_digest(entry.sha256, presented)]
-        return found[0] if found else None
+        return found[0] if found and not found[0].has_expired else None
 
-    def has_id(self, key_id: str) -> bool:
-        """Whether the key with this id is still valid."""
-        return any(entry.id == key_id for entry in self.entries)
+    def with_id(self, key_id: str) -> KeyEntry | None:
+        """The record of the key with this id, if it is still valid."""
+        return next((entry for entry in self.entries if entry.id == key_id and not entry.has_expired), None)
 
 
 def _digest(token: str) -> str:
@@ -168,7 +259,7 @@ def _digest(token: str) -> str:
 
 
 def _save(keys_file: Path, entries: list[KeyEntry]) -> None:
-    content = {"keys": [entry.model_dump() for entry in entries]}
+    content = {"keys": [entry.model_dump(mode="json") for entry in entries]}
     write_file(keys_file, yaml.safe_dump(content, sort_keys=False).encode(), mode=0o600)
 
 

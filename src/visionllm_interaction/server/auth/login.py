@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
+from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.auth.sessions import COOKIE, LIFETIME_S, Sessions
 from visionllm_interaction.server.multipart import receive_fields
 from visionllm_interaction.server.ui.pages import login_page
@@ -15,7 +16,7 @@ HOME = "/ui/"
 
 def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRouter:
     """The routes ``/login`` and ``/logout``; ``secure`` restricts the cookie to HTTPS."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[requires("anyone")])
 
     @router.get("/login")
     async def form() -> HTMLResponse:
@@ -24,6 +25,9 @@ def login_router(*, keys: KeyRing, sessions: Sessions, secure: bool) -> APIRoute
     @router.post("/login")
     async def log_in(request: Request) -> Response:
         entry = keys.find((await receive_fields(request)).get("key", "").strip())
+        if entry is not None:
+            request.state.principal = entry.principal()
+            request.state.audit_action = "log in"
         if entry is None:
             return _page("This key is not valid.", status=401)
         response = RedirectResponse(HOME, status_code=303)

@@ -1,6 +1,8 @@
 """Middleware in front of every request: request ids, access control, security headers and request metrics.
 
-* A key (``Authorization: Bearer`` or ``X-API-Key``) or the signed cookie of the page gives access to everything.
+* A key (``Authorization: Bearer`` or ``X-API-Key``) or the signed cookie of the page says who asks; the route says
+  which role that needs (:mod:`~visionllm_interaction.server.auth.route_roles`).
+* What the audit log keeps is written before the answer begins.
 * Without keys (``--insecure``) only requests to the loopback address are answered. A web page whose host name points to
   127.0.0.1 (DNS rebinding) therefore reads nothing.
 * Requests from other sites that could change data are refused, with or without a cookie. There are no websockets.
@@ -12,16 +14,19 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visionllm_interaction.server.auth.api_keys import KeyRing
+from visionllm_interaction.server.auth.roles import LOCAL, Principal
 from visionllm_interaction.server.auth.sessions import COOKIE, Sessions
 from visionllm_interaction.server.problem_details import build_problem, problem_response
 from visionllm_interaction.server.state import ServiceContext
@@ -45,6 +50,8 @@ SECURITY_HEADERS = {
 CLIENT_GONE = 499
 """Status in the metrics of a request whose client hung up before it was answered."""
 _CLOSE: Message = {"type": "websocket.close", "code": 1008}
+MONITORING = Principal(key_id="-", name="monitoring", role="viewer", projects=frozenset())
+"""Whoever reads the metrics of a service that shows them without a key."""
 _ASSETS = "/ui/static/"
 """Scripts and styles of the page, which hold no data: the only answers that a browser may keep, once it has asked
 whether they have changed. They need no key: the page on which a key is entered uses them."""
@@ -79,12 +86,13 @@ class AccessMiddleware:
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = _request_id(headers)
         state["context"] = self._context
+        state["principal"] = self._principal(scope["path"], headers)
         await self._http(scope, receive, send, self._refusal(scope, headers))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
         begin = time.perf_counter()
         patient = partial(self._context.stopping.receive, receive, stall_s=self._config.limits.stall_s)
-        relay = _MessageRelay(scope, receive, patient, send)
+        relay = _MessageRelay(scope, receive, patient, send, audit=partial(self._audit, scope))
         try:
             await (refused or self._app)(scope, relay.receive, relay.send)
         except ClientDisconnect:
@@ -99,7 +107,7 @@ class AccessMiddleware:
             return _problem(scope, 421, "HOST", "Without keys the service answers only to this machine's own names.")
         if _may_change(scope) and _is_foreign(headers):
             return _problem(scope, 403, "CROSS-SITE", "The request comes from a page of another site.")
-        if self._config.insecure or self._is_open(scope["path"]) or self._is_known(headers):
+        if self._is_open(scope["path"]) or scope["state"]["principal"] is not None:
             return None
         if scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
             return RedirectResponse("/login", status_code=303)
@@ -114,21 +122,53 @@ class AccessMiddleware:
     def _is_open(self, path: str) -> bool:
         return path in OPEN_PATHS or path.startswith(_ASSETS) or (self._config.public_metrics and path == "/metrics")
 
-    def _is_known(self, headers: Headers) -> bool:
+    def _principal(self, path: str, headers: Headers) -> Principal | None:
+        """Who asks; None for nobody who is known."""
+        if self._config.insecure:
+            return LOCAL
         scheme, _, token = headers.get("authorization", "").partition(" ")
         presented = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if presented:
-            return self._keys.find(presented) is not None
-        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-        return cookie is not None and self._sessions.valid(cookie)
+            entry = self._keys.find(presented)
+        else:
+            cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+            entry = self._sessions.key_of(cookie) if cookie is not None else None
+        if entry is not None:
+            return entry.principal()
+        return MONITORING if self._config.public_metrics and path == "/metrics" else None
+
+    async def _audit(self, scope: Scope, status: int) -> None:
+        """Write down what a request did, if it succeeded and its route says that it is to be kept."""
+        state = scope["state"]
+        if status < 400 and state.get("audit_action") and state.get("principal"):
+            await run_in_threadpool(self._write_down, scope)
+
+    def _write_down(self, scope: Scope) -> None:
+        state, service = scope["state"], self._context.service
+        subject, project = state.get("audited", (None, None))
+        if state.get("audit_video"):
+            subject, project = service.audited(state["audit_video"])
+        route = f"{scope['method']} {_route_label(scope)}"
+        service.audit.record(
+            state["audit_action"], who=state["principal"], route=route, subject=subject, project=project
+        )
 
 
 class _MessageRelay:
     """The messages of one request and its response, with security headers and the status."""
 
-    def __init__(self, scope: Scope, receive: Receive, patient: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        patient: Receive,
+        send: Send,
+        *,
+        audit: Callable[[int], Awaitable[None]],
+    ) -> None:
         headers = Headers(scope=scope)
         self._patient = patient
+        self._audit = audit
         self.status = 500
         self._request_id: str = scope["state"]["request_id"]
         self._is_asset = scope["path"].startswith(_ASSETS)
@@ -145,6 +185,7 @@ class _MessageRelay:
         """Send the next message of the response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            await self._audit(self.status)
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers["x-request-id"] = self._request_id
             for name, value in SECURITY_HEADERS.items():

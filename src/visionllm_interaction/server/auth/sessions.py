@@ -11,7 +11,7 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, TimestampSigner
 
-from visionllm_interaction.server.auth.api_keys import KeyRing
+from visionllm_interaction.server.auth.api_keys import KeyEntry, KeyRing
 from visionllm_interaction.utils.atomic_files import write_file
 
 COOKIE = "visionllm_session"
@@ -42,9 +42,13 @@ class Sessions:
         return self._signer.sign(f"{key_id}:{secrets.token_hex(8)}").decode("ascii")
 
     def valid(self, cookie: str) -> bool:
-        """Whether the signature is valid, the session was neither ended nor has expired, and its key still exists."""
+        """Whether the signature is valid, the session was neither ended nor has expired, and its key is valid."""
+        return self.key_of(cookie) is not None
+
+    def key_of(self, cookie: str) -> KeyEntry | None:
+        """The key with which a session was opened; None unless session and key are valid."""
         key_id, session_id = self._ids(cookie)
-        return bool(session_id) and session_id not in self._ended and self._keys.has_id(key_id)
+        return self._keys.with_id(key_id) if session_id and session_id not in self._ended else None
 
     def end(self, cookie: str) -> None:
         """Log out: the session's cookie, and every copy of it, is refused from now on."""

@@ -5,6 +5,9 @@ once. DBOS keeps the job in a database, the analysis runs in a worker process, a
 rename. A worker that finds its video in the store does not analyse it again.
 
 Not guaranteed: that work is done only once. An interrupted analysis starts from the beginning.
+
+The database knows jobs by their random ids only. What a job is about and how it ended lies beside the video, and is
+erased with it: a database keeps deleted rows in free pages and logs for a long time.
 """
 
 from __future__ import annotations
@@ -12,19 +15,24 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import sqlite3
 import threading
+import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
-from visionllm_interaction.errors import VideoError
+from visionllm_interaction.errors import VideoError, VisionLLMError
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.leases import Leases
 from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, JobOutcome, failed
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
 
@@ -36,7 +44,11 @@ POLL_S = 0.2
 """How often the database is asked for the next job."""
 MAX_BACKOFF_S = 30.0
 """Longest pause before another worker is started in place of one that was killed."""
-JOBS_VERSION = "visionllm-jobs-1"
+ROOM_BYTES = 1_000_000
+"""Room on the disk that the end of a job needs."""
+CANCEL_CHECK_S = 1.0
+"""How often a running job asks the database whether another host was told to cancel it."""
+JOBS_VERSION = "visionllm-jobs-2"
 """Raised only when the steps or arguments of the workflow change: DBOS resumes only jobs of its own version."""
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -71,18 +83,35 @@ class JobRecord:
     seconds_left: float | None = None
 
 
+class JobFiles(Protocol):
+    """What lies beside the video of a job."""
+
+    def request_for(self, job_id: str) -> AnalysisRequest:
+        """What the worker of a job is to do; a ``VideoError`` where that is not possible."""
+
+    def video_of(self, job_id: str) -> str | None:
+        """The video of a job; None if it was erased."""
+
+    def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
+        """Keep how a job ended."""
+
+    def outcome_of(self, job_id: str) -> JobOutcome | None:
+        """How a job ended; None if that is not kept."""
+
+
 class JobQueue:
     """The queue of analyses, run by DBOS. One per process: DBOS is a singleton.
 
     Args:
         config: the section ``serve``.
-        request_for: gives the request to the worker for a video id.
+        files: what jobs are about, and how they ended.
     """
 
-    def __init__(self, config: ServeConfig, request_for: Callable[[str], AnalysisRequest]) -> None:
+    def __init__(self, config: ServeConfig, files: JobFiles) -> None:
         self._config = config
-        self._request_for = request_for
-        self._workflow: Callable[[str], dict[str, Any]] | None = None
+        self._files = files
+        self._leases = Leases(config.leases_dir, config.executor_id, pending=self._pending, take_over=self._take_over)
+        self._workflow: Callable[[], dict[str, Any]] | None = None
         self._stopping = threading.Event()
         self._workers: dict[str, Worker] = {}
         self._pool = WorkerPool(
@@ -120,28 +149,51 @@ class JobQueue:
             polling_interval_sec=POLL_S,
             on_conflict="always_update",
         )
+        self._forget_older_versions()
+        self._leases.start()
 
     def stop(self) -> None:
         """Stop the workers and DBOS. Interrupted jobs stay pending and are resumed at the next start."""
         self._stopping.set()
+        self._leases.stop()
         for worker in list(self._workers.values()):
             worker.process.kill()
         self._pool.stop()
         DBOS.destroy(destroy_registry=True)
         self._workflow = None
 
-    def submit(self, job_id: str, video_id: str) -> None:
+    def _forget_older_versions(self) -> None:
+        """Delete the jobs of a version whose records name videos; those that still have an upload are queued again."""
+        found = DBOS.list_workflows(name=WORKFLOW, load_input=False, load_output=False)
+        older = [status.workflow_id for status in found if status.app_version != JOBS_VERSION]
+        for job_id in older:
+            DBOS.delete_workflow(job_id)
+        if older and self._config.jobs_database_url.startswith("sqlite"):
+            with sqlite3.connect(self._config.jobs_database_url.removeprefix("sqlite:///"), timeout=30) as database:
+                database.execute("VACUUM")  # the names are still in free pages
+
+    def _pending(self) -> set[str]:
+        """The hosts that the database knows as running a job."""
+        found = DBOS.list_workflows(name=WORKFLOW, status="PENDING", load_input=False, load_output=False)
+        return {status.executor_id for status in found if status.executor_id}
+
+    def _take_over(self, executor_id: str) -> None:
+        """Queue the jobs of a host that has died again: what DBOS does at a start, for the jobs of another name."""
+        _log.warning("the host %s has died: its jobs are queued again", executor_id)
+        DBOS._recover_pending_workflows([executor_id])  # there is no public form
+
+    def submit(self, job_id: str) -> None:
         """Queue the analysis of an upload; does nothing if the job id exists."""
         assert self._workflow is not None
         with SetWorkflowID(job_id):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, video_id)
+            DBOS.enqueue_workflow(QUEUE, self._workflow)
 
     def get(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
         """The jobs with these ids, by id; unknown ids are left out."""
         if not job_ids:
             return {}
-        found = DBOS.list_workflows(workflow_ids=list(job_ids), name=WORKFLOW)
-        return {status.workflow_id: self._with_progress(_record(status)) for status in found}
+        found = DBOS.list_workflows(workflow_ids=list(job_ids), name=WORKFLOW, load_input=False)
+        return {status.workflow_id: self._with_progress(self._record(status)) for status in found}
 
     def _with_progress(self, record: JobRecord) -> JobRecord:
         worker = self._workers.get(record.job_id)
@@ -162,6 +214,11 @@ class JobQueue:
         self.stop_worker(job_id)
         DBOS.delete_workflow(job_id)
 
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job, wherever it runs; its worker is killed within two seconds."""
+        DBOS.cancel_workflow(job_id)
+        self.stop_worker(job_id)
+
     def stop_worker(self, job_id: str) -> None:
         """Kill the worker of a job, if it has one; the job does not start another."""
         if job_id in self._active:
@@ -171,39 +228,76 @@ class JobQueue:
             worker.process.kill()
             worker.process.wait()
 
-    def _register(self) -> Callable[[str], dict[str, Any]]:
+    def _register(self) -> Callable[[], dict[str, Any]]:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._config.max_job_attempts)
-        def analyze_video(video_id: str) -> dict[str, Any]:
+        def analyze_video() -> dict[str, Any]:
             job_id = DBOS.workflow_id or ""
-            return dict(DBOS.run_step({"name": "analyse"}, lambda: dict(self._run(job_id, video_id))))
+            return dict(DBOS.run_step({"name": "analyse"}, lambda: self._run(job_id)))
 
         return analyze_video
 
-    def _run(self, job_id: str, video_id: str) -> JobOutcome:
-        try:
-            request = self._request_for(video_id)
-        except VideoError as error:
-            return failed(error)
-        log_file = request.video.parent / LOG_NAME
+    def _run(self, job_id: str) -> dict[str, str]:
+        """Analyse, and keep how it ended; what is returned goes into the database."""
+        outcome = self._outcome_of(job_id)
+        self._wait_for_room()
+        self._files.keep_outcome(job_id, outcome)
+        return {"status": outcome["status"], "code": (outcome["error"] or {}).get("code", "")}
+
+    def _wait_for_room(self) -> None:
+        """Wait while the disk is full: an end that the database cannot take would leave the job running for ever."""
+        while shutil.disk_usage(self._config.data_dir).free < ROOM_BYTES and not self._stopping.is_set():
+            self._stopping.wait(1.0)
+
+    def _outcome_of(self, job_id: str) -> JobOutcome:
         self._active.add(job_id)
         try:
+            request = self._files.request_for(job_id)
             output, code = self._attempts(job_id, request)
+            return _outcome(job_id, output, code, log_file=request.video.parent / LOG_NAME)
+        except VisionLLMError as error:
+            return failed(error)
+        except Exception as error:  # noqa: BLE001 (kept as the outcome, and logged)
+            # A full disk, for example. The message of such an error names files: neither log nor database keeps it.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the job %s ended with %s\n%s", job_id, type(error).__name__, where)
+            found = getattr(error, "strerror", None) or type(error).__name__
+            return failed(VideoError("The analysis could not be run.", found=found, fix="free space, then try again"))
         finally:
             self._active.discard(job_id)
             self._cancelled.discard(job_id)
-        return _outcome(output, code, log_file=log_file)
 
     def _attempts(self, job_id: str, request: AnalysisRequest) -> tuple[bytes, int]:
         """Run workers until one gives its result, the time is up, or too many were killed: output and exit code."""
         is_over = deadline_in(self._config.job_timeout_s)
+        is_cancelled = self._cancel_watch(job_id)
+
+        def give_up() -> bool:
+            return is_over() or self._stopping.is_set() or is_cancelled()
+
         for attempt in range(1, self._config.max_job_attempts + 1):
-            output, code = self._attempt(job_id, request, give_up=lambda: is_over() or self._stopping.is_set())
+            output, code = self._attempt(job_id, request, give_up=give_up)
             # A killed worker says nothing about the video. If it had published its result, the next one finds it.
             if code >= 0 or is_over() or attempt == self._config.max_job_attempts:
                 break
-            _log.warning("the worker of %s was killed by signal %s; starting another", request.video_id, -code)
+            _log.warning("the worker of %s was killed by signal %s; starting another", job_id, -code)
             self._stopping.wait(min(2.0 ** (attempt - 1), MAX_BACKOFF_S))
         return output, code
+
+    def _cancel_watch(self, job_id: str) -> Callable[[], bool]:
+        """Whether the job was cancelled: here, or, asked now and then, on another host."""
+        asked = time.monotonic()
+
+        def is_cancelled() -> bool:
+            nonlocal asked
+            if job_id not in self._cancelled and time.monotonic() - asked > CANCEL_CHECK_S:
+                asked = time.monotonic()
+                with suppress(Exception):  # a database that does not answer cancels nothing
+                    known = DBOS.list_workflows(workflow_ids=[job_id], load_input=False, load_output=False)
+                    if not known or known[0].status == "CANCELLED":
+                        self._cancelled.add(job_id)
+            return job_id in self._cancelled
+
+        return is_cancelled
 
     def _attempt(self, job_id: str, request: AnalysisRequest, *, give_up: Callable[[], bool]) -> tuple[bytes, int]:
         """Give the job to one worker; what it wrote, and 0 or its exit code (negative: the signal that killed it)."""
@@ -224,8 +318,27 @@ class JobQueue:
             # has no record.
             raise SystemExit("the job was interrupted")
 
+    def _record(self, status: WorkflowStatus) -> JobRecord:
+        state = _outcome_state(status)
+        outcome = self._files.outcome_of(status.workflow_id) if state in ("done", "failed") else None
+        error = outcome["error"] if outcome else None
+        if state == "failed" and error is None:
+            ended = "without an outcome" if status.status == "SUCCESS" else f"with {status.status}"
+            error = {"code": "JOB", "message": f"The job ended {ended}.", "fix": "try it again"}
+        return JobRecord(
+            job_id=status.workflow_id,
+            video_id=self._files.video_of(status.workflow_id) or "",
+            state=state,
+            created_at=_iso(status.created_at),
+            started_at=_iso(status.dequeued_at),
+            finished_at=_iso(status.completed_at),
+            attempts=status.recovery_attempts or 0,
+            result=outcome["result"] if outcome else None,
+            error=error,
+        )
 
-def _outcome(output: bytes, code: int, *, log_file: Path) -> JobOutcome:
+
+def _outcome(job_id: str, output: bytes, code: int, *, log_file: Path) -> JobOutcome:
     lines = output.decode("utf-8", "replace").splitlines()
     if code == 0 and lines:
         with suppress(ValueError):
@@ -234,7 +347,7 @@ def _outcome(output: bytes, code: int, *, log_file: Path) -> JobOutcome:
     # The last line of the log is the best explanation; the log itself is deleted with the video.
     log = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
     tail = log.strip().splitlines()[-1:]
-    _log.error("the worker of %s ended with %s: %s", log_file.parent.name, code, tail)
+    _log.error("the worker of %s ended with %s", job_id, code)
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return failed(
         VideoError(
@@ -250,25 +363,6 @@ def _outcome_state(status: WorkflowStatus) -> State:
     if state == "done" and isinstance(status.output, dict) and status.output.get("status") == "failed":
         return "failed"
     return state
-
-
-def _record(status: WorkflowStatus) -> JobRecord:
-    output = status.output if isinstance(status.output, dict) else {}
-    state = _outcome_state(status)
-    error = output.get("error")
-    if state == "failed" and error is None:
-        error = {"code": "JOB", "message": f"The job ended with {status.status}: {status.error or 'no outcome'}"}
-    return JobRecord(
-        job_id=status.workflow_id,
-        video_id=str(status.input["args"][0]) if status.input else "",
-        state=state,
-        created_at=_iso(status.created_at),
-        started_at=_iso(status.dequeued_at),
-        finished_at=_iso(status.completed_at),
-        attempts=status.recovery_attempts or 0,
-        result=output.get("result"),
-        error=error,
-    )
 
 
 def _iso(milliseconds: int | None) -> str | None:

@@ -6,23 +6,29 @@ The id of a video ends with the first digits of its SHA-256, so that a file that
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visionllm_interaction.artifacts.manifest import utc_now
+from visionllm_interaction.errors import OutputError
+from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT
 from visionllm_interaction.server.jobs.video_probe import EXTENSIONS, VideoMetadata
+from visionllm_interaction.server.jobs.worker import JobOutcome
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, publish_folder, write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock
 from visionllm_interaction.utils.logs import log
 
 DIGEST_DIGITS = 12
+OUTCOME_FILE = "outcome.json"
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,80}$")
 
 
@@ -51,6 +57,16 @@ class Upload(BaseModel):
     facts: VideoMetadata
     options: JobOptions
     job_id: str
+    project: str = DEFAULT_PROJECT
+
+
+@dataclass(frozen=True)
+class ReceivedVideo:
+    """A file that has arrived whole: where it lies, its digest and its size."""
+
+    path: Path
+    sha256: str
+    bytes: int
 
 
 class IncomingFile:
@@ -76,6 +92,11 @@ class IncomingFile:
         """Finish writing; before that the last chunks may not be in the file."""
         self._stream.close()
 
+    def received(self) -> ReceivedVideo:
+        """Finish writing; the file as it has arrived."""
+        self.close()
+        return ReceivedVideo(self.path, self.sha256, self.bytes)
+
 
 class Uploads:
     """The folder of complete uploads and the folder of uploads in progress."""
@@ -83,6 +104,8 @@ class Uploads:
     def __init__(self, folder: Path, incoming: Path) -> None:
         self._folder = folder
         self._incoming = incoming
+        self._of_jobs: dict[str, str] = {}
+        self._known: dict[str, tuple[tuple[int, int, int], Upload]] = {}
 
     def prepare(self) -> None:
         """Create the folders and delete unfinished uploads of a killed process."""
@@ -106,9 +129,17 @@ class Uploads:
         """The lock of the folder, held while an upload is looked up and published or erased."""
         return wait_for_lock(self._folder)
 
-    def publish(self, incoming: IncomingFile, *, name: str, facts: VideoMetadata, options: JobOptions) -> Upload:
-        """Store a complete, closed file as a new upload with a new job id. Call it under :meth:`lock`."""
-        video_id = make_video_id(name, incoming.sha256)
+    def publish(
+        self,
+        incoming: ReceivedVideo,
+        *,
+        name: str,
+        facts: VideoMetadata,
+        options: JobOptions,
+        project: str = DEFAULT_PROJECT,
+    ) -> Upload:
+        """Store a complete file as a new upload with a new job id. Call it under :meth:`lock`."""
+        video_id = make_video_id(name, incoming.sha256, project)
         upload = Upload(
             video_id=video_id,
             name=safe_name(name),
@@ -119,6 +150,7 @@ class Uploads:
             facts=facts,
             options=options,
             job_id=new_job_id(),
+            project=project,
         )
         with publish_folder(self._folder / upload.video_id) as partial:
             incoming.path.rename(partial / upload.file)
@@ -135,8 +167,15 @@ class Uploads:
             return None
         record = self._folder / video_id / "upload.json"
         try:
-            return Upload.model_validate_json(record.read_bytes())
+            stat = record.stat()
+            written = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            known = self._known.get(video_id)
+            if known is None or known[0] != written:
+                known = (written, Upload.model_validate_json(record.read_bytes()))
+                self._known[video_id] = known
+            return known[1]
         except FileNotFoundError:
+            self._known.pop(video_id, None)
             return None
         except (OSError, ValidationError) as error:
             log.error(
@@ -148,10 +187,36 @@ class Uploads:
         """Whether there is anything of an upload with this id, be its record damaged."""
         return bool(_ID.match(video_id)) and (self._folder / video_id).is_dir()
 
-    def find(self, sha256: str) -> Upload | None:
-        """The upload with these bytes, or ``None``."""
-        candidates = (self.get(path.name) for path in self._folder.glob(f"*-{sha256[:DIGEST_DIGITS]}"))
-        return next((upload for upload in candidates if upload and upload.sha256 == sha256), None)
+    def find(self, sha256: str, project: str = DEFAULT_PROJECT) -> Upload | None:
+        """The upload with these bytes in a project, or ``None``."""
+        candidates = (self.get(path.name) for path in self._folder.glob(f"*-{_digits(sha256, project)}"))
+        return next((one for one in candidates if one and one.sha256 == sha256 and one.project == project), None)
+
+    def of_job(self, job_id: str) -> Upload | None:
+        """The upload that a job analyses, or ``None``."""
+        known = self.get(self._of_jobs.get(job_id, ""))
+        if known is None or known.job_id != job_id:
+            self._of_jobs = {upload.job_id: upload.video_id for upload in self.all()}
+            known = self.get(self._of_jobs.get(job_id, ""))
+        return known
+
+    def keep_outcome(self, upload: Upload, outcome: JobOutcome) -> None:
+        """Keep how a job ended, beside its video: it is erased with the video, and no database knows of it."""
+        content = json.dumps({"job_id": upload.job_id, **outcome}).encode()
+        try:
+            write_file(self.folder(upload) / OUTCOME_FILE, content)
+        except (OSError, OutputError) as error:  # the video was erased, or the disk is full
+            log.warning("the outcome of a job cannot be kept", job_id=upload.job_id, error=type(error).__name__)
+
+    def outcome(self, upload: Upload) -> JobOutcome | None:
+        """How the job of an upload ended; None while it has not, or where that could not be kept."""
+        try:
+            kept = json.loads((self.folder(upload) / OUTCOME_FILE).read_bytes())
+            if kept.pop("job_id") != upload.job_id:
+                return None
+            return JobOutcome(status=kept["status"], result=kept["result"], error=kept["error"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def all(self) -> list[Upload]:
         """All uploads, newest first."""
@@ -187,10 +252,16 @@ def safe_name(name: str) -> str:
     return "".join(c for c in base if c.isprintable()).strip()[-120:] or "video"
 
 
-def make_video_id(name: str, sha256: str) -> str:
-    """A readable id: the stem of the file name in plain letters, and the first digits of the digest."""
+def make_video_id(name: str, sha256: str, project: str = DEFAULT_PROJECT) -> str:
+    """A readable id: the stem of the file name in plain letters, and digits of the digest."""
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", Path(safe_name(name)).stem).strip("-_")[:40] or "video"
-    return f"{stem}-{sha256[:DIGEST_DIGITS]}"
+    return f"{stem}-{_digits(sha256, project)}"
+
+
+def _digits(sha256: str, project: str) -> str:
+    """What an id ends with: two projects with the same file have two videos, and neither tells of the other."""
+    own = sha256 if project == DEFAULT_PROJECT else hashlib.sha256(f"{project}\n{sha256}".encode()).hexdigest()
+    return own[:DIGEST_DIGITS]
 
 
 def new_job_id() -> str:

@@ -7,28 +7,31 @@ import threading
 from visionllm_interaction.reasoning.answers import Answer
 
 MOST = 200
-Turn = tuple[tuple[str, ...], str | None]
+Turn = tuple[str, tuple[str, ...], str | None]
 
 
 class Conversations:
-    """Answers by the questions that led to them and the video they are about; the oldest go first."""
+    """Answers by the store they came from, the questions that led to them and the video they are about.
+
+    The oldest go first. The store is part of it, since who sees fewer videos gets other answers.
+    """
 
     def __init__(self) -> None:
         self._answers: dict[Turn, Answer] = {}
         self._lock = threading.Lock()
 
-    def get(self, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
+    def get(self, store: str, questions: tuple[str, ...], video_id: str | None) -> Answer | None:
         """The answer to the last of some questions; None if it is not kept."""
         with self._lock:
-            return self._answers.get((questions, video_id))
+            return self._answers.get((store, questions, video_id))
 
-    def keep(self, questions: tuple[str, ...], video_id: str | None, answer: Answer) -> None:
+    def keep(self, store: str, questions: tuple[str, ...], video_id: str | None, answer: Answer) -> None:
         """Keep an answer; a refusal is nothing to lean on."""
         if answer.status != "answered":
             return
         with self._lock:
-            self._answers.pop((questions, video_id), None)
-            self._answers[questions, video_id] = answer
+            self._answers.pop((store, questions, video_id), None)
+            self._answers[store, questions, video_id] = answer
             while len(self._answers) > MOST:
                 self._answers.pop(next(iter(self._answers)))
 

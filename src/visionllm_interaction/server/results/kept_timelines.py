@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 
+from visionllm_interaction.server.results.store_views import Written, files_written
 from visionllm_interaction.server.results.video_results import read_timeline
 from visionllm_interaction.store.reader import Store
 
 MOST = 8
 MOST_BYTES = 32_000_000
-Written = tuple[tuple[str, int, int], ...]
 
 
 class KeptTimelines:
     """JSON documents of timelines by video: that of two hours and 200 tracks takes more than a second to make."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Written, bytes]] = {}
+        self._kept: dict[tuple[str, str], tuple[Written, bytes]] = {}
         self._lock = threading.Lock()
 
     def get(self, store: Store, video_id: str) -> bytes:
@@ -29,31 +29,25 @@ class KeptTimelines:
         Returns:
             The JSON of :class:`~visionllm_interaction.server.schemas.VideoTimeline`.
         """
-        written = _written(store, video_id)
+        written = files_written(store.path / "videos" / video_id)
         with self._lock:
-            known = self._kept.get(video_id)
+            known = self._kept.get((str(store.path), video_id))
         if known is not None and known[0] == written:
             return known[1]
         timeline = read_timeline(store, video_id)
         content = timeline.model_dump_json().encode()
         if timeline.session is None:  # that of a session changes with the other videos of it
-            self._keep(video_id, written, content)
+            self._keep((str(store.path), video_id), written, content)
         return content
 
-    def _keep(self, video_id: str, written: Written, content: bytes) -> None:
+    def _keep(self, key: tuple[str, str], written: Written, content: bytes) -> None:
         with self._lock:
-            self._kept.pop(video_id, None)
-            self._kept[video_id] = (written, content)
+            self._kept.pop(key, None)
+            self._kept[key] = (written, content)
             while len(self._kept) > MOST or sum(len(one) for _, one in self._kept.values()) > MOST_BYTES:
                 self._kept.pop(next(iter(self._kept)))
 
     def forget(self, video_id: str) -> None:
         """Forget an erased video."""
         with self._lock:
-            self._kept.pop(video_id, None)
-
-
-def _written(store: Store, video_id: str) -> Written:
-    """Name, time and size of each file of a video, and of the folder of its corrections."""
-    files = sorted((store.path / "videos" / video_id).iterdir())
-    return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files)
+            self._kept = {key: kept for key, kept in self._kept.items() if key[1] != video_id}

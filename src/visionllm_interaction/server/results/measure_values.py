@@ -59,6 +59,11 @@ class MeasureValues:
         self._tables: dict[float | None, tuple[Signature, pa.Table]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no analysed video to measure."""
+        return not list_videos(self._store)
+
     def catalogue(self) -> list[dict[str, Any]]:
         """All measures: name, definition, unit, what it is about, source."""
         own = [

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from visionllm_interaction.reasoning.answers import Answer
+from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import ANSWER_EXAMPLE, problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
     "/ask",
     tags=["questions"],
     summary="Ask a question about the analysed videos",
+    dependencies=[requires("viewer", audit="ask")],
     responses={**problems(400, 409, 422, 503), 200: {"content": {"application/json": {"example": ANSWER_EXAMPLE}}}},
 )
 def ask(request: Request, body: AskRequest) -> Answer:
@@ -32,10 +34,14 @@ def ask(request: Request, body: AskRequest) -> Answer:
         raise http_problem(
             409, "This service has no language model.", code="NO-ENDPOINT", fix="ask with planner rules, or without one"
         )
+    principal = known_principal(request)
+    questions = service.visible.questions_for(principal)
+    if body.video_id in service.projects.seen_ids(principal):
+        request.state.audit_video = body.video_id
     if body.planner is None:
-        answer = service.say(body.question, body.after, video_id=body.video_id).answer
+        answer = questions.say(body.question, body.after, video_id=body.video_id).answer
     else:
-        answer = service.ask(body.question, planner=body.planner, video_id=body.video_id)
+        answer = questions.ask(body.question, planner=body.planner, video_id=body.video_id)
     metrics.questions.labels(answer.status, answer.planner).inc()
     return answer
 
@@ -44,6 +50,7 @@ def ask(request: Request, body: AskRequest) -> Answer:
     "/questions",
     tags=["questions"],
     summary="Questions that have an answer",
+    dependencies=[requires("viewer")],
     responses=problems(404, 409),
 )
 def list_questions(
@@ -51,4 +58,5 @@ def list_questions(
     video_id: Annotated[str | None, Query(max_length=200, description="default: the video analysed last")] = None,
 ) -> QuestionList:
     """A few questions made from what is in the video; each was asked of it and is answered."""
-    return QuestionList(questions=context_of(request).service.questions(video_id))
+    found = context_of(request).service.example_questions(video_id, known_principal(request))
+    return QuestionList(questions=found)

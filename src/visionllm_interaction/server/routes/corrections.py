@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -34,6 +35,7 @@ Who = Annotated[
     str | None,
     Query(max_length=60, description="Who corrects, where several people share a key. Default: the name of the key."),
 ]
+CORRECT = requires("analyst", audit="correct")
 NOBODY = "page"
 """Who corrects where the service knows nobody's name."""
 
@@ -70,7 +72,12 @@ class CorrectionList(BaseModel):
 _REFUSALS = problems(400, 404, 409, 412, 422)
 
 
-@router.get("/{video_id}/corrections", summary="Corrections of a video", responses=problems(404, 409))
+@router.get(
+    "/{video_id}/corrections",
+    summary="Corrections of a video",
+    responses=problems(404, 409),
+    dependencies=[requires("viewer", audit="view")],
+)
 def get_corrections(request: Request, response: Response, video_id: VideoId) -> CorrectionList:
     """All of them, undone and orphaned ones too. `ETag` is for `If-Match`."""
     service = context_of(request).service
@@ -78,7 +85,9 @@ def get_corrections(request: Request, response: Response, video_id: VideoId) -> 
         return _listed(list_corrections(service.config.store_dir, video_id), response)
 
 
-@router.post("/{video_id}/corrections", status_code=201, summary="Correct something", responses=_REFUSALS)
+@router.post(
+    "/{video_id}/corrections", status_code=201, summary="Correct something", responses=_REFUSALS, dependencies=[CORRECT]
+)
 def post_correction(
     request: Request,
     response: Response,
@@ -104,7 +113,12 @@ def post_correction(
     return _listed(found, response)
 
 
-@router.delete("/{video_id}/corrections/{correction_id}", summary="Undo a correction, or an undo", responses=_REFUSALS)
+@router.delete(
+    "/{video_id}/corrections/{correction_id}",
+    summary="Undo a correction, or an undo",
+    responses=_REFUSALS,
+    dependencies=[CORRECT],
+)
 def delete_correction(
     request: Request,
     response: Response,

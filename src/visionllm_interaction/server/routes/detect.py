@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.core import Categories, Detections
+from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.multipart import receive_file
 from visionllm_interaction.server.openapi import file_body, problems
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
     tags=["detection"],
     summary="Detect objects in one image",
     responses=problems(400, 413, 422, 503),
+    dependencies=[requires("analyst")],
     openapi_extra=file_body("A JPEG, PNG, WebP, BMP, TIFF or GIF image.", "image/*"),
 )
 async def detect(

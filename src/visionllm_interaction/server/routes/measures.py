@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.measure_values import Selection, repeat_command, to_csv
+from visionllm_interaction.server.results.measure_values import MeasureValues, Selection, repeat_command, to_csv
 from visionllm_interaction.server.schemas import MeasureCatalogue, MeasureDefinition, MeasureRow, MeasureTable
-from visionllm_interaction.server.service import Service
 from visionllm_interaction.server.state import context_of
 
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], tags=["measures"])
@@ -35,26 +35,33 @@ def _selection(
 Wanted = Annotated[Selection, Depends(_selection)]
 
 
-@router.get("/measures", summary="All measures")
+@router.get("/measures", summary="All measures", dependencies=[requires("viewer")])
 def list_measures(request: Request) -> MeasureCatalogue:
     """Name, definition, unit and source of each."""
-    found = context_of(request).service.measure_values.catalogue()
+    found = context_of(request).service.visible.measures_for(known_principal(request)).catalogue()
     return MeasureCatalogue(measures=[MeasureDefinition.model_validate(one) for one in found])
 
 
-@router.get("/measures/{measure}", summary="Values of one measure", responses=problems(404, 409))
+@router.get(
+    "/measures/{measure}",
+    summary="Values of one measure",
+    responses=problems(404, 409),
+    dependencies=[requires("viewer", audit="view")],
+)
 def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
     """One row per video, subject and object (and predicate and time bin), as `visionllm measures` writes them."""
-    service = context_of(request).service
-    definition = _definition(service, wanted.measure)
-    values = service.measure_values
+    service, principal = context_of(request).service, known_principal(request)
+    values = service.visible.measures_for(principal)
+    definition = _definition(values, wanted.measure)
     rows = values.rows(wanted).select(list(MeasureRow.model_fields)).to_pylist()
-    names = {one: stored.name for one in service.stored_ids() if (stored := service.stored_videos.get(one))}
+    seen = service.projects.seen_ids(principal)
+    names = {one: stored.name for one in seen if (stored := service.stored_videos.get(one))}
     return MeasureTable(
         measure=definition,
         rows=[MeasureRow.model_validate(row) for row in rows],
         choices=values.choices(wanted.measure, bin_s=wanted.bin_s),
         names=names,
+        left_out={one: fault for one, fault in service.damaged_videos.find().items() if one in seen},
         command=repeat_command(service.config.store_dir, wanted),
     )
 
@@ -63,24 +70,25 @@ def get_measure(request: Request, wanted: Wanted) -> MeasureTable:
     "/measures/{measure}/csv",
     summary="Values of one measure as CSV",
     response_class=Response,
+    dependencies=[requires("viewer", audit="export")],
     responses={**problems(404, 409), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 def get_measure_csv(request: Request, wanted: Wanted) -> Response:
     """All columns of the tidy table; texts cannot be run as formulas."""
-    service = context_of(request).service
-    _definition(service, wanted.measure)
-    content = to_csv(service.measure_values.rows(wanted))
+    values = context_of(request).service.visible.measures_for(known_principal(request))
+    _definition(values, wanted.measure)
+    content = to_csv(values.rows(wanted))
     headers = {"Content-Disposition": f'attachment; filename="{wanted.measure}.csv"'}
     return Response(content, media_type="text/csv", headers=headers)
 
 
-def _definition(service: Service, measure: str) -> MeasureDefinition:
+def _definition(values: MeasureValues, measure: str) -> MeasureDefinition:
     """The definition of a measure; 404 if there is none, 409 if nothing is analysed."""
-    found = next((one for one in service.measure_values.catalogue() if one["name"] == measure), None)
+    found = next((one for one in values.catalogue() if one["name"] == measure), None)
     if found is None:
         raise http_problem(
             404, "There is no such measure.", code="NOT-FOUND", found=measure[:100], fix="GET /v1/measures"
         )
-    if not service.stored_ids():
+    if values.is_empty:
         raise http_problem(409, "There is no analysed video to measure.", code="EMPTY-STORE", fix="upload a video")
     return MeasureDefinition.model_validate(found)

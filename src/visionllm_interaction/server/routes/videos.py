@@ -10,6 +10,8 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from visionllm_interaction.server.auth.roles import PROJECT_NAME, Principal
+from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
@@ -23,6 +25,8 @@ from visionllm_interaction.server.state import context_of
 router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
 COPY_WAIT_S, POSTER_WAIT_S = 1.0, 30.0
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
+LOOK = requires("viewer")
+VIEW = requires("viewer", audit="view")
 _OPTION_FIELDS = {
     "view": {"type": "string", "enum": ["room", "ego"], "default": "room"},
     "sample_fps": {
@@ -30,6 +34,11 @@ _OPTION_FIELDS = {
         "exclusiveMinimum": 0,
         "maximum": 240,
         "description": "frames processed per second",
+    },
+    "project": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        "description": "project of the video; default: the only one of the key, else `default`",
     },
 }
 
@@ -40,6 +49,7 @@ _OPTION_FIELDS = {
     tags=["videos"],
     summary="Upload a video for analysis",
     responses=problems(400, 409, 413, 422, 503, 507),
+    dependencies=[requires("analyst", audit="upload")],
     openapi_extra=file_body("A video.", "video/*", _OPTION_FIELDS),
 )
 async def upload_video(
@@ -57,7 +67,8 @@ async def upload_video(
     limit = int(service.config.limits.max_video_mb * 1e6)
     with service.uploads.receiving() as incoming:
         received = await receive_file(request, incoming.write, limit_bytes=limit)
-        accepted = await run_in_threadpool(_accept, service, incoming, received)
+        accepted = await run_in_threadpool(_accept, service, incoming, received, known_principal(request))
+    request.state.audit_video = accepted.upload.video_id
     if accepted.is_new:
         metrics.upload_bytes.inc(accepted.upload.bytes)
     job_id = accepted.upload.job_id
@@ -72,29 +83,58 @@ def _announced_bytes(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() else 0
 
 
-def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile) -> AcceptedUpload:
+def _accept(service: Service, incoming: IncomingFile, received: ReceivedFile, principal: Principal) -> AcceptedUpload:
+    fields = dict(received.fields)
+    project = project_field(fields.pop("project", None), service, principal)
     try:
-        options = JobOptions.model_validate(received.fields)
+        options = JobOptions.model_validate(fields)
     except ValidationError as error:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
     if incoming.bytes == 0:
         raise http_problem(422, "The file is empty.", code="VIDEO", found="0 bytes")
-    return service.accept(incoming, name=received.name, options=options)
+    return service.accept(incoming.received(), name=received.name, options=options, project=project)
 
 
-@router.get("/videos", tags=["videos"], summary="All videos")
+def project_field(asked: str | None, service: Service, principal: Principal) -> str:
+    """The project of an upload, from what the client says.
+
+    Args:
+        asked: what it says; None: nothing.
+        service: the service.
+        principal: who uploads.
+
+    Returns:
+        The project.
+
+    Raises:
+        RequestValidationError: if it is no name of a project.
+    """
+    if asked is not None and not PROJECT_NAME.match(asked):
+        raise RequestValidationError([{"loc": ("body", "project"), "msg": "must be 1–64 letters, digits, . _ -"}])
+    return service.projects.project_for(asked, principal)
+
+
+@router.get("/videos", tags=["videos"], summary="All videos", dependencies=[LOOK])
 def list_videos(request: Request) -> VideoList:
-    """Uploads, newest first, then the other videos of the store."""
-    return VideoList(videos=[Video.of(state) for state in context_of(request).service.videos()])
+    """Uploads, newest first, then the other videos of the store, of the projects that the key sees."""
+    found = context_of(request).service.videos(known_principal(request))
+    return VideoList(videos=[Video.of(state) for state in found])
 
 
-@router.get("/videos/{video_id}", tags=["videos"], summary="One video", responses=problems(404))
+@router.get("/videos/{video_id}", tags=["videos"], summary="One video", responses=problems(404), dependencies=[LOOK])
 def get_video(request: Request, video_id: VideoId) -> Video:
     """The video and its job."""
     return Video.of(context_of(request).service.video(video_id))
 
 
-@router.delete("/videos/{video_id}", status_code=204, tags=["videos"], summary="Erase a video", responses=problems(404))
+@router.delete(
+    "/videos/{video_id}",
+    status_code=204,
+    tags=["videos"],
+    summary="Erase a video",
+    responses=problems(404),
+    dependencies=[requires("analyst", audit="erase")],
+)
 def delete_video(request: Request, video_id: VideoId) -> None:
     """Erase the uploaded file, the job and all results of this video. A running job is stopped."""
     context_of(request).service.erase(video_id)
@@ -106,10 +146,12 @@ def delete_video(request: Request, video_id: VideoId) -> None:
     summary="Tracks, relations and events of a video",
     response_model=VideoTimeline,
     responses=problems(404, 409),
+    dependencies=[VIEW],
 )
 def get_timeline(request: Request, video_id: VideoId) -> Response:
     """Tracks with the intervals in which they are visible, relations and events."""
-    return Response(context_of(request).service.timeline_json(video_id), media_type="application/json")
+    content = context_of(request).service.timeline_json(video_id, known_principal(request))
+    return Response(content, media_type="application/json")
 
 
 @router.get(
@@ -117,6 +159,7 @@ def get_timeline(request: Request, video_id: VideoId) -> Response:
     tags=["videos"],
     summary="Detections of a time window",
     responses=problems(404, 409, 413, 422),
+    dependencies=[VIEW],
 )
 def get_detections(
     request: Request,
@@ -136,6 +179,7 @@ def get_detections(
     tags=["videos"],
     summary="The file of a video",
     response_class=FileResponse,
+    dependencies=[VIEW],
     responses={
         **problems(400, 404, 416),
         200: {"content": {"video/*": {}, "image/gif": {}}},
@@ -153,6 +197,7 @@ def get_file(request: Request, video_id: VideoId) -> FileResponse:
     tags=["videos"],
     summary="A copy of a video that browsers can play",
     response_class=FileResponse,
+    dependencies=[VIEW],
     responses={
         **problems(400, 404, 416, 422),
         200: {"content": {"video/mp4": {}}},
@@ -173,6 +218,7 @@ async def get_copy(request: Request, video_id: VideoId) -> Response:
     tags=["videos"],
     summary="The first frame of a video, small",
     response_class=FileResponse,
+    dependencies=[VIEW],
     responses={
         **problems(400, 404, 416, 422),
         200: {"content": {"image/jpeg": {}}},
@@ -188,7 +234,7 @@ async def get_poster(request: Request, video_id: VideoId) -> Response:
     return FileResponse(poster) if poster else _in_work()
 
 
-@router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404))
+@router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404), dependencies=[LOOK])
 def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
     """Poll this until `status` is `done` or `failed`."""
     return AnalysisJob.of(context_of(request).service.job(job_id))
@@ -200,12 +246,28 @@ def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> A
     tags=["videos"],
     summary="Try a failed job again",
     responses=problems(404, 409, 503),
+    dependencies=[requires("analyst", audit="retry")],
 )
 def retry_job(request: Request, response: Response, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
     """A new job for the same video and options. `Location` is its address."""
     job = context_of(request).service.retry(job_id)
+    request.state.audit_video = job.video_id
     response.headers["Location"] = f"/v1/jobs/{job.job_id}"
     return AnalysisJob.of(job)
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    tags=["videos"],
+    summary="Cancel a job",
+    responses=problems(404, 409),
+    dependencies=[requires("analyst", audit="cancel")],
+)
+def cancel_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
+    """A job that runs is stopped within two seconds, on whichever host. Its video stays and can be tried again."""
+    service = context_of(request).service
+    request.state.audit_video = service.video_of(job_id)
+    return AnalysisJob.of(service.cancel(job_id))
 
 
 def _in_work() -> Response:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
+from visionllm_interaction.server.auth.route_roles import requires
 from visionllm_interaction.server.state import context_of
 
 ROOT = "/ui/"
@@ -18,7 +19,7 @@ _FOLDER = Path(__file__).parent / "static"
 
 def add_pages(app: FastAPI) -> None:
     """Serve the pages below ``/ui/``; the middleware of ``app`` controls access."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[requires("viewer")])
 
     @router.get("/")
     async def home() -> RedirectResponse:

@@ -1,0 +1,58 @@
+"""The data folder of a service: one process of a name at a time, closed to other accounts."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from visionllm_interaction.errors import UsageError
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
+
+
+def lock_data_dir(config: ServeConfig) -> HeldLock:
+    """Lock the data folder for this process; the kernel releases the lock if the process dies.
+
+    Args:
+        config: the section ``serve``.
+
+    Returns:
+        The held lock.
+
+    Raises:
+        UsageError: if another service with the same ``executor_id`` holds the lock.
+    """
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = try_lock_file(config.data_dir / f".{config.executor_id}.lock")
+    if lock is None:
+        raise UsageError(
+            "Another service is using this data folder.",
+            where=str(config.data_dir),
+            fix="stop it, or start this one with -o serve.data_dir=OTHER",
+        )
+    return lock
+
+
+def close_to_others(config: ServeConfig) -> None:
+    """Take the rights of other accounts of this machine from the data folder and the store.
+
+    Args:
+        config: the section ``serve``; its ``group_readable`` leaves the group its rights.
+    """
+    keep = 0o770 if config.group_readable else 0o700
+    for folder in (config.data_dir, config.store_dir):
+        with suppress(FileNotFoundError, PermissionError):  # another account's store is that account's to close
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & keep)
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether a file can be made in a folder, which is created if needed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""The project of each video, job and upload, and whose videos somebody sees."""
+
+from __future__ import annotations
+
+from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, Principal
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.jobs.uploads import Uploads
+from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.store.layout import list_videos
+
+
+class VideoProjects:
+    """Which project something belongs to.
+
+    Args:
+        config: the section ``serve``.
+        uploads: the uploaded videos, whose records name their projects.
+        resumable: uploads that are not complete.
+    """
+
+    def __init__(self, config: ServeConfig, uploads: Uploads, resumable: ResumableUploads) -> None:
+        self._config = config
+        self._uploads = uploads
+        self._resumable = resumable
+
+    def project_of(self, kind: str, name: str) -> str | None:
+        """The project of a video, a job or a resumable upload.
+
+        Args:
+            kind: ``video_id``, ``job_id`` or ``upload_id``.
+            name: the id.
+
+        Returns:
+            Its project; None if there is no such thing, or the record that says so is damaged.
+        """
+        if kind == "upload_id":
+            return self._resumable.project_of(name)
+        upload = self._uploads.of_job(name) if kind == "job_id" else self._uploads.get(name)
+        if upload is not None:
+            return upload.project
+        if kind == "job_id" or self._uploads.has_folder(name) or name not in list_videos(self._config.store_dir):
+            return None
+        return self._config.store_project
+
+    def project_for(self, asked: str | None, principal: Principal) -> str:
+        """The project of a new upload.
+
+        Args:
+            asked: what the client says; None: nothing.
+            principal: who uploads.
+
+        Returns:
+            The project: as asked, else the only one of the key, else ``default``.
+
+        Raises:
+            HTTPException: 403 if the key does not see the project, 422 if it has to be named.
+        """
+        own = sorted(principal.projects or ())
+        project = asked or (own[0] if len(own) == 1 else DEFAULT_PROJECT)
+        if principal.sees(project):
+            return project
+        if not asked:
+            message, expected = "The upload has to name its project.", f"project: {' or '.join(own)}"
+            raise http_problem(422, message, code="PROJECT", expected=expected, fix=f"send project={own[0]}")
+        raise http_problem(
+            403,
+            "The key does not see this project.",
+            code="PROJECT",
+            expected=" or ".join(own),
+            found=project[:100],
+            fix="ask for a key made with `visionllm keys create NAME --project PROJECT`",
+        )
+
+    def seen_ids(self, principal: Principal) -> set[str]:
+        """Ids of the videos of the store that somebody sees, damaged ones among them."""
+        ids = set(list_videos(self._config.store_dir))
+        if principal.projects is None:
+            return ids
+        return {video_id for video_id in ids if principal.sees(self.project_of("video_id", video_id))}

@@ -1,0 +1,204 @@
+"""Every address for every role and project: nobody does what their key may not, or learns of another project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from coded_videos import make_video
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.reasoning.config import ReasonConfig
+from visionllm_interaction.server.app import create_app
+from visionllm_interaction.server.auth.api_keys import create_key
+from visionllm_interaction.server.auth.roles import ROLES, Role
+from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
+from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads
+from visionllm_interaction.server.jobs.video_probe import VideoMetadata
+
+pytestmark = pytest.mark.timeout(300)
+FACTS = VideoMetadata(container="mov", codec="h264", width=16, height=12, duration_s=1.0, frames_per_s=10.0)
+NEEDED: dict[tuple[str, str], Role] = {
+    ("POST", "/v1/detect"): "analyst",
+    ("POST", "/v1/videos"): "analyst",
+    ("DELETE", "/v1/videos/{video_id}"): "analyst",
+    ("POST", "/v1/jobs/{job_id}/retry"): "analyst",
+    ("POST", "/v1/jobs/{job_id}/cancel"): "analyst",
+    **{(method, "/v1/uploads"): "analyst" for method in ("GET", "POST", "OPTIONS")},
+    **{(method, "/v1/uploads/{upload_id}"): "analyst" for method in ("GET", "PATCH", "DELETE")},
+    ("GET", "/v1/audit"): "admin",
+}
+"""What needs more than a viewer, written down once more: a route that is opened by mistake shows here."""
+OPEN = {"/v1/healthz", "/v1/readyz"}
+OWN, OTHER = "dyads", "clinic"
+
+
+@dataclass(frozen=True)
+class Things:
+    """The ids in one project."""
+
+    video_id: str
+    job_id: str
+    upload_id: str
+
+
+@dataclass
+class Room:
+    """A running service with two projects."""
+
+    app: FastAPI
+    client: TestClient
+    config: ServeConfig
+    things: dict[str, Things]
+
+    def key(self, role: Role, *projects: str) -> dict[str, str]:
+        """The headers of a new key."""
+        name = "-".join([role, *(projects or ["all"])])
+        return {"X-API-Key": create_key(self.config.keys_path, name=name, role=role, projects=projects or None)}
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    config = ServeConfig(data_dir=tmp_path / "service", page=False)
+    create_key(config.keys_path, name="first")
+    uploads = Uploads(config.uploads_dir, config.incoming_dir)
+    uploads.prepare()
+    config.resumable_dir.mkdir()
+    resumable = ResumableUploads(config.resumable_dir, expiry_s=3600)
+    things = {}
+    for project, category in ((OWN, "child"), (OTHER, "book")):
+        with uploads.receiving() as incoming:
+            incoming.write(b"the same bytes in both")
+            received = incoming.received()
+            upload = uploads.publish(received, name="visit.mp4", facts=FACTS, options=JobOptions(), project=project)
+        make_video(config.store_dir, {category: [(0, 5)]}, upload.video_id)
+        unfinished = resumable.create(name="more.mp4", length=10, options=JobOptions(), project=project)
+        things[project] = Things(upload.video_id, upload.job_id, unfinished.upload_id)
+    make_video(config.store_dir, {"dog": [(0, 5)]}, "by-hand")
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
+    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as client:
+        yield Room(app, client, config, things)
+
+
+def operations(app: FastAPI) -> list[tuple[str, str]]:
+    return [(method.upper(), path) for path, found in app.openapi()["paths"].items() for method in found]
+
+
+def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, str]) -> int:
+    filled = path.format(**vars(things), measure="visible_duration")
+    sent = {**headers, "Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Offset": "0"}
+    if method == "PATCH":
+        sent["Content-Type"] = "application/offset+octet-stream"
+    body = json.dumps({"question": "How long is the child visible?"}) if path == "/v1/ask" else "x"
+    kind = {"Content-Type": "application/json"} if path == "/v1/ask" else {}
+    content = None if method in ("GET", "DELETE", "OPTIONS") else body
+    return room.client.request(method, filled, headers={**sent, **kind}, content=content).status_code
+
+
+def test_no_key_does_more_than_its_role_and_its_projects(room: Room) -> None:
+    unexpected, refused, answered = [], 0, 0
+    for role in ROLES:
+        for projects in ((), (OWN,)):
+            headers = room.key(role, *projects)
+            for method, path in operations(room.app):
+                for owner, things in room.things.items():
+                    needed = NEEDED.get((method, path), "viewer")
+                    may = path in OPEN or ROLES.index(role) >= ROLES.index(needed)
+                    sees = not projects or owner in projects or "_id}" not in path
+                    if may and sees and (method == "DELETE" or path.endswith("/cancel")):
+                        continue  # it would be done
+                    status = ask(room, method, path, things, headers)
+                    expected_refusal = None if may and sees else 404 if may else 403
+                    if expected_refusal is None:
+                        answered += status < 300
+                        if status in (401, 403) or (status >= 500 and status != 503):
+                            unexpected.append((role, projects, method, path, owner, status))
+                    else:
+                        refused += 1
+                        if status != expected_refusal:
+                            unexpected.append((role, projects, method, path, owner, status))
+    assert unexpected == []
+    assert refused > 60 and answered > 90, (refused, answered)
+
+
+def test_nothing_that_is_listed_or_answered_tells_of_another_project(room: Room) -> None:
+    headers = room.key("viewer", OWN)
+    own, other = room.things[OWN], room.things[OTHER]
+    assert own.video_id != other.video_id, "the same bytes: one id would tell that another project has them"
+    asked = [
+        room.client.get(path, headers=headers)
+        for path in ("/v1/videos", "/v1/me", "/v1/questions", "/v1/measures/visible_duration")
+    ]
+    asked.append(room.client.get("/v1/measures/visible_duration/csv", headers=headers))
+    for question in (
+        "How long is the book visible?",
+        "How many videos are there?",
+        f"What happens in {other.video_id}?",
+    ):
+        asked.append(room.client.post("/v1/ask", json={"question": question}, headers=headers))
+        body = {"question": question, "video_id": other.video_id}
+        asked.append(room.client.post("/v1/ask", json=body, headers=headers))
+    assert [answer.status_code for answer in asked] == [200] * len(asked)
+    for answer in asked:
+        said = answer.text.replace(f"What happens in {other.video_id}", "").replace(f" in {other.video_id}", "")
+        for word in (OTHER, "by-hand", "dog"):
+            assert word not in said, (answer.request.url, said)
+    assert [video["video_id"] for video in asked[0].json()["videos"]] == [own.video_id]
+    assert {row["video_id"] for row in asked[3].json()["rows"]} == {own.video_id}
+    everything = room.client.get("/v1/videos", headers=room.key("viewer")).json()["videos"]
+    assert {video["project"] for video in everything} == {OWN, OTHER, "default"}
+
+
+def test_a_part_of_the_store_gives_the_answers_of_a_store_of_its_own(room: Room, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    make_video(alone, {"child": [(0, 5)]}, room.things[OWN].video_id)
+    from visionllm_interaction.reasoning import ask as ask_store
+
+    headers = room.key("viewer", OWN)
+    for question in ("How long is the child visible?", "How many people are there?", "How long is the book visible?"):
+        answer = room.client.post("/v1/ask", json={"question": question}, headers=headers)
+        expected = ask_store(question, alone, config=ReasonConfig(planner="rules"))
+        assert answer.json()["answer"] == expected.answer
+
+
+def test_where_an_upload_goes(room: Room) -> None:
+    service = room.app.state.service
+    from visionllm_interaction.server.auth.roles import Principal
+
+    def project(asked: str | None, *projects: str) -> str:
+        who = Principal("k", "k", "analyst", frozenset(projects) if projects else None)
+        return str(service.projects.project_for(asked, who))
+
+    assert [project(None), project("new"), project(None, OWN), project(OWN, OWN, OTHER)] == ["default", "new", OWN, OWN]
+    for asked, projects, status in ((OTHER, (OWN,), 403), (None, (OWN, OTHER), 422)):
+        with pytest.raises(Exception, match=str(status)):
+            project(asked, *projects)
+
+
+def test_a_route_without_a_role_fails_the_start_and_answers_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastapi import APIRouter
+
+    from visionllm_interaction.server.routes import detect
+
+    config = ServeConfig(data_dir=tmp_path, insecure=True)
+    app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
+
+    @app.get("/v1/late")
+    def late() -> str:
+        return "hello"
+
+    client = TestClient(app, base_url="http://127.0.0.1:8000")
+    assert client.get("/v1/late").status_code == 403
+    router = APIRouter()
+    router.add_api_route("/v1/forgotten", late)
+    monkeypatch.setattr(detect, "router", router)
+    with pytest.raises(RuntimeError, match="/v1/forgotten"):
+        create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
