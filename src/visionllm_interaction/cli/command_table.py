@@ -89,7 +89,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "faults",
         "The catalogue of issues: meaning, example, harm, remedy and default policy of one code, or a list of all.",
     ),
-    "transform": CommandEntry("data", "transform", "Stages 1-3: write cleaned annotations and the training manifest."),
+    "transform": CommandEntry(
+        "data", "transform", "Stages 1-3: write cleaned annotations and the training manifest.", extra="splits"
+    ),
     "lineage": CommandEntry(
         "data",
         "lineage",
@@ -209,17 +211,22 @@ COMMANDS: dict[str, CommandEntry] = {
         extra="reason",
     ),
     "audit": CommandEntry(
-        "validity", "audit", "Which frames or clips people label, their tasks, and the labels that come back."
+        "validity",
+        "audit",
+        "Which frames or clips people label, their tasks, and the labels that come back.",
+        extra="validity",
     ),
     "correct": CommandEntry(
         "validity",
         "correct",
         "Correct a measure by an audit: as detected, from people alone and corrected, always side by side.",
+        extra="validity",
     ),
     "agree": CommandEntry(
         "validity",
         "agree",
         "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
+        extra="validity",
     ),
     "videos": CommandEntry("validity", "videos", "Covariates of videos: child, age, group, camera, light."),
     "session": CommandEntry("sessions", "session", "Sessions: recordings of one visit on one clock, such as chapters."),
@@ -227,5 +234,6 @@ COMMANDS: dict[str, CommandEntry] = {
         "validity",
         "report",
         "Write what one can publish, as HTML and Markdown: sample, agreement, corrected results, limitations, methods.",
+        extra="validity",
     ),
 }
