@@ -22,7 +22,7 @@ def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: 
 
     checks = run_diagnostics(load(config, override))
     lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}" for check in checks]
-    fixes = [f"     {check.name}: {check.fix}" for check in checks if not check.ok]
+    fixes = [f"{'     ' if check.ok else 'TODO '}{check.name}: {check.fix}" for check in checks if check.fix]
     passed = all(check.ok for check in checks)
     result = {"ok": passed, "checks": [check.to_dict() for check in checks]}
     return CommandResult(result, as_lines([*lines, *fixes]), json_output, 0 if passed else 1)

@@ -20,6 +20,7 @@ from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.paths import StrPath
 
+
 def save_checkpoint(path: StrPath, state: Mapping[str, Tensor], *, info: CheckpointInfo) -> None:
     """Write ``path`` and its sidecar ``path`` + ``.json``, each atomically."""
     path = Path(path)

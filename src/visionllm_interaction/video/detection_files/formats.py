@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import xywh_to_xyxy
-from visionllm_interaction.core.categories import COCO_NAMES, COCO_CLASSES
+from visionllm_interaction.core.categories import COCO_CLASSES, COCO_NAMES
 from visionllm_interaction.core.detection_table import UNTRACKED
 
 Row = tuple[int, str, float, tuple[float, float, float, float], int]
