@@ -181,6 +181,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C.", extra="serve"
     ),
     "keys": CommandEntry("service", "keys", "API keys of the service."),
+    "submit": CommandEntry(
+        "machine", "submit", "Train, tune or analyse as a job of a Slurm cluster; --dry-run shows the job."
+    ),
     "doctor": CommandEntry(
         "machine", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."
     ),
