@@ -67,9 +67,9 @@ test-browser: $(VENV)/.ready-dev ## The page in Chromium
 	$(BIN)/pytest -m browser
 test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)
 	$(BIN)/pytest -m llm
-test-docker: $(VENV)/.ready-dev ## Both container images; needs a Docker engine
+test-docker: $(VENV)/.ready-dev ## The container images; needs a Docker engine
 	$(BIN)/pytest -m docker
-test-slurm: $(VENV)/.ready-dev ## sbatch of the training recipe; needs a Slurm cluster
+test-slurm: $(VENV)/.ready-dev ## The recipes for Slurm; needs a cluster
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done

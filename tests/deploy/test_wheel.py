@@ -105,6 +105,7 @@ WORKS = {
     "migrate": ("--store", "store"),
     "keys": ("list",),
     "doctor": (),
+    "submit": ("tune", "--dry-run"),
     "describe": ("--store", "store"),
     "ground": ("the child", "--store", "store", "--video", "visit", "--at", "1"),
     "videos": ("list", "--store", "store"),
