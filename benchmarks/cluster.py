@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
-from visionllm_interaction.store.ledger import read_ledger
+from visionllm_interaction.store.video_status_ledger import read_ledger
 
 RESULTS = Path(__file__).parent / "results" / "cluster.json"
 VIDEOS = 20

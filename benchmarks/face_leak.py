@@ -35,7 +35,7 @@ from PIL import Image
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.core.frames import OK, FrameTable
+from visionllm_interaction.core.frame_table import OK, FrameTable
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.video.anonymization.regions_to_blur import find_regions
 from visionllm_interaction.video.config import BlurConfig

@@ -34,9 +34,9 @@ import numpy as np
 from store import _record as hour_record
 from store import generate, part_of
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.store.writer import publish_video
 
 HERE = Path(__file__).resolve().parent

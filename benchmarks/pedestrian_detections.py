@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_area_px, box_intersection_px, box_iou
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 
 Floats = NDArray[np.float64]
 

@@ -39,7 +39,7 @@ from scenes_toyroom import PREDICATES, load_room, new_scores, score_room
 
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.config import DecodeConfig, TrackConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures, FeatureBuffer, extract_features

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.intervals import as_intervals, union
 from visionllm_interaction.interactions.relations import find_relations
-from visionllm_interaction.store.visibility import find_sightings
+from visionllm_interaction.store.sightings import find_sightings
 from visionllm_interaction.video.detection_files.processed_frames import with_processed
 from visionllm_interaction.video.tracking.detections_file import load_truth
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks, track

@@ -25,8 +25,8 @@ import numpy as np
 from store import CAST, FPS
 from store import _detections as simulated_detections
 from store import _record as hour_record
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.store.writer import publish_video
 
 RESULTS = Path(__file__).resolve().parent / "results" / "session.json"

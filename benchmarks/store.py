@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
 from visionllm_interaction.store.reader import Store, open_store, write_codes
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord

@@ -31,7 +31,7 @@ from scenes_toyroom import load_room, new_scores, score_room  # noqa: E402
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom  # noqa: E402
 from visionllm_interaction.config import load  # noqa: E402
 from visionllm_interaction.core.detection_table import DetectionTable  # noqa: E402
-from visionllm_interaction.core.frames import FrameTable  # noqa: E402
+from visionllm_interaction.core.frame_table import FrameTable  # noqa: E402
 from visionllm_interaction.video.config import VideoConfig  # noqa: E402
 from visionllm_interaction.video.tracking.pipeline import track_with_detector  # noqa: E402
 from visionllm_interaction.video.tracking.postprocess import track  # noqa: E402

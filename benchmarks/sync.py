@@ -25,7 +25,7 @@ import numpy as np
 
 from visionllm_bench.toyroom.sensors.microphones import Sound, random_microphone, record, voices
 from visionllm_bench.toyroom.sensors.speech import random_speech
-from visionllm_interaction.interop.sync.sound import RATE_HZ, NoAlignmentError, align, loudness
+from visionllm_interaction.interop.sync.sound_alignment import RATE_HZ, NoAlignmentError, align, loudness
 
 SPEAKERS = ("child", "caregiver")
 CATEGORIES = ("ball", "book", "cup", "teddy bear", "car", "block")

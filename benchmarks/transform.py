@@ -57,8 +57,8 @@ def _options() -> argparse.Namespace:
 
 def _prepare(work: Path) -> None:
     """The annotation files, and what stages 1 and 2 say about them; there are no images, stage 3 reads none."""
-    from visionllm_interaction.artifacts.file_index import IndexedFile, write_index
     from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef
+    from visionllm_interaction.artifacts.raw_file_index import IndexedFile, write_index
     from visionllm_interaction.artifacts.stage_manifests import DataManifest, ValidationReport
 
     data, run = work / "data", work / "run"

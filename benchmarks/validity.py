@@ -26,10 +26,10 @@ from validity_toyroom import CHILDREN, QUESTIONS, Question, studies
 
 from visionllm_interaction.validity.audit.sampling import detector_classes, draw, expected_spread, strata_of
 from visionllm_interaction.validity.design.permutation import flip_children, permute_children, shift_in_time
-from visionllm_interaction.validity.estimation.constant_rates import constant_rates
+from visionllm_interaction.validity.estimation.audited_units import Units, simple_units
 from visionllm_interaction.validity.estimation.prediction_powered import fit_linear
+from visionllm_interaction.validity.estimation.rogan_gladen import constant_rates
 from visionllm_interaction.validity.estimation.side_by_side import Estimate, compare
-from visionllm_interaction.validity.estimation.units import Units, simple_units
 
 HERE = Path(__file__).parent
 # Hands in 3,922 random frames of two children's head cameras, by mean age in months: true and false positives and

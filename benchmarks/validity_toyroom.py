@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.run_lengths import find_runs, true_runs
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.layout import STORE_FILE
 from visionllm_interaction.store.reader import publish_video

@@ -41,7 +41,7 @@ from visionllm_interaction.detection.export.exporter import export_checkpoint
 from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, save_checkpoint
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.faster_rcnn import build_model
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.measures.table import measures_table
 from visionllm_interaction.store.reader import open_store

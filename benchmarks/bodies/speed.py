@@ -24,13 +24,13 @@ from quality import models_in
 from visionllm_interaction.detection.models import load_detector
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.video.bodies.anchors import decode, suppress
+from visionllm_interaction.video.bodies.crop_regions import Region, around_box
 from visionllm_interaction.video.bodies.estimator import BodyEstimator
 from visionllm_interaction.video.bodies.faces import ANCHORS as FACES
 from visionllm_interaction.video.bodies.faces import face_region
 from visionllm_interaction.video.bodies.hands import ANCHORS as PALMS
 from visionllm_interaction.video.bodies.hands import hand_region, region_of_points
 from visionllm_interaction.video.bodies.poses import is_far_off, pose_of, wanted_region
-from visionllm_interaction.video.bodies.regions import Region, around_box
 from visionllm_interaction.video.bodies.search_regions import ARMS, face_guess, face_searches, hand_guess, hand_searches
 from visionllm_interaction.video.decoding.reader import VideoReader
 

@@ -28,18 +28,26 @@ from rooms import make_rooms
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.measures.language.syntax import Arrow, Call, Grouped, NameTerm, Operation, Prefix, Quantity
+from visionllm_interaction.measures.language.syntax_tree import (
+    Arrow,
+    Call,
+    Grouped,
+    NameTerm,
+    Operation,
+    Prefix,
+    Quantity,
+)
 from visionllm_interaction.reasoning.grammar.planner import tag_text
 from visionllm_interaction.reasoning.language.patterns import normalise
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.expressions.checks import ExpressionQuestion, expression_objections
+from visionllm_interaction.reasoning.planning.expressions.expression_as_answer import checked_expression, step_of
 from visionllm_interaction.reasoning.planning.expressions.prompt import (
     expression_examples,
     expression_instructions,
     expression_request,
 )
-from visionllm_interaction.reasoning.planning.expressions.reading import checked_expression, step_of
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.store.reader import open_store
 

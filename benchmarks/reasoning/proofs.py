@@ -27,7 +27,7 @@ from hand_made_store import FIRST_RELATIONS, FIRST_SPANS, publish
 from scripted import scripted
 
 from visionllm_bench.questions.generate import make_questions
-from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.core.tracks_relations_events import Relation
 from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import Planned, execute

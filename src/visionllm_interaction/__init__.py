@@ -14,7 +14,7 @@ Example:
 
 from __future__ import annotations
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the time that importing typing takes
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from visionllm_interaction.pipeline import PipelineResult
     from visionllm_interaction.reasoning import Answer, Claim, ask, ask_async
     from visionllm_interaction.store.reader import Store, open_store
-    from visionllm_interaction.store.tables import VideoTable, VideoView
+    from visionllm_interaction.store.video_view import VideoTable, VideoView
     from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
     from visionllm_interaction.validity.audit.measure_correction import Correction, correct
 
@@ -78,12 +78,12 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "AgreementReport": "validity.agreement.agree",
-        "AnalysisResult": "analysis.results",
+        "AnalysisResult": "analysis.video_outcomes",
         "Answer": "reasoning.answers",
         "Claim": "reasoning.answers",
         "Correction": "validity.audit.measure_correction",
         "Detections": "core.detections",
-        "Detector": "detection.runtimes.detector",
+        "Detector": "detection.runtimes.detector_interface",
         "Evaluation": "detection.evaluation.evaluate",
         "ExportResult": "interop.registry",
         "ImportResult": "interop.import_codes",
@@ -92,9 +92,9 @@ __getattr__ = lazy_attributes(
         "QueryResult": "measures.language.result",
         "QueryRow": "measures.language.result",
         "Store": "store.reader",
-        "VideoResult": "analysis.results",
-        "VideoTable": "store.tables",
-        "VideoView": "store.tables",
+        "VideoResult": "analysis.video_outcomes",
+        "VideoTable": "store.video_view",
+        "VideoView": "store.video_view",
         "VisionLLMError": "errors",
         "agree": "validity.agreement.agree",
         "analyze": "analysis.analyze_videos",

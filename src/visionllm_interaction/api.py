@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from visionllm_interaction.config import load
 from visionllm_interaction.pipeline import PipelineResult
 from visionllm_interaction.pipeline import run_pipeline as run_stages
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def run_pipeline(

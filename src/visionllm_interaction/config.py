@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, JsonValue
 
 from visionllm_interaction.analysis.config import AnalysisConfig
-from visionllm_interaction.config_layers import files_not_read, layers
+from visionllm_interaction.config_file_order import files_not_read, layers
 from visionllm_interaction.config_loading import Resolved, resolve_settings
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
@@ -21,7 +21,7 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.strict_yaml import KeyPath
 
 

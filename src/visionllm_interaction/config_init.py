@@ -16,7 +16,7 @@ from visionllm_interaction.config_loading import shipped_config_dir
 from visionllm_interaction.datasets.ingestion.propose_settings import Proposal, Setting, propose
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 SCHEMA_FILE = "visionllm.schema.json"
 """The JSON Schema that `visionllm init` writes beside the configuration files, for editors."""

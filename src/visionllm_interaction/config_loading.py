@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ConfigError
-from visionllm_interaction.utils.described_model import DescribedModel
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, KeyPath, YamlDocument, load_yaml, parse_yaml
 
 

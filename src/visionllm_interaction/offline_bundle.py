@@ -24,7 +24,7 @@ from visionllm_interaction.config_init import write_config_files
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.utils.extras import DISTRIBUTION, USES
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 SUMS = "SHA256SUMS"
 REQUIREMENTS = "requirements.txt"

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from visionllm_interaction.artifacts.file_index import read_index
+from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, STAGES, Manifest
-from visionllm_interaction.artifacts.resume import ResumableRun, assess, choose_run, prepare_build
+from visionllm_interaction.artifacts.raw_file_index import read_index
+from visionllm_interaction.artifacts.resumable_run import ResumableRun, assess, choose_run, prepare_build
 from visionllm_interaction.artifacts.runs import LockedRun, create_locked_run, discard_if_empty
 from visionllm_interaction.artifacts.stage_manifests import DataManifest, TrainingReport, ValidationReport
 from visionllm_interaction.artifacts.staleness import DigestCache, Recipe
-from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.datasets import ingestion as ingest
@@ -37,7 +37,7 @@ from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.utils.extras import require_modules
 from visionllm_interaction.utils.file_locks import try_lock
 from visionllm_interaction.utils.logs import log
-from visionllm_interaction.utils.memory import release_unused_memory
+from visionllm_interaction.utils.release_memory import release_unused_memory
 
 
 @dataclass(frozen=True)

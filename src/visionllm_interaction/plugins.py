@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories
     from visionllm_interaction.core.detections import Detections
-    from visionllm_interaction.core.interactions import Track
+    from visionllm_interaction.core.tracks_relations_events import Track
     from visionllm_interaction.datasets.ingestion.formats.common import (
         AnnotatedShape,
         ConvertedDataset,
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
         LeftOut,
     )
     from visionllm_interaction.datasets.ingestion.formats.plugins import AnnotationFormatPlugin
-    from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
     from visionllm_interaction.detection.runtimes.plugins import DetectorPlugin
     from visionllm_interaction.errors import InputDataError, PluginError, VisionLLMError
     from visionllm_interaction.interop.plugins import CodingFormatPlugin, WritableCodingFormatPlugin
     from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
     from visionllm_interaction.measures.plugins import MeasuredValue, MeasurePlugin, MissingValue
-    from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.video_view import VideoView
     from visionllm_interaction.utils.plugins import PluginGroup
 
 __all__ = [
@@ -83,7 +83,7 @@ __getattr__ = lazy_attributes(
         "ConvertedImage": f"{_FORMATS}.common",
         "DetectedDataset": f"{_FORMATS}.common",
         "Detections": "core.detections",
-        "Detector": "detection.runtimes.detector",
+        "Detector": "detection.runtimes.detector_interface",
         "DetectorPlugin": "detection.runtimes.plugins",
         "ImageFiles": f"{_FORMATS}.common",
         "InputDataError": "errors",
@@ -93,11 +93,11 @@ __getattr__ = lazy_attributes(
         "MeasuredValue": "measures.plugins",
         "MissingValue": "measures.plugins",
         "PluginError": "errors",
-        "Runtime": "detection.runtimes.detector",
+        "Runtime": "detection.runtimes.detector_interface",
         "Tier": "interop.tiers",
         "Timeline": "interop.tiers",
-        "Track": "core.interactions",
-        "VideoView": "store.tables",
+        "Track": "core.tracks_relations_events",
+        "VideoView": "store.video_view",
         "VisionLLMError": "errors",
         "WritableCodingFormatPlugin": "interop.plugins",
     },

@@ -14,10 +14,10 @@ import pytest
 from visionllm_interaction.analysis import AnalysisConfig, analyze
 from visionllm_interaction.errors import InputDataError, StoreError, UsageError, VideoError
 from visionllm_interaction.measures.api import Query, run_query
-from visionllm_interaction.store.ledger import read_ledger
 from visionllm_interaction.store.reader import erase_video, open_store
 from visionllm_interaction.store.video_identity import resolve_video
 from visionllm_interaction.store.video_record import read_record
+from visionllm_interaction.store.video_status_ledger import read_ledger
 
 
 def test_truth_becomes_a_store_that_answers(clip: Path, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_video_that_kills_its_process_is_given_up(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
-    monkeypatch.setattr("visionllm_interaction.store.ledger.Ledger.begin", lambda *_: 4)
+    monkeypatch.setattr("visionllm_interaction.store.video_status_ledger.Ledger.begin", lambda *_: 4)
     with pytest.raises(InputDataError, match="died"):
         analyze([clip], store, detections="truth")
     assert read_ledger(store)[0].status == "failed"

@@ -17,7 +17,7 @@ from visionllm_interaction.analysis.failures import is_out_of_memory
 from visionllm_interaction.analysis.ray_backend import _Worker
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
-from visionllm_interaction.store.ledger import Ledger, read_ledger
+from visionllm_interaction.store.video_status_ledger import Ledger, read_ledger
 from visionllm_interaction.store.writer import prepare_store
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -194,7 +194,7 @@ def test_a_ledger_that_cannot_be_written_stops_nothing(
         raise OSError(28, "No space left on device")
 
     use(BallDetector())
-    monkeypatch.setattr("visionllm_interaction.store.ledger.write_file", full)
+    monkeypatch.setattr("visionllm_interaction.store.video_status_ledger.write_file", full)
     assert [entry["status"] for entry in analyse(two)] == ["done", "done"]
 
 

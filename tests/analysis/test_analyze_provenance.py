@@ -11,7 +11,7 @@ import pytest
 from faulty_detectors import BallDetector
 
 from visionllm_interaction.analysis import AnalysisConfig, analyze, provenance
-from visionllm_interaction.artifacts import versions
+from visionllm_interaction.artifacts import algorithm_versions
 
 Entry = Mapping[str, Any]
 
@@ -34,8 +34,8 @@ def record_file(clip: Path) -> Path:
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str) -> None:
-    real = versions._version_of
-    monkeypatch.setattr(versions, "_version_of", lambda name: installed.get(name) or real(name))
+    real = algorithm_versions._version_of
+    monkeypatch.setattr(algorithm_versions, "_version_of", lambda name: installed.get(name) or real(name))
 
 
 def make_older(clip: Path, detector: BallDetector) -> None:
@@ -123,5 +123,5 @@ def test_every_runtime_says_what_decides_its_detections() -> None:
     assert len({runtime.name for runtime in runtimes}) == 5
     assert torch_runtime.RUNTIME.libraries == ("torch", "torchvision")
     assert all("openvino" in runtime.libraries for runtime in runtimes[1:])
-    installed = versions.library_versions(name for runtime in runtimes for name in runtime.libraries)
+    installed = algorithm_versions.library_versions(name for runtime in runtimes for name in runtime.libraries)
     assert installed.keys() == {"torch", "torchvision", "openvino"}

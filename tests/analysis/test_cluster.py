@@ -18,7 +18,7 @@ import pytest
 
 from visionllm_interaction.analysis import Pool, analyze
 from visionllm_interaction.errors import ServiceError, UsageError
-from visionllm_interaction.store.ledger import read_ledger
+from visionllm_interaction.store.video_status_ledger import read_ledger
 
 VIDEOS = 20
 _DECODER = "visionllm_interaction.video.decoding.worker"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from constant_yolox import write_graph
 
-from visionllm_interaction.analysis import analyze
+from visionllm_interaction.analysis import AnalysisConfig, analyze
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.models import load_detector
@@ -56,6 +57,33 @@ def test_the_model_on_this_machine_is_used(clip: Path, tmp_path: Path, model: Pa
         assert store.video(video["video_id"])["detector"]["digest"] == sha256_file(model)
     [again] = analyze([clip], tmp_path / "store", detector="yolox_nano").to_dict()["videos"]
     assert again["status"] == "up_to_date", "its name means the same file"
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "processed_fps"),
+    [
+        ({}, False, 5.0),
+        ({"ready_made_fps": 10.0}, False, 10.0),
+        ({"ready_made_fps": None}, False, None),
+        ({"video": {"decode": {"sample_fps": 2.0}}}, False, 2.0),
+        ({"video": {"decode": {"adaptive": True}}}, False, None),
+        ({}, True, None),  # a detector of one's own: every frame
+    ],
+)
+def test_a_ready_made_model_works_at_five_frames_a_second(
+    clip: Path, tmp_path: Path, model: Path, settings: dict[str, Any], own: bool, processed_fps: float | None
+) -> None:
+    add_model(model)
+    config = AnalysisConfig.model_validate(settings)
+    [video] = analyze([clip], tmp_path / "store", detector=model if own else None, config=config).videos
+    with open_store(tmp_path / "store") as store:
+        assert store.video(video.video_id)["config"]["video"]["decode"]["sample_fps"] == processed_fps
+        rows = store.frames(video.video_id).to_pylist()
+    seen = sum(row["processed"] for row in rows)
+    if config.video.decode.adaptive:
+        return
+    length_s = rows[-1]["timestamp_s"] - rows[0]["timestamp_s"]
+    assert seen == (len(rows) if processed_fps is None else pytest.approx(length_s * processed_fps, abs=1.5))
 
 
 def test_a_file_in_the_folder_comes_before_a_name(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

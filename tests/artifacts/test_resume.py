@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visionllm_interaction.artifacts.manifest import Manifest, utc_now
-from visionllm_interaction.artifacts.resume import assess, choose_run, prepare_build, workspace_of
+from visionllm_interaction.artifacts.resumable_run import assess, choose_run, prepare_build, workspace_of
 from visionllm_interaction.artifacts.runs import create_run
 from visionllm_interaction.artifacts.staleness import DigestCache, Recipe
 from visionllm_interaction.utils.atomic_files import publish_folder

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from visionllm_interaction.artifacts.algorithm_versions import library_changes, library_versions
 from visionllm_interaction.artifacts.manifest import Manifest, utc_now
 from visionllm_interaction.artifacts.staleness import Recipe, changed_keys, settings_stale
-from visionllm_interaction.artifacts.versions import library_changes, library_versions
 from visionllm_interaction.utils.hashing import sha256_bytes
 
 

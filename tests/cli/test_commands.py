@@ -15,7 +15,7 @@ from visionllm_interaction import __version__
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.command_table import COMMANDS
 from visionllm_interaction.config import Settings
-from visionllm_interaction.config_layers import BASE_FILES
+from visionllm_interaction.config_file_order import BASE_FILES
 from visionllm_interaction.config_loading import load_settings, shipped_config_dir
 
 REPO = Path(__file__).resolve().parents[2]

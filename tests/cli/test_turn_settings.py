@@ -10,8 +10,8 @@ import pytest
 
 from visionllm_interaction.cli import main
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Code, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Code, Track
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.store.writer import publish_video, write_codes
 

@@ -19,8 +19,8 @@ from visionllm_interaction.config import (
     load,
     settings_schema,
 )
+from visionllm_interaction.config_file_order import layers
 from visionllm_interaction.config_init import SCHEMA_FILE, write_config_files
-from visionllm_interaction.config_layers import layers
 from visionllm_interaction.config_loading import shipped_config_dir
 from visionllm_interaction.errors import ConfigError, UsageError
 

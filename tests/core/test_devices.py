@@ -9,7 +9,7 @@ from visionllm_interaction.config_loading import Section, load_settings
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.errors import ConfigError
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.utils.devices import check_device_name
+from visionllm_interaction.utils.device_names import check_device_name
 
 
 class Both(Section):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.datasets.validation.images.probe import DecodeLimits, probe_image
 from visionllm_interaction.errors import ImageError
 

@@ -21,8 +21,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.analysis import analyze
-from visionllm_interaction.store.ledger import read_ledger
 from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.video_status_ledger import read_ledger
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
 

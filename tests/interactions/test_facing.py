@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable, HeadTable
-from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
-from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.core.frame_table import OK, UNCHANGED, FrameTable
+from visionllm_interaction.core.tracks_relations_events import Relation
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks
 

@@ -7,8 +7,8 @@ import pytest
 
 from visionllm_interaction.core.bodies import HandRow
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.interactions.hand_contact import find_hand_contacts, holding_evidence
 
 N, STEP_S = 20, 0.2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from visionllm_interaction.core.bodies import PoseRow, Posture
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.interactions.postures import find_postures, is_held, posture_of
 
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
-from visionllm_interaction.core.interactions import Event, Relation
+from visionllm_interaction.core.frame_table import OK, UNCHANGED, FrameTable
+from visionllm_interaction.core.tracks_relations_events import Event, Relation
 from visionllm_interaction.interactions.config import EventsConfig, RelationsConfig, ScenesConfig
 from visionllm_interaction.interactions.dyadic_events import find_joint_handling
 from visionllm_interaction.interactions.events import find_events

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_relations import HEIGHT, box, frames_at, of, scene
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
+from visionllm_interaction.core.frame_table import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.interactions.sampling_error import expected_errors, unknown_at
 
 

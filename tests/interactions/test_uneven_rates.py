@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.interactions.holding import displacement_px
 from visionllm_interaction.interactions.pair_geometry import APPROACH_PER_S, approach_deficit
 from visionllm_interaction.interactions.relations import find_relations

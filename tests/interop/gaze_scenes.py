@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 

@@ -13,8 +13,8 @@ from exchange_store import make_record
 from PIL import Image
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.interop.registry import export
 from visionllm_interaction.store.reader import publish_video

@@ -10,7 +10,7 @@ import pytest
 from coded_files import HEADER, aligned, boris, eaf, opf, referring, spans, tier
 from exchange_store import make_store
 
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.formats.boris import read_boris
 from visionllm_interaction.interop.formats.datavyu import read_opf
@@ -19,7 +19,7 @@ from visionllm_interaction.interop.import_codes import ImportOptions, import_cod
 from visionllm_interaction.interop.tiers import Interval
 from visionllm_interaction.store.reader import open_store, write_codes
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import read_recordings, write_recording
+from visionllm_interaction.store.recordings.imported_data import read_recordings, write_recording
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from exchange_store import make_store
 
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
-from visionllm_interaction.interop.naming import LemmaTable, words_of
+from visionllm_interaction.interop.naming_moments import LemmaTable, words_of
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.speech.chat import read_chat
 from visionllm_interaction.interop.speech.lena import read_its

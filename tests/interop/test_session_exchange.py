@@ -16,14 +16,14 @@ from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.formats.elan import eaf_bytes, read_eaf
 from visionllm_interaction.interop.import_codes import ImportOptions
 from visionllm_interaction.interop.registry import export
-from visionllm_interaction.interop.sessions.import_session import import_session_codes, import_session_gaze
+from visionllm_interaction.interop.sessions.import_codes_and_gaze import import_session_codes, import_session_gaze
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_hand, sync_with_session
 from visionllm_interaction.interop.tiers import Medium, Timeline
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Clock
 from visionllm_interaction.store.sessions.chapters import set_session
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
 
 HALF_MS = 0.0005 + 1e-9
 

@@ -24,10 +24,10 @@ from visionllm_interaction.interop.import_codes import ImportOptions, import_cod
 from visionllm_interaction.interop.sync.clap import MICROPHONES_APART_S, claps
 from visionllm_interaction.interop.sync.flash import GRID, Brightness, flashes
 from visionllm_interaction.interop.sync.moments import MomentAlignment, SyncMoment, align_moments
-from visionllm_interaction.interop.sync.sound import NoAlignmentError
+from visionllm_interaction.interop.sync.sound_alignment import NoAlignmentError
 from visionllm_interaction.interop.sync.sync_recordings import sync_by_clap, sync_by_dates, sync_by_flash, sync_by_hand
 from visionllm_interaction.interop.sync.utc import BeginStamp, align_stamps, begin_stamp, parse_zone
-from visionllm_interaction.store.recordings.files import read_imported, read_recordings
+from visionllm_interaction.store.recordings.imported_data import read_imported, read_recordings
 from visionllm_interaction.video.decoding.reader import read_stamps
 
 Floats = npt.NDArray[np.float64]

@@ -16,8 +16,8 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.import_codes import ImportOptions, import_codes
-from visionllm_interaction.interop.sync.sound import NoAlignmentError, align, loudness
-from visionllm_interaction.interop.sync.sound_files import read_loudness
+from visionllm_interaction.interop.sync.loudness_reading import read_loudness
+from visionllm_interaction.interop.sync.sound_alignment import NoAlignmentError, align, loudness
 from visionllm_interaction.interop.sync.sync_recordings import align_files, sync_by_sound
 from visionllm_interaction.store.recordings.clocks import Clock
 

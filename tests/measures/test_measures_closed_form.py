@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from scenes_builders import record
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.measures.api import MEASURES, Query, measures_table, run_query
-from visionllm_interaction.measures.turns import LENA
+from visionllm_interaction.measures.turn_limits import LENA
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.writer import publish_video, write_codes
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks

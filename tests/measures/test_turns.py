@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from scenes_builders import detection_table, frame_table, record
 
-from visionllm_interaction.core.interactions import Code, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import MEASURES, Query, measures_table, run_query
 from visionllm_interaction.measures.config import MeasuresConfig, TurnsConfig
-from visionllm_interaction.measures.turns import LENA, STANDARD, TurnLimits
+from visionllm_interaction.measures.turn_limits import LENA, STANDARD, TurnLimits
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.writer import publish_video, write_codes
 

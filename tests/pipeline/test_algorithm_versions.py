@@ -17,9 +17,9 @@ import torch
 from pinned_results import check_result
 
 from visionllm_interaction.analysis import analyze, provenance
+from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest
-from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.datasets import ingestion as ingest
 from visionllm_interaction.datasets import transformation as transform

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from small_coco import change, make_coco
 
-from visionllm_interaction.artifacts import versions
+from visionllm_interaction.artifacts import algorithm_versions
 from visionllm_interaction.artifacts.runs import list_runs
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.errors import ConfigError, InputDataError, UsageError, ValidationFailed
@@ -127,10 +127,10 @@ def test_other_source_text_makes_nothing_stale(data: Path, monkeypatch: pytest.M
 def test_a_feature_release_of_a_library_that_decides_makes_a_stage_stale(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = versions._version_of
+    real = algorithm_versions._version_of
 
     def pillow(version: str) -> None:
-        monkeypatch.setattr(versions, "_version_of", lambda name: version if name == "pillow" else real(name))
+        monkeypatch.setattr(algorithm_versions, "_version_of", lambda name: version if name == "pillow" else real(name))
 
     pillow("12.3.0")
     go(data)

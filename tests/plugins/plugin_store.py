@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.store.video_record import DetectorRecord, SourceFile, VideoRecord
 from visionllm_interaction.store.writer import publish_video
 

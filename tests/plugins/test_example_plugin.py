@@ -17,7 +17,7 @@ from PIL import Image
 from plugin_store import FRAMES, STEP_PX, STEP_S, WIDTH
 
 import visionllm_interaction as v
-from visionllm_interaction.artifacts.file_index import read_index
+from visionllm_interaction.artifacts.raw_file_index import read_index
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run as ingest
 from visionllm_interaction.datasets.ingestion.stage import sources_changed

@@ -8,9 +8,9 @@ from coded_videos import make_video
 
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.answers import Answer
-from visionllm_interaction.reasoning.replay import replay
+from visionllm_interaction.reasoning.recheck_answer import replay
 from visionllm_interaction.store.sessions.chapters import set_session
-from visionllm_interaction.store.sessions.choice import SessionChoice
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
 
 
 def test_a_question_of_a_session_adds_its_chapters(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hand_made_store import publish
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.core.interactions import Event
+from visionllm_interaction.core.tracks_relations_events import Event
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning import ask, describe
 from visionllm_interaction.reasoning.describing.account import SENTENCES_PER_MINUTE

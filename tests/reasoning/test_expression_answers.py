@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hand_made_store import FIRST_SPANS, SECOND_SPANS, publish
 
-from visionllm_interaction.core.interactions import Event, Relation
+from visionllm_interaction.core.tracks_relations_events import Event, Relation
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning import Answer, ask
-from visionllm_interaction.reasoning.coding_sheets import fill_template
-from visionllm_interaction.reasoning.replay import replay
+from visionllm_interaction.reasoning.question_templates import fill_template
+from visionllm_interaction.reasoning.recheck_answer import replay
 
 RELATIONS = [
     Relation(1, "near", 2, 6.0, 9.0, 0.9),

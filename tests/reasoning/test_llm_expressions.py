@@ -12,16 +12,16 @@ from scripted import last_text, scripted
 
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.reasoning import Answer, EndpointConfig, ReasonConfig, ask
-from visionllm_interaction.reasoning.explain import explain
+from visionllm_interaction.reasoning.answer_expressions import explain
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
+from visionllm_interaction.reasoning.planning.expressions.expression_as_answer import checked_expression, step_of
 from visionllm_interaction.reasoning.planning.expressions.prompt import (
     NO_EXPRESSION,
     expression_examples,
     expression_instructions,
     expression_request,
 )
-from visionllm_interaction.reasoning.planning.expressions.reading import checked_expression, step_of
-from visionllm_interaction.reasoning.replay import replay
+from visionllm_interaction.reasoning.recheck_answer import replay
 
 # Neither a fixed form nor read word by word.
 UNREAD = "Seconds with the ball on screen but not the book?"

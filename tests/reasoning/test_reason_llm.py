@@ -19,7 +19,7 @@ import yaml
 from test_reason_toyroom import assert_true
 
 from visionllm_interaction.reasoning import EndpointConfig, Plan, ReasonConfig, ask
-from visionllm_interaction.reasoning.replay import replay
+from visionllm_interaction.reasoning.recheck_answer import replay
 
 pytestmark = [pytest.mark.llm, pytest.mark.timeout(3600)]
 

@@ -10,7 +10,7 @@ import pytest
 from hand_made_store import NAMES, publish
 
 from visionllm_interaction.core.evidence import Evidence
-from visionllm_interaction.core.interactions import Code, Relation
+from visionllm_interaction.core.tracks_relations_events import Code, Relation
 from visionllm_interaction.measures.api import MEASURES, Query, run_query
 from visionllm_interaction.reasoning.answers import Answer
 from visionllm_interaction.reasoning.config import ReasonConfig

@@ -11,8 +11,8 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning import Plan, Step, ask
+from visionllm_interaction.reasoning.answer_expressions import step_expression
 from visionllm_interaction.reasoning.execution.executor import run_plan
-from visionllm_interaction.reasoning.explain import step_expression
 from visionllm_interaction.reasoning.planning.capabilities import PROCESSED_DURATION
 from visionllm_interaction.reasoning.planning.plan import Condition, Moment
 from visionllm_interaction.store.reader import open_store

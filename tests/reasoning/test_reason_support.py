@@ -12,7 +12,7 @@ from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig, ask
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.intent import read_intent
 from visionllm_interaction.reasoning.planning.lexical_evidence import supported_measures, unknown_object
-from visionllm_interaction.reasoning.planning.plan_constraints import compared_measures
+from visionllm_interaction.reasoning.planning.plan_against_words import compared_measures
 
 # question, why it must never reach a model
 REFUSED: tuple[tuple[str, str], ...] = (

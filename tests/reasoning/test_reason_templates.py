@@ -14,7 +14,7 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.reasoning import EndpointConfig, ReasonConfig, ask
-from visionllm_interaction.reasoning.coding_sheets import BUILT_IN, FilledRow, FilledSheet, fill_template
+from visionllm_interaction.reasoning.question_templates import BUILT_IN, FilledRow, FilledSheet, fill_template
 
 MINE = """
 name: mine

@@ -15,7 +15,7 @@ from visionllm_interaction.reasoning import Answer, Plan, Step, ask
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.capabilities import LLM_MEASURES, PROCESSED_DURATION
-from visionllm_interaction.reasoning.planning.plan_constraints import objections
+from visionllm_interaction.reasoning.planning.plan_against_words import objections
 from visionllm_interaction.reasoning.planning.prompts import examples, instructions, prompt_digest
 from visionllm_interaction.reasoning.planning.rule_planner import extract_scope, is_unread, plan_by_rules
 

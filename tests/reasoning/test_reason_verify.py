@@ -14,8 +14,8 @@ from visionllm_interaction.reasoning.execution.executor import StepResult, all_e
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import plan_by_rules
-from visionllm_interaction.reasoning.wording.claims import compose_claims
-from visionllm_interaction.reasoning.wording.verification import Verified, verify
+from visionllm_interaction.reasoning.wording.compose_claims import compose_claims
+from visionllm_interaction.reasoning.wording.verify_by_recomputing import Verified, verify
 from visionllm_interaction.store.reader import open_store
 
 QUESTIONS = (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from visionllm_interaction.reports.data import LabelledBoxes
-from visionllm_interaction.reports.html import image_data_uri, render_template
+from visionllm_interaction.reports.html_base import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import PALETTE, UNKNOWN_COLOUR, colour_of, draw_box, draw_boxes
+from visionllm_interaction.reports.report_data import LabelledBoxes
 
 PAGE = "visionllm_interaction.reports", "run_report.html.j2"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visionllm_interaction.reports.data import (
+from visionllm_interaction.reports.report_data import (
     EvidenceFrame,
     ImagePair,
     LabelledBoxes,

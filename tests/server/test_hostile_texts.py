@@ -15,7 +15,7 @@ from long_video import publish_long_video
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig

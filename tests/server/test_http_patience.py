@@ -17,7 +17,7 @@ from visionllm_interaction.analysis import AnalysisConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig, ServeLimits
-from visionllm_interaction.server.http.patience import DrainingServer, patient_protocol
+from visionllm_interaction.server.http.client_timeouts import DrainingServer, patient_protocol
 
 STALL_S = 0.6
 HEAD = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nkey="

@@ -20,7 +20,7 @@ from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.uploads import JobOptions, Upload, Uploads
 from visionllm_interaction.server.jobs.video_probe import VideoMetadata
 from visionllm_interaction.server.service import Service, close_to_others
-from visionllm_interaction.store.ledger import Ledger, read_ledger
+from visionllm_interaction.store.video_status_ledger import Ledger, read_ledger
 
 FACTS = VideoMetadata(container="mov", codec="h264", width=16, height=12, duration_s=1.0, frames_per_s=10.0)
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from PIL import Image
 from starlette.testclient import TestClient
 
-from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.errors import ImageError, VideoError
 from visionllm_interaction.server import problem_details as problems
 from visionllm_interaction.server.jobs.uploads import JobOptions, Uploads, make_video_id, safe_name

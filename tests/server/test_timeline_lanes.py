@@ -6,11 +6,11 @@ from pathlib import Path
 
 from coded_videos import code, make_video
 
-from visionllm_interaction.server.results.timeline_lanes import code_lanes
+from visionllm_interaction.server.results.code_lanes import code_lanes
 from visionllm_interaction.server.results.video_results import read_timeline
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import write_recording
+from visionllm_interaction.store.recordings.imported_data import write_recording
 from visionllm_interaction.store.sessions.chapters import set_session
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visionllm_interaction.store.ledger import Ledger, forget_video, read_ledger
+from visionllm_interaction.store.video_status_ledger import Ledger, forget_video, read_ledger
 
 
 def test_the_last_word_counts(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from scenes_builders import frame_table, record
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import StoreError
 from visionllm_interaction.measures.api import Query, measures_table, run_query
 from visionllm_interaction.store.layout import list_videos

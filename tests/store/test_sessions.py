@@ -9,17 +9,17 @@ import pytest
 from coded_videos import Span, make_video
 from scenes_builders import detection_table, record
 
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.measures.table import measures
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import read_recordings, write_imported
+from visionllm_interaction.store.recordings.imported_data import read_recordings, write_imported
 from visionllm_interaction.store.sessions.chapters import read_sessions, remove_from_session, set_session
-from visionllm_interaction.store.sessions.choice import SessionChoice
 from visionllm_interaction.store.sessions.proposals import propose_sessions
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
 from visionllm_interaction.store.video_identity import known_video_id
 from visionllm_interaction.store.video_record import SourceFile
 from visionllm_interaction.store.writer import publish_video

@@ -13,8 +13,8 @@ from scenes_builders import RELATIONS, frame_table, record
 
 from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.evidence import Evidence
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Event, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Event, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.measures.api import Query, run_query
 from visionllm_interaction.store.layout import list_videos

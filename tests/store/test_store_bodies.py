@@ -9,7 +9,7 @@ import pytest
 from scenes_builders import RELATIONS, SPANS, detection_table, frame_table, record
 
 from visionllm_interaction.core.bodies import BodyTables, FaceRow, HandRow, HoldingEvidence, PoseRow, PostureBout
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.layout import read_version

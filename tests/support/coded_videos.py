@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scenes_builders import FPS, detection_table, frame_table, record
 
-from visionllm_interaction.core.interactions import Code, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Track
 from visionllm_interaction.store.writer import publish_video
 
 Span = tuple[float, float]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scenes_builders import detection_table, frame_table, record
 
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.store.writer import publish_video, write_codes
 
 GAZE = [

@@ -18,8 +18,8 @@ from typing import Any
 from visionllm_interaction.core.predicates import EVENT_KINDS
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.api import BOUT_PREDICATES, MEASURES, Query, measures_table
-from visionllm_interaction.measures.query import QueryRunner
-from visionllm_interaction.measures.turns import LENA
+from visionllm_interaction.measures.catalogue_query import QueryRunner
+from visionllm_interaction.measures.turn_limits import LENA
 from visionllm_interaction.store.reader import Store, open_store
 
 ADDED_SINCE = ("hand_on",)

@@ -9,9 +9,9 @@ import numpy as np
 from scenes_builders import record
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, EVENT_KINDS, PREDICATES
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.store.reader import publish_video, write_codes
 from visionllm_interaction.store.video_record import DetectorRecord
 

@@ -13,8 +13,8 @@ import numpy as np
 from visionllm_bench.toyroom.ground_truth import Sighting
 from visionllm_bench.toyroom.sensors.gaze import TrueGaze, random_gaze, track, write_tracker
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.interop.gaze.import_gaze import import_gaze
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.reader import open_store, publish_video

@@ -6,7 +6,7 @@ import numpy as np
 
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 
 
 def spoil(

@@ -11,8 +11,8 @@ import numpy as np
 from scenes_scoring import Bout, Moment, Score, match_bouts, match_moments
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Event, Relation
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Event, Relation
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.video.tracking.detections_file import load_truth

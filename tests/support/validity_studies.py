@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from scenes_builders import FPS, detection_table, frame_table, record
 
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.reader import publish_video
-from visionllm_interaction.validity.estimation.units import Units, simple_units
+from visionllm_interaction.validity.estimation.audited_units import Units, simple_units
 
 
 def random_study(

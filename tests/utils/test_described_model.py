@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from visionllm_interaction.utils.described_model import DescribedModel
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 
 class Inner(DescribedModel):

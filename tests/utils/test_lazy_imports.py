@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 
 def _run(code: str) -> str:
@@ -23,13 +23,13 @@ def test_a_name_comes_from_its_module_also_under_another_name() -> None:
 
 
 def test_a_function_in_a_module_of_its_own_name_stays_the_function() -> None:
-    code = "import visionllm_interaction.reasoning as r; from visionllm_interaction.utils.lazy_imports import *;"
+    code = "import visionllm_interaction.reasoning as r; from visionllm_interaction.utils.lazy_attributes import *;"
     code += "lazy_attributes(r.__name__, {'replay': 'replay'})('replay'); print(type(r.replay).__name__)"
     assert _run(code) == "function"
 
 
 def test_a_package_that_can_be_called_stays_a_package() -> None:
-    code = "import visionllm_interaction as v; v.measures; import visionllm_interaction.measures.turns as t;"
+    code = "import visionllm_interaction as v; v.measures; import visionllm_interaction.measures.turn_limits as t;"
     assert _run(f"{code} print(type(v.measures).__name__, v.measures.turns is t)") == "_CallablePackage True"
 
 

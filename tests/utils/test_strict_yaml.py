@@ -9,10 +9,10 @@ import yaml
 
 from visionllm_interaction.artifacts.manifest import Manifest
 from visionllm_interaction.datasets.ingestion.formats.common import ImageFiles
-from visionllm_interaction.datasets.ingestion.formats.yolo.dataset import read_dataset
+from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import read_dataset
 from visionllm_interaction.datasets.validation.manifest_input import read_source
 from visionllm_interaction.errors import AnnotationError, ManifestError, VisionLLMError
-from visionllm_interaction.reasoning.coding_sheets import load_template
+from visionllm_interaction.reasoning.question_templates import load_template
 from visionllm_interaction.server.auth.api_keys import list_keys
 from visionllm_interaction.store.layout import read_version
 from visionllm_interaction.utils.strict_yaml import DuplicateKeysError, load_yaml, parse_yaml

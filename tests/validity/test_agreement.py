@@ -27,7 +27,7 @@ from visionllm_interaction.validity.agreement.coefficients import (
     intraclass,
     krippendorff_alpha,
 )
-from visionllm_interaction.validity.agreement.events import match_events
+from visionllm_interaction.validity.agreement.event_matching import match_events
 from visionllm_interaction.validity.agreement.pairs import PairedRecording, TierAgreement, pair_agreement
 
 # The example of Krippendorff's own text: 4 coders, 12 units.

@@ -12,7 +12,7 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import write_imported
+from visionllm_interaction.store.recordings.imported_data import write_imported
 from visionllm_interaction.validity.agreement.agree import AgreementReport
 from visionllm_interaction.validity.agreement.looks import agree_looks
 

@@ -8,11 +8,11 @@ from scipy import stats
 from validity_studies import random_study
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.validity.estimation.constant_rates import constant_rates
-from visionllm_interaction.validity.estimation.intervals import jackknife_interval
+from visionllm_interaction.validity.estimation.audited_units import Units, check_probability_sample, simple_units
+from visionllm_interaction.validity.estimation.confidence_intervals import jackknife_interval
 from visionllm_interaction.validity.estimation.prediction_powered import fit_linear
+from visionllm_interaction.validity.estimation.rogan_gladen import constant_rates
 from visionllm_interaction.validity.estimation.side_by_side import Estimate, compare
-from visionllm_interaction.validity.estimation.units import Units, check_probability_sample, simple_units
 
 
 def _covers(estimate: Estimate, truth: float) -> bool:

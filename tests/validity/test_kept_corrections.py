@@ -16,9 +16,9 @@ from visionllm_interaction.errors import InputDataError, StoreError
 from visionllm_interaction.measures.api import measures
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.reasoning.pipeline import ask
-from visionllm_interaction.reasoning.replay import replay
+from visionllm_interaction.reasoning.recheck_answer import replay
 from visionllm_interaction.store.reader import erase_video
-from visionllm_interaction.validity.audit.kept import keep_correction
+from visionllm_interaction.validity.audit.keep_correction import keep_correction
 from visionllm_interaction.validity.audit.label_import import import_labels
 from visionllm_interaction.validity.audit.measure_correction import correct
 from visionllm_interaction.validity.audit.plan import plan_audit

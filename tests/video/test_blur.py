@@ -14,7 +14,7 @@ from video_files import write_video
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.video.anonymization.blur import blur_video, hide
 from visionllm_interaction.video.anonymization.regions_to_blur import Regions, find_regions

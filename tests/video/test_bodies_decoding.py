@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, distinct, suppress
+from visionllm_interaction.video.bodies.crop_regions import Region, angle_of, around_box, box_of
 from visionllm_interaction.video.bodies.faces import ANCHORS as FACES
 from visionllm_interaction.video.bodies.hands import ANCHORS as PALMS
-from visionllm_interaction.video.bodies.regions import Region, angle_of, around_box, box_of
 
 
 @pytest.mark.parametrize(("anchors", "count"), [(FACES, 896), (PALMS, 2016), (Anchors(224, (8, 16, 32, 32, 32)), 2254)])

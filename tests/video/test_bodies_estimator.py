@@ -12,12 +12,12 @@ import pytest
 from video_files import write_video
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.video.bodies.config import BodiesConfig
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace, OwnedHand
 from visionllm_interaction.video.bodies.faces import Face
-from visionllm_interaction.video.bodies.find import find_bodies, heads_of
+from visionllm_interaction.video.bodies.find_bodies import find_bodies, heads_of
 from visionllm_interaction.video.bodies.hands import Hand
 from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose

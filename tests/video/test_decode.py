@@ -14,7 +14,7 @@ import pytest
 from video_files import write_sound, write_video
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, UNCHANGED
+from visionllm_interaction.core.frame_table import NOT_SAMPLED, OK, UNCHANGED
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.containers import sniff_format

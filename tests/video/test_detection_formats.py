@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.video.tracking.detections_file import DetectionFile, read_detections
 

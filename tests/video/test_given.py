@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from video_files import write_video
 
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.video.tracking.detections_file import load_detections, load_truth
 from visionllm_interaction.video.tracking.pipeline import load_true_tracks, track_from_file

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from video_files import write_video
 
-from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
+from visionllm_interaction.core.frame_table import OK, UNCHANGED, FrameTable
 from visionllm_interaction.detection.runtimes.centerface import decode_maps, load_centerface
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.video.anonymization.blur import blur_video

@@ -15,19 +15,19 @@ from hidden_videos import CANARIES, FPS, Watched, delay_s, noise, seconds_of, wa
 
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import ProofFailed, UsageError
 from visionllm_interaction.store.layout import RECORD_FILE
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import write_imported
+from visionllm_interaction.store.recordings.imported_data import write_imported
 from visionllm_interaction.store.recordings.tier_intervals import read_tier_intervals
 from visionllm_interaction.store.video_record import SourceFile, read_record
 from visionllm_interaction.utils.hashing import sha256_file
+from visionllm_interaction.video.anonymization.audio_track_writer import AudioTrackWriter
 from visionllm_interaction.video.anonymization.blur import BlurReport, blur_video
 from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals, display_spans
 from visionllm_interaction.video.anonymization.proof import prove_copy
 from visionllm_interaction.video.anonymization.regions_to_blur import Regions
-from visionllm_interaction.video.anonymization.soundtrack import AudioTrackWriter
 from visionllm_interaction.video.decoding.worker_messages import AudioChunk
 
 BLACKOUT, MUTE = ((0.5, 0.83), (1.9, 2.4)), ((1.1, 1.3),)

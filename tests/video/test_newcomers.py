@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.tracking.newcomers import fit_of_one
+from visionllm_interaction.video.tracking.continued_or_newcomer import fit_of_one
 from visionllm_interaction.video.tracking.postprocess import track
 
 FPS, SIZE = 25, (640, 480)

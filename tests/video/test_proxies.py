@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.video.config import RolesConfig
 from visionllm_interaction.video.tracking.role_inference import RoleProxy, guess_roles, with_proxies
 

@@ -13,7 +13,7 @@ from video_files import write_images, write_video
 from video_formats import MATRICES, Spec, bright_quarter, expected_quarter, make, sound_lag_s
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
+from visionllm_interaction.core.frame_table import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.anonymization.blur import blur_video
 from visionllm_interaction.video.config import DecodeConfig

@@ -11,14 +11,14 @@ import pytest
 from video_files import write_video
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import NOT_SAMPLED, FrameTable
+from visionllm_interaction.core.frame_table import NOT_SAMPLED, FrameTable
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.store.visibility import find_sightings
+from visionllm_interaction.store.sightings import find_sightings
 from visionllm_interaction.video.config import TrackConfig, VideoConfig
 from visionllm_interaction.video.detection_files.processed_frames import NO_OUTPUT, find_frame_grid, with_processed
+from visionllm_interaction.video.tracking.adapt_to_rate import adapt_to_rate
 from visionllm_interaction.video.tracking.pipeline import TrackedVideo, track_from_file
 from visionllm_interaction.video.tracking.postprocess import track
-from visionllm_interaction.video.tracking.sampling_rate import adapt_to_rate
 
 PLAIN = VideoConfig.model_validate({"track": {"appearance": False}})
 

@@ -15,7 +15,7 @@ from video_noise import spoil
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK, FrameTable
+from visionllm_interaction.core.frame_table import NOT_SAMPLED, OK, FrameTable
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.reader import VideoReader
 from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import OK, UNCHANGED, FrameTable
+from visionllm_interaction.core.frame_table import OK, UNCHANGED, FrameTable
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.linking import link
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, summarise_tracks, track

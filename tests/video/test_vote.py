@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.tracking.postprocess import summarise_tracks, track
 
 FRAMES = FrameTable.from_times(np.arange(50), np.arange(50) / 25, processed=np.ones(50, bool))

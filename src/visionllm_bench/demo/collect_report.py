@@ -17,9 +17,9 @@ from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, Manifest
 from visionllm_interaction.artifacts.stage_manifests import TrainingManifest, TrainingReport
 from visionllm_interaction.core import Detections
 from visionllm_interaction.core.boxes import xywh_to_xyxy
-from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.detection.models import Detector, load_detector
-from visionllm_interaction.reports.data import (
+from visionllm_interaction.reports.report_data import (
     EvidenceFrame,
     ImagePair,
     LabelledBoxes,

@@ -13,7 +13,7 @@ from typing import Any
 
 from visionllm_bench.demo.config import DemoQuestion
 from visionllm_interaction.core.intervals import as_intervals, total_s
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 VISIBLE_SHARE = 0.2
 """An object counts as visible if at least this share of its silhouette is."""

@@ -18,7 +18,7 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import PlannerName, choose_planner
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.logs import log
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 # Small and coarse: boxes come from the truth, no detector sees the images.
 _ROOM = ToyRoomConfig(video_width=320, video_height=240, video_seconds=40.0, fps=10.0)

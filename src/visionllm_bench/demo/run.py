@@ -17,7 +17,7 @@ from visionllm_interaction.pipeline import run_pipeline
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reports.run_report import write_report
 from visionllm_interaction.utils.logs import log
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.reasoning.planning.capabilities import PREDICATE_OF, PROCESSED_DURATION, SIGNATURES
 from visionllm_interaction.reasoning.planning.plan import Atom, Moment, Plan, Step
 from visionllm_interaction.store.reader import Store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Mask = NDArray[np.bool_]
 _BOUT_GAP_S = 0.5

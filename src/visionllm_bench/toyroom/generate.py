@@ -13,7 +13,7 @@ from visionllm_bench.toyroom.coco_images import SPLITS, write_images
 from visionllm_bench.toyroom.config import ToyRoomConfig
 from visionllm_bench.toyroom.videos import VideoFiles, ViewName, write_video
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from visionllm_bench.toyroom.sensors.recordings import (
     write_head_imu,
     write_sound,
 )
-from visionllm_bench.toyroom.story.ambiguity import unclear_s
+from visionllm_bench.toyroom.story.ambiguous_time import unclear_s
 from visionllm_bench.toyroom.story.random_script import random_script
 from visionllm_bench.toyroom.story.script import Script
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.analysis.analyze_video import Progress, View
     from visionllm_interaction.analysis.analyze_videos import Pool, analyze
     from visionllm_interaction.analysis.config import AnalysisConfig
-    from visionllm_interaction.analysis.results import AnalysisResult, VideoResult
+    from visionllm_interaction.analysis.video_outcomes import AnalysisResult, VideoResult
 
 __all__ = [
     "AnalysisConfig",
@@ -29,10 +29,10 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "AnalysisConfig": "config",
-        "AnalysisResult": "results",
+        "AnalysisResult": "video_outcomes",
         "Pool": "analyze_videos",
         "Progress": "analyze_video",
-        "VideoResult": "results",
+        "VideoResult": "video_outcomes",
         "View": "analyze_video",
         "analyze": "analyze_videos",
     },

@@ -25,19 +25,18 @@ from visionllm_interaction.analysis.provenance import (
     Provenance,
     parts_of,
 )
-from visionllm_interaction.analysis.results import VideoResult
-from visionllm_interaction.analysis.sampling import sampling_record, tracking_notes, weak_sightings
+from visionllm_interaction.analysis.sampling_record import sampling_record, tracking_notes, weak_sightings
+from visionllm_interaction.analysis.video_outcomes import VideoResult
+from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import utc_now
-from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.frames import processed_step_s
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.frame_table import processed_step_s
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import InputDataError, UsageError, VisionLLMError
 from visionllm_interaction.interactions.events import find_events
 from visionllm_interaction.interactions.head_direction import find_facing
 from visionllm_interaction.interactions.relations import find_relations
 from visionllm_interaction.interactions.sampling_error import unknown_at
-from visionllm_interaction.store.ledger import Ledger
 from visionllm_interaction.store.reader import publish_video
 from visionllm_interaction.store.video_identity import known_video_id, move_source
 from visionllm_interaction.store.video_record import (
@@ -48,12 +47,13 @@ from visionllm_interaction.store.video_record import (
     make_video_id,
     read_record,
 )
+from visionllm_interaction.store.video_status_ledger import Ledger
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
     from visionllm_interaction.video.tracking.pipeline import TrackedVideo
 
 
@@ -292,7 +292,7 @@ def _provenance(
 def _versions(job: AnalysisTask, runtime: Runtime | None) -> dict[str, int]:
     versions = {runtime.name: runtime.algorithm_version} if runtime else {}
     if job.bodies is not None:
-        from visionllm_interaction.video.bodies.find import ALGORITHM_VERSION as BODIES_VERSION
+        from visionllm_interaction.video.bodies.find_bodies import ALGORITHM_VERSION as BODIES_VERSION
 
         versions["bodies"] = BODIES_VERSION
     return versions

@@ -22,17 +22,17 @@ from visionllm_interaction.analysis.analyze_video import (
 )
 from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
-from visionllm_interaction.analysis.results import AnalysisResult
+from visionllm_interaction.analysis.video_outcomes import AnalysisResult
 from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VideoError, VisionLLMError
 from visionllm_interaction.store.layout import check_video_id
-from visionllm_interaction.store.ledger import Ledger
+from visionllm_interaction.store.video_status_ledger import Ledger
 from visionllm_interaction.store.writer import prepare_store
 from visionllm_interaction.utils.extras import require_modules
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def analyze(
         detector: a checkpoint, an export or the name of a ready-made model that finds the objects, or a loaded
             detector; or else
         detections: a file of another program's detections, or ``"truth"`` for the ``truth.json`` beside each ToyRoom
-            video. Without either the best ready-made model on this machine is used.
+            video. Without either the best ready-made model on this machine is used. A ready-made model, named or
+            not, processes ``config.ready_made_fps`` frames a second unless ``config`` sets another rate.
         view: ``"ego"`` for a head camera: its motion is taken out before boxes are linked.
         roles: a CSV (``name,role``) that maps categories or track ids to roles.
         heads: a CSV of heads (:mod:`.video.head_yaw.csv_file`), or a folder of them: who faces what.
@@ -115,6 +116,7 @@ def analyze(
     require_modules(("av", "supervision", "trackers"), extra="video", command="analyze")
     _check_paths(paths)
     finder = None if given is not None or loaded is not None else _find_detector(checkpoint, paths[0], store)
+    config = with_rate_of(config, finder)
     _check_heads(heads, paths)
     alone = detector is None and given is None
     bodies = find_models(models) if models is not None or alone else None
@@ -141,6 +143,22 @@ def analyze(
     if len(errors) == len(outcomes):
         raise _all_failed(paths, errors)
     return AnalysisResult(store, tuple(outcome.result for outcome in outcomes))
+
+
+def with_rate_of(config: AnalysisConfig, detector: Path | None) -> AnalysisConfig:
+    """The settings with the rate at which frames are processed by a detector.
+
+    Args:
+        config: the settings.
+        detector: its file; None: detections are given, or the detector is loaded.
+
+    Returns:
+        The settings; a ready-made model works at ``ready_made_fps`` unless a rate is set.
+    """
+    # Imported here so that an analysis of given detections reads no list of models.
+    from visionllm_interaction.detection.registry.cache import is_ready_made
+
+    return config.for_ready_made_model() if detector is not None and is_ready_made(detector) else config
 
 
 def _one_by_one(

@@ -13,7 +13,7 @@ import numpy as np
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind, BodyTables
 from visionllm_interaction.core.detection_table import HeadTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interactions.hand_contact import find_hand_contacts, holding_evidence
 from visionllm_interaction.interactions.head_direction import find_facing
@@ -165,7 +165,7 @@ def analyse_bodies(
     Returns:
         What was found.
     """
-    from visionllm_interaction.video.bodies.find import find_bodies, heads_of
+    from visionllm_interaction.video.bodies.find_bodies import find_bodies, heads_of
 
     found = find_bodies(
         path,

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from visionllm_interaction.analysis.config import AnalysisConfig
+from visionllm_interaction.artifacts.algorithm_versions import FIRST_ALGORITHM_VERSION, library_changes
 from visionllm_interaction.artifacts.staleness import changed_keys
-from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION, library_changes
 from visionllm_interaction.store.video_record import VideoRecord
 from visionllm_interaction.utils.hashing import sha256_value
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionllm_interaction.analysis.analyze_video import AnalysisTask, VideoOutcome, fail_one, try_one
-from visionllm_interaction.analysis.results import VideoResult
+from visionllm_interaction.analysis.video_outcomes import VideoResult
 from visionllm_interaction.errors import ServiceError, UsageError, VisionLLMError
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from visionllm_interaction.artifacts.file_index import full_changes, read_index
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef, Manifest
+from visionllm_interaction.artifacts.raw_file_index import full_changes, read_index
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.artifacts.staleness import DigestCache
 from visionllm_interaction.errors import LineageError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 RAW = "raw data"
 _SHOWN = 20

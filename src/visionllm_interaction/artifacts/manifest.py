@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visionllm_interaction import __version__
-from visionllm_interaction.artifacts.versions import FIRST_ALGORITHM_VERSION
+from visionllm_interaction.artifacts.algorithm_versions import FIRST_ALGORITHM_VERSION
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
 SCHEMA_VERSION = 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS
 from visionllm_interaction.utils.atomic_files import PARTIAL_PREFIX, sync_folder, sync_tree
 from visionllm_interaction.utils.file_locks import LOCK_NAME, HeldLock, try_lock
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _RUN_NAME = re.compile(r"\d{8}T\d{6}_\d{6}Z")
 _ABANDONED_AFTER_S = 3600.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from visionllm_interaction.artifacts.algorithm_versions import library_changes
 from visionllm_interaction.artifacts.manifest import STAGE_MANIFESTS, FileRef, Manifest
-from visionllm_interaction.artifacts.versions import library_changes
 from visionllm_interaction.errors import ManifestError
 from visionllm_interaction.utils.hashing import sha256_file
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from visionllm_interaction import __version__
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.cli.application import app

@@ -24,8 +24,8 @@ from visionllm_interaction.cli.output import (
     progress_console,
     session_choice,
 )
-from visionllm_interaction.config_layers import layers
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.config_file_order import layers
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -134,7 +134,7 @@ def measures(
 def ledger(store: StoreOption = Path("store"), json_output: JsonFlag = False) -> CommandResult:
     """The state of every video to be analysed: done, failed, interrupted or running, with the reason."""
     from visionllm_interaction.store.layout import check_store
-    from visionllm_interaction.store.ledger import read_ledger
+    from visionllm_interaction.store.video_status_ledger import read_ledger
 
     check_store(store)
     entries = read_ledger(store)

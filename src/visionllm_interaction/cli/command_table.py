@@ -68,7 +68,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "init",
         "Write config/*.yaml to edit, with every key explained; --data adds settings for a data set.",
     ),
-    "config": CommandEntry("configuring", "config", "The configuration that a command would use, and its JSON Schema."),
+    "config": CommandEntry(
+        "config_commands", "config", "The configuration that a command would use, and its JSON Schema."
+    ),
     "bundle": CommandEntry("machine", "bundle", "A folder that installs this program on a machine without a network."),
     "run": CommandEntry(
         "data",
@@ -162,20 +164,22 @@ COMMANDS: dict[str, CommandEntry] = {
         "analysis", "heads", "Write heads and their directions, for `visionllm analyze --heads`.", extra="video"
     ),
     "export": CommandEntry(
-        "stores",
+        "import_export",
         "export",
         "Export results for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.",
         extra="video",
     ),
-    "import": CommandEntry("stores", "import_", "Import codes from another program, so that measures can use them."),
+    "import": CommandEntry(
+        "import_export", "import_", "Import codes from another program, so that measures can use them."
+    ),
     "sync": CommandEntry(
-        "stores",
+        "import_export",
         "sync",
         "Find how a recording lies on a video's clock; what was imported from it moves along.",
         extra="video",
     ),
     "migrate": CommandEntry(
-        "stores", "migrate", "Migrate a store of an older version to the present one; nothing is analysed again."
+        "import_export", "migrate", "Migrate a store of an older version to the present one; nothing is analysed again."
     ),
     "serve": CommandEntry(
         "service", "serve", "Start the HTTP service and its web page; stop it with Ctrl-C.", extra="serve"

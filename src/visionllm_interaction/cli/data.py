@@ -127,8 +127,8 @@ def verify(
 ) -> CommandResult:
     """Hash every raw file again and compare it with the index of stage 1; any difference exits with code 3."""
     from visionllm_interaction.config import load
-    from visionllm_interaction.datasets.ingestion.layout.verification import find_manifest
-    from visionllm_interaction.datasets.ingestion.layout.verification import verify as verify_raw
+    from visionllm_interaction.datasets.ingestion.layout.raw_data_verification import find_manifest
+    from visionllm_interaction.datasets.ingestion.layout.raw_data_verification import verify as verify_raw
 
     artifacts_dir = load(config, override).artifacts_dir
     found = verify_raw(find_manifest(path, artifacts_dir))

@@ -19,7 +19,7 @@ from visionllm_interaction.utils.logs import log
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from visionllm_interaction.store.sessions.choice import SessionChoice
+    from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 ConfigFiles = Annotated[
@@ -73,7 +73,7 @@ def session_choice(by: str, session: str | None, camera: str | None) -> SessionC
         if camera is None:
             return None
         raise UsageError("A camera is chosen of sessions.", expected="--by session beside --camera", found="no session")
-    from visionllm_interaction.store.sessions.choice import SessionChoice
+    from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
 
     return SessionChoice(session, camera)
 

@@ -23,12 +23,12 @@ from visionllm_interaction.cli.output import (
     StoreOption,
     session_choice,
 )
-from visionllm_interaction.config_layers import layers
+from visionllm_interaction.config_file_order import layers
 from visionllm_interaction.config_loading import Section, load_if_only
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 PlannerOption = Annotated[
     Literal["rules", "llm"] | None,
@@ -112,7 +112,7 @@ def ask(
     result: dict[str, Any] = answer.model_dump(mode="json")
     text = answer_text(answer)
     if explain:
-        from visionllm_interaction.reasoning.explain import explain as explain_plan
+        from visionllm_interaction.reasoning.answer_expressions import explain as explain_plan
 
         explained = explain_plan(answer.plan)
         result["explain"] = [step.to_dict() for step in explained]
@@ -190,7 +190,7 @@ def _fill(
     *,
     json_output: bool,
 ) -> CommandResult:
-    from visionllm_interaction.reasoning.coding_sheets import fill_template
+    from visionllm_interaction.reasoning.question_templates import fill_template
 
     result = fill_template(template, store, config=settings.reason, planner=planner, measures=settings.measures)
     table = result.to_csv()
@@ -207,8 +207,8 @@ def replay(
     json_output: JsonFlag = False,
 ) -> CommandResult:
     """Compute every claim of an old answer again; exits with code 3 if one no longer holds."""
-    from visionllm_interaction.reasoning.replay import load_answer
-    from visionllm_interaction.reasoning.replay import replay as replay_answer
+    from visionllm_interaction.reasoning.recheck_answer import load_answer
+    from visionllm_interaction.reasoning.recheck_answer import replay as replay_answer
 
     settings = load_question_settings(config, override)
     report = replay_answer(load_answer(answer), store, aliases=settings.reason.aliases, measures=settings.measures)

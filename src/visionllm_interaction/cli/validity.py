@@ -156,7 +156,7 @@ def correct(
     found = correct_measure(measure, audit_folder, by=by, target=target, store=store)
     if not keep:
         return CommandResult(found.to_dict(), correction_text(found), json_output)
-    from visionllm_interaction.validity.audit.kept import keep_correction
+    from visionllm_interaction.validity.audit.keep_correction import keep_correction
 
     kept = keep_correction(measure, audit_folder, store=store)
     result = {**found.to_dict(), "kept": {"file": str(kept.file), "by_video": sorted(kept.by_video)}}

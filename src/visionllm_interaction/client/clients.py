@@ -23,7 +23,7 @@ from visionllm_interaction.client.models import (
 )
 from visionllm_interaction.client.problems import ServiceProblem
 from visionllm_interaction.reasoning.answers import Answer
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 T = TypeVar("T")
 TIMEOUT_S = 120.0

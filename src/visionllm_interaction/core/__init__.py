@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.core.categories import Categories, Category
     from visionllm_interaction.core.detection_table import DetectionTable
     from visionllm_interaction.core.detections import Detections
     from visionllm_interaction.core.evidence import Evidence
-    from visionllm_interaction.core.frames import Frame, FrameTable
-    from visionllm_interaction.core.interactions import Event, Relation, Track
+    from visionllm_interaction.core.frame_table import Frame, FrameTable
+    from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 
 __all__ = [
     "Categories",
@@ -37,11 +37,11 @@ __getattr__ = lazy_attributes(
         "Category": "categories",
         "DetectionTable": "detection_table",
         "Detections": "detections",
-        "Event": "interactions",
+        "Event": "tracks_relations_events",
         "Evidence": "evidence",
-        "Frame": "frames",
-        "FrameTable": "frames",
-        "Relation": "interactions",
-        "Track": "interactions",
+        "Frame": "frame_table",
+        "FrameTable": "frame_table",
+        "Relation": "tracks_relations_events",
+        "Track": "tracks_relations_events",
     },
 )

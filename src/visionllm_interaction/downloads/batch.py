@@ -14,7 +14,7 @@ from visionllm_interaction import __version__
 from visionllm_interaction.downloads.config import Advice, DownloadConfig
 from visionllm_interaction.downloads.disk_space import Space
 from visionllm_interaction.downloads.progress import Report, byte_bars
-from visionllm_interaction.downloads.remote_files import Remote
+from visionllm_interaction.downloads.remote_file_info import Remote
 from visionllm_interaction.downloads.resumable_download import (
     BatchContext,
     Downloaded,

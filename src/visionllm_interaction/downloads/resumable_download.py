@@ -27,7 +27,7 @@ from visionllm_interaction.downloads.http_range import (
     read_response,
 )
 from visionllm_interaction.downloads.progress import Report
-from visionllm_interaction.downloads.remote_files import Remote, digests_of
+from visionllm_interaction.downloads.remote_file_info import Remote, digests_of
 from visionllm_interaction.errors import DownloadFailed, InputDataError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import sync_folder, write_file
 from visionllm_interaction.utils.logs import log

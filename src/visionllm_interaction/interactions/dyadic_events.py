@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from visionllm_interaction.core.boxes import box_centres
-from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.core.tracks_relations_events import Relation
 from visionllm_interaction.interactions.config import EventsConfig
 from visionllm_interaction.interactions.track_grid import SceneGrid, TrackGrid
 

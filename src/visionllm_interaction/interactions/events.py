@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Event, Relation, Track
 from visionllm_interaction.interactions.config import EventsConfig
 from visionllm_interaction.interactions.dyadic_events import find_approaches, find_joint_handling
 from visionllm_interaction.interactions.fine_grid import refine_grid

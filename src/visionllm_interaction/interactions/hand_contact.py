@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.bodies import HandRow, HoldingEvidence
 from visionllm_interaction.core.boxes import box_gap_px
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.predicates import HAND_GAP
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.interactions.config import ScenesConfig
 from visionllm_interaction.interactions.relations import Pair, bouts_of, pairs_of, relation_of, smoothing_of
 from visionllm_interaction.interactions.track_grid import Floats, SceneGrid, build_grid

@@ -26,7 +26,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from visionllm_interaction.core.interactions import Relation
+from visionllm_interaction.core.tracks_relations_events import Relation
 from visionllm_interaction.interactions.config import HoldingConfig
 from visionllm_interaction.interactions.holder_assignment import (
     FINAL_FRAMES,

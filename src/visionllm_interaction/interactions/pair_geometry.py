@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from visionllm_interaction.core.boxes import box_area_px, box_centres, box_intersection_px
-from visionllm_interaction.core.frames import usual_steps
+from visionllm_interaction.core.frame_table import usual_steps
 from visionllm_interaction.interactions.track_grid import Floats
 
 INSIDE_SHARE = 0.9

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.bodies import PoseRow, Posture, PostureBout
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.interactions.spans import Span, clean_spans
 
 SHOULDERS: Final = (11, 12)

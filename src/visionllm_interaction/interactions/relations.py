@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.predicates import CONTACT_GAP, NEAR_GAP, reference_height_px, relative_gap
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.interactions.config import RelationsConfig, ScenesConfig
 from visionllm_interaction.interactions.fine_grid import refine_grid
 from visionllm_interaction.interactions.holder_assignment import Contact

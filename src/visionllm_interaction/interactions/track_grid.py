@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import UNCHANGED, FrameTable, usual_steps
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import UNCHANGED, FrameTable, usual_steps
+from visionllm_interaction.core.tracks_relations_events import Track
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.interactions.spans import Span, clean_spans
 from visionllm_interaction.interop.sessions.linked_media import is_session, linked_media
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.interop.choices import check_known, select_medium, select_timeline
 from visionllm_interaction.interop.config import InteropConfig
 from visionllm_interaction.interop.formats.columns import ColumnMap, parse_columns
-from visionllm_interaction.interop.naming import LemmaTable, naming_codes
+from visionllm_interaction.interop.naming_moments import LemmaTable, naming_codes
 from visionllm_interaction.interop.participants import role_table
 from visionllm_interaction.interop.registry import read_timelines
 from visionllm_interaction.interop.tier_meaning import KINDS, TierMeaning, coded_intervals, codes_of
 from visionllm_interaction.interop.tiers import Medium, RefusedRow, Timeline
+from visionllm_interaction.interop.timeline_selection import check_known, select_medium, select_timeline
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import KnownBy, Misplaced, Recording
-from visionllm_interaction.store.recordings.files import write_imported
+from visionllm_interaction.store.recordings.imported_data import write_imported
 from visionllm_interaction.store.video_record import VideoRecord
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _MEASURED_KINDS = ("speech", "gaze")
 _SHOWN = 5

@@ -30,9 +30,9 @@ from visionllm_interaction.interop.speech.whisper import read_whisper
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.scene_graph import timeline_document
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Write = Callable[[Store, str], bytes]
 WriteFile = Callable[[Store, str, Path], None]
@@ -222,7 +222,7 @@ def export(
 def _write_coco(store: Store, video_id: str, path: Path, *, images: bool, every_s: float) -> None:
     if images:
         # Imported here: only images need the video libraries.
-        from visionllm_interaction.interop.rendering.frame_images import write_frame_images
+        from visionllm_interaction.interop.rendering.coco_frame_images import write_frame_images
 
         write_frame_images(store, video_id, path.parent / video_id, every_s=every_s)
     write_file(path, coco_bytes(store, video_id, every_s=every_s))

@@ -12,7 +12,7 @@ from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.utils.atomic_files import publish_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def write_rerun(store: Store, video_id: str, path: StrPath) -> None:

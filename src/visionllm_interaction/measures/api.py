@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S, CATALOGUE, MEASURES, MIN_TOGETHER_S, Measure
-from visionllm_interaction.measures.query import ANY_PERSON, ANY_THING, BOUT_PREDICATES, Predicate, Query, run_query
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.measures.catalogue_query import (
+    ANY_PERSON,
+    ANY_THING,
+    BOUT_PREDICATES,
+    Predicate,
+    Query,
+    run_query,
+)
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.table import (

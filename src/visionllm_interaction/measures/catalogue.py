@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, Quantity, substituted
-from visionllm_interaction.measures.turns import STANDARD
+from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Node, Quantity, substituted
+from visionllm_interaction.measures.turn_limits import STANDARD
 
 Inputs = Literal["none", "one", "pair", "bout", "event"]
 Names = Literal["any", "people", "gazers", "speakers", "named"]

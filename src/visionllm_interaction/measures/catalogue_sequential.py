@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from visionllm_interaction.measures.catalogue import EVENTS, MEASURES, OBJECT, SUBJECT, Inputs, Measure, Names
-from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, Operation, Prefix, Quantity
-from visionllm_interaction.measures.turns import STANDARD
+from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Node, Operation, Prefix, Quantity
+from visionllm_interaction.measures.turn_limits import STANDARD
 
 _OWN = "this project; see docs/sequential-measures.md"
 _JOINT = "Yu & Smith (2013), PLoS ONE 8; (2016), Current Biology 26"

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
-from visionllm_interaction.measures.turns import PRESETS, TurnLimits
+from visionllm_interaction.measures.turn_limits import PRESETS, TurnLimits
 
 
 class TurnsConfig(Section):

@@ -13,16 +13,16 @@ from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES, Measure, expression_of
 from visionllm_interaction.measures.language.evaluate import Evaluator
 from visionllm_interaction.measures.language.known_time import known_seconds
-from visionllm_interaction.measures.language.syntax import Node
+from visionllm_interaction.measures.language.syntax_tree import Node
 from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.missing_inputs import NOT_CODED, PREDICATE_OF
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
-from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, frame_spans
-from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream, merged
-from visionllm_interaction.measures.turns import STANDARD, TurnLimits
+from visionllm_interaction.measures.streams.stream_scopes import Name, NameTable, Scopes, StreamGroups, frame_spans
+from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 from visionllm_interaction.store.reader import Store
 
 NOTHING_FOUND = "nothing was found"

@@ -12,7 +12,7 @@ from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.named import named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, walk
+from visionllm_interaction.measures.language.syntax_tree import Binding, Call, Grouped, NameTerm, walk
 from visionllm_interaction.measures.language.types import Kind
 
 _UNITS = {Kind.SAMPLES: "s", Kind.YES_NO: "yes/no"}

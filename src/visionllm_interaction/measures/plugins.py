@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.measures.catalogue import Measure
 from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
-from visionllm_interaction.measures.language.syntax import Call
+from visionllm_interaction.measures.language.syntax_tree import Call
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.plugins import Plugin, PluginGroup
 
 if TYPE_CHECKING:
-    from visionllm_interaction.store.tables import VideoView
+    from visionllm_interaction.store.video_view import VideoView
 
 _TOLERANCE_S = 1e-6
 

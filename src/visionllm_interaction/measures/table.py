@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.plugins import measure_names
-from visionllm_interaction.measures.tidy_columns import TidyColumns
+from visionllm_interaction.measures.table_computation import TidyColumns
 from visionllm_interaction.store.reader import Store, StoreLimits, open_store
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     import pandas as pd

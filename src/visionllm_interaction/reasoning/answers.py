@@ -8,10 +8,10 @@ from pydantic import ConfigDict, Field
 
 from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.store.corrections import CorrectedValue
-from visionllm_interaction.store.sessions.choice import SessionChoice
-from visionllm_interaction.utils.described_model import DescribedModel
+from visionllm_interaction.store.audit_corrections import CorrectedValue
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
+from visionllm_interaction.utils.schema_from_docstrings import DescribedModel
 
 if TYPE_CHECKING:
     import pandas as pd

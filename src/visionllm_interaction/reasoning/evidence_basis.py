@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from visionllm_interaction.core.evidence import Basis, Evidence, joined_basis
 from visionllm_interaction.measures.api import MEASURES
-from visionllm_interaction.measures.corrected import Corrections, corrected_of
+from visionllm_interaction.measures.audit_corrected import Corrections, corrected_of
 from visionllm_interaction.reasoning.answers import Claim, EvidenceItem
 from visionllm_interaction.reasoning.execution.executor import StepResult
 from visionllm_interaction.reasoning.planning.capabilities import DEFAULT_PREDICATE
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Step
-from visionllm_interaction.store.corrections import CorrectedValue, MeasuredState, ValidCorrection
+from visionllm_interaction.store.audit_corrections import CorrectedValue, MeasuredState, ValidCorrection
 from visionllm_interaction.store.reader import Store
 
 _SAME = 1e-5

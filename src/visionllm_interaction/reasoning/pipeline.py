@@ -16,12 +16,12 @@ from visionllm_interaction.reasoning.execution.executor import StepResult, all_e
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import is_unread, plan_by_rules
-from visionllm_interaction.reasoning.wording.claims import answer_text, compose_claims
+from visionllm_interaction.reasoning.wording.compose_claims import answer_text, compose_claims
 from visionllm_interaction.reasoning.wording.sentences import moment_words, unknown
-from visionllm_interaction.reasoning.wording.verification import Verified, verify
+from visionllm_interaction.reasoning.wording.verify_by_recomputing import Verified, verify
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
+from visionllm_interaction.utils.path_type import StrPath
 
 _NO_CLAIM_HOLDS = "no claim held when it was computed again"
 _NO_EVIDENCE = "no frame of any video was processed in the time asked about"
@@ -241,7 +241,7 @@ def _compute(
 def _of_expressions(planned: Planned, store: Store, *, config: ReasonConfig, measures: MeasuresConfig) -> Answer:
     """Run the expressions of a plan twice, and answer with the claims that both runs give."""
     # Imported here: a question of a fixed form needs no parser.
-    from visionllm_interaction.reasoning.wording.verified_expressions import verified_claims
+    from visionllm_interaction.reasoning.wording.verify_expression_claims import verified_claims
 
     try:
         found = verified_claims(planned.plan, store, measures=measures, max_listed=config.max_listed_videos)

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.reports.charts import EVENT_MARKERS, PREDICATE_COLOURS, timeline_chart, training_curves
-from visionllm_interaction.reports.data import ImagePair, QuestionView, ReportData
-from visionllm_interaction.reports.html import image_data_uri, render_template
+from visionllm_interaction.reports.html_base import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import colour_of, draw_boxes
+from visionllm_interaction.reports.report_data import ImagePair, QuestionView, ReportData
 from visionllm_interaction.utils.atomic_files import write_file
 
 IMAGE_WIDTH, FRAME_WIDTH = 480, 360

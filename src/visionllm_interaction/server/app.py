@@ -20,9 +20,10 @@ from visionllm_interaction.server.auth.login import login_router
 from visionllm_interaction.server.auth.middleware import AccessMiddleware, is_loopback
 from visionllm_interaction.server.auth.sessions import Sessions
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.http.content import ContentMiddleware
-from visionllm_interaction.server.http.patience import Stopping
+from visionllm_interaction.server.http.client_timeouts import Stopping
+from visionllm_interaction.server.http.head_etag_gzip import ContentMiddleware
 from visionllm_interaction.server.metrics import Metrics
+from visionllm_interaction.server.routes import ask as routes_ask
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import measures as routes_measures
@@ -71,7 +72,13 @@ def create_app(
     )
     problems.install(app)
     openapi.install(app)
-    for router in (routes_detect.router, routes_videos.router, routes_measures.router, routes_health.router):
+    for router in (
+        routes_detect.router,
+        routes_ask.router,
+        routes_videos.router,
+        routes_measures.router,
+        routes_health.router,
+    ):
         app.include_router(router)
     app.include_router(login_router(keys=keys, sessions=sessions, secure=serve.secure_cookie))
     if serve.page:

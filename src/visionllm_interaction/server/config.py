@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from visionllm_interaction.config_loading import Section
-from visionllm_interaction.utils.devices import DeviceName
+from visionllm_interaction.utils.device_names import DeviceName
 
 
 class ServeLimits(Section):

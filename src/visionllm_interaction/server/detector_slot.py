@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from visionllm_interaction.core import Detections
-from visionllm_interaction.core.images import read_rgb
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.core.image_decoding import read_rgb
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.errors import ServiceError, VisionLLMError
 from visionllm_interaction.server.problem_details import http_problem
 

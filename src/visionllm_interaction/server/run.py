@@ -15,7 +15,7 @@ from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
 from visionllm_interaction.server.config import ServeConfig
-from visionllm_interaction.server.http.patience import DrainingServer, patient_protocol
+from visionllm_interaction.server.http.client_timeouts import DrainingServer, patient_protocol
 from visionllm_interaction.server.service import lock_data_dir
 from visionllm_interaction.utils.logs import log
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from fastapi import HTTPException
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.analysis.analyze_videos import with_rate_of
 from visionllm_interaction.errors import UsageError, VideoError
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
@@ -35,11 +36,11 @@ from visionllm_interaction.server.results.conversations import Conversations
 from visionllm_interaction.server.results.example_questions import example_questions
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
 from visionllm_interaction.server.results.measure_values import MeasureValues
-from visionllm_interaction.server.results.stored_videos import StoredVideo, StoredVideos
+from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
 from visionllm_interaction.server.video_state import VideoState
 from visionllm_interaction.store.layout import list_videos
-from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.reader import Store, erase_video, open_store
+from visionllm_interaction.store.video_status_ledger import forget_video
 from visionllm_interaction.utils.file_locks import HeldLock, try_lock_file
 
 _ALL_VIDEOS = re.compile(
@@ -135,7 +136,7 @@ class Service:
         )
 
     def _analysis_for(self, options: JobOptions) -> dict[str, Any]:
-        content: dict[str, Any] = self.analysis.model_dump(mode="json")
+        content: dict[str, Any] = with_rate_of(self.analysis, self.config.detector).model_dump(mode="json")
         if options.sample_fps is not None:
             content["video"]["decode"]["sample_fps"] = options.sample_fps
         return content

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from starlette.requests import HTTPConnection
 
-from visionllm_interaction.server.http.patience import Stopping
+from visionllm_interaction.server.http.client_timeouts import Stopping
 from visionllm_interaction.server.metrics import Metrics
 from visionllm_interaction.server.service import Service
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visionllm_interaction.server.jobs.queue import JobRecord
 from visionllm_interaction.server.jobs.uploads import Upload
-from visionllm_interaction.server.results.stored_videos import StoredVideo
+from visionllm_interaction.server.results.video_list_facts import StoredVideo
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from visionllm_interaction.store.video_identity import resolve_video
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell
 from visionllm_interaction.utils.file_locks import wait_for_lock
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 COVARIATES_FILE = "covariates.json"
 KNOWN = ("child", "age_months", "group", "camera", "light")

@@ -11,7 +11,7 @@ import yaml
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
 RECORD_FILE = "video.json"

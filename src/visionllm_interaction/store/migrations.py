@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.arrow_schemas import SCHEMAS
 from visionllm_interaction.store.columns import SCHEMA_VERSION
 from visionllm_interaction.store.layout import list_videos, read_version, write_version
-from visionllm_interaction.store.schema import SCHEMAS
-from visionllm_interaction.store.visibility import sightings_of
+from visionllm_interaction.store.sightings import sightings_of
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import wait_for_lock
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def migrate_store(store: StrPath) -> tuple[int, int]:

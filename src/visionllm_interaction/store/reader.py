@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.duckdb_views import StoreLimits
 from visionllm_interaction.store.layout import RECORD_FILE, check_store, check_video_id, list_videos, unknown_video
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from visionllm_interaction.store.tables import VideoView
     from visionllm_interaction.store.video_record import TimelineContent, VideoDocument, VideoRecord
+    from visionllm_interaction.store.video_view import VideoView
     from visionllm_interaction.store.writer import erase_video, publish_video, write_codes
 
 __all__ = [
@@ -115,7 +115,7 @@ class Store:
         Raises:
             StoreError: if it is not in the store.
         """
-        from visionllm_interaction.store.tables import VideoView
+        from visionllm_interaction.store.video_view import VideoView
 
         self._folder(video_id)
         return VideoView(self, video_id)
@@ -165,7 +165,7 @@ class Store:
             UsageError: if the store has several videos and none is named, or xarray is not installed.
             StoreError: if the video is not in the store or a file is damaged.
         """
-        from visionllm_interaction.store.tables import tracks_to_xarray
+        from visionllm_interaction.store.video_view import tracks_to_xarray
 
         chosen = video_id or self._single_video()
         tables = self.frames(chosen), self.detections(chosen)
@@ -258,7 +258,7 @@ class Store:
 
     def words(self, video_id: str, name: str, columns: Sequence[str]) -> set[str]:
         """The texts that occur in columns of one Parquet file of a video, without empty ones."""
-        from visionllm_interaction.store.schema import distinct_words
+        from visionllm_interaction.store.arrow_schemas import distinct_words
 
         return distinct_words(self._folder(video_id) / f"{name}.parquet", columns)
 
@@ -269,25 +269,25 @@ class Store:
 
     def tracks(self, video_id: str) -> list[Track]:
         """Tracks of one video."""
-        from visionllm_interaction.store.schema import arrow_to_tracks
+        from visionllm_interaction.store.arrow_schemas import arrow_to_tracks
 
         return arrow_to_tracks(self.read_table(video_id, "tracks"))
 
     def relations(self, video_id: str) -> list[Relation]:
         """Bouts of relations of one video, by begin."""
-        from visionllm_interaction.store.schema import arrow_to_relations
+        from visionllm_interaction.store.arrow_schemas import arrow_to_relations
 
         return arrow_to_relations(self.read_table(video_id, "relations"))
 
     def events(self, video_id: str) -> list[Event]:
         """Events of one video, by begin."""
-        from visionllm_interaction.store.schema import arrow_to_events
+        from visionllm_interaction.store.arrow_schemas import arrow_to_events
 
         return arrow_to_events(self.read_table(video_id, "events"))
 
     def codes(self, video_id: str) -> list[Code]:
         """Intervals coded by people that were imported for one video."""
-        from visionllm_interaction.store.schema import arrow_to_codes
+        from visionllm_interaction.store.arrow_schemas import arrow_to_codes
 
         return arrow_to_codes(self.read_table(video_id, "codes"))
 
@@ -358,8 +358,8 @@ class Store:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        from visionllm_interaction.store.arrow_schemas import SCHEMAS
         from visionllm_interaction.store.columns import BODY_COLUMNS
-        from visionllm_interaction.store.schema import SCHEMAS
 
         path = self._folder(video_id) / f"{name}.parquet"
         if name in BODY_COLUMNS and not path.is_file():
@@ -392,7 +392,7 @@ class Store:
         Raises:
             StoreError: if the video is not in the store or the file is damaged.
         """
-        from visionllm_interaction.store.schema import read_columns
+        from visionllm_interaction.store.arrow_schemas import read_columns
 
         return read_columns(self._folder(video_id) / f"{name}.parquet", columns, encode=encode)
 

@@ -12,11 +12,19 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.core.bodies import BodyTables
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
-from visionllm_interaction.core.interactions import Code, Event, Relation, Track
+from visionllm_interaction.core.frame_table import FrameTable
+from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.errors import StoreError
+from visionllm_interaction.store.arrow_schemas import (
+    SCHEMAS,
+    arrow_to_codes,
+    bodies_to_arrow,
+    detections_to_arrow,
+    frames_to_arrow,
+    symbols_to_arrow,
+)
+from visionllm_interaction.store.audit_corrections import forget_corrections
 from visionllm_interaction.store.columns import OPTIONAL_COLUMNS
-from visionllm_interaction.store.corrections import forget_corrections
 from visionllm_interaction.store.covariates import COVARIATES_FILE
 from visionllm_interaction.store.layout import (
     RECORD_FILE,
@@ -26,18 +34,10 @@ from visionllm_interaction.store.layout import (
     unknown_video,
     write_version,
 )
-from visionllm_interaction.store.ledger import forget_video
 from visionllm_interaction.store.migrations import migrate_store
-from visionllm_interaction.store.schema import (
-    SCHEMAS,
-    arrow_to_codes,
-    bodies_to_arrow,
-    detections_to_arrow,
-    frames_to_arrow,
-    symbols_to_arrow,
-)
+from visionllm_interaction.store.sightings import find_sightings
 from visionllm_interaction.store.video_record import VideoRecord, read_record
-from visionllm_interaction.store.visibility import find_sightings
+from visionllm_interaction.store.video_status_ledger import forget_video
 from visionllm_interaction.utils.atomic_files import (
     PARTIAL_PREFIX,
     partial_of,
@@ -48,7 +48,7 @@ from visionllm_interaction.utils.atomic_files import (
     write_file,
 )
 from visionllm_interaction.utils.file_locks import wait_for_lock
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 CODES_FILE = "codes.parquet"
 

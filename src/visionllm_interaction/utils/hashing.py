@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def sha256_bytes(data: bytes | mmap) -> str:

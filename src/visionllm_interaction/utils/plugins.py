@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from visionllm_interaction.errors import PluginError
-from visionllm_interaction.utils.protocols import protocol_problems
+from visionllm_interaction.utils.protocol_check import protocol_problems
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

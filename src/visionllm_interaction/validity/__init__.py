@@ -6,14 +6,14 @@ people's, corrected by a probability sample of people's labels, or refused where
 
 from __future__ import annotations
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 __getattr__ = lazy_attributes(
     __name__,
     {
         "agree": "agreement.agree",
         "compare": "estimation.side_by_side",
-        "constant_rates": "estimation.constant_rates",
-        "simple_units": "estimation.units",
+        "constant_rates": "estimation.rogan_gladen",
+        "simple_units": "estimation.audited_units",
     },
 )

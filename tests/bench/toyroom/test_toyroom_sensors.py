@@ -18,11 +18,11 @@ from visionllm_bench.toyroom.sensors.imu import COLUMNS
 from visionllm_bench.toyroom.sensors.microphones import Microphone, pink_noise, room_response, voices
 from visionllm_bench.toyroom.sensors.microphones import record as record_sound
 from visionllm_bench.toyroom.sensors.speech import NAMES, namings, random_speech, transcript
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.import_codes import import_codes
-from visionllm_interaction.interop.sync.sound import RATE_HZ, loudness
-from visionllm_interaction.interop.sync.sound_files import read_sound
+from visionllm_interaction.interop.sync.loudness_reading import read_sound
+from visionllm_interaction.interop.sync.sound_alignment import RATE_HZ, loudness
 from visionllm_interaction.store.reader import open_store, publish_video
 
 SPEAKERS = ("child", "caregiver")

@@ -15,8 +15,8 @@ from hostile_archives import MAKERS, Maker
 from small_coco import make_coco
 
 from visionllm_interaction.datasets.ingestion.config import LimitsConfig
-from visionllm_interaction.datasets.ingestion.sources.archives import unpack_all
 from visionllm_interaction.datasets.ingestion.sources.extraction_limits import Outlet
+from visionllm_interaction.datasets.ingestion.sources.unpack_archive import unpack_all
 from visionllm_interaction.errors import ArchiveError, SpaceError
 from visionllm_interaction.utils.hashing import sha256_tree
 

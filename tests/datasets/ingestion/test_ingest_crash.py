@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from faulty_server import faulty_server
 
-from visionllm_interaction.artifacts.file_index import full_changes, read_index
+from visionllm_interaction.artifacts.raw_file_index import full_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.utils.hashing import sha256_tree
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
-from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
-from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import grouping
 from visionllm_interaction.datasets.ingestion.propose_settings import propose
+from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
 from visionllm_interaction.errors import InputDataError, UsageError
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from small_coco import make_coco
 
-from visionllm_interaction.artifacts.file_index import IndexedFile, read_index
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile, read_index
 from visionllm_interaction.config_loading import load_settings
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
 from visionllm_interaction.datasets.ingestion.stage import run

@@ -17,12 +17,12 @@ import structlog
 from faulty_server import faulty_server
 from small_coco import change, make_coco
 
-from visionllm_interaction.artifacts.file_index import read_index
+from visionllm_interaction.artifacts.raw_file_index import read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
-from visionllm_interaction.datasets.ingestion.layout.verification import find_manifest, verify
+from visionllm_interaction.datasets.ingestion.layout.raw_data_verification import find_manifest, verify
 from visionllm_interaction.datasets.ingestion.stage import resolve, run, sources_changed
 from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataError, ManifestError
 from visionllm_interaction.utils.hashing import sha256_tree

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 from small_coco import make_coco
 
-from visionllm_interaction.artifacts.file_index import full_changes, quick_changes, read_index
+from visionllm_interaction.artifacts.raw_file_index import full_changes, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import DataManifest
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source

@@ -9,11 +9,11 @@ import pytest
 from small_coco import HEIGHT, WIDTH, change, make_coco, read
 from transform_chain import chain, changes, cleaned, first_two, own_output, third, written
 
-from visionllm_interaction.datasets.transformation.coco_shapes import clip_box, mask_area, run_lengths
+from visionllm_interaction.datasets.transformation.coco_geometry import clip_box, mask_area, run_lengths
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 from visionllm_interaction.datasets.transformation.editing.byte_index import CocoBytes
-from visionllm_interaction.datasets.transformation.record_edits import RecordEdit, edits_for
 from visionllm_interaction.datasets.transformation.repair import REPAIRED_CODES, RepairState, apply_edits
+from visionllm_interaction.datasets.transformation.requested_edits import RecordEdit, edits_for
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.config import ValidateConfig
 from visionllm_interaction.errors import AnnotationError, ManifestError

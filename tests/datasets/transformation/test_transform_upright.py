@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from small_coco import change, make_coco
 from transform_chain import SPLITS, changes, cleaned, first_two, third
 
-from visionllm_interaction.datasets.transformation.coco_shapes import run_lengths
+from visionllm_interaction.datasets.transformation.coco_geometry import run_lengths
 from visionllm_interaction.datasets.transformation.config import TransformConfig
 from visionllm_interaction.datasets.transformation.exif_orientation import (
     ORIENTATION,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from visionllm_interaction.artifacts.file_index import IndexedFile, list_files
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile, list_files
 
 Expected = tuple[str, str | None, int | str | None]
 """Code, split, and the id (or file name, or field) that must be named; ``None`` where any will do."""

@@ -15,7 +15,7 @@ from visionllm_interaction.cli import app
 from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.evaluation.bootstrap import interval, matches_of, resample
 from visionllm_interaction.detection.evaluation.coco_metrics import Results, coco_metrics, join_results, match
-from visionllm_interaction.detection.evaluation.ids import image_numbers
+from visionllm_interaction.detection.evaluation.id_numbering import image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
 from visionllm_interaction.errors import AnnotationError

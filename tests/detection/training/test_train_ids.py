@@ -19,7 +19,7 @@ from visionllm_interaction.cli.output import run_app
 from visionllm_interaction.detection.evaluation.category_map import map_categories, parse_map
 from visionllm_interaction.detection.evaluation.coco_metrics import METRICS, coco_metrics, parse_results, to_results
 from visionllm_interaction.detection.evaluation.evaluate import evaluate_files
-from visionllm_interaction.detection.evaluation.ids import ids_of
+from visionllm_interaction.detection.evaluation.id_numbering import ids_of
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth
 from visionllm_interaction.errors import AnnotationError, InputDataError, UsageError

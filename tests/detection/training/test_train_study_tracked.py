@@ -21,10 +21,10 @@ from visionllm_interaction.detection.experiment_tracking.spool import SPOOL_NAME
 from visionllm_interaction.detection.experiment_tracking.tracker import sync_tracking
 from visionllm_interaction.detection.training.config import TrackingConfig, TuneConfig
 from visionllm_interaction.detection.training.plots import history_png, importances_png
+from visionllm_interaction.detection.tuning import mlflow_study as study_tracking
 from visionllm_interaction.detection.tuning import runner as tune
-from visionllm_interaction.detection.tuning import tracker as study_tracking
+from visionllm_interaction.detection.tuning.mlflow_study import open_study_tracker, tracking_id
 from visionllm_interaction.detection.tuning.results import MIN_COMPLETE, study_result
-from visionllm_interaction.detection.tuning.tracker import open_study_tracker, tracking_id
 from visionllm_interaction.errors import Interrupted, TrackingUnreachable
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow and its dependencies deprecate is not ours

@@ -11,7 +11,7 @@ from visionllm_interaction.measures.catalogue import MEASURES, expression_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.run import evaluate
-from visionllm_interaction.measures.language.syntax import NameTerm, substituted
+from visionllm_interaction.measures.language.syntax_tree import NameTerm, substituted
 from visionllm_interaction.measures.language.types import Kind
 from visionllm_interaction.measures.table import measures_table
 from visionllm_interaction.store.reader import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visionllm_interaction.measures.sequential.naming import Scene, Sizes, naming_moments
+from visionllm_interaction.measures.sequential.naming_moments import Scene, Sizes, naming_moments
 
 MINUTE = np.array([[0.0, 60.0]])
 

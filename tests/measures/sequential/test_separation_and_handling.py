@@ -9,12 +9,12 @@ import pytest
 
 from visionllm_interaction.measures.sequential.object_handling import objects_handled
 from visionllm_interaction.measures.sequential.observation import event_rate, running_time
-from visionllm_interaction.measures.sequential.separation import (
+from visionllm_interaction.measures.sequential.time_apart import (
     episodes_without_contact,
     latency_to_approach,
     time_alone,
 )
-from visionllm_interaction.measures.sequential.statistic import Statistic
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic
 
 MINUTE = np.array([[0.0, 60.0]])
 

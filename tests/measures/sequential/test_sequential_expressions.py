@@ -14,7 +14,7 @@ from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.functions import FUNCTIONS
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.measures.language.sequential.functions import SEQUENTIAL
-from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, NameTerm, substituted
+from visionllm_interaction.measures.language.syntax_tree import Binding, Call, Grouped, NameTerm, substituted
 from visionllm_interaction.store.reader import Store, open_store
 
 

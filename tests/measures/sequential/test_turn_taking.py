@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from visionllm_interaction.measures.sequential.turn_taking import turn_taking, turns_by_chance
-from visionllm_interaction.measures.turns import LENA, STANDARD, TurnLimits
+from visionllm_interaction.measures.turn_limits import LENA, STANDARD, TurnLimits
 
 MINUTE = np.array([[0.0, 60.0]])
 

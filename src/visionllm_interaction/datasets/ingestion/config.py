@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from visionllm_interaction.artifacts.group_columns import GROUP_COLUMNS
+from visionllm_interaction.artifacts.image_group_columns import GROUP_COLUMNS
 from visionllm_interaction.config_loading import Section
 from visionllm_interaction.downloads.config import DownloadConfig
 

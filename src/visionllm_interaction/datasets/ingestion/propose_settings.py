@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig, IngestConfig
-from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import subset_of
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import refuse_losses, split_of, summary_text
 from visionllm_interaction.datasets.ingestion.formats.common import (
@@ -24,9 +23,10 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
 )
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READERS
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate
-from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
-from visionllm_interaction.datasets.ingestion.layout.indexing import exif_orientation
+from visionllm_interaction.datasets.ingestion.layout.file_scan import exif_orientation
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import grouping
 from visionllm_interaction.datasets.ingestion.sources.acquire import prepare
+from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
 
 VAL_SHARE = 0.2
 _RARE_IMAGES = 10

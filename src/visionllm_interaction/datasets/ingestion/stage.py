@@ -8,27 +8,27 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from visionllm_interaction.artifacts.file_index import IndexedFile, quick_changes, write_index
+from visionllm_interaction.artifacts.algorithm_versions import library_changes, library_versions
 from visionllm_interaction.artifacts.manifest import FileRef, published_ref, utc_now
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile, quick_changes, write_index
 from visionllm_interaction.artifacts.stage_manifests import (
     DataManifest,
     ImagePaths,
     Ingestion,
     SplitPaths,
 )
-from visionllm_interaction.artifacts.versions import library_changes, library_versions
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.layout.dataset_resolution import ResolvedDataset, resolve_dataset
 from visionllm_interaction.datasets.ingestion.layout.discovery import locate_source
-from visionllm_interaction.datasets.ingestion.layout.grouping import GroupCounts, add_groups
-from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
+from visionllm_interaction.datasets.ingestion.layout.file_scan import scan_files
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import GroupCounts, add_groups
 from visionllm_interaction.datasets.ingestion.sources.acquire import listing_digest, prepare, source_file_same
 from visionllm_interaction.errors import ConfigError, InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import code_version, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 MANIFEST_NAME = "data_manifest.yaml"
 INDEX_NAME = "files.parquet"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from visionllm_interaction.core.images import DAMAGED, ORIENTATION, orientation_of
+from visionllm_interaction.core.image_decoding import DAMAGED, ORIENTATION, orientation_of
 from visionllm_interaction.core.run_lengths import decode_mask, encode_mask
-from visionllm_interaction.datasets.transformation.coco_shapes import numbers, run_lengths
+from visionllm_interaction.datasets.transformation.coco_geometry import numbers, run_lengths
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
 from visionllm_interaction.errors import ImageError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from visionllm_interaction.artifacts.manifest import relative_to_run
 from visionllm_interaction.datasets.transformation.exif_orientation import write_upright
 from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
-from visionllm_interaction.datasets.transformation.reassign_splits import common_folder
+from visionllm_interaction.datasets.transformation.move_between_splits import common_folder
 
 FOLDER = "images"
 

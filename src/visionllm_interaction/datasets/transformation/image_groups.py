@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionllm_interaction.artifacts.file_index import IndexedFile
-from visionllm_interaction.artifacts.group_columns import GROUP_COLUMNS
+from visionllm_interaction.artifacts.image_group_columns import GROUP_COLUMNS
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ByteEditor
 
 

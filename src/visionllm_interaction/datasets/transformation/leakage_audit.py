@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from visionllm_interaction.artifacts.group_columns import GROUP_COLUMNS
+from visionllm_interaction.artifacts.image_group_columns import GROUP_COLUMNS
 from visionllm_interaction.datasets.transformation.image_groups import GroupedImage
 
 _EXAMPLES = 10

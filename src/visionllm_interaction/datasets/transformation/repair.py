@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from visionllm_interaction.datasets.transformation.coco_shapes import clip_box, mask_area, numbers
+from visionllm_interaction.datasets.transformation.coco_geometry import clip_box, mask_area, numbers
 from visionllm_interaction.datasets.transformation.editing.byte_editor import ABSENT, ByteEditor
-from visionllm_interaction.datasets.transformation.record_edits import RecordEdit
+from visionllm_interaction.datasets.transformation.requested_edits import RecordEdit
 from visionllm_interaction.errors import AnnotationError
 
 

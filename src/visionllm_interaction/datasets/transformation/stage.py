@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionllm_interaction.artifacts.file_index import read_index
+from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, relative_to_run, utc_now
+from visionllm_interaction.artifacts.raw_file_index import read_index
 from visionllm_interaction.artifacts.stage_manifests import (
     SPLITS,
     ChangeCount,
@@ -19,10 +20,9 @@ from visionllm_interaction.artifacts.stage_manifests import (
     TrainingManifest,
     ValidationReport,
 )
-from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.datasets.transformation import ALGORITHM_VERSION, LIBRARIES
-from visionllm_interaction.datasets.transformation.box_reference_frame import (
+from visionllm_interaction.datasets.transformation.box_orientation_evidence import (
     Turn,
     decide_turns,
     turn_records,
@@ -35,9 +35,9 @@ from visionllm_interaction.datasets.transformation.editing.change_log import Rec
 from visionllm_interaction.datasets.transformation.image_folders import ImagePlaces, place_images
 from visionllm_interaction.datasets.transformation.image_groups import GroupedImage, list_grouped_images
 from visionllm_interaction.datasets.transformation.leakage_audit import audit_leakage
-from visionllm_interaction.datasets.transformation.reassign_splits import move_images, moved
-from visionllm_interaction.datasets.transformation.record_edits import edits_for, read_edits
+from visionllm_interaction.datasets.transformation.move_between_splits import move_images, moved
 from visionllm_interaction.datasets.transformation.repair import RepairState, apply_edits
+from visionllm_interaction.datasets.transformation.requested_edits import edits_for, read_edits
 from visionllm_interaction.datasets.transformation.taxonomy import (
     Contents,
     apply_taxonomy,
@@ -51,7 +51,7 @@ from visionllm_interaction.errors import AnnotationError, InputDataError, Manife
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import code_version, sha256_file
 from visionllm_interaction.utils.logs import log
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 MANIFEST_NAME = "training_manifest.yaml"
 CHANGES_NAME = "changes.parquet"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from visionllm_interaction.artifacts.file_index import IndexedFile, quick_changes, read_index
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile, quick_changes, read_index
 from visionllm_interaction.artifacts.stage_manifests import SPLITS
 from visionllm_interaction.datasets.validation.issues import Issue
 from visionllm_interaction.errors import ManifestError

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionllm_interaction.artifacts.file_index import IndexedFile
+from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import FileRef, file_refs, published_ref, utc_now
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import SplitCounts, ValidationReport
-from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.datasets.validation import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.datasets.validation.advice import advice
 from visionllm_interaction.datasets.validation.config import ValidateConfig
@@ -29,14 +29,14 @@ from visionllm_interaction.datasets.validation.policy import Policy, apply_polic
 from visionllm_interaction.datasets.validation.reading.columns import SplitTable
 from visionllm_interaction.datasets.validation.reading.reader import read_split
 from visionllm_interaction.datasets.validation.report.html import render_page
+from visionllm_interaction.datasets.validation.rules.files_on_disk import check_files
 from visionllm_interaction.datasets.validation.rules.image_content import DecodedImages, check_images
-from visionllm_interaction.datasets.validation.rules.image_files import check_files
 from visionllm_interaction.datasets.validation.rules.leakage import ComparableImages, check_copies, check_groups
 from visionllm_interaction.datasets.validation.rules.run import check_split, check_together
 from visionllm_interaction.errors import ValidationFailed
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import code_version
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 REPORT_NAME = "data_validation_report.yaml"
 FAULTS_NAME = "faults.parquet"

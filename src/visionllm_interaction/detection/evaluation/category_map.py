@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.detection.evaluation.ids import Id, category_names
+from visionllm_interaction.detection.evaluation.id_numbering import Id, category_names
 from visionllm_interaction.errors import InputDataError, UsageError
 
 _SHOWN = 8

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import xyxy_to_xywh
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.evaluation.ids import Id, Ids, Numbering, category_names, ids_of
+from visionllm_interaction.detection.evaluation.id_numbering import Id, Ids, Numbering, category_names, ids_of
 from visionllm_interaction.errors import AnnotationError
 
 METRICS: tuple[str, ...] = (

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_iou, xywh_to_xyxy
 from visionllm_interaction.detection.evaluation.bootstrap import DetectionMatches
 from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, AREA_ALL, IOU_50, IOU_75, MOST, accumulated
-from visionllm_interaction.detection.evaluation.ids import Id, Numbering, ids_of
+from visionllm_interaction.detection.evaluation.id_numbering import Id, Numbering, ids_of
 from visionllm_interaction.detection.evaluation.image_groups import Groups
 
 ERROR_TYPES: Mapping[str, str] = {

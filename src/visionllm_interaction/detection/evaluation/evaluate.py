@@ -19,17 +19,17 @@ from visionllm_interaction.detection.evaluation.coco_metrics import (
     parse_results,
     to_results,
 )
-from visionllm_interaction.detection.evaluation.ids import Id
+from visionllm_interaction.detection.evaluation.id_numbering import Id
 from visionllm_interaction.detection.evaluation.image_groups import find_groups
 from visionllm_interaction.detection.evaluation.report import Subject, evaluate_in_depth, publish
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage, list_images, read_coco
 from visionllm_interaction.detection.training.data.dataset import decode_image
 from visionllm_interaction.errors import AnnotationError, UsageError
 from visionllm_interaction.utils.hashing import sha256_bytes
 from visionllm_interaction.utils.notebook_display import html_table
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     import pandas as pd

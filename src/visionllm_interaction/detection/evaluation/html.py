@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from visionllm_interaction.detection.evaluation import charts
 from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
-from visionllm_interaction.detection.evaluation.ids import category_names
+from visionllm_interaction.detection.evaluation.id_numbering import category_names
 from visionllm_interaction.detection.evaluation.overlays import COLOURS, Marks, draw, marks_of
 from visionllm_interaction.detection.training.data.coco_annotations import image_name
-from visionllm_interaction.reports.html import render_template
+from visionllm_interaction.reports.html_base import render_template
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.evaluation.report import Study

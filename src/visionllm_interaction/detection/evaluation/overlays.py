@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.detection.evaluation.coco_metrics import Results
-from visionllm_interaction.detection.evaluation.ids import Id
-from visionllm_interaction.reports.html import image_data_uri
+from visionllm_interaction.detection.evaluation.id_numbering import Id
+from visionllm_interaction.reports.html_base import image_data_uri
 from visionllm_interaction.reports.overlays import draw_box
 
 MAX_SIDE_PX = 560

@@ -22,7 +22,7 @@ from visionllm_interaction.detection.evaluation.bootstrap import (
     resample,
 )
 from visionllm_interaction.detection.evaluation.coco_metrics import Results, match, metrics_of
-from visionllm_interaction.detection.evaluation.ids import Numbering, category_names, image_numbers
+from visionllm_interaction.detection.evaluation.id_numbering import Numbering, category_names, image_numbers
 from visionllm_interaction.detection.evaluation.image_groups import Groups
 from visionllm_interaction.utils.atomic_files import write_file
 

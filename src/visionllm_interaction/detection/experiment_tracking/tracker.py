@@ -21,7 +21,7 @@ from visionllm_interaction.detection.experiment_tracking.spool import SPOOL_NAME
 from visionllm_interaction.detection.training.config import TrackingConfig
 from visionllm_interaction.errors import Interrupted, TrackingUnreachable
 from visionllm_interaction.utils.logs import log
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 RETRY_EVERY_S = 30.0
 """An unreachable server is not tried more often than this: each try makes training wait."""

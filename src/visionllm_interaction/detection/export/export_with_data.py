@@ -20,7 +20,7 @@ from visionllm_interaction.detection.training.data.coco_annotations import (
 )
 from visionllm_interaction.detection.training.data.dataset import decode_image
 from visionllm_interaction.errors import AnnotationError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def export_with_data(

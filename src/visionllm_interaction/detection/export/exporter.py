@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from visionllm_interaction.detection.export.parity import Parity, compare_detectors
-from visionllm_interaction.detection.export.subgraphs import BoxHeadGraph, GraphShapes, TrunkGraph
+from visionllm_interaction.detection.export.trunk_and_box_head import BoxHeadGraph, GraphShapes, TrunkGraph
 from visionllm_interaction.detection.models.checkpoint_info import sidecar_of
 from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_safetensors
 from visionllm_interaction.detection.runtimes._openvino_import import openvino
@@ -29,7 +29,7 @@ from visionllm_interaction.detection.runtimes.torch_detector import image_to_ten
 from visionllm_interaction.errors import UsageError, VisionLLMError
 from visionllm_interaction.utils.atomic_files import publish_folder, write_file
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Target = Literal["onnx", "openvino", "openvino-int8", "safetensors"]
 Images = Sequence[NDArray[np.uint8]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 SAME_IOU = 0.9
 SAME_CONFIDENCE = 0.05

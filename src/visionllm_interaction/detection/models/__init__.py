@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.utils.lazy_imports import lazy_attributes
+from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
     from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_checkpoint
     from visionllm_interaction.detection.models.config import ModelConfig
     from visionllm_interaction.detection.models.faster_rcnn import build_model, build_pretrained
-    from visionllm_interaction.detection.runtimes.detector import Detector, Runtime
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
     from visionllm_interaction.detection.runtimes.factory import load_detector
     from visionllm_interaction.detection.runtimes.torch_detector import TorchDetector
 
@@ -35,9 +35,9 @@ __getattr__ = lazy_attributes(
     "visionllm_interaction.detection",
     {
         "CheckpointInfo": "models.checkpoint_info",
-        "Detector": "runtimes.detector",
+        "Detector": "runtimes.detector_interface",
         "ModelConfig": "models.config",
-        "Runtime": "runtimes.detector",
+        "Runtime": "runtimes.detector_interface",
         "TorchDetector": "runtimes.torch_detector",
         "build_model": "models.faster_rcnn",
         "build_pretrained": "models.faster_rcnn",

@@ -18,7 +18,7 @@ from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.models.safe_loading import load_tensors
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.atomic_files import write_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def save_checkpoint(path: StrPath, state: Mapping[str, Tensor], *, info: CheckpointInfo) -> None:

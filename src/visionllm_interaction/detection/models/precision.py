@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.utils.devices import ALLOWED_DEVICES, check_device_name
+from visionllm_interaction.utils.device_names import ALLOWED_DEVICES, check_device_name
 
 Precision = Literal["auto", "float32", "bfloat16"]
 NumberFormat = Literal["float32", "bfloat16"]

@@ -21,12 +21,12 @@ from visionllm_interaction.detection.registry.cache import (
 )
 from visionllm_interaction.detection.registry.entries import ModelEntry, Registry, read_registry
 from visionllm_interaction.downloads.config import Advice, DownloadConfig
-from visionllm_interaction.downloads.remote_files import Checksum, Remote
+from visionllm_interaction.downloads.remote_file_info import Checksum, Remote
 from visionllm_interaction.errors import CheckpointError, InputDataError
 from visionllm_interaction.utils.extras import explain_missing
 from visionllm_interaction.utils.file_locks import wait_for_lock
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 DOWNLOADS = ".downloads"
 """Folder below the folder of models, for what is on its way."""

@@ -53,6 +53,18 @@ def models_folder() -> Path:
     return (base if base.is_absolute() else Path.home() / ".cache") / "visionllm_interaction" / "models"
 
 
+def is_ready_made(path: Path) -> bool:
+    """Whether a file is a model of this machine's cache.
+
+    Args:
+        path: the file of a detector.
+
+    Returns:
+        Whether it lies in the folder of ready-made models.
+    """
+    return path.absolute().is_relative_to(models_folder().absolute())
+
+
 def find_cached(entry: ModelEntry) -> CachedModel | None:
     """Look a model up on this machine, by the size of its file.
 

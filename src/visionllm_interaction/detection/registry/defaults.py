@@ -9,7 +9,7 @@ from pathlib import Path
 from visionllm_interaction.detection.registry.cache import CachedModel, checked_path, find_cached, models_folder
 from visionllm_interaction.detection.registry.entries import Defaults, Kind, ModelEntry, Part, Registry, read_registry
 from visionllm_interaction.errors import ModelMissing
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def resolve(name: str, *, registry: Registry | None = None) -> Path:

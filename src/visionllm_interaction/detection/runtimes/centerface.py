@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.image_resizing import resize_bilinear
 from visionllm_interaction.detection.runtimes.non_maximum_suppression import non_maximum_suppression
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Floats = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ FACES = Categories.from_pairs([(1, "face")])
 
 
 ALGORITHM_VERSION = 2
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("centerface", ALGORITHM_VERSION, libraries=("openvino", "opencv"))
 
 
@@ -55,7 +55,7 @@ class CenterFaceDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         return [self.find_faces(image, min_confidence=min_confidence)[0] for image in images_rgb]
 
     def find_faces(self, image_rgb: NDArray[np.uint8], *, min_confidence: float) -> tuple[Detections, Floats]:

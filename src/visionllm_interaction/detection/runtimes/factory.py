@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from visionllm_interaction.detection.registry.defaults import named_or_path
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.detection.runtimes.file_recognition import check_detector_file
 from visionllm_interaction.detection.runtimes.plugins import BUILT_IN_ENDINGS, load_plugin_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
 from visionllm_interaction.utils.extras import explain_missing
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def load_detector(path: StrPath, *, device: str | None = None, compiled: bool = False) -> Detector:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.image_resizing import resize_bilinear
 from visionllm_interaction.detection.runtimes.yolox import graph_categories, graph_digest, select_detections
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ OBJECTNESS_POWER = 0.6
 """A score is objectness to this power times the category's probability to the rest of one."""
 NMS_THRESHOLD = 0.45
 ALGORITHM_VERSION = 2
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("fastestdet", ALGORITHM_VERSION, libraries=("openvino", "opencv"))
 
 
@@ -57,7 +57,7 @@ class FastestDetDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         return [self._detect_one(image, min_confidence) for image in images_rgb]
 
     def _detect_one(self, image_rgb: NDArray[np.uint8], min_confidence: float) -> Detections:

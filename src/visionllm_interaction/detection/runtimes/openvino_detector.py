@@ -17,15 +17,15 @@ from torchvision.ops.poolers import LevelMapper
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.export.subgraphs import GraphShapes
+from visionllm_interaction.detection.export.trunk_and_box_head import GraphShapes
 from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor, to_detections
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 DESCRIPTION_NAME = "detector.json"
 TRUNK_NAME = "trunk.xml"
@@ -34,7 +34,7 @@ CANONICAL_LEVEL = 4
 
 
 ALGORITHM_VERSION = 1
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("openvino", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
 
 
@@ -43,8 +43,8 @@ class OpenvinoDetector:
     """Runs the two graphs, one image at a time; anchors, proposals and suppression are torchvision's.
 
     Attributes:
-        trunk: compiled, see :class:`~visionllm_interaction.detection.export.subgraphs.TrunkGraph`.
-        box_head: compiled, see :class:`~visionllm_interaction.detection.export.subgraphs.BoxHeadGraph`.
+        trunk: compiled, see :class:`~visionllm_interaction.detection.export.trunk_and_box_head.TrunkGraph`.
+        box_head: compiled, see :class:`~visionllm_interaction.detection.export.trunk_and_box_head.BoxHeadGraph`.
         parts: a torchvision Faster R-CNN of which only the parts without weights are used.
         shapes: of inputs and outputs.
         info: description of the checkpoint.
@@ -76,7 +76,7 @@ class OpenvinoDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         with torch.inference_mode():
             return [to_detections(self._detect_one(image), min_confidence=min_confidence) for image in images_rgb]
 

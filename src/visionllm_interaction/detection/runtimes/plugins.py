@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from visionllm_interaction.detection.runtimes.detector import Detector
+from visionllm_interaction.detection.runtimes.detector_interface import Detector
 from visionllm_interaction.utils.plugins import Plugin, PluginGroup, failed_plugin
-from visionllm_interaction.utils.protocols import protocol_problems
+from visionllm_interaction.utils.protocol_check import protocol_problems
 
 BUILT_IN_ENDINGS = frozenset({".pt", ".safetensors", ".onnx"})
 """Files that no plug-in is asked about."""
 
 
 class DetectorPlugin(Protocol):
-    """Opens files of one kind as a :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+    """Opens files of one kind as a :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""A :class:`~visionllm_interaction.detection.runtimes.detector.Detector` that runs a checkpoint with torch."""
+"""A detector that runs a checkpoint with torch."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from visionllm_interaction.detection.models.precision import (
     compile_layers,
     set_precision,
 )
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 ALGORITHM_VERSION = 1
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("torch", ALGORITHM_VERSION, libraries=("torch", "torchvision"))
 
 
@@ -61,7 +61,7 @@ class TorchDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         if not images_rgb:
             return []
         tensors = [image_to_tensor(image).to(self.device, non_blocking=True) for image in images_rgb]

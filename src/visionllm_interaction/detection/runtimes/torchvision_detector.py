@@ -18,7 +18,7 @@ from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.models.precision import choose_device
 from visionllm_interaction.detection.models.safe_loading import load_tensors
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.torch_detector import (
     image_to_tensor,
     prepare_for_detection,
@@ -26,7 +26,7 @@ from visionllm_interaction.detection.runtimes.torch_detector import (
 )
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 ARCHITECTURES = (
     "fasterrcnn_resnet50_fpn",
@@ -36,7 +36,7 @@ ARCHITECTURES = (
 )
 """The last two have the same tensors and differ in the size of their input; the file's name tells them apart."""
 ALGORITHM_VERSION = 1
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("torchvision", ALGORITHM_VERSION, libraries=("torch", "torchvision"))
 
 
@@ -64,7 +64,7 @@ class TorchvisionDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         if not images_rgb:
             return []
         tensors = [image_to_tensor(image).to(self.device, non_blocking=True) for image in images_rgb]

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import Categories, coco_categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
-from visionllm_interaction.detection.runtimes.detector import Runtime
+from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.detection.runtimes.image_resizing import resize_bilinear
 from visionllm_interaction.detection.runtimes.non_maximum_suppression import non_maximum_suppression
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Floats = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ MAX_DETECTIONS = 100
 
 
 ALGORITHM_VERSION = 2
-"""See :class:`~visionllm_interaction.detection.runtimes.detector.Runtime`."""
+"""See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
 RUNTIME = Runtime("yolox", ALGORITHM_VERSION, libraries=("openvino", "opencv"))
 
 
@@ -68,7 +68,7 @@ class YoloxDetector:
         return RUNTIME
 
     def detect(self, images_rgb: Sequence[NDArray[np.uint8]], *, min_confidence: float = 0.05) -> list[Detections]:
-        """See :class:`~visionllm_interaction.detection.runtimes.detector.Detector`."""
+        """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Detector`."""
         return [self._detect_one(image, min_confidence) for image in images_rgb]
 
     def _detect_one(self, image_rgb: NDArray[np.uint8], min_confidence: float) -> Detections:

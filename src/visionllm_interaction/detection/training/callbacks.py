@@ -21,7 +21,7 @@ from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, METR
 from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
 from visionllm_interaction.detection.models.checkpoints import save_checkpoint
 from visionllm_interaction.detection.training.distributed import all_gather
-from visionllm_interaction.detection.training.signals import explain_disk_errors
+from visionllm_interaction.detection.training.stop_signals import explain_disk_errors
 from visionllm_interaction.errors import AnnotationError
 from visionllm_interaction.utils.atomic_files import write_file
 

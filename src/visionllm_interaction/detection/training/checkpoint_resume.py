@@ -13,7 +13,7 @@ import torch
 from lightning import Callback, Trainer
 
 from visionllm_interaction.detection.models.safe_loading import load_tensors
-from visionllm_interaction.detection.training.signals import StopRequest, explain_disk_errors
+from visionllm_interaction.detection.training.stop_signals import StopRequest, explain_disk_errors
 from visionllm_interaction.errors import Interrupted
 from visionllm_interaction.utils.atomic_files import replace_file
 

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from visionllm_interaction.config_loading import Section
-from visionllm_interaction.utils.devices import DeviceName
+from visionllm_interaction.utils.device_names import DeviceName
 
 
 class TrainConfig(Section):

@@ -13,6 +13,7 @@ import lightning
 import torch
 import torchvision
 
+from visionllm_interaction.artifacts.algorithm_versions import library_versions
 from visionllm_interaction.artifacts.manifest import file_refs, published_ref, utc_now
 from visionllm_interaction.artifacts.runs import run_of
 from visionllm_interaction.artifacts.stage_manifests import (
@@ -20,7 +21,6 @@ from visionllm_interaction.artifacts.stage_manifests import (
     TrainingManifest,
     TrainingReport,
 )
-from visionllm_interaction.artifacts.versions import library_versions
 from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import open_tracker
@@ -34,7 +34,7 @@ from visionllm_interaction.detection.training.plots import CURVES_NAME, curves_p
 from visionllm_interaction.detection.training.trainer import FitResult, fit, remove_resume_files
 from visionllm_interaction.utils.atomic_files import publish_folder, write_file
 from visionllm_interaction.utils.hashing import code_version, sha256_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 REPORT_NAME = "training_report.yaml"
 

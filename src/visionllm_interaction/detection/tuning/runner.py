@@ -26,6 +26,7 @@ from visionllm_interaction.detection.training.callbacks import BEST_NAME, Row
 from visionllm_interaction.detection.training.config import SearchRange, TrackingConfig, TrainConfig, TuneConfig
 from visionllm_interaction.detection.training.data.datamodule import TrainingData, read_training_data
 from visionllm_interaction.detection.training.trainer import fit
+from visionllm_interaction.detection.tuning.mlflow_study import StudyTracker, open_study_tracker
 from visionllm_interaction.detection.tuning.results import (
     FinalTraining,
     StudyResult,
@@ -35,10 +36,9 @@ from visionllm_interaction.detection.tuning.results import (
     summary_for_report,
 )
 from visionllm_interaction.detection.tuning.storage import open_study, sampler_for
-from visionllm_interaction.detection.tuning.tracker import StudyTracker, open_study_tracker
 from visionllm_interaction.errors import ConfigError, TrainingDiverged
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 COUNTED = (*FINISHED, optuna.trial.TrialState.FAIL)

@@ -28,7 +28,7 @@ from visionllm_interaction.interop.tiers import (
     sort_intervals,
     split_overlaps,
 )
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _POINT, _STATE = "Point event", "State event"
 _ISO = "%Y-%m-%dT%H:%M:%S"

@@ -28,7 +28,7 @@ from visionllm_interaction.interop.tiers import (
     sort_intervals,
     split_overlaps,
 )
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv2.7.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals, split_overlaps
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 # What Praat reads: texts in quotes, and numbers and flags that stand alone; everything else is ignored.
 _TOKEN = re.compile(

@@ -16,7 +16,7 @@ from visionllm_interaction.interop.formats.safe_reading import import_error, rea
 from visionllm_interaction.interop.formats.table_rows import read_table_text
 from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
 from visionllm_interaction.utils.csv_safety import to_cell
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 SCHEMA = pa.schema(
     {

@@ -15,22 +15,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.core.interactions import Code
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.gaze.looks import FrameBoxes, LookLimits, known_time, looks_of, targets_of
-from visionllm_interaction.interop.gaze.pupil import read_cloud, read_core, read_native
+from visionllm_interaction.interop.gaze.pupil_labs import read_cloud, read_core, read_native
 from visionllm_interaction.interop.gaze.samples import GazeRecording
 from visionllm_interaction.interop.gaze.tobii import read_common_table, read_glasses3
+from visionllm_interaction.store.arrow_schemas import SCHEMAS
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.store.recordings.clocks import Clock, Recording, chain_of, clock_of
-from visionllm_interaction.store.recordings.files import (
+from visionllm_interaction.store.recordings.imported_data import (
     read_recordings,
     recordings_with_gaze,
     write_gaze,
     write_imported,
 )
-from visionllm_interaction.store.schema import SCHEMAS
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 GAZE_FILES = ("gaze.csv", "gaze_positions.csv", "gaze.pldata", "gazedata.gz", "gazeData.tsv")
 TIER = "gaze"

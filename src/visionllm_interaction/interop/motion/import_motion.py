@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from visionllm_interaction.core.interactions import HEAD_MOTION, Code
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION, Code
 from visionllm_interaction.interop.motion.babyview import is_babyview, read_babyview
 from visionllm_interaction.interop.motion.gopro import VIDEO_ENDINGS, read_gopro
 from visionllm_interaction.interop.motion.samples import (
@@ -22,10 +22,10 @@ from visionllm_interaction.interop.motion.samples import (
     head_speed_dps,
     known_intervals,
 )
+from visionllm_interaction.store.arrow_schemas import SCHEMAS
 from visionllm_interaction.store.recordings.clocks import Clock, Recording
-from visionllm_interaction.store.recordings.files import write_imported, write_motion
-from visionllm_interaction.store.schema import SCHEMAS
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.store.recordings.imported_data import write_imported, write_motion
+from visionllm_interaction.utils.path_type import StrPath
 
 HEAD_TIER, MARK_TIER = "head", "HiLight"
 

@@ -16,9 +16,9 @@ from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.interop.rendering.source_video import open_source_video
 from visionllm_interaction.reports.overlays import draw_box
 from visionllm_interaction.store.reader import Store
-from visionllm_interaction.store.tables import DetectionRow
+from visionllm_interaction.store.video_view import DetectionRow
 from visionllm_interaction.utils.atomic_files import publish_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 _COLOURS = (

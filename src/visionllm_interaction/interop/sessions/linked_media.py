@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 from visionllm_interaction.interop.tiers import Medium
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.store.recordings.clocks import clock_of
-from visionllm_interaction.store.recordings.files import frame_span, read_recordings
+from visionllm_interaction.store.recordings.imported_data import frame_span, read_recordings
 from visionllm_interaction.store.sessions.chapters import read_session
 
 if TYPE_CHECKING:
-    from visionllm_interaction.store.sessions.session_store import SessionStore
+    from visionllm_interaction.store.sessions.sessions_as_videos import SessionStore
 
 
 def is_session(store: Store, video_id: str) -> bool:

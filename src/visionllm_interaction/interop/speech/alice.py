@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
 from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_intervals
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _LINE = re.compile(r"(?P<name>\S+)_(?P<on>\d+)_(?P<off>\d+)(?:\.wav)?\s+(?P<counts>[\d.]+\s+[\d.]+\s+[\d.]+)\s*\Z")
 _PER_SECOND = 10_000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
 from visionllm_interaction.interop.tiers import Interval, Medium, RefusedRow, Tier, Timeline, sort_intervals
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _BULLET = re.compile(r"[\x15\u2022•]?\s*(?<![\d_])(\d+)_(\d+)(?![\d_])\s*[\x15\u2022•]?")
 _MARKED_BULLET = re.compile(r"[\x15\u2022]\s*(\d+)_(\d+)\s*[\x15\u2022]?")

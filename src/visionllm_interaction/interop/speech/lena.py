@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_xml
 from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _SPEAKERS: Mapping[str, str] = MappingProxyType(
     {"CHN": "child", "FAN": "caregiver", "MAN": "caregiver", "CXN": "other child"}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from visionllm_interaction.interop.formats.clock_times import parse_seconds
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
 from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _VOCALISATIONS: Mapping[str, str] = MappingProxyType(
     {"CRY": "cry", "NCS": "non-canonical", "CNS": "canonical", "OTH": "other"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from visionllm_interaction.interop.formats.clock_times import parse_seconds
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_text
 from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _ARROW = re.compile(r"\s*(?P<begin>[\d:.,]+)\s*-->\s*(?P<end>[\d:.,]+)(?:\s.*)?\Z")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<who>[^>]+)>")

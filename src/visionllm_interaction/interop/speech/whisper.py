@@ -9,7 +9,7 @@ from typing import Any
 
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_json
 from visionllm_interaction.interop.tiers import Interval, RefusedRow, Tier, Timeline, sort_intervals
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def read_whisper(path: StrPath) -> Timeline:

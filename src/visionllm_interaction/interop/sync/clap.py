@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage, signal
 
 from visionllm_interaction.interop.sync.moments import SyncMoment
-from visionllm_interaction.interop.sync.sound import RATE_HZ
+from visionllm_interaction.interop.sync.sound_alignment import RATE_HZ
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def claps(sound: npt.NDArray[np.floating]) -> list[SyncMoment]:
     """The claps of a recording.
 
     Args:
-        sound: samples (n,) at :data:`~visionllm_interaction.interop.sync.sound.RATE_HZ`.
+        sound: samples (n,) at :data:`~visionllm_interaction.interop.sync.sound_alignment.RATE_HZ`.
 
     Returns:
         Their onsets by time; empty if there are more than :data:`MOST`.

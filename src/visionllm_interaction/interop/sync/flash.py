@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visionllm_interaction.interop.sync.moments import SyncMoment
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 Floats = npt.NDArray[np.float64]
 

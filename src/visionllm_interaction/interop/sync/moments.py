@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from visionllm_interaction.interop.sync.sound import PRIOR_DRIFT_PPM, NoAlignmentError
+from visionllm_interaction.interop.sync.sound_alignment import PRIOR_DRIFT_PPM, NoAlignmentError
 from visionllm_interaction.store.recordings.clocks import Clock
 
 _MAX_DRIFT = 300e-6

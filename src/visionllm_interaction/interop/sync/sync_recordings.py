@@ -12,15 +12,15 @@ from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.interop.gaze.import_gaze import rederive_looks
 from visionllm_interaction.interop.sync.clap import MICROPHONES_APART_S, claps
 from visionllm_interaction.interop.sync.flash import flashes, read_brightness
+from visionllm_interaction.interop.sync.loudness_reading import read_loudness, read_sound
 from visionllm_interaction.interop.sync.moments import SyncMoment, align_moments
-from visionllm_interaction.interop.sync.sound import RATE_HZ, Alignment, NoAlignmentError, align
-from visionllm_interaction.interop.sync.sound_files import read_loudness, read_sound
+from visionllm_interaction.interop.sync.sound_alignment import RATE_HZ, Alignment, NoAlignmentError, align
 from visionllm_interaction.interop.sync.utc import BeginStamp, align_stamps, parse_zone, read_begin
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Clock, KnownBy, Misplaced, Recording, RecordingKind
-from visionllm_interaction.store.recordings.files import read_recordings, write_recording
+from visionllm_interaction.store.recordings.imported_data import read_recordings, write_recording
 from visionllm_interaction.store.sessions.chapters import read_session
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _SOUND_ONLY = frozenset({".wav", ".mp3", ".m4a", ".flac", ".ogg"})
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.interop.sync.sound import NoAlignmentError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.interop.sync.sound_alignment import NoAlignmentError
+from visionllm_interaction.utils.path_type import StrPath
 
 WHOLE_SECOND_S = 1.0
 """Dates are cut to whole seconds: two of them are off by up to a second against each other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from visionllm_interaction.core.evidence import Basis, basis_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
-from visionllm_interaction.measures.language.syntax import Call, Node, walk
+from visionllm_interaction.measures.language.syntax_tree import Call, Node, walk
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind
 
 _OF_THE_VIDEO = frozenset({"processed", "between"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS, closest_function
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Call,
     Grouped,

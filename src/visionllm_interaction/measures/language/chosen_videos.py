@@ -12,12 +12,12 @@ import numpy as np
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.core.grouped_arrays import Ints
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.measures.language.syntax import Grouped
+from visionllm_interaction.measures.language.syntax_tree import Grouped
 from visionllm_interaction.store.reader import Store
-from visionllm_interaction.store.sessions.choice import SessionChoice, opened_as
+from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoice, opened_as
 
 if TYPE_CHECKING:
-    from visionllm_interaction.store.sessions.session_store import SessionStore
+    from visionllm_interaction.store.sessions.sessions_as_videos import SessionStore
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def choose_videos(store: Store, grouped: Grouped) -> ChosenVideos:
     else:
         ids = store.video_ids()
     if grouped.camera is not None and not store.has_sessions:
-        from visionllm_interaction.store.sessions.session_store import unknown_camera, videos_of_camera
+        from visionllm_interaction.store.sessions.sessions_as_videos import unknown_camera, videos_of_camera
 
         ids = videos_of_camera(store, grouped.camera, ids)
         if not ids:

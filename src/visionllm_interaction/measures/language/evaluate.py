@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, ranked_rows
 from visionllm_interaction.measures.language.check import arguments_of
 from visionllm_interaction.measures.language.functions import FUNCTIONS
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Call,
     NameTerm,
@@ -30,10 +30,10 @@ from visionllm_interaction.measures.missing_inputs import NOT_CODED
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.boxes import BoxQuantity, BoxTable
 from visionllm_interaction.measures.streams.coded_time import KnownTime
-from visionllm_interaction.measures.streams.groups import Name, StreamGroups
-from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs
 from visionllm_interaction.measures.streams.stream import Stream
-from visionllm_interaction.measures.turns import STANDARD, TurnLimits
+from visionllm_interaction.measures.streams.stream_scopes import Name, StreamGroups
+from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 
 ROUNDING = 1e-9
 

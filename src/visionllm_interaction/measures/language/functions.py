@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from visionllm_interaction.core.categories import nearest_names
-from visionllm_interaction.core.interactions import HEAD_MOTION
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES, PREDICATES
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION
 from visionllm_interaction.measures.language.sequential.functions import SEQUENTIAL
 from visionllm_interaction.measures.language.types import STREAM, Function, Kind, Parameter, Type
 
 _ATOMS = "measures.language.stream_functions"
 _SUMS = "measures.language.aggregation.aggregates"
-_LAGS = "measures.language.aggregation.lags"
+_LAGS = "measures.language.aggregation.latencies_and_pauses"
 _INTERVALS, _MOMENTS = Type(Kind.INTERVALS), Type(Kind.MOMENTS)
 _SPREAD = (*STREAM, Kind.SAMPLES, Kind.BOX)
 _BOUTS = "Bakeman & Quera (2011), Sequential Analysis: bouts, events with onset and offset"

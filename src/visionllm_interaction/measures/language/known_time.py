@@ -9,7 +9,7 @@ import numpy as np
 from visionllm_interaction.core.grouped_arrays import Floats
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.language.evaluate import Arguments, Evaluator
-from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, children
+from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Node, children
 from visionllm_interaction.measures.language.types import STREAM, Kind
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.coded_time import KnownTime, coded_time

@@ -10,7 +10,7 @@ from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import Measure
 from visionllm_interaction.measures.catalogue_sequential import ALL_MEASURES
 from visionllm_interaction.measures.language.functions import FUNCTIONS
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Call,
     Grouped,

@@ -12,7 +12,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     RESERVED,
     Arrow,
     Binding,

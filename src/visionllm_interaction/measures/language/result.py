@@ -13,7 +13,7 @@ from visionllm_interaction.utils.csv_safety import to_cell
 from visionllm_interaction.utils.notebook_display import MAX_ROWS, html_table
 
 if TYPE_CHECKING:
-    from visionllm_interaction.store.corrections import CorrectedValue
+    from visionllm_interaction.store.audit_corrections import CorrectedValue
 
 _CORRECTED = ("corrected", "corrected_low", "corrected_high")
 

@@ -11,34 +11,34 @@ import numpy as np
 
 from visionllm_interaction.core.evidence import Basis, Evidence
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, distinct
-from visionllm_interaction.measures.corrected import Corrections, corrected_of
+from visionllm_interaction.measures.audit_corrected import Corrections, corrected_of
 from visionllm_interaction.measures.language.aggregation.grouping import Axis, GroupTable, scopes_of
 from visionllm_interaction.measures.language.basis import expression_basis
-from visionllm_interaction.measures.language.bindings import check_names, domain
 from visionllm_interaction.measures.language.check import Checked, check
 from visionllm_interaction.measures.language.chosen_videos import ChosenVideos, choose_videos
 from visionllm_interaction.measures.language.evaluate import Evaluator
 from visionllm_interaction.measures.language.functions import FUNCTIONS, SELECTIONS
 from visionllm_interaction.measures.language.known_time import known_seconds
+from visionllm_interaction.measures.language.name_resolution import check_names, domain
 from visionllm_interaction.measures.language.named import named_measures, written_out
 from visionllm_interaction.measures.language.parser import parse
 from visionllm_interaction.measures.language.result import QueryResult, QueryRow
-from visionllm_interaction.measures.language.syntax import Binding, Call, Grouped, Node, Quantity
+from visionllm_interaction.measures.language.syntax_tree import Binding, Call, Grouped, Node, Quantity
 from visionllm_interaction.measures.language.types import STREAM, Kind, Type
 from visionllm_interaction.measures.language.values import Outputs, Values
 from visionllm_interaction.measures.streams.batch import Batch
 from visionllm_interaction.measures.streams.boxes import BoxTable
-from visionllm_interaction.measures.streams.groups import (
+from visionllm_interaction.measures.streams.missing_reasons import KNOWN, MissingInputs
+from visionllm_interaction.measures.streams.stream import Stream, merged
+from visionllm_interaction.measures.streams.stream_scopes import (
     NameTable,
     Processed,
     StreamGroups,
     frame_spans,
 )
-from visionllm_interaction.measures.streams.missing import KNOWN, MissingInputs
-from visionllm_interaction.measures.streams.stream import Stream, merged
-from visionllm_interaction.measures.turns import STANDARD
+from visionllm_interaction.measures.turn_limits import STANDARD
 from visionllm_interaction.store.reader import Store, StoreLimits, open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig

@@ -9,17 +9,17 @@ import numpy as np
 from visionllm_interaction.core.bodies import POSTURES
 from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
-from visionllm_interaction.core.interactions import HEAD_MOTION
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.core.predicates import EVENT_KINDS
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
 from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.boxes import BoxQuantity, quantity
-from visionllm_interaction.measures.streams.groups import Name, StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
+from visionllm_interaction.measures.streams.stream_scopes import Name, StreamGroups
 from visionllm_interaction.store.reader import ANY_PERSON
 
 

@@ -16,7 +16,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_parts,
     summarise,
 )
-from visionllm_interaction.measures.sequential.statistic import Statistic, mean_of, ratio
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, mean_of, ratio
 
 JOINT_MIN_S = 0.5
 JOINT_GAP_S = 1.0

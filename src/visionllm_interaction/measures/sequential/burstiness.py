@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, union
 from visionllm_interaction.measures.sequential.observation import Times, observation_of, observed_times
-from visionllm_interaction.measures.sequential.statistic import Statistic, mean_of, undefined
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, mean_of, undefined
 
 MIN_EVENTS = 3
 MIN_PAIRS = 3

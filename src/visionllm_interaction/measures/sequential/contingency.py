@@ -15,7 +15,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_times,
     running_time,
 )
-from visionllm_interaction.measures.sequential.statistic import Statistic, ratio, undefined
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, ratio, undefined
 
 WINDOWS_S = (1.0, 2.0, 5.0)
 SURROGATES = 1000

@@ -16,7 +16,7 @@ from visionllm_interaction.measures.sequential.observation import (
     observed_parts,
     summarise,
 )
-from visionllm_interaction.measures.sequential.statistic import Statistic, median_of, ratio
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, median_of, ratio
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, union
 from visionllm_interaction.measures.sequential.observation import Times, observed_times
-from visionllm_interaction.measures.sequential.statistic import Statistic, undefined
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, undefined
 
 _ITERATIONS = 1000
 _CLOSE = 1e-12

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import Intervals, total_s
 from visionllm_interaction.measures.sequential.observation import in_order, observation_of, observed_parts
-from visionllm_interaction.measures.sequential.statistic import (
+from visionllm_interaction.measures.sequential.value_or_reason import (
     Statistic,
     mean_of,
     median_of,

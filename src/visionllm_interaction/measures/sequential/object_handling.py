@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, total_s, union
-from visionllm_interaction.measures.sequential.statistic import NOTHING_OBSERVED, Statistic, ratio, undefined
+from visionllm_interaction.measures.sequential.value_or_reason import NOTHING_OBSERVED, Statistic, ratio, undefined
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, total_s, union
-from visionllm_interaction.measures.sequential.statistic import (
+from visionllm_interaction.measures.sequential.value_or_reason import (
     NOTHING_OBSERVED,
     Statistic,
     count_of,

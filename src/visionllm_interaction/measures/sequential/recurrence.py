@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, contains, union
 from visionllm_interaction.core.run_lengths import true_runs
-from visionllm_interaction.measures.sequential.statistic import Statistic, ratio, undefined
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, ratio, undefined
 
 Codes = NDArray[np.int64]
 """(n,) a code per sample: at least 1 for a state, 0 for none of them, below 0 for not observed."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, as_intervals, overlapping, total_s, union
 from visionllm_interaction.measures.sequential.observation import observation_of
-from visionllm_interaction.measures.sequential.statistic import (
+from visionllm_interaction.measures.sequential.value_or_reason import (
     NOTHING_OBSERVED,
     Statistic,
     median_of,
@@ -17,7 +17,7 @@ from visionllm_interaction.measures.sequential.statistic import (
     ratio,
     undefined,
 )
-from visionllm_interaction.measures.turns import STANDARD, TurnLimits
+from visionllm_interaction.measures.turn_limits import STANDARD, TurnLimits
 
 SHUFFLES = 1000
 _ROWS_AT_ONCE = 500_000
@@ -59,7 +59,7 @@ def turn_taking(
     utterances of one speaker that overlap answer each other.
 
     Source: Casillas & Scaff (2021), CogSci 43 (gap up to 2 s, overlap up to 1 s, nearest utterance); with
-    :data:`visionllm_interaction.measures.turns.LENA` gaps up to 5 s and no overlap: Gilkerson & Richards (2008).
+    :data:`visionllm_interaction.measures.turn_limits.LENA` gaps up to 5 s and no overlap: Gilkerson & Richards (2008).
 
     Args:
         first: (N, 2) utterances of who is answered, seconds.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
 from visionllm_interaction.core.grouped_intervals import IntervalIndex, row_order
-from visionllm_interaction.measures.streams.vocabulary import StringCodes
+from visionllm_interaction.measures.streams.string_codes import StringCodes
 from visionllm_interaction.store.reader import Store
 
 Columns = Mapping[str, NDArray[Any]]

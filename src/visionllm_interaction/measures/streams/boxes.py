@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand, ranked_rows
 from visionllm_interaction.measures.streams.batch import Batch
-from visionllm_interaction.measures.streams.groups import NameTable, StreamGroups, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
+from visionllm_interaction.measures.streams.stream_scopes import NameTable, StreamGroups, frames_in
 from visionllm_interaction.store.reader import ANY_THING
 
 NO_TRACK = -1

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect
 from visionllm_interaction.core.intervals import TOLERANCE_S, Intervals, intersection, union
 from visionllm_interaction.measures.streams.batch import Batch
-from visionllm_interaction.measures.streams.groups import StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, both, merged
+from visionllm_interaction.measures.streams.stream_scopes import StreamGroups
 
 Flags = NDArray[np.bool_]
 ANYBODY = -1

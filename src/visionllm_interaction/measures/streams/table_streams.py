@@ -10,8 +10,8 @@ from visionllm_interaction.core.grouped_arrays import Floats, Ints, expand
 from visionllm_interaction.core.grouped_intervals import IntervalIndex
 from visionllm_interaction.core.predicates import DIRECTED_PREDICATES
 from visionllm_interaction.measures.streams.coded_time import coded_time, cut
-from visionllm_interaction.measures.streams.groups import StreamGroups, frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
+from visionllm_interaction.measures.streams.stream_scopes import StreamGroups, frames_in
 
 
 def visible(groups: StreamGroups, subject: Ints) -> Stream:

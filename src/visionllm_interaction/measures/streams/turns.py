@@ -7,9 +7,9 @@ import numpy as np
 from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import TOLERANCE_S
 from visionllm_interaction.measures.streams.coded_time import KnownTime, coded_time
-from visionllm_interaction.measures.streams.groups import StreamGroups
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists
-from visionllm_interaction.measures.turns import TurnLimits
+from visionllm_interaction.measures.streams.stream_scopes import StreamGroups
+from visionllm_interaction.measures.turn_limits import TurnLimits
 
 Utterances = tuple[Floats, Floats]
 

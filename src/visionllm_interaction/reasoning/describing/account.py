@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from visionllm_interaction.core.categories import BODY_CATEGORIES, PERSON_CATEGORIES
 from visionllm_interaction.core.evidence import Evidence
-from visionllm_interaction.core.interactions import Event, Track
+from visionllm_interaction.core.tracks_relations_events import Event, Track
 from visionllm_interaction.reasoning.answers import Claim
 from visionllm_interaction.reasoning.execution.intervals import frames_between
 from visionllm_interaction.reasoning.grammar.lexicon import Language

@@ -12,7 +12,7 @@ from visionllm_interaction.reasoning.grammar.planner import plan_of_asked
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import Planned, execute
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 def describe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visionllm_interaction.measures.language.syntax import Call, NameTerm, Quantity
+from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Quantity
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner, parsed
 from visionllm_interaction.reasoning.wording.expression_words import Words, stream_words
 

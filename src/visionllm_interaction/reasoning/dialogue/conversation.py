@@ -16,7 +16,7 @@ from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.pipeline import Planned, PlannerName, ask, checked_question, execute
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _NO_ANSWER_YET = "there is no answer yet that it could rest on"
 

@@ -10,7 +10,7 @@ from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.check import check
 from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Binding,
     Call,
@@ -24,8 +24,8 @@ from visionllm_interaction.measures.language.syntax import (
     walk,
 )
 from visionllm_interaction.measures.language.types import STREAM, Kind
+from visionllm_interaction.reasoning.answer_expressions import step_expression
 from visionllm_interaction.reasoning.dialogue.followups import Aggregate, FollowUp, Half
-from visionllm_interaction.reasoning.explain import step_expression
 from visionllm_interaction.reasoning.grammar.meaning import BOUT_GAP, OBJECT_VARIABLE
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.planning.plan import ExpressionStep, Plan, Reading

@@ -10,8 +10,8 @@ from itertools import count
 from visionllm_interaction.core.evidence import Basis, Evidence, joined_basis
 from visionllm_interaction.measures.api import BOUT_GAP_S, MEASURES
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
+from visionllm_interaction.measures.catalogue_query import QueryRunner, measure_basis
 from visionllm_interaction.measures.missing_inputs import NOT_PROCESSED
-from visionllm_interaction.measures.query import QueryRunner, measure_basis
 from visionllm_interaction.reasoning.execution.intervals import (
     Proposition,
     TrackInterval,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.language.basis import expression_basis
 from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.measures.language.syntax import Grouped
+from visionllm_interaction.measures.language.syntax_tree import Grouped
 
 if TYPE_CHECKING:
     from visionllm_interaction.measures.config import MeasuresConfig
@@ -126,7 +126,7 @@ def in_video(text: str, video_id: str) -> str | None:
 
 def names_of(expression: Grouped) -> Sequence[str]:
     """The names that an expression is about, without those that stand for several."""
-    from visionllm_interaction.measures.language.syntax import NameTerm, walk
+    from visionllm_interaction.measures.language.syntax_tree import NameTerm, walk
 
     found = dict.fromkeys(node.base for node in walk(expression) if isinstance(node, NameTerm))
     return [name for name in found if not name.startswith("$") and name not in ("person", "thing", "anything")]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visionllm_interaction.measures.language.syntax import Call, NameTerm, Node, Quantity
+from visionllm_interaction.measures.language.syntax_tree import Call, NameTerm, Node, Quantity
 from visionllm_interaction.reasoning.planning.capabilities import StepPredicate
 from visionllm_interaction.reasoning.planning.plan import Atom
 from visionllm_interaction.store.reader import Store

@@ -15,7 +15,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     quoted,
     streams_of,
 )
-from visionllm_interaction.reasoning.grammar.reading import read_question
+from visionllm_interaction.reasoning.grammar.question_reader import read_question
 from visionllm_interaction.reasoning.grammar.tagging import Tagged, tag_question
 from visionllm_interaction.reasoning.language.constructions import plain_form
 from visionllm_interaction.reasoning.language.patterns import normalise

@@ -10,7 +10,7 @@ from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.reasoning.grounding.phrases import Grounding, ground
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 if TYPE_CHECKING:
     from visionllm_interaction.reasoning.grounding.vision import VisionAnswer

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Literal
 
 from visionllm_interaction.measures.api import Predicate
-from visionllm_interaction.reasoning.language.english_values import MACROS as WORDS_EN
-from visionllm_interaction.reasoning.language.norwegian_values import MACROS as WORDS_NB
+from visionllm_interaction.reasoning.language.english_single_value_forms import MACROS as WORDS_EN
+from visionllm_interaction.reasoning.language.norwegian_single_value_forms import MACROS as WORDS_NB
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
 from visionllm_interaction.reasoning.planning.plan import Condition, Moment
 

@@ -32,8 +32,7 @@ from visionllm_interaction.reasoning.planning.llm_output_schema import (
     llm_query_to_plan,
 )
 from visionllm_interaction.reasoning.planning.plan import Plan
-from visionllm_interaction.reasoning.planning.plan_builder import QuestionScope
-from visionllm_interaction.reasoning.planning.plan_constraints import (
+from visionllm_interaction.reasoning.planning.plan_against_words import (
     ONE_NAME_ONLY,
     RELATIONAL,
     UNSUPPORTED,
@@ -44,6 +43,7 @@ from visionllm_interaction.reasoning.planning.plan_constraints import (
     objections,
     said_predicates,
 )
+from visionllm_interaction.reasoning.planning.plan_builder import QuestionScope
 from visionllm_interaction.reasoning.planning.prompts import examples, instructions, user_prompt
 from visionllm_interaction.reasoning.planning.rule_planner import (
     TrimmedQuestion,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from visionllm_interaction.measures.api import Predicate, Query
 from visionllm_interaction.measures.catalogue import MEASURES
-from visionllm_interaction.measures.turns import TurnLimits
+from visionllm_interaction.measures.turn_limits import TurnLimits
 from visionllm_interaction.reasoning.planning.capabilities import SIGNATURES, StepPredicate
 
 MAX_STEPS = 100

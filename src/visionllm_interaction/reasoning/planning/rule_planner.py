@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from visionllm_interaction.measures.catalogue import CODED_PREDICATES
-from visionllm_interaction.reasoning.language.english_comparisons import FORMS as COMPARISONS_EN
-from visionllm_interaction.reasoning.language.english_values import CODED_FORMS as CODED_EN
-from visionllm_interaction.reasoning.language.english_values import FORMS as VALUES_EN
-from visionllm_interaction.reasoning.language.norwegian_comparisons import FORMS as COMPARISONS_NB
-from visionllm_interaction.reasoning.language.norwegian_values import CODED_FORMS as CODED_NB
-from visionllm_interaction.reasoning.language.norwegian_values import FORMS as VALUES_NB
+from visionllm_interaction.reasoning.language.english_several_value_forms import FORMS as COMPARISONS_EN
+from visionllm_interaction.reasoning.language.english_single_value_forms import CODED_FORMS as CODED_EN
+from visionllm_interaction.reasoning.language.english_single_value_forms import FORMS as VALUES_EN
+from visionllm_interaction.reasoning.language.norwegian_several_value_forms import FORMS as COMPARISONS_NB
+from visionllm_interaction.reasoning.language.norwegian_single_value_forms import CODED_FORMS as CODED_NB
+from visionllm_interaction.reasoning.language.norwegian_single_value_forms import FORMS as VALUES_NB
 from visionllm_interaction.reasoning.language.patterns import Form, Row, compile_rows, normalise
 from visionllm_interaction.reasoning.language.references import (
     extract_video,

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 
 from visionllm_interaction.core.evidence import Evidence
 from visionllm_interaction.measures.language.result import QueryRow
-from visionllm_interaction.measures.language.syntax import Call, Grouped, NameTerm, Node, Quantity, walk
+from visionllm_interaction.measures.language.syntax_tree import Call, Grouped, NameTerm, Node, Quantity, walk
 from visionllm_interaction.reasoning.answers import Claim, Operation
 from visionllm_interaction.reasoning.describing.account import describe_video
 from visionllm_interaction.reasoning.describing.moment import describe_moment
 from visionllm_interaction.reasoning.execution.expressions import ExpressionRunner, by_video, parsed
 from visionllm_interaction.reasoning.grammar.meaning import quoted
 from visionllm_interaction.reasoning.planning.plan import Plan, Reading
-from visionllm_interaction.reasoning.wording.composer import EPS, NOTHING, is_per_video
+from visionllm_interaction.reasoning.wording.claim_composer import EPS, NOTHING, is_per_video
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
-from visionllm_interaction.reasoning.wording.name_claims import SENTENCE_OF, NameComposer
 from visionllm_interaction.reasoning.wording.value_sentences import (
     core,
     moment_phrase,
@@ -24,6 +23,7 @@ from visionllm_interaction.reasoning.wording.value_sentences import (
     value_words,
     yes_no_sentence,
 )
+from visionllm_interaction.reasoning.wording.who_and_which_claims import SENTENCE_OF, NameComposer
 
 _ANYBODY = ("person", "thing", "anything")
 _ONE = ("first", "last", "nth")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     Call,
     NameTerm,
     Node,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.measures.turns import STANDARD
+from visionllm_interaction.measures.turn_limits import STANDARD
 from visionllm_interaction.reasoning.execution.evidence_aggregation import TIE, Number, Value, labels
 from visionllm_interaction.reasoning.language.synonyms import plural
 from visionllm_interaction.reasoning.planning.capabilities import (

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from visionllm_interaction.measures.language.syntax import Arrow, Call, Grouped, NameTerm, Node, Operation, Quantity
+from visionllm_interaction.measures.language.syntax_tree import (
+    Arrow,
+    Call,
+    Grouped,
+    NameTerm,
+    Node,
+    Operation,
+    Quantity,
+)
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, Words, stream_words
 
 _LENGTHS = frozenset({"mean", "median", "longest", "shortest"})

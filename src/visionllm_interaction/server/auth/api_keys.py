@@ -21,7 +21,7 @@ from visionllm_interaction.errors import ConfigError, UsageError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import HeldLock, wait_for_lock_file
 from visionllm_interaction.utils.logs import log
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
 
 PREFIX = "vli_"

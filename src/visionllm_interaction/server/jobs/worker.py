@@ -24,7 +24,7 @@ from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.utils.file_locks import wait_for_lock_file
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 LOCK_NAME = ".analysis.lock"
 PROGRESS = b"progress "

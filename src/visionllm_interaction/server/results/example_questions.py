@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from visionllm_interaction.core.interactions import Relation, Track
+from visionllm_interaction.core.tracks_relations_events import Relation, Track
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.reasoning import ask
 from visionllm_interaction.reasoning.config import ReasonConfig

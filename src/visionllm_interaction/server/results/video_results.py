@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.run_lengths import find_runs
 from visionllm_interaction.server.problem_details import http_problem
-from visionllm_interaction.server.results.stored_videos import shown_from
-from visionllm_interaction.server.results.timeline_lanes import code_lanes, linked_recordings, session_of_video
+from visionllm_interaction.server.results.code_lanes import code_lanes, linked_recordings, session_of_video
+from visionllm_interaction.server.results.video_list_facts import shown_from
 from visionllm_interaction.server.schemas import DetectionColumns, VideoTimeline
 from visionllm_interaction.store.reader import Store
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.schemas import Readiness
 from visionllm_interaction.server.service import is_ready
 from visionllm_interaction.server.state import context_of

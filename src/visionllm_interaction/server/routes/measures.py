@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from visionllm_interaction.server.http.parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
 from visionllm_interaction.server.results.measure_values import Selection, repeat_command, to_csv

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from visionllm_interaction.core.interactions import HEAD_MOTION, Code
 from visionllm_interaction.core.intervals import TOLERANCE_S
+from visionllm_interaction.core.tracks_relations_events import HEAD_MOTION, Code
 from visionllm_interaction.errors import UsageError
 
 RecordingKind = Literal["video", "audio", "tracker", "codes", "session"]

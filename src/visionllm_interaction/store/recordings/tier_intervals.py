@@ -8,8 +8,8 @@ from pathlib import Path
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import open_store
 from visionllm_interaction.store.recordings.clocks import Recording
-from visionllm_interaction.store.recordings.files import read_recordings
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.store.recordings.imported_data import read_recordings
+from visionllm_interaction.utils.path_type import StrPath
 
 _LEAST_S = 0.001
 

@@ -18,7 +18,7 @@ from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.covariates import read_covariates, write_covariates
 from visionllm_interaction.store.layout import check_store, list_videos
 from visionllm_interaction.store.recordings.clocks import Clock, KnownBy, Misplaced, Recording, is_of_session
-from visionllm_interaction.store.recordings.files import (
+from visionllm_interaction.store.recordings.imported_data import (
     frame_span,
     read_imported,
     read_recordings,
@@ -27,7 +27,7 @@ from visionllm_interaction.store.recordings.files import (
     write_recording,
 )
 from visionllm_interaction.store.video_identity import resolve_video
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 SESSION_KIND: Literal["session"] = "session"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")

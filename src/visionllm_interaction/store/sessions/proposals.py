@@ -9,10 +9,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from visionllm_interaction.store.layout import check_store, list_videos
-from visionllm_interaction.store.recordings.files import read_recordings
+from visionllm_interaction.store.recordings.imported_data import read_recordings
 from visionllm_interaction.store.sessions.chapters import SESSION_KIND
 from visionllm_interaction.store.video_record import VideoRecord, read_record
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _CHAPTERS = re.compile(r"(?P<before>.*?)(?P<kind>G[HX])(?P<chapter>\d{2})(?P<number>\d{4})(?P<behind>\D.*)?\Z", re.I)
 _OLD_FIRST = re.compile(r"(?P<before>.*?)GOPR(?P<number>\d{4})(?P<behind>\D.*)?\Z", re.I)

@@ -11,7 +11,7 @@ import numpy as np
 
 from visionllm_interaction.core.intervals import Intervals, intersection, total_s
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.agreement.coding import CODED_TIER, CodedRecording, Coding, read_coding
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, alpha_of_counts, undefined
 from visionllm_interaction.validity.agreement.over_time import codes_at_steps

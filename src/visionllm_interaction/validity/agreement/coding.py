@@ -16,7 +16,7 @@ from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_i
 from visionllm_interaction.store.covariates import read_covariates
 from visionllm_interaction.store.layout import STORE_FILE
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.audit.states import StateOfPair, intervals_of
 
 CODED_TIER = "coded"

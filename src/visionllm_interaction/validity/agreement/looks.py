@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from visionllm_interaction.core.interactions import Code
 from visionllm_interaction.core.intervals import Intervals, as_intervals, intersection, union
+from visionllm_interaction.core.tracks_relations_events import Code
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.interop.tiers import Interval, sort_intervals
 from visionllm_interaction.store.covariates import read_covariates
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.store.recordings.files import read_recordings
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.store.recordings.imported_data import read_recordings
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.agreement.agree import AgreementReport, Unit, agree
 from visionllm_interaction.validity.agreement.coding import CodedRecording, Coding
 

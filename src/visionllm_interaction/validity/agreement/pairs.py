@@ -22,7 +22,7 @@ from visionllm_interaction.validity.agreement.coefficients import (
     intraclass,
     undefined,
 )
-from visionllm_interaction.validity.agreement.events import OMITTED, MatchedEvents, match_events
+from visionllm_interaction.validity.agreement.event_matching import OMITTED, MatchedEvents, match_events
 from visionllm_interaction.validity.agreement.over_time import (
     ABSENT,
     codes_at_steps,

@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import from_cell, to_cell
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.strict_yaml import load_yaml
 from visionllm_interaction.validity.audit import population
-from visionllm_interaction.validity.audit.measures import Quantity, correctable
+from visionllm_interaction.validity.audit.correctable_measures import Quantity, correctable
 from visionllm_interaction.validity.audit.states import StateOfPair
-from visionllm_interaction.validity.estimation.units import Floats, UnitKind
+from visionllm_interaction.validity.estimation.audited_units import Floats, UnitKind
 
 DESIGN_FILE, UNITS_FILE, LABELS_FILE = "audit.yaml", "units.parquet", "labels.csv"
 CANNOT_TELL = "cannot tell"

@@ -18,7 +18,7 @@ from visionllm_interaction.interop.formats.elan import read_eaf
 from visionllm_interaction.interop.formats.safe_reading import import_error, read_text, read_xml
 from visionllm_interaction.interop.tiers import Timeline
 from visionllm_interaction.utils.csv_safety import from_cell
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.audit.folder import CANNOT_TELL, AuditFolder, Label, add_labels, read_audit
 from visionllm_interaction.validity.audit.population import clip_values
 from visionllm_interaction.validity.audit.tasks import ANSWER_TIER, CODED_TIER, unit_of_image

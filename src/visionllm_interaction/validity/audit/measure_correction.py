@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.errors import InputDataError, UsageError
 from visionllm_interaction.store.covariates import read_covariates
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.validity.audit.correctable_measures import CorrectableMeasure, check_units, correctable
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
-from visionllm_interaction.validity.audit.measures import CorrectableMeasure, check_units, correctable
-from visionllm_interaction.validity.estimation.constant_rates import ConstantRates, constant_rates
-from visionllm_interaction.validity.estimation.intervals import Scale
+from visionllm_interaction.validity.estimation.audited_units import Units, realised_probability
+from visionllm_interaction.validity.estimation.confidence_intervals import Scale
+from visionllm_interaction.validity.estimation.rogan_gladen import ConstantRates, constant_rates
 from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate, Target, compare
-from visionllm_interaction.validity.estimation.units import Units, realised_probability
 
 MAX_CANNOT_TELL = 0.1
 """Above this share of *cannot tell*, people cannot correct the detector."""

@@ -15,7 +15,8 @@ from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.store.reader import Store, open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.validity.audit.correctable_measures import check_units, correctable, state_of
 from visionllm_interaction.validity.audit.folder import (
     DESIGN_FILE,
     UNITS_SCHEMA,
@@ -24,7 +25,6 @@ from visionllm_interaction.validity.audit.folder import (
     read_audit,
     write_audit,
 )
-from visionllm_interaction.validity.audit.measures import check_units, correctable, state_of
 from visionllm_interaction.validity.audit.population import population
 from visionllm_interaction.validity.audit.sampling import (
     MIN_CLIPS_PER_CLASS,
@@ -36,7 +36,7 @@ from visionllm_interaction.validity.audit.sampling import (
     strata_of,
 )
 from visionllm_interaction.validity.audit.states import StateOfPair
-from visionllm_interaction.validity.estimation.units import UnitKind
+from visionllm_interaction.validity.estimation.audited_units import UnitKind
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.store.covariates import read_covariates
 from visionllm_interaction.store.reader import Store
 from visionllm_interaction.validity.audit.states import StateOfPair, bouts, intervals_of, known_of
-from visionllm_interaction.validity.estimation.units import Bools, Floats
+from visionllm_interaction.validity.estimation.audited_units import Bools, Floats
 
 NEAR_A_CHANGE_S = 1.0
 """Frames so close to a change of what the detector says are the likeliest errors."""

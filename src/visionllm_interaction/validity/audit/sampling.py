@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from visionllm_interaction.validity.estimation.units import Bools, Floats, Ints
+from visionllm_interaction.validity.estimation.audited_units import Bools, Floats, Ints
 
 MIN_PER_STRATUM = 2
 MIN_PER_CLASS = 40

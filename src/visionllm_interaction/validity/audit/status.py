@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from visionllm_interaction.errors import VisionLLMError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.agreement.coefficients import (
     AgreementValue,
     Kappa,
@@ -16,9 +16,9 @@ from visionllm_interaction.validity.agreement.coefficients import (
     intraclass,
     undefined,
 )
+from visionllm_interaction.validity.audit.correctable_measures import correctable
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
 from visionllm_interaction.validity.audit.measure_correction import audit_units
-from visionllm_interaction.validity.audit.measures import correctable
 from visionllm_interaction.validity.estimation.side_by_side import compare
 
 

@@ -18,7 +18,7 @@ from visionllm_interaction.interop.tiers import Interval, Tier, Timeline
 from visionllm_interaction.store.reader import Store, open_store
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.csv_safety import to_cell
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.audit.folder import CANNOT_TELL, AuditFolder, read_audit
 
 ANSWERS = ("yes", "no", CANNOT_TELL)

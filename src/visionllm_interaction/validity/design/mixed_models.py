@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.validity.estimation.intervals import MIN_CHILDREN
+from visionllm_interaction.validity.estimation.audited_units import Units
+from visionllm_interaction.validity.estimation.confidence_intervals import MIN_CHILDREN
 from visionllm_interaction.validity.estimation.prediction_powered import child_means
-from visionllm_interaction.validity.estimation.units import Units
 
 Floats = NDArray[np.float64]
 

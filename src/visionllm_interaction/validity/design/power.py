@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionllm_interaction.errors import UsageError
-from visionllm_interaction.validity.estimation.intervals import MIN_CHILDREN
+from visionllm_interaction.validity.estimation.audited_units import Units, simple_units
+from visionllm_interaction.validity.estimation.confidence_intervals import MIN_CHILDREN
 from visionllm_interaction.validity.estimation.side_by_side import compare
-from visionllm_interaction.validity.estimation.units import Units, simple_units
 
 
 @dataclass(frozen=True, slots=True)

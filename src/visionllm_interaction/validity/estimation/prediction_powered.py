@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visionllm_interaction.validity.estimation.units import Bools, Floats, Ints, Units
+from visionllm_interaction.validity.estimation.audited_units import Bools, Floats, Ints, Units
 
 _OWN_VARIANCE = 10
 """A stratum with fewer labels shares its variance with others."""

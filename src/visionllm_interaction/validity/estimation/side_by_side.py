@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.errors import InputDataError, UsageError
-from visionllm_interaction.validity.estimation.intervals import (
+from visionllm_interaction.validity.estimation.audited_units import Floats, Units, check_probability_sample
+from visionllm_interaction.validity.estimation.confidence_intervals import (
     Interval95,
     Scale,
     design_interval,
@@ -28,7 +29,6 @@ from visionllm_interaction.validity.estimation.prediction_powered import (
     slopes_without_each_child,
     weighted_fit,
 )
-from visionllm_interaction.validity.estimation.units import Floats, Units, check_probability_sample
 
 Target = Literal["recordings", "children"]
 Kind = Literal["as detected", "audit only", "corrected"]

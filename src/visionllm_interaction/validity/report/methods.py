@@ -8,7 +8,7 @@ from visionllm_interaction import __version__
 from visionllm_interaction.validity.agreement.agree import AgreementReport
 from visionllm_interaction.validity.audit.folder import read_audit
 from visionllm_interaction.validity.audit.measure_correction import Correction
-from visionllm_interaction.validity.report.study import StudyDescription
+from visionllm_interaction.validity.report.study_file import StudyDescription
 
 
 def methods_paragraph(

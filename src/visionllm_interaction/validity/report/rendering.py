@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from visionllm_interaction import __version__
-from visionllm_interaction.reports.html import render_template
+from visionllm_interaction.reports.html_base import render_template
 from visionllm_interaction.utils.atomic_files import write_file
 
 

@@ -12,17 +12,18 @@ from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.measures.plugins import all_measures
 from visionllm_interaction.store.covariates import read_covariates
 from visionllm_interaction.store.reader import open_store
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.validity.agreement.agree import AgreementReport, agree
 from visionllm_interaction.validity.agreement.coefficients import AgreementValue, Kappa
 from visionllm_interaction.validity.agreement.pairs import TierAgreement
+from visionllm_interaction.validity.audit.correctable_measures import correctable
 from visionllm_interaction.validity.audit.folder import AuditFolder, read_audit
 from visionllm_interaction.validity.audit.measure_correction import Correction, audit_units, correct
-from visionllm_interaction.validity.audit.measures import correctable
 from visionllm_interaction.validity.audit.status import between_people
-from visionllm_interaction.validity.estimation.intervals import Scale
+from visionllm_interaction.validity.estimation.confidence_intervals import Scale
 from visionllm_interaction.validity.estimation.side_by_side import ComparedEstimate, Estimate
 from visionllm_interaction.validity.report.charts import estimates_chart
+from visionllm_interaction.validity.report.error_slices import error_slices
 from visionllm_interaction.validity.report.methods import methods_paragraph
 from visionllm_interaction.validity.report.rendering import (
     ReportDocument,
@@ -31,8 +32,7 @@ from visionllm_interaction.validity.report.rendering import (
     write_html,
     write_markdown,
 )
-from visionllm_interaction.validity.report.slices import error_slices
-from visionllm_interaction.validity.report.study import StudyDescription, StudyMeasure, load_study
+from visionllm_interaction.validity.report.study_file import StudyDescription, StudyMeasure, load_study
 
 
 @dataclass(frozen=True)

@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import OK, Frame, FrameTable
+from visionllm_interaction.core.frame_table import OK, Frame, FrameTable
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import publish_file
-from visionllm_interaction.utils.paths import StrPath
-from visionllm_interaction.video.anonymization.copy_files import proof_path, report_path, write_regions
+from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.video.anonymization.audio_track_writer import AudioTrackWriter
 from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals, Span, display_spans
 from visionllm_interaction.video.anonymization.proof import CopyProof, prove_copy, require_proven, write_proof
 from visionllm_interaction.video.anonymization.regions_to_blur import Regions, find_regions
-from visionllm_interaction.video.anonymization.soundtrack import AudioTrackWriter
+from visionllm_interaction.video.anonymization.report_files import proof_path, report_path, write_regions
 from visionllm_interaction.video.config import BlurConfig, DecodeConfig
-from visionllm_interaction.video.decoding.container_metadata import user_data_names
+from visionllm_interaction.video.decoding.metadata_names import user_data_names
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import VideoReader, read_audio
 from visionllm_interaction.video.decoding.worker_messages import AudioChunk
@@ -39,7 +39,7 @@ from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameD
 from visionllm_interaction.video.tracking.detections_file import load_detections
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 What = Literal["faces", "people"]
 Progress = Callable[[int, int | None], None]

@@ -19,16 +19,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import Frame
+from visionllm_interaction.core.frame_table import Frame
 from visionllm_interaction.errors import ProofFailed
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.hashing import sha256_file
-from visionllm_interaction.utils.paths import StrPath
-from visionllm_interaction.video.anonymization.copy_files import proof_path
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.anonymization.listed_intervals import ListedIntervals, Span, display_spans, touches
 from visionllm_interaction.video.anonymization.regions_to_blur import Regions
+from visionllm_interaction.video.anonymization.report_files import proof_path
 from visionllm_interaction.video.config import DecodeConfig
-from visionllm_interaction.video.decoding.container_metadata import metadata_names, user_data_names
+from visionllm_interaction.video.decoding.metadata_names import metadata_names, user_data_names
 from visionllm_interaction.video.decoding.reader import VideoReader
 
 Image = NDArray[np.uint8]

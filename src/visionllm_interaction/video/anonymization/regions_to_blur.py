@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.core.intervals import as_intervals, union
 from visionllm_interaction.video.config import BlurConfig, TrackConfig
 from visionllm_interaction.video.tracking.postprocess import track

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import box_iou
-from visionllm_interaction.video.bodies.regions import Region
+from visionllm_interaction.video.bodies.crop_regions import Region
 
 Floats = NDArray[np.float32]
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.bodies import BODY_KINDS, BodyKind
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.video.bodies.config import BodiesConfig
+from visionllm_interaction.video.bodies.crop_regions import Region
 from visionllm_interaction.video.bodies.faces import LANDMARKS_HOLD, Face, FaceEstimator
 from visionllm_interaction.video.bodies.hands import Hand, HandEstimator, region_of_points
 from visionllm_interaction.video.bodies.head_pose import profile_yaw_deg
 from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose, PoseEstimator
-from visionllm_interaction.video.bodies.regions import Region
 from visionllm_interaction.video.bodies.search_regions import (
     ARMS,
     face_guess,

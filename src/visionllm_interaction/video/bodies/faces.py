@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.video.bodies.anchors import Anchors, Candidates, decode, distinct, suppress
+from visionllm_interaction.video.bodies.crop_regions import Region, angle_of, box_of
 from visionllm_interaction.video.bodies.head_pose import head_angles_deg, profile_yaw_deg
 from visionllm_interaction.video.bodies.network import Network
-from visionllm_interaction.video.bodies.regions import Region, angle_of, box_of
 
 Floats = NDArray[np.float32]
 

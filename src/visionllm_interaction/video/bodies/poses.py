@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.video.bodies.crop_regions import Region, angle_of, around_box
 from visionllm_interaction.video.bodies.network import Network
-from visionllm_interaction.video.bodies.regions import Region, angle_of, around_box
 
 Floats = NDArray[np.float32]
 

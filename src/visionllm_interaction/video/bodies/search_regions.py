@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from visionllm_interaction.video.bodies.crop_regions import Region, angle_of, around_box
 from visionllm_interaction.video.bodies.poses import Point, Pose
-from visionllm_interaction.video.bodies.regions import Region, angle_of, around_box
 
 ARMS = {
     "left": (Point.LEFT_ELBOW, Point.LEFT_WRIST, Point.LEFT_INDEX, Point.LEFT_PINKY),

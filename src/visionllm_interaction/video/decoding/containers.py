@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot")
 _HEAD_BYTES = 400

@@ -13,7 +13,7 @@ from typing import Any
 
 import av
 
-from visionllm_interaction.core.frames import OK
+from visionllm_interaction.core.frame_table import OK
 from visionllm_interaction.video.decoding.stream_selection import audio_stream
 
 TIME_UNIT = 1_000_000  # FFmpeg's AV_TIME_BASE

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import OK, UNCHANGED
+from visionllm_interaction.core.frame_table import OK, UNCHANGED
 
 _SLACK_S = 1e-6
 _CLOCK_S, _EARLY_SHARE = 0.00101, 0.25

@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import OK, UNCHANGED, Frame, FrameTable
+from visionllm_interaction.core.frame_table import OK, UNCHANGED, Frame, FrameTable
 from visionllm_interaction.errors import VideoError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.containers import AUDIO_SAMPLE_RATES, VideoInfo, open_video, over_limit
 from visionllm_interaction.video.decoding.stream_selection import describe_stream

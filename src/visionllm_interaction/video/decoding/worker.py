@@ -22,11 +22,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import NOT_SAMPLED, OK
+from visionllm_interaction.core.frame_table import NOT_SAMPLED, OK
 from visionllm_interaction.errors import VideoError
 from visionllm_interaction.video.decoding.audio import decode_audio
 from visionllm_interaction.video.decoding.canvas import Canvas, pixel_aspect
-from visionllm_interaction.video.decoding.container_metadata import metadata_names
 from visionllm_interaction.video.decoding.containers import (
     corrupt_video,
     no_frames,
@@ -37,6 +36,7 @@ from visionllm_interaction.video.decoding.containers import (
 )
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, TIME_UNIT, ClockJump, FrameDemuxer, timed
 from visionllm_interaction.video.decoding.frame_sampling import CandidateFrame, ChangeSampler, IntervalSampler
+from visionllm_interaction.video.decoding.metadata_names import metadata_names
 from visionllm_interaction.video.decoding.sandbox import allow_cpu, lock_down
 from visionllm_interaction.video.decoding.stream_selection import audio_stream, choose_stream, entry_of, video_streams
 from visionllm_interaction.video.decoding.worker_messages import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.core.frames import GAP_S, GAP_STEPS, NOT_SAMPLED, OK, FrameTable, usual_steps
+from visionllm_interaction.core.frame_table import GAP_S, GAP_STEPS, NOT_SAMPLED, OK, FrameTable, usual_steps
 from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
 
 NO_OUTPUT = "no output of the detector"

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from visionllm_interaction.core.detection_table import HeadTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 COLUMNS = ("frame_index", "x", "y", "yaw_deg")
 """Required columns; further columns are ignored."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.utils.atomic_files import publish_file
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.config import DecodeConfig
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import VideoReader

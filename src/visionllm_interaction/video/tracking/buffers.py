@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.tracking.appearance import AppearanceFeatures, FeatureBuffer
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.detection_files.formats import EXPECTED, UNREADABLE, Clock, Row, read_content
 from visionllm_interaction.video.detection_files.processed_frames import FrameGrid, find_frame_grid, with_processed
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_area_px, box_intersection_px
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.tracking.newcomers import fit_of_one
+from visionllm_interaction.video.tracking.continued_or_newcomer import fit_of_one
 from visionllm_interaction.video.tracking.stitching import Tracklet, tracklets_of
 
 _OCCLUDED_AREA = 0.5

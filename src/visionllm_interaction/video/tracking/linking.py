@@ -19,7 +19,7 @@ from trackers import CBIoUTracker
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable
+from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.video.config import TrackConfig
 
 _FALLBACK_FPS = 25.0

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import OK, SKIPPED_QUALITIES, Frame, FrameTable
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.core.frame_table import OK, SKIPPED_QUALITIES, Frame, FrameTable
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.video.config import DecodeConfig, TrackConfig, VideoConfig
 from visionllm_interaction.video.decoding.containers import VideoInfo
 from visionllm_interaction.video.decoding.demuxer import JOINABLE, NO_TIME
@@ -26,15 +26,15 @@ from visionllm_interaction.video.decoding.frame_sampling import IntervalSampler
 from visionllm_interaction.video.decoding.prefetch import read_ahead
 from visionllm_interaction.video.decoding.reader import EndOfStream, VideoReader
 from visionllm_interaction.video.decoding.worker_messages import PixelFormat
+from visionllm_interaction.video.tracking.adapt_to_rate import adapt_to_rate
 from visionllm_interaction.video.tracking.appearance import FeatureBuffer, extract_features
 from visionllm_interaction.video.tracking.buffers import DetectionBuffer, FrameDetections
 from visionllm_interaction.video.tracking.camera_motion import CameraMotionTracker, CameraPath, move_boxes
 from visionllm_interaction.video.tracking.detections_file import load_truth, read_detections, truth_categories
 from visionllm_interaction.video.tracking.postprocess import postprocess_tracklets, track
-from visionllm_interaction.video.tracking.sampling_rate import adapt_to_rate
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.runtimes.detector import Detector
+    from visionllm_interaction.detection.runtimes.detector_interface import Detector
 
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02

@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable, processed_step_s
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import FrameTable, processed_step_s
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.video.config import TrackConfig
-from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
-from visionllm_interaction.video.tracking.camera_motion import CameraPath
-from visionllm_interaction.video.tracking.category_voting import vote_categories
-from visionllm_interaction.video.tracking.identity_switches import TrackAppearance, correct_identity_switches
-from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
-from visionllm_interaction.video.tracking.sampling_rate import (
+from visionllm_interaction.video.tracking.adapt_to_rate import (
     adapt_to_rate,
     add_single_detections,
     adopt_between,
     stands_alone,
 )
+from visionllm_interaction.video.tracking.appearance import AppearanceFeatures
+from visionllm_interaction.video.tracking.camera_motion import CameraPath
+from visionllm_interaction.video.tracking.category_voting import vote_categories
+from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance, correct_identity_switches
+from visionllm_interaction.video.tracking.interpolation import interpolate_gaps
 from visionllm_interaction.video.tracking.stitching import extend_to_first_detection, remove_noise, stitch_tracklets
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.detection_table import DetectionTable
-from visionllm_interaction.core.frames import usual_steps
-from visionllm_interaction.core.interactions import Track
+from visionllm_interaction.core.frame_table import usual_steps
+from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.video.config import RolesConfig
 
 CHILD_PROXY, CAREGIVER_PROXY = "child-proxy", "caregiver-proxy"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 ROLES: tuple[str, ...] = ("child", "caregiver")
 CATEGORY_ROLES: Mapping[str, str] = {

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from visionllm_interaction.core.boxes import box_iou
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.core.detection_table import UNTRACKED, DetectionTable
-from visionllm_interaction.core.frames import FrameTable, usual_steps
+from visionllm_interaction.core.frame_table import FrameTable, usual_steps
 from visionllm_interaction.video.config import TrackConfig
 from visionllm_interaction.video.tracking.category_voting import duplicate_detections, nearest_in_time
-from visionllm_interaction.video.tracking.identity_switches import TrackAppearance
-from visionllm_interaction.video.tracking.newcomers import Appearances, begins_of, could_be_one, turned_back
+from visionllm_interaction.video.tracking.continued_or_newcomer import Appearances, begins_of, could_be_one, turned_back
+from visionllm_interaction.video.tracking.identity_switch_correction import TrackAppearance
 
 _SAME_BOX_IOU = 0.3
 _MIN_OBJECT_SIZE = 0.4

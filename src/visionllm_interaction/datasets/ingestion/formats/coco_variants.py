@@ -21,10 +21,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import split_of
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset, ImageFiles, broken
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
+from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
 from visionllm_interaction.errors import InputDataError
 
 _HEAD_BYTES = 4096

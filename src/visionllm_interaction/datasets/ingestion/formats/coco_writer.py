@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from visionllm_interaction.datasets.ingestion.divide import Division, SplitCandidate, val_names
 from visionllm_interaction.datasets.ingestion.formats.common import (
     AnnotatedShape,
     ConvertedDataset,
@@ -18,6 +17,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     DetectedDataset,
 )
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement
+from visionllm_interaction.datasets.ingestion.train_val_division import Division, SplitCandidate, val_names
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
 LEFT_OUT = "annotations/left_out.json"

@@ -38,8 +38,8 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
-from visionllm_interaction.datasets.ingestion.formats.cvat_frames import Placed, Task, TrackedShape, place_frames
-from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.datasets.ingestion.formats.cvat_frame_numbers import Placed, Task, TrackedShape, place_frames
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _CORNERS = ("xtl", "ytl", "xbr", "ybr")
 _GEOMETRY = frozenset(

@@ -16,7 +16,7 @@ from visionllm_interaction.datasets.ingestion.formats.labelme import is_labelme,
 from visionllm_interaction.datasets.ingestion.formats.labelstudio import is_tasks, read_labelstudio
 from visionllm_interaction.datasets.ingestion.formats.openimages import openimages_files_in, read_openimages
 from visionllm_interaction.datasets.ingestion.formats.pascal_voc import read_voc
-from visionllm_interaction.datasets.ingestion.formats.yolo.dataset import names_file_in
+from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import names_file_in
 from visionllm_interaction.datasets.ingestion.formats.yolo.reader import read_yolo
 from visionllm_interaction.datasets.ingestion.formats.yolo.rows import looks_like_rows
 

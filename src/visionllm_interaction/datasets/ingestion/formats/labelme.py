@@ -35,7 +35,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import mask_shape
-from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 _REASONS = {
     "point": "COCO has keypoints with names only",

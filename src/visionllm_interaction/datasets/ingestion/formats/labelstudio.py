@@ -37,7 +37,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 from visionllm_interaction.datasets.ingestion.formats.cvat import ellipse_box
-from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 
 Json = Mapping[str, Any]
 Region = Sequence[Json]

@@ -24,7 +24,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     broken,
     labels_in_order,
 )
-from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import AnnotationError
 
 _SIDES = ("XMin", "XMax", "YMin", "YMax")

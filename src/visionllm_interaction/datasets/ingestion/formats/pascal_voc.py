@@ -40,7 +40,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned,
     turned_box,
 )
-from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import InputDataError
 
 _FLAGS = ("pose", "truncated", "difficult", "occluded")

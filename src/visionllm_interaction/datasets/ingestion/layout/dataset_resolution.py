@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from functools import partial as partial_call
 from pathlib import Path
 
-from visionllm_interaction.artifacts.file_index import IndexedFile
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.artifacts.stage_manifests import DataSource, RawSourceFile
 from visionllm_interaction.datasets.ingestion import ALGORITHM_VERSION
 from visionllm_interaction.datasets.ingestion.config import IngestConfig
-from visionllm_interaction.datasets.ingestion.divide import Division
 from visionllm_interaction.datasets.ingestion.formats.coco_variants import write_as_it_is
 from visionllm_interaction.datasets.ingestion.formats.coco_writer import LEFT_OUT, refuse_losses, summary, write_coco
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import READER_VERSION, READERS
 from visionllm_interaction.datasets.ingestion.formats.plugins import plugin_of, read_by_plugin
 from visionllm_interaction.datasets.ingestion.layout.discovery import CocoDataset, locate, source_in
-from visionllm_interaction.datasets.ingestion.layout.grouping import grouping
-from visionllm_interaction.datasets.ingestion.layout.indexing import scan_files
+from visionllm_interaction.datasets.ingestion.layout.file_scan import scan_files
+from visionllm_interaction.datasets.ingestion.layout.image_group_labels import grouping
 from visionllm_interaction.datasets.ingestion.layout.materialize import Placement, place_files, placements_of
 from visionllm_interaction.datasets.ingestion.sources.acquire import (
     Prepared,
@@ -27,6 +26,7 @@ from visionllm_interaction.datasets.ingestion.sources.acquire import (
     source_file,
     working_folder,
 )
+from visionllm_interaction.datasets.ingestion.train_val_division import Division
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.utils.atomic_files import publish_folder
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value

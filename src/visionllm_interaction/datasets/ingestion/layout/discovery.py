@@ -11,9 +11,9 @@ from visionllm_interaction.datasets.ingestion.formats.coco_variants import needs
 from visionllm_interaction.datasets.ingestion.formats.common import DetectedDataset
 from visionllm_interaction.datasets.ingestion.formats.format_detection import detect_file, detect_folder
 from visionllm_interaction.datasets.ingestion.formats.plugins import ANNOTATION_FORMATS, detect_by_plugin
-from visionllm_interaction.datasets.ingestion.formats.unread import name_unread
+from visionllm_interaction.datasets.ingestion.formats.unsupported_formats import name_unread
 from visionllm_interaction.errors import InputDataError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 from visionllm_interaction.utils.plugins import unusable_plugins
 
 SEARCH_DEPTH = 2

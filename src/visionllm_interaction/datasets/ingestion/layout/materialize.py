@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from visionllm_interaction.artifacts.file_index import list_files
+from visionllm_interaction.artifacts.raw_file_index import list_files
 from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE
 from visionllm_interaction.downloads.disk_space import Space, full_disk_reported
 from visionllm_interaction.downloads.progress import byte_bars

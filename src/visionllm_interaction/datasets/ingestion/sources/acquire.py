@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from visionllm_interaction.artifacts.file_index import list_files
+from visionllm_interaction.artifacts.raw_file_index import list_files
 from visionllm_interaction.artifacts.stage_manifests import RawSourceFile
 from visionllm_interaction.datasets.ingestion.config import SPACE_ADVICE, IngestConfig
-from visionllm_interaction.datasets.ingestion.sources.archives import is_archive, unpack_all
+from visionllm_interaction.datasets.ingestion.sources.unpack_archive import is_archive, unpack_all
 from visionllm_interaction.downloads.config import Advice
 from visionllm_interaction.errors import ConfigError, DownloadFailed, InputDataError
 from visionllm_interaction.utils.atomic_files import remove_partials

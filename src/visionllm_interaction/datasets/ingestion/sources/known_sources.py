@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote, urldefrag, urlsplit
 
-from visionllm_interaction.downloads.remote_files import Checksum, Remote
+from visionllm_interaction.downloads.remote_file_info import Checksum, Remote
 from visionllm_interaction.errors import ConfigError
 
 _DIGEST_LENGTHS = {"sha256": 64, "md5": 32}

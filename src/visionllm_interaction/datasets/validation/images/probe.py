@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from visionllm_interaction.core.images import DAMAGED, FORMATS, is_deep, orientation_of, to_8_bits, to_rgb
+from visionllm_interaction.core.image_decoding import DAMAGED, FORMATS, is_deep, orientation_of, to_8_bits, to_rgb
 
 THUMB_PX = 32
 _WORK_PX = 640

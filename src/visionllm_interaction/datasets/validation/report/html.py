@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageOps
 
 from visionllm_interaction import __version__
 from visionllm_interaction.artifacts.stage_manifests import Finding
-from visionllm_interaction.core.images import DAMAGED, to_rgb
+from visionllm_interaction.core.image_decoding import DAMAGED, to_rgb
 from visionllm_interaction.datasets.validation.catalogue import CATALOGUE
 from visionllm_interaction.datasets.validation.examination import Examination
 from visionllm_interaction.datasets.validation.issues import Issue
-from visionllm_interaction.reports.html import image_data_uri, render_template
+from visionllm_interaction.reports.html_base import image_data_uri, render_template
 from visionllm_interaction.reports.overlays import draw_box
 
 EXAMPLES = 4

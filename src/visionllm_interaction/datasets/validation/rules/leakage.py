@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visionllm_interaction.artifacts.file_index import IndexedFile
+from visionllm_interaction.artifacts.raw_file_index import IndexedFile
 from visionllm_interaction.datasets.validation.config import ImageChecks
 from visionllm_interaction.datasets.validation.images.near_duplicates import descriptors, matches
 from visionllm_interaction.datasets.validation.issues import Issue

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.errors import AnnotationError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from visionllm_interaction.detection.training.data.samplers import EpochPlan, Ep
 from visionllm_interaction.detection.training.data.transforms import Augmentation
 from visionllm_interaction.detection.training.distributed import per_process_batch_size, process_count, rank
 from visionllm_interaction.errors import AnnotationError
-from visionllm_interaction.utils.paths import StrPath
+from visionllm_interaction.utils.path_type import StrPath
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from visionllm_interaction.core.images import read_rgb
+from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.detection.training.data.coco_annotations import TrainingImage
 from visionllm_interaction.detection.training.data.transforms import Augmentation, Sample
 from visionllm_interaction.errors import ImageError

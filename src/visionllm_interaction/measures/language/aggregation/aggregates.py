@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.grouped_arrays import Floats, Ints, bisect, sums
 from visionllm_interaction.core.intervals import TOLERANCE_S
-from visionllm_interaction.measures.language.aggregation.lags import turn_lags
+from visionllm_interaction.measures.language.aggregation.latencies_and_pauses import turn_lags
 from visionllm_interaction.measures.language.aggregation.spreads import SPREADS, cumulated, divided
 from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.known_time import known_centres, known_seconds
@@ -21,8 +21,8 @@ from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.boxes import BoxQuantity
 from visionllm_interaction.measures.streams.coded_time import KnownTime
-from visionllm_interaction.measures.streams.groups import frames_in
 from visionllm_interaction.measures.streams.stream import Stream, TrackLists, merged
+from visionllm_interaction.measures.streams.stream_scopes import frames_in
 
 _EDGE_S = 1e-7
 """How far the ends of sightings and frames that meet may be apart, in seconds."""

@@ -11,7 +11,7 @@ import numpy as np
 from visionllm_interaction.core.grouped_arrays import Ints, ranked
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.measures.streams.batch import Batch
-from visionllm_interaction.measures.streams.groups import Name, NameTable, Scopes, StreamGroups, time_bins
+from visionllm_interaction.measures.streams.stream_scopes import Name, NameTable, Scopes, StreamGroups, time_bins
 
 MAX_GROUPS = 2_000_000
 """Most groups (videos × windows × names) that one expression may be computed for."""

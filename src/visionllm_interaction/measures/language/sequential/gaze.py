@@ -19,11 +19,11 @@ from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.sequential.timelines import values_of
 from visionllm_interaction.measures.language.values import Samples, Values
 from visionllm_interaction.measures.sequential.looks import TransitionTable, transition_table
-from visionllm_interaction.measures.sequential.statistic import Statistic
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams import table_streams as atoms
-from visionllm_interaction.measures.streams.groups import Name
 from visionllm_interaction.measures.streams.stream import Stream, merged
+from visionllm_interaction.measures.streams.stream_scopes import Name
 
 
 def looks_of(arguments: Arguments, who: str, *, gap_s: float = 0.0) -> tuple[Stream, int]:

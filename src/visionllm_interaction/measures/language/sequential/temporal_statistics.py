@@ -22,8 +22,8 @@ from visionllm_interaction.measures.sequential.recurrence import (
     recurrence_profile,
     sample_states,
 )
-from visionllm_interaction.measures.sequential.statistic import Statistic, ratio
 from visionllm_interaction.measures.sequential.turn_taking import turn_taking, turns_by_chance
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic, ratio
 from visionllm_interaction.measures.streams import table_streams as atoms
 from visionllm_interaction.measures.streams.stream import Stream, merged
 

@@ -16,7 +16,7 @@ from visionllm_interaction.core.grouped_arrays import Floats, Ints
 from visionllm_interaction.core.intervals import Intervals
 from visionllm_interaction.measures.language.evaluate import Arguments
 from visionllm_interaction.measures.language.values import Values
-from visionllm_interaction.measures.sequential.statistic import Statistic
+from visionllm_interaction.measures.sequential.value_or_reason import Statistic
 from visionllm_interaction.measures.streams import stream as algebra
 from visionllm_interaction.measures.streams.coded_time import KnownTime
 from visionllm_interaction.measures.streams.stream import Stream, merged

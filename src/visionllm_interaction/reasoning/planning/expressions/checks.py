@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
-from visionllm_interaction.measures.language.syntax import (
+from visionllm_interaction.measures.language.syntax_tree import (
     Arrow,
     Call,
     Grouped,
@@ -24,7 +24,7 @@ from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tagged
 from visionllm_interaction.reasoning.language.time_expressions import Window
 from visionllm_interaction.reasoning.language.vocabulary import Vocabulary
-from visionllm_interaction.reasoning.planning.expressions.evidence import (
+from visionllm_interaction.reasoning.planning.expressions.words_for_functions import (
     KIND_OF_CODE,
     MEANT_BY,
     explains,

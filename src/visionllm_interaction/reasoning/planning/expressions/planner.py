@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.errors import ExpressionError
 from visionllm_interaction.measures.language.parser import parse
-from visionllm_interaction.measures.language.syntax import Grouped
+from visionllm_interaction.measures.language.syntax_tree import Grouped
 from visionllm_interaction.reasoning.answers import Usage
 from visionllm_interaction.reasoning.config import EndpointConfig
 from visionllm_interaction.reasoning.grammar.planner import Understood, tag_text
@@ -29,13 +29,13 @@ from visionllm_interaction.reasoning.planning.expressions.checks import (
     expression_objections,
     unexplained_words,
 )
+from visionllm_interaction.reasoning.planning.expressions.expression_as_answer import checked_expression, step_of
 from visionllm_interaction.reasoning.planning.expressions.prompt import (
     NO_EXPRESSION,
     expression_examples,
     expression_instructions,
     expression_request,
 )
-from visionllm_interaction.reasoning.planning.expressions.reading import checked_expression, step_of
 from visionllm_interaction.reasoning.planning.lexical_evidence import unknown_object
 from visionllm_interaction.reasoning.planning.plan import Plan
 from visionllm_interaction.reasoning.planning.rule_planner import explain_unknown

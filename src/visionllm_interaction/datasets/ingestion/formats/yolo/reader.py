@@ -21,7 +21,7 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     broken,
     read_text,
 )
-from visionllm_interaction.datasets.ingestion.formats.yolo.dataset import (
+from visionllm_interaction.datasets.ingestion.formats.yolo.names_and_splits import (
     LabelFiles,
     YoloDataset,
     read_dataset,
@@ -35,7 +35,7 @@ from visionllm_interaction.datasets.ingestion.formats.yolo.rows import (
     recognise,
     to_shape,
 )
-from visionllm_interaction.datasets.ingestion.layout.indexing import upright_size
+from visionllm_interaction.datasets.ingestion.layout.file_scan import upright_size
 from visionllm_interaction.errors import AnnotationError, InputDataError
 
 _FOLDERS_OF_KIND = frozenset({"images", "labels", "jpegimages", "img", "imgs"})

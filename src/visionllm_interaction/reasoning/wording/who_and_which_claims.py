@@ -1,0 +1,136 @@
+"""Claims that choose among names: what, which and who, the most, the first, none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from visionllm_interaction.measures.language.result import QueryRow
+from visionllm_interaction.measures.language.syntax_tree import Call
+from visionllm_interaction.reasoning.answers import Claim, Operation
+from visionllm_interaction.reasoning.execution.expressions import by_video
+from visionllm_interaction.reasoning.planning.plan import Reading
+from visionllm_interaction.reasoning.wording.claim_composer import EPS, Composer, is_per_video, plain_value
+from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
+from visionllm_interaction.reasoning.wording.value_sentences import core, listed_clause, moment_phrase, value_words
+
+SENTENCE_OF: Mapping[Reading, str] = {
+    "most": "most",
+    "least": "least",
+    "first": "first",
+    "last": "last",
+    "next": "next",
+    "list": "list",
+    "none": "never_list",
+    "number": "number",
+    "each": "list",
+}
+"""How the chosen names are read → the sentence that says them."""
+
+
+class NameComposer(Composer):
+    """Composes claims about the names that a variable of an expression stands for."""
+
+    def names(self) -> Iterator[Claim]:
+        """The names that the variable stands for, chosen as the question asks."""
+        if self.expression.by_video and not self.expression.by:
+            yield from self._among_videos()
+            return
+        if is_per_video(self.expression):
+            for video_id in self.videos:
+                rows = [row for row in self.runner.rows(by_video(self.expression)) if row.video_id == video_id]
+                yield self._chosen(rows, place=self.in_video(video_id), operation="value", video_id=video_id)
+            return
+        place = self.together() if len(self.videos) > 1 else ""
+        yield self._chosen(self.runner.rows(self.expression), place=place, operation="which", video_id=None)
+
+    def _among_videos(self) -> Iterator[Claim]:
+        rows = [row for row in self.runner.rows(self.expression) if not self.note_missing(row)]
+        labelled = [(row.video_id or "", row) for row in rows]
+        yield self._pick(labelled, place="", operation="which", label=lambda name: name, video_id=None)
+
+    def _chosen(self, rows: Sequence[QueryRow], *, place: str, operation: Operation, video_id: str | None) -> Claim:
+        known = [row for row in rows if not self.note_missing(row)]
+        labelled = [(_name_of(row), row) for row in known]
+        return self._pick(labelled, place=place, operation=operation, label=self.words.name, video_id=video_id)
+
+    def _pick(
+        self,
+        rows: Sequence[tuple[str, QueryRow]],
+        *,
+        place: str,
+        operation: Operation,
+        label: Callable[[str], str],
+        video_id: str | None,
+    ) -> Claim:
+        chosen = _choose(rows, self.step.reading, self.step.top)
+        clause, limits = self._listed_clause()
+        key = SENTENCE_OF[self.step.reading]
+        names = [name for name, _ in chosen]
+        if self.step.reading == "number":
+            value: float | str | None = len(names)
+            said = f"{len(names)}" + (f" ({self.words.listed([label(n) for n in names])})" if names else "")
+        else:
+            value = ", ".join(names) or "none"
+            said = self._listed(chosen, label)
+        node = core(self.expression)
+        if isinstance(node, Call) and node.function in ("longest", "shortest", "mean", "median") and names:
+            key = node.function
+        if len(chosen) > self.step.top and self.step.reading in ("most", "least", "first", "last", "next"):
+            said = self.words.say("tie", v=said)
+        if not names and self.step.reading != "number":
+            key = "never_none" if self.step.reading == "none" else "list_none"
+        if self.expression.by_video and not self.expression.by:
+            key = {"list": "videos", "none": "never_videos", "list_none": "videos_none"}.get(key, key)
+        text = self.words.say(key, x=clause, v=said, l=limits)
+        cited = [row for _, row in (chosen or rows)]
+        evidence = tuple(i for row in cited for i in self.runner.cite(row, self.step.expression, self.unit()))
+        unit = "count" if self.step.reading == "number" else "names"
+        if key in ("longest", "shortest") and chosen:
+            # "The longest time, and which toy was it?": the time is the value, the toy stands in the words.
+            value, unit = plain_value(chosen[0][1].value), self.unit()
+        if not evidence:
+            bare = QueryRow(None, None, video_id, None, None, {}, None, None, None, 0.0, ())
+            evidence = self.runner.cite(bare, self.step.expression, "")
+        return self.sentence(place + text, value, unit, evidence, operation)
+
+    def _listed(self, chosen: Sequence[tuple[str, QueryRow]], label: Callable[[str], str]) -> str:
+        parts = []
+        for name, row in chosen:
+            shown = "" if row.value is None or isinstance(row.value, bool) else value_words(self.value(row), self.words)
+            plain = self.step.reading in ("list", "none")
+            parts.append(label(name) if plain or not shown else f"{label(name)} ({shown})")
+        return self.words.listed(parts)
+
+    def _listed_clause(self) -> tuple[str, str]:
+        node = core(self.expression)
+        try:
+            if isinstance(node, Call) and node.function == "holds":
+                key, at = moment_phrase(node, self.words)
+                return self.words.say(key, x=stream_words(node.arguments[0], self.words).whole, v=at), ""
+            return listed_clause(node, self.words)
+        except NoWords:
+            return f"`{node.to_text()}`", ""
+
+
+def _name_of(row: QueryRow) -> str:
+    return next(iter(row.names.values()), "")
+
+
+def _choose(rows: Sequence[tuple[str, QueryRow]], reading: Reading, top: int) -> list[tuple[str, QueryRow]]:
+    """Those of ``rows`` that a question asks for, best first; ties are kept."""
+    if reading in ("list", "number"):
+        return [(name, row) for name, row in rows if row.value]
+    if reading == "none":
+        return [(name, row) for name, row in rows if not row.value]
+    known = [(name, row) for name, row in rows if row.value is not None]
+    if reading == "each":
+        return known
+    if reading in ("most", "least"):
+        # What has none of it is not the most of it.
+        known = [(name, row) for name, row in known if row.value or reading == "least"]
+    downward = reading in ("most", "last")
+    ordered = sorted(known, key=lambda pair: (-1 if downward else 1) * float(pair[1].value or 0))
+    if len(ordered) <= top:
+        return ordered
+    edge = float(ordered[top - 1][1].value or 0)
+    return [*ordered[:top], *(pair for pair in ordered[top:] if abs(float(pair[1].value or 0) - edge) <= EPS)]
