@@ -69,9 +69,9 @@ test-browser: $(VENV)/.ready-dev ## The page in Chromium
 	$(BIN)/pytest -m browser
 test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)
 	$(BIN)/pytest -m llm
-test-docker: $(VENV)/.ready-dev ## Both container images; needs a Docker engine
+test-docker: $(VENV)/.ready-dev ## The container images; needs a Docker engine
 	$(BIN)/pytest -m docker
-test-slurm: $(VENV)/.ready-dev ## sbatch of the training recipe; needs a Slurm cluster
+test-slurm: $(VENV)/.ready-dev ## The recipes for Slurm; needs a cluster
 	$(BIN)/pytest -m slurm
 bench: $(VENV)/.ready-dev ## Benchmarks, as ratios, to benchmarks/results/
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
@@ -97,7 +97,8 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt --extra all pyproject.toml requirements/build.in -o requirements/all.txt
 	$(LOCK) -c requirements/dev.txt --extra train --extra toyroom --extra download pyproject.toml requirements/build.in -o requirements/train.txt
-	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/serve.txt
+	$(LOCK) -c requirements/dev.txt --extra serve --extra models pyproject.toml requirements/build.in -o requirements/serve.txt
+	$(LOCK) -c requirements/dev.txt --extra serve pyproject.toml requirements/build.in -o requirements/cpu.txt
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt

@@ -34,6 +34,7 @@ from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training.config import TrainConfig
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.pipeline_settings import PipelineSettings
+from visionllm_interaction.utils.extras import require_modules
 from visionllm_interaction.utils.file_locks import try_lock
 from visionllm_interaction.utils.logs import log
 from visionllm_interaction.utils.release_memory import release_unused_memory
@@ -214,7 +215,7 @@ def run_pipeline(settings: PipelineSettings, *, until: str | None = None) -> Pip
         The run, the result of each stage, and the metrics of the checkpoint.
 
     Raises:
-        UsageError: if ``until`` is no stage.
+        UsageError: if ``until`` is no stage, or if there is something to train and what trains is not installed.
         ConfigError: if no data is named.
         InputDataError: if the data cannot be read; ``ValidationFailed`` if its validation report says FAIL.
     """
@@ -266,6 +267,8 @@ def _bring_up_to_date(artifacts_dir: Path, stages: Sequence[Stage], *, stop_on_f
                 _stop_if_failed(best.run, stages[: best.fresh])
         if best and best.fresh == len(stages):
             return best.run, best.fresh
+        if stages[-1].name == "train":
+            require_modules(("torch", "torchvision", "lightning"), extra="train", command="train")
         locked = _open_run(artifacts_dir, best, stages)
         with locked.lock:
             now = assess(locked.path, recipes, DigestCache())

@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from deploy_checks import REPO
+
+from visionllm_interaction.slurm_jobs import Recipe, recipes_folder
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 COMPOSE = yaml.safe_load((REPO / "deploy/docker/compose.yaml").read_text())
@@ -37,6 +39,8 @@ def test_packages_of_the_images_only_have_the_versions_tests_run_with() -> None:
     dev = pins("requirements/dev.txt")
     assert pins("requirements/serve.txt")["opencv-python-headless"] == dev["opencv-python-headless"]
     assert "opencv-python" not in pins("requirements/serve.txt")
+    assert pins("requirements/cpu.txt").items() <= pins("requirements/serve.txt").items() <= dev.items()
+    assert "torch" not in pins("requirements/cpu.txt")
     assert pins("deploy/docker/postgres.txt").items() <= dev.items()
 
 
@@ -125,8 +129,9 @@ def test_recipe_parses_and_names_no_cluster(recipe: Any) -> None:
     assert not {"--partition", "--account", "--qos", "--mem", "--gres", "--constraint"} & set(directives)
 
 
-def test_both_recipes_are_here() -> None:
-    assert [path.name for path in RECIPES] == ["analyze.sbatch", "train.sbatch"]
+def test_the_recipes_are_those_that_the_command_offers() -> None:
+    assert [path.stem for path in RECIPES] == sorted(get_args(Recipe))
+    assert [path.name for path in sorted(recipes_folder().glob("*.sbatch"))] == [path.name for path in RECIPES]
 
 
 def test_pre_commit_runs_what_check_runs_with_the_tools_of_the_venv() -> None:

@@ -1,4 +1,4 @@
-"""Both container images: built, trained in, and asked over HTTP, as non-root with a read-only root."""
+"""The container images: built, trained in, and asked over HTTP, as non-root with a read-only root."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 import tomllib
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,11 @@ READ_ONLY = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-
 NETWORK = ("--network", "host")
 """The host's network, because an engine without bridge networks can run these tests too."""
 LOOK_AROUND = """
-import os, pathlib, torch
+import importlib.util, os, pathlib
 folders = ('/', '/opt/venv', '/etc', '/usr/local/bin', '/data', '/tmp')
 caches = ('/var/lib/apt/lists', '/var/cache/apt/archives', '/data')
 left = [path for cache in caches for path in pathlib.Path(cache).glob('*') if path.is_file() and path.stat().st_size]
-print(os.getuid(), [f for f in folders if os.access(f, os.W_OK)], left, torch.version.cuda is not None)
+print(os.getuid(), [f for f in folders if os.access(f, os.W_OK)], left, importlib.util.find_spec('torch') is not None)
 """
 CHECKPOINT = "model_trainer/fasterrcnn_best.pt"
 
@@ -59,15 +60,25 @@ def engine() -> None:
 
 @pytest.fixture(scope="module")
 def images(engine: None) -> dict[str, str]:
-    """Both targets, built from the checkout as it is."""
+    """All targets, built from the checkout as it is; prints what each took and how large it is."""
     buildkit = docker("buildx", "version", check=False).returncode == 0
-    tags = {target: f"visionllm-interaction:{target}" for target in ("train", "serve")}
+    tags = {target: f"visionllm-interaction:{target}" for target in ("cpu", "train", "serve")}
     for target, tag in tags.items():
         command = ["docker", "build", *NETWORK, "-f", "deploy/docker/Dockerfile", "--target", target, "-t", tag, "."]
         environment = {**os.environ, "DOCKER_BUILDKIT": "1" if buildkit else "0"}
+        begin = time.monotonic()
         built = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, timeout=2400, check=False)
         assert built.returncode == 0, (built.stdout + built.stderr).decode(errors="replace")[-4000:]
+        seconds = time.monotonic() - begin
+        print(f"{tag}: {_megabytes(tag):.0f} MB, of which the base {_megabytes(BASE):.0f}; {seconds:.0f} s")
     return tags
+
+
+BASE = "python:3.11-slim-bookworm"
+
+
+def _megabytes(image: str) -> float:
+    return float(json.loads(docker("image", "inspect", image).stdout)[0]["Size"]) / 1e6
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +131,7 @@ def test_stages_finish_inside_train(trained: Trained) -> None:
     assert trained.run_in_container.endswith(run.name)
 
 
-@pytest.mark.parametrize("target", ["train", "serve"])
+@pytest.mark.parametrize("target", ["cpu", "train", "serve"])
 def test_image_is_what_it_says(images: dict[str, str], target: str) -> None:
     config = json.loads(docker("image", "inspect", images[target]).stdout)[0]["Config"]
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
@@ -129,13 +140,22 @@ def test_image_is_what_it_says(images: dict[str, str], target: str) -> None:
     assert list(config["Volumes"]) == ["/data"]
     assert config["Labels"]["org.opencontainers.image.version"] == project["version"]
     assert config["Labels"]["org.opencontainers.image.licenses"] == project["license"]
-    assert bool(config.get("Healthcheck")) == (target == "serve")
+    assert bool(config.get("Healthcheck")) == (target != "train")
 
 
-@pytest.mark.parametrize("target", ["train", "serve"])
+@pytest.mark.parametrize("target", ["cpu", "train", "serve"])
 def test_nothing_but_data_can_be_written(images: dict[str, str], target: str) -> None:
     run = ("run", "--rm", *READ_ONLY, "--entrypoint", "python", images[target], "-c", LOOK_AROUND)
-    assert docker(*run).stdout.decode().strip() == f"{UID} ['/data', '/tmp'] [] True"
+    assert docker(*run).stdout.decode().strip() == f"{UID} ['/data', '/tmp'] [] {target != 'cpu'}"
+
+
+def test_the_image_without_torch_is_small(images: dict[str, str]) -> None:
+    """Its own layers: the base is another's, and of another size from one day to the next."""
+    own = _megabytes(images["cpu"]) - _megabytes(BASE)
+    assert own < 900, f"{own:.0f} MB"
+    look = "import shutil; print(*filter(shutil.which, ('uv', 'gcc', 'cc', 'ld', 'strip')))"
+    tools = docker("run", "--rm", "--entrypoint", "python", images["cpu"], "-c", look)
+    assert tools.stdout.decode().split() == [], "no installer and no compiler in the last stage"
 
 
 def test_any_user_may_run_it(images: dict[str, str], tmp_path: Path) -> None:
@@ -150,7 +170,8 @@ def test_any_user_may_run_it(images: dict[str, str], tmp_path: Path) -> None:
 def test_images_share_their_layers(images: dict[str, str]) -> None:
     """Two images of 7 GB take little more disk than one."""
     train, serve = (
-        json.loads(docker("image", "inspect", tag).stdout)[0]["RootFS"]["Layers"] for tag in images.values()
+        json.loads(docker("image", "inspect", images[target]).stdout)[0]["RootFS"]["Layers"]
+        for target in ("train", "serve")
     )
     shared = [layer for layer, other in zip(train, serve, strict=False) if layer == other]
     assert len(train) - len(shared) <= 6
@@ -173,14 +194,19 @@ class Running:
 @pytest.fixture(scope="module")
 def service(images: dict[str, str], volume: str, trained: Trained) -> Iterator[Running]:
     """`serve` with the checkpoint that `train` made, ready."""
-    key = call(images["serve"], volume, "keys", "create", "test")["key"]
+    with _started(images["serve"], volume, detector=f"{trained.run_in_container}/{CHECKPOINT}") as running:
+        yield running
+
+
+@contextmanager
+def _started(image: str, volume: str, *, detector: str) -> Iterator[Running]:
+    """A service of an image, ready."""
+    key = call(image, volume, "keys", "create", "test")["key"]
     url = f"http://127.0.0.1:{_free_port()}"
     where = ("-o", "serve.host=127.0.0.1", "-o", f"serve.port={url.rpartition(':')[2]}")
     health = ("-e", f"VISIONLLM_HEALTH_URL={url}/v1/healthz", "--health-interval", "2s")
-    mounted = ("-v", f"{volume}:/data", images["serve"])
-    start = ("run", "-d", *READ_ONLY, *NETWORK, *health, *mounted)
-    checkpoint = f"serve.detector={trained.run_in_container}/{CHECKPOINT}"
-    container = docker(*start, "serve", *where, "-o", checkpoint).stdout.decode().strip()
+    start = ("run", "-d", *READ_ONLY, *NETWORK, *health, "-v", f"{volume}:/data", image)
+    container = docker(*start, "serve", *where, "-o", f"serve.detector={detector}").stdout.decode().strip()
     try:
         _wait_until_ready(container, url)
         yield Running(container, url, key)
@@ -262,3 +288,69 @@ def test_serve_stops_when_told(images: dict[str, str], volume: str, service: Run
     docker("stop", "-t", "60", service.container)
     assert time.monotonic() - begin < 40
     assert _state(service.container)["ExitCode"] in (0, 143)
+
+
+@pytest.fixture(scope="module")
+def cpu_service(images: dict[str, str], shared_data: Path) -> Iterator[Running]:
+    """`cpu` with a ready-made model that somebody carried in, ready."""
+    model = shared_data.parent / "models/yolox_nano.onnx"
+    name = f"visionllm-test-{uuid.uuid4().hex[:8]}"
+    docker("volume", "create", name)
+    try:
+        add = (
+            "-v",
+            f"{name}:/data",
+            "-v",
+            f"{model}:/tmp/model.onnx:ro",
+            images["cpu"],
+            "models",
+            "add",
+            "/tmp/model.onnx",
+        )
+        docker("run", "--rm", "--read-only", "--cap-drop", "ALL", *NETWORK, *add)
+        with _started(images["cpu"], name, detector="yolox_nano") as running:
+            yield running
+    finally:
+        docker("volume", "rm", "-f", name)
+
+
+def test_cpu_detects_on_a_real_picture(cpu_service: Running, shared_data: Path) -> None:
+    annotations = json.loads((shared_data / "coco-mini/annotations/instances_val2017.json").read_bytes())
+    large = max((a for a in annotations["annotations"] if a["category_id"] == 1), key=lambda a: a["area"])
+    [name] = [image["file_name"] for image in annotations["images"] if image["id"] == large["image_id"]]
+    found = _detect(cpu_service, (shared_data / "coco-mini/val2017" / name).read_bytes(), cpu_service.headers())
+    assert found.status_code == 200, found.text
+    best = found.json()["detections"][0]
+    assert best["confidence"] > 0.5 and best["category"] in {c["name"] for c in annotations["categories"]}
+    assert any(d["category"] == "person" and d["confidence"] > 0.5 for d in found.json()["detections"])
+
+
+def test_cpu_analyses_a_video_and_answers(cpu_service: Running, shared_data: Path) -> None:
+    video = shared_data / "videos/bottle-detection.mp4"
+    with httpx.Client(base_url=cpu_service.url, headers=cpu_service.headers(), timeout=120) as client:
+        with video.open("rb") as stream:
+            sent = client.post("/v1/videos", files={"file": (video.name, stream)}, data={"sample_fps": "2"})
+        assert sent.status_code == 202, sent.text
+        deadline = time.monotonic() + 600
+        while (job := client.get(sent.headers["Location"]).json())["status"] not in ("done", "failed"):
+            assert time.monotonic() < deadline, job
+            time.sleep(1)
+        assert job["status"] == "done", job
+        answer = client.post("/v1/ask", json={"question": "How long was the person visible?"}).json()
+    assert answer["status"] == "answered", answer
+    [claim] = answer["claims"]
+    assert 1 < claim["value"] < 60 and claim["unit"] == "s" and claim["evidence"]
+
+
+def test_cpu_survives_sigterm_in_order(cpu_service: Running) -> None:
+    """What a cluster sends before it takes a node away. Runs last."""
+    docker("kill", "-s", "TERM", cpu_service.container)
+    deadline = time.monotonic() + 40
+    while _state(cpu_service.container)["Running"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert _state(cpu_service.container)["ExitCode"] in (0, 143)
+    docker("start", cpu_service.container)
+    _wait_until_ready(cpu_service.container, cpu_service.url)
+    found = httpx.get(f"{cpu_service.url}/v1/videos", headers=cpu_service.headers(), timeout=60).json()
+    assert len(found["videos"] if isinstance(found, dict) else found) == 1, "what was analysed is there after a restart"

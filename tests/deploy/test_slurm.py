@@ -11,13 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import optuna
 import pytest
 import torch
 import yaml
 from deploy_checks import REPO, assert_complete_run, tiny_training
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
+from visionllm_interaction.analysis import analyze
 from visionllm_interaction.store.reader import open_store
+from visionllm_interaction.store.video_status_ledger import read_ledger
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
 
@@ -176,3 +181,35 @@ def test_an_array_shares_the_videos(tmp_path: Path) -> None:
         assert len(store.video_ids()) == 3
     logs = [(tmp_path / f"logs/visionllm-analyze-{job}_{task}.log").read_text() for task in (4, 5)]
     assert [sum(video.name in log for video in videos) for log in logs] == [2, 1]
+
+
+def test_workers_of_an_array_share_one_study(pictures: Path, tmp_path: Path) -> None:
+    """Two jobs, four trials in all: neither tries again what the other tried; stages 1-3 are built once."""
+    study = ("-o", "tune.trials=4", "-o", "tune.epochs=1", "-o", "tune.prune=false", "-o", "tracking.kind=none")
+    arguments = ("-o", f"data.root={pictures}", *tiny_training(epochs=1), *study)
+    job = submit(tmp_path, "tune.sbatch", *arguments, options=("--array=0-1",))
+    assert len(wait_for(job, tmp_path)) == 2
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / f"study-{job}.journal")))
+    trials = optuna.load_study(study_name="detector", storage=storage).trials
+    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    assert 4 <= len(done) <= 5, "a trial that began before the fourth ended may be one more"
+    assert len({str(sorted(trial.params.items())) for trial in done}) == len(done)
+    assert len([run for run in (tmp_path / "artifacts").iterdir() if (run / "data_ingestion").is_dir()]) == 1
+
+
+def test_an_array_with_a_bad_file_equals_the_same_on_this_machine(tmp_path: Path) -> None:
+    make_toyroom(tmp_path / "toyroom", images=0, videos=5, seed=7, config=ToyRoomConfig(video_seconds=8))
+    videos = sorted((tmp_path / "toyroom/videos").glob("*/*.mp4"))
+    bad = tmp_path / "cut.mp4"
+    bad.write_bytes(videos[0].read_bytes()[:5000])
+    (tmp_path / "videos.txt").write_text("\n".join(map(str, [*videos[:3], bad, *videos[3:]])) + "\n")
+    arguments = ("videos.txt", "--store", "store", "--detections", "truth")
+    wait_for(submit(tmp_path, "analyze.sbatch", *arguments, options=("--array=0-1",)), tmp_path)
+    analyze(videos, tmp_path / "local", detections="truth")
+    ledger = {Path(entry.path).name: entry.status for entry in read_ledger(tmp_path / "store")}
+    assert ledger == {**{video.name: "done" for video in videos}, "cut.mp4": "failed"}
+    with open_store(tmp_path / "store") as cluster, open_store(tmp_path / "local") as local:
+        assert cluster.video_ids() == local.video_ids() and len(local.video_ids()) == 5
+        for table in ("detections", "tracks", "relations", "events"):
+            for video_id in local.video_ids():
+                assert cluster.read_table(video_id, table).equals(local.read_table(video_id, table)), (video_id, table)

@@ -23,11 +23,13 @@ from visionllm_interaction.analysis.analyze_video import (
 from visionllm_interaction.analysis.bodies import find_models
 from visionllm_interaction.analysis.config import AnalysisConfig
 from visionllm_interaction.analysis.video_outcomes import AnalysisResult
-from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VisionLLMError
+from visionllm_interaction.errors import InputDataError, ModelMissing, UsageError, VideoError, VisionLLMError
 from visionllm_interaction.store.layout import check_video_id
 from visionllm_interaction.store.video_status_ledger import Ledger
 from visionllm_interaction.store.writer import prepare_store
+from visionllm_interaction.utils.extras import require_modules
 from visionllm_interaction.utils.path_type import StrPath
+from visionllm_interaction.video.decoding.containers import open_video
 
 if TYPE_CHECKING:
     from visionllm_interaction.detection.runtimes.detector_interface import Detector
@@ -111,6 +113,8 @@ def analyze(
             expected="the file of the detector",
             found=type(loaded).__name__,
         )
+    require_modules(("av", "supervision", "trackers"), extra="video", command="analyze")
+    _check_paths(paths)
     finder = None if given is not None or loaded is not None else _find_detector(checkpoint, paths[0], store)
     config = with_rate_of(config, finder)
     _check_heads(heads, paths)
@@ -206,6 +210,20 @@ def _check_arguments(
         raise UsageError("Ids and videos differ in number.", expected=str(len(videos)), found=str(len(video_ids)))
     for video_id in video_ids or ():
         check_video_id(video_id)
+
+
+def _check_paths(videos: Sequence[Path]) -> None:
+    """Say so before models are looked for and loaded, if not one of the paths is a file."""
+    if any(path.exists() and not path.is_dir() for path in videos):
+        return
+    errors: list[VisionLLMError] = []
+    for path in videos:
+        try:
+            with open_video(path):
+                return  # it has come meanwhile
+        except VideoError as error:
+            errors.append(error)
+    raise _all_failed(videos, errors)
 
 
 def _find_detector(given: StrPath | None, video: Path, store: Path) -> Path:

@@ -93,7 +93,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "faults",
         "The catalogue of issues: meaning, example, harm, remedy and default policy of one code, or a list of all.",
     ),
-    "transform": CommandEntry("data", "transform", "Stages 1-3: write cleaned annotations and the training manifest."),
+    "transform": CommandEntry(
+        "data", "transform", "Stages 1-3: write cleaned annotations and the training manifest.", extra="splits"
+    ),
     "lineage": CommandEntry(
         "data",
         "lineage",
@@ -190,6 +192,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "audit-log": CommandEntry(
         "service", "audit_log", "Show who saw, uploaded, exported, erased or changed what in the service."
     ),
+    "submit": CommandEntry(
+        "machine", "submit", "Train, tune or analyse as a job of a Slurm cluster; --dry-run shows the job."
+    ),
     "doctor": CommandEntry(
         "machine", "doctor", "Check this machine: versions, GPU, codecs, endpoints, disk, plug-ins."
     ),
@@ -227,17 +232,22 @@ COMMANDS: dict[str, CommandEntry] = {
         extra="reason",
     ),
     "audit": CommandEntry(
-        "validity", "audit", "Which frames or clips people label, their tasks, and the labels that come back."
+        "validity",
+        "audit",
+        "Which frames or clips people label, their tasks, and the labels that come back.",
+        extra="validity",
     ),
     "correct": CommandEntry(
         "validity",
         "correct",
         "Correct a measure by an audit: as detected, from people alone and corrected, always side by side.",
+        extra="validity",
     ),
     "agree": CommandEntry(
         "validity",
         "agree",
         "Agreement of coders, people or models: kappa, alpha, precision and recall, onsets; per child first.",
+        extra="validity",
     ),
     "corrections": CommandEntry(
         "visionllm_interaction.cli.review.corrections",
@@ -255,5 +265,6 @@ COMMANDS: dict[str, CommandEntry] = {
         "validity",
         "report",
         "Write what one can publish, as HTML and Markdown: sample, agreement, corrected results, limitations, methods.",
+        extra="validity",
     ),
 }

@@ -1,10 +1,11 @@
-"""Commands on this machine and others: doctor, bundle make, bundle verify."""
+"""Commands on this machine and others: doctor, submit, bundle make, bundle verify."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,10 +23,37 @@ def doctor(config: ConfigFiles = None, override: Overrides = None, json_output: 
 
     checks = run_diagnostics(load(config, override))
     lines = [f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.found}" for check in checks]
-    fixes = [f"     {check.name}: {check.fix}" for check in checks if not check.ok]
+    fixes = [f"{'     ' if check.ok else 'TODO '}{check.name}: {check.fix}" for check in checks if check.fix]
     passed = all(check.ok for check in checks)
     result = {"ok": passed, "checks": [check.to_dict() for check in checks]}
     return CommandResult(result, as_lines([*lines, *fixes]), json_output, 0 if passed else 1)
+
+
+def submit(
+    recipe: Annotated[Literal["train", "tune", "analyze"], typer.Argument(help="Stages 1-4, a study, or videos.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="After --: options of `visionllm run` or `tune`; or a list of videos and `analyze`'s."),
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=0)] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Cores.")] = None,
+    memory: Annotated[str | None, typer.Option(help="For example 32G.")] = None,
+    time: Annotated[str | None, typer.Option(help="Limit, for example 24:00:00; then it queues itself again.")] = None,
+    array: Annotated[str | None, typer.Option(help="Several jobs that share the work, for example 0-15.")] = None,
+    partition: Annotated[str | None, typer.Option(help="Part of the cluster.")] = None,
+    account: Annotated[str | None, typer.Option(help="Who pays.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the job, and submit nothing.")] = False,
+    json_output: JsonFlag = False,
+) -> CommandResult:
+    """Train, tune or analyse as a job of a Slurm cluster; --dry-run shows the job."""
+    from visionllm_interaction.slurm_jobs import SlurmResources, prepare_job, submit_job
+
+    resources = SlurmResources(gpus, cpus, memory, time, array, partition, account)
+    job = prepare_job(recipe, arguments or (), resources)
+    if not dry_run:
+        job = submit_job(job)
+        return CommandResult(job.to_dict(), f"job {job.job_id}; see it with: squeue -j {job.job_id}", json_output)
+    return CommandResult(job.to_dict(), as_lines([f"$ {shlex.join(job.command)}", "", job.script]), json_output)
 
 
 bundle = typer.Typer(

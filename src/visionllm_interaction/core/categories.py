@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 PERSON_CATEGORIES: frozenset[str] = frozenset({"person", "child", "caregiver", "infant", "adult"})
 """Category names that relations and roles treat as people; every other category is an object."""
 BODY_CATEGORIES: frozenset[str] = frozenset({"hand", "left hand", "right hand", "face", "head"})
 """Category names of body parts. They are detected, but are not objects that a child looks at or handles."""
+COCO_CLASSES: tuple[str, ...] = (
+    *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light"),
+    *("fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow"),
+    *("elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee"),
+    *("skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard"),
+    *("tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple"),
+    *("sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch"),
+    *("potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard", "cell phone"),
+    *("microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear"),
+    *("hair drier", "toothbrush"),
+)
+"""COCO's 80 categories as classes 0 to 79, as detectors of the YOLO family write them."""
+_UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
+COCO_NAMES: Mapping[int, str] = MappingProxyType(
+    dict(zip((n for n in range(1, 91) if n not in _UNUSED_IDS), COCO_CLASSES, strict=True))
+)
+"""COCO's ``category_id`` → name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +103,8 @@ class Categories:
 def nearest_names(name: str, known: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
     """The known names most similar to ``name``, best first, for "did you mean" messages; possibly none."""
     return tuple(difflib.get_close_matches(name, list(known), n=limit, cutoff=0.6))
+
+
+def coco_categories() -> Categories:
+    """COCO's 80 categories with their ids."""
+    return Categories.from_pairs(COCO_NAMES.items())

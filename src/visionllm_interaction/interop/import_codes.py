@@ -241,6 +241,14 @@ def read_timeline(path: Path, options: ImportOptions, config: InteropConfig, *, 
         InputDataError: if the file cannot be read.
         UsageError: if a tier, a kind or the observation is not known.
     """
+    if not path.is_file():
+        raise InputDataError(
+            "There is no such file to import.",
+            expected="a coded file, a transcript or a table; the folder of an eye tracker",
+            found="a folder that no eye tracker wrote" if path.is_dir() else "no file at this path",
+            where=str(path),
+            fix="correct the path",
+        )
     timelines = read_timelines(path, columns=_columns(options.columns, config))
     timeline = select_timeline(timelines, options.observation, video=video)
     names = [tier.name for tier in timeline.tiers]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from visionllm_interaction.errors import UsageError
 
 DISTRIBUTION = "visionllm-interaction"
 USES = {
+    "models": "checkpoints (.pt, .safetensors, .pth) and OpenVINO exports, with torch",
     "train": "train, tune, evaluate",
     "video": "analyze, blur, heads, sync, annotated films",
     "serve": "the service and its page",
     "reason": "questions planned or worded by a language model",
     "export": "export-model, int8",
-    "openvino": "detectors on OpenVINO",
-    "validity": "mixed models, charts of report",
+    "openvino": "detectors in ONNX and ready-made models, without torch",
+    "validity": "agree, audit, correct, report, mixed models",
+    "splits": "transform.splits: a new division of the images",
     "report": "plots of the validation report",
     "download": "data from addresses",
     "toyroom": "the simulated play room",
@@ -85,6 +88,24 @@ def explain_missing(module: str, *, command: str = "", extra: str | None = None)
         where=f"visionllm {command}".strip(),
         fix=f"pip install '{DISTRIBUTION}[{chosen}]'",
     )
+
+
+def require_modules(modules: Sequence[str], *, extra: str, command: str) -> None:
+    """Say which extra is missing before any work is done that would be lost without it.
+
+    Args:
+        modules: top-level modules without which the work cannot be finished; they are looked for, not imported.
+        extra: the extra that brings them.
+        command: the command that needs them.
+
+    Raises:
+        UsageError: if one is not installed.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            problem = explain_missing(module, command=command, extra=extra)
+            if problem is not None:
+                raise problem
 
 
 def _requirements() -> Iterator[tuple[str, list[str], str]]:

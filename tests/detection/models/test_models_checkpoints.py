@@ -13,7 +13,7 @@ import torch
 from tiny_model import TOYS, tiny
 
 from visionllm_interaction.detection.models import build_model, load_checkpoint, load_detector, save_checkpoint
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, sidecar_of
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo, sidecar_of
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file
 

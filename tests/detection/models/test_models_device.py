@@ -10,7 +10,8 @@ import torch
 from tiny_model import TOYS, tiny
 
 from visionllm_interaction.detection.models import load_detector
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, save_checkpoint
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
+from visionllm_interaction.detection.models.checkpoints import save_checkpoint
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.models.precision import choose_device, choose_precision, set_precision
 from visionllm_interaction.errors import UsageError

@@ -160,7 +160,7 @@ def test_damaged_exports_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "m" / "detector.json").write_text(json.dumps(about))
     with pytest.raises(CheckpointError, match="without scales"):
         load_detector(tmp_path / "m")
-    with pytest.raises(CheckpointError, match="no complete exported detector"):
+    with pytest.raises(CheckpointError, match="not a detector"):
         load_detector(tmp_path)
 
 

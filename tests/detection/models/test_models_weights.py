@@ -15,7 +15,7 @@ from tiny_model import TOYS, tiny
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.detection.models import build_model, build_pretrained, save_checkpoint
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.errors import CheckpointError, ServiceError
 from visionllm_interaction.utils.hashing import sha256_file

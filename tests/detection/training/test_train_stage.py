@@ -14,7 +14,7 @@ from visionllm_interaction.artifacts.stage_manifests import TrainingReport
 from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.evaluation.evaluate import evaluate_checkpoint
 from visionllm_interaction.detection.models import load_checkpoint, save_checkpoint
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
 from visionllm_interaction.detection.training import stage
 from visionllm_interaction.detection.training.config import TrackingConfig
 from visionllm_interaction.errors import InputDataError

@@ -24,7 +24,7 @@ from visionllm_interaction.detection.experiment_tracking.pyfunc_model import (
     INPUT,
     MIN_CONFIDENCE,
 )
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info, sidecar_of
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo, read_info, sidecar_of
 from visionllm_interaction.detection.training.config import TrackingConfig
 from visionllm_interaction.utils.hashing import sha256_file
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.detection.export.parity import Parity, compare_detectors
 from visionllm_interaction.detection.export.trunk_and_box_head import BoxHeadGraph, GraphShapes, TrunkGraph
-from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_safetensors, sidecar_of
+from visionllm_interaction.detection.models.checkpoint_info import sidecar_of
+from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_safetensors
 from visionllm_interaction.detection.runtimes._openvino_import import openvino
 from visionllm_interaction.detection.runtimes.factory import load_detector
 from visionllm_interaction.detection.runtimes.openvino_detector import DESCRIPTION_NAME, OpenvinoDetector, assemble

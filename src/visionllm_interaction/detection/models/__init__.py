@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from visionllm_interaction.utils.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
-    from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint, save_checkpoint
+    from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
+    from visionllm_interaction.detection.models.checkpoints import load_checkpoint, save_checkpoint
     from visionllm_interaction.detection.models.config import ModelConfig
     from visionllm_interaction.detection.models.faster_rcnn import build_model, build_pretrained
     from visionllm_interaction.detection.runtimes.detector_interface import Detector, Runtime
@@ -33,7 +34,7 @@ __all__ = [
 __getattr__ = lazy_attributes(
     "visionllm_interaction.detection",
     {
-        "CheckpointInfo": "models.checkpoints",
+        "CheckpointInfo": "models.checkpoint_info",
         "Detector": "runtimes.detector_interface",
         "ModelConfig": "models.config",
         "Runtime": "runtimes.detector_interface",

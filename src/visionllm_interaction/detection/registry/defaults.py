@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -138,11 +139,18 @@ def _order(defaults: Defaults, cuda: bool | None) -> tuple[str, ...]:
     if not defaults.cuda:
         return defaults.cpu
     if cuda is None:
-        # Imported here: torch takes seconds to load, and most kinds have the same order everywhere.
-        import torch
-
-        cuda = torch.cuda.is_available()
+        cuda = _has_cuda()
     return defaults.cuda if cuda else defaults.cpu
+
+
+def _has_cuda() -> bool:
+    # Imported here: torch takes seconds to load, and most kinds have the same order everywhere. Without it nothing
+    # could run on a GPU.
+    if importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def _missing(entries: Sequence[ModelEntry], *, expected: str, get: str) -> ModelMissing:

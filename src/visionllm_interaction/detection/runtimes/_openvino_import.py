@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
-
-import torch
 
 from visionllm_interaction.errors import CheckpointError, UsageError
 
@@ -72,7 +71,7 @@ def read_graph(path: Path) -> Any:
 
 
 def compile_graph(graph: Any, *, hint: Literal["LATENCY", "THROUGHPUT"] = "LATENCY") -> Any:
-    """Compile a graph for this CPU, on as many threads as torch uses.
+    """Compile a graph for this CPU, on as many threads as torch uses where it is loaded.
 
     Layers that are not quantised compute in float32: left to itself OpenVINO takes bfloat16 on processors that have
     it, and the same file would detect differently from machine to machine. Its threads are not bound to cores: each
@@ -88,7 +87,16 @@ def compile_graph(graph: Any, *, hint: Literal["LATENCY", "THROUGHPUT"] = "LATEN
     hints = {
         "PERFORMANCE_HINT": hint,
         "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": str(torch.get_num_threads()),
+        "INFERENCE_NUM_THREADS": str(_threads()),
         "ENABLE_CPU_PINNING": "NO",
     }
     return _core().compile_model(graph, "CPU", hints)
+
+
+def _threads() -> int:
+    """As many as torch computes with, if it is loaded; else ``OMP_NUM_THREADS``, as for torch; else one per core."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else max(1, len(os.sched_getaffinity(0)))

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
-from torchvision.ops import nms
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.detector_interface import Runtime
-from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
+from visionllm_interaction.detection.runtimes.image_resizing import resize_bilinear
+from visionllm_interaction.detection.runtimes.non_maximum_suppression import non_maximum_suppression
 from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.path_type import StrPath
 
@@ -36,9 +34,9 @@ _LONG_SIDE = 960
 FACES = Categories.from_pairs([(1, "face")])
 
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
-RUNTIME = Runtime("centerface", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
+RUNTIME = Runtime("centerface", ALGORITHM_VERSION, libraries=("openvino", "opencv"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +71,12 @@ class CenterFaceDetector:
         """
         height, width = image_rgb.shape[:2]
         size = input_size(height, width)
-        resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
-        maps = self._graph(size)(resized.numpy())
+        resized = resize_bilinear(image_rgb, height=size[0], width=size[1])
+        maps = self._graph(size)(np.ascontiguousarray(resized.transpose(2, 0, 1)[None]))
         boxes, scores, points = decode_maps(*(each[0] for each in list(maps.values())), min_confidence=min_confidence)
         scale = np.array([width / size[1], height / size[0]], dtype=np.float32)
         boxes = np.clip(boxes * np.tile(scale, 2), 0, np.array([width, height] * 2, dtype=np.float32))
-        keep = nms(torch.from_numpy(boxes), torch.from_numpy(scores), NMS_THRESHOLD).numpy()
+        keep = non_maximum_suppression(boxes, scores, NMS_THRESHOLD)
         faces = Detections(boxes[keep], np.clip(scores[keep], 0, 1), np.ones(len(keep), np.int64))
         return faces, points[keep] * scale
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from visionllm_interaction.detection.registry.defaults import named_or_path
 from visionllm_interaction.detection.runtimes.detector_interface import Detector
+from visionllm_interaction.detection.runtimes.file_recognition import check_detector_file
 from visionllm_interaction.detection.runtimes.plugins import BUILT_IN_ENDINGS, load_plugin_detector
 from visionllm_interaction.errors import CheckpointError, VisionLLMError
 from visionllm_interaction.utils.extras import explain_missing
@@ -65,6 +66,7 @@ def _load(path: Path, *, device: str | None, compiled: bool) -> Detector:
             where=str(path),
             fix="correct the path, or name one of `visionllm models list`; `visionllm run` trains a detector",
         )
+    check_detector_file(path)
     if path.suffix.lower() == ".onnx":
         return _load_onnx(path)
     if path.is_dir() or path.name == "detector.json":

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.detector_interface import Runtime
-from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
+from visionllm_interaction.detection.runtimes.image_resizing import resize_bilinear
 from visionllm_interaction.detection.runtimes.yolox import graph_categories, graph_digest, select_detections
 from visionllm_interaction.utils.path_type import StrPath
 
@@ -29,9 +28,9 @@ STRIDE = 16
 OBJECTNESS_POWER = 0.6
 """A score is objectness to this power times the category's probability to the rest of one."""
 NMS_THRESHOLD = 0.45
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
-RUNTIME = Runtime("fastestdet", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
+RUNTIME = Runtime("fastestdet", ALGORITHM_VERSION, libraries=("openvino", "opencv"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +61,9 @@ class FastestDetDetector:
         return [self._detect_one(image, min_confidence) for image in images_rgb]
 
     def _detect_one(self, image_rgb: NDArray[np.uint8], min_confidence: float) -> Detections:
-        size = (self.side_px, self.side_px)
-        pixels = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
-        boxes, scores = decode_cells(self.graph(pixels.flip(1).div_(255).numpy())[0][0])
+        resized = resize_bilinear(image_rgb, height=self.side_px, width=self.side_px)
+        pixels = np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1)[None]) / 255
+        boxes, scores = decode_cells(self.graph(pixels)[0][0])
         scale = np.array([image_rgb.shape[1], image_rgb.shape[0]] * 2, dtype=np.float32)
         return select_detections(
             np.clip(boxes, 0, 1) * scale, scores, min_confidence=min_confidence, nms_threshold=NMS_THRESHOLD

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.models.checkpoints import FORMAT, CheckpointInfo, read_info, sidecar_of
+from visionllm_interaction.detection.models.checkpoint_info import FORMAT, CheckpointInfo, read_info, sidecar_of
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.detector_interface import Runtime
 from visionllm_interaction.utils.hashing import sha256_file

@@ -18,7 +18,7 @@ from torchvision.ops.poolers import LevelMapper
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.export.trunk_and_box_head import GraphShapes
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, read_info
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo, read_info
 from visionllm_interaction.detection.models.faster_rcnn import build_model
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.detector_interface import Runtime

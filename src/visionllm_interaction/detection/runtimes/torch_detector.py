@@ -14,7 +14,8 @@ from torch._dynamo.exc import BackendCompilerFailed
 
 from visionllm_interaction.core.categories import Categories
 from visionllm_interaction.core.detections import Detections
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, load_checkpoint
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
+from visionllm_interaction.detection.models.checkpoints import load_checkpoint
 from visionllm_interaction.detection.models.precision import (
     NumberFormat,
     choose_device,

@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
-from torchvision.models import get_model_weights
-from torchvision.ops import batched_nms
 
-from visionllm_interaction.core.categories import Categories
+from visionllm_interaction.core.categories import Categories, coco_categories
 from visionllm_interaction.core.detections import Detections
 from visionllm_interaction.detection.runtimes._openvino_import import compile_graph, read_graph
 from visionllm_interaction.detection.runtimes.detector_interface import Runtime
-from visionllm_interaction.detection.runtimes.torch_detector import image_to_tensor
+from visionllm_interaction.detection.runtimes.image_resizing import resize_bilinear
+from visionllm_interaction.detection.runtimes.non_maximum_suppression import non_maximum_suppression
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.utils.hashing import sha256_file, sha256_value
 from visionllm_interaction.utils.path_type import StrPath
@@ -38,9 +35,9 @@ MAX_DETECTIONS = 100
 """Both as in YOLOX's own evaluation."""
 
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """See :class:`~visionllm_interaction.detection.runtimes.detector_interface.Runtime`."""
-RUNTIME = Runtime("yolox", ALGORITHM_VERSION, libraries=("openvino", "torch", "torchvision"))
+RUNTIME = Runtime("yolox", ALGORITHM_VERSION, libraries=("openvino", "opencv"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +84,10 @@ def letterbox(image_rgb: NDArray[np.uint8], *, side_px: int) -> tuple[Floats, fl
     height, width = image_rgb.shape[:2]
     scale = min(side_px / height, side_px / width)
     size = (max(1, int(height * scale)), max(1, int(width * scale)))
-    resized = interpolate(image_to_tensor(image_rgb)[None].float(), size=size, mode="bilinear", align_corners=False)
-    canvas = torch.full((1, 3, side_px, side_px), PAD_VALUE)
-    canvas[:, :, : size[0], : size[1]] = resized.flip(1)
-    return canvas.numpy(), scale
+    canvas = np.full((1, 3, side_px, side_px), PAD_VALUE, np.float32)
+    resized = resize_bilinear(image_rgb, height=size[0], width=size[1])
+    canvas[0, :, : size[0], : size[1]] = resized[:, :, ::-1].transpose(2, 0, 1)
+    return canvas, scale
 
 
 def grid_cells(side_px: int) -> Floats:
@@ -128,9 +125,9 @@ def select_detections(
     confidence = scores[np.arange(len(scores)), best]
     # a floor keeps the suppression of 3,549 boxes with next to no score out of a request for "all"
     likely = np.flatnonzero(confidence >= max(min_confidence, 0.001))
-    chosen = (boxes_xyxy[likely], confidence[likely], best[likely])
-    keep = batched_nms(*map(torch.from_numpy, chosen), nms_threshold)[:MAX_DETECTIONS].numpy()
-    return Detections(chosen[0][keep], np.clip(chosen[1][keep], 0, 1), chosen[2][keep] + 1)
+    boxes, scored, labels = boxes_xyxy[likely], confidence[likely], best[likely]
+    keep = non_maximum_suppression(boxes, scored, nms_threshold, labels=labels, limit=MAX_DETECTIONS)
+    return Detections(boxes[keep], np.clip(scored[keep], 0, 1), labels[keep] + 1)
 
 
 def load_yolox(path: StrPath) -> YoloxDetector:
@@ -222,9 +219,3 @@ def _categories(path: Path) -> Categories:
             found=f"{type(error).__name__}: {error}",
             where=str(names),
         ) from error
-
-
-def coco_categories() -> Categories:
-    """COCO's 80 categories with their ids."""
-    names = get_model_weights("fasterrcnn_resnet50_fpn").DEFAULT.meta["categories"]
-    return Categories.from_pairs((n, name) for n, name in enumerate(names) if name not in ("__background__", "N/A"))

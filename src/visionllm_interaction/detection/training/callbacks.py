@@ -18,7 +18,8 @@ from lightning.pytorch.callbacks import EarlyStopping, WeightAveraging
 from torch import Tensor
 
 from visionllm_interaction.detection.evaluation.coco_metrics import ABSENT, METRICS
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo, save_checkpoint
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
+from visionllm_interaction.detection.models.checkpoints import save_checkpoint
 from visionllm_interaction.detection.training.distributed import all_gather
 from visionllm_interaction.detection.training.stop_signals import explain_disk_errors
 from visionllm_interaction.errors import AnnotationError

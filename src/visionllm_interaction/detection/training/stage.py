@@ -24,7 +24,7 @@ from visionllm_interaction.artifacts.stage_manifests import (
 from visionllm_interaction.detection.evaluation.coco_metrics import METRICS
 from visionllm_interaction.detection.experiment_tracking.dataset_info import dataset_entry
 from visionllm_interaction.detection.experiment_tracking.tracker import open_tracker
-from visionllm_interaction.detection.models.checkpoints import sidecar_of
+from visionllm_interaction.detection.models.checkpoint_info import sidecar_of
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.training import ALGORITHM_VERSION, LIBRARIES
 from visionllm_interaction.detection.training.callbacks import BEST_NAME, LAST_NAME, METRICS_NAME, Row

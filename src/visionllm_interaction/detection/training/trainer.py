@@ -17,7 +17,7 @@ from lightning import Callback, Trainer
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
 from visionllm_interaction.detection.experiment_tracking.spool import CURSOR_NAME, SPOOL_NAME
-from visionllm_interaction.detection.models.checkpoints import CheckpointInfo
+from visionllm_interaction.detection.models.checkpoint_info import CheckpointInfo
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.models.precision import choose_device, choose_precision
 from visionllm_interaction.detection.training.callbacks import (

@@ -59,6 +59,11 @@ class VisibleStore:
         self._measure_values.clear()
         self._conversations.forget()
 
+    def forget_answers(self) -> None:
+        """Forget the answers and measures given so far: somebody has corrected a video."""
+        self._measure_values.clear()
+        self._conversations.forget()
+
     def store_for(self, principal: Principal) -> Path:
         """The store as somebody sees it: all of it, or a part in which nothing else can be reached.
 

@@ -109,7 +109,7 @@ def post_correction(
             )
         except CorrectionConflict as conflict:
             raise _conflict(conflict) from conflict
-    service.conversations.forget()
+    service.visible.forget_answers()
     return _listed(found, response)
 
 
@@ -140,7 +140,7 @@ def delete_correction(
             )
         except CorrectionConflict as conflict:
             raise _conflict(conflict) from conflict
-    service.conversations.forget()
+    service.visible.forget_answers()
     return _listed(found, response)
 
 

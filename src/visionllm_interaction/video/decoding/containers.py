@@ -8,6 +8,7 @@ it contains, makes the decoder read a second file or the network.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,6 +133,14 @@ def open_video(path: StrPath) -> Iterator[tuple[int, str]]:
     try:
         # Without waiting: opening a pipe that nobody writes to would otherwise never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise VideoError(
+            "There is no such video.",
+            expected="a video file",
+            found="no file at this path",
+            where=str(path),
+            fix="correct the path" + ("" if path.is_absolute() else f"; it is looked for in {Path.cwd()}"),
+        ) from error
     except OSError as error:
         raise unreadable_video(found=error.strerror or str(error), where=path) from error
     try:
@@ -141,8 +150,17 @@ def open_video(path: StrPath) -> Iterator[tuple[int, str]]:
 
 
 def _recognise(path: Path, descriptor: int) -> str:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise unreadable_video(found="a folder, device or pipe", where=path)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise VideoError(
+            "This is a folder, not a video.",
+            expected="a video file, or several",
+            found="a folder",
+            where=str(path),
+            fix=f"name the videos in it: {shlex.quote(str(path))}/*.mp4",
+        )
+    if not stat.S_ISREG(mode):
+        raise unreadable_video(found="a device or pipe", where=path)
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     if not head:
         raise unreadable_video(found="an empty file", where=path)

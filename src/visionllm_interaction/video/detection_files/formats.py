@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionllm_interaction.core.boxes import xywh_to_xyxy
+from visionllm_interaction.core.categories import COCO_CLASSES, COCO_NAMES
 from visionllm_interaction.core.detection_table import UNTRACKED
-from visionllm_interaction.video.detection_files.known_category_names import COCO_NAMES, MOT_NAMES, YOLO_NAMES
 
 Row = tuple[int, str, float, tuple[float, float, float, float], int]
 """frame_index, category, confidence, box xyxy, track id."""
@@ -43,6 +43,8 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "h": ("h", "height", "bbox_height", "bbox_h"),
 }
 _MOT_FIELDS = range(6, 11)
+_MOT_NAMES: Mapping[int, str] = {1: "person", 2: "person", 3: "car", 4: "bicycle", 5: "motorcycle", 7: "person"}
+"""Classes of MOT Challenge that are people or vehicles → name; 2 are riders, 7 people who stand still."""
 _NUMBER_AT_END = re.compile(r"(\d+)$")
 EXPECTED = (
     "categories[] with id, name and detections[] with frame_index, category_id, bbox (4 numbers), score; or COCO "
@@ -192,7 +194,7 @@ def _is_number(text: str) -> bool:
 def _mot(path: Path, text: str) -> FileContent:
     """Lines ``frame, id, left, top, width, height, confidence, class, visibility``; frames from 1."""
     listed = path.with_name("labels.txt")
-    names = dict(enumerate(listed.read_text(encoding="utf-8").split("\n"), start=1)) if listed.is_file() else MOT_NAMES
+    names = dict(enumerate(listed.read_text(encoding="utf-8").split("\n"), start=1)) if listed.is_file() else _MOT_NAMES
     rows = []
     for number, line in enumerate(csv.reader(text.splitlines()), start=1):
         if not line:
@@ -274,7 +276,7 @@ def _yolo_folder(folder: Path) -> FileContent:
     if min(frame for frame, _ in files) < 0:
         raise ValueError("a file of frame 0; frames are counted from 1")
     listed = next((p for p in (folder / "classes.txt", folder.parent / "classes.txt") if p.is_file()), None)
-    names = listed.read_text(encoding="utf-8").split("\n") if listed else YOLO_NAMES
+    names = listed.read_text(encoding="utf-8").split("\n") if listed else COCO_CLASSES
     rows = [row for frame, path in files for row in _yolo_rows(path, frame, names)]
     notes = () if listed else ("the folder has no classes.txt: classes were read as COCO's 80",)
     known = tuple(name.strip() for name in names if name.strip())
