@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.server.auth.route_roles import requires
+from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -81,7 +81,7 @@ _REFUSALS = problems(400, 404, 409, 412, 422)
 def get_corrections(request: Request, response: Response, video_id: VideoId) -> CorrectionList:
     """All of them, undone and orphaned ones too. `ETag` is for `If-Match`."""
     service = context_of(request).service
-    with service.analysed_video(video_id):
+    with service.analysed_video(video_id, known_principal(request)):
         return _listed(list_corrections(service.config.store_dir, video_id), response)
 
 
@@ -98,7 +98,7 @@ def post_correction(
 ) -> CorrectionList:
     """Boxes, categories, roles, identities, bouts and events. The machine's values stay beside the corrected ones."""
     service = context_of(request).service
-    with service.analysed_video(video_id):
+    with service.analysed_video(video_id, known_principal(request)):
         try:
             found = add_correction(
                 service.config.store_dir,
@@ -129,7 +129,7 @@ def delete_correction(
 ) -> CorrectionList:
     """The correction stays in the list, as undone; undoing the line that undid it restores it."""
     service = context_of(request).service
-    with service.analysed_video(video_id):
+    with service.analysed_video(video_id, known_principal(request)):
         try:
             found = undo_correction(
                 service.config.store_dir,
