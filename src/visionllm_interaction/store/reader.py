@@ -402,7 +402,7 @@ class Store:
 
         Args:
             video_id: the video.
-            name: the file's name without the ending; a key of ``store.schema.SCHEMAS``.
+            name: the file's name without the ending; a key of ``store.arrow_schemas.SCHEMAS``.
 
         Returns:
             The file's columns.

@@ -120,7 +120,7 @@ class Step(_PlanModel):
         return frozenset(name for name in named if name)
 
     def to_query(self) -> Query:
-        """The query that ``measures.query.run_query`` executes; conditions and moments are the executor's."""
+        """The query that ``measures.catalogue_query.run_query`` executes; conditions and moments are the executor's."""
         return Query(**self.model_dump(exclude={"during", "after", "before", "turns"}), turns=self.turns)
 
 
