@@ -42,6 +42,7 @@ from visionllm_interaction.store.corrections.changes import (
     MoveEvent,
     RemoveBout,
     RemoveEvent,
+    SetRole,
 )
 from visionllm_interaction.store.corrections.geometry import Edited, drop_unseen, summarise_edited
 from visionllm_interaction.store.corrections.layers import Layers
@@ -90,6 +91,7 @@ class CorrectedTables:
         edited: detections and identities.
         tracks: the corrected tracks.
         size_px: width and height of the images.
+        computed: relations and events before corrected ones were laid over them; None: they are the machine's.
     """
 
     applied: AppliedCorrections
@@ -98,9 +100,25 @@ class CorrectedTables:
     edited: Edited
     tracks: Sequence[Track]
     size_px: tuple[int, int]
+    computed: ComputedBefore | None = None
 
 
-def correct_tables(machine: MachineTables, log: Sequence[Correction]) -> CorrectedTables:
+@dataclass(frozen=True)
+class ComputedBefore:
+    """Relations and events that were computed before, from some corrections of boxes and identities.
+
+    Attributes:
+        geometry: names these corrections, the analysis and the version of the program.
+        interactions: what was computed, before corrected bouts and events were laid over it.
+    """
+
+    geometry: str
+    interactions: Interactions
+
+
+def correct_tables(
+    machine: MachineTables, log: Sequence[Correction], *, known: ComputedBefore | None = None
+) -> CorrectedTables:
     """Apply a log of corrections to what an analysis found.
 
     Boxes, categories, roles and identities come first, in the order of the log; relations, events, sightings and
@@ -109,6 +127,7 @@ def correct_tables(machine: MachineTables, log: Sequence[Correction]) -> Correct
     Args:
         machine: what the analysis found.
         log: every correction of the video, oldest first.
+        known: what was computed before; it is taken if it is of the same boxes and identities.
 
     Returns:
         The corrected tables, and what became of each correction.
@@ -134,7 +153,11 @@ def correct_tables(machine: MachineTables, log: Sequence[Correction]) -> Correct
     found = arrow_to_tracks(machine.tables["tracks"])
     tracks = summarise_edited(edited, found, before, roles=machine.record.roles)
     bodies = _bodies(machine, edited)
-    computed = _interactions(machine, edited, tracks, bodies)
+    geometry = _geometry(machine, active) if edited.touched else None
+    if known is not None and known.geometry == geometry:
+        computed = known.interactions
+    else:
+        computed = _interactions(machine, edited, tracks, bodies)
     layers = Layers(computed.relations, computed.events, tracks, edited, machine.record.duration_s)
     for row, change in active:
         if isinstance(change, _LAYERED):
@@ -147,9 +170,17 @@ def correct_tables(machine: MachineTables, log: Sequence[Correction]) -> Correct
         has_tables=bool(tables),
         record=_record_changes(machine.record, edited, tracks) if tables else {},
         version=__version__,
+        geometry=geometry,
     )
     size_px = machine.record.width, machine.record.height
-    return CorrectedTables(applied, tables, layers, edited, tracks, size_px)
+    before_layers = None if geometry is None else ComputedBefore(geometry, computed)
+    return CorrectedTables(applied, tables, layers, edited, tracks, size_px, before_layers)
+
+
+def _geometry(machine: MachineTables, active: Sequence[tuple[Correction, Change]]) -> str:
+    """A name for what relations and events are computed from; roles change neither."""
+    ids = [row.correction_id for row, change in active if not isinstance(change, _LAYERED | SetRole)]
+    return f"{machine.analysis} {__version__} {' '.join(map(str, ids))}"
 
 
 def _interactions(

@@ -73,11 +73,13 @@ class AppliedCorrections(BaseModel):
         has_tables: whether the revision has tables of its own; without, the machine's values hold.
         record: figures of ``video.json`` that are others after the corrections.
         version: of the program.
+        geometry: names the corrections of boxes and identities from which relations and events were computed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = 1
+    geometry: str | None = None
     analysis: str
     states: dict[int, CorrectionState]
     has_tables: bool

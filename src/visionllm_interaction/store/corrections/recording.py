@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 
 from visionllm_interaction.artifacts.manifest import utc_now
 from visionllm_interaction.errors import StoreError, UsageError
-from visionllm_interaction.store.arrow_schemas import SCHEMAS
+from visionllm_interaction.interactions.relations_and_events import Interactions
+from visionllm_interaction.store.arrow_schemas import SCHEMAS, arrow_to_events, arrow_to_relations, symbols_to_arrow
 from visionllm_interaction.store.corrections.changes import Change
 from visionllm_interaction.store.corrections.corrected_tables import (
     BODY_TABLES,
     TABLES,
+    ComputedBefore,
     CorrectedTables,
     MachineTables,
     correct_tables,
@@ -53,6 +55,7 @@ from visionllm_interaction.utils.atomic_files import partial_of, remove_partials
 from visionllm_interaction.utils.file_locks import wait_for_lock
 from visionllm_interaction.utils.path_type import StrPath
 
+_COMPUTED = ("computed_relations", "computed_events")
 KEPT_REVISIONS = 3
 """Readers that have opened a revision read on in it, while so many newer ones may appear."""
 
@@ -193,10 +196,10 @@ def add_corrections(
         revision = newest_revision(folder)
         _check_revision(video_id, machine.record, revision, if_revision)
         log = read_log(revision)
-        now = correct_tables(machine, log)
+        now = correct_tables(machine, log, known=_computed_before(revision))
         for change in checked:
             log = [*log, _new_row(change, log, now, person, machine.analysis)]
-            now = correct_tables(machine, log)
+            now = correct_tables(machine, log, known=now.computed)
             _check_applied(now.applied.states[len(log)], video_id)
         if checked:
             _write_revision(folder, now, log)
@@ -267,7 +270,8 @@ def undo_correction(
             anchors={},
             analysis=machine.analysis,
         )
-        _write_revision(folder, correct_tables(machine, [*log, row]), [*log, row])
+        corrected = correct_tables(machine, [*log, row], known=_computed_before(revision))
+        _write_revision(folder, corrected, [*log, row])
         return _listed(video_id, machine.record, newest_revision(folder))
 
 
@@ -374,6 +378,22 @@ def _check_revision(video_id: str, record: VideoRecord, revision: Path | None, e
         )
 
 
+def _computed_before(revision: Path | None) -> ComputedBefore | None:
+    """What a revision keeps of relations and events, so that a corrected bout does not compute an hour anew."""
+    geometry = read_applied(revision).geometry if revision is not None else None
+    if revision is None or geometry is None:
+        return None
+    try:
+        relations, events = (
+            pq.read_table(revision / f"{name}.parquet", schema=SCHEMAS[name.removeprefix("computed_")])
+            for name in _COMPUTED
+        )
+    except (OSError, pa.ArrowException):
+        return None  # computed anew
+    found = Interactions(tuple(arrow_to_relations(relations)), tuple(arrow_to_events(events)))
+    return ComputedBefore(geometry, found)
+
+
 def _write_revision(folder: Path, corrected: CorrectedTables, log: Sequence[Correction]) -> None:
     """Publish the next revision in one step, and delete old ones."""
     final = folder / CORRECTED_FOLDER / str(len(log))
@@ -383,6 +403,13 @@ def _write_revision(folder: Path, corrected: CorrectedTables, log: Sequence[Corr
         partial.mkdir(parents=True)
         rows = pa.Table.from_pylist(log_rows(log), schema=SCHEMAS["corrections"])
         pq.write_table(rows, partial / LOG_FILE, compression="zstd")
+        computed = corrected.computed.interactions if corrected.computed is not None else None
+        if computed is not None:
+            for name, table in (
+                (_COMPUTED[0], symbols_to_arrow("relations", computed.relations)),
+                (_COMPUTED[1], symbols_to_arrow("events", computed.events)),
+            ):
+                pq.write_table(table, partial / f"{name}.parquet", compression="zstd")
         for name, table in corrected.tables.items():
             pq.write_table(table, partial / f"{name}.parquet", compression="zstd")
         (partial / STATES_FILE).write_text(corrected.applied.model_dump_json(indent=1) + "\n", encoding="utf-8")
