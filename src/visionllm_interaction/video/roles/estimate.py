@@ -166,10 +166,10 @@ def estimate_roles(
 
 
 def _evidence(features: NDArray[np.float64]) -> Iterable[tuple[str, bool]]:
-    seen = ~np.isnan(features).all(axis=0) if len(features) else np.zeros(len(FEATURES), np.bool_)
-    yield "face", bool(seen[0])
-    yield "proportions", bool(seen[1:-1].any())
-    yield "look", bool(seen[-1])
+    seen = [not bool(np.isnan(column).all()) for column in features.T]
+    yield "face", seen[0]
+    yield "proportions", any(seen[1:-1])
+    yield "look", seen[-1]
 
 
 def _trimmed_mean(logits: NDArray[np.float64]) -> float:
