@@ -128,7 +128,7 @@ def set_roles(store: StrPath, video_id: str, roles: Mapping[int | str, str]) -> 
         detections = _detections(folder)
         kept = [one for one in former.reviewed if one.track_id not in chosen]
         added = [
-            ReviewedRole(role=role, track_id=track_id, anchors=_anchors(detections, track_id))  # type: ignore[arg-type]
+            ReviewedRole(role=role, track_id=track_id, anchors=_anchors(detections, track_id))
             for track_id, role in chosen.items()
             if role != ESTIMATED
         ]
@@ -173,7 +173,7 @@ def match_roles(reviewed: Sequence[ReviewedRole], detections: pa.Table, people: 
             if track_id is not None:
                 own = votes.setdefault(track_id, {})
                 own[number] = own.get(number, 0) + 1
-    given = {}
+    given: dict[int, str] = {}
     for track in people:
         counted = votes.get(track.track_id)
         if not counted:

@@ -157,8 +157,8 @@ def _add(
     for face in bodies.faces:
         seen = face.face
         pitch = math.nan if seen.pitch_deg is None else seen.pitch_deg
-        about = seen.score, seen.box_xyxy, seen.yaw_deg, pitch, seen.age_years
-        found.faces.append(FaceRow(*at, owner(face.person), *about))
+        row = FaceRow(*at, owner(face.person), seen.score, seen.box_xyxy, seen.yaw_deg, pitch, seen.age_years)
+        found.faces.append(row)
     for person, pose in enumerate(bodies.poses):
         if pose is not None:
             found.poses.append(_pose_row(at, int(track_ids[person]), pose, posture_of, look_of))

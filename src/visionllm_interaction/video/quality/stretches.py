@@ -91,7 +91,8 @@ class _People:
         self._times = detections.timestamp_s[rows]
         self._heights = boxes[:, 3] - boxes[:, 1]
         near = np.array([_EDGE * width, _EDGE * height, (1 - _EDGE) * width, (1 - _EDGE) * height], np.float32)
-        self._cut = (boxes[:, :2] < near[:2]).any(axis=1) | (boxes[:, 2:] > near[2:]).any(axis=1)
+        low, high = (boxes[:, :2] < near[:2]).any(axis=1), (boxes[:, 2:] > near[2:]).any(axis=1)
+        self._cut: NDArray[np.bool_] = np.asarray(low | high, dtype=np.bool_)
 
     def between(self, begin_s: float, end_s: float) -> tuple[float, float]:
         """Median height in pixels, and the share that an edge cuts; NaN where nobody is."""

@@ -92,9 +92,17 @@ def read_role_model() -> RoleModel:
     if tuple(content["features"]) != FEATURES:
         raise ValueError(f"{_PARAMETERS} is for other features: {content['features']}")
     mean, scale, weights = (np.array(content[name], np.float64) for name in ("mean", "scale", "weights"))
-    numbers = (float(content[name]) for name in ("intercept", "limit", "child_share"))
     look = content["look"]
-    return RoleModel(mean, scale, weights, *numbers, np.array(look["weights"], np.float32), float(look["intercept"]))
+    return RoleModel(
+        mean=mean,
+        scale=scale,
+        weights=weights,
+        intercept=float(content["intercept"]),
+        limit=float(content["limit"]),
+        child_share=float(content["child_share"]),
+        look_weights=np.array(look["weights"], np.float32),
+        look_intercept=float(look["intercept"]),
+    )
 
 
 def probability(logit: float, *, child_share: float) -> float:
@@ -166,10 +174,10 @@ def estimate_roles(
 
 
 def _evidence(features: NDArray[np.float64]) -> Iterable[tuple[str, bool]]:
-    seen = ~np.isnan(features).all(axis=0) if len(features) else np.zeros(len(FEATURES), np.bool_)
-    yield "face", bool(seen[0])
-    yield "proportions", bool(seen[1:-1].any())
-    yield "look", bool(seen[-1])
+    seen = [not bool(np.isnan(column).all()) for column in features.T]
+    yield "face", seen[0]
+    yield "proportions", any(seen[1:-1])
+    yield "look", seen[-1]
 
 
 def _trimmed_mean(logits: NDArray[np.float64]) -> float:
