@@ -44,7 +44,8 @@ def _more(text: str, rng: random.Random) -> str:
 
 def _swapped(text: str, rng: random.Random) -> str:
     said = [name for name in NAMES if re.search(rf"\b{name}\b", text)]
-    if len(said) >= 2 and ("held" in text or "(" in text):
+    # Two that are near each other are near either way round: only who holds, or the values of a list, can be swapped.
+    if len(said) >= 2 and ("held" in text or re.search(r"\((?!looking)", text)):
         one, two = rng.sample(said, 2)
         return re.sub(rf"\b(?:{one}|{two})\b", lambda m: two if m.group() == one else one, text)
     if not said:

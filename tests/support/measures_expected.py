@@ -81,7 +81,7 @@ def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
     """The tidy table of whole videos, and of bins."""
     return {
         str(bin_s): [
-            {k: v for k, v in row.items() if v is not None and k != "basis"}
+            {k: v for k, v in row.items() if v is not None and k not in ("basis", "values")}
             for row in measures_table(store, bin_s=bin_s).to_pylist()
             if row["measure"] in MEASURES  # not those of docs/sequential-measures.md
         ]
