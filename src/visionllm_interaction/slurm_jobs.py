@@ -46,6 +46,9 @@ class SlurmResources:
     def options(self) -> list[str]:
         """The options of ``sbatch``.
 
+        Returns:
+            One for each value that is named.
+
         Raises:
             UsageError: if a value is none that Slurm reads.
         """
