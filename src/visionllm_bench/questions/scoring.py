@@ -164,7 +164,7 @@ def _agrees(answer: Answer, values: Mapping[str | None, Any], *, loose: bool) ->
         concluded = [c for c in answer.claims if c.operation not in ("value", "sum", "largest")]
         claims = {(None if None in values else videos[c.evidence[0]]): c for c in concluded}  # type: ignore[misc]
     # "The difference is not known" is no value: nothing is due where one of the two is missing.
-    claims = {key: claim for key, claim in claims.items() if claim.value is not None or key in values}
+    claims = {key: claim for key, claim in claims.items() if claim.value not in (None, "none") or key in values}
     if claims.keys() != values.keys():
         return False
     return all(_same(values[key], claim, loose=loose) for key, claim in claims.items())

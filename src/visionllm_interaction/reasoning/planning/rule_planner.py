@@ -57,8 +57,8 @@ FORMS: tuple[Form, ...] = (
 )
 """Every question form; the first that fits and whose names are in the store gives the plan."""
 
-_FIRST_AND_LAST_SEEN = re.compile(r"_time\(merged\(visible|exists\(visible\(\$")
-"""Expressions of presence that a fixed form gives by the first and last frame, as the measures do."""
+_FIRST_AND_LAST_SEEN = re.compile(r"_time\(merged\(visible|exists\(visible\(\$|since\(|before\(")
+"""Expressions that a fixed form gives by the first and last frame, and with what is taken for granted checked."""
 _EVENT_WORDS = re.compile(
     r"\b(?:pick\w*|grab\w*|grasp\w*|take[sn]?|took|taking|gets?|got|drop\w*|releas\w*|leaves?|left"
     r"|leaving|exit\w*|depart\w*|enter\w*|arriv\w*|disappear\w*|vanish\w*|puts?|putting|lay|laid"
