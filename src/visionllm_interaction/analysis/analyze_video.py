@@ -391,7 +391,12 @@ def _publish(
     notes = (*record.notes, *notes)
     about = job.bodies.record(job.config) if job.bodies else None
     notes = (*notes, *role_notes(tracks, estimates))
-    update = {"role_proxies": {} if estimates else guesses, "heads": inputs.heads, "notes": notes, "bodies": about}
+    update: dict[str, object] = {
+        "role_proxies": {} if estimates else guesses,
+        "heads": inputs.heads,
+        "notes": notes,
+        "bodies": about,
+    }
     update["roles_estimated"] = bool(estimates)
     record = record.model_copy(update=update)
     publish_video(

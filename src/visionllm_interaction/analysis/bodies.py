@@ -124,7 +124,7 @@ def _files_of(kind: BodyKind, *, needed: bool) -> Mapping[str, Path]:
         # The detector beside the landmarks is the one whose points they are placed by.
         landmarks = resolve_kind("faces", parts=["landmarks"])["landmarks"]
         files = {"face_detector": resolve("mediapipe_face_detection"), "face_landmarks": landmarks}
-        return files | _age_model()
+        return {**files, **_age_model()}
     except ModelMissing:
         if needed:
             raise

@@ -159,11 +159,11 @@ class MissingInputs:
         return np.where(imported[video], found, self.reasons.code(nothing_imported(kind)))
 
     @cached_property
-    def _people(self) -> Mapping[str, frozenset[str]]:
+    def _coded_people(self) -> Mapping[str, frozenset[str]]:
         return self.people()
 
     def _nobody(self, kind: str, name: Name) -> int:
-        known = name.base == ANYTHING or name.base.lower() in self._people.get(kind, ())
+        known = name.base == ANYTHING or name.base.lower() in self._coded_people.get(kind, ())
         return KNOWN if known else self.reasons.code(nobody_coded(kind, name.base))
 
     def of_predicate(self, predicate: str, subject: Ints, object_: Ints | None, video: Ints) -> Ints:

@@ -171,8 +171,8 @@ def track_with_detector(
     tracked = postprocess_tracklets(
         rows, ids, frames, config=config.track, camera=camera_path.path(), size_px=size_px, features=features
     )
-    names = detector.categories.names
-    return TrackedVideo(reader.info, frames, tracked, names, reader.ending, image_quality=meter.result())
+    searched = detector.categories.names
+    return TrackedVideo(reader.info, frames, tracked, searched, reader.ending, image_quality=meter.result())
 
 
 def _metered(
