@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,9 @@ class MemoryStore:
         source = {"name": f"{video_id}.mp4"}
         return {"detector": detector, "width": 64, "height": 48, "n_detections": 0, "source": source}
 
+    def values_of(self, video_ids: Iterable[str] | None = None) -> str:
+        return "detected"
+
     def read_columns(
         self, video_id: str, name: str, columns: Sequence[str], *, encode: Callable[..., Any] | None = None
     ) -> dict[str, Any]:
@@ -77,6 +80,9 @@ class MemoryStore:
         return {str(row[c]) for row in getattr(self, f"_{name}")(self.videos[video_id]) for c in columns if row[c]}
 
     def _detections(self, video: Timeline) -> list[dict[str, Any]]:
+        return []
+
+    def _quality(self, video: Timeline) -> list[dict[str, Any]]:
         return []
 
     def _postures(self, video: Timeline) -> list[dict[str, Any]]:
