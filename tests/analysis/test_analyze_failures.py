@@ -213,7 +213,7 @@ def test_an_export_that_cannot_be_loaded_is_an_error_of_ours(tmp_path: Path, mon
         raise RuntimeError("Check 'false' failed at\n src/core/...")
 
     monkeypatch.setattr("visionllm_interaction.detection.runtimes.torch_detector.load_torch_detector", broken)
-    (tmp_path / "m.pt").touch()
+    (tmp_path / "m.pt").write_bytes(b"PK\x03\x04" + bytes(40))
     with pytest.raises(CheckpointError, match="cannot be loaded") as caught:
         load_detector(tmp_path / "m.pt")
     assert "Check 'false' failed at src/core" in str(caught.value.found)

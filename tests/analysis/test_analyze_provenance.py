@@ -124,4 +124,4 @@ def test_every_runtime_says_what_decides_its_detections() -> None:
     assert torch_runtime.RUNTIME.libraries == ("torch", "torchvision")
     assert all("openvino" in runtime.libraries for runtime in runtimes[1:])
     installed = algorithm_versions.library_versions(name for runtime in runtimes for name in runtime.libraries)
-    assert installed.keys() == {"torch", "torchvision", "openvino"}
+    assert installed.keys() == {"torch", "torchvision", "openvino", "opencv"}

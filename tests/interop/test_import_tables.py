@@ -158,6 +158,7 @@ def test_presets_of_the_configuration(tmp_path: Path) -> None:
     config = InteropConfig(columns={"lab": "begin=on:ms,end=off"})
     options = ImportOptions(columns="lab")
     assert import_codes(tmp_path / "t.csv", store, video_id="a", options=options, config=config).codes == 1
+    (tmp_path / "t.eaf").touch()
     with pytest.raises(UsageError, match="tables"):
         import_codes(tmp_path / "t.eaf", store, video_id="a", options=options, config=config)
     with pytest.raises(ConfigError, match="begin"):

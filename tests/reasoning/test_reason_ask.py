@@ -154,7 +154,7 @@ def test_json_has_the_keys_of_the_design(two_videos: Path) -> None:
     assert answer["claims"][0].keys() >= {"text", "value", "unit", "evidence"}
     assert list(answer["evidence"][0]) == [
         *("id", "measure", "value", "unit", "video_id", "track_ids", "begin_s", "end_s", "frames", "kind"),
-        *("missing", "definition_version", "settings", "basis", "corrected"),
+        *("missing", "definition_version", "settings", "basis", "values", "corrected"),
     ]
     assert (answer["planner"], answer["model"], answer["tokens"]) == ("rules", None, 0)
     assert Answer.model_validate(answer).to_json() == answer

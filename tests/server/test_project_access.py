@@ -32,6 +32,8 @@ NEEDED: dict[tuple[str, str], Role] = {
     ("POST", "/v1/jobs/{job_id}/cancel"): "analyst",
     **{(method, "/v1/uploads"): "analyst" for method in ("GET", "POST", "OPTIONS")},
     **{(method, "/v1/uploads/{upload_id}"): "analyst" for method in ("GET", "PATCH", "DELETE")},
+    ("POST", "/v1/videos/{video_id}/corrections"): "analyst",
+    ("DELETE", "/v1/videos/{video_id}/corrections/{correction_id}"): "analyst",
     ("GET", "/v1/audit"): "admin",
 }
 """What needs more than a viewer, written down once more: a route that is opened by mistake shows here."""
@@ -91,12 +93,13 @@ def operations(app: FastAPI) -> list[tuple[str, str]]:
 
 
 def ask(room: Room, method: str, path: str, things: Things, headers: dict[str, str]) -> int:
-    filled = path.format(**vars(things), measure="visible_duration")
+    filled = path.format(**vars(things), measure="visible_duration", correction_id=1)
     sent = {**headers, "Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Offset": "0"}
     if method == "PATCH":
         sent["Content-Type"] = "application/offset+octet-stream"
-    body = json.dumps({"question": "How long is the child visible?"}) if path == "/v1/ask" else "x"
-    kind = {"Content-Type": "application/json"} if path == "/v1/ask" else {}
+    documents = {"/v1/ask": {"question": "How long is the child visible?"}, "/v1/videos/{video_id}/corrections": {}}
+    body = json.dumps(documents[path]) if path in documents else "x"
+    kind = {"Content-Type": "application/json"} if path in documents else {}
     content = None if method in ("GET", "DELETE", "OPTIONS") else body
     return room.client.request(method, filled, headers={**sent, **kind}, content=content).status_code
 

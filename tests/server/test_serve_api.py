@@ -252,6 +252,8 @@ def test_readiness_and_figures(client: TestClient, described: str) -> None:
         "store": "writable",
         "jobs": "running",
         "disk": "enough space",
+        "videos": "readable",
+        "clock": "going forward",
     }
     client.post("/v1/ask", json={"question": "How many balls are there?"})
     figures = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if not line.startswith("#"))

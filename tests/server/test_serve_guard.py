@@ -186,6 +186,8 @@ def test_the_interface_is_described_with_examples_and_problem_details(config: Se
         "/v1/videos/{video_id}/file",
         "/v1/videos/{video_id}/copy",
         "/v1/videos/{video_id}/poster",
+        "/v1/videos/{video_id}/corrections",
+        "/v1/videos/{video_id}/corrections/{correction_id}",
         "/v1/jobs/{job_id}",
         "/v1/jobs/{job_id}/retry",
         "/v1/jobs/{job_id}/cancel",

@@ -64,7 +64,12 @@ def store(tmp_path: Path) -> Path:
 
 def tables(store: Path, video_id: str = "a", *, values: Any = "corrected") -> dict[str, list[dict[str, Any]]]:
     with open_store(store, values=values) as opened:
-        return {name: opened.read_table(video_id, name).to_pylist() for name in TABLES}
+        rows = {name: opened.read_table(video_id, name).to_pylist() for name in TABLES}
+    # One not-a-number (a look that was not computed) is like another.
+    return {
+        name: [{key: None if value != value else value for key, value in row.items()} for row in found]
+        for name, found in rows.items()
+    }
 
 
 def value(store: Path, expression: str, *, values: Any = "corrected") -> Any:

@@ -82,6 +82,8 @@ def symbols_to_arrow(
 
 def arrow_to_frames(table: pa.Table) -> FrameTable:
     """Rows of ``frames.parquet``."""
+    from visionllm_interaction.core.frame_table import FrameTable
+
     names = ("frame_index", "timestamp_s", "duration_s", "processed")
     index, times, durations, processed = (table[name].to_numpy(zero_copy_only=False) for name in names)
     return FrameTable(index, times, durations, processed, tuple(table["quality"].to_pylist()))
@@ -89,6 +91,7 @@ def arrow_to_frames(table: pa.Table) -> FrameTable:
 
 def arrow_to_detections(table: pa.Table) -> DetectionTable:
     """Rows of ``detections.parquet``."""
+    from visionllm_interaction.core.detection_table import DetectionTable
 
     def column(name: str) -> NDArray[Any]:
         return np.asarray(table[name].to_numpy(zero_copy_only=False))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
+from visionllm_interaction.server.auth.roles import LOCAL
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -158,8 +159,8 @@ def _revision(if_match: str | None) -> str | None:
 
 def _person(request: Request, who: str | None) -> str:
     """Who corrects: the name given, or that of the key."""
-    principal = request.scope["state"].get("principal")
-    key = getattr(principal, "name", None)
+    principal = known_principal(request)
+    key = None if principal == LOCAL else principal.name
     given = " ".join((who or "").split())
     if given and key and given != key:
         return f"{given} ({key})"
