@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.auth.roles import LOCAL
+from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
