@@ -14,6 +14,7 @@ from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.measures.language.run import query
 from visionllm_interaction.store.audit_corrections import video_state
+from visionllm_interaction.store.corrections.recording import add_correction, undo_correction
 from visionllm_interaction.store.reader import open_store, publish_video
 from visionllm_interaction.store.roles.reviewed import ROLES_FILE, read_reviewed_roles, set_roles
 from visionllm_interaction.store.video_record import DetectorRecord
@@ -133,3 +134,17 @@ def test_roles_of_categories_that_nobody_looks_for_are_nobodys(tmp_path: Path) -
 
 def test_estimates_are_kept(store: Path) -> None:
     assert next(iter(open_store(store)["a"].roles)) == RoleEstimate(1, None, 0.4, 3, ("face",))
+
+
+def test_a_review_counts_where_people_have_corrected_the_video(store: Path) -> None:
+    role = {"kind": "role", "action": "set", "track_id": 1, "role": "child"}
+    add_correction(store, "a", role, who="Kari")
+    set_roles(store, "a", {"rest": "caregiver"})
+    assert roles(store) == {1: "child", 2: "caregiver"}, "the corrected tracks, made anew of the reviewed ones"
+    with pytest.raises(UsageError, match="corrected by hand") as refused:
+        set_roles(store, "a", {1: "other"})
+    assert "visionllm corrections" in (refused.value.fix or "")
+    assert roles(store) == {1: "child", 2: "caregiver"}
+    undo_correction(store, "a", 1, who="Kari")
+    set_roles(store, "a", {1: "other"})
+    assert roles(store) == {1: "other", 2: "caregiver"}

@@ -24,7 +24,7 @@ from visionllm_interaction.core.detection_table import UNTRACKED
 from visionllm_interaction.core.tracks_relations_events import Track
 from visionllm_interaction.errors import StoreError, UsageError
 from visionllm_interaction.store.arrow_schemas import SCHEMAS, arrow_to_tracks, symbols_to_arrow
-from visionllm_interaction.store.layout import check_store, check_video_id, unknown_video
+from visionllm_interaction.store.layout import check_store, check_video_id, newest_revision, unknown_video
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.file_locks import wait_for_lock
 from visionllm_interaction.utils.path_type import StrPath
@@ -113,7 +113,8 @@ def set_roles(store: StrPath, video_id: str, roles: Mapping[int | str, str]) -> 
 
     Raises:
         StoreError: if the store or the video is not there.
-        UsageError: if a track is not one of a person, or a role is none. Nothing is set then.
+        UsageError: if a track is not one of a person, its role was corrected by hand, or a role is none. Nothing is
+            set then.
     """
     store = Path(store)
     check_store(store)
@@ -124,7 +125,9 @@ def set_roles(store: StrPath, video_id: str, roles: Mapping[int | str, str]) -> 
         tracks = _tracks(folder)
         people = [track for track in tracks if track.category in PERSON_CATEGORIES]
         former = _read(folder)
-        chosen = _spelled_out(roles, people, former)
+        by_hand = _corrected_by_hand(folder, people)
+        _refuse_corrected(roles, by_hand, video_id)
+        chosen = _spelled_out(roles, [track for track in people if track.track_id not in by_hand], former)
         detections = _detections(folder)
         kept = [one for one in former.reviewed if one.track_id not in chosen]
         added = [
@@ -134,7 +137,39 @@ def set_roles(store: StrPath, video_id: str, roles: Mapping[int | str, str]) -> 
         ]
         before = {track.track_id: track.role or "" for track in people} | former.analysed
         content = ReviewedRoles(reviewed=tuple(kept + added), analysed=before)
-        return _write(folder, content, tracks, {one.track_id: one.role for one in content.reviewed})
+        reviewed = _write(folder, content, tracks, {one.track_id: one.role for one in content.reviewed})
+        _correct_anew(folder)
+        return reviewed
+
+
+def _corrected_by_hand(folder: Path, people: Sequence[Track]) -> set[int]:
+    """The people whose role a correction decides: it lies over the reviewed one."""
+    revision = newest_revision(folder)
+    if revision is None or not (revision / "tracks.parquet").is_file():
+        return set()
+    corrected = {track.track_id: track.role for track in _tracks(revision)}
+    return {one.track_id for one in people if corrected.get(one.track_id, one.role) != one.role}
+
+
+def _refuse_corrected(roles: Mapping[int | str, str], by_hand: set[int], video_id: str) -> None:
+    for track_id in sorted(by_hand & set(roles)):
+        raise UsageError(
+            "The role of this track was corrected by hand, and the correction would stay above a review.",
+            found=f"a correction of track {track_id}",
+            where=video_id,
+            fix=f"correct it again (`visionllm corrections add {video_id} …`), or undo the correction first "
+            f"(`visionllm corrections list {video_id}`)",
+        )
+
+
+def _correct_anew(folder: Path) -> None:
+    """Make the corrected tables of the reviewed ones, where people have corrected the video, too."""
+    if newest_revision(folder) is None:
+        return
+    # Imported here: most videos have no corrections.
+    from visionllm_interaction.store.corrections.recording import carry_corrections
+
+    carry_corrections(folder, folder)
 
 
 def reapply_roles(folder: Path) -> None:
