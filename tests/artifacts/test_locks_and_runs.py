@@ -31,6 +31,7 @@ if len(sys.argv) > 2 and os.fork() == 0:
 print("held" if lock else "refused", flush=True)
 time.sleep(60)
 """
+from visionllm_interaction.utils.logs import log
 
 
 def hold(folder: Path, *more: str) -> subprocess.Popen[str]:
@@ -195,6 +196,7 @@ def test_without_locks_in_the_file_system_the_work_goes_on(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
+    log.set_up_with(lambda: None)  # a command of another test may wait to configure what is captured here
     with structlog.testing.capture_logs() as logs, wait_for_lock(tmp_path):
         lock = try_lock(tmp_path)
         assert lock is not None
