@@ -19,6 +19,7 @@ import structlog
 from visionllm_interaction.artifacts.runs import create_locked_run, discard_if_empty, list_runs
 from visionllm_interaction.utils.atomic_files import publish_folder, remove_partials
 from visionllm_interaction.utils.file_locks import try_lock, wait_for_lock
+from visionllm_interaction.utils.logs import log
 
 HOLD = """
 import os, sys, time
@@ -31,7 +32,6 @@ if len(sys.argv) > 2 and os.fork() == 0:
 print("held" if lock else "refused", flush=True)
 time.sleep(60)
 """
-from visionllm_interaction.utils.logs import log
 
 
 def hold(folder: Path, *more: str) -> subprocess.Popen[str]:
