@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path as StorePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -98,19 +101,8 @@ def post_correction(
     who: Who = None,
 ) -> CorrectionList:
     """Boxes, categories, roles, identities, bouts and events. The machine's values stay beside the corrected ones."""
-    service = context_of(request).service
-    with service.analysed_video(video_id, known_principal(request)):
-        try:
-            found = add_correction(
-                service.config.store_dir,
-                video_id,
-                change,
-                who=_person(request, who),
-                if_revision=_revision(if_match),
-            )
-        except CorrectionConflict as conflict:
-            raise _conflict(conflict) from conflict
-    service.visible.forget_answers()
+    with _correcting(request, video_id) as store:
+        found = add_correction(store, video_id, change, who=_person(request, who), if_revision=_revision(if_match))
     return _listed(found, response)
 
 
@@ -129,20 +121,23 @@ def delete_correction(
     who: Who = None,
 ) -> CorrectionList:
     """The correction stays in the list, as undone; undoing the line that undid it restores it."""
+    with _correcting(request, video_id) as store:
+        found = undo_correction(
+            store, video_id, correction_id, who=_person(request, who), if_revision=_revision(if_match)
+        )
+    return _listed(found, response)
+
+
+@contextmanager
+def _correcting(request: Request, video_id: str) -> Iterator[StorePath]:
+    """The store of a video that the key sees; what was answered before is forgotten once it is corrected."""
     service = context_of(request).service
     with service.analysed_video(video_id, known_principal(request)):
         try:
-            found = undo_correction(
-                service.config.store_dir,
-                video_id,
-                correction_id,
-                who=_person(request, who),
-                if_revision=_revision(if_match),
-            )
+            yield service.config.store_dir
         except CorrectionConflict as conflict:
             raise _conflict(conflict) from conflict
     service.visible.forget_answers()
-    return _listed(found, response)
 
 
 def _listed(found: VideoCorrections, response: Response) -> CorrectionList:

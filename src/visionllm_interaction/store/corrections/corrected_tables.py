@@ -46,7 +46,7 @@ from visionllm_interaction.store.corrections.changes import (
 )
 from visionllm_interaction.store.corrections.geometry import Edited, drop_unseen, summarise_edited
 from visionllm_interaction.store.corrections.layers import Layers
-from visionllm_interaction.store.corrections.log import AppliedCorrections, Correction, CorrectionState, undone_by
+from visionllm_interaction.store.corrections.log import AppliedCorrections, CorrectionState, LoggedCorrection, undone_by
 from visionllm_interaction.store.sightings import find_sightings
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class ComputedBefore:
 
 
 def correct_tables(
-    machine: MachineTables, log: Sequence[Correction], *, known: ComputedBefore | None = None
+    machine: MachineTables, log: Sequence[LoggedCorrection], *, known: ComputedBefore | None = None
 ) -> CorrectedTables:
     """Apply a log of corrections to what an analysis found.
 
@@ -134,7 +134,7 @@ def correct_tables(
     """
     undone = undone_by(log)
     states: dict[int, CorrectionState] = {}
-    active: list[tuple[Correction, Change]] = []
+    active: list[tuple[LoggedCorrection, Change]] = []
     for row in log:
         if row.correction_id in undone:
             reason = f"by correction {undone[row.correction_id]}"
@@ -177,7 +177,7 @@ def correct_tables(
     return CorrectedTables(applied, tables, layers, edited, tracks, size_px, before_layers)
 
 
-def _geometry(machine: MachineTables, active: Sequence[tuple[Correction, Change]]) -> str:
+def _geometry(machine: MachineTables, active: Sequence[tuple[LoggedCorrection, Change]]) -> str:
     """A name for what relations and events are computed from; roles change neither."""
     ids = [row.correction_id for row, change in active if not isinstance(change, _LAYERED | SetRole)]
     return f"{machine.analysis} {__version__} {' '.join(map(str, ids))}"

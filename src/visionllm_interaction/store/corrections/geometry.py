@@ -23,7 +23,7 @@ from visionllm_interaction.store.corrections.changes import (
     SetRole,
     SplitTrack,
 )
-from visionllm_interaction.store.corrections.log import Correction, CorrectionState
+from visionllm_interaction.store.corrections.log import CorrectionState, LoggedCorrection
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ class Edited:
     def __post_init__(self) -> None:
         self.clock = FrameClock(self.frames)
 
-    def apply(self, row: Correction, change: Change) -> CorrectionState:
+    def apply(self, row: LoggedCorrection, change: Change) -> CorrectionState:
         """Apply one row.
 
         Args:
@@ -102,7 +102,7 @@ class Edited:
             return CorrectionState(state="not needed", reason=str(reason))
         return APPLIED
 
-    def find(self, row: Correction, track_id: int, part: str = "") -> Found:
+    def find(self, row: LoggedCorrection, track_id: int, part: str = "") -> Found:
         """The track that a row means; its id holds within one analysis, and its boxes' places in any other one.
 
         Args:
@@ -128,7 +128,7 @@ class Edited:
             raise Orphaned(f"no track of the present analysis lies where track {track_id} was")
         return found
 
-    def _set_boxes(self, row: Correction, change: SetBox) -> None:
+    def _set_boxes(self, row: LoggedCorrection, change: SetBox) -> None:
         keys = [(self.clock.place(key.time_s), key) for key in change.boxes]
         missing = [key.time_s for place, key in keys if place is None]
         if missing:
@@ -167,7 +167,7 @@ class Edited:
         )
         self._replace(DetectionTable.concat([self.detections.select(~own), added]))
 
-    def _delete_boxes(self, row: Correction, change: DeleteBox) -> None:
+    def _delete_boxes(self, row: LoggedCorrection, change: DeleteBox) -> None:
         found = self.find(row, change.track_id)
         whole = change.begin_s is None
         ids = [found.track_id, *found.pieces] if whole else [found.track_id]
@@ -191,7 +191,7 @@ class Edited:
         self._replace(self.detections.select(~gone))
         self.moves.append((row.correction_id, nobody))
 
-    def _set_category(self, row: Correction, change: SetCategory) -> None:
+    def _set_category(self, row: LoggedCorrection, change: SetCategory) -> None:
         found = self.find(row, change.track_id)
         own = np.isin(self.detections.track_id, [found.track_id, *found.pieces])
         category = self.detections.category.copy()
@@ -199,11 +199,11 @@ class Edited:
         self.categorised |= {found.track_id, *found.pieces}
         self._replace(self.detections.replace(category=category))
 
-    def _set_role(self, row: Correction, change: SetRole) -> None:
+    def _set_role(self, row: LoggedCorrection, change: SetRole) -> None:
         found = self.find(row, change.track_id)
         self.roles |= dict.fromkeys([found.track_id, *found.pieces], change.role)
 
-    def _split(self, row: Correction, change: SplitTrack) -> None:
+    def _split(self, row: LoggedCorrection, change: SplitTrack) -> None:
         assert change.new_track_id is not None
         before = self.find(row, change.track_id, "/before").track_id
         after = self.find(row, change.track_id, "/after").track_id
@@ -227,7 +227,7 @@ class Edited:
         times = self.detections.timestamp_s[self.detections.track_id == track_id]
         return bool((times < at_s - _ROUNDING_S).any() and (times >= at_s - _ROUNDING_S).any())
 
-    def _merge(self, row: Correction, change: MergeTracks) -> None:
+    def _merge(self, row: LoggedCorrection, change: MergeTracks) -> None:
         one, other = self.find(row, change.track_id), self.find(row, change.other_track_id)
         kept = one.track_id
         gone = {*one.pieces, other.track_id, *other.pieces} - {kept}
@@ -250,7 +250,7 @@ class Edited:
         keep[order[again]] = False
         return keep
 
-    def _exchange(self, row: Correction, change: ExchangeTracks) -> None:
+    def _exchange(self, row: LoggedCorrection, change: ExchangeTracks) -> None:
         at_s = change.at_s
         one, one_later = self._around(row, change.track_id)
         other, other_later = self._around(row, change.other_track_id)
@@ -268,7 +268,7 @@ class Edited:
         for track in (one, other):
             self._replace(self.detections.select(self._once_a_frame(track)))
 
-    def _around(self, row: Correction, track_id: int) -> tuple[int, int]:
+    def _around(self, row: LoggedCorrection, track_id: int) -> tuple[int, int]:
         """A track before and after a moment; the same one twice if it is seen on one side only."""
         sides: list[int | None] = []
         for part in ("/before", "/after"):
@@ -280,7 +280,7 @@ class Edited:
             raise Orphaned(f"it is not known where track {track_id} was")
         return chosen, chosen if after is None else after
 
-    def _move(self, row: Correction, move: Move) -> None:
+    def _move(self, row: LoggedCorrection, move: Move) -> None:
         """Give boxes to other tracks; a box then is of the category of the track that it comes to."""
         table = self.detections
         tracked = table.track_id != UNTRACKED

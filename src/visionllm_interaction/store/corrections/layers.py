@@ -18,7 +18,7 @@ from visionllm_interaction.store.corrections.changes import (
     RemoveBout,
 )
 from visionllm_interaction.store.corrections.geometry import APPLIED, Edited, NotNeeded, Orphaned
-from visionllm_interaction.store.corrections.log import Correction, CorrectionState
+from visionllm_interaction.store.corrections.log import CorrectionState, LoggedCorrection
 
 EVENT_WINDOW_S = 2.0
 """An event that was computed again is the one that was corrected if it is at most so far from it, in seconds."""
@@ -62,7 +62,7 @@ class Layers:
         """The events, by begin."""
         return sorted(self._events, key=lambda event: event.begin_s)
 
-    def apply(self, row: Correction, change: Layered) -> CorrectionState:
+    def apply(self, row: LoggedCorrection, change: Layered) -> CorrectionState:
         """Apply one row.
 
         Args:
@@ -111,7 +111,7 @@ class Layers:
             if one.predicate == predicate and (one.subject_track_id, one.object_track_id) == pair
         ]
 
-    def _bout(self, row: Correction, change: AddBout | RemoveBout | MoveBout) -> None:
+    def _bout(self, row: LoggedCorrection, change: AddBout | RemoveBout | MoveBout) -> None:
         middle_s = (change.begin_s + change.end_s) / 2
         subject = self._track(row, change.subject_track_id, middle_s)
         other = self._track(row, change.object_track_id, middle_s)
@@ -148,7 +148,7 @@ class Layers:
                 begin_s, end_s = min(begin_s, one.begin_s), max(end_s, one.end_s)
         self._relations.append(Relation(pair[0], predicate, pair[1], begin_s, end_s, _CERTAIN))
 
-    def _event(self, row: Correction, change: Layered) -> None:
+    def _event(self, row: LoggedCorrection, change: Layered) -> None:
         assert not isinstance(change, AddBout | RemoveBout | MoveBout)
         track_ids = tuple(self._track(row, track, change.begin_s) for track in change.track_ids)
         former = self.event_at(change.event, track_ids, change.begin_s)
@@ -170,7 +170,7 @@ class Layers:
             self._events.append(replace(former, begin_s=change.new_begin_s, end_s=end_s, confidence=_CERTAIN))
         self._events.remove(former)
 
-    def _track(self, row: Correction, track_id: int, at_s: float) -> int:
+    def _track(self, row: LoggedCorrection, track_id: int, at_s: float) -> int:
         if row.analysis == self._edited.analysis:
             moved = self._edited.moved(row.correction_id, at_s, track_id)
         else:

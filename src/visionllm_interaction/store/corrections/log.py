@@ -24,7 +24,7 @@ UNDO = "undo"
 
 
 @dataclass(frozen=True)
-class Correction:
+class LoggedCorrection:
     """One row of the log.
 
     Attributes:
@@ -106,7 +106,7 @@ def read_applied(revision: Path) -> AppliedCorrections:
         raise _damaged(path, error) from error
 
 
-def read_log(revision: Path | None) -> list[Correction]:
+def read_log(revision: Path | None) -> list[LoggedCorrection]:
     """The rows of a revision's log.
 
     Args:
@@ -133,7 +133,7 @@ def read_log(revision: Path | None) -> list[Correction]:
         raise _damaged(path, error) from error
 
 
-def undone_by(log: Sequence[Correction]) -> dict[int, int]:
+def undone_by(log: Sequence[LoggedCorrection]) -> dict[int, int]:
     """Row → the row that undoes it now; an undo that is undone itself does nothing.
 
     Args:
@@ -149,7 +149,7 @@ def undone_by(log: Sequence[Correction]) -> dict[int, int]:
     return found
 
 
-def log_rows(log: Sequence[Correction]) -> list[dict[str, Any]]:
+def log_rows(log: Sequence[LoggedCorrection]) -> list[dict[str, Any]]:
     """The rows as ``corrections.parquet`` has them.
 
     Args:
@@ -178,13 +178,13 @@ def log_rows(log: Sequence[Correction]) -> list[dict[str, Any]]:
     ]
 
 
-def _of_row(row: Mapping[str, Any]) -> Correction:
+def _of_row(row: Mapping[str, Any]) -> LoggedCorrection:
     change = None
     if row["kind"] != UNDO:
         parts = {"kind": row["kind"], "action": row["action"], **json.loads(row["target"]), **json.loads(row["new"])}
         change = CHANGES.validate_python(parts)
     anchors = {name: tuple(tuple(one) for one in samples) for name, samples in json.loads(row["anchors"]).items()}
-    return Correction(
+    return LoggedCorrection(
         correction_id=row["correction_id"],
         change=change,
         old=json.loads(row["old"]),

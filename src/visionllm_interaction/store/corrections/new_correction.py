@@ -32,7 +32,7 @@ from visionllm_interaction.store.corrections.changes import (
     tracks_of,
 )
 from visionllm_interaction.store.corrections.corrected_tables import CorrectedTables
-from visionllm_interaction.store.corrections.log import Correction
+from visionllm_interaction.store.corrections.log import LoggedCorrection
 from visionllm_interaction.video.tracking.roles import ROLES
 
 _AROUND_S = 2.0
@@ -73,7 +73,7 @@ def checked_change(change: Change | Mapping[str, Any]) -> Change:
     return found
 
 
-def with_new_track(change: Change, log: Sequence[Correction]) -> Change:
+def with_new_track(change: Change, log: Sequence[LoggedCorrection]) -> Change:
     """A correction that makes a track, with an id that none has made yet, undone or not.
 
     Args:

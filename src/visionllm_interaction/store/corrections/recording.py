@@ -29,8 +29,8 @@ from visionllm_interaction.store.corrections.corrected_tables import (
 from visionllm_interaction.store.corrections.log import (
     LOG_FILE,
     STATES_FILE,
-    Correction,
     CorrectionState,
+    LoggedCorrection,
     log_rows,
     read_applied,
     read_log,
@@ -76,7 +76,7 @@ class ListedCorrection:
         undone_by: the row that undoes it.
     """
 
-    correction: Correction
+    correction: LoggedCorrection
     state: CorrectionState
     undone_by: int | None
 
@@ -206,10 +206,12 @@ def add_corrections(
         return _listed(video_id, machine.record, newest_revision(folder))
 
 
-def _new_row(change: Change, log: Sequence[Correction], now: CorrectedTables, person: str, analysis: str) -> Correction:
+def _new_row(
+    change: Change, log: Sequence[LoggedCorrection], now: CorrectedTables, person: str, analysis: str
+) -> LoggedCorrection:
     named = with_new_track(change, log)
     check_target(named, now)
-    return Correction(
+    return LoggedCorrection(
         correction_id=len(log) + 1,
         change=named,
         old=old_value(named, now),
@@ -260,7 +262,7 @@ def undo_correction(
         _check_revision(video_id, machine.record, revision, if_revision)
         log = read_log(revision)
         chosen = _to_undo(log, correction_id, video_id)
-        row = Correction(
+        row = LoggedCorrection(
             correction_id=len(log) + 1,
             change=None,
             old={},
@@ -275,7 +277,7 @@ def undo_correction(
         return _listed(video_id, machine.record, newest_revision(folder))
 
 
-def _to_undo(log: Sequence[Correction], correction_id: int | None, video_id: str) -> int:
+def _to_undo(log: Sequence[LoggedCorrection], correction_id: int | None, video_id: str) -> int:
     undone = undone_by(log)
     open_ones = [row.correction_id for row in log if row.correction_id not in undone and row.change is not None]
     if correction_id is None and open_ones:
@@ -394,7 +396,7 @@ def _computed_before(revision: Path | None) -> ComputedBefore | None:
     return ComputedBefore(geometry, found)
 
 
-def _write_revision(folder: Path, corrected: CorrectedTables, log: Sequence[Correction]) -> None:
+def _write_revision(folder: Path, corrected: CorrectedTables, log: Sequence[LoggedCorrection]) -> None:
     """Publish the next revision in one step, and delete old ones."""
     final = folder / CORRECTED_FOLDER / str(len(log))
     partial = partial_of(final)
