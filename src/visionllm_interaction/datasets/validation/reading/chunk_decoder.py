@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -16,7 +16,7 @@ import numpy as np
 
 from visionllm_interaction.datasets.validation.reading import schema as records
 from visionllm_interaction.datasets.validation.reading.columns import AnnotationColumns, Ints
-from visionllm_interaction.datasets.validation.reading.fast_decoder import read_plain
+from visionllm_interaction.datasets.validation.reading.fast_decoder import is_utf8, read_plain
 from visionllm_interaction.datasets.validation.reading.polygons import summarise_texts
 from visionllm_interaction.datasets.validation.reading.schema import AnnotationRecord, brief
 from visionllm_interaction.datasets.validation.reading.segmentations import summarise
@@ -44,24 +44,33 @@ class Chunk:
     mismatches: tuple[FieldMismatch, ...] = ()
 
 
-def read_chunk(place: tuple[str, int, int], database: duckdb.DuckDBPyConnection) -> Chunk | None:
-    """Decode the bytes ``begin`` to ``end`` of a file, which are records separated by commas.
+def read_chunks(places: Iterable[tuple[str, int, int]], database: duckdb.DuckDBPyConnection) -> Iterator[Chunk | None]:
+    """Decode pieces of files: path, begin and end of records separated by commas.
 
-    Returns ``None`` if they are no JSON, so that the caller can read the file as a whole.
+    A piece that is no JSON is ``None``, so that the caller can read the file as a whole. Some pieces are read ahead.
+
+    Raises:
+        OSError: if a file cannot be read.
     """
+    return decode_chunks(map(_listed, places), database)
+
+
+def _listed(place: tuple[str, int, int]) -> bytes:
     path, begin, end = place
     with Path(path).open("rb") as stream:
         stream.seek(begin)
-        data = b"".join((b"[", stream.read(end - begin), b"]"))  # copies once
-    return decode_chunk(data, database)
+        return b"".join((b"[", stream.read(end - begin), b"]"))  # copies once
 
 
-def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | None:
-    """A JSON list of annotations → columns; ``None`` if it is no JSON list in UTF-8."""
-    if not data.isascii() and not _is_utf8(data):
+def decode_chunks(texts: Iterable[bytes], database: duckdb.DuckDBPyConnection) -> Iterator[Chunk | None]:
+    """JSON lists of annotations → columns; ``None`` for each that is no JSON list in UTF-8."""
+    for data, plain in read_plain(texts, database):
+        yield Chunk(len(plain.ids), plain) if plain else _decode_careful(data, database)
+
+
+def _decode_careful(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | None:
+    if not is_utf8(data):
         return None
-    if plain := read_plain(data, database):
-        return Chunk(len(plain.ids), plain)
     try:
         return _typed(_TYPED.decode(data), database)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -69,18 +78,10 @@ def decode_chunk(data: bytes, database: duckdb.DuckDBPyConnection) -> Chunk | No
     return decode_rows(rows, strict=strict) if isinstance(rows, list) else None
 
 
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def parse(data: bytes) -> tuple[Any, bool]:
     """Any JSON, and whether it is standard JSON, which has no NaN; ``None`` if it is neither."""
     try:
-        return (msgspec.json.decode(data), True) if data.isascii() or _is_utf8(data) else (None, False)
+        return (msgspec.json.decode(data), True) if is_utf8(data) else (None, False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:

@@ -8,7 +8,9 @@ the same keys in the same order and nothing but numbers as values; whatever else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import duckdb
@@ -21,6 +23,7 @@ from visionllm_interaction.datasets.validation.reading.polygons import fill_ring
 from visionllm_interaction.datasets.validation.reading.schema import Rle
 from visionllm_interaction.datasets.validation.reading.segmentations import fill_runs
 
+_TEXT = pa.schema([("text", pa.large_string())])
 _BLANKS = b" \t\r\n"
 _NUMBERS = b"0123456789.-+eE[]," + _BLANKS
 _ONLY_NUMBERS = re.compile(rb'\{(?:"[^"\\{}:]+":)+\}')
@@ -37,22 +40,60 @@ _FAR = 64
 _RUNS = msgspec.json.Decoder(list[Rle])
 
 
-def read_plain(data: bytes, database: duckdb.DuckDBPyConnection) -> AnnotationColumns | None:
-    """A JSON list of annotations → columns; ``None`` unless every record is plain and sound in form."""
-    form = _form(data)
-    if form is None:
-        return None
-    text = pa.LargeStringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)], np.int64)), pa.py_buffer(data))
+def read_plain(
+    texts: Iterable[bytes], database: duckdb.DuckDBPyConnection
+) -> Iterator[tuple[bytes, AnnotationColumns | None]]:
+    """JSON lists of annotations → each text with its columns, or ``None`` unless all its records are plain and sound.
+
+    DuckDB reads all texts in one query, as making a query takes as long as reading 300 KB; so it asks for some texts
+    ahead. One that is no JSON ends the query; all not yet answered are then ``None``, and another query reads the rest.
+    """
+    texts = iter(texts)
+    while True:
+        asked: deque[tuple[bytes, _RecordShape | None]] = deque()
+        failures: list[OSError] = []
+        for records in _transformed(_batches(texts, asked, failures), database):
+            data, form = asked.popleft()
+            yield data, form and _checked(data, records, form)
+        if failures:
+            raise failures[0]
+        if not asked:
+            return
+        yield from ((data, None) for data, _ in asked)
+
+
+def _transformed(batches: Iterator[pa.RecordBatch], database: duckdb.DuckDBPyConnection) -> Iterator[pa.StructArray]:
+    """The records of each text, up to one that DuckDB does not take for JSON."""
+    source = pa.RecordBatchReader.from_batches(_TEXT, batches)
+    with database.cursor() as connection, suppress(duckdb.Error, pa.ArrowException, OSError):
+        for batch in connection.from_arrow(source).project(_AS_COLUMNS).to_arrow_reader(1):
+            yield batch.column("records").values
+
+
+def _batches(
+    texts: Iterator[bytes], asked: deque[tuple[bytes, _RecordShape | None]], failures: list[OSError]
+) -> Iterator[pa.RecordBatch]:
+    """Texts as DuckDB takes them, an empty list in place of those that it may not read; ``asked``: all of them."""
     try:
-        with database.cursor() as connection:
-            table = connection.from_arrow(pa.table({"text": text})).project(_AS_COLUMNS).to_arrow_table()
-    except duckdb.Error:
+        for data in texts:
+            form = _form(data)
+            asked.append((data, form))
+            text = data if form else b"[]"
+            edges = np.array([0, len(text)], np.int64)
+            yield pa.record_batch(
+                [pa.LargeStringArray.from_buffers(1, pa.py_buffer(edges), pa.py_buffer(text))], schema=_TEXT
+            )
+    except OSError as error:  # DuckDB would turn it into one of its own
+        failures.append(error)
+        raise
+
+
+def _checked(data: bytes, records: pa.StructArray, form: _RecordShape) -> AnnotationColumns | None:
+    """What DuckDB made of a text, unless it has forgiven something."""
+    if len(records) != form.polygons + form.crowds:
         return None
-    records = table.column("records").chunk(0).values  # one row is one chunk
-    run_lengths = tuple(_inner_objects(data)) if form.crowds else ()
-    if len(run_lengths) != form.crowds:
-        return None
-    if len(records) != form.polygons + form.crowds or _has_trailing_comma(data, records, form, run_lengths):
+    run_lengths = _run_lengths(data, records.field("segmentation")) if form.crowds else {}
+    if len(run_lengths) != form.crowds or _has_trailing_comma(data, records, form, run_lengths):
         return None
     return _columns(records, form, run_lengths)
 
@@ -79,11 +120,21 @@ def _form(data: bytes) -> _RecordShape | None:
     first = _repeated(bare)
     if first is None or not _ONLY_NUMBERS.fullmatch(first) or b'"counts":' in first:
         return None
+    if not first.isascii() and not is_utf8(data):  # all that is not ASCII is in every record
+        return None
     counts = {name: first.count(_bare_key(name)) for name in (*_IDS, "bbox", *_OPTIONAL)}
     if any(counts[name] != 1 for name in (*_IDS, "bbox")) or any(counts[name] > 1 for name in _OPTIONAL):
         return None
     polygons, others = len(bare) // len(first) - crowds, first.count(b":") - sum(counts.values())
     return _RecordShape(frozenset(name for name in _OPTIONAL if counts[name]), polygons, crowds, others)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8; ASCII, as most are, is seen at once."""
+    try:
+        return data.isascii() or bool(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _repeated(bare: bytes) -> bytes | None:
@@ -93,12 +144,12 @@ def _repeated(bare: bytes) -> bytes | None:
 
 
 def _has_trailing_comma(
-    data: bytes, records: pa.StructArray, form: _RecordShape, run_lengths: tuple[bytes, ...]
+    data: bytes, records: pa.StructArray, form: _RecordShape, run_lengths: Mapping[int, bytes]
 ) -> bool:
     """Whether a closing bracket follows a comma, which DuckDB takes for JSON."""
     text = np.frombuffer(data, np.uint8)
     if not form.others:
-        within = sum(runs.count(b",") for runs in run_lengths)
+        within = sum(runs.count(b",") for runs in run_lengths.values())
         return int(np.count_nonzero(text == ord(","))) != _commas(records, form) + within
     before = np.flatnonzero((text == ord("]")) | (text == ord("}"))) - 1
     while len(before):
@@ -127,7 +178,7 @@ def _bare_key(name: str) -> bytes:
     return b'"' + name.encode().translate(None, _NUMBERS) + b'":'
 
 
-def _columns(records: pa.StructArray, form: _RecordShape, run_lengths: tuple[bytes, ...]) -> AnnotationColumns | None:
+def _columns(records: pa.StructArray, form: _RecordShape, run_lengths: Mapping[int, bytes]) -> AnnotationColumns | None:
     count = len(records)
     ids, images, categories = (_integers(records, name) for name in _IDS)
     crowd = _integers(records, "iscrowd") if "iscrowd" in form.keys else np.zeros(count, np.int64)
@@ -174,7 +225,7 @@ def _boxes(boxes: pa.ListArray, count: int) -> Floats | None:
     return values.copy() if np.isfinite(values).all() else None  # a view would keep all that DuckDB gave, polygons too
 
 
-def _masks(rings: pa.ListArray, form: _RecordShape, run_lengths: tuple[bytes, ...]) -> MaskColumns | None:
+def _masks(rings: pa.ListArray, form: _RecordShape, run_lengths: Mapping[int, bytes]) -> MaskColumns | None:
     """Polygons as DuckDB read them; run lengths, which it leaves out, are read here."""
     count = len(rings)
     columns = MaskColumns.empty(count)
@@ -184,22 +235,29 @@ def _masks(rings: pa.ListArray, form: _RecordShape, run_lengths: tuple[bytes, ..
         return None
     fill_rings(columns, np.arange(count), rings)
     if form.crowds:
-        present = np.unpackbits(np.frombuffer(rings.buffers()[0], np.uint8), bitorder="little", count=count)
         try:
-            masks = _RUNS.decode(b"[" + b",".join(run_lengths) + b"]")
+            masks = _RUNS.decode(b"[" + b",".join(run_lengths.values()) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         if len(masks) != form.crowds:
             return None
-        fill_runs(columns, dict(zip(np.flatnonzero(present == 0).tolist(), masks, strict=True)))
+        fill_runs(columns, dict(zip(run_lengths, masks, strict=True)))
     return columns
 
 
-def _inner_objects(data: bytes) -> Iterator[bytes]:
-    """The objects that are masks of run lengths; the texts of ``data`` hold no brace."""
-    at = data.find(b'"counts"')
-    while at >= 0:
-        begin, end = data.rfind(b"{", 0, at), data.find(b"}", at) + 1
-        if _MASK_KEY.search(data[max(begin - _FAR, 0) : begin]):  # "segmentation2" looked alike without its digit
-            yield data[begin:end]
-        at = data.find(b'"counts"', end)
+def _run_lengths(data: bytes, rings: pa.ListArray) -> dict[int, bytes]:
+    """Row → text of the masks that are no polygons; the texts of ``data`` hold no brace."""
+    validity = rings.buffers()[0]
+    if validity is None:
+        return {}
+    present = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[rings.offset :][: len(rings)]
+    rows = np.flatnonzero(present == 0)
+    braces = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("{"))
+    if len(braces) != len(rings) + len(rows):
+        return {}
+    begins = braces[rows + np.arange(1, len(rows) + 1)].tolist()  # behind its own record's brace and all before
+    return {
+        row: data[begin : data.find(b"}", begin) + 1]
+        for row, begin in zip(rows.tolist(), begins, strict=True)
+        if _MASK_KEY.search(data[max(begin - _FAR, 0) : begin])  # "segmentation2" looked alike without its digit
+    }

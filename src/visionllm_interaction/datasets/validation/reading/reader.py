@@ -7,13 +7,15 @@ typed pass; a piece with others is read record by record, so that one bad record
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import chain
+from contextlib import suppress
+from itertools import chain, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import duckdb
 import msgspec
 import numpy as np
 
@@ -25,7 +27,7 @@ from visionllm_interaction.datasets.validation.reading.chunk_decoder import (
     FieldMismatch,
     decode_rows,
     parse,
-    read_chunk,
+    read_chunks,
     usable_rows,
 )
 from visionllm_interaction.datasets.validation.reading.chunking import BYTE_ORDER_MARK, Slices, cut
@@ -81,21 +83,36 @@ def _decode(key: str, raw: msgspec.Raw) -> Any:
 
 def _read_parts(slices: Slices, *, workers: int) -> tuple[dict[str, Any], list[Chunk]]:
     """The other lists and the pieces, decoded up to the first piece that is no JSON."""
+    todo = deque(enumerate(slices.places))
     with connect() as database, ThreadPoolExecutor(workers) as pool:
         rest = {
             key: pool.submit(_decode, key, slices.rest[key]) for key in ("images", "categories") if key in slices.rest
         }
-        chunks = _until_none(pool.map(partial(read_chunk, database=database), slices.places))
-        return {key: future.result() for key, future in rest.items()}, chunks
+        shares = [pool.submit(_read_share, todo, database) for _ in range(workers)]
+        chunks = dict(chain.from_iterable(share.result() for share in shares))
+        read = takewhile(lambda chunk: chunk is not None, map(chunks.get, range(len(slices.places))))
+        return {key: future.result() for key, future in rest.items()}, cast(list[Chunk], list(read))
 
 
-def _until_none(chunks: Iterable[Chunk | None]) -> list[Chunk]:
-    good: list[Chunk] = []
-    for chunk in chunks:
+def _read_share(
+    todo: deque[tuple[int, tuple[str, int, int]]], database: duckdb.DuckDBPyConnection
+) -> list[tuple[int, Chunk | None]]:
+    """What one thread reads of the pieces, by their number; after one that is no JSON, nobody takes another."""
+    numbers: list[int] = []
+
+    def taken() -> Iterator[tuple[str, int, int]]:
+        while todo:
+            with suppress(IndexError):  # another thread was faster
+                number, place = todo.popleft()
+                numbers.append(number)
+                yield place
+
+    chunks: list[Chunk | None] = []
+    for chunk in read_chunks(taken(), database):
+        chunks.append(chunk)
         if chunk is None:
-            break
-        good.append(chunk)
-    return good
+            todo.clear()
+    return list(zip(numbers, chunks, strict=True))
 
 
 def _marked(path: Path, split: str) -> list[Issue]:
