@@ -102,7 +102,7 @@ def _closing(data: mmap.mmap, begin: int, before: int) -> tuple[dict[str, msgspe
     head = data[: begin - 1].removeprefix(BYTE_ORDER_MARK)
     for number, end in enumerate(islice(_ends(data, begin, before), _MOST_ENDS)):
         if _follows_annotation(data, begin, end, tails=_TAILS if number < _FEW_ENDS else _TAILS[:-1]):
-            around = head + _MARK + data[end + 1 :]
+            around = b"".join((head, _MARK, data[end + 1 :]))
             rest = _decode_top(around)
             if rest is not None:
                 return rest, around, end

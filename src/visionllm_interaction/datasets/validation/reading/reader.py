@@ -34,8 +34,8 @@ from visionllm_interaction.datasets.validation.reading.chunking import BYTE_ORDE
 from visionllm_interaction.datasets.validation.reading.columns import ImageColumns, SplitTable, join_annotations
 from visionllm_interaction.datasets.validation.reading.polygons import connect
 
-PIECE_BYTES = 3 << 20
-"""Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (8 MB take a tenth longer)."""
+PIECE_BYTES = 3 << 19
+"""Bytes of JSON decoded at a time: few, so that memory is used again, not asked for anew (6 MB take a tenth longer)."""
 _MOST_CUTS = 3
 
 _IMAGES = msgspec.json.Decoder(list[records.ImageRecord])
