@@ -126,6 +126,35 @@ def test_other_records_are_left_to_the_careful_way(name: str, database: duckdb.D
     list(chunks.decode_chunks([LEFT[name]], database))
 
 
+def test_each_text_of_a_query_gets_its_own_answer(database: duckdb.DuckDBPyConnection) -> None:
+    torn = ALIKE["as COCO writes"].replace(b"]]", b"]", 1)  # alike in form, but DuckDB ends the query at it
+    plain, other = ALIKE["with line breaks"], LEFT["null"]
+    texts = [plain, other, torn, plain, torn, torn, *[plain] * 20, other, torn]
+    answers = list(read_plain(iter(texts), database))
+    assert [text for text, _ in answers] == texts
+    assert [columns is not None for _, columns in answers] == [text == plain for text in texts]
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_bad_json(database: duckdb.DuckDBPyConnection) -> None:
+    def texts() -> Iterator[bytes]:
+        yield ALIKE["as COCO writes"]
+        raise PermissionError(13, "Permission denied", "annotations.json")
+
+    with pytest.raises(PermissionError, match=r"annotations\.json"):
+        list(read_plain(texts(), database))
+
+
+def test_masks_of_crowds_come_from_their_own_records(database: duckdb.DuckDBPyConnection) -> None:
+    row = records()[4]
+    crowds = [row | {"segmentation": {"counts": [n, 15 - n], "size": [3, 5]}} for n in range(15)]
+    mixed = [*records()[:2], *crowds[:4], records()[2], crowds[4], records()[3], *crowds[5:]]
+    columns = quickly(text(mixed), database)
+    assert columns is not None
+    covered = [15 - n for n in range(15)]
+    assert columns.masks.areas_px[columns.crowd].tolist() == covered
+    assert_same(text(mixed), database)
+
+
 BYTES = b'0123456789.-+eE[]{},:" \t\n\x0b\x00nul_abcdist'
 NUMBERS = (b"0", b"7", b"12", b"1.5", b"-3", b"1e2", b"0.0", b"3E-1", b"0x1", b"01", b"", b" 4 ", b"5,6")
 

@@ -46,7 +46,7 @@ def read_plain(
     """JSON lists of annotations → each text with its columns, or ``None`` unless all its records are plain and sound.
 
     DuckDB reads all texts in one query, as making a query takes as long as reading 300 KB; so it asks for some texts
-    ahead. One that is no JSON ends the query; all not yet answered are then ``None``, and another query reads the rest.
+    ahead. One that is no JSON ends the query: those not yet answered are then asked about one by one.
     """
     texts = iter(texts)
     while True:
@@ -54,12 +54,16 @@ def read_plain(
         failures: list[OSError] = []
         for records in _transformed(_batches(texts, asked, failures), database):
             data, form = asked.popleft()
-            yield data, form and _checked(data, records, form)
+            yield data, _checked(data, records, form) if form else None
         if failures:
             raise failures[0]
         if not asked:
             return
-        yield from ((data, None) for data, _ in asked)
+        if len(asked) == 1:
+            yield asked[0][0], None
+        else:
+            for data, _ in asked:
+                yield from read_plain([data], database)
 
 
 def _transformed(batches: Iterator[pa.RecordBatch], database: duckdb.DuckDBPyConnection) -> Iterator[pa.StructArray]:
