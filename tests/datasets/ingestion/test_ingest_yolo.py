@@ -39,7 +39,7 @@ def key_points(number: int, numbers: int) -> list[float]:
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["kpt_shape", "found by the rows"])
-@pytest.mark.parametrize(("number", "numbers"), [(17, 3), (17, 2), (21, 3), (24, 3), (5, 2), (6, 3)])
+@pytest.mark.parametrize(("number", "numbers"), [(17, 3), (17, 2), (21, 3), (24, 3), (5, 2), (6, 3), (2, 2), (2, 3), (3, 2)])
 def test_rows_of_key_points_are_no_outlines(tmp_path: Path, number: int, numbers: int, *, said: bool) -> None:
     config = "names: [child, ball]\n" + (f"kpt_shape: [{number}, {numbers}]\n" if said else "")
     values = key_points(number, numbers)
@@ -52,6 +52,24 @@ def test_rows_of_key_points_are_no_outlines(tmp_path: Path, number: int, numbers
         assert found[:, 2].tolist() == [2] * (number - 1) + [0] and annotation["num_keypoints"] == number - 1
         assert "segmentation" not in annotation
     assert manifest.source is not None and any("key points" in note for note in manifest.source.notes) != said
+
+
+@pytest.mark.parametrize("numbers", [2, 3])
+def test_one_key_point_is_no_corner_of_a_triangle(tmp_path: Path, numbers: int) -> None:
+    points = ((0.45, 0.6), (0.5, 0.4), (0.55, 0.5))
+    rows = [row(0, *BOX, x, y, *([2] if numbers == 3 else [])) for x, y in points]
+    manifest = take_in(dataset(tmp_path / "d", rows))
+    assert [box for _, _, box in objects(manifest)] == [pytest.approx(BOX_PX)] * 9
+    found = [tuple(a["keypoints"]) for a in annotations(manifest)][:3]
+    assert found == [pytest.approx((x * WIDTH, y * HEIGHT, 2)) for x, y in points]
+
+
+def test_triangles_and_oriented_boxes_stay_what_they_are(tmp_path: Path) -> None:
+    triangle, corners = (0.3, 0.3, 0.5, 0.3, 0.4, 0.6), (0.4, 0.3, 0.5, 0.5, 0.4, 0.7, 0.3, 0.5)
+    for name, values, box in (("triangle", triangle, (60, 30, 40, 30)), ("corners", corners, (60, 30, 40, 40))):
+        manifest = take_in(dataset(tmp_path / name, [row(0, *values)]))
+        assert [found for _, _, found in objects(manifest)] == [pytest.approx(box)] * 3
+        assert not any("keypoints" in a for a in annotations(manifest))
 
 
 def test_outlines_of_one_length_stay_outlines(tmp_path: Path) -> None:

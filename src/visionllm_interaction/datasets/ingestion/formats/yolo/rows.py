@@ -29,6 +29,8 @@ from visionllm_interaction.datasets.ingestion.formats.common import (
     turned_box,
 )
 
+_BOX_NUMBERS = 5
+"""Most numbers of a box: centre, size, and one that may be a confidence or a track."""
 _CORNER_NUMBERS = 8
 _MARGIN = 0.02
 _VISIBILITIES = (0.0, 1.0, 2.0)
@@ -85,7 +87,7 @@ def recognise(rows: Sequence[YoloRow], key_points: tuple[int, int] | None) -> Ro
     """How ``rows`` are to be read; ``key_points`` as ``data.yaml`` says, if it does."""
     if key_points:
         return RowFormat(key_points)
-    long = [row.values for row in rows if len(row.values) > _CORNER_NUMBERS + 1]
+    long = [row.values for row in rows if len(row.values) > _BOX_NUMBERS]
     lengths = {len(values) for values in long}
     if len(lengths) != 1:
         return RowFormat()
