@@ -39,7 +39,9 @@ def key_points(number: int, numbers: int) -> list[float]:
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["kpt_shape", "found by the rows"])
-@pytest.mark.parametrize(("number", "numbers"), [(17, 3), (17, 2), (21, 3), (24, 3), (5, 2), (6, 3), (2, 2), (2, 3), (3, 2)])
+@pytest.mark.parametrize(
+    ("number", "numbers"), [(17, 3), (17, 2), (21, 3), (24, 3), (5, 2), (6, 3), (2, 2), (2, 3), (3, 2)]
+)
 def test_rows_of_key_points_are_no_outlines(tmp_path: Path, number: int, numbers: int, *, said: bool) -> None:
     config = "names: [child, ball]\n" + (f"kpt_shape: [{number}, {numbers}]\n" if said else "")
     values = key_points(number, numbers)
