@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
     VISIBLE,
+    Ask,
     Asked,
     AtLeast,
     Holds,
@@ -117,7 +118,7 @@ def _quotient(asked: Asked) -> str:
     whole = replace(asked.scope, video_id=None) if asked.ask == "ratio" else Scope()
     terms = []
     for stream, scope in ((asked.stream, asked.scope), (asked.other, whole)):
-        of = "count" if stream.is_moment else "total"
+        of: Ask = "count" if stream.is_moment else "total"
         terms.append(_core(Asked(of, stream, scope)))
     return " / ".join(terms)
 

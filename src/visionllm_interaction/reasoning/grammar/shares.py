@@ -61,7 +61,7 @@ def _portion(request: QuestionRequest) -> Asked | None:
     whole, rest = _whole(request, main)
     if whole is None:
         return None
-    part = whole
+    part: Stream = whole
     if rest:
         try:
             part = read_clause(plain_tags([*main[: len(main) - len(rest)], *rest]), request.around()).stream

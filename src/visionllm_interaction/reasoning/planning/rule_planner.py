@@ -87,6 +87,8 @@ _NOT_A_NAME = frozenset(
             "clips",
             "film",
             "footage",
+            "part",
+            "parts",
             "end",
             "start",
             "beginning",

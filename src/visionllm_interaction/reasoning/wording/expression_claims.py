@@ -106,7 +106,7 @@ class _Composer(RatioAndMeanComposer):
             (row,) = self.runner.rows(self.expression)
             yield self.claim(row, self._value_text(row), place=self.together(), operation="expression")
         for row in rows:
-            text = lost.get(row.video_id)
+            text = lost.get(row.video_id) if row.video_id else None
             if text is None:
                 yield self.claim(row, self._value_text(row), place=self.place(row))
             else:
