@@ -83,6 +83,18 @@ READ: tuple[tuple[str, str, str], ...] = (
         "median(latency(leaves(caregiver) -> enters(caregiver)))",
     ),
     (
+        "How many seconds did the child spend within reach of the caregiver without touching her?",
+        "value",
+        "total(near(child, caregiver) & !in_contact(child, caregiver))",
+    ),
+    (
+        "does the kid hold anything when mom isn't there?",
+        "yes_no",
+        "exists(holding(child, thing) & !visible(caregiver))",
+    ),
+    ("is there a video where the kid never holds the ball?", "none", "exists(holding(child, ball)) by video"),
+    ("Hvor mye av tiden var det noen som holdt boka?", "value", "share(holding(person, book))"),
+    (
         "How often did the child hand a toy to the caregiver within 10 seconds of receiving one?",
         "value",
         "count(hands_over(child, caregiver, thing) & padded(hands_over(person, child, thing), 0s, 10s))",
