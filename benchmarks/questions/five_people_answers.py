@@ -561,6 +561,10 @@ def _halves(ts: Truths) -> bool | None:
     return None if first == second else second > first
 
 
+def _gone(t: RoomTruth, name: str) -> list[Span]:
+    return [span for span in bouts(t.visible(name)) if span[1] < t.duration_s - _EPS]
+
+
 def _same_at_once(t: RoomTruth) -> list[Span]:
     return [s for n in sorted(t.objects) for s in bouts(both(handled(t, C, n), handled(t, A, n)))]
 
@@ -629,10 +633,14 @@ SECOND: Mapping[str, Reading | list[Reading]] = {
     "G027": each(_ball_after_down),
     "G028": _NO,
     "G029": chosen(lambda ts, n: all(ever(ts, lambda t, w=w: handled(t, w, n)) for w in PEOPLE)),
-    "G030": each(
-        lambda t: latest({n: end(t.visible(n)) for n in t.objects if t.visible(n)[-1][1] < t.duration_s - _EPS}),
-        "names",
-    ),
+    # "Leave" may be meant of those that do not come back, or of every time that one goes out of view.
+    "G030": [
+        each(
+            lambda t: latest({n: end(t.visible(n)) for n in t.objects if t.visible(n)[-1][1] < t.duration_s - _EPS}),
+            "names",
+        ),
+        each(lambda t: latest({n: end(_gone(t, n)) for n in t.objects}), "names"),
+    ],
     "G031": refused("speech", "sound"),
     "G032": _ratio(_held_s(C), _held_s(A)),
     "G033": [

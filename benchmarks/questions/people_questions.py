@@ -4,7 +4,7 @@
 
 The list has the columns ``id``, ``language`` and ``question``; what is right for an id is in ``expected_answers.py``,
 for the questions of ``development.tsv`` in ``development_answers.py``, for those of ``five_people_*.tsv`` in
-``five_people_answers.py``.
+``five_people_answers.py``, and of the third of those in ``five_people_third_answers.py``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from development_answers import ANSWERS as DEVELOPMENT
 from expected_answers import ANSWERS as HANDED
 from expected_answers import Expected, Value
 from five_people_answers import ANSWERS as FIVE_PEOPLE
+from five_people_third_answers import THIRD
 from room_truth import RoomTruth
 from rooms import make_rooms
 
@@ -32,7 +33,9 @@ from visionllm_interaction.reasoning.pipeline import PlannerName
 _TOLERANCE = 5e-3
 _ORDER = ("right", "refused", "wrong")
 _NO_TOY = re.compile(r"'(?:ball|block|book|car|cup|teddy|bamse|bil|bok|kloss|kopp|krus)\w*' is not in the store")
-ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE}
+_NEVER = re.compile(r"\b(?:never|aldri)\b")
+"""A reason that says that what is taken for granted never happens."""
+ANSWERS = {**HANDED, **DEVELOPMENT, **FIVE_PEOPLE, **THIRD}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def judge(answer: Answer, expected: Expected) -> str:
         if expected.kind != "refused":
             # What no video of the store ever shows is rightly refused.
             nothing = not any((*expected.per_video.values(), expected.together))
-            return "right" if nothing and _NO_TOY.match(reason) else "refused"
+            return "right" if nothing and (_NO_TOY.match(reason) or _NEVER.search(reason)) else "refused"
         return "right" if any(word in reason for word in expected.reason) else "refused"
     if expected.kind == "refused":
         return "wrong"

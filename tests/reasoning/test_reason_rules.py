@@ -74,7 +74,6 @@ ONE_STEP: tuple[tuple[str, str, str, str | None, str | None], ...] = (
     ("How often was the child holding the ball?", "bout_count", "child", "ball", "holding"),
     ("How often was the cup held by the child?", "bout_count", "child", "cup", "holding"),
     ("On how many occasions did the caregiver carry the child?", "bout_count", "caregiver", "child", "holding"),
-    ("How many times did the child hold anything?", "bout_count", "child", None, "holding"),
     ("How many times did the child touch the ball?", "bout_count", "child", "ball", "in_contact"),
     ("How many times were the child and the ball in contact?", "bout_count", "child", "ball", "in_contact"),
     ("How often did the caregiver come close to the child?", "bout_count", "caregiver", "child", "near"),

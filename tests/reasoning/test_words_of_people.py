@@ -79,7 +79,6 @@ def test_wordings_of_people(vocabulary: Vocabulary, question: str, reading: str,
         "How long was the ball nearer the child than the caregiver?",
         "What share of the toys did the child hold?",
         "Which toy did the child hold the second longest?",
-        "How long is the car seen in each video on average?",
         "Did the child hold the toy which the caregiver gave it?",
         "Hvor lenge holdt bare barnet ballen?",
         "Holdt barnet alt?",
@@ -128,3 +127,11 @@ def test_many_videos_do_not_slow_a_question_down(vocabulary: Vocabulary, monkeyp
         "how long was the ball visible in video visit_0007", [f"visit_{n:04d}" for n in range(600)]
     )
     assert sum("visit" in pattern for pattern in made) <= 3
+
+
+@pytest.mark.parametrize(
+    "question", ["How long are the sheeps visible?", "What did the child hold after the middle part?"]
+)
+def test_no_name_of_the_store_and_no_part_of_a_video_is_said_to_be_missing(question: str) -> None:
+    vocabulary = Vocabulary.build(["child", "sheep"], ["clip"])
+    assert "is not in the store" not in (plan_by_rules(question, vocabulary).unanswerable or "")

@@ -328,9 +328,9 @@ _AGGREGATES = (
     ),
     Function(
         "pauses",
-        (Parameter("a", (Kind.INTERVALS,)),),
+        (Parameter("a", STREAM),),
         Type(Kind.SAMPLES, "s"),
-        "Lengths of the pauses between intervals of a.",
+        "Lengths of the pauses between intervals of a, or of the times between moments.",
         f"{_LAGS}:pauses",
     ),
     _sum(

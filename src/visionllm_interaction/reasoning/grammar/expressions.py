@@ -12,6 +12,7 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     OBJECT_VARIABLE,
     PERSON_VARIABLE,
     VISIBLE,
+    Ask,
     Asked,
     AtLeast,
     Holds,
@@ -24,6 +25,8 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     streams_of,
 )
 
+_OF_BOUTS = frozenset({"count", "rate", "mean", "median", "longest", "shortest", "sd", "pauses"})
+_STATISTICS = {"any": "mean", "most": "max", "least": "min"}
 _OF_ONE_KIND = frozenset({HOLDING, "picks_up", "puts_down", "hands_over", "names", "looks_at", "speaks"})
 """Relations with a place for people and one for what they handle."""
 
@@ -56,6 +59,8 @@ def expression_of(asked: Asked) -> str:
         text += f" over {', '.join(over)}"
     if asked.variable is not None:
         text += f" by {asked.variable}{_domain(asked)}"
+    if asked.mean_over is not None:
+        text += f" by {asked.mean_over}"
     return text
 
 
@@ -83,6 +88,10 @@ def _core(asked: Asked) -> str:
         raise ValueError(f"{asked.ask} has no expression")
     if asked.ask in ("latency", "prob"):
         return _of_two(asked)
+    if asked.ask in ("portion", "ratio"):
+        return _quotient(asked)
+    if asked.more_often_than is not None:
+        return f"count({_stream(replace(asked, ask='count'))}) > {asked.more_often_than}"
     if asked.ask == "holds":
         return f"holds({stream_text(asked.stream)}, at={moment_text(asked.at)})"
     if asked.ask == "next":
@@ -97,7 +106,21 @@ def _core(asked: Asked) -> str:
         return f"share({text}{base})"
     if asked.ask == "rate":
         return f"rate({text}{_window_base(asked.scope)})"
+    if asked.ask == "pauses":
+        return f"{_STATISTICS.get(asked.pick or '', 'median')}(pauses({text}))"
     return f"{asked.ask}({text})"
+
+
+def _quotient(asked: Asked) -> str:
+    """One number of times, or seconds, divided by another; the limits of a portion are those of its part."""
+    assert asked.stream is not None
+    assert asked.other is not None
+    whole = replace(asked.scope, video_id=None) if asked.ask == "ratio" else Scope()
+    terms = []
+    for stream, scope in ((asked.stream, asked.scope), (asked.other, whole)):
+        of: Ask = "count" if stream.is_moment else "total"
+        terms.append(_core(Asked(of, stream, scope)))
+    return " / ".join(terms)
 
 
 def _exists(asked: Asked) -> str:
@@ -106,6 +129,8 @@ def _exists(asked: Asked) -> str:
     if isinstance(stream, Joined) and stream.operator == "&" and not stream.negated and not stream.needs_at_once:
         return " & ".join(_negated(part, f"exists({_touching(_plain(part), asked.scope)})") for part in stream.parts)
     assert stream is not None
+    if asked.longer_s is not None:
+        return f"exists({_stream(replace(asked, ask='count'))})"
     stream = _with_variable(stream) if _pools_objects(asked) else stream
     return f"exists({_touching(stream, asked.scope)})"
 
@@ -135,7 +160,7 @@ def _stream(asked: Asked) -> str:
     if _pools_objects(asked):
         stream = _with_variable(stream)
     text = stream_text(stream)
-    of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest", "time") and not stream.is_moment
+    of_bouts = asked.ask in (*_OF_BOUTS, "time") and not stream.is_moment
     if of_bouts and not (isinstance(stream, Holds) and stream.occurrence):
         if asked.scope.around is not None:
             return limited_text(f"starts({bouts_text(text)})", asked.scope)
@@ -153,7 +178,7 @@ def _pools_objects(asked: Asked) -> bool:
     stream = asked.stream
     if not isinstance(stream, Holds) or stream.relation != HOLDING or stream.names[-1] != ANY_OBJECT or stream.negated:
         return False
-    of_bouts = asked.ask in ("count", "rate", "mean", "median", "longest", "shortest")
+    of_bouts = asked.ask in _OF_BOUTS
     of_moments = stream.edge is not None and asked.ask in ("count", "rate", "time", "delay", "exists")
     return (of_moments or (of_bouts and stream.edge is None)) and asked.variable in (None, "video", PERSON_VARIABLE)
 
@@ -201,7 +226,7 @@ def _of_two(asked: Asked) -> str:
         return f"prob({second}, within={asked.within_s:g}s, after={first})"
     first = limited_text(first, asked.scope)
     lag = f"latency({first} -> {second})"
-    statistic = {"any": "mean", "most": "max", "least": "min"}.get(asked.pick or "", "median")
+    statistic = _STATISTICS.get(asked.pick or "", "median")
     return f"{statistic}({lag})"
 
 

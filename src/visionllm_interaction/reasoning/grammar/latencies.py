@@ -13,6 +13,7 @@ from visionllm_interaction.reasoning.grammar.modifiers import read_marks
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
+_TWO = 2
 _SIMPLE = frozenset({"noun", "name", "preposition", "conjunction", "aggregate", "auxiliary", "possessive"})
 
 
@@ -56,6 +57,27 @@ def read_elapsed(request: QuestionRequest) -> Asked | None:
     if len(tags) == len(request.tags) or not any(tag.is_("preposition", "from", "between") for tag in tags):
         return None
     return read_latency(request.with_tags([Tag("noun", "time", ""), *tags]))
+
+
+def read_pauses(request: QuestionRequest) -> Asked | None:
+    """Read "the shortest time between two pick-ups by the child"; None if it is no such question."""
+    place = next((i for i, tag in enumerate(request.tags) if tag.is_("preposition", "between")), None)
+    if place is None or request.at is not None:
+        return None
+    before, after = request.tags[:place], request.tags[place + 1 :]
+    is_two = bool(after) and (after[0].number == _TWO or after[0].is_("modifier", "successive"))
+    if not is_two or not any(tag.is_("noun", "time", "bouts") for tag in before):
+        return None
+    if any(tag.kind not in ("aggregate", "noun", "auxiliary") for tag in before):
+        raise NotUnderstood("the time between two")
+    kind = read_marks(before).take_length() or "median"
+    main, clauses = _before_clause(after[1:])
+    clause = read_clause(plain_tags(main), request.around())
+    read_marks(main).check_used()
+    if clause.is_never or clause.stream.negated or isinstance(clause.stream, (Joined, AtLeast)) or kind == "sd":
+        raise NotUnderstood("the time between two")
+    picks: dict[str, Pick | None] = {"mean": "any", "median": None, "longest": "most", "shortest": "least"}
+    return Asked("pauses", clause.stream, _scope_of(request, clauses), pick=picks[kind])
 
 
 def read_latency(request: QuestionRequest) -> Asked | None:

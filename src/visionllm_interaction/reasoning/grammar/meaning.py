@@ -139,6 +139,10 @@ Ask = Literal[
     "next",
     "describe",
     "handled",
+    "sd",
+    "pauses",
+    "portion",
+    "ratio",
 ]
 Pick = Literal["most", "least", "median", "any", "none", "each", "first", "last", "number"]
 
@@ -169,6 +173,8 @@ class Asked:
         is_denied: whether it is asked of what varies that it never is so: "how many toys were never held".
         is_shared: whether a variable stands for the same object in both streams of a single value.
         threshold: a number that a value is compared with in a question for yes or no.
+        more_often_than: only what is so more than so many times is asked for.
+        mean_over: the value is averaged over videos, or over children.
         also: more questions in the same sentence ("and for how long?").
     """
 
@@ -193,6 +199,8 @@ class Asked:
     is_denied: bool = False
     is_shared: bool = False
     threshold: float | None = None
+    more_often_than: int | None = None
+    mean_over: Literal["video", "child"] | None = None
     also: tuple[Asked, ...] = field(default=())
 
 

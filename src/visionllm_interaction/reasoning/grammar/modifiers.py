@@ -1,13 +1,14 @@
-"""The adverbs of a clause: how many, which one, the most, longer than, per minute, …; each must be used by a reader."""
+"""The adverbs of a clause: how many, the most, longer than, on average per video …; each must be used by a reader."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import NotUnderstood
-from visionllm_interaction.reasoning.grammar.meaning import Ask, Pick
+from visionllm_interaction.reasoning.grammar.meaning import Ask, Asked, Pick
 from visionllm_interaction.reasoning.grammar.references import read_seconds
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
@@ -15,7 +16,10 @@ _KINDS = frozenset({"superlative", "ordinal", "aggregate", "modifier"})
 _IGNORED = frozenset({"ever", "different"})
 _NUMBERS_OF = frozenset({"most", "more", "fewest", "fewer", "flest", "flere", "fleire", "færrest", "færre"})
 """Modifiers that change nothing: "did the child ever …"."""
-Length = Literal["mean", "median", "longest", "shortest"]
+MeanOver = Literal["video", "child"]
+_AVERAGED = frozenset({"total", "count", "share", "rate", "longest", "shortest"})
+_KEYS: dict[str, MeanOver] = {"each_video": "video", "each_child": "child"}
+Length = Literal["mean", "median", "longest", "shortest", "sd"]
 
 
 class Marks:
@@ -48,6 +52,13 @@ class Marks:
         self.take("less_than")
         return self
 
+    def take_more_often(self) -> int | None:
+        """The number of "more than 2 times"; None if no word says so, or if it is of seconds."""
+        if self.more_than is None or self.longer_s is not None:
+            return None
+        self.without_numbers()
+        return int(self.more_than)
+
     def take_occurrence(self) -> int | None:
         """Which one is meant: 1 for the first, 2 …, −1 for the last; None if no word says so."""
         for tag in self._left:
@@ -65,7 +76,7 @@ class Marks:
         found = next((tag for tag in self._left if tag.kind == "aggregate"), None)
         if found:
             self._left.remove(found)
-            kinds: dict[str, Length] = {name: name for name in ("mean", "median", "longest", "shortest")}
+            kinds: dict[str, Length] = {name: name for name in ("mean", "median", "longest", "shortest", "sd")}
             return kinds[found.value]
         return "longest" if unbroken else None
 
@@ -130,3 +141,43 @@ def _limits(tags: Sequence[Tag]) -> tuple[float | None, float | None, float | No
             raise NotUnderstood(tag.text)
         return None, None, seconds[0]
     return None, None, None
+
+
+def takes_mean_over(tags: Sequence[Tag]) -> tuple[MeanOver | None, list[Tag]]:
+    """What a question averages over, and its phrases without the words that say so.
+
+    Args:
+        tags: of the question.
+
+    Returns:
+        ``video`` or ``child`` where both "on average" and "per …" are said; else None and all phrases.
+
+    Raises:
+        NotUnderstood: for "per child" without "on average": no answer is given for each child.
+    """
+    keys = [tag for tag in tags if tag.is_("modifier", *_KEYS)]
+    means = [tag for tag in tags if tag.is_("aggregate", "mean")]
+    if len(keys) == len(means) == 1:
+        return _KEYS[keys[0].value], [tag for tag in tags if tag not in (keys[0], means[0])]
+    if any(tag.value == "each_child" for tag in keys):
+        raise NotUnderstood(keys[0].text)
+    return None, list(tags)
+
+
+def read_mean_over(asked: Asked, over: MeanOver) -> Asked:
+    """A value that is averaged over videos or children.
+
+    Args:
+        asked: the value of one of them.
+        over: what is averaged over.
+
+    Returns:
+        The same, with what it is averaged over.
+
+    Raises:
+        NotUnderstood: if it is no amount, or of one video alone.
+    """
+    one_value = asked.variable is None and asked.than is None and not asked.also and asked.threshold is None
+    if asked.ask not in _AVERAGED or not one_value or asked.scope.video_id is not None:
+        raise NotUnderstood(f"on average per {over}")
+    return replace(asked, mean_over=over)

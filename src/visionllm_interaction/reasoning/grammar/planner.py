@@ -214,6 +214,10 @@ def _reading(asked: Asked) -> Reading:
         return asked.comparison or "difference"
     if asked.variable:
         return "next" if asked.ask == "next" else _READINGS[asked.pick or "any"]
+    if asked.mean_over is not None:
+        return "mean"
+    if asked.ask == "portion" or asked.ask == "ratio":
+        return asked.ask
     if asked.threshold is not None:
         return "exceeds"
     if asked.ask == "delay":

@@ -9,7 +9,13 @@ from typing import Literal
 
 from visionllm_interaction.reasoning.grammar.clauses import FOCUS, SAME, Clause, NotUnderstood
 from visionllm_interaction.reasoning.grammar.comparisons import read_comparison, read_difference
-from visionllm_interaction.reasoning.grammar.latencies import read_distance, read_elapsed, read_lag, read_latency
+from visionllm_interaction.reasoning.grammar.latencies import (
+    read_distance,
+    read_elapsed,
+    read_lag,
+    read_latency,
+    read_pauses,
+)
 from visionllm_interaction.reasoning.grammar.meaning import (
     ANY_OBJECT,
     ANY_PERSON,
@@ -23,10 +29,10 @@ from visionllm_interaction.reasoning.grammar.meaning import (
     Scope,
     Stream,
 )
-from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects
+from visionllm_interaction.reasoning.grammar.modifiers import Marks, compares_objects, read_mean_over, takes_mean_over
 from visionllm_interaction.reasoning.grammar.references import Parts, cut_alternatives, cut_tail, name_nobody, resolve
 from visionllm_interaction.reasoning.grammar.request import Focus, QuestionRequest, finish, handled
-from visionllm_interaction.reasoning.grammar.shares import read_followed, read_share
+from visionllm_interaction.reasoning.grammar.shares import read_followed, read_ratio, read_share
 from visionllm_interaction.reasoning.grammar.tagging import Tag, Tagged
 
 _FOR_EACH_VIDEO = ("time", "holds", "next")
@@ -60,6 +66,7 @@ def read_question(
     """
     tags, names_it, asks_length = cut_tail(tagged.tags)
     head, tags = _take_head(tags)
+    mean_over, tags = takes_mean_over(tags)
     each_video = any(tag.is_("modifier", "each_video") for tag in tags)
     tags = name_nobody([tag for tag in tags if not tag.is_("modifier", "each_video")], people)
     if tags and tags[0].is_("modifier", "different"):
@@ -72,6 +79,8 @@ def read_question(
     shared = shared or any(tag.is_("noun", SAME) for tag in tags)
     request = QuestionRequest(head, tuple(tags), replace(scope, half=half), people, moment, shared, versus_video)
     asked = _reader_of(request)(request)
+    if mean_over is not None:
+        asked = read_mean_over(asked, mean_over)
     if versus_video is not None and asked.than is None:
         raise NotUnderstood("than")
     if each_video and asked.variable is not None and asked.ask not in _FOR_EACH_VIDEO:
@@ -165,7 +174,7 @@ def _read_duration(request: QuestionRequest) -> Asked:
         raise NotUnderstood("nearer")
     if any(tag.is_("modifier", "than", "compare_with") for tag in request.tags):
         return replace(read_comparison(request), comparison=None)
-    spread = _each(request) or read_elapsed(request)
+    spread = _each(request) or read_elapsed(request) or read_pauses(request)
     if spread:
         return spread
     clause, marks, scope, _ = request.read()
@@ -240,6 +249,11 @@ def _read_many(request: QuestionRequest) -> Asked:
     if isinstance(clause.stream, Holds) and clause.stream.relation == VISIBLE:
         raise NotUnderstood("how many in view")
     pick: Literal["number"] = "number"
+    often = marks.take_more_often()
+    if often is not None:
+        return _more_often(clause, scope, marks, focus=focus, pick=pick, often=often)
+    if marks.take("only"):
+        return finish(Asked("exists", _only(clause, rest), scope, variable=focus, pick=pick), marks)
     # "How many toys did nobody hold?" counts those that were never held, not those that were not held at some time.
     denied = clause.is_never or clause.stream.negated
     if (
@@ -293,6 +307,10 @@ def _read_exists(request: QuestionRequest) -> Asked:
     if _says_most_of_the_time(request.tags) and not clause.stream.is_moment and not clause.is_never:
         marks.take_pick(is_moment=False)
         return finish(Asked("share", clause.stream, scope, threshold=0.5), marks)
+    is_of_one = bool(marks.take("unbroken")) or any(tag.is_("modifier", "ever") for tag in request.tags)
+    if marks.longer_s is not None and is_of_one:
+        asked = Asked("exists", clause.stream, scope, longer_s=marks.longer_s, is_shared=request.is_shared)
+        return finish(asked, marks.without_numbers(), is_never=clause.is_never)
     if marks.more_than is not None:
         ask: Literal["total", "count"] = "total" if marks.longer_s is not None else "count"
         value = marks.longer_s if ask == "total" else marks.more_than
@@ -365,7 +383,7 @@ def _is_relation_word(tag: Tag) -> bool:
 
 def _read_quantity(request: QuestionRequest) -> Asked:
     """Read "What is the average distance …", "… the longest time that …", "… the median time from … to …"."""
-    latency = read_latency(request)
+    latency = read_pauses(request) or read_latency(request)
     if latency:
         return latency
     return _read_duration(request)
@@ -460,6 +478,9 @@ def read_pick(
     if marks.take("only"):
         asked = Asked("exists", _only(clause, request), scope, variable=focus, pick="any")
         return finish(asked, marks, is_never=clause.is_never)
+    often = marks.take_more_often()
+    if often is not None:
+        return _more_often(clause, scope, marks, focus=focus, pick="any", often=often)
     kind, pick = marks.take_pick(is_moment=clause.stream.is_moment)
     if clause.is_never or (isinstance(clause.stream, Holds) and clause.stream.negated):
         if pick != "any":
@@ -476,6 +497,15 @@ def read_pick(
     if top is not None and pick not in ("most", "least"):
         raise NotUnderstood(str(top))
     return finish(asked, marks)
+
+
+def _more_often(
+    clause: Clause, scope: Scope, marks: Marks, *, focus: Focus, pick: Literal["any", "number"], often: int
+) -> Asked:
+    """Read "Which toys did the child pick up more than once?": those that it was so of more often."""
+    if clause.is_never or clause.stream.negated or not isinstance(clause.stream, Holds):
+        raise NotUnderstood("more than")
+    return finish(Asked("exists", clause.stream, scope, variable=focus, pick=pick, more_often_than=often), marks)
 
 
 def _only(clause: Clause, request: QuestionRequest) -> Joined:
@@ -512,6 +542,7 @@ _READERS: Mapping[str, Callable[[QuestionRequest], Asked]] = {
     "video": _read_video,
     "videos": _read_videos,
     "compare": read_comparison,
+    "ratio": read_ratio,
     "exists": _read_exists,
     "describe": _read_describe,
 }

@@ -60,12 +60,24 @@ def resolve(tags: Sequence[Tag]) -> tuple[list[Tag], bool]:
             out[place] = replace(out[referent], text=tag.text)
         elif tag.is_("noun", "subject_again") and len(people) == 1:
             out[place] = replace(people[0], text=tag.text)
+        elif tag.is_("noun", "subject_again") and len(people) == _TWO and _is_object_of_gerund(out, place):
+            # "… spend near the caregiver without touching her": the one who does not act.
+            out[place] = replace(people[1], text=tag.text)
     return out, shared
 
 
 def _is_determiner(tag: Tag, after: Tag | None) -> bool:
     """Whether a pronoun only says whose ("its mother")."""
     return tag.is_("noun", "subject_again") and after is not None and after.kind == "name"
+
+
+_TWO = 2
+
+
+def _is_object_of_gerund(tags: Sequence[Tag], place: int) -> bool:
+    """Whether a pronoun stands behind a verb that opens its clause: whoever acts in it was named first."""
+    before = tags[max(0, place - _TWO) : place]
+    return len(before) == _TWO and before[0].kind == "subordinator" and any(before[1].lemmas)
 
 
 _ACTS = frozenset(

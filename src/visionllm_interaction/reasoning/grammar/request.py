@@ -183,6 +183,9 @@ def _with_subject(part: Part, main: Sequence[Tag]) -> Part:
         opens_with_verb = opens_with_verb or (bool(part.tags) and part.tags[0].kind == "auxiliary")
     if not opens_with_verb:
         return part
+    if part.role == "around":
+        # "Within 10 seconds of receiving it" is after that; "… of the child receiving it" may be either side.
+        part = replace(part, role="after")
     subjects = [
         tag for tag in main if tag.is_("noun", FOCUS) or (tag.kind == "name" and tag.value in PERSON_CATEGORIES)
     ]

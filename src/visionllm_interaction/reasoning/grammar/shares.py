@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from visionllm_interaction.core.categories import PERSON_CATEGORIES
 from visionllm_interaction.reasoning.grammar.clauses import Clause, NotUnderstood, read_clause
-from visionllm_interaction.reasoning.grammar.meaning import Asked, AtLeast, Joined, Scope, Stream
+from visionllm_interaction.reasoning.grammar.meaning import (
+    ANY_OBJECT,
+    ANY_PERSON,
+    Asked,
+    AtLeast,
+    Holds,
+    Joined,
+    Scope,
+    Stream,
+)
 from visionllm_interaction.reasoning.grammar.modifiers import Marks, read_marks
 from visionllm_interaction.reasoning.grammar.references import Part
 from visionllm_interaction.reasoning.grammar.request import QuestionRequest, finish, plain_tags
 from visionllm_interaction.reasoning.grammar.tagging import Tag
 
+_TIMES = frozenset({"time", "tid", "tida", "tiden"})
+_OF_TIME = frozenset({*_TIMES, "video", "videos", "recording", "recordings", "videoen", "opptaket"})
 _AUXILIARIES = ("did", "does", "do", "was", "were", "is", "are", "var", "er", "hadde", "har")
 
 
@@ -28,7 +39,11 @@ def read_share(request: QuestionRequest) -> Asked:
     Raises:
         NotUnderstood: if it is a share of something else.
     """
-    if request.tags and request.tags[0].is_("noun", "object", "person", "something", "nothing"):
+    portion = _portion(request)
+    if portion is not None:
+        return portion
+    opens_with_noun = bool(request.tags) and request.tags[0].is_("noun", "object", "person", "something", "nothing")
+    if opens_with_noun and not (request.head and request.head.text.split()[-1] in _OF_TIME):
         # "What share of the toys …" counts toys, not time.
         raise NotUnderstood(f"share of {request.tags[0].text}")
     try:
@@ -38,6 +53,118 @@ def read_share(request: QuestionRequest) -> Asked:
         if of_clause is None:
             raise
         return of_clause
+
+
+def _portion(request: QuestionRequest) -> Asked | None:
+    """Read "What share of the hand-overs were by the caregiver?": how many of all of them; None if it is none."""
+    main, limits = _before_limits(request.tags)
+    whole, rest = _whole(request, main)
+    if whole is None:
+        return None
+    part: Stream = whole
+    if rest:
+        try:
+            part = read_clause(plain_tags([*main[: len(main) - len(rest)], *rest]), request.around()).stream
+        except NotUnderstood:
+            return None
+    marks = read_marks(main)
+    marks.check_used()
+    _, _, scope, parts = request.with_tags([*_DUMMY, *limits]).read()
+    if any(found.role == "followed" for found in parts.clauses) or request.head is None:
+        return None
+    is_limited = scope != Scope(video_id=scope.video_id)
+    if (part == whole) != is_limited or not _is_part(part, whole):
+        # Whether a limit is of the part or of both is not said.
+        raise NotUnderstood(f"share of {main[0].text}" if main else "share")
+    return Asked("portion", part, scope, other=whole)
+
+
+_DUMMY = (Tag("name", "child", ""), Tag("word", "visible", "", ("visible",)))
+"""A clause that is not read: only what limits it is."""
+
+
+def _before_limits(tags: Sequence[Tag]) -> tuple[list[Tag], list[Tag]]:
+    place = next(
+        (i for i, t in enumerate(tags) if t.kind == "subordinator" or t.is_("modifier", "followed")), len(tags)
+    )
+    return list(tags[:place]), list(tags[place:])
+
+
+def _whole(request: QuestionRequest, tags: Sequence[Tag]) -> tuple[Holds | None, Sequence[Tag]]:
+    """The moments of which a share is asked for, as they are named before the verb, and the phrases after those."""
+    if not any(tag.lemmas and any(tag.lemmas) for tag in tags[:_NAMED_BY]):
+        return None, ()
+    cut = next((i for i, tag in enumerate(tags) if tag.kind == "auxiliary" and i), len(tags))
+    try:
+        stream = read_clause(plain_tags(tags[:cut]), request.around()).stream
+    except NotUnderstood:
+        return None, ()
+    rest = [tag for tag in tags[cut:] if tag.kind != "auxiliary"]
+    return (stream, rest) if isinstance(stream, Holds) and stream.is_moment and not stream.negated else (None, ())
+
+
+_NAMED_BY = 3
+"""The word for what is counted stands among the first: "pick-ups by the child", "the child 's pick-ups"."""
+
+
+def _is_part(part: Stream, whole: Holds) -> bool:
+    """Whether ``part`` is ``whole`` with more of its names given."""
+    if not isinstance(part, Holds) or replace(part, names=whole.names) != whole or len(part.names) != len(whole.names):
+        return False
+    return all(b in (a, ANY_PERSON, ANY_OBJECT) for a, b in zip(part.names, whole.names, strict=True))
+
+
+def read_ratio(request: QuestionRequest) -> Asked:
+    """Read "What is the ratio of the child's holding time to the caregiver's?".
+
+    Args:
+        request: with a ratio as its head.
+
+    Returns:
+        One number of times, or one sum of seconds, divided by another of the same kind.
+
+    Raises:
+        NotUnderstood: if it is not said of which two.
+    """
+    found = [ratio for first, second in _two_sides(request.tags) if (ratio := _ratio(request, first, second))]
+    if len(found) != 1:
+        raise NotUnderstood("ratio")
+    return found[0]
+
+
+def _two_sides(tags: Sequence[Tag]) -> Iterator[tuple[Sequence[Tag], Sequence[Tag]]]:
+    """Every way to cut "X to Y" in two; names that stand behind both ("for the child") are of both."""
+    ends = next((i for i, tag in enumerate(tags) if tag.is_("modifier", "for_both")), len(tags))
+    both = tags[ends + 1 :]
+    for place in range(1, ends - 1):
+        if tags[place].is_("preposition", "to") or tags[place].is_("conjunction", "and"):
+            first, second = list(tags[:place]), list(tags[place + 1 : ends])
+            if [t.kind for t in second] == ["name", "possessive"]:
+                # "… to the caregiver's": of the same.
+                owners = [i for i, tag in enumerate(first) if tag.value in PERSON_CATEGORIES and tag.kind == "name"]
+                second = [*first[: owners[0]], second[0], *first[owners[0] + 1 :]] if len(owners) == 1 else []
+            yield [*both, *first], [*both, *second]
+
+
+def _ratio(request: QuestionRequest, first: Sequence[Tag], second: Sequence[Tag]) -> Asked | None:
+    sides = [_side_of_ratio(request, tags) for tags in (first, second)]
+    if sides[0] is None or sides[1] is None or sides[0] == sides[1] or sides[0].is_moment != sides[1].is_moment:
+        return None
+    return Asked("ratio", sides[0], request.scope, other=sides[1])
+
+
+def _side_of_ratio(request: QuestionRequest, tags: Sequence[Tag]) -> Stream | None:
+    """Moments, or the time of a state: "holding time"; bouts of a state are neither."""
+    is_of_time = any(tag.is_("noun", "time") or (tag.kind == "subordinator" and "time" in tag.text) for tag in tags)
+    plain = [tag for tag in tags if not (tag.kind == "subordinator" and "time" in tag.text)]
+    try:
+        clause = read_clause(plain_tags(plain), request.around())
+        read_marks(plain).check_used()
+    except NotUnderstood:
+        return None
+    if clause.is_never or (not clause.stream.is_moment and not is_of_time):
+        return None
+    return clause.stream
 
 
 def _share(request: QuestionRequest) -> Asked:
@@ -55,7 +182,7 @@ def _share(request: QuestionRequest) -> Asked:
 
 def _share_of_clause(request: QuestionRequest) -> Asked | None:
     """Read "What percentage of the time that the ball was in view was it held?"; None where that is not certain."""
-    if request.head is None or not {"time", "tid", "tida", "tiden"} & set(request.head.text.split()):
+    if request.head is None or not _TIMES & set(request.head.text.split()):
         return None
     # "… that the ball was in view" begins with its subject; "… was the ball in view" is no clause.
     if not request.tags or request.tags[0].kind == "auxiliary" or any(t.kind == "conjunction" for t in request.tags):

@@ -131,6 +131,7 @@ def _spoken(names: Iterable[str], aliases: Mapping[str, Iterable[str]]) -> dict[
             _add(words, word, name)
     for name in known:
         words.update({name.casefold(): name, plural(name.casefold()): name})
+        words.setdefault(f"{name.casefold()}s", name)  # "sheeps"
     return words
 
 

@@ -144,6 +144,9 @@ Reading = Literal[
     "difference",
     "more",
     "less",
+    "mean",
+    "portion",
+    "ratio",
 ]
 
 
@@ -154,7 +157,8 @@ class ExpressionStep(_PlanModel):
     ``threshold``; ``holds`` whether it holds at a moment; ``delay`` is a time from the start; ``most``, ``least``,
     ``first``, ``last``, ``next``, ``list``, ``none``, ``number`` and ``each`` choose among the names that a variable
     stands for, ``top`` of them; ``difference``, ``more`` and ``less`` compare it with the expression ``than``;
-    ``doing`` and ``describe`` tell what went on.
+    ``mean`` averages the values of single videos or children; ``portion`` and ``ratio`` divide one number by another
+    and say both; ``doing`` and ``describe`` tell what went on.
     """
 
     expression: str

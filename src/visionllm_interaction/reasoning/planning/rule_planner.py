@@ -68,6 +68,7 @@ _EVENT_WORDS = re.compile(
 )
 """Words for events. What is held before and after an event is another thing: what is handed over is held and not picked
 up, and what is there at the end has not left."""
+_OF_BOUTS = frozenset({"bout_count", "longest_bout", "mean_bout"})
 _EDGES = frozenset({"first_onset", "last_offset", "first_seen", "last_seen"})
 _NORWEGIAN = re.compile(
     r"^(?:hv|kv|kor\b|når\b|i hv|i kva|på hv|beskriv|fortell|fortel)|[æøå]"
@@ -86,6 +87,8 @@ _NOT_A_NAME = frozenset(
             "clips",
             "film",
             "footage",
+            "part",
+            "parts",
             "end",
             "start",
             "beginning",
@@ -160,6 +163,15 @@ def _takes_states_for_events(text: str, plan: Plan) -> bool:
     return bool(_EVENT_WORDS.search(text)) and any(
         step.measure in _EDGES or step.after or step.before or step.predicate == "holding" for step in plan.steps
     )
+
+
+def _is_otherwise_meant(text: str, plan: Plan) -> bool:
+    return _takes_states_for_events(text, plan) or _mixes_objects(plan)
+
+
+def _mixes_objects(plan: Plan) -> bool:
+    """Whether a fixed form asks for bouts of holding *anything*: those of two toys are two, which it does not know."""
+    return any(step.measure in _OF_BOUTS and step.predicate == "holding" and step.object is None for step in plan.steps)
 
 
 def is_unread(plan: Plan) -> bool:
@@ -250,10 +262,10 @@ def _one_part(question: str, vocabulary: Vocabulary) -> Plan:
         matches.append((form, spoken))
         plan = plan_of(form, spoken, cut.scope, vocabulary)
         if plan:
-            return Plan.refuse(_NO_FORM) if _takes_states_for_events(cut.text, plan) else plan
+            return Plan.refuse(_NO_FORM) if _is_otherwise_meant(cut.text, plan) else plan
     plan = _with_clause(cut, vocabulary)
     if plan:
-        return Plan.refuse(_NO_FORM) if _takes_states_for_events(cut.text, plan) else plan
+        return Plan.refuse(_NO_FORM) if _is_otherwise_meant(cut.text, plan) else plan
     return Plan.refuse(
         outside_catalogue(cut.text, vocabulary.coded)
         or _unknown_in_clause(cut.text, vocabulary)

@@ -15,7 +15,8 @@ from visionllm_interaction.reasoning.execution.expressions import ExpressionRunn
 from visionllm_interaction.reasoning.grammar.meaning import quoted
 from visionllm_interaction.reasoning.planning.plan import Plan, Reading
 from visionllm_interaction.reasoning.wording.claim_composer import EPS, NOTHING, is_per_video
-from visionllm_interaction.reasoning.wording.expression_words import NoWords, stream_words
+from visionllm_interaction.reasoning.wording.expression_words import NoWords, conjuncts, stream_words
+from visionllm_interaction.reasoning.wording.ratio_and_mean_claims import RatioAndMeanComposer
 from visionllm_interaction.reasoning.wording.value_sentences import (
     core,
     moment_phrase,
@@ -23,7 +24,7 @@ from visionllm_interaction.reasoning.wording.value_sentences import (
     value_words,
     yes_no_sentence,
 )
-from visionllm_interaction.reasoning.wording.who_and_which_claims import SENTENCE_OF, NameComposer
+from visionllm_interaction.reasoning.wording.who_and_which_claims import SENTENCE_OF
 
 _ANYBODY = ("person", "thing", "anything")
 _ONE = ("first", "last", "nth")
@@ -80,7 +81,7 @@ def _said(claims: Sequence[Claim], *, max_listed: int) -> list[str]:
     return [claim.text for claim in (*wholes, *shown[: max(max_listed, 1)])]
 
 
-class _Composer(NameComposer):
+class _Composer(RatioAndMeanComposer):
     """The claims of one expression."""
 
     def claims(self) -> Iterator[Claim]:
@@ -96,17 +97,21 @@ class _Composer(NameComposer):
     def values(self) -> Iterator[Claim]:
         """The value of all videos together, where it can be summed up, and of each."""
         several = len(self.videos) > 1
-        if several and not is_per_video(self.expression):
+        rows = self.per_video()
+        lost = {row.video_id: self._lost_anchor(row.video_id) for row in rows if row.video_id}
+        if lost and all(lost.values()):
+            # Before what never happens there is no time in which anything could be counted.
+            self.missing += [text for text in lost.values() if text]
+        elif several and not is_per_video(self.expression):
             (row,) = self.runner.rows(self.expression)
             yield self.claim(row, self._value_text(row), place=self.together(), operation="expression")
-        for row in self.per_video():
-            lost = self._lost_anchor(row.video_id) if row.video_id else None
-            if lost is None:
+        for row in rows:
+            text = lost.get(row.video_id) if row.video_id else None
+            if text is None:
                 yield self.claim(row, self._value_text(row), place=self.place(row))
             else:
-                text = lost + self.undetected(row.video_id or "")
-                counted = self.unit() == "count"
-                yield self.claim(row if counted else replace(row, value=None), text, place=self.place(row))
+                text += self.undetected(row.video_id or "")
+                yield self.claim(replace(row, value=None), text, place=self.place(row))
 
     def _value_text(self, row: QueryRow) -> str:
         text = value_sentence(self.expression, self.value(row), self.words)
@@ -136,7 +141,12 @@ class _Composer(NameComposer):
         return f" ({said})"
 
     def _lost_anchor(self, video_id: str) -> str | None:
-        """That the moment after or before which something is asked never comes in a video; None if it does."""
+        """That the moment after or before which something is asked never comes in a video; None if it does.
+
+        Where it is of each object by itself ("picked up after the caregiver had put it down") none of them is a number.
+        """
+        if self.expression.over and self.unit() == "count":
+            return None
         for node in walk(self.expression):
             if isinstance(node, Call) and node.function in ("since", "before"):
                 exists = Grouped(Call("exists", node.arguments), over=self.expression.over, by_video=True)
@@ -145,6 +155,21 @@ class _Composer(NameComposer):
                     anchor = node.arguments[0]
                     inner = anchor.arguments[0] if isinstance(anchor, Call) and anchor.function in _ONE else anchor
                     return self._never(inner)
+        return None
+
+    def _lost_moment(self, video_id: str | None) -> str | None:
+        """That the moment at which something is asked for never comes in a video; None if it does, or none is named."""
+        node = core(self.expression)
+        if video_id is None or not isinstance(node, Call) or node.function != "exists":
+            return None
+        main, *limits = conjuncts(node.arguments[0])
+        if stream_words(main, self.words).is_moment:
+            return None
+        for moment in (limit for limit in limits if stream_words(limit, self.words).is_moment):
+            there = replace(by_video(self.expression), value=Call("exists", (moment,)))
+            if any(row.video_id == video_id and row.value is False for row in self.runner.rows(there)):
+                inner = moment.arguments[0] if isinstance(moment, Call) and moment.function in _ONE else moment
+                return self._never(inner)
         return None
 
     def _never(self, node: Node) -> str:
@@ -170,10 +195,18 @@ class _Composer(NameComposer):
 
     def yes_no(self) -> Iterator[Claim]:
         """Whether it is ever so: in any video, and in each."""
-        if len(self.videos) > 1:
+        rows = self.per_video()
+        lost = {row.video_id: self._lost_moment(row.video_id) for row in rows}
+        if lost and all(lost.values()):
+            self.missing += [text for text in lost.values() if text]
+        elif len(self.videos) > 1:
             (row,) = self.runner.rows(self.expression)
             yield self._yes_no(row, place=self.together(), operation="yes_no")
-        for row in self.per_video():
+        for row in rows:
+            text = lost[row.video_id]
+            if text is not None:
+                yield self.claim(replace(row, value=None), text, place=self.place(row), unit="")
+                continue
             yield self._yes_no(row, place=self.place(row), operation="yes_no" if len(self.videos) == 1 else "value")
 
     def _yes_no(self, row: QueryRow, *, place: str, operation: Operation) -> Claim:
@@ -339,5 +372,8 @@ _READERS: Mapping[Reading, Callable[[_Composer], Iterator[Claim]]] = {
     "less": _Composer.comparison,
     "describe": _Composer.account,
     "doing": _Composer.doing,
+    "mean": _Composer.means,
+    "portion": _Composer.quotients,
+    "ratio": _Composer.quotients,
     **dict.fromkeys(SENTENCE_OF, _Composer.names),
 }

@@ -146,7 +146,7 @@ def stream_words(node: Node, words: Words) -> Spoken:
     Raises:
         NoWords: if it has a part that there are no words for.
     """
-    main, *limits = _conjuncts(node)
+    main, *limits = conjuncts(node)
     if limits and _is_alone(main, limits[0]):
         spoken, inner = _clause("alone", _names(cast("Call", main)), words), ""
         limits = limits[1:]
@@ -162,9 +162,10 @@ def _is_alone(main: Node, limit: Node) -> bool:
     return one and limit.to_text() == "!at_least(2, visible(person))"
 
 
-def _conjuncts(node: Node) -> list[Node]:
+def conjuncts(node: Node) -> list[Node]:
+    """The parts of a stream that are joined by ``&``."""
     if isinstance(node, Operation) and node.operator == "&":
-        return [*_conjuncts(node.left), *_conjuncts(node.right)]
+        return [*conjuncts(node.left), *conjuncts(node.right)]
     return [node]
 
 
@@ -234,7 +235,7 @@ def _call_words(node: Node, words: Words) -> Spoken:
     if node.function == "at_least":
         return _at_least_words(node, words)
     if node.function in ("starts", "ends"):
-        main, *limits = _conjuncts(node.arguments[0])
+        main, *limits = conjuncts(node.arguments[0])
         main = main.arguments[0] if isinstance(main, Call) and main.function == "merged" else main
         if limits or not isinstance(main, Call):
             raise NoWords(node.to_text())
@@ -305,7 +306,12 @@ def _limit_words(node: Node, words: Words) -> str:
         raise NoWords(node.to_text())
     if isinstance(node, Call) and node.function == "padded":
         return _padded_words(node, words)
-    said = stream_words(node, words).whole
+    spoken = stream_words(node, words)
+    if isinstance(node, Call) and node.function in ("first", "last", "nth"):
+        return f" {spoken.whole}"
+    if spoken.is_moment:
+        return words.limits["when"].format(x=spoken.whole)
+    said = spoken.whole
     # In a Norwegian clause *not* stands before the verb.
     return words.limits["while"].format(x=_NOT_AFTER_VERB.sub(r"\2 \1", said))
 

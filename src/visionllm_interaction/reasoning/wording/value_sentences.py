@@ -12,11 +12,13 @@ from visionllm_interaction.measures.language.syntax_tree import (
     NameTerm,
     Node,
     Operation,
+    Prefix,
     Quantity,
 )
 from visionllm_interaction.reasoning.wording.expression_words import NoWords, Words, stream_words
 
-_LENGTHS = frozenset({"mean", "median", "longest", "shortest"})
+_LENGTHS = frozenset({"mean", "median", "longest", "shortest", "sd"})
+_STATISTICS = frozenset({"mean", "median", "min", "max"})
 _TIMES = frozenset({"first_time", "last_time"})
 
 
@@ -83,6 +85,8 @@ def _sentence(node: Node, value: Value, words: Words) -> str:
             return _latency(node.function, inner, value, words)
         if inner.function == "gap":
             return _gap(node, inner, value, words)
+    if node.function in _STATISTICS and isinstance(node.arguments[0], Call) and node.arguments[0].function == "pauses":
+        return _pauses(node.function, node.arguments[0], value, words)
     if (
         node.function in ("min", "max")
         and isinstance(node.arguments[0], Call)
@@ -141,6 +145,15 @@ def _latency(statistic: str, lag: Call, value: Value, words: Words) -> str:
     if value.value is None:
         return words.say("no_latency", x=first.holds, y=second.holds, l=first.limits)
     said = words.say(f"{statistic}_latency", x=first.holds, y=second.holds, v=value_words(value, words), l=first.limits)
+    return said if value.n is None else f"{said} (n = {value.n})"
+
+
+def _pauses(statistic: str, pauses: Call, value: Value, words: Words) -> str:
+    spoken = stream_words(pauses.arguments[0], words)
+    if value.value is None:
+        return words.say("no_pauses", x=spoken.holds, l=spoken.limits)
+    kind = "between" if spoken.is_moment else "pauses"
+    said = words.say(f"{statistic}_{kind}", x=spoken.holds, v=value_words(value, words), l=spoken.limits)
     return said if value.n is None else f"{said} (n = {value.n})"
 
 
@@ -214,6 +227,14 @@ def moment_phrase(node: Call, words: Words) -> tuple[str, str]:
 
 def listed_clause(node: Node, words: Words) -> tuple[str, str]:
     """The clause and the limits of an expression whose variable stands for what is listed: "the child held …"."""
+    if isinstance(node, Prefix) and isinstance(node.operand, Call) and node.operand.function == "exists":
+        spoken = stream_words(node.operand.arguments[0], words)
+        return spoken.never, spoken.limits
+    if isinstance(node, Operation) and node.operator == ">" and isinstance(node.left, Call):
+        clause, limits = listed_clause(node.left, words)
+        if node.left.function != "count" or not isinstance(node.right, Quantity):
+            raise NoWords(node.to_text())
+        return clause, limits + words.limits["more_often"].format(n=words.amount(node.right.value, "count"))
     if isinstance(node, Operation) and node.operator == "&":
         parts = [stream_words(part, words) for part in _existing(node)]
         return words.listed([part.holds for part in parts]), "".join(part.limits for part in parts)
