@@ -1,29 +1,36 @@
 """Three rounds of 50 suggested images against 150 drawn at random, on ToyRoom and on the people of coco-mini.
 
-    python benchmarks/label_rounds.py WORK_FOLDER --data toyroom [--seeds 0 1 2 3 4] [--development]
-    python benchmarks/label_rounds.py WORK_FOLDER --data coco-mini --coco-mini FOLDER [--seeds …]
-    python benchmarks/label_rounds.py WORK_FOLDER --report
+    OMP_NUM_THREADS=2 python benchmarks/label_rounds.py WORK_FOLDER --data toyroom
+    OMP_NUM_THREADS=2 python benchmarks/label_rounds.py WORK_FOLDER --data coco-mini --coco-mini FOLDER [--weights FILE]
 
-A seed is an initial set, a pool, a random choice and the seed of every training. Both sides begin with the same 30
-images. *Suggested*: a detector trained on what is annotated so far chooses 50 images, three times; it learns from the
-last checkpoint each time. *Random*: 150 images of the same pool. At the end both are trained in the same way, as long,
-from the same weights, on their 180 images, and evaluated on the same held-out images. The rooms of ToyRoom are sparse,
-and three of eight categories (RARE) are in 6 % of the pool, as rare toys are in a lab's recordings; held-out images
-show all. What is done in WORK_FOLDER is not done again. ``--development`` uses other rooms and is not reported.
+A seed is an initial set of 30 images, a pool, a random choice, and the seed of every training. *Suggested*: a detector
+trained on what is annotated so far chooses 50 images, three times, and goes on from its last checkpoint in between.
+*Random*: 150 images of the same pool. At the end both are trained from the same weights, in the same way and as long,
+on their 180 images, and evaluated on the same held-out images, with the settings of ``visionllm label suggest``.
+
+*toyroom*: the rooms are sparse, and three of eight categories (RARE) are in 6 % of the pool's images, as rare toys are
+in a lab's recordings; held-out images show all. Training starts from a detector of other rooms that has never seen the
+three. *coco-mini*: only people. Training starts from ``--weights`` (of a ResNet-18), or from nothing: then expect an
+AP near 0 on both sides.
+
+Nothing that is done in WORK_FOLDER is done again, and a training that was stopped goes on: a time limit may cut the
+work anywhere. ``--development`` draws from other rooms, for trying settings; it is not reported.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from visionllm_bench.toyroom import ToyRoomConfig, make_toyroom
+from visionllm_interaction.config import load
 from visionllm_interaction.core.image_decoding import read_rgb
 from visionllm_interaction.detection.models.config import ModelConfig
 from visionllm_interaction.detection.runtimes.factory import load_detector
@@ -40,7 +47,7 @@ REPO = Path(__file__).parent.parent
 OUT = REPO / "benchmarks" / "results" / "label_rounds.json"
 RARE = ("car", "cup", "book")
 FIRST, ROUND, ROUNDS = 30, 50, 3
-POOL, RARE_SHARE = 500, 0.06
+POOL, RARE_SHARE, HELD_OUT = 400, 0.06, 150
 MADE = {"base": (1000, 900001), "pool": (2600, 2027), "development": (1800, 11)}
 """Number of ToyRoom images and their seed."""
 ROOM = ToyRoomConfig(image_width=240, image_height=180, min_objects=2, max_objects=3, val_share=0.1)
@@ -81,16 +88,24 @@ TRAIN: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one kind of data is trained."""
+    """How one kind of data is trained: settings of the model, and numbers of steps of four images."""
 
     model: dict[str, Any]
-    base_steps: int
     round_steps: int
     final_steps: int
     lr: float
 
 
-TOYROOM = Recipe({**SMALL, "trainable_layers": 2}, base_steps=900, round_steps=80, final_steps=250, lr=1e-3)
+BASE_STEPS = 600
+RECIPES = {
+    "toyroom": Recipe({**SMALL, "trainable_layers": 2}, round_steps=60, final_steps=200, lr=1e-3),
+    "coco-mini": Recipe(
+        {**SMALL, "min_size": 160, "max_size": 208, "anchor_sizes": ((12, 24, 48), (72, 104, 152))},
+        round_steps=60,
+        final_steps=240,
+        lr=1e-3,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -145,7 +160,26 @@ def toyroom_task(work: Path, seed: int, *, development: bool) -> Task:
     few = round(RARE_SHARE * size)
     ids = [*rng.choice(common, size - few, replace=False).tolist(), *rng.choice(rare, few, replace=False).tolist()]
     rng.shuffle(ids)
+    shown = [image["id"] for image in val["images"]][:HELD_OUT]
+    return Task(only(train, ids), only(val, shown), (folder / "train2017", folder / "val2017"))
+
+
+def coco_mini_task(folder: Path, seed: int) -> Task:
+    """The people of coco-mini; images without any stay in the pool."""
+    train, val = (people_of(coco_of(folder, split)) for split in ("train", "val"))
+    ids = [image["id"] for image in train["images"]]
+    np.random.default_rng([seed, 1]).shuffle(ids)
     return Task(only(train, ids), val, (folder / "train2017", folder / "val2017"))
+
+
+def people_of(coco: Coco) -> Coco:
+    """The same images with people as the only category."""
+    kept = [c for c in coco["categories"] if c["name"] == "person"]
+    return {
+        **coco,
+        "categories": kept,
+        "annotations": [a for a in coco["annotations"] if a["category_id"] == kept[0]["id"]],
+    }
 
 
 def train(
@@ -154,8 +188,7 @@ def train(
     """Train on some images of a task, unless that is done; the metrics of the last epoch."""
     done = folder / "metrics.json"
     if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         chosen = only(task.train, ids)
         categories = categories_of(chosen)
         data = TrainingData(
@@ -243,33 +276,78 @@ def toyroom_base(work: Path) -> str:
     every, val = coco_of(folder, "train"), coco_of(folder, "val")
     task = Task(every, val, (folder / "train2017", folder / "val2017"))
     place = work / "base-training"
-    train(TOYROOM, task, without_rare(every), place, weights="none", steps=TOYROOM.base_steps, seed=0)
+    train(RECIPES["toyroom"], task, without_rare(every), place, weights="none", steps=BASE_STEPS, seed=0)
     return str(place / LAST_NAME)
 
 
+def summary(seeds: dict[str, Any]) -> dict[str, Any]:
+    """Mean AP of both sides, and the difference with its interval over seeds."""
+    sides = {name: np.array([one[name]["AP"] for one in seeds.values()]) for name in ("suggested", "random")}
+    difference = sides["suggested"] - sides["random"]
+    found: dict[str, Any] = {f"AP_{name}": float(values.mean()) for name, values in sides.items()}
+    found |= {"difference": float(difference.mean()), "seeds": len(difference)}
+    if len(difference) > 1:
+        half = float(stats.t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / math.sqrt(len(difference)))
+        found["interval"] = [found["difference"] - half, found["difference"] + half]
+    names = next(iter(seeds.values()))["random"]["per_category"]
+    for side in sides:
+        found[f"per_category_{side}"] = {
+            n: float(np.mean([one[side]["per_category"][n] for one in seeds.values()])) for n in names
+        }
+        found[f"boxes_{side}"] = {n: float(np.mean([one[side]["boxes"][n] for one in seeds.values()])) for n in names}
+    return found
+
+
+def report(data: str, seeds: dict[str, Any]) -> None:
+    """Write what is done so far, and print it."""
+    results = json.loads(OUT.read_text()) if OUT.exists() else {}
+    results[data] = {**summary(seeds), "by_seed": seeds}
+    OUT.write_text(json.dumps(results, indent=1) + "\n")
+    found = results[data]
+    print(f"{data}: AP suggested − random, by seed")
+    for seed, one in seeds.items():
+        suggested, drawn = one["suggested"]["AP"], one["random"]["AP"]
+        print(f"  {seed}: {suggested:.4f} − {drawn:.4f} = {suggested - drawn:+.4f}   after each round {one['rounds']}")
+    between = "  95 % interval {:+.4f} to {:+.4f} (t, seeds)".format(*found["interval"]) if "interval" in found else ""
+    print(f"  mean {found['AP_suggested']:.4f} − {found['AP_random']:.4f} = {found['difference']:+.4f}{between}")
+    for name, value in found["per_category_suggested"].items():
+        boxes = f"{found['boxes_suggested'][name]:.0f} boxes against {found['boxes_random'][name]:.0f}"
+        print(f"    {name:12} {value:.3f} against {found['per_category_random'][name]:.3f}, {boxes}")
+
+
 def main() -> None:
-    """One seed after another, then the table."""
+    """One seed after another; the results so far after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--data", choices=("toyroom", "coco-mini"), default="toyroom")
+    parser.add_argument("--data", choices=tuple(RECIPES), default="toyroom")
+    parser.add_argument("--coco-mini", type=Path, help="with train2017/, val2017/ and annotations/")
+    parser.add_argument("--weights", default="none", help="to start from on coco-mini")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
     parser.add_argument("--development", action="store_true")
-    parser.add_argument("-o", "--set", action="append", default=[], help="of section label, for development")
+    parser.add_argument("-o", "--set", action="append", default=[], help="KEY=VALUE of section label, for development")
     options = parser.parse_args()
-    work = options.folder
+    if options.set and not options.development:
+        parser.error("other settings than the default ones are for --development")
+    work, data = options.folder, options.data
     work.mkdir(parents=True, exist_ok=True)
-    config = LabelConfig.model_validate(dict(one.split("=") for one in options.set))
-    base = toyroom_base(work)
+    config = load([], [f"label.{one}" for one in options.set]).label
+    weights = toyroom_base(work) if data == "toyroom" else options.weights
+    seeds: dict[str, Any] = {}
     for seed in options.seeds:
-        name = f"{'development-' if options.development else ''}{options.data}-{seed}"
-        folder = work / "-".join([name, *options.set])
+        folder = work / "-".join([*(["development"] * options.development), data, str(seed), *options.set])
         done = folder / "figures.json"
         if not done.exists():
-            task = toyroom_task(work, seed, development=options.development)
-            figures = run_seed(TOYROOM, task, seed, folder, weights=base, config=config)
+            if data == "toyroom":
+                task = toyroom_task(work, seed, development=options.development)
+            else:
+                task = coco_mini_task(options.coco_mini, seed)
+            figures = run_seed(RECIPES[data], task, seed, folder, weights=weights, config=config)
             done.write_text(json.dumps(figures))
-        figures = json.loads(done.read_text())
-        print(seed, json.dumps(figures))
+        seeds[str(seed)] = json.loads(done.read_text())
+        if options.development:
+            print(seed, json.dumps(summary({str(seed): seeds[str(seed)]})))
+        else:
+            report(data, seeds)
 
 
 if __name__ == "__main__":

@@ -71,5 +71,7 @@ def write_manifest(folder: Path, *overrides: str) -> Path:
 
 def run_stages(folder: Path, *overrides: str) -> Path:
     """Stages 1-3; the training manifest."""
-    settings = load([], [f"artifacts_dir={folder / 'artifacts'}", "validation.images.near_duplicates=false", *overrides])
+    settings = load(
+        [], [f"artifacts_dir={folder / 'artifacts'}", "validation.images.near_duplicates=false", *overrides]
+    )
     return run_pipeline(settings, until="transform").run / STAGE_MANIFESTS["transform"]

@@ -62,7 +62,7 @@ def test_boxes_are_drawn_for_cvat_and_for_label_studio(tmp_path: Path) -> None:
     assert (value["x"] * 0.64, value["y"] * 0.48, value["width"] * 0.64) == pytest.approx((x1, y1, x2 - x1))
     assert value["rectanglelabels"] == ["cup"]
     assert tasks[1]["predictions"][0]["result"] == []
-    assert "<Label value=\"zebra\"/>" in (out / "labelstudio" / "labeling_config.xml").read_text()
+    assert '<Label value="zebra"/>' in (out / "labelstudio" / "labeling_config.xml").read_text()
 
 
 def test_what_is_annotated_or_held_out_is_never_suggested(tmp_path: Path) -> None:
