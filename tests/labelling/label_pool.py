@@ -23,7 +23,7 @@ BOX = (10.0, 8.0, 30.0, 28.0)
 
 
 class WrittenDetector:
-    """Finds one object in each image, at :data:`BOX`: the red of the first pixel is its label, the green its confidence."""
+    """Finds one object in each image, at :data:`BOX`; the first pixel's red is its label, the green its confidence."""
 
     categories = Categories.from_pairs([(3, "ball"), (7, "cup"), (90, "child"), (200, "zebra")])
     digest = "d" * 64

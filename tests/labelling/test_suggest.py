@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from label_pool import BOX, WrittenDetector, write_image, write_manifest
-from moving_scene import publish_scene, write_scene_video
+from moving_scene import publish_scene, scene_table, write_scene_video
 from PIL import Image
 
 from visionllm_interaction.datasets.ingestion.config import GroupsConfig
@@ -19,6 +21,7 @@ from visionllm_interaction.datasets.ingestion.layout.image_group_labels import g
 from visionllm_interaction.errors import InputDataError
 from visionllm_interaction.labelling.config import LabelConfig
 from visionllm_interaction.labelling.suggest import suggest_images
+from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.utils.hashing import sha256_file
 
 pytestmark = pytest.mark.usefixtures("written")
@@ -80,12 +83,12 @@ def test_what_is_annotated_or_held_out_is_never_suggested(tmp_path: Path) -> Non
 
 
 def test_a_child_of_the_held_out_images_is_never_suggested(tmp_path: Path) -> None:
-    pattern = "data.groups.pattern=(?P<split>)?(?P<child>(?:train|val)_000[0-9]|c[0-9])".replace("(?P<split>)?", "")
-    manifest = write_manifest(tmp_path, pattern)
+    pattern = "(?P<child>(?:train|val)_000[0-9]|c[0-9])"
+    manifest = write_manifest(tmp_path, f"data.groups.pattern={pattern}")
     # val_0001 is in val; the pool has an image of the same child, and one of another.
     write_image(tmp_path / "pool" / "val_0001-later.png", "cup", 0.5)
     write_image(tmp_path / "pool" / "c7.png", "cup", 0.5, seed=1)
-    lookup = group_lookup(GroupsConfig(pattern="(?P<child>(?:train|val)_000[0-9]|c[0-9])"))
+    lookup = group_lookup(GroupsConfig(pattern=pattern))
     found = suggest_images(
         tmp_path / "pool", tmp_path / "round1", detector="any", data=manifest, config=PLAIN, groups_of=lookup
     )
@@ -130,19 +133,35 @@ def test_frames_of_videos_are_suggested_at_their_times(tmp_path: Path) -> None:
         with Image.open(tmp_path / "r" / "images" / one.image) as image:
             assert image.format == "JPEG"
     times = sorted(one.timestamp_s for one in found.suggestions if one.timestamp_s is not None)
-    assert all(later - earlier >= 0.5 - 1e-3 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.5 - 1e-3 for earlier, later in itertools.pairwise(times))
 
 
 def test_frames_of_a_store_count_boxes_that_the_tracker_expects(tmp_path: Path) -> None:
     source = write_scene_video(tmp_path / "visit.mp4")
     source = source.model_copy(update={"sha256": sha256_file(tmp_path / "visit.mp4")})
-    publish_scene(tmp_path / "store", source=source)
+    table = scene_table()
+    expected = np.isin(table.frame_index, [80, 81]) & (table.category == "ball")
+    publish_scene(tmp_path / "store", table=table.replace(interpolated=expected), source=source)
     config = LabelConfig.model_validate(
-        {"images": 1, "every_s": 0.1, "diversity": 0, "weights": {"uncertainty": 0, "disagreement": 0, "missed": 1}}
+        {"images": 2, "every_s": 0.1, "diversity": 0, "weights": {"uncertainty": 0, "disagreement": 0, "missed": 1}}
     )
     found = suggest_images(tmp_path / "store", tmp_path / "r", detector="any", config=config)
-    assert set(found.suggestions[0].values) >= {"missed"}
+    assert sorted(one.frame_index or 0 for one in found.suggestions) == [80, 81]
+    assert [one.values["missed"] for one in found.suggestions] == [1.0, 1.0]
+    assert "lacks boxes that the tracker expects, more than in 99% of the images" in found.suggestions[0].reason
     assert (tmp_path / "r" / "images" / found.suggestions[0].image).is_file()
+
+
+def test_videos_of_one_child_are_one_group(tmp_path: Path) -> None:
+    source = write_scene_video(tmp_path / "visit.mp4")
+    source = source.model_copy(update={"sha256": sha256_file(tmp_path / "visit.mp4")})
+    for name in ("a", "b"):
+        publish_scene(tmp_path / "store", name, source=source)
+        write_covariates(tmp_path / "store", name, {"child": "c07"})
+    config = PLAIN.model_copy(update={"every_s": 5.0})
+    found = suggest_images(tmp_path / "store", tmp_path / "r", detector="any", config=config)
+    assert found.groups == {"child c07": 2}
+    assert found.pool == 8
 
 
 def test_images_of_train_that_nobody_annotated_are_suggested_by_the_manifest(tmp_path: Path) -> None:

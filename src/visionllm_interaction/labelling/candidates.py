@@ -77,14 +77,14 @@ class Pool:
         kind: ``images``, ``store`` or ``manifest``.
         stills: image files.
         videos: video file → its groups, for a folder.
-        frames: frames of a store by video file.
+        frames: frames of a store, by video.
     """
 
     where: Path
     kind: str
     stills: tuple[Candidate, ...] = ()
     videos: Mapping[Path, Mapping[str, str]] = field(default_factory=dict)
-    frames: Mapping[Path, tuple[Candidate, ...]] = field(default_factory=dict)
+    frames: tuple[tuple[Candidate, ...], ...] = ()
 
 
 def find_pool(source: StrPath, *, every_s: float, data: AnnotatedData | None, groups_of: GroupsOf) -> Pool:
@@ -114,7 +114,7 @@ def find_pool(source: StrPath, *, every_s: float, data: AnnotatedData | None, gr
         pool = Pool(path, "manifest", stills=stills)
     elif (path / STORE_FILE).is_file():
         with open_store(path) as store:
-            pool = Pool(path, "store", frames=dict(_frames_of_store(store, path, every_s=every_s)))
+            pool = Pool(path, "store", frames=tuple(_frames_of_store(store, path, every_s=every_s)))
     else:
         pool = _folder(path, groups_of)
     if not (pool.stills or pool.videos or pool.frames):
@@ -153,7 +153,7 @@ def frame_name(video_id: str, frame_index: int) -> str:
     return f"{video_id}__{frame_image_name(frame_index)}"
 
 
-def _frames_of_store(store: Store, path: Path, *, every_s: float) -> Iterator[tuple[Path, tuple[Candidate, ...]]]:
+def _frames_of_store(store: Store, path: Path, *, every_s: float) -> Iterator[tuple[Candidate, ...]]:
     for video_id in store.video_ids():
         covariates = read_covariates(path, video_id)
         groups = _video_groups(video_id, {"child": covariates.child} if covariates and covariates.child else {})
@@ -165,11 +165,10 @@ def _frames_of_store(store: Store, path: Path, *, every_s: float) -> Iterator[tu
             lacking[frame] = lacking.get(frame, 0) + int(interpolated)
         stream = store.video(video_id).get("stream")
         file = source_video(store, video_id, made="images of frames")
-        frames = tuple(
+        yield tuple(
             Candidate(frame_name(video_id, n), file, groups, n, time_s, stream, lacking.get(n, 0))
             for n, time_s in sampled_frames(store, video_id, every_s=every_s).items()
         )
-        yield file, frames
 
 
 def _video_groups(video_id: str, known: Mapping[str, str]) -> dict[str, str]:
@@ -200,10 +199,8 @@ def read_pool(
     for file, groups in pool.videos.items():
         video_id = make_video_id(file, sha256_file(file))
         yield from _read_video(file, _video_groups(video_id, groups), video_id, every_s, data, left_out)
-    for file, frames in pool.frames.items():
-        wanted = {c.frame_index: c for c in frames if _is_candidate(c, None, data, left_out)}
-        for index, image in _frames_of(file, wanted, stream=frames[0].stream if frames else None):
-            yield wanted[index], image
+    for frames in pool.frames:
+        yield from read_frames([one for one in frames if _is_candidate(one, None, data, left_out)])
 
 
 def _read_video(
@@ -234,32 +231,25 @@ def _is_candidate(candidate: Candidate, sha256: str | None, data: AnnotatedData 
     return split is None
 
 
-def _frames_of(file: Path, wanted: Mapping[int | None, Candidate], *, stream: int | None) -> Iterator[tuple[int, Rgb]]:
-    """The wanted frames of a video, in order."""
-    last = max((n for n in wanted if n is not None), default=-1)
-    if last < 0:
-        return
-    for frame in VideoReader(file, config=DecodeConfig(stream=stream)):
-        if frame.frame_index in wanted:
-            yield frame.frame_index, frame.image_rgb
-        if frame.frame_index >= last:
-            return
-
-
-def read_chosen(chosen: Sequence[Candidate]) -> Iterator[tuple[Candidate, Rgb]]:
-    """Read images again, each video once.
+def read_frames(candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, Rgb]]:
+    """Read frames of videos, each file once.
 
     Args:
-        chosen: frames of videos.
+        candidates: frames of videos, in any order.
 
     Yields:
-        Each candidate with its image, (H, W, 3) uint8, in any order.
+        Each candidate with its image, (H, W, 3) uint8; by file, then by time.
 
     Raises:
         VideoError: if a video cannot be decoded.
     """
-    for file in dict.fromkeys(candidate.file for candidate in chosen):
-        mine = [candidate for candidate in chosen if candidate.file == file]
-        wanted = {candidate.frame_index: candidate for candidate in mine}
-        for index, image in _frames_of(file, wanted, stream=mine[0].stream):
-            yield wanted[index], image
+    for file, stream in dict.fromkeys((one.file, one.stream) for one in candidates):
+        wanted: dict[int, list[Candidate]] = {}
+        for one in candidates:
+            if (one.file, one.stream) == (file, stream) and one.frame_index is not None:
+                wanted.setdefault(one.frame_index, []).append(one)
+        for frame in VideoReader(file, config=DecodeConfig(stream=stream)):
+            for one in wanted.pop(frame.frame_index, ()):
+                yield one, frame.image_rgb
+            if not wanted:
+                break

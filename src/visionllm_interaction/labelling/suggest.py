@@ -36,7 +36,7 @@ from visionllm_interaction.labelling.candidates import (
     GroupsOf,
     LeftOut,
     find_pool,
-    read_chosen,
+    read_frames,
     read_pool,
 )
 from visionllm_interaction.labelling.config import LabelConfig
@@ -289,7 +289,7 @@ def _write_images(chosen: Sequence[Candidate], folder: Path) -> None:
     for candidate in chosen:
         if candidate.frame_index is None:
             shutil.copyfile(candidate.file, folder / candidate.name)
-    for candidate, image in read_chosen([one for one in chosen if one.frame_index is not None]):
+    for candidate, image in read_frames([one for one in chosen if one.frame_index is not None]):
         Image.fromarray(image).save(folder / candidate.name, "JPEG", quality=_QUALITY)
 
 
