@@ -330,7 +330,7 @@ def main() -> None:
         parser.error("other settings than the default ones are for --development")
     work, data = options.folder, options.data
     work.mkdir(parents=True, exist_ok=True)
-    config = load([], [f"label.{one}" for one in options.set]).label
+    config = load([], [f"label.{one}" for one in options.set]).label.model_copy(update={"images": ROUND})
     weights = toyroom_base(work) if data == "toyroom" else options.weights
     seeds: dict[str, Any] = {}
     for seed in options.seeds:

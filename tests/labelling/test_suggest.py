@@ -74,10 +74,11 @@ def test_what_is_annotated_or_held_out_is_never_suggested(tmp_path: Path) -> Non
     pool.mkdir()
     shutil.copy(tmp_path / "coco" / "train2017" / "train_0000.jpg", pool / "again.jpg")
     shutil.copy(tmp_path / "coco" / "val2017" / "val_0001.jpg", pool / "held-out.jpg")
-    # The name of an annotated image, but another image.
-    write_image(pool / "train_0001.png", "cup", 0.5)
+    # The name of an annotated image, but another image: it must not take that one's place.
+    other = write_image(tmp_path / "other.png", "cup", 0.5)
+    shutil.copy(other, pool / "train_0001.jpg")
     found = suggest_images(pool, tmp_path / "round1", detector="any", data=manifest, config=PLAIN)
-    assert [one.image for one in found.suggestions] == ["train_0001.png"]
+    assert [one.image for one in found.suggestions] == [f"{sha256_file(other)[:8]}__train_0001.jpg"]
     assert (found.left_out.annotated, found.left_out.held_out) == (1, 1)
     assert found.note == "the pool has 1 images, 2 were asked for"
 

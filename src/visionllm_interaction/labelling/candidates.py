@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class Candidate:
     """An image that nobody has annotated.
 
     Attributes:
-        name: file name it gets when it is suggested; unique in the pool.
+        name: file name it gets when it is suggested; unique in the pool and in the data set.
         file: the image file, or the video file that it is a frame of.
         groups: household, child, session … as far as they are known; a video is a session.
         frame_index: the frame of a video.
@@ -193,9 +193,14 @@ def read_pool(
         ImageError: if an image cannot be decoded.
         VideoError: if a video cannot be decoded.
     """
+    taken = set(data.split_of_name) if data else set()
     for still in pool.stills:
-        if _is_candidate(still, sha256_file(still.file), data, left_out):
-            yield still, read_rgb(still.file)
+        sha256 = sha256_file(still.file)
+        if _is_candidate(still, sha256, data, left_out):
+            # Many recordings number their images from 1.
+            unique = replace(still, name=f"{sha256[:8]}__{still.name}") if still.name in taken else still
+            taken.add(unique.name)
+            yield unique, read_rgb(still.file)
     for file, groups in pool.videos.items():
         video_id = make_video_id(file, sha256_file(file))
         yield from _read_video(file, _video_groups(video_id, groups), video_id, every_s, data, left_out)
