@@ -17,6 +17,7 @@ from visionllm_interaction.core.categories import nearest_names
 from visionllm_interaction.detection.training.config import TuneConfig
 from visionllm_interaction.errors import UsageError
 from visionllm_interaction.interop.config import InteropConfig
+from visionllm_interaction.labelling.config import LabelConfig
 from visionllm_interaction.measures.config import MeasuresConfig
 from visionllm_interaction.pipeline_settings import PipelineSettings
 from visionllm_interaction.reasoning.config import ReasonConfig
@@ -30,6 +31,8 @@ class Settings(PipelineSettings):
 
     tune: TuneConfig = TuneConfig()
     """Optuna study: `visionllm tune`."""
+    label: LabelConfig = LabelConfig()
+    """Images to annotate next: `visionllm label suggest`."""
     analysis: AnalysisConfig = AnalysisConfig()
     """Video → store: `visionllm analyze`."""
     measures: MeasuresConfig = MeasuresConfig()

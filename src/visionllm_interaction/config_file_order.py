@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visionllm_interaction.utils.path_type import StrPath
 
-BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "analysis", "measures", "interop", "reason", "serve")
+BASE_FILES: tuple[str, ...] = ("data", "schema", "model", "label", "analysis", "measures", "interop", "reason", "serve")
 """Files read from ./config/ by every command except the demo; other files there are read only when named with -c."""
 
 

@@ -40,6 +40,7 @@ def failing_import(module: str) -> Callable[..., Any]:
     [
         ("serve", "uvicorn", "uvicorn", "serve"),
         ("tune", "optuna.storages", "optuna", "train"),
+        ("label", "sklearn.decomposition", "scikit-learn", "label"),
         ("blur", "av", "av", "video"),
         ("heads", "cv2", "opencv-python-headless", "video"),
         ("toyroom", "av", "av", "toyroom"),

@@ -125,6 +125,12 @@ COMMANDS: dict[str, CommandEntry] = {
         "Export a checkpoint to another format and compare both on real images.",
         extra="export",
     ),
+    "label": CommandEntry(
+        "visionllm_interaction.cli.review.labelling",
+        "label",
+        "Which images to annotate next, their way to CVAT or Label Studio and back, and what it brought.",
+        extra="label",
+    ),
     "sync-tracking": CommandEntry(
         "detection",
         "sync_tracking",

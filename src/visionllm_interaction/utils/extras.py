@@ -13,6 +13,7 @@ DISTRIBUTION = "visionllm-interaction"
 USES = {
     "models": "checkpoints (.pt, .safetensors, .pth) and OpenVINO exports, with torch",
     "train": "train, tune, evaluate",
+    "label": "label: images to annotate next",
     "video": "analyze, blur, heads, sync, annotated films",
     "serve": "the service and its page",
     "reason": "questions planned or worded by a language model",
@@ -30,7 +31,12 @@ USES = {
 """What a user does with each extra; extras that only serve others are left out."""
 
 _REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?[^;]*;.*\bextra\s*==\s*['"]([^'"]+)['"]""")
-_DISTRIBUTIONS = {"cv2": "opencv-python-headless", "pydantic-ai": "pydantic-ai-slim", "rerun": "rerun-sdk"}
+_DISTRIBUTIONS = {
+    "cv2": "opencv-python-headless",
+    "pydantic-ai": "pydantic-ai-slim",
+    "rerun": "rerun-sdk",
+    "sklearn": "scikit-learn",
+}
 """Modules that are not named like the distribution that brings them."""
 
 

@@ -32,6 +32,14 @@ def test_the_rate_rises_to_its_peak_in_the_warm_up(schedule: str) -> None:
     assert seen[:peak] == sorted(seen[:peak]) and seen[0] < 0.1
 
 
+@pytest.mark.parametrize(("steps", "warmup"), [(9, 0.1), (4, 0.2), (19, 0.05), (1, 0.5), (1, 0.0), (1, 0.9)])
+def test_a_training_too_short_for_a_rise_starts_at_the_peak_or_below(steps: int, warmup: float) -> None:
+    seen = rates("one_cycle", steps=steps, warmup=warmup)
+    assert len(seen) == steps
+    assert 0.0 < seen[0] <= 0.4
+    assert seen[1:] == sorted(seen[1:], reverse=True)
+
+
 def test_ends() -> None:
     assert rates("one_cycle")[-1] < 0.01
     assert rates("cosine")[-1] < 0.01

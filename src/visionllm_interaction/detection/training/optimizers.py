@@ -36,7 +36,10 @@ def build_schedule(optimizer: Optimizer, config: TrainConfig, *, steps: int) -> 
     """
     warmup = max(1, round(config.warmup_share * steps))
     if config.schedule == "one_cycle":
-        return OneCycleLR(optimizer, config.lr, total_steps=steps + 1, pct_start=max(config.warmup_share, 1e-3))
+        share, total = max(config.warmup_share, 1e-3), steps + 1
+        if math.isclose(share * total, 1.0):
+            share *= 0.99  # torch would divide by the length of a rise of exactly no step
+        return OneCycleLR(optimizer, config.lr, total_steps=total, pct_start=share)
     return LambdaLR(optimizer, lambda step: _share(step, config, warmup=warmup, steps=steps))
 
 

@@ -95,6 +95,23 @@ def grouping(config: GroupsConfig) -> Callable[[str], str | None] | None:
     return group_of
 
 
+def group_lookup(config: GroupsConfig) -> Callable[[str], Groups]:
+    """Make the function that names the groups of files that are in no data set yet.
+
+    Args:
+        config: the table of groups and the file name pattern.
+
+    Returns:
+        A function from the path below a folder to its groups by column; empty for an unknown one.
+
+    Raises:
+        InputDataError: if the table of groups cannot be read.
+    """
+    table = read_table(config.table) if config.table else {}
+    pattern = re.compile(config.pattern) if config.pattern else None
+    return lambda name: {**_searched(pattern, name), **table.get(_normal(name), {})}
+
+
 def _relative(path: str, folder: Path) -> str:
     full = PurePosixPath(path)
     return str(full.relative_to(folder)) if full.is_relative_to(folder) else full.name

@@ -1,0 +1,5 @@
+"""Fixtures of the room."""
+
+from label_pool import written
+
+__all__ = ["written"]
