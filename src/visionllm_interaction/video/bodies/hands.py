@@ -124,7 +124,7 @@ class HandEstimator:
         return hands
 
     def _hands_of(self, palms: Sequence[_Palm]) -> Iterator[tuple[_Palm, Hand]]:
-        """The hands of palms, best first; a palm in a hand that was found by a better one beside it is no other hand."""
+        """The hands of palms, best first; a palm in a hand that a better one beside it led to is no other hand."""
         waiting = sorted(palms, key=lambda palm: -palm.score)
         while waiting:
             now: list[_Palm] = []
