@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from visionllm_interaction.core.frame_table import FrameTable
 from visionllm_interaction.errors import CheckpointError
 from visionllm_interaction.interactions.head_direction import heads_of_faces
 from visionllm_interaction.video.bodies.config import BodiesConfig
+from visionllm_interaction.video.bodies.crop_regions import Region
 from visionllm_interaction.video.bodies.estimator import Bodies, BodyEstimator, BodyModels, OwnedFace, OwnedHand
 from visionllm_interaction.video.bodies.faces import Face
 from visionllm_interaction.video.bodies.find_bodies import find_bodies
-from visionllm_interaction.video.bodies.hands import Hand
+from visionllm_interaction.video.bodies.hands import Hand, HandEstimator
 from visionllm_interaction.video.bodies.ownership import is_within, owner_of_face, owner_of_hand
 from visionllm_interaction.video.bodies.poses import Point, Pose
 from visionllm_interaction.video.bodies.search_regions import face_searches, hand_guess, hand_searches, shows_face
@@ -100,6 +101,49 @@ def test_hands_are_looked_for_in_the_person_and_around_the_wrists() -> None:
     guess = hand_guess(_pose(), "left")
     assert guess is not None and abs(guess.angle) > math.radians(150), "the fingers point down"
     assert len(face_searches(PERSON, None)) == 1 and len(face_searches(PERSON, _pose())) == 2
+
+
+def test_no_hand_is_looked_for_around_an_occluded_wrist() -> None:
+    seen = np.ones(33, np.float32)
+    seen[Point.LEFT_WRIST] = 0.1
+    pose = replace(_pose(), visibility=seen)
+    assert len(hand_searches(PERSON, pose)) == 2
+    assert hand_guess(pose, "left") is None and hand_guess(pose, "right") is not None
+    assert len(hand_searches(PERSON, pose, min_visibility=0.0)) == 3, "it is in the image"
+    seen[Point.RIGHT_WRIST] = 0.1
+    assert hand_searches(PERSON, pose) == []
+    assert len(hand_searches(PERSON, replace(pose, score=0.4))) == 1, "a weak pose may be wrong"
+
+
+class _Answers:
+    """A network that gives the same outputs for every crop, and counts the crops."""
+
+    def __init__(self, *outputs: np.ndarray, side_px: int) -> None:
+        self._outputs, self.side_px, self.n_crops = outputs, side_px, 0
+
+    def run(self, crops: Iterable[np.ndarray]) -> list[tuple[np.ndarray, ...]]:
+        n = len(list(crops))
+        self.n_crops += n
+        return [self._outputs] * n
+
+
+@pytest.mark.parametrize(("score", "looks"), [(0.9, 1), (0.1, 2)])
+def test_a_second_palm_in_a_hand_that_was_found_is_not_looked_at(score: float, looks: int) -> None:
+    """Two palms 8 pixels apart: if the better one leads to a hand, both are of that hand."""
+    raw, logits = np.zeros((2016, 18), np.float32), np.full((2016, 1), -9.0, np.float32)
+    row = 2 * (12 * 24 + 11)  # the middle of the grid of 24 x 24 cells, two anchors a cell
+    for anchor, logit in ((row, 3.0), (row + 2, 2.0)):
+        raw[anchor, 2:4] = 12  # a palm of 12 pixels, fingers up
+        raw[anchor, 4 + 1], raw[anchor, 8 + 1] = 6, -6
+        logits[anchor] = logit
+    x, y = np.meshgrid(np.linspace(20, 200, 7), np.linspace(20, 200, 3))
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(21)], axis=1).astype(np.float32)
+    hands = HandEstimator.__new__(HandEstimator)
+    hands._palms = _Answers(raw, logits, side_px=192)  # type: ignore[assignment]
+    measured = _Answers(points.reshape(1, 63), np.float32([score]), np.float32([0.5]), side_px=224)
+    hands._landmarks = measured  # type: ignore[assignment]
+    [found] = hands.find([np.zeros((192, 192, 3), np.uint8)], [Region(96, 96, 192)], min_palm=0.15)
+    assert (len(found), measured.n_crops) == (looks, looks)
 
 
 class _Remembers(BodyEstimator):

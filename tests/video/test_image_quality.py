@@ -12,7 +12,7 @@ from visionllm_interaction.core.detection_table import DetectionTable
 from visionllm_interaction.core.frame_table import Frame, FrameTable
 from visionllm_interaction.video.config import QualityConfig
 from visionllm_interaction.video.quality.image_quality import ImageQuality, ImageQualityMeter, blur_effect
-from visionllm_interaction.video.quality.stretches import quality_rows
+from visionllm_interaction.video.quality.stretches import moving_camera_notes, quality_rows
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +114,31 @@ def test_people_at_an_edge_are_cut() -> None:
 def test_without_images_light_is_not_known() -> None:
     assert math.isnan(rows(None, people(200.0))[1].light)
     assert not rows(None, people(200.0))[1].dark
+
+
+def moving(motion: list[float]):
+    """The quality of as many seconds as there are motions of the camera."""
+    n = len(motion)
+    frames = FrameTable.from_times(np.arange(n), np.arange(n) + 0.0, processed=np.ones(n, np.bool_))
+    still = np.full(n, 100.0, np.float32)
+    images = ImageQuality(np.arange(n) + 0.5, still, still / 1000, np.array(motion, np.float32))
+    nobody = DetectionTable.empty()
+    return quality_rows(frames, images, nobody, image_px=(640, 480), config=QualityConfig())
+
+
+def test_a_camera_that_moves_most_of_the_time_is_said_to_be_worn() -> None:
+    [note] = moving_camera_notes(moving([0.2, 0.3, 0.0, 0.4, 0.2, 0.3, math.nan]), compensated=False)
+    assert "--view ego" in note and "83%" in note
+
+
+@pytest.mark.parametrize(
+    ("motion", "compensated"),
+    [
+        ([0.0, 0.0, 0.3, 0.0, 0.0, 0.0], False),  # somebody bumped into the tripod
+        ([0.3] * 6, True),  # it is known
+        ([math.nan] * 9, False),  # nothing is known
+        ([0.3] * 3, False),  # too short to tell
+    ],
+)
+def test_a_camera_at_rest_is_not_said_to_be_worn(motion: list[float], compensated: bool) -> None:
+    assert not list(moving_camera_notes(moving(motion), compensated=compensated))

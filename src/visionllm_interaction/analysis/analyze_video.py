@@ -365,7 +365,7 @@ def _publish(
     job: AnalysisTask,
     bodies: AnalysedBodies | None = None,
 ) -> VideoRecord:
-    from visionllm_interaction.video.quality.stretches import quality_rows
+    from visionllm_interaction.video.quality.stretches import moving_camera_notes, quality_rows
     from visionllm_interaction.video.tracking.postprocess import summarise_tracks
     from visionllm_interaction.video.tracking.role_inference import guess_roles, with_proxies
 
@@ -390,7 +390,10 @@ def _publish(
     record = _record(tracked, video_id, tracks, inputs, job=job)
     notes = (*record.notes, *notes)
     about = job.bodies.record(job.config) if job.bodies else None
-    notes = (*notes, *role_notes(tracks, estimates))
+    quality = quality_rows(
+        tracked.frames, tracked.image_quality, tracked.detections, image_px=size_px, config=job.config.video.quality
+    )
+    notes = (*notes, *role_notes(tracks, estimates), *moving_camera_notes(quality, compensated=job.view == "ego"))
     update: dict[str, object] = {
         "role_proxies": {} if estimates else guesses,
         "heads": inputs.heads,
@@ -408,13 +411,7 @@ def _publish(
         relations=relations,
         events=events,
         bodies=None if bodies is None else _body_tables(bodies, relations, tracked, tracks, estimates, job),
-        quality=quality_rows(
-            tracked.frames,
-            tracked.image_quality,
-            tracked.detections,
-            image_px=size_px,
-            config=job.config.video.quality,
-        ),
+        quality=quality,
     )
     for note in record.notes:
         log.warning("about the video", video_id=video_id, note=note)

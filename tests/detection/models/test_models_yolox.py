@@ -41,6 +41,17 @@ def test_a_graph_with_named_categories_detects_in_picture_pixels(tmp_path: Path)
     assert len(detector.detect([wide, wide], min_confidence=0.95)[1]) == 0
 
 
+def test_several_images_keep_their_order(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / "mine.onnx", outputs=7)
+    name_two(path)
+    detector = load_detector(path)
+    images = [np.zeros((48, 64 * (1 + n % 3), 3), np.uint8) for n in range(9)]
+    together = detector.detect(images)
+    for image, found in zip(images, together, strict=True):
+        np.testing.assert_array_equal(found.boxes_xyxy, detector.detect([image])[0].boxes_xyxy)
+    assert len({float(found.boxes_xyxy[0, 2]) for found in together}) == 3
+
+
 def test_other_names_are_another_detector(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "mine.onnx", outputs=7)
     name_two(path)

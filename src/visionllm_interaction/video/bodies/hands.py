@@ -6,8 +6,8 @@ Source: Zhang et al., MediaPipe Hands: On-device Real-time Hand Tracking, 2020.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,9 @@ _TRUNK = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]
 """The key points without the ends of the fingers, which move most."""
 _TRUNK_SCALE, _TRUNK_SHIFT = 2.0, 0.1
 _DEPTH = 3
+_SURE = 0.5
+_BESIDE = 0.35
+"""Palms nearer than this share of the hand's square may be of one hand; if so, the better one finds it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,37 @@ class Hand:
     score: float
     right: float
     points_xy: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Palm:
+    """A palm that was seen: its score, its middle in pixels of the image, and where its hand should be."""
+
+    region: int
+    image_rgb: NDArray[np.uint8] = field(repr=False)
+    score: float
+    x: float
+    y: float
+    place: Region
+
+    @classmethod
+    def of(cls, seen: Candidates, row: int, image_rgb: NDArray[np.uint8], where: Region, *, region: int) -> _Palm:
+        """Row ``row`` of what was seen in the region ``where``."""
+        x, y = where.to_image(seen.boxes_xyxy[row].reshape(2, 2)).mean(axis=0)
+        place = hand_region(seen, row, where)
+        return cls(region, image_rgb, float(seen.scores[row]), float(x), float(y), place)
+
+    def is_beside(self, other: _Palm) -> bool:
+        """Whether both may be palms of one hand."""
+        if self.image_rgb is not other.image_rgb:
+            return False
+        apart = math.hypot(self.x - other.x, self.y - other.y)
+        return apart < _BESIDE * max(self.place.side, other.place.side)
+
+    def is_in(self, other: _Palm, hand: Hand) -> bool:
+        """Whether it lies in the hand of another palm."""
+        x1, y1, x2, y2 = hand.box_xyxy
+        return self.image_rgb is other.image_rgb and bool(x1 <= self.x <= x2 and y1 <= self.y <= y2)
 
 
 class HandEstimator:
@@ -70,7 +104,7 @@ class HandEstimator:
         """Find hands.
 
         Args:
-            images_rgb: for each region the image, (H, W, 3) uint8.
+            images_rgb: for each region the image, (H, W, 3) uint8; the same object for regions of one image.
             regions: where to look; a palm should fill a twentieth of the side or more.
             min_palm: palms below it are left out.
 
@@ -83,11 +117,24 @@ class HandEstimator:
             for raw, logits in self._palms.run(crops)
         ]
         found = distinct(seen, images_rgb, regions)
-        places = [hand_region(seen[n], row, regions[n]) for n, row in found]
+        palms = [_Palm.of(seen[n], row, images_rgb[n], regions[n], region=n) for n, row in found]
         hands: list[list[Hand]] = [[] for _ in regions]
-        for (n, _), hand in zip(found, self.measure([images_rgb[n] for n, _ in found], places), strict=True):
-            hands[n].append(hand)
+        for palm, hand in self._hands_of(palms):
+            hands[palm.region].append(hand)
         return hands
+
+    def _hands_of(self, palms: Sequence[_Palm]) -> Iterator[tuple[_Palm, Hand]]:
+        """The hands of palms, best first; a palm in a hand that a better one beside it led to is no other hand."""
+        waiting = sorted(palms, key=lambda palm: -palm.score)
+        while waiting:
+            now: list[_Palm] = []
+            later: list[_Palm] = []
+            for palm in waiting:
+                (later if any(palm.is_beside(better) for better in now) else now).append(palm)
+            found = self.measure([palm.image_rgb for palm in now], [palm.place for palm in now])
+            yield from zip(now, found, strict=True)
+            sure = [(palm, hand) for palm, hand in zip(now, found, strict=True) if hand.score >= _SURE]
+            waiting = [palm for palm in later if not any(palm.is_in(*one) for one in sure)]
 
     def measure(self, images_rgb: Sequence[NDArray[np.uint8]], places: Sequence[Region]) -> list[Hand]:
         """Place the key points of hands.

@@ -16,6 +16,9 @@ ARMS = {
 MIN_POSE = 0.3
 """A pose below this score says nothing about where hands and face are."""
 _MIN_PRESENCE = 0.3
+_MIN_VISIBILITY = 0.3
+"""Around a wrist that the pose takes for occluded no hand is found: looking there costs time and gives false ones."""
+_GOOD_POSE = 0.5
 _PERSON_SCALE = 1.1
 _WRIST_SHARE, _FOREARMS = 0.6, 2.5
 """Side of the square around a wrist: so much of the person's longer side, and at least so many forearms."""
@@ -34,35 +37,40 @@ def is_usable(pose: Pose | None) -> bool:
     return pose is not None and pose.score >= MIN_POSE
 
 
-def hand_searches(box_xyxy: NDArray[np.floating], pose: Pose | None) -> list[Region]:
-    """Squares in which to look for palms: around the person, and around each wrist.
+def hand_searches(
+    box_xyxy: NDArray[np.floating], pose: Pose | None, *, min_visibility: float = _MIN_VISIBILITY
+) -> list[Region]:
+    """Squares in which to look for palms: around the person, and around each visible wrist.
+
+    Somebody of whom a good pose shows both wrists occluded is not looked at.
 
     Args:
         box_xyxy: (4,) pixels.
         pose: of the person, if known.
+        min_visibility: wrists below it are left out; 0: all in the image are looked at.
 
     Returns:
-        One to three squares.
+        None to three squares.
     """
     found = [around_box(box_xyxy, scale=_PERSON_SCALE)]
     if pose is None or not is_usable(pose):
         return found
     longer = float((box_xyxy[2:] - box_xyxy[:2]).max())
     for elbow, wrist, index, pinky in ARMS.values():
-        if pose.presence[wrist] < _MIN_PRESENCE:
+        if not _is_seen(pose, wrist, min_visibility):
             continue
         points = pose.points_xy
         x, y = points[wrist] + _BEYOND_WRIST * ((points[index] + points[pinky]) / 2 - points[wrist])
         forearm = float(np.hypot(*(points[wrist] - points[elbow])))
         side = max(_FOREARMS * forearm, _WRIST_SHARE * longer, 2 * _LEAST_PX)
         found.append(Region(float(x), float(y), side))
-    return found
+    return found if len(found) > 1 or pose.score < _GOOD_POSE else []
 
 
-def hand_guess(pose: Pose, side: str) -> Region | None:
-    """The square for the key points of a hand as the pose has it; None: the hand is not in the image."""
+def hand_guess(pose: Pose, side: str, *, min_visibility: float = _MIN_VISIBILITY) -> Region | None:
+    """The square for the key points of a hand as the pose has it; None: the hand is not in the image or occluded."""
     elbow, wrist, index, pinky = ARMS[side]
-    if not is_usable(pose) or pose.presence[wrist] < _MIN_PRESENCE:
+    if not is_usable(pose) or not _is_seen(pose, wrist, min_visibility):
         return None
     points = pose.points_xy
     middle = (2 * points[index] + points[pinky]) / 3
@@ -70,6 +78,10 @@ def hand_guess(pose: Pose, side: str) -> Region | None:
     side_px = max(_HAND_LENGTHS * length, _HAND_FOREARMS * forearm, _LEAST_PX)
     angle = angle_of(points[wrist], middle, upright_deg=90.0)
     return Region(float(middle[0]), float(middle[1]), side_px, angle)
+
+
+def _is_seen(pose: Pose, point: Point, min_visibility: float) -> bool:
+    return bool(pose.presence[point] >= _MIN_PRESENCE and pose.visibility[point] >= min_visibility)
 
 
 def face_searches(box_xyxy: NDArray[np.floating], pose: Pose | None) -> list[Region]:

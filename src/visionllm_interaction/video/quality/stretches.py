@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +16,8 @@ from visionllm_interaction.video.quality.image_quality import ImageQuality
 
 _EDGE = 0.01
 """A box this near to an edge (share of the image) is cut by it."""
+_WORN_SHARE, _LEAST_STRETCHES = 0.3, 5
+"""A camera that moves in this share of the stretches, of so many at least, is taken for one that is worn."""
 
 
 def quality_rows(
@@ -65,6 +70,26 @@ def quality_rows(
             )
         )
     return rows
+
+
+def moving_camera_notes(rows: Sequence[QualityRow], *, compensated: bool) -> Iterator[str]:
+    """A note where the camera moves as one that is worn does, and its motion is not compensated.
+
+    Args:
+        rows: the quality of each stretch.
+        compensated: whether the motion is compensated before linking (``--view ego``).
+
+    Yields:
+        At most one note, with the option to type.
+    """
+    moved = [row.moving_camera for row in rows if not math.isnan(row.camera_motion)]
+    if compensated or len(moved) < _LEAST_STRETCHES or sum(moved) < _WORN_SHARE * len(moved):
+        return
+    share = sum(moved) / len(moved)
+    yield (
+        f"the camera moves in {share:.0%} of the seconds, as one that is worn or carried does: "
+        "add --view ego, or who stays where they are may seem to walk, and tracks break"
+    )
 
 
 def _of_images(images: ImageQuality | None, begin_s: float, end_s: float) -> tuple[float, float, float]:
