@@ -63,8 +63,8 @@ test-slow: $(VENV)/.ready-dev ## Tests of more than a few seconds (tracking and 
 	$(BIN)/pytest -m slow
 test-crash: $(VENV)/.ready-dev ## kill -9 at random moments: the pipeline, the service
 	$(BIN)/pytest -m crash
-test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours)
-	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py
+test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours; parts: DRILL='-k sqlite')
+	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py $(DRILL)
 test-api-fuzz: $(VENV)/.ready-api-fuzz ## schemathesis, 300 examples per operation of the interface (about an hour; parts: FUZZ='-k videos')
 	VISIONLLM_SCHEMATHESIS=$(VENV)/api-fuzz/bin/schemathesis VISIONLLM_FUZZ_EXAMPLES=$${VISIONLLM_FUZZ_EXAMPLES:-300} \
 	  $(BIN)/pytest -m slow -s tests/server/test_api_fuzz.py $(FUZZ)

@@ -57,8 +57,13 @@ def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | No
     """End a stream of events at once."""
     if not context.operation.path.endswith("/events"):
         return query
-    seconds = (query or {}).get("seconds", 0)
-    return {**(query or {}), "seconds": min(seconds, 0.1) if isinstance(seconds, int | float) else seconds}
+    asked = dict(query or {})
+    try:
+        if float(asked.get("seconds", 600)) > 0:
+            asked["seconds"] = 0
+    except (TypeError, ValueError, OverflowError):
+        pass  # refused for what it is
+    return asked
 
 
 @schemathesis.hook
