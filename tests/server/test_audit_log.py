@@ -105,7 +105,10 @@ def config(tmp_path: Path) -> ServeConfig:
 
 
 def test_what_the_service_keeps(config: ServeConfig, tmp_path: Path) -> None:
-    key, boss = create_key(config.keys_path, name="anna", role="analyst"), create_key(config.keys_path, name="boss")
+    key, boss = (
+        create_key(config.keys_path, name="anna", role="analyst"),
+        create_key(config.keys_path, name="boss", role="admin"),
+    )
     make_video(config.store_dir, {"child": [(0, 5)]}, "Emil-visit")
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
     headers = {"X-API-Key": key}
@@ -121,7 +124,7 @@ def test_what_the_service_keeps(config: ServeConfig, tmp_path: Path) -> None:
         assert client.delete("/v1/videos/Emil-visit", headers=headers).status_code == 204
         after = client.get("/v1/audit", headers={"X-API-Key": boss}).json()
         page = client.get("/v1/audit?limit=2", headers={"X-API-Key": boss}).json()
-        rest = client.get("/v1/audit", params={"before": page["next"]}, headers={"X-API-Key": boss}).json()
+        rest = client.get("/v1/audit", params={"cursor": page["next"]}, headers={"X-API-Key": boss}).json()
     did = [(row["action"], row["who"], row["video_id"]) for row in reversed(before["rows"])]
     assert did == [
         ("log in", "anna", None),

@@ -87,6 +87,7 @@ class AccessMiddleware:
         state["request_id"] = _request_id(headers)
         state["context"] = self._context
         state["principal"] = self._principal(scope["path"], headers)
+        state["principal_now"] = partial(self._principal, scope["path"], headers)
         await self._http(scope, receive, send, self._refusal(scope, headers))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:
@@ -116,7 +117,7 @@ class AccessMiddleware:
             401,
             "UNAUTHORIZED",
             "A valid API key is needed.",
-            fix="send the header Authorization: Bearer KEY; make a key with `visionllm keys create NAME`",
+            fix="send the header Authorization: Bearer KEY; make a key with `visionllm keys create NAME --role ROLE`",
         )
 
     def _is_open(self, path: str) -> bool:
