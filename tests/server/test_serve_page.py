@@ -134,7 +134,7 @@ _BOXES_DRAWN = """() => {
   return data.some((value, n) => n % 4 === 3 && value > 0);
 }"""
 _PLACE = """async ([id, bout]) => {
-  const { TimelineModel } = await import('/ui/static/timeline_model.js');
+  const { TimelineModel } = await import('/ui/static/video/timeline_model.js');
   const content = await (await fetch(`/v1/videos/${id}/timeline`)).json();
   const model = new TimelineModel(content);
   const pair = `${bout.subject_track_id}-${bout.object_track_id}`;

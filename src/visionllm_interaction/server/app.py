@@ -30,6 +30,7 @@ from visionllm_interaction.server.routes import corrections as routes_correction
 from visionllm_interaction.server.routes import detect as routes_detect
 from visionllm_interaction.server.routes import health as routes_health
 from visionllm_interaction.server.routes import measures as routes_measures
+from visionllm_interaction.server.routes import roles as routes_roles
 from visionllm_interaction.server.routes import uploads as routes_uploads
 from visionllm_interaction.server.routes import videos as routes_videos
 from visionllm_interaction.server.service import Service
@@ -84,6 +85,7 @@ def create_app(
         routes_videos,
         routes_uploads,
         routes_corrections,
+        routes_roles,
         routes_measures,
         routes_account,
         routes_health,
