@@ -1,5 +1,6 @@
 // Several uploads at once: each can be paused, goes on after a cut connection, and after a reload of the page.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { api } from "../shared/api.js";
 import { megabytes } from "../shared/format.js";
 import { fingerprint, giveUp, Paused, ResumableUpload, unfinished } from "./resumable_upload.js";
 
@@ -69,6 +70,7 @@ export function Uploader({ projects, project }) {
       <label>Project <select class="into" onChange=${(event) => setChosen(event.target.value)}>${projects.map((one) => html`<option value=${one} selected=${one === into}>${one}</option>`)}</select></label>
       <label>Camera <select value=${view} onChange=${(event) => setView(event.target.value)}><option value="room">in the room</option><option value="ego">on the head</option></select></label>
     </span>
+    <${Register} view=${view} project=${into} />
     ${(items.length > 0 || before.length > 0) && html`<ul class="uploads" aria-label="Uploads">
       ${before.map((one) => html`<li key=${one.upload_id} class="upload-item unfinished"><span class="upload-name">${one.name}</span>
         <progress value=${one.offset / one.length} aria-label=${`Upload of ${one.name}`}></progress>
@@ -76,6 +78,34 @@ export function Uploader({ projects, project }) {
         <button class="button small quiet" onClick=${() => forget(one)}>Give up</button></li>`)}
       ${items.map((item) => html`<${Item} key=${item.id} item=${item} again=${again} remove=${remove} />`)}</ul>`}
   </div>`;
+}
+
+// Videos that lie on the service's machine already: they stay where they are.
+function Register({ view, project }) {
+  const [open, setOpen] = useState(false);
+  const [said, setSaid] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const register = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      const found = await api("/videos/register", { method: "POST", body: { path: new FormData(event.target).get("path").trim(), view, project } });
+      setSaid(found);
+      setProblem(null);
+    } catch (error) {
+      setProblem(error);
+    }
+    setBusy(false);
+  };
+  if (!open) return html`<button class="button small quiet" onClick=${() => setOpen(true)}>Or name a folder of the server</button>`;
+  return html`<form class="form-row register" onSubmit=${register}>
+    <label>Folder or file of the server <input name="path" type="text" required maxlength="1000" autocomplete="off" /></label>
+    <button class="button small" disabled=${busy}>Register</button> <button type="button" class="button small quiet" onClick=${() => setOpen(false)}>Close</button>
+    ${problem && html`<p class="refused" role="alert">${problem.words}</p>`}
+    ${said && html`<p class="note" role="status">${said.jobs.length} video${said.jobs.length === 1 ? "" : "s"} registered${said.left ? `, ${said.left} left: register again` : ""}.</p>`}
+    ${said && said.refused.map((one) => html`<p class="refused" key=${one.name}>${one.name}: ${one.reason}</p>`)}
+  </form>`;
 }
 
 function Item({ item, again, remove }) {

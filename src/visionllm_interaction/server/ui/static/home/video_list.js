@@ -7,10 +7,13 @@ const SORTS = {
   newest: ["newest first", (a, b) => when(b).localeCompare(when(a))],
   oldest: ["oldest first", (a, b) => when(a).localeCompare(when(b))],
   name: ["by name", (a, b) => title(a).localeCompare(title(b), undefined, { numeric: true })],
+  recorded: ["by day of recording", (a, b) => about(b, "recorded_on").localeCompare(about(a, "recorded_on"))],
+  child: ["by child", (a, b) => about(a, "child").localeCompare(about(b, "child"), undefined, { numeric: true }) || when(b).localeCompare(when(a))],
   longest: ["longest first", (a, b) => (b.duration_s || 0) - (a.duration_s || 0)],
 };
 const STATES = { all: "all states", analysed: "analysed", busy: "waiting or running", failed: "failed or damaged" };
 const when = (video) => video.uploaded_at || video.analysed_at || "";
+const about = (video, name) => String(video.covariates?.[name] ?? "");
 const title = (video) => video.name || video.video_id;
 
 export function stateOf(video) {
@@ -31,7 +34,7 @@ export function VideoList({ videos, project, mayChange }) {
   const [sort, setSort] = useState("newest");
   const shown = useMemo(() => {
     const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (one) => wanted.every((word) => `${title(one)} ${one.video_id} ${one.project || ""} ${VIEWS[one.view] || ""}`.toLowerCase().includes(word))
+    const fits = (one) => wanted.every((word) => `${title(one)} ${one.video_id} ${one.project || ""} ${about(one, "child")} ${VIEWS[one.view] || ""}`.toLowerCase().includes(word))
       && (state === "all" || stateOf(one).group === state);
     return videos.filter(fits).sort(SORTS[sort][1]);
   }, [videos, words, state, sort]);
@@ -40,7 +43,7 @@ export function VideoList({ videos, project, mayChange }) {
   for (const one of videos) named.set(title(one), (named.get(title(one)) || 0) + 1);
   return html`
     <div class="filters" role="search">
-      <input type="search" placeholder="Filter by name" aria-label="Filter by name" value=${words} onInput=${(event) => setWords(event.target.value)} />
+      <input type="search" placeholder="Filter by name, child or project" aria-label="Filter by name, child or project" value=${words} onInput=${(event) => setWords(event.target.value)} />
       <select aria-label="State" value=${state} onChange=${(event) => setState(event.target.value)}>
         ${Object.entries(STATES).map(([key, text]) => html`<option value=${key}>${text}</option>`)}</select>
       <select aria-label="Order" value=${sort} onChange=${(event) => setSort(event.target.value)}>
@@ -59,9 +62,9 @@ function Empty({ project, mayChange }) {
 
 function VideoRow({ video, twin, mayChange, showProject }) {
   const state = stateOf(video);
-  const facts = [seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
+  const facts = [about(video, "child") && `child ${about(video, "child")}`, about(video, "age_months") && `${about(video, "age_months")} months`, seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
     video.tracks === null || video.tracks === undefined ? "" : `${video.tracks} track${video.tracks === 1 ? "" : "s"}`];
-  const dated = video.uploaded_at ? `uploaded ${day(video.uploaded_at)}` : video.analysed_at ? `analysed ${day(video.analysed_at)}` : "";
+  const dated = about(video, "recorded_on") ? `recorded ${about(video, "recorded_on")}` : video.uploaded_at ? `uploaded ${day(video.uploaded_at)}` : video.analysed_at ? `analysed ${day(video.analysed_at)}` : "";
   return html`<li class="video-row">
     <a class="video-link" href=${`/ui${videoPath(video.video_id)}`}>
       <${Poster} video=${video} />

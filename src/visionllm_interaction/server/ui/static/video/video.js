@@ -6,6 +6,8 @@ import { mayChange, useMe } from "../shared/me.js";
 import { day, seconds, VIEWS } from "../shared/format.js";
 import { openEvidence } from "../home/home.js";
 import { EraseButton, Failure, stateOf } from "../home/video_list.js";
+import { AboutVideo } from "./about_video.js";
+import { Exports } from "./exports.js";
 import { Player } from "./player.js";
 
 const POLL_S = 1;
@@ -41,13 +43,15 @@ export function VideoPage({ id }) {
     if (item.video_id === id && item.begin_s !== null) player.current?.showInterval(item.begin_s, item.end_s, item.track_ids);
     else openEvidence(item);
   };
-  const facts = [seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
+  const { child, age_months: age, recorded_on: on } = video.covariates || {};
+  const facts = [child && `child ${child}`, age !== undefined && `${age} months`, on && `recorded ${on}`, seconds(video.duration_s), video.width ? `${video.width} × ${video.height}` : "", VIEWS[video.view],
     video.uploaded_at ? `uploaded ${day(video.uploaded_at)}` : `analysed ${day(video.analysed_at)}`, `id ${id}`];
   return html`<main class="page wide">
     <div class="title-row"><h1>${video.name || id}</h1><span class="note grow">${facts.filter(Boolean).join(" · ")}</span>
+      ${may && html`<${AboutVideo} video=${video} changed=${setVideo} />`}
       ${may && html`<${EraseButton} video=${video} erased=${() => location.assign("/ui/")} />`}</div>
     ${video.analysed
-      ? html`<div class="columns"><${Player} video=${video} early=${early} show=${asked()} handle=${player} /><${AskBox} videoId=${id} onEvidence=${evidence} /></div>`
+      ? html`<div class="columns"><${Player} video=${video} early=${early} show=${asked()} handle=${player} /><div class="side"><${AskBox} videoId=${id} onEvidence=${evidence} /><${Exports} id=${id} may=${may} /></div></div>`
       : html`<${Waiting} video=${video} may=${may} />`}
   </main>`;
 }
