@@ -121,7 +121,7 @@ def test_what_the_service_keeps(config: ServeConfig, tmp_path: Path) -> None:
         assert client.delete("/v1/videos/Emil-visit", headers=headers).status_code == 204
         after = client.get("/v1/audit", headers={"X-API-Key": boss}).json()
         page = client.get("/v1/audit?limit=2", headers={"X-API-Key": boss}).json()
-        rest = client.get("/v1/audit", params={"before": page["next"]}, headers={"X-API-Key": boss}).json()
+        rest = client.get("/v1/audit", params={"cursor": page["next"]}, headers={"X-API-Key": boss}).json()
     did = [(row["action"], row["who"], row["video_id"]) for row in reversed(before["rows"])]
     assert did == [
         ("log in", "anna", None),

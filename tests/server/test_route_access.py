@@ -40,7 +40,10 @@ def addresses(app: FastAPI) -> list[tuple[str, str]]:
     described = [
         (
             method.upper(),
-            path.format(video_id="x", job_id="x", upload_id="x", correction_id=1, measure="visible_duration"),
+            path.format(
+                video_id="x", job_id="x", upload_id="x", correction_id=1, measure="visible_duration", name="x.eaf"
+            )
+            + ("?seconds=0" if path.endswith("/events") else ""),
         )
         for path, operations in app.openapi()["paths"].items()
         for method in operations

@@ -15,11 +15,14 @@ from visionllm_interaction.client.models import (
     RemoteDetections,
     RemoteJob,
     RemoteMeasures,
+    RemoteRegistration,
     RemoteTimeline,
     RemoteVideo,
 )
 from visionllm_interaction.reasoning.answers import Answer
 
+PAGE = 500
+"""Entries of one page of a list."""
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,6 +62,12 @@ def _nothing(_: bytes) -> None:
 
 class _VideoList(BaseModel):
     videos: list[RemoteVideo]
+    next: str | None = None
+
+
+class _JobList(BaseModel):
+    jobs: list[RemoteJob]
+    next: str | None = None
 
 
 class _QuestionList(BaseModel):
@@ -69,9 +78,71 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def videos() -> ApiCall[list[RemoteVideo]]:
-    """All videos."""
-    return ApiCall("GET", "/videos", lambda body: _VideoList.model_validate_json(body).videos)
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A page of a list, and the cursor of the next one."""
+
+    entries: list[T]
+    next: str | None
+
+
+def videos(project: str | None, name: str | None, cursor: str | None) -> ApiCall[Page[RemoteVideo]]:
+    """A page of videos."""
+
+    def read(body: bytes) -> Page[RemoteVideo]:
+        found = _VideoList.model_validate_json(body)
+        return Page(found.videos, found.next)
+
+    query = {"project": project, "name": name, "cursor": cursor, "limit": PAGE}
+    return ApiCall("GET", "/videos", read, query=query)
+
+
+def jobs(query: dict[str, Any], cursor: str | None) -> ApiCall[Page[RemoteJob]]:
+    """A page of jobs."""
+
+    def read(body: bytes) -> Page[RemoteJob]:
+        found = _JobList.model_validate_json(body)
+        return Page(found.jobs, found.next)
+
+    return ApiCall("GET", "/jobs", read, query={**query, "cursor": cursor, "limit": PAGE})
+
+
+def register(path: str, options: dict[str, Any], project: str | None) -> ApiCall[RemoteRegistration]:
+    """Analyse videos of the service's machine where they lie."""
+    body = {"path": path, "project": project, **options}
+    return ApiCall("POST", "/videos/register", _model(RemoteRegistration), body=body)
+
+
+def change_video(video_id: str, changes: dict[str, Any]) -> ApiCall[RemoteVideo]:
+    """Change what is known of a video."""
+    return ApiCall("PATCH", f"/videos/{_part(video_id)}", _model(RemoteVideo), body=changes)
+
+
+def analyse(video_id: str, options: dict[str, Any], idempotency_key: str | None) -> ApiCall[RemoteJob]:
+    """Analyse a video again."""
+    headers = _named(idempotency_key)
+    return ApiCall("POST", f"/videos/{_part(video_id)}/analysis", _model(RemoteJob), body=options, headers=headers)
+
+
+def export(video_id: str, options: dict[str, Any], idempotency_key: str | None) -> ApiCall[RemoteJob]:
+    """Export a video."""
+    headers = _named(idempotency_key)
+    return ApiCall("POST", f"/videos/{_part(video_id)}/exports", _model(RemoteJob), body=options, headers=headers)
+
+
+def export_piece(job: RemoteJob, name: str, begin: int, end: int) -> ApiCall[bytes]:
+    """The bytes of a file of an export from ``begin`` up to ``end``."""
+    place = f"/videos/{_part(job.video_id)}/exports/{_part(job.job_id)}/files/{_part(name)}"
+    return ApiCall("GET", place, bytes, headers={"Range": f"bytes={begin}-{end - 1}"})
+
+
+def delete_export(job: RemoteJob) -> ApiCall[None]:
+    """Delete an export."""
+    return ApiCall("DELETE", f"/videos/{_part(job.video_id)}/exports/{_part(job.job_id)}", _nothing)
+
+
+def _named(idempotency_key: str | None) -> dict[str, str]:
+    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
 
 
 def video(video_id: str) -> ApiCall[RemoteVideo]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,13 @@ import httpx
 
 from visionllm_interaction.client import calls
 from visionllm_interaction.client.calls import ApiCall
+from visionllm_interaction.client.export_files import RemoteFile, exported_files
 from visionllm_interaction.client.models import (
     RemoteCorrections,
     RemoteDetections,
     RemoteJob,
     RemoteMeasures,
+    RemoteRegistration,
     RemoteTimeline,
     RemoteVideo,
 )
@@ -29,6 +31,8 @@ from visionllm_interaction.utils.path_type import StrPath
 
 T = TypeVar("T")
 TIMEOUT_S = 120.0
+_EVENT_DATA = "data: "
+_EVENT_JOB = "data: {"
 
 
 class Client:
@@ -71,9 +75,14 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def videos(self) -> list[RemoteVideo]:
-        """All videos: uploads, newest first, then the other videos of the store."""
-        return self._send(calls.videos())
+    def videos(self, *, project: str | None = None, name: str | None = None) -> list[RemoteVideo]:
+        """All videos, or those of a project or with a text in their name: uploads, newest first, then the store's."""
+        found, cursor = list[RemoteVideo](), None
+        while True:
+            page = self._send(calls.videos(project, name, cursor))
+            found, cursor = [*found, *page.entries], page.next
+            if cursor is None:
+                return found
 
     def video(self, video_id: str) -> RemoteVideo:
         """One video and its job."""
@@ -105,6 +114,117 @@ class Client:
             ServiceProblem: if the file is no video, is too large, or the service cannot take it.
         """
         return self._drive(upload_steps(UploadedFile(Path(path), view, sample_fps, project)))
+
+    def register(
+        self,
+        path: str,
+        *,
+        view: Literal["room", "ego"] = "room",
+        sample_fps: float | None = None,
+        project: str | None = None,
+    ) -> RemoteRegistration:
+        """Analyse videos of the service's machine where they lie: a file or a folder in its ``serve.media_dirs``."""
+        return self._send(calls.register(path, {"view": view, "sample_fps": sample_fps}, project))
+
+    def change_video(self, video_id: str, changes: dict[str, Any]) -> RemoteVideo:
+        """Change ``project``, ``child``, ``age_months``, ``group``, ``camera``, ``light`` or ``recorded_on``."""
+        return self._send(calls.change_video(video_id, changes))
+
+    def analyse(
+        self,
+        video_id: str,
+        *,
+        view: Literal["room", "ego"] = "room",
+        sample_fps: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> RemoteJob:
+        """Analyse an uploaded or registered video again, with other options."""
+        return self._send(calls.analyse(video_id, {"view": view, "sample_fps": sample_fps}, idempotency_key))
+
+    def export(
+        self,
+        video_id: str,
+        format: str,
+        *,
+        values: Literal["corrected", "detected"] = "corrected",
+        blur: Literal["faces", "people"] | None = None,
+        blackout: Sequence[tuple[float, float]] = (),
+        mute: Sequence[tuple[float, float]] = (),
+        idempotency_key: str | None = None,
+    ) -> RemoteJob:
+        """Begin an export.
+
+        Args:
+            video_id: the video.
+            format: as for ``visionllm export``, or ``"blurred"`` for a copy in which nobody can be recognised.
+            values: of a video that people have corrected, the corrected values, or those as detected.
+            blur: of a blurred copy, what is blurred; None: faces, or nothing where intervals are listed.
+            blackout: of a blurred copy, intervals in seconds that are black and silent.
+            mute: of a blurred copy, intervals in seconds that are silent.
+            idempotency_key: a name of this request; sent twice within a day, it begins one export.
+
+        Returns:
+            The job; :meth:`wait` waits for its end, and :meth:`download` gets its files.
+
+        Raises:
+            ServiceProblem: if the video is not analysed, or the format cannot be made of it.
+        """
+        options = {"format": format, "values": values, "blur": blur}
+        intervals = {"blackout": [list(one) for one in blackout], "mute": [list(one) for one in mute]}
+        return self._send(calls.export(video_id, {**options, **intervals}, idempotency_key))
+
+    def download(self, job: RemoteJob, folder: StrPath) -> list[Path]:
+        """Get the files of an export that is done.
+
+        Args:
+            job: the job of the export.
+            folder: where to put them; a file that was begun is gone on with.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            ServiceProblem: if the export is not there, or a file has not arrived as it is.
+        """
+        files = [RemoteFile(job, one, Path(folder)) for one in exported_files(job)]
+        for file in files:
+            while (piece := file.next_piece()) is not None:
+                file.write(self._send(piece))
+        return [file.finish() for file in files]
+
+    def delete_export(self, job: RemoteJob) -> None:
+        """Delete an export and its files; one that runs is stopped."""
+        self._send(calls.delete_export(job))
+
+    def jobs(
+        self,
+        *,
+        status: Literal["queued", "running", "done", "failed", "cancelled"] | None = None,
+        kind: Literal["analysis", "export"] | None = None,
+        video_id: str | None = None,
+    ) -> list[RemoteJob]:
+        """All jobs, newest first, or those in one state, of one kind, or of one video."""
+        query = {"status": status, "kind": kind, "video_id": video_id}
+        found, cursor = list[RemoteJob](), None
+        while True:
+            page = self._send(calls.jobs(query, cursor))
+            found, cursor = [*found, *page.entries], page.next
+            if cursor is None:
+                return found
+
+    def follow(self, job: RemoteJob | str) -> Iterator[RemoteJob]:
+        """The job as it is now, then after each change, up to its end: from the stream of its events."""
+        job_id = job if isinstance(job, str) else job.job_id
+        ended = False
+        while not ended:
+            with self._http.stream("GET", f"/jobs/{job_id}/events") as answer:
+                if not answer.is_success:
+                    raise ServiceProblem.of(answer.status_code, answer.read())
+                for line in answer.iter_lines():
+                    if line.startswith(_EVENT_JOB):
+                        found = RemoteJob.model_validate_json(line.removeprefix(_EVENT_DATA))
+                        ended = found.has_ended
+                        yield found
 
     def job(self, job_id: str) -> RemoteJob:
         """One job."""
@@ -318,9 +438,14 @@ class AsyncClient:
         """Close the connections."""
         await self._http.aclose()
 
-    async def videos(self) -> list[RemoteVideo]:
-        """All videos: uploads, newest first, then the other videos of the store."""
-        return await self._send(calls.videos())
+    async def videos(self, *, project: str | None = None, name: str | None = None) -> list[RemoteVideo]:
+        """All videos, or those of a project or with a text in their name: uploads, newest first, then the store's."""
+        found, cursor = list[RemoteVideo](), None
+        while True:
+            page = await self._send(calls.videos(project, name, cursor))
+            found, cursor = [*found, *page.entries], page.next
+            if cursor is None:
+                return found
 
     async def video(self, video_id: str) -> RemoteVideo:
         """One video and its job."""
@@ -352,6 +477,117 @@ class AsyncClient:
             ServiceProblem: if the file is no video, is too large, or the service cannot take it.
         """
         return await self._drive(upload_steps(UploadedFile(Path(path), view, sample_fps, project)))
+
+    async def register(
+        self,
+        path: str,
+        *,
+        view: Literal["room", "ego"] = "room",
+        sample_fps: float | None = None,
+        project: str | None = None,
+    ) -> RemoteRegistration:
+        """Analyse videos of the service's machine where they lie: a file or a folder in its ``serve.media_dirs``."""
+        return await self._send(calls.register(path, {"view": view, "sample_fps": sample_fps}, project))
+
+    async def change_video(self, video_id: str, changes: dict[str, Any]) -> RemoteVideo:
+        """Change ``project``, ``child``, ``age_months``, ``group``, ``camera``, ``light`` or ``recorded_on``."""
+        return await self._send(calls.change_video(video_id, changes))
+
+    async def analyse(
+        self,
+        video_id: str,
+        *,
+        view: Literal["room", "ego"] = "room",
+        sample_fps: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> RemoteJob:
+        """Analyse an uploaded or registered video again, with other options."""
+        return await self._send(calls.analyse(video_id, {"view": view, "sample_fps": sample_fps}, idempotency_key))
+
+    async def export(
+        self,
+        video_id: str,
+        format: str,
+        *,
+        values: Literal["corrected", "detected"] = "corrected",
+        blur: Literal["faces", "people"] | None = None,
+        blackout: Sequence[tuple[float, float]] = (),
+        mute: Sequence[tuple[float, float]] = (),
+        idempotency_key: str | None = None,
+    ) -> RemoteJob:
+        """Begin an export.
+
+        Args:
+            video_id: the video.
+            format: as for ``visionllm export``, or ``"blurred"`` for a copy in which nobody can be recognised.
+            values: of a video that people have corrected, the corrected values, or those as detected.
+            blur: of a blurred copy, what is blurred; None: faces, or nothing where intervals are listed.
+            blackout: of a blurred copy, intervals in seconds that are black and silent.
+            mute: of a blurred copy, intervals in seconds that are silent.
+            idempotency_key: a name of this request; sent twice within a day, it begins one export.
+
+        Returns:
+            The job; :meth:`wait` waits for its end, and :meth:`download` gets its files.
+
+        Raises:
+            ServiceProblem: if the video is not analysed, or the format cannot be made of it.
+        """
+        options = {"format": format, "values": values, "blur": blur}
+        intervals = {"blackout": [list(one) for one in blackout], "mute": [list(one) for one in mute]}
+        return await self._send(calls.export(video_id, {**options, **intervals}, idempotency_key))
+
+    async def download(self, job: RemoteJob, folder: StrPath) -> list[Path]:
+        """Get the files of an export that is done.
+
+        Args:
+            job: the job of the export.
+            folder: where to put them; a file that was begun is gone on with.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            ServiceProblem: if the export is not there, or a file has not arrived as it is.
+        """
+        files = [RemoteFile(job, one, Path(folder)) for one in exported_files(job)]
+        for file in files:
+            while (piece := file.next_piece()) is not None:
+                file.write(await self._send(piece))
+        return [file.finish() for file in files]
+
+    async def delete_export(self, job: RemoteJob) -> None:
+        """Delete an export and its files; one that runs is stopped."""
+        await self._send(calls.delete_export(job))
+
+    async def jobs(
+        self,
+        *,
+        status: Literal["queued", "running", "done", "failed", "cancelled"] | None = None,
+        kind: Literal["analysis", "export"] | None = None,
+        video_id: str | None = None,
+    ) -> list[RemoteJob]:
+        """All jobs, newest first, or those in one state, of one kind, or of one video."""
+        query = {"status": status, "kind": kind, "video_id": video_id}
+        found, cursor = list[RemoteJob](), None
+        while True:
+            page = await self._send(calls.jobs(query, cursor))
+            found, cursor = [*found, *page.entries], page.next
+            if cursor is None:
+                return found
+
+    async def follow(self, job: RemoteJob | str) -> AsyncIterator[RemoteJob]:
+        """The job as it is now, then after each change, up to its end: from the stream of its events."""
+        job_id = job if isinstance(job, str) else job.job_id
+        ended = False
+        while not ended:
+            async with self._http.stream("GET", f"/jobs/{job_id}/events") as answer:
+                if not answer.is_success:
+                    raise ServiceProblem.of(answer.status_code, await answer.aread())
+                async for line in answer.aiter_lines():
+                    if line.startswith(_EVENT_JOB):
+                        found = RemoteJob.model_validate_json(line.removeprefix(_EVENT_DATA))
+                        ended = found.has_ended
+                        yield found
 
     async def job(self, job_id: str) -> RemoteJob:
         """One job."""

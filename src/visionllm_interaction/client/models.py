@@ -12,9 +12,10 @@ class _Remote(BaseModel):
 
 
 class RemoteJob(_Remote):
-    """The analysis of one video."""
+    """The analysis or an export of one video."""
 
     job_id: str
+    kind: Literal["analysis", "export"] = "analysis"
     video_id: str
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     created_at: str | None = None
@@ -24,6 +25,8 @@ class RemoteJob(_Remote):
     progress: float | None = None
     """Share of the frames that are processed, in [0, 1]."""
     seconds_left: float | None = None
+    options: dict[str, Any] | None = None
+    """What an export writes, and how."""
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     """`message`, `expected`, `found` and `fix` of a job that failed."""
@@ -52,7 +55,27 @@ class RemoteVideo(_Remote):
     duration_s: float | None = None
     view: Literal["room", "ego"] | None = None
     tracks: int | None = None
+    covariates: dict[str, float | str] = {}
+    """`child`, `age_months`, `group`, `camera`, `light`, `recorded_on` and others."""
+    registered: bool = False
+    """Whether the file lies in a folder of the service's machine."""
     job: RemoteJob | None = None
+
+
+class RemoteRefusal(_Remote):
+    """A file that was not registered, and why."""
+
+    name: str
+    reason: str
+
+
+class RemoteRegistration(_Remote):
+    """What became of the files of a folder."""
+
+    jobs: list[RemoteJob]
+    refused: list[RemoteRefusal]
+    left: int
+    """Number of files that were not looked at yet."""
 
 
 class RemoteTrack(_Remote):

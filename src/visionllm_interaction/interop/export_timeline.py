@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Literal
 
 from visionllm_interaction.core.tracks_relations_events import Code, Event, Relation, Track
 from visionllm_interaction.interactions.spans import Span, clean_spans
@@ -11,13 +14,16 @@ from visionllm_interaction.interop.tiers import Interval, Tier, Timeline, sort_i
 from visionllm_interaction.measures.catalogue import BOUT_GAP_S
 from visionllm_interaction.store.reader import Store
 
+MediaAs = Literal["paths", "names"]
 
-def store_to_timeline(store: Store, video_id: str) -> Timeline:
+
+def store_to_timeline(store: Store, video_id: str, *, media: MediaAs = "paths") -> Timeline:
     """Convert one video to a timeline.
 
     Args:
         store: the open store.
         video_id: the video.
+        media: whether media are given by the paths that they have here, or by the names of their files.
 
     Returns:
         Its tiers: ``NAME in view`` per track (pauses up to 0.5 s are closed), ``NAME PREDICATE`` per track with
@@ -34,10 +40,12 @@ def store_to_timeline(store: Store, video_id: str) -> Timeline:
         *_events(names, store.events(video_id)),
         *_codes(store.codes(video_id)),
     ]
-    media = linked_media(store, video_id)
+    linked = linked_media(store, video_id)
+    if media == "names":
+        linked = tuple(replace(one, name=PurePath(one.name).name) for one in linked)
     length_s, created_at = float(record["duration_s"]), str(record["created_at"])
-    name = None if is_session(store, video_id) else media[0].name
-    return Timeline(tuple(tiers), name, length_s, created_at, linked=media)
+    name = None if is_session(store, video_id) else linked[0].name
+    return Timeline(tuple(tiers), name, length_s, created_at, linked=linked)
 
 
 def _participant(track: Track) -> str:

@@ -17,7 +17,7 @@ from visionllm_interaction.interop.coco import (
     corrected_frames,
     sampled_frames,
 )
-from visionllm_interaction.interop.export_timeline import store_to_timeline
+from visionllm_interaction.interop.export_timeline import MediaAs, store_to_timeline
 from visionllm_interaction.interop.formats.bids import events_json_bytes, events_tsv_bytes
 from visionllm_interaction.interop.formats.boris import boris_bytes, read_boris
 from visionllm_interaction.interop.formats.columns import ColumnMap
@@ -40,21 +40,21 @@ from visionllm_interaction.store.sessions.videos_or_sessions import SessionChoic
 from visionllm_interaction.utils.atomic_files import write_file
 from visionllm_interaction.utils.path_type import StrPath
 
-Write = Callable[[Store, str], bytes]
-WriteFile = Callable[[Store, str, Path], None]
+Write = Callable[[Store, str, MediaAs], bytes]
+WriteFile = Callable[[Store, str, Path, MediaAs], None]
 
 
-def _boris(store: Store, video_id: str) -> bytes:
-    timeline = store_to_timeline(store, video_id)
+def _boris(store: Store, video_id: str, media: MediaAs) -> bytes:
+    timeline = store_to_timeline(store, video_id, media=media)
     return boris_bytes({video_id: timeline}, fps={video_id: store.video(video_id).get("fps")})
 
 
-def _json(store: Store, video_id: str) -> bytes:
+def _json(store: Store, video_id: str, _: MediaAs) -> bytes:
     return timeline_document(store, video_id).model_dump_json(indent=1).encode() + b"\n"
 
 
 def _timeline_writer(to_bytes: Callable[[Timeline], bytes]) -> Write:
-    return lambda store, video_id: to_bytes(store_to_timeline(store, video_id))
+    return lambda store, video_id, media: to_bytes(store_to_timeline(store, video_id, media=media))
 
 
 ENDINGS: Mapping[str, str] = MappingProxyType(
@@ -185,6 +185,7 @@ def export(
     every_s: float = 0.0,
     sessions: SessionChoice | None = None,
     values: ValuesUsed = "corrected",
+    media: MediaAs = "paths",
 ) -> ExportResult:
     """Export each video (or session) for ELAN, BORIS, Datavyu, Praat, R, CVAT or Rerun, or as an annotated video.
 
@@ -197,6 +198,8 @@ def export(
         every_s: with COCO, the least time between two frames in seconds.
         sessions: a file for each session, on its clock, in place of its videos; None: for each video.
         values: of videos that people have corrected, the corrected values, or those as detected.
+        media: whether coding programs are told the paths of the videos, or only the names of their files: right for
+            somebody who opens the export on another machine.
 
     Returns:
         The files written.
@@ -225,7 +228,7 @@ def export(
             if format_ == "coco":
                 _write_coco(opened, id_, path, images=images, every_s=every_s)
             else:
-                write(opened, id_, path)
+                write(opened, id_, path, media)
             files.append(ExportedFile(id_, path, path.stat().st_size))
         used = opened.values_of(chosen)
     return ExportResult(Path(store), format_, tuple(files), used)
@@ -291,10 +294,10 @@ def _how_to_write(format_: str) -> tuple[str, WriteFile]:
         known = ", ".join([*ENDINGS, *CODING_FORMATS.names()])
         raise UsageError("The format is not known.", expected=f"one of: {known}", found=format_)
     to_bytes = _timeline_writer(writer_of(plugin))
-    return plugin.offered.endings[0], lambda store, id_, path: write_file(path, to_bytes(store, id_))
+    return plugin.offered.endings[0], lambda store, id_, path, media: write_file(path, to_bytes(store, id_, media))
 
 
-def _write(format_: str, store: Store, video_id: str, path: Path) -> None:
+def _write(format_: str, store: Store, video_id: str, path: Path, media: MediaAs) -> None:
     if format_ == "mp4":
         # Imported here: only these two need the video libraries.
         from visionllm_interaction.interop.rendering.annotated_video import write_annotated_video
@@ -305,6 +308,6 @@ def _write(format_: str, store: Store, video_id: str, path: Path) -> None:
 
         write_rerun(store, video_id, path)
     else:
-        write_file(path, _WRITERS[format_](store, video_id))
+        write_file(path, _WRITERS[format_](store, video_id, media))
         if format_ == "bids":
             write_file(path.with_suffix(".json"), events_json_bytes())

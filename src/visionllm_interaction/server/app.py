@@ -28,7 +28,9 @@ from visionllm_interaction.server.routes import account as routes_account
 from visionllm_interaction.server.routes import ask as routes_ask
 from visionllm_interaction.server.routes import corrections as routes_corrections
 from visionllm_interaction.server.routes import detect as routes_detect
+from visionllm_interaction.server.routes import exports as routes_exports
 from visionllm_interaction.server.routes import health as routes_health
+from visionllm_interaction.server.routes import jobs as routes_jobs
 from visionllm_interaction.server.routes import measures as routes_measures
 from visionllm_interaction.server.routes import roles as routes_roles
 from visionllm_interaction.server.routes import uploads as routes_uploads
@@ -83,6 +85,8 @@ def create_app(
         routes_detect,
         routes_ask,
         routes_videos,
+        routes_jobs,
+        routes_exports,
         routes_uploads,
         routes_corrections,
         routes_roles,

@@ -38,6 +38,12 @@ class ServeLimits(Section):
     upload_expiry_h: float = Field(default=24.0, gt=0)
     """A resumable upload that got no byte for so many hours is deleted."""
 
+    export_expiry_h: float = Field(default=168.0, gt=0)
+    """An export that ended so many hours ago is deleted, with its files."""
+
+    max_event_streams: int = Field(default=64, ge=1)
+    """Number of event streams of jobs at a time; further ones get 503 with Retry-After."""
+
     max_waiting_detections: int = Field(default=16, ge=1)
     """Number of images that may wait for the detector; further ones get 503 with Retry-After."""
 
@@ -64,8 +70,8 @@ class ServeConfig(Section):
     """Project of the videos that the command line put into the store. Uploads name theirs."""
 
     media_dirs: tuple[Path, ...] = ()
-    """Folders whose videos may be played where the command line analysed them; of other videos the page shows only
-    their results."""
+    """Folders whose videos may be played where the command line analysed them, and registered where they lie; of other
+    videos the page shows only their results."""
 
     detector: Path | None = None
     """Checkpoint, or name of a ready-made model, for ``/v1/detect`` and jobs; default: the best ready-made model that
@@ -143,6 +149,16 @@ class ServeConfig(Section):
     def resumable_dir(self) -> Path:
         """Resumable uploads that are not complete yet."""
         return self.data_dir / "resumable"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Exports of videos, one folder per video."""
+        return self.data_dir / "exports"
+
+    @property
+    def kept_answers_dir(self) -> Path:
+        """Answers to requests with an ``Idempotency-Key``, for a day."""
+        return self.data_dir / "kept_answers"
 
     @property
     def views_dir(self) -> Path:

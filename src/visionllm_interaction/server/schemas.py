@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from visionllm_interaction.server.auth.roles import PROJECT_PATTERN
+from visionllm_interaction.server.jobs.exports import ExportOptions
 from visionllm_interaction.server.jobs.previews import browser_plays
 from visionllm_interaction.server.jobs.queue import JobRecord
+from visionllm_interaction.server.jobs.uploads import JobOptions
 from visionllm_interaction.server.video_state import VideoState
 
 MAX_TURNS = 50
@@ -75,8 +79,8 @@ class JobError(_Model):
     fix: str | None = None
 
 
-class AnalysisJob(_Model):
-    """The analysis of one video."""
+class VideoJob(_Model):
+    """The analysis or an export of one video."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -84,6 +88,7 @@ class AnalysisJob(_Model):
         json_schema_extra={
             "example": {
                 "job_id": "job-4b1c2a90c7d54e0f8a11",
+                "kind": "analysis",
                 "video_id": "play-3f6c1d2e4b5a",
                 "status": "done",
                 "created_at": "2026-01-12T09:30:00+00:00",
@@ -96,6 +101,7 @@ class AnalysisJob(_Model):
     )
 
     job_id: str
+    kind: Literal["analysis", "export"]
     video_id: str
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     created_at: str | None = None
@@ -108,12 +114,14 @@ class AnalysisJob(_Model):
     """Share of the frames that are processed, in [0, 1]; null where it is not known."""
     seconds_left: float | None = None
     """Estimated seconds until a running job is done."""
+    options: ExportOptions | None = None
+    """What an export writes, and how."""
     result: dict[str, Any] | None = None
-    """The video's entry of `visionllm analyze --json`."""
+    """Of an analysis the video's entry of `visionllm analyze --json`; of an export the `files` that it wrote."""
     error: JobError | None = None
 
     @classmethod
-    def of(cls, record: JobRecord) -> AnalysisJob:
+    def of(cls, record: JobRecord) -> VideoJob:
         """The public form of a job record, without paths of the server."""
         hidden = {"path"}
         result = {k: v for k, v in record.result.items() if k not in hidden} if record.result else None
@@ -124,6 +132,7 @@ class AnalysisJob(_Model):
         )
         return cls(
             job_id=record.job_id,
+            kind=record.kind,
             video_id=record.video_id,
             status=record.state,
             created_at=record.created_at,
@@ -132,9 +141,79 @@ class AnalysisJob(_Model):
             attempts=record.attempts,
             progress=record.progress,
             seconds_left=record.seconds_left,
+            options=record.options,
             result=result,
             error=error,
         )
+
+
+class JobList(_Model):
+    """Jobs, newest first."""
+
+    jobs: list[VideoJob]
+    next: str | None = None
+    """`cursor` of the next page; null: this is the last."""
+
+
+class RegisterRequest(JobOptions):
+    """Videos of the service's machine, to be analysed where they lie."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"example": {"path": "/data/visits/2026-01", "view": "room"}},
+    )
+
+    path: str = Field(min_length=1, max_length=1000)
+    """A file or a folder in one of `serve.media_dirs`; folders in it are not searched."""
+    project: str | None = Field(default=None, pattern=PROJECT_PATTERN)
+    """Project of the videos; null: the only one of the key, else `default`."""
+
+
+class FileRefused(_Model):
+    """A file that was not registered."""
+
+    name: str
+    reason: str
+
+
+class Registered(_Model):
+    """What became of the files, by name."""
+
+    jobs: list[VideoJob]
+    """The analyses; of a video that was known, the job that it had."""
+    refused: list[FileRefused]
+    left: int
+    """Number of files that were not looked at yet: send the request again."""
+
+
+class VideoPatch(_Model):
+    """What is changed of a video; what is left out stays, and null takes a value away (but not the project)."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"example": {"child": "C07", "age_months": 18.5, "recorded_on": "2026-01-12"}},
+    )
+
+    project: str | None = Field(default=None, pattern=PROJECT_PATTERN)
+    """Project of the video; its id stays."""
+    child: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    """Id of the child; videos of one child depend on each other."""
+    age_months: float | None = Field(default=None, ge=0, le=1200, allow_inf_nan=False)
+    """Age of the child in months."""
+    group: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    camera: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    light: str | None = Field(default=None, max_length=200, pattern=r"\S")
+    recorded_on: date | None = None
+    """Day of the recording."""
+
+    def covariates(self) -> dict[str, Any]:
+        """The changes of covariates: name → value, None to take it away."""
+        changed = self.model_dump(mode="json", exclude_unset=True, exclude={"project"})
+        return dict(changed)
 
 
 class Video(_Model):
@@ -162,7 +241,11 @@ class Video(_Model):
     height: int | None = None
     duration_s: float | None = None
     view: Literal["room", "ego"] | None = None
-    job: AnalysisJob | None = None
+    covariates: dict[str, float | str] = {}
+    """What is known beside the images: `child`, `age_months`, `group`, `camera`, `light`, `recorded_on` and others."""
+    registered: bool = False
+    """Whether the file lies in a folder of the service's machine; erasing the video leaves it there."""
+    job: VideoJob | None = None
 
     @classmethod
     def of(cls, state: VideoState) -> Video:
@@ -186,7 +269,9 @@ class Video(_Model):
             height=facts.height if facts else None,
             duration_s=(stored.duration_s if stored else None) or (facts.duration_s if facts else None),
             view=options.view if options else None,
-            job=AnalysisJob.of(state.job) if state.job else None,
+            covariates=dict(state.covariates),
+            registered=upload is not None and upload.registered is not None,
+            job=VideoJob.of(state.job) if state.job else None,
         )
 
 
@@ -194,6 +279,8 @@ class VideoList(_Model):
     """All videos, newest upload first."""
 
     videos: list[Video]
+    next: str | None = None
+    """`cursor` of the next page; null: this is the last."""
 
 
 class VisibleTrack(_Model):
@@ -570,6 +657,6 @@ class AuditPage(_Model):
 
     rows: list[AuditEntry]
     next: str | None = None
-    """`before` of the next page; null: this is the last."""
+    """`cursor` of the next page; null: this is the last."""
     faults: list[str]
     """Rows that were changed or removed."""

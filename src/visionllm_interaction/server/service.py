@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,24 +22,35 @@ from visionllm_interaction.server.auth.audit_log import AuditLog
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, LOCAL, Principal
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.detector_slot import DetectorSlot
+from visionllm_interaction.server.http.event_streams import EventStreams
+from visionllm_interaction.server.http.idempotency_keys import KeptAnswers
 from visionllm_interaction.server.jobs.data_folder import close_to_others, is_writable, lock_data_dir
+from visionllm_interaction.server.jobs.export_jobs import ExportJobs
+from visionllm_interaction.server.jobs.exports import FROM_IMAGES, Export, ExportOptions, Exports, is_export
 from visionllm_interaction.server.jobs.previews import Previews
-from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord
+from visionllm_interaction.server.jobs.queue import JobQueue, JobRecord, Kind, State, kind_of
+from visionllm_interaction.server.jobs.registered_videos import allowed_path, videos_at
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.jobs.uploads import JobOptions, ReceivedVideo, Upload, Uploads, new_job_id
 from visionllm_interaction.server.jobs.video_probe import probe_video
-from visionllm_interaction.server.jobs.worker import AnalysisRequest, JobOutcome
+from visionllm_interaction.server.jobs.worker import AnalysisRequest, ExportRequest, JobOutcome
 from visionllm_interaction.server.problem_details import http_problem, not_found
 from visionllm_interaction.server.results.kept_timelines import KeptTimelines
+from visionllm_interaction.server.results.list_pages import Page, page_of
 from visionllm_interaction.server.results.store_views import DamagedVideos
 from visionllm_interaction.server.results.video_list_facts import StoredVideo, StoredVideos
 from visionllm_interaction.server.results.video_projects import VideoProjects
 from visionllm_interaction.server.results.visible_store import VisibleStore
 from visionllm_interaction.server.video_state import VideoState
+from visionllm_interaction.store.covariates import write_covariates
 from visionllm_interaction.store.layout import list_videos
 from visionllm_interaction.store.reader import Store, erase_video, open_store
 from visionllm_interaction.store.video_status_ledger import forget_video
+from visionllm_interaction.utils.hashing import sha256_file
 from visionllm_interaction.utils.logs import log
+
+MOST_REGISTERED = 50
+"""Most new videos that one request registers: each is read whole, and its first frame decoded."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,40 @@ class AcceptedUpload:
 
     upload: Upload
     is_new: bool
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file that was not registered: its name, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of the files of a folder; ``left`` is the number of those that were not looked at yet."""
+
+    accepted: list[AcceptedUpload]
+    refused: list[RefusedFile]
+    left: int
+
+
+@dataclass(frozen=True)
+class VideoFilter:
+    """Which videos a list has: those of a project, those with a text in their name; None: all."""
+
+    project: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list has; None: all."""
+
+    state: State | None = None
+    kind: Kind | None = None
+    video_id: str | None = None
 
 
 class Service:
@@ -74,11 +119,15 @@ class Service:
         self.measures = measures
         self.uploads = Uploads(config.uploads_dir, config.incoming_dir)
         self.resumable = ResumableUploads(config.resumable_dir, expiry_s=config.limits.upload_expiry_h * 3600)
+        self.exports = Exports(config.exports_dir, expiry_s=config.limits.export_expiry_h * 3600)
+        self.event_streams = EventStreams(config.limits.max_event_streams)
+        self.kept_answers = KeptAnswers(config.kept_answers_dir)
         self.jobs = JobQueue(config, self)
+        self.export_jobs = ExportJobs(config, analysis, self.exports, self.jobs)
         self.audit = AuditLog(config.audit_dir, writer=config.executor_id)
         self.stored_videos = StoredVideos(config.store_dir)
         self.damaged_videos = DamagedVideos(config.store_dir)
-        self.projects = VideoProjects(config, self.uploads, self.resumable)
+        self.projects = VideoProjects(config, self.uploads, self.resumable, self.exports)
         self.visible = VisibleStore(config, self.projects, self.damaged_videos, reason=reason, measures=measures)
         self.timelines = KeptTimelines()
         self.previews = Previews(config.previews_dir, analysis.video.decode)
@@ -97,6 +146,7 @@ class Service:
             close_to_others(self.config)
             self.uploads.prepare()
             self.resumable.start()
+            self.exports.start()
             self.visible.prepare()
             self.detector.start()
             self.jobs.start()
@@ -106,6 +156,7 @@ class Service:
                 yield
             finally:
                 self.resumable.stop()
+                self.exports.stop()
                 self.previews.stop()
                 self.jobs.stop()
 
@@ -116,8 +167,9 @@ class Service:
         for upload in uploads:
             if upload.job_id not in known:
                 self.jobs.submit(upload.job_id)
+        self.export_jobs.submit_unknown()
 
-    def request_for(self, job_id: str) -> AnalysisRequest:
+    def request_for(self, job_id: str) -> AnalysisRequest | ExportRequest:
         """What the worker of a job is to do.
 
         Args:
@@ -129,6 +181,8 @@ class Service:
         Raises:
             VideoError: if the video was erased, or there is no detector.
         """
+        if is_export(job_id):
+            return self._export_request(job_id)
         upload = self.uploads.of_job(job_id)
         if upload is None:
             raise VideoError("The video was erased before it was analysed.")
@@ -138,6 +192,7 @@ class Service:
                 fix="`visionllm models get yolox_s`, start the service again, then upload the video again",
             )
         return AnalysisRequest(
+            folder=self.uploads.folder(upload).absolute(),
             video=self.uploads.path(upload).absolute(),
             video_id=upload.video_id,
             sha256=upload.sha256,
@@ -147,19 +202,43 @@ class Service:
             analysis=self._analysis_for(upload.options),
         )
 
+    def _export_request(self, job_id: str) -> ExportRequest:
+        export = self.exports.get(job_id)
+        if export is None:
+            raise VideoError("The video was erased before it was exported.")
+        try:
+            media = self.video(export.video_id).media
+        except HTTPException as error:
+            raise VideoError("The video was erased before it was exported.") from error
+        return self.export_jobs.request_for(export, media)
+
     def video_of(self, job_id: str) -> str | None:
         """The video of a job; None if it was erased."""
+        if is_export(job_id):
+            export = self.exports.get(job_id)
+            return export.video_id if export else None
         upload = self.uploads.of_job(job_id)
         return upload.video_id if upload else None
 
+    def export_options(self, job_id: str) -> ExportOptions | None:
+        """What an export writes; None of another job."""
+        export = self.exports.get(job_id) if is_export(job_id) else None
+        return export.options if export else None
+
     def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
         """Keep how a job ended, beside its video."""
+        export = self.exports.get(job_id)
+        if export is not None:
+            self.exports.keep_outcome(export, outcome)
         upload = self.uploads.of_job(job_id)
         if upload is not None:
             self.uploads.keep_outcome(upload, outcome)
 
     def outcome_of(self, job_id: str) -> JobOutcome | None:
         """How a job ended; None if that is not kept."""
+        export = self.exports.get(job_id)
+        if export is not None:
+            return self.exports.outcome(export)
         upload = self.uploads.of_job(job_id)
         return self.uploads.outcome(upload) if upload else None
 
@@ -186,16 +265,20 @@ class Service:
             HTTPException: 503 without a usable detector, 507 if the disk is too full.
         """
         self.detector.check_usable()
+        self._check_room(upload_bytes)
+
+    def _check_room(self, more_bytes: int) -> None:
+        """Refuse what would leave too little of the disk, or changes a store that cannot be written."""
         self._check_writable()
         free, needed = self.uploads.free_bytes(), self.config.limits.min_free_disk_mb * 1e6
         free -= self.resumable.bytes_to_come()
-        if free - upload_bytes < needed:
+        if free - more_bytes < needed:
             raise http_problem(
                 507,
-                "The disk of the service is too full for this upload.",
+                "The disk of the service is too full for this.",
                 code="DISK-FULL",
-                expected=f"{needed / 1e6:.0f} MB free after the upload",
-                found=f"{free / 1e6:.0f} MB free, {upload_bytes / 1e6:.0f} MB to upload",
+                expected=f"{needed / 1e6:.0f} MB free afterwards",
+                found=f"{free / 1e6:.0f} MB free, {more_bytes / 1e6:.0f} MB to write",
                 fix="erase videos that are no longer needed",
             )
 
@@ -230,6 +313,161 @@ class Service:
                 upload = self._with_new_job(known)
             self.jobs.submit(upload.job_id)
         return AcceptedUpload(upload, is_new=known is None)
+
+    def register(self, path: str, *, options: JobOptions, project: str) -> Registration:
+        """Analyse videos of this machine where they lie; those that are known with the same options keep their jobs.
+
+        Args:
+            path: a file or a folder in one of ``serve.media_dirs``.
+            options: options of the analysis.
+            project: the project of the videos.
+
+        Returns:
+            What became of each file, by name. At most :data:`MOST_REGISTERED` new ones; ask again for the others.
+
+        Raises:
+            UsageError: if there is no such file or folder that may be registered, or it has no video.
+            HTTPException: 503 without a usable detector, 507 if the disk is too full.
+        """
+        self.check_capacity()
+        accepted: list[AcceptedUpload] = []
+        refused: list[RefusedFile] = []
+        waiting = videos_at(path, self.config.media_dirs)
+        while waiting and sum(one.is_new for one in accepted) + len(refused) < MOST_REGISTERED:
+            video = waiting.pop(0)
+            try:
+                accepted.append(self._register(video, options, project))
+            except (VisionLLMError, HTTPException) as error:
+                detail = error.detail if isinstance(error, HTTPException) else error.to_dict()
+                reason = dict(detail) if isinstance(detail, dict) else {"detail": str(detail)}
+                refused.append(RefusedFile(video.name, str(reason.get("detail") or reason.get("message"))))
+        return Registration(accepted, refused, left=len(waiting))
+
+    def _register(self, path: Path, options: JobOptions, project: str) -> AcceptedUpload:
+        there = ReceivedVideo(path, sha256_file(path), path.stat().st_size)
+        known = self.uploads.find(there.sha256, project)
+        facts = known.facts if known else probe_video(path, decode=self.analysis.video.decode)
+        with self.uploads.lock():
+            known = self.uploads.find(there.sha256, project)
+            upload = known or self.uploads.register(there, facts=facts, options=options, project=project)
+            if upload.options != options:
+                raise _other_options(upload)
+            self.jobs.submit(upload.job_id)
+        return AcceptedUpload(upload, is_new=known is None)
+
+    def analyse_again(self, video_id: str, options: JobOptions) -> JobRecord:
+        """Queue another analysis of an uploaded or registered video.
+
+        Args:
+            video_id: the video.
+            options: options of the analysis, which take the place of those of the upload.
+
+        Returns:
+            The new job; that of the upload is forgotten.
+
+        Raises:
+            HTTPException: 404 if there is no such video, 409 if its analysis is not over, or its file is not here.
+        """
+        self.detector.check_usable()
+        self._check_writable()
+        with self.uploads.lock():
+            state = self.video(video_id)
+            upload = state.upload
+            if upload is None or state.media is None:
+                raise http_problem(
+                    409,
+                    "The file of this video is not here.",
+                    code="NO-COPY",
+                    found=video_id,
+                    fix="upload the video; or analyse it with `visionllm analyze`",
+                )
+            if state.job is not None and state.job.state in ("queued", "running"):
+                message = "The analysis of this video is not over."
+                raise http_problem(409, message, code="IN-WORK", found=f"job {upload.job_id} is {state.job.state}")
+            upload = self._with_new_job(upload, options)
+            self.jobs.submit(upload.job_id)
+        return self.job(upload.job_id)
+
+    def start_export(self, video_id: str, options: ExportOptions) -> JobRecord:
+        """Queue an export of a video.
+
+        Args:
+            video_id: the video.
+            options: what is exported, and how.
+
+        Returns:
+            The job.
+
+        Raises:
+            HTTPException: 404 if there is no such video, 409 if it cannot be exported, 507 if the disk is too full.
+            ModelMissing: if something is to be blurred, and no model on this machine finds it.
+        """
+        state = self.video(video_id)
+        size = state.media.stat().st_size if options.format in FROM_IMAGES and state.media else 0
+        self._check_room(size)
+        return self.job(self.export_jobs.start(state, options).job_id)
+
+    def export_of(self, video_id: str, job_id: str) -> Export:
+        """An export of a video.
+
+        Args:
+            video_id: the video.
+            job_id: the job of the export.
+
+        Returns:
+            The export.
+
+        Raises:
+            HTTPException: 404 if there is no such export of this video.
+        """
+        export = self.exports.get(job_id)
+        if export is None or export.video_id != video_id:
+            raise not_found("export", job_id)
+        return export
+
+    def move_to_project(self, video_id: str, project: str) -> None:
+        """Give a video to another project; its id stays.
+
+        Args:
+            video_id: the video.
+            project: the project.
+
+        Raises:
+            HTTPException: 404 if there is no such video, 409 if it is not the service's to move.
+        """
+        with self.uploads.lock():
+            upload = self.uploads.get(video_id)
+            if upload is None:
+                raise http_problem(
+                    409,
+                    "The project of this video is that of the store.",
+                    code="STORE-PROJECT",
+                    found=self.config.store_project,
+                    fix="set serve.store_project; or upload the video",
+                )
+            if upload.project == project:
+                return
+            if self.uploads.find(upload.sha256, project) is not None:
+                message = "The project has this video already."
+                raise http_problem(409, message, code="IN-PROJECT", found=project, fix="erase one of them")
+            self.uploads.replace(upload.model_copy(update={"project": project}))
+        self.visible.forget_answers()
+
+    def describe_video(self, video_id: str, changes: Mapping[str, Any]) -> None:
+        """Set covariates of an analysed video.
+
+        Args:
+            video_id: the video.
+            changes: name → value; None takes a covariate away.
+
+        Raises:
+            HTTPException: 404 if there is no such video, 409 if it is not analysed.
+            UsageError: if a value is impossible.
+        """
+        self._check_writable()
+        with self.analysed_video(video_id):
+            write_covariates(self.config.store_dir, video_id, changes)
+        self.visible.forget_answers()
 
     def complete(self, upload_id: str) -> AcceptedUpload | None:
         """Accept the video of a resumable upload all of whose bytes are here.
@@ -279,19 +517,88 @@ class Service:
 
     def videos(self, principal: Principal = LOCAL) -> list[VideoState]:
         """All videos that somebody sees: uploads, newest first, then the other videos of the store."""
-        uploads = [upload for upload in self.uploads.all() if principal.sees(upload.project)]
-        jobs = self.jobs.get([upload.job_id for upload in uploads])
+        return self.video_page(principal, VideoFilter(), cursor=None, limit=None).entries
+
+    def video_page(
+        self, principal: Principal, wanted: VideoFilter, *, cursor: str | None, limit: int | None
+    ) -> Page[VideoState]:
+        """A page of the videos that somebody sees, in the order of :meth:`videos`.
+
+        Args:
+            principal: who asks.
+            wanted: which videos.
+            cursor: what the page before gave; None: the first page.
+            limit: most videos; None: all that follow.
+
+        Returns:
+            The states of the videos, and the cursor of the next page.
+
+        Raises:
+            RequestValidationError: if the cursor is none of this list.
+        """
+        uploads = {one.video_id: one for one in self.uploads.all() if principal.sees(one.project)}
         stored = self.projects.seen_ids(principal)
-        own = [self._state(u.video_id, u, jobs.get(u.job_id), stored) for u in uploads]
-        ours = {state.video_id for state in own}
-        return own + [self._state(video_id, None, None, stored) for video_id in sorted(stored - ours)]
+        places = [("2", one.uploaded_at, one.video_id) for one in uploads.values()]
+        places += [("1", self._analysed_at(video_id), video_id) for video_id in stored - set(uploads)]
+        listed = [one for one in sorted(places, reverse=True) if self._is_wanted(one[2], uploads.get(one[2]), wanted)]
+        page = page_of(listed, lambda one: one, cursor=cursor, limit=limit, newest_first=True)
+        shown = [(video_id, uploads.get(video_id)) for _, _, video_id in page.entries]
+        jobs = self.jobs.get([upload.job_id for _, upload in shown if upload])
+        states = [
+            self._state(one, upload, jobs.get(upload.job_id) if upload else None, stored) for one, upload in shown
+        ]
+        return Page(states, page.next)
+
+    def _analysed_at(self, video_id: str) -> str:
+        stored = self.stored_videos.get(video_id)
+        return (stored.analysed_at if stored else None) or ""
+
+    def _is_wanted(self, video_id: str, upload: Upload | None, wanted: VideoFilter) -> bool:
+        if wanted.project is not None and self.projects.project_of("video_id", video_id) != wanted.project:
+            return False
+        if wanted.name is None:
+            return True
+        stored = None if upload else self.stored_videos.get(video_id)
+        name = upload.name if upload else stored.name if stored else ""
+        return wanted.name.casefold() in name.casefold()
+
+    def job_list(self, principal: Principal, wanted: JobFilter) -> list[JobRecord]:
+        """The jobs of the videos that somebody sees, newest first.
+
+        Args:
+            principal: who asks.
+            wanted: which jobs.
+
+        Returns:
+            The jobs.
+        """
+        found = [(one.job_id, one.video_id) for one in self.uploads.all() if principal.sees(one.project)]
+        sees = {video_id: principal.sees(self.projects.project_of("video_id", video_id)) for _, video_id in found}
+        for export in self.exports.all():
+            if export.video_id not in sees:
+                sees[export.video_id] = principal.sees(self.projects.project_of("video_id", export.video_id))
+            found += [(export.job_id, export.video_id)] if sees[export.video_id] else []
+        ids = [
+            job_id
+            for job_id, video_id in found
+            if wanted.video_id in (None, video_id) and wanted.kind in (None, kind_of(job_id))
+        ]
+        jobs = [one for one in self.jobs.get(ids).values() if wanted.state in (None, one.state) and one.video_id]
+        return sorted(jobs, key=place_of_job, reverse=True)
 
     def _state(self, video_id: str, upload: Upload | None, job: JobRecord | None, ids: set[str]) -> VideoState:
         stored = self.stored_videos.get(video_id) if video_id in ids else None
-        media = self.uploads.path(upload) if upload else self._registered_file(stored)
+        media = self._file_of(upload) if upload else self._registered_file(stored)
         damaged = self.damaged_videos.find().get(video_id) if video_id in ids else None
         project = self.projects.project_of("video_id", video_id)
-        return VideoState(video_id, upload, job, stored, video_id in ids and not damaged, media, project, damaged)
+        covariates = self.stored_videos.covariates(video_id) if video_id in ids else {}
+        analysed = video_id in ids and not damaged
+        return VideoState(video_id, upload, job, stored, analysed, media, project, damaged, covariates)
+
+    def _file_of(self, upload: Upload) -> Path | None:
+        """The file of an upload; of a registered video, only while it lies where it may be shown from."""
+        path = self.uploads.path(upload)
+        return path if upload.registered is None else allowed_path(path, self.config.media_dirs)
 
     def _registered_file(self, stored: StoredVideo | None) -> Path | None:
         """The file that the command line analysed, if it is the same, readable, and in a folder that may be shown.
@@ -363,19 +670,24 @@ class Service:
             HTTPException: 404 if there is no such job, 409 if it has not failed or its video is gone.
         """
         job = self.job(job_id)
+        if job.options is not None:
+            return self._retry_export(job)
         self.detector.check_usable()
         with self.uploads.lock():
             upload = self.uploads.get(job.video_id)
             if upload is None or upload.job_id != job_id or not self._job_failed(upload):
-                raise http_problem(
-                    409,
-                    "Only a job that failed or was cancelled can be tried again.",
-                    code="NOT-FAILED",
-                    found=f"the job is {job.state}",
-                )
+                raise _not_failed(job)
             upload = self._with_new_job(upload)
             self.jobs.submit(upload.job_id)
         return self.job(upload.job_id)
+
+    def _retry_export(self, job: JobRecord) -> JobRecord:
+        export = self.export_of(job.video_id, job.job_id)
+        if job.state not in ("failed", "cancelled"):
+            raise _not_failed(job)
+        renewed = self.start_export(job.video_id, export.options)
+        self.export_jobs.delete(export)
+        return renewed
 
     def cancel(self, job_id: str) -> JobRecord:
         """Cancel a job that waits or runs; its worker is stopped. The video stays, and can be tried again.
@@ -396,9 +708,9 @@ class Service:
         self.jobs.cancel(job_id)
         return self.job(job_id)
 
-    def _with_new_job(self, upload: Upload) -> Upload:
+    def _with_new_job(self, upload: Upload, options: JobOptions | None = None) -> Upload:
         self.jobs.delete(upload.job_id)
-        renewed = upload.model_copy(update={"job_id": new_job_id()})
+        renewed = upload.model_copy(update={"job_id": new_job_id(), "options": options or upload.options})
         self.uploads.replace(renewed)
         return renewed
 
@@ -439,6 +751,8 @@ class Service:
         with self.uploads.lock():
             if upload is not None:
                 self.jobs.stop_worker(upload.job_id)
+            self.export_jobs.erase(video_id)
+            self.kept_answers.forget(video_id, *([upload.job_id] if upload else []))
             self.previews.erase(video_id)
             self.visible.forget(video_id)
             self.timelines.forget(video_id)
@@ -548,6 +862,16 @@ class Service:
     def free_bytes(self) -> int:
         """Free space in bytes on the disk of the data folder."""
         return shutil.disk_usage(self.config.data_dir).free
+
+
+def place_of_job(job: JobRecord) -> tuple[str, ...]:
+    """Where a job stands in lists, newest first."""
+    return (job.created_at or "", job.job_id)
+
+
+def _not_failed(job: JobRecord) -> HTTPException:
+    message, found = "Only a job that failed or was cancelled can be tried again.", f"the job is {job.state}"
+    return http_problem(409, message, code="NOT-FAILED", found=found)
 
 
 def _other_options(upload: Upload) -> HTTPException:

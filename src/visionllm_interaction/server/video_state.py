@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from visionllm_interaction.server.jobs.queue import JobRecord
@@ -22,6 +23,7 @@ class VideoState:
         analysed: whether it is in the store and can be read.
         media: the file to play; None: no copy is here, or its folder is not one of ``serve.media_dirs``.
         project: its project; None where a damaged record keeps it.
+        covariates: what is known beside the images, by name.
         damaged: why it cannot be read from the store; None: it can, or is not there.
     """
 
@@ -33,3 +35,4 @@ class VideoState:
     media: Path | None
     project: str | None = None
     damaged: str | None = None
+    covariates: Mapping[str, float | str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,13 @@ _CLOCK = 90_000
 """Time stamps per second: times are kept to 0.01 ms, also where the frame rate varies."""
 
 
-def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
+def write_annotated_video(
+    store: Store,
+    video_id: str,
+    path: StrPath,
+    *,
+    progress: Callable[[int, int | None], None] = lambda _done, _total: None,
+) -> None:
     """Write the annotated video, without sound.
 
     Interpolated boxes have thin lines; detections on no track are left out.
@@ -46,14 +52,16 @@ def write_annotated_video(store: Store, video_id: str, path: StrPath) -> None:
         store: the open store.
         video_id: the video.
         path: the MP4 file; an existing one is replaced.
+        progress: called with the frames done and the frames expected (``None`` if unknown).
 
     Raises:
         VideoError: if the source video is gone or has changed.
     """
     path = Path(path)
     boxes = detections_by_frame(store, video_id)
+    reader = open_source_video(store, video_id, made="annotated video")
     with publish_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-        _encode(container, _drawn_frames(open_source_video(store, video_id, made="annotated video"), boxes))
+        _encode(container, _counted(_drawn_frames(reader, boxes), reader, progress))
 
 
 def detections_by_frame(store: Store, video_id: str) -> dict[int, list[DetectionRow]]:
@@ -63,6 +71,14 @@ def detections_by_frame(store: Store, video_id: str) -> dict[int, list[Detection
         if row.track_id != UNTRACKED:
             found.setdefault(row.frame_index, []).append(row)
     return found
+
+
+def _counted(
+    frames: Iterator[tuple[float, NDArray[np.uint8]]], reader: VideoReader, progress: Callable[[int, int | None], None]
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        progress(done, reader.info.declared_frames or None)
 
 
 def _drawn_frames(

@@ -148,7 +148,7 @@ class AuditLog:
     def rows(self) -> list[AuditRow]:
         """The rows of all processes, newest first."""
         found = [row for file in self._files() for row in _read_rows(file)]
-        return sorted(found, key=lambda row: (row.at, row.seq), reverse=True)
+        return sorted(found, key=lambda row: (row.at, row.seq, row.digest), reverse=True)
 
     def verify(self) -> list[str]:
         """Check that no row was changed or removed.

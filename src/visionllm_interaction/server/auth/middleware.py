@@ -87,6 +87,7 @@ class AccessMiddleware:
         state["request_id"] = _request_id(headers)
         state["context"] = self._context
         state["principal"] = self._principal(scope["path"], headers)
+        state["principal_now"] = partial(self._principal, scope["path"], headers)
         await self._http(scope, receive, send, self._refusal(scope, headers))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, refused: Response | None) -> None:

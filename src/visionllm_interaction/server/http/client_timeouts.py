@@ -7,6 +7,7 @@ descriptor, so that a few thousand stalled ones would keep everybody out.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -26,6 +27,19 @@ class Stopping:
     def begin(self) -> None:
         """End the wait of all requests whose bodies are still coming."""
         self._event.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait, but not longer than the service runs.
+
+        Args:
+            seconds: longest time to wait.
+
+        Returns:
+            Whether the service is being stopped.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), seconds)
+        return self._event.is_set()
 
     async def receive(self, receive: Receive, *, stall_s: float) -> Message:
         """The next message of a request whose body is not complete.

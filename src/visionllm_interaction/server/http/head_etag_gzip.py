@@ -22,6 +22,7 @@ IN_THREAD_BYTES = 100_000
 """Longer answers are compressed beside the event loop, which answers others meanwhile."""
 _GZIP_LEVEL = 5
 _TEXT = ("application/json", MEDIA_TYPE, "application/javascript", "image/svg+xml", "text/")
+_STREAM = "text/event-stream"
 _KEPT_IN_304 = ("cache-control", "content-location", "etag", "expires", "last-modified", "vary", "x-request-id")
 
 
@@ -77,7 +78,7 @@ class _Answer:
         self._start = message
         headers = MutableHeaders(raw=message.setdefault("headers", []))
         kind = headers.get("content-type", "")
-        if kind.startswith(_TEXT) and message["status"] not in (204, 206, 304):
+        if kind.startswith(_TEXT) and not kind.startswith(_STREAM) and message["status"] not in (204, 206, 304):
             self._collected = bytearray()
         elif message["status"] == 200 and self._is_known(headers.get("etag")):
             await self._not_modified(headers)

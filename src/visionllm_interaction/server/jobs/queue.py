@@ -1,4 +1,4 @@
-"""Durable jobs: one DBOS workflow per uploaded video, resumed after a crash of the process.
+"""Durable jobs: one DBOS workflow for each analysis and each export, resumed after a crash of the process.
 
 Guaranteed: an accepted job ends as done or failed, even if the process dies in between, and its video is in the store
 once. DBOS keeps the job in a database, the analysis runs in a worker process, and the store publishes a video in one
@@ -32,14 +32,18 @@ from dbos import DBOS, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
 from visionllm_interaction.errors import VideoError, VisionLLMError
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.exports import ExportOptions, is_export
 from visionllm_interaction.server.jobs.leases import Leases
-from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, JobOutcome, failed
+from visionllm_interaction.server.jobs.worker import LOG_NAME, AnalysisRequest, ExportRequest, JobOutcome, failed
 from visionllm_interaction.server.jobs.worker_pool import Worker, WorkerPool, deadline_in
 
 _log = logging.getLogger(__name__)
 
-WORKFLOW = "analyze_video"
-QUEUE = "videos"
+Kind = Literal["analysis", "export"]
+WORKFLOWS: dict[Kind, str] = {"analysis": "analyze_video", "export": "export_video"}
+QUEUES: dict[Kind, str] = {"analysis": "videos", "export": "exports"}
+"""Exports have a queue and a worker of their own: they do not wait for analyses of hours."""
+EXPORT_WORKERS = 1
 POLL_S = 0.2
 """How often the database is asked for the next job."""
 MAX_BACKOFF_S = 30.0
@@ -61,16 +65,20 @@ _STATES: dict[str, State] = {
     "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
     "CANCELLED": "cancelled",
 }
+_NAMES = list(WORKFLOWS.values())
+_STEPS: dict[Kind, str] = {"analysis": "analyse", "export": "export"}
 
 
 @dataclass(frozen=True)
 class JobRecord:
     """The present state of one job. Times are ISO 8601, UTC; ``attempts`` counts starts.
 
-    ``progress`` (a share) and ``seconds_left`` are known of a job that runs in this process.
+    ``progress`` (a share) and ``seconds_left`` are known of a job that runs in this process; ``options`` are those of
+    an export.
     """
 
     job_id: str
+    kind: Kind
     video_id: str
     state: State
     created_at: str | None
@@ -81,16 +89,20 @@ class JobRecord:
     error: dict[str, Any] | None
     progress: float | None = None
     seconds_left: float | None = None
+    options: ExportOptions | None = None
 
 
 class JobFiles(Protocol):
     """What lies beside the video of a job."""
 
-    def request_for(self, job_id: str) -> AnalysisRequest:
+    def request_for(self, job_id: str) -> AnalysisRequest | ExportRequest:
         """What the worker of a job is to do; a ``VideoError`` where that is not possible."""
 
     def video_of(self, job_id: str) -> str | None:
         """The video of a job; None if it was erased."""
+
+    def export_options(self, job_id: str) -> ExportOptions | None:
+        """What an export writes; None of another job."""
 
     def keep_outcome(self, job_id: str, outcome: JobOutcome) -> None:
         """Keep how a job ended."""
@@ -100,7 +112,7 @@ class JobFiles(Protocol):
 
 
 class JobQueue:
-    """The queue of analyses, run by DBOS. One per process: DBOS is a singleton.
+    """The queues of analyses and exports, run by DBOS. One per process: DBOS is a singleton.
 
     Args:
         config: the section ``serve``.
@@ -111,21 +123,22 @@ class JobQueue:
         self._config = config
         self._files = files
         self._leases = Leases(config.leases_dir, config.executor_id, pending=self._pending, take_over=self._take_over)
-        self._workflow: Callable[[], dict[str, Any]] | None = None
+        self._workflows: dict[Kind, Callable[[], dict[str, Any]]] = {}
         self._stopping = threading.Event()
         self._workers: dict[str, Worker] = {}
-        self._pool = WorkerPool(
-            size=config.job_workers if config.warm_workers else 0,
-            threads=config.job_threads or default_threads(),
-            detector=config.detector,
-        )
+        threads = config.job_threads or default_threads()
+        warm = config.job_workers if config.warm_workers else 0
+        self._pools: dict[Kind, WorkerPool] = {
+            "analysis": WorkerPool(size=warm, threads=threads, detector=config.detector),
+            "export": WorkerPool(size=0, threads=threads, detector=None),
+        }
         self._active: set[str] = set()
         self._cancelled: set[str] = set()
 
     @property
     def running(self) -> bool:
         """Whether the queue accepts jobs."""
-        return self._workflow is not None and not self._stopping.is_set()
+        return bool(self._workflows) and not self._stopping.is_set()
 
     def start(self) -> None:
         """Launch DBOS; unfinished jobs of an earlier process are resumed."""
@@ -140,15 +153,14 @@ class JobQueue:
                 "log_level": "WARNING",
             }
         )
-        self._workflow = self._register()
-        self._pool.start()
+        self._workflows = {kind: self._register(kind) for kind in WORKFLOWS}
+        self._pools["analysis"].start()
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE,
-            worker_concurrency=self._config.job_workers,
-            polling_interval_sec=POLL_S,
-            on_conflict="always_update",
-        )
+        workers: dict[Kind, int] = {"analysis": self._config.job_workers, "export": EXPORT_WORKERS}
+        for kind, number in workers.items():
+            DBOS.register_queue(
+                QUEUES[kind], worker_concurrency=number, polling_interval_sec=POLL_S, on_conflict="always_update"
+            )
         self._forget_older_versions()
         self._leases.start()
 
@@ -158,13 +170,14 @@ class JobQueue:
         self._leases.stop()
         for worker in list(self._workers.values()):
             worker.process.kill()
-        self._pool.stop()
+        for pool in self._pools.values():
+            pool.stop()
         DBOS.destroy(destroy_registry=True)
-        self._workflow = None
+        self._workflows = {}
 
     def _forget_older_versions(self) -> None:
         """Delete the jobs of a version whose records name videos; those that still have an upload are queued again."""
-        found = DBOS.list_workflows(name=WORKFLOW, load_input=False, load_output=False)
+        found = DBOS.list_workflows(name=_NAMES, load_input=False, load_output=False)
         older = [status.workflow_id for status in found if status.app_version != JOBS_VERSION]
         for job_id in older:
             DBOS.delete_workflow(job_id)
@@ -174,7 +187,7 @@ class JobQueue:
 
     def _pending(self) -> set[str]:
         """The hosts that the database knows as running a job."""
-        found = DBOS.list_workflows(name=WORKFLOW, status="PENDING", load_input=False, load_output=False)
+        found = DBOS.list_workflows(name=_NAMES, status="PENDING", load_input=False, load_output=False)
         return {status.executor_id for status in found if status.executor_id}
 
     def _take_over(self, executor_id: str) -> None:
@@ -183,16 +196,16 @@ class JobQueue:
         DBOS._recover_pending_workflows([executor_id])  # there is no public form
 
     def submit(self, job_id: str) -> None:
-        """Queue the analysis of an upload; does nothing if the job id exists."""
-        assert self._workflow is not None
+        """Queue the analysis of an upload, or an export; does nothing if the job id exists."""
+        kind = kind_of(job_id)
         with SetWorkflowID(job_id):
-            DBOS.enqueue_workflow(QUEUE, self._workflow)
+            DBOS.enqueue_workflow(QUEUES[kind], self._workflows[kind])
 
     def get(self, job_ids: Sequence[str]) -> dict[str, JobRecord]:
         """The jobs with these ids, by id; unknown ids are left out."""
         if not job_ids:
             return {}
-        found = DBOS.list_workflows(workflow_ids=list(job_ids), name=WORKFLOW, load_input=False)
+        found = DBOS.list_workflows(workflow_ids=list(job_ids), name=_NAMES, load_input=False)
         return {status.workflow_id: self._with_progress(self._record(status)) for status in found}
 
     def _with_progress(self, record: JobRecord) -> JobRecord:
@@ -203,7 +216,7 @@ class JobQueue:
 
     def counts(self) -> Counter[str]:
         """Number of jobs in each state."""
-        found = DBOS.list_workflows(name=WORKFLOW, load_input=False)
+        found = DBOS.list_workflows(name=_NAMES, load_input=False)
         return Counter(_outcome_state(status) for status in found)
 
     def delete(self, job_id: str) -> None:
@@ -228,13 +241,13 @@ class JobQueue:
             worker.process.kill()
             worker.process.wait()
 
-    def _register(self) -> Callable[[], dict[str, Any]]:
-        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self._config.max_job_attempts)
-        def analyze_video() -> dict[str, Any]:
+    def _register(self, kind: Kind) -> Callable[[], dict[str, Any]]:
+        @DBOS.workflow(name=WORKFLOWS[kind], max_recovery_attempts=self._config.max_job_attempts)
+        def work() -> dict[str, Any]:
             job_id = DBOS.workflow_id or ""
-            return dict(DBOS.run_step({"name": "analyse"}, lambda: self._run(job_id)))
+            return dict(DBOS.run_step({"name": _STEPS[kind]}, lambda: self._run(job_id)))
 
-        return analyze_video
+        return work
 
     def _run(self, job_id: str) -> dict[str, str]:
         """Analyse, and keep how it ended; what is returned goes into the database."""
@@ -253,7 +266,7 @@ class JobQueue:
         try:
             request = self._files.request_for(job_id)
             output, code = self._attempts(job_id, request)
-            return _outcome(job_id, output, code, log_file=request.video.parent / LOG_NAME)
+            return _outcome(job_id, output, code, log_file=request.folder / LOG_NAME)
         except VisionLLMError as error:
             return failed(error)
         except Exception as error:  # noqa: BLE001 (kept as the outcome, and logged)
@@ -261,12 +274,12 @@ class JobQueue:
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("the job %s ended with %s\n%s", job_id, type(error).__name__, where)
             found = getattr(error, "strerror", None) or type(error).__name__
-            return failed(VideoError("The analysis could not be run.", found=found, fix="free space, then try again"))
+            return failed(VideoError("The job could not be run.", found=found, fix="free space, then try again"))
         finally:
             self._active.discard(job_id)
             self._cancelled.discard(job_id)
 
-    def _attempts(self, job_id: str, request: AnalysisRequest) -> tuple[bytes, int]:
+    def _attempts(self, job_id: str, request: AnalysisRequest | ExportRequest) -> tuple[bytes, int]:
         """Run workers until one gives its result, the time is up, or too many were killed: output and exit code."""
         is_over = deadline_in(self._config.job_timeout_s)
         is_cancelled = self._cancel_watch(job_id)
@@ -299,16 +312,19 @@ class JobQueue:
 
         return is_cancelled
 
-    def _attempt(self, job_id: str, request: AnalysisRequest, *, give_up: Callable[[], bool]) -> tuple[bytes, int]:
+    def _attempt(
+        self, job_id: str, request: AnalysisRequest | ExportRequest, *, give_up: Callable[[], bool]
+    ) -> tuple[bytes, int]:
         """Give the job to one worker; what it wrote, and 0 or its exit code (negative: the signal that killed it)."""
         self._end_if_interrupted(job_id)
-        worker = self._pool.take()
+        pool = self._pools[request.kind]
+        worker = pool.take()
         self._workers[job_id] = worker
         try:
             output, code = worker.run(request, give_up=give_up)
         finally:
             self._workers.pop(job_id, None)
-            self._pool.give_back(worker)
+            pool.give_back(worker)
         self._end_if_interrupted(job_id)
         return output, code
 
@@ -327,6 +343,7 @@ class JobQueue:
             error = {"code": "JOB", "message": f"The job ended {ended}.", "fix": "try it again"}
         return JobRecord(
             job_id=status.workflow_id,
+            kind=kind_of(status.workflow_id),
             video_id=self._files.video_of(status.workflow_id) or "",
             state=state,
             created_at=_iso(status.created_at),
@@ -335,6 +352,7 @@ class JobQueue:
             attempts=status.recovery_attempts or 0,
             result=outcome["result"] if outcome else None,
             error=error,
+            options=self._files.export_options(status.workflow_id),
         )
 
 
@@ -351,9 +369,9 @@ def _outcome(job_id: str, output: bytes, code: int, *, log_file: Path) -> JobOut
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return failed(
         VideoError(
-            "The analysis ended early.",
+            "The job ended early.",
             found="; ".join([ended, *tail]),
-            fix="check memory and time limits (serve.job_timeout_s), then upload the video again",
+            fix="check memory and time limits (serve.job_timeout_s), then try again",
         )
     )
 
@@ -369,6 +387,11 @@ def _iso(milliseconds: int | None) -> str | None:
     if milliseconds is None:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+
+
+def kind_of(job_id: str) -> Kind:
+    """What kind of job an id is of."""
+    return "export" if is_export(job_id) else "analysis"
 
 
 def default_threads() -> int:

@@ -58,6 +58,8 @@ class Upload(BaseModel):
     options: JobOptions
     job_id: str
     project: str = DEFAULT_PROJECT
+    registered: str | None = None
+    """Path of a file of this machine that was registered in its place; None: the file was uploaded."""
 
 
 @dataclass(frozen=True)
@@ -139,23 +141,43 @@ class Uploads:
         project: str = DEFAULT_PROJECT,
     ) -> Upload:
         """Store a complete file as a new upload with a new job id. Call it under :meth:`lock`."""
-        video_id = make_video_id(name, incoming.sha256, project)
-        upload = Upload(
+        upload = self._new(incoming, name, facts, options, project)
+        with publish_folder(self._folder / upload.video_id) as partial:
+            incoming.path.rename(partial / upload.file)
+            (partial / "upload.json").write_text(upload.model_dump_json(indent=1), encoding="utf-8")
+        return upload
+
+    def register(
+        self,
+        there: ReceivedVideo,
+        *,
+        facts: VideoMetadata,
+        options: JobOptions,
+        project: str = DEFAULT_PROJECT,
+    ) -> Upload:
+        """Like :meth:`publish`, for a file of this machine that stays where it is. Call it under :meth:`lock`."""
+        new = self._new(there, there.path.name, facts, options, project)
+        upload = new.model_copy(update={"registered": str(there.path)})
+        with publish_folder(self._folder / upload.video_id) as partial:
+            (partial / "upload.json").write_text(upload.model_dump_json(indent=1), encoding="utf-8")
+        return upload
+
+    def _new(self, video: ReceivedVideo, name: str, facts: VideoMetadata, options: JobOptions, project: str) -> Upload:
+        video_id = make_video_id(name, video.sha256, project)
+        if self.get(video_id) is not None:  # the video of this id has moved to another project and kept its id
+            video_id = make_video_id(name, video.sha256, f"{project}\n{uuid.uuid4().hex}")
+        return Upload(
             video_id=video_id,
             name=safe_name(name),
             file=video_id[: -DIGEST_DIGITS - 1] + EXTENSIONS[facts.container],
-            sha256=incoming.sha256,
-            bytes=incoming.bytes,
+            sha256=video.sha256,
+            bytes=video.bytes,
             uploaded_at=utc_now(),
             facts=facts,
             options=options,
             job_id=new_job_id(),
             project=project,
         )
-        with publish_folder(self._folder / upload.video_id) as partial:
-            incoming.path.rename(partial / upload.file)
-            (partial / "upload.json").write_text(upload.model_dump_json(indent=1), encoding="utf-8")
-        return upload
 
     def replace(self, upload: Upload) -> None:
         """Write a changed record, for example with a new job for the same video."""
@@ -189,8 +211,8 @@ class Uploads:
 
     def find(self, sha256: str, project: str = DEFAULT_PROJECT) -> Upload | None:
         """The upload with these bytes in a project, or ``None``."""
-        candidates = (self.get(path.name) for path in self._folder.glob(f"*-{_digits(sha256, project)}"))
-        return next((one for one in candidates if one and one.sha256 == sha256 and one.project == project), None)
+        # By what the records say: a video that was moved to another project has kept its id.
+        return next((one for one in self.all() if one.sha256 == sha256 and one.project == project), None)
 
     def of_job(self, job_id: str) -> Upload | None:
         """The upload that a job analyses, or ``None``."""
@@ -221,14 +243,16 @@ class Uploads:
     def all(self) -> list[Upload]:
         """All uploads, newest first."""
         found = [self.get(path.name) for path in self._folder.iterdir() if path.is_dir()]
-        return sorted((u for u in found if u), key=lambda u: u.uploaded_at, reverse=True)
+        return sorted((u for u in found if u), key=lambda u: (u.uploaded_at, u.video_id), reverse=True)
 
     def folder(self, upload: Upload) -> Path:
         """The folder of one upload."""
         return self._folder / upload.video_id
 
     def path(self, upload: Upload) -> Path:
-        """The uploaded video file."""
+        """The video file: uploaded, or registered where it lies."""
+        if upload.registered is not None:
+            return Path(upload.registered)
         return self._folder / upload.video_id / upload.file
 
     def erase(self, video_id: str) -> bool:

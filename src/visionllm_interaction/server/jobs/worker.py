@@ -1,8 +1,8 @@
-"""Analyse videos in a process of their own: ``python -m visionllm_interaction.server.jobs.worker [DETECTOR]``.
+"""Analyse and export videos in a process of their own: ``python -m …server.jobs.worker [DETECTOR]``.
 
 The process loads what an analysis needs and then waits: each line of stdin is a request (JSON), each line of stdout its
-result (JSON). When stdin closes, the service is gone and the worker stops at once, at whatever it is. A lock on the
-folder of the video keeps two workers from analysing the same video at once.
+result (JSON). When stdin closes, the service is gone and the worker stops at once, at whatever it is. A lock in the
+folder of the job keeps two workers from doing the same at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from visionllm_interaction.errors import VisionLLMError
 from visionllm_interaction.utils.file_locks import wait_for_lock_file
@@ -31,16 +31,18 @@ PROGRESS = b"progress "
 """Begins a line of stdout that says how many frames are read, and how many there are."""
 PROGRESS_EVERY_S = 0.5
 LOG_NAME = "job.log"
-"""The output of libraries, in the folder of the video."""
+"""The output of libraries, in the folder of the job."""
 ORPHANED = 75
 NICENESS = 5
 
 
 class AnalysisRequest(BaseModel):
-    """The video to analyse, and the settings."""
+    """The video to analyse, and the settings; ``folder`` is the job's: its log and its lock lie there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["analysis"] = "analysis"
+    folder: Path
     video: Path
     video_id: str
     sha256: str
@@ -50,8 +52,28 @@ class AnalysisRequest(BaseModel):
     analysis: dict[str, Any]
 
 
+class ExportRequest(BaseModel):
+    """The video to export, and how; its files are written to ``files`` in the job's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["export"] = "export"
+    folder: Path
+    files: Path
+    video: Path | None
+    video_id: str
+    store: Path
+    options: dict[str, Any]
+    detector: Path | None
+    settings: dict[str, Any]
+
+
+WorkRequest = Annotated[AnalysisRequest | ExportRequest, Field(discriminator="kind")]
+_REQUESTS: TypeAdapter[AnalysisRequest | ExportRequest] = TypeAdapter(WorkRequest)
+
+
 class JobOutcome(TypedDict):
-    """How a job ended: ``result`` is the video's entry of ``visionllm analyze --json``."""
+    """How a job ended: ``result`` is the video's entry of ``visionllm analyze --json``, or what an export wrote."""
 
     status: Literal["done", "failed"]
     result: dict[str, Any] | None
@@ -72,10 +94,6 @@ class Analyst:
     """
 
     def __init__(self, detector: Path | None = None, *, report: Callable[[int, int], None] | None = None) -> None:
-        # Imported here: the module that starts workers needs the request, not torch.
-        from visionllm_interaction import analysis
-
-        self._analysis = analysis
         self._loaded: tuple[tuple[Path, int, bool], Detector] | None = None
         self._ahead = detector
         self._report = report
@@ -86,9 +104,10 @@ class Analyst:
         if self._ahead is not None:
             with suppress(VisionLLMError, OSError):
                 self._detector(self._ahead, compiled=False)
+            import visionllm_interaction.analysis  # noqa: F401
 
-    def analyse(self, request: AnalysisRequest) -> JobOutcome:
-        """Analyse a video into the store, unless an earlier worker has published it there.
+    def do(self, request: AnalysisRequest | ExportRequest) -> JobOutcome:
+        """Analyse a video into the store, unless an earlier worker has published it there; or export one.
 
         Args:
             request: the video and the settings.
@@ -96,15 +115,28 @@ class Analyst:
         Returns:
             How it ended.
         """
-        with wait_for_lock_file(request.video.parent / LOCK_NAME):
+        with wait_for_lock_file(request.folder / LOCK_NAME):
             try:
-                return {"status": "done", "result": self._analyse(request), "error": None}
+                result = self._analyse(request) if isinstance(request, AnalysisRequest) else self._export(request)
+                return {"status": "done", "result": result, "error": None}
             except VisionLLMError as error:
                 return failed(error)
 
+    def _export(self, request: ExportRequest) -> dict[str, Any]:
+        # Imported here: an analysis does not need it.
+        from visionllm_interaction.server.jobs.export_work import write_export
+
+        def show(done: int, total: int | None) -> None:
+            self._progress(request.video_id, done, total)
+
+        return write_export(request, progress=show)
+
     def _analyse(self, request: AnalysisRequest) -> dict[str, Any]:
-        config = self._analysis.AnalysisConfig.model_validate(request.analysis)
-        result = self._analysis.analyze(
+        # Imported here: the module that starts workers needs the request, not torch, and an export needs less of it.
+        from visionllm_interaction import analysis
+
+        config = analysis.AnalysisConfig.model_validate(request.analysis)
+        result = analysis.analyze(
             [request.video],
             request.store,
             detector=self._detector(request.detector, compiled=config.video.detect.compile),
@@ -133,7 +165,7 @@ class Analyst:
         return self._loaded[1]
 
 
-def _read_requests(requests: queue.Queue[AnalysisRequest]) -> None:
+def _read_requests(requests: queue.Queue[AnalysisRequest | ExportRequest]) -> None:
     """Put each request of stdin into the queue; end the process when the service is gone."""
     with os.fdopen(os.dup(0), "rb", buffering=0) as stream:
         line = bytearray()
@@ -141,7 +173,7 @@ def _read_requests(requests: queue.Queue[AnalysisRequest]) -> None:
             line += piece
             while b"\n" in line:
                 text, _, line = line.partition(b"\n")
-                requests.put(AnalysisRequest.model_validate_json(bytes(text)))
+                requests.put(_REQUESTS.validate_json(bytes(text)))
     os._exit(ORPHANED)
 
 
@@ -157,7 +189,7 @@ def main(arguments: list[str]) -> int:
     """Load what analyses need, then serve requests until the service is gone."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    requests: queue.Queue[AnalysisRequest] = queue.Queue()
+    requests: queue.Queue[AnalysisRequest | ExportRequest] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     os.nice(NICENESS)
 
@@ -169,8 +201,8 @@ def main(arguments: list[str]) -> int:
     analyst.prepare()
     while True:
         request = requests.get()
-        _log_to(request.video.parent / LOG_NAME)
-        answer.write(json.dumps(analyst.analyse(request)) + "\n")
+        _log_to(request.folder / LOG_NAME)
+        answer.write(json.dumps(analyst.do(request)) + "\n")
         answer.flush()
 
 

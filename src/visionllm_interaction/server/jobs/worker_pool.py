@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionllm_interaction.server.jobs.worker import PROGRESS, AnalysisRequest
+from visionllm_interaction.server.jobs.worker import PROGRESS, AnalysisRequest, ExportRequest
 
 MAX_JOBS = 50
 """A worker that served so many is replaced: decoders and numeric libraries never give all memory back."""
@@ -64,7 +64,7 @@ class Worker:
         """Whether it runs and may take another request."""
         return self.process.poll() is None and self.served < MAX_JOBS
 
-    def run(self, request: AnalysisRequest, *, give_up: Callable[[], bool]) -> tuple[bytes, int]:
+    def run(self, request: AnalysisRequest | ExportRequest, *, give_up: Callable[[], bool]) -> tuple[bytes, int]:
         """Give the worker a request and wait for its outcome.
 
         Args:

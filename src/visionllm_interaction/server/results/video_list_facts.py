@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from visionllm_interaction.errors import VisionLLMError
+from visionllm_interaction.store.covariates import COVARIATES_FILE, read_covariates
 from visionllm_interaction.store.layout import RECORD_FILE
 
 
@@ -85,7 +87,9 @@ class StoredVideos:
 
     def __init__(self, store: Path) -> None:
         self._folder = store / "videos"
+        self._store = store
         self._known: dict[str, tuple[int, StoredVideo]] = {}
+        self._covariates: dict[str, tuple[int, dict[str, float | str]]] = {}
 
     def get(self, video_id: str) -> StoredVideo | None:
         """The facts of one video; None if its record is missing or damaged."""
@@ -99,4 +103,19 @@ class StoredVideos:
         except (OSError, ValueError, KeyError, TypeError):
             self._known.pop(video_id, None)
             return None
+        return known[1]
+
+    def covariates(self, video_id: str) -> dict[str, float | str]:
+        """The covariates of one video by name; none where none were set, or their file is damaged."""
+        path = self._folder / video_id / COVARIATES_FILE
+        try:
+            written = path.stat().st_mtime_ns
+            known = self._covariates.get(video_id)
+            if known is None or known[0] != written:
+                found = read_covariates(self._store, video_id)
+                known = (written, found.values() if found else {})
+                self._covariates[video_id] = known
+        except (OSError, VisionLLMError):
+            self._covariates.pop(video_id, None)
+            return {}
         return known[1]

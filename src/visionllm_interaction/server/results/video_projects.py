@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from visionllm_interaction.server.auth.roles import DEFAULT_PROJECT, Principal
 from visionllm_interaction.server.config import ServeConfig
+from visionllm_interaction.server.jobs.exports import Exports, is_export
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUploads
 from visionllm_interaction.server.jobs.uploads import Uploads
 from visionllm_interaction.server.problem_details import http_problem
@@ -17,12 +18,14 @@ class VideoProjects:
         config: the section ``serve``.
         uploads: the uploaded videos, whose records name their projects.
         resumable: uploads that are not complete.
+        exports: whose jobs belong to the project of their video.
     """
 
-    def __init__(self, config: ServeConfig, uploads: Uploads, resumable: ResumableUploads) -> None:
+    def __init__(self, config: ServeConfig, uploads: Uploads, resumable: ResumableUploads, exports: Exports) -> None:
         self._config = config
         self._uploads = uploads
         self._resumable = resumable
+        self._exports = exports
 
     def project_of(self, kind: str, name: str) -> str | None:
         """The project of a video, a job or a resumable upload.
@@ -36,6 +39,9 @@ class VideoProjects:
         """
         if kind == "upload_id":
             return self._resumable.project_of(name)
+        if kind == "job_id" and is_export(name):
+            export = self._exports.get(name)
+            return self.project_of("video_id", export.video_id) if export else None
         upload = self._uploads.of_job(name) if kind == "job_id" else self._uploads.get(name)
         if upload is not None:
             return upload.project

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from visionllm_interaction.server.auth.audit_log import AuditRow
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
+from visionllm_interaction.server.results.list_pages import Cursor, page_of
 from visionllm_interaction.server.schemas import AuditEntry, AuditPage, KeyRights
 from visionllm_interaction.server.state import context_of
 
@@ -30,7 +32,7 @@ def get_me(request: Request) -> KeyRights:
 @router.get("/audit", summary="The audit log", dependencies=[requires("admin")])
 def get_audit(
     request: Request,
-    before: Annotated[str | None, Query(max_length=40, description="`next` of the page before")] = None,
+    cursor: Cursor = None,
     action: Annotated[str | None, Query(max_length=40, description="only rows of this action")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> AuditPage:
@@ -40,10 +42,9 @@ def get_audit(
     found = [
         row
         for row in service.audit.rows()
-        if (before is None or row.at < before)
-        and (action is None or row.action == action)
-        and (principal.projects is None or principal.sees(row.project))
+        if (action is None or row.action == action) and (principal.projects is None or principal.sees(row.project))
     ]
+    page = page_of(found, _place, cursor=cursor, limit=limit, newest_first=True)
     shown = [
         AuditEntry(
             at=row.at,
@@ -55,7 +56,11 @@ def get_audit(
             project=row.project,
             missed=row.missed,
         )
-        for row in found[:limit]
+        for row in page.entries
     ]
-    more = shown[-1].at if len(found) > limit else None
-    return AuditPage(rows=shown, next=more, faults=service.audit.verify() if principal.projects is None else [])
+    return AuditPage(rows=shown, next=page.next, faults=service.audit.verify() if principal.projects is None else [])
+
+
+def _place(row: AuditRow) -> tuple[str, ...]:
+    """Where a row stands: by its time, then by its number in the file of its process."""
+    return (row.at, f"{row.seq:012d}", row.digest)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from visionllm_interaction.server.auth.roles import LOCAL
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
+from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.openapi import problems
 from visionllm_interaction.server.problem_details import http_problem
@@ -25,7 +26,9 @@ from visionllm_interaction.store.corrections.recording import (
     undo_correction,
 )
 
-router = APIRouter(prefix="/v1/videos", dependencies=[KNOWN_PARAMETERS], tags=["corrections"])
+router = APIRouter(
+    prefix="/v1/videos", dependencies=[KNOWN_PARAMETERS], tags=["corrections"], route_class=IdempotentRoute
+)
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 CorrectionId = Annotated[int, Path(ge=1, le=10_000_000)]
 IfMatch = Annotated[
@@ -90,7 +93,11 @@ def get_corrections(request: Request, response: Response, video_id: VideoId) -> 
 
 
 @router.post(
-    "/{video_id}/corrections", status_code=201, summary="Correct something", responses=_REFUSALS, dependencies=[CORRECT]
+    "/{video_id}/corrections",
+    status_code=201,
+    summary="Correct something",
+    responses=_REFUSALS,
+    dependencies=[CORRECT, IDEMPOTENT],
 )
 def post_correction(
     request: Request,

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
+from visionllm_interaction.server.http.idempotency_keys import IDEMPOTENT, IdempotentRoute
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS
 from visionllm_interaction.server.jobs.resumable_uploads import ResumableUpload
 from visionllm_interaction.server.jobs.uploads import JobOptions, safe_name
@@ -54,6 +55,7 @@ router = APIRouter(
     prefix="/v1/uploads",
     tags=["uploads"],
     dependencies=[KNOWN_PARAMETERS, requires("analyst"), Depends(_check_version)],
+    route_class=IdempotentRoute,
 )
 
 
@@ -96,7 +98,8 @@ def list_uploads(request: Request) -> UnfinishedUploads:
     status_code=201,
     response_class=Response,
     summary="Begin a resumable upload",
-    responses=problems(400, 412, 413, 422, 503, 507),
+    responses=problems(400, 409, 412, 413, 422, 503, 507),
+    dependencies=[IDEMPOTENT],
     openapi_extra={"parameters": [_TUS, _LENGTH, _METADATA]},
 )
 def create_upload(request: Request) -> Response:

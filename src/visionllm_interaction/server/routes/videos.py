@@ -1,4 +1,4 @@
-"""``/v1/videos`` and ``/v1/jobs``: upload, status, results, deletion."""
+"""``/v1/videos``: upload, registration, list, metadata, results, deletion."""
 
 from __future__ import annotations
 
@@ -10,19 +10,38 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from visionllm_interaction.server.auth.roles import PROJECT_NAME, Principal
+from visionllm_interaction.server.auth.roles import PROJECT_NAME, PROJECT_PATTERN, Principal
 from visionllm_interaction.server.auth.route_roles import known_principal, requires
+from visionllm_interaction.server.http.idempotency_keys import (
+    HEADER,
+    IDEMPOTENT,
+    IDEMPOTENT_STREAM,
+    IdempotentRoute,
+    answered_once,
+)
 from visionllm_interaction.server.http.unknown_parameters import KNOWN_PARAMETERS, Seconds, check_window
 from visionllm_interaction.server.jobs.uploads import IncomingFile, JobOptions
 from visionllm_interaction.server.multipart import ReceivedFile, receive_file
 from visionllm_interaction.server.openapi import file_body, problems
 from visionllm_interaction.server.problem_details import http_problem
+from visionllm_interaction.server.results.list_pages import Cursor, Limit
 from visionllm_interaction.server.results.video_results import read_detections
-from visionllm_interaction.server.schemas import AnalysisJob, DetectionColumns, InWork, Video, VideoList, VideoTimeline
-from visionllm_interaction.server.service import AcceptedUpload, Service
+from visionllm_interaction.server.schemas import (
+    DetectionColumns,
+    FileRefused,
+    InWork,
+    Registered,
+    RegisterRequest,
+    Video,
+    VideoJob,
+    VideoList,
+    VideoPatch,
+    VideoTimeline,
+)
+from visionllm_interaction.server.service import AcceptedUpload, Service, VideoFilter
 from visionllm_interaction.server.state import context_of
 
-router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS])
+router = APIRouter(prefix="/v1", dependencies=[KNOWN_PARAMETERS], route_class=IdempotentRoute)
 COPY_WAIT_S, POSTER_WAIT_S = 1.0, 30.0
 VideoId = Annotated[str, Path(max_length=200, examples=["play-3f6c1d2e4b5a"])]
 LOOK = requires("viewer")
@@ -49,14 +68,14 @@ _OPTION_FIELDS = {
     tags=["videos"],
     summary="Upload a video for analysis",
     responses=problems(400, 409, 413, 422, 503, 507),
-    dependencies=[requires("analyst", audit="upload")],
+    dependencies=[requires("analyst", audit="upload"), IDEMPOTENT_STREAM],
+    response_model=VideoJob,
     openapi_extra=file_body("A video.", "video/*", _OPTION_FIELDS),
 )
 async def upload_video(
     request: Request,
-    response: Response,
     _name: Annotated[str, Query(alias="name", max_length=1000, description="name of a bare file")] = "",
-) -> AnalysisJob:
+) -> Response:
     """Send the video as the form part `file`, and options as further parts (`view`, `sample_fps`).
 
     The file must be a video that can be decoded, or the job is not accepted. `Location` is the address of the job. If
@@ -67,14 +86,20 @@ async def upload_video(
     limit = int(service.config.limits.max_video_mb * 1e6)
     with service.uploads.receiving() as incoming:
         received = await receive_file(request, incoming.write, limit_bytes=limit)
-        accepted = await run_in_threadpool(_accept, service, incoming, received, known_principal(request))
-    request.state.audit_video = accepted.upload.video_id
-    if accepted.is_new:
-        metrics.upload_bytes.inc(accepted.upload.bytes)
-    job_id = accepted.upload.job_id
-    job = await run_in_threadpool(service.job, job_id)
-    response.headers["Location"] = f"/v1/jobs/{job_id}"
-    return AnalysisJob.of(job)
+
+        async def accept() -> Response:
+            accepted = await run_in_threadpool(_accept, service, incoming, received, known_principal(request))
+            request.state.audit_video = accepted.upload.video_id
+            if accepted.is_new:
+                metrics.upload_bytes.inc(accepted.upload.bytes)
+            job = await run_in_threadpool(service.job, accepted.upload.job_id)
+            return job_response(VideoJob.of(job))
+
+        key = request.headers.get(HEADER)
+        if key is None:
+            return await accept()
+        sent = f"{incoming.sha256} {received.name} {sorted(received.fields.items())}"
+        return await answered_once(request, key, sent.encode(), accept)
 
 
 def _announced_bytes(request: Request) -> int:
@@ -114,17 +139,66 @@ def project_field(asked: str | None, service: Service, principal: Principal) -> 
     return service.projects.project_for(asked, principal)
 
 
-@router.get("/videos", tags=["videos"], summary="All videos", dependencies=[LOOK])
-def list_videos(request: Request) -> VideoList:
+@router.post(
+    "/videos/register",
+    status_code=202,
+    tags=["videos"],
+    summary="Analyse videos of the service's machine where they lie",
+    responses=problems(400, 403, 409, 422, 503, 507),
+    dependencies=[requires("analyst", audit="upload"), IDEMPOTENT],
+)
+def register_videos(request: Request, body: RegisterRequest) -> Registered:
+    """A file or a folder in one of `serve.media_dirs`. Nothing is copied, and erasing such a video leaves its file."""
+    service = context_of(request).service
+    project = service.projects.project_for(body.project, known_principal(request))
+    options = JobOptions(view=body.view, sample_fps=body.sample_fps)
+    found = service.register(body.path, options=options, project=project)
+    return Registered(
+        jobs=[VideoJob.of(service.job(one.upload.job_id)) for one in found.accepted],
+        refused=[FileRefused(name=one.name, reason=one.reason) for one in found.refused],
+        left=found.left,
+    )
+
+
+@router.get("/videos", tags=["videos"], summary="All videos", responses=problems(422), dependencies=[LOOK])
+def list_videos(
+    request: Request,
+    project: Annotated[
+        str | None, Query(max_length=64, pattern=PROJECT_PATTERN, description="only of this project")
+    ] = None,
+    name: Annotated[str | None, Query(max_length=200, description="only names with this text")] = None,
+    cursor: Cursor = None,
+    limit: Limit = None,
+) -> VideoList:
     """Uploads, newest first, then the other videos of the store, of the projects that the key sees."""
-    found = context_of(request).service.videos(known_principal(request))
-    return VideoList(videos=[Video.of(state) for state in found])
+    principal = known_principal(request)
+    found = context_of(request).service.video_page(principal, VideoFilter(project, name), cursor=cursor, limit=limit)
+    return VideoList(videos=[Video.of(state) for state in found.entries], next=found.next)
 
 
 @router.get("/videos/{video_id}", tags=["videos"], summary="One video", responses=problems(404), dependencies=[LOOK])
 def get_video(request: Request, video_id: VideoId) -> Video:
     """The video and its job."""
     return Video.of(context_of(request).service.video(video_id))
+
+
+@router.patch(
+    "/videos/{video_id}",
+    tags=["videos"],
+    summary="Change what is known of a video",
+    responses=problems(400, 403, 404, 409, 422, 503),
+    dependencies=[requires("analyst", audit="describe")],
+)
+def patch_video(request: Request, video_id: VideoId, body: VideoPatch) -> Video:
+    """Its project, and covariates such as child, age and day; covariates are of analysed videos."""
+    service, principal = context_of(request).service, known_principal(request)
+    service.video(video_id)
+    project = service.projects.project_for(body.project, principal) if body.project is not None else None
+    if body.covariates():
+        service.describe_video(video_id, body.covariates())
+    if project is not None:
+        service.move_to_project(video_id, project)
+    return Video.of(service.video(video_id))
 
 
 @router.delete(
@@ -234,40 +308,10 @@ async def get_poster(request: Request, video_id: VideoId) -> Response:
     return FileResponse(poster) if poster else _in_work()
 
 
-@router.get("/jobs/{job_id}", tags=["videos"], summary="One job", responses=problems(404), dependencies=[LOOK])
-def get_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
-    """Poll this until `status` is `done` or `failed`."""
-    return AnalysisJob.of(context_of(request).service.job(job_id))
-
-
-@router.post(
-    "/jobs/{job_id}/retry",
-    status_code=202,
-    tags=["videos"],
-    summary="Try a failed job again",
-    responses=problems(404, 409, 503),
-    dependencies=[requires("analyst", audit="retry")],
-)
-def retry_job(request: Request, response: Response, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
-    """A new job for the same video and options. `Location` is its address."""
-    job = context_of(request).service.retry(job_id)
-    request.state.audit_video = job.video_id
-    response.headers["Location"] = f"/v1/jobs/{job.job_id}"
-    return AnalysisJob.of(job)
-
-
-@router.post(
-    "/jobs/{job_id}/cancel",
-    tags=["videos"],
-    summary="Cancel a job",
-    responses=problems(404, 409),
-    dependencies=[requires("analyst", audit="cancel")],
-)
-def cancel_job(request: Request, job_id: Annotated[str, Path(max_length=200)]) -> AnalysisJob:
-    """A job that runs is stopped within two seconds, on whichever host. Its video stays and can be tried again."""
-    service = context_of(request).service
-    request.state.audit_video = service.video_of(job_id)
-    return AnalysisJob.of(service.cancel(job_id))
+def job_response(job: VideoJob, status: int = 202) -> Response:
+    """The answer to a request that began a job, with its address."""
+    headers = {"Location": f"/v1/jobs/{job.job_id}"}
+    return Response(job.model_dump_json(), status, headers, media_type="application/json")
 
 
 def _in_work() -> Response:
