@@ -106,8 +106,10 @@ class Person:
 
         from PIL import Image
 
+        narrow = "" if self.width > 1000 else f"-{self.width}"
+        self.page.evaluate("scrollTo(0, 0)")
         with Image.open(BytesIO(self.page.screenshot(full_page=True))) as image:
-            image.convert("RGB").save(self.pictures / f"{name}-{self.width}-{theme}.webp", quality=82, method=6)
+            image.convert("RGB").save(self.pictures / f"page-{name}{narrow}-{theme}.webp", quality=82, method=6)
 
     def see(self, expression: str, argument: Any = None) -> Any:
         """Wait until an expression is true of the page."""

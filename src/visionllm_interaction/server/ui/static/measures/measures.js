@@ -99,7 +99,7 @@ const corrected = (row) => (row.corrected === null ? "" : `${number(row.correcte
 
 function Table({ rows, table, binned }) {
   const has = rows.some((row) => row.corrected !== null);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Values"><table>
+  return html`<div class="scroll tall" tabindex="0" role="region" aria-label="Values"><table>
     <thead><tr><th>Video</th><th>About</th>${binned && html`<th class="num">Bin</th>`}<th class="num">Value (${table.measure.unit || "no unit"})</th>${has && html`<th class="num">Corrected (95 %)</th>`}<th class="num">Processed</th><th>Rests on</th><th>Moment</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr>
       <td><a href=${`/ui${videoPath(row.video_id)}`} title=${row.video_id}>${film(row, table)}</a></td><td>${who(row)}</td>
