@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def key(folder: Path) -> str:
-    return create_key(folder / "service" / "keys.yaml", name="test")
+    return create_key(folder / "service" / "keys.yaml", name="test", role="admin")
 
 
 @pytest.fixture(scope="module")

@@ -201,7 +201,7 @@ def service(images: dict[str, str], volume: str, trained: Trained) -> Iterator[R
 @contextmanager
 def _started(image: str, volume: str, *, detector: str) -> Iterator[Running]:
     """A service of an image, ready."""
-    key = call(image, volume, "keys", "create", "test")["key"]
+    key = call(image, volume, "keys", "create", "test", "--role", "admin")["key"]
     url = f"http://127.0.0.1:{_free_port()}"
     where = ("-o", "serve.host=127.0.0.1", "-o", f"serve.port={url.rpartition(':')[2]}")
     health = ("-e", f"VISIONLLM_HEALTH_URL={url}/v1/healthz", "--health-interval", "2s")

@@ -58,7 +58,7 @@ class RunningService:
     def start(self, *, until: str = "readyz") -> None:
         """Start and wait until it is ready, or, with ``healthz``, until it answers."""
         if not self.key:
-            self.key = create_key(self.folder / "service" / "keys.yaml", name="test")
+            self.key = create_key(self.folder / "service" / "keys.yaml", name="test", role="admin")
         overrides = [f"serve.port={self.port}", *self.options]
         command = [*CLI, "serve", *(part for text in overrides for part in ("-o", text))]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -105,7 +105,10 @@ def config(tmp_path: Path) -> ServeConfig:
 
 
 def test_what_the_service_keeps(config: ServeConfig, tmp_path: Path) -> None:
-    key, boss = create_key(config.keys_path, name="anna", role="analyst"), create_key(config.keys_path, name="boss")
+    key, boss = (
+        create_key(config.keys_path, name="anna", role="analyst"),
+        create_key(config.keys_path, name="boss", role="admin"),
+    )
     make_video(config.store_dir, {"child": [(0, 5)]}, "Emil-visit")
     app = create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig(planner="rules"))
     headers = {"X-API-Key": key}

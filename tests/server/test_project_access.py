@@ -73,7 +73,7 @@ class Room:
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     config = ServeConfig(data_dir=tmp_path / "service", page=False)
-    create_key(config.keys_path, name="first")
+    create_key(config.keys_path, name="first", role="admin")
     uploads = Uploads(config.uploads_dir, config.incoming_dir)
     uploads.prepare()
     config.resumable_dir.mkdir()

@@ -32,7 +32,7 @@ STRANGERS = ("nobody", "wrong key", "revoked key", "session of a revoked key", "
 def app(tmp_path: Path) -> FastAPI:
     config = ServeConfig(data_dir=tmp_path)
     Uploads(config.uploads_dir, config.incoming_dir).prepare()
-    create_key(config.keys_path, name="valid")
+    create_key(config.keys_path, name="valid", role="admin")
     return create_app(config, analysis=AnalysisConfig(), reason=ReasonConfig())
 
 
@@ -57,7 +57,7 @@ def credentials(app: FastAPI, tmp_path: Path) -> dict[str, dict[str, str]]:
     """The headers of everybody who may ask."""
     client = TestClient(app, base_url="http://127.0.0.1:8000", follow_redirects=False)
     keys = ServeConfig(data_dir=tmp_path).keys_path
-    own, gone = create_key(keys, name="own"), create_key(keys, name="gone")
+    own, gone = create_key(keys, name="own", role="admin"), create_key(keys, name="gone", role="admin")
     cookies = []
     for key in (own, gone, own):
         client.cookies.clear()

@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> ServeConfig:
 
 @pytest.fixture
 def key(config: ServeConfig) -> str:
-    return create_key(config.keys_path, name="test")
+    return create_key(config.keys_path, name="test", role="admin")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> S
 
 @pytest.fixture(scope="module")
 def client(config: ServeConfig) -> Iterator[TestClient]:
-    key = create_key(config.keys_path, name="test")
+    key = create_key(config.keys_path, name="test", role="admin")
     endpoint = {
         "base_url": "http://127.0.0.1:9/v1",
         "model": "none",

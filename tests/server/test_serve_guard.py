@@ -28,7 +28,7 @@ def config(tmp_path: Path) -> ServeConfig:
 
 @pytest.fixture
 def key(config: ServeConfig) -> str:
-    return create_key(config.keys_path, name="test")
+    return create_key(config.keys_path, name="test", role="admin")
 
 
 def test_without_keys_it_does_not_start(config: ServeConfig) -> None:

@@ -18,7 +18,7 @@ def keys_file(tmp_path: Path) -> Path:
 
 
 def test_a_key_opens_and_its_text_is_nowhere_in_the_file(keys_file: Path) -> None:
-    key = create_key(keys_file, name="lab")
+    key = create_key(keys_file, name="lab", role="admin")
     assert len(key) >= 40
     assert key not in keys_file.read_text()
     assert stat.S_IMODE(keys_file.stat().st_mode) == 0o600
@@ -29,7 +29,7 @@ def test_a_key_opens_and_its_text_is_nowhere_in_the_file(keys_file: Path) -> Non
 
 @pytest.mark.parametrize("wrong", ["", "vli_", "lab", "é\ud800", "x" * 10_000])
 def test_anything_else_does_not_open(keys_file: Path, wrong: str) -> None:
-    key = create_key(keys_file, name="lab")
+    key = create_key(keys_file, name="lab", role="admin")
     ring = KeyRing(keys_file)
     assert ring.find(wrong) is None
     assert ring.find(key[:-1]) is None
@@ -37,7 +37,7 @@ def test_anything_else_does_not_open(keys_file: Path, wrong: str) -> None:
 
 
 def test_revoking_closes_a_running_ring_at_once(keys_file: Path) -> None:
-    one, two = create_key(keys_file, name="one"), create_key(keys_file, name="two")
+    one, two = create_key(keys_file, name="one", role="admin"), create_key(keys_file, name="two", role="admin")
     ring = KeyRing(keys_file)
     assert ring.find(one)
     revoke_key(keys_file, name="one")
@@ -47,11 +47,11 @@ def test_revoking_closes_a_running_ring_at_once(keys_file: Path) -> None:
 
 
 def test_names_are_unique_and_plain(keys_file: Path) -> None:
-    create_key(keys_file, name="lab")
+    create_key(keys_file, name="lab", role="admin")
     with pytest.raises(UsageError, match="exists"):
-        create_key(keys_file, name="lab")
+        create_key(keys_file, name="lab", role="admin")
     with pytest.raises(UsageError, match="not usable"):
-        create_key(keys_file, name="../x\n")
+        create_key(keys_file, name="../x\n", role="admin")
     with pytest.raises(UsageError, match="no such key"):
         revoke_key(keys_file, name="other")
 
@@ -72,8 +72,8 @@ def test_no_file_is_no_keys(keys_file: Path) -> None:
 def test_a_session_ends_with_time_tampering_or_its_key(
     keys_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create_key(keys_file, name="lab")
-    create_key(keys_file, name="other")
+    create_key(keys_file, name="lab", role="admin")
+    create_key(keys_file, name="other", role="admin")
     ring = KeyRing(keys_file)
     sessions = Sessions(tmp_path / "secret", ring)
     lab, other = (entry.id for entry in ring.entries)
@@ -108,7 +108,7 @@ def test_the_secret_of_sessions_is_whole_and_private(keys_file: Path, tmp_path: 
 
 
 def test_a_key_of_an_older_file_has_the_rights_that_it_had(keys_file: Path) -> None:
-    key = create_key(keys_file, name="lab")
+    key = create_key(keys_file, name="lab", role="admin")
     lines = keys_file.read_text().splitlines(keepends=True)
     new = ("role:", "projects:", "expires_at:")
     keys_file.write_text("".join(line for line in lines if not line.strip().startswith(new)))
@@ -160,3 +160,16 @@ def test_an_expiry_is_a_length_of_time_or_a_date(text: str, expected: datetime) 
 def test_an_expiry_that_is_none_or_past_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         expiry_of(text, now=NOW)
+
+
+def test_a_key_is_made_for_a_role_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from visionllm_interaction.cli.application import app
+    from visionllm_interaction.cli.output import run_app
+
+    options = ["keys", "create", "lab", "-o", f"serve.data_dir={tmp_path}"]
+    assert run_app(app, options) == 2
+    told = capsys.readouterr().err
+    assert "viewer" in told and "--role" in told
+    assert not (tmp_path / "keys.yaml").exists()
+    assert run_app(app, [*options, "--role", "viewer"]) == 0
+    assert [entry.role for entry in list_keys(tmp_path / "keys.yaml")] == ["viewer"]

@@ -10,6 +10,7 @@ import typer
 
 from visionllm_interaction.cli.formatting import as_lines
 from visionllm_interaction.cli.output import CommandResult, ConfigFiles, JsonFlag, Overrides
+from visionllm_interaction.errors import UsageError
 
 if TYPE_CHECKING:
     from visionllm_interaction.server.auth.api_keys import KeyEntry
@@ -36,9 +37,9 @@ def serve(
 def create(
     name: Annotated[str, typer.Argument(help="The person or program that uses the key.")],
     role: Annotated[
-        Literal["viewer", "analyst", "admin"],
+        Literal["viewer", "analyst", "admin"] | None,
         typer.Option(help="viewer: look, ask, export; analyst: also upload and erase; admin: also the audit log."),
-    ] = "admin",
+    ] = None,
     project: Annotated[
         list[str] | None, typer.Option(help="Only videos of this project; may be repeated. Default: all projects.")
     ] = None,
@@ -53,6 +54,13 @@ def create(
     from visionllm_interaction.config import load
     from visionllm_interaction.server.auth.api_keys import create_key, expiry_of
 
+    if role is None:
+        raise UsageError(
+            "Say what the key may do.",
+            expected="--role viewer (look, ask, export), analyst (also upload, erase) or admin (also the audit log)",
+            found="no role",
+            fix=f"visionllm keys create {name} --role analyst",
+        )
     keys_file = load(config, override).serve.keys_path
     until = None if expires is None else expiry_of(expires)
     key = create_key(keys_file, name=name, role=role, projects=project, expires_at=until)

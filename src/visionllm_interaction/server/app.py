@@ -118,7 +118,7 @@ def check_exposure(serve: ServeConfig, keys: KeyRing) -> None:
     Raises:
         UsageError: without keys, unless ``insecure`` is set; and with ``insecure`` on a public address.
     """
-    fix = "make a key: visionllm keys create NAME"
+    fix = "make a key: visionllm keys create NAME --role admin"
     if serve.insecure and not is_loopback(serve.host):
         raise UsageError(
             "Without keys the service listens only on the loopback address.",

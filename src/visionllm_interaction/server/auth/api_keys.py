@@ -71,7 +71,7 @@ def create_key(
     keys_file: StrPath,
     *,
     name: str,
-    role: Role = "admin",
+    role: Role,
     projects: Sequence[str] | None = None,
     expires_at: datetime | None = None,
 ) -> str:

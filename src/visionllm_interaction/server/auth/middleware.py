@@ -117,7 +117,7 @@ class AccessMiddleware:
             401,
             "UNAUTHORIZED",
             "A valid API key is needed.",
-            fix="send the header Authorization: Bearer KEY; make a key with `visionllm keys create NAME`",
+            fix="send the header Authorization: Bearer KEY; make a key with `visionllm keys create NAME --role ROLE`",
         )
 
     def _is_open(self, path: str) -> bool:

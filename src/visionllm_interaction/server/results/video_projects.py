@@ -75,7 +75,7 @@ class VideoProjects:
             code="PROJECT",
             expected=" or ".join(own),
             found=project[:100],
-            fix="ask for a key made with `visionllm keys create NAME --project PROJECT`",
+            fix="ask for a key made with `visionllm keys create NAME --role ROLE --project PROJECT`",
         )
 
     def seen_ids(self, principal: Principal) -> set[str]:
