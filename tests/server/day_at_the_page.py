@@ -92,7 +92,7 @@ class Person:
             self.page.evaluate(self.axe)
             found = self.page.evaluate("axe.run().then((result) => result.violations)")
             bad = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
-            assert bad == [], f"{name}, {theme}"
+            assert bad == [], f"{name}, {theme}: {bad}"
             self._keep(name, theme)
         wide = self.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= self.width, f"{name} is {wide} pixels wide"

@@ -20,7 +20,7 @@ function Frame() {
   return html`
     <a class="skip" href="#content">To the content</a>
     <header class="top">
-      <a class="brand" href="/ui/"><img src="/ui/static/favicon.svg" alt="" width="24" height="24" /> <span>VisionLLM <span class="wide-only">Interaction Analysis</span></span></a>
+      <a class="brand" href="/ui/" aria-label="VisionLLM Interaction Analysis"><img src="/ui/static/favicon.svg" alt="" width="24" height="24" /> <span>VisionLLM <span class="wide-only">Interaction Analysis</span></span></a>
       <nav aria-label="Pages">
         <a href="/ui/" aria-current=${here("/ui/")}>Videos</a>
         <a href="/ui/review" aria-current=${here("/ui/review")}>Review</a>
