@@ -63,8 +63,11 @@ test-slow: $(VENV)/.ready-dev ## Tests of more than a few seconds (tracking and 
 	$(BIN)/pytest -m slow
 test-crash: $(VENV)/.ready-dev ## kill -9 at random moments: the pipeline, the service
 	$(BIN)/pytest -m crash
-test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours)
-	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py
+test-kill-drill: $(VENV)/.ready-dev ## 200 times kill -9 under a stream of uploads, over SQLite and PostgreSQL (hours; parts: DRILL='-k sqlite')
+	VISIONLLM_KILLS=$${VISIONLLM_KILLS:-200} $(BIN)/pytest -m crash -s tests/server/test_kill_drill.py $(DRILL)
+test-api-fuzz: $(VENV)/.ready-api-fuzz ## schemathesis, 300 examples per operation of the interface (about an hour; parts: FUZZ='-k videos')
+	VISIONLLM_SCHEMATHESIS=$(VENV)/api-fuzz/bin/schemathesis VISIONLLM_FUZZ_EXAMPLES=$${VISIONLLM_FUZZ_EXAMPLES:-300} \
+	  $(BIN)/pytest -m slow -s tests/server/test_api_fuzz.py $(FUZZ)
 test-browser: $(VENV)/.ready-dev ## The page in Chromium
 	$(BIN)/pytest -m browser
 test-llm: $(VENV)/.ready-dev ## Questions in free words; needs an OpenAI-compatible endpoint (VISIONLLM_LLM_URL)
@@ -102,6 +105,7 @@ lock: $(UV) ## Renew requirements/*.txt from pyproject.toml
 	$(LOCK) -c requirements/dev.txt --extra models pyproject.toml requirements/build.in -o requirements/models.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/deploy.in -o requirements/deploy.txt
+	$(LOCK) requirements/api-fuzz.in -o requirements/api-fuzz.txt
 release-files: $(VENV)/.ready-deploy ## What a release consists of, to dist/: wheel, source, components (SBOM), notes, digests
 	rm -rf dist && mkdir dist
 	@awk -v head="## $(VERSION)" 'on && /^## / {exit} on {print} index($$0, head) == 1 {on = 1}' CHANGELOG.md >dist/NOTES.md
@@ -145,4 +149,9 @@ $(VENV)/.ready-deploy: $(VENV)/.ready-dev requirements/deploy.txt
 	$(UV) pip install -q --python $(DEPLOY_BIN)/python --require-hashes --only-binary :all: -r requirements/deploy.txt
 	@touch $@
 
-.PHONY: release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean
+$(VENV)/.ready-api-fuzz: $(VENV)/.ready-dev requirements/api-fuzz.txt
+	$(UV) venv -q --clear $(VENV)/api-fuzz
+	$(UV) pip install -q --python $(VENV)/api-fuzz/bin/python --require-hashes -r requirements/api-fuzz.txt
+	@touch $@
+
+.PHONY: test-api-fuzz release-files check-deploy bench-validity bench-gpu demo test coverage check help test-slow test-crash test-browser test-kill-drill test-llm test-docker test-slurm bench bench-annotations bench-analysis bench-video install lock format clean

@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from running_service import finished_job, wait_for
 from starlette.testclient import TestClient
 
 from visionllm_interaction.analysis import AnalysisConfig
+from visionllm_interaction.client import Client, ServiceProblem
 from visionllm_interaction.interop.registry import ENDINGS
 from visionllm_interaction.reasoning.config import ReasonConfig
 from visionllm_interaction.server.app import create_app
-from visionllm_interaction.server.auth.api_keys import create_key
+from visionllm_interaction.server.auth.api_keys import create_key, revoke_key
 from visionllm_interaction.server.config import ServeConfig
 from visionllm_interaction.server.jobs.exports import FROM_IMAGES, ExportFormat
 
@@ -164,30 +166,36 @@ def test_events_of_a_job_go_from_its_begin_to_its_end(client: TestClient, video_
     assert (head.status_code, head.content) == (200, b"")
 
 
-def test_events_of_all_jobs_tell_of_new_ones_and_of_erased_ones(client: TestClient, video_id: str) -> None:
+def test_events_of_all_jobs_tell_of_new_ones_and_of_erased_ones(
+    client: TestClient, config: ServeConfig, video_id: str
+) -> None:
+    streams = client.app.state.service.event_streams  # type: ignore[attr-defined]
+    key = create_key(config.keys_path, name="listening", role="viewer")
     found: list[str] = []
 
     def listen() -> None:
-        found.append(client.get("/v1/jobs/events", params={"seconds": 8, "kind": "export"}).text)
+        asked = {"seconds": 600, "kind": "export"}
+        found.append(client.get("/v1/jobs/events", params=asked, headers={"X-API-Key": key}).text)
 
     listener = threading.Thread(target=listen)
     listener.start()
-    time.sleep(1.0)
+    wait_for(lambda: streams._open == 1)
+    time.sleep(2.0)  # so that it has looked once
     job = export(client, video_id, format="csv")
-    time.sleep(1.0)
+    time.sleep(2.0)
     assert client.delete(f"/v1/videos/{video_id}/exports/{job['job_id']}").status_code == 204
+    time.sleep(2.0)
+    revoke_key(config.keys_path, name="listening")  # which ends the stream
     listener.join()
-    events = [(name, content) for name, content in told(found[0]) if job["job_id"] in str(content)]
-    assert ("gone", job["job_id"]) == events[-1]
+    events = told(found[0])
+    assert events[-1] == ("gone", job["job_id"])
     assert events[-2][1]["status"] == "done"
-    assert {name for name, _ in told(found[0])} <= {"job", "gone"}
-    first = told(found[0])[0][1]
-    assert first["job_id"] == job["job_id"], "jobs that had ended before are not told"
+    assert {content["job_id"] for name, content in events if name == "job"} == {job["job_id"]}, (
+        "those ended are not told"
+    )
 
 
 def test_a_stream_ends_with_the_rights_of_its_key(client: TestClient, config: ServeConfig, video_id: str) -> None:
-    from visionllm_interaction.server.auth.api_keys import revoke_key
-
     key = create_key(config.keys_path, name="leaving", role="viewer")
     took: list[float] = []
 
@@ -303,3 +311,25 @@ def test_erasing_a_video_erases_its_exports(client: TestClient, config: ServeCon
     assert list(config.exports_dir.glob(f"*{job['video_id']}*")) == []
     left = [path for path in config.kept_answers_dir.glob("*.json") if job["job_id"] in path.read_text()]
     assert left == []
+
+
+def test_the_client_exports_follows_and_downloads(client: TestClient, video_id: str, tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        url = str(request.url).removeprefix("http://127.0.0.1:8000")
+        found = client.request(request.method, url, content=request.content, headers=dict(request.headers))
+        return httpx.Response(found.status_code, content=found.content)
+
+    with Client("http://127.0.0.1:8000", transport=httpx.MockTransport(answer)) as remote:
+        begun = remote.export(video_id, "eaf", idempotency_key="visit-elan")
+        states = list(remote.follow(begun))
+        assert (states[-1].status, begun.kind) == ("done", "export")
+        [path] = remote.download(states[-1], tmp_path / "coding")
+        assert path.name == f"{video_id}.eaf" and path.read_bytes().startswith(b"<?xml")
+        assert [one.name for one in path.parent.iterdir()] == [path.name]
+        assert remote.export(video_id, "eaf", idempotency_key="visit-elan").job_id == begun.job_id
+        assert begun.job_id in {one.job_id for one in remote.jobs(kind="export", status="done")}
+        assert remote.change_video(video_id, {"child": "C09"}).covariates["child"] == "C09"
+        assert [one.video_id for one in remote.videos(name="PLAY")] == [video_id]
+        remote.delete_export(begun)
+        with pytest.raises(ServiceProblem, match="no job"):
+            remote.job(begun.job_id)
